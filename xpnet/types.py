@@ -1,0 +1,117 @@
+"""The values that travel between the rooms: plain records, no behaviour.
+
+Shapes are written with their leading axes as ``...``: none for one network,
+``(K,)`` for a stack of K networks that train in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+__all__ = [
+    "Array",
+    "Batch",
+    "Dense",
+    "Kernels",
+    "Layer",
+    "Optimizer",
+    "OptimizerState",
+    "Params",
+    "Step",
+]
+
+Array: TypeAlias = Any
+"""An array of any library that follows the Array API standard."""
+
+
+class Dense(NamedTuple):
+    """One dense layer's weights ``W (..., n_out, n_in)`` and biases ``b (..., n_out, 1)``."""
+
+    W: Array
+    b: Array
+
+
+Params: TypeAlias = tuple[Dense, ...]
+"""The parameters of a network, or their gradients: one `Dense` a layer, the first layer first."""
+
+
+class Layer(NamedTuple):
+    """What a layer computed: logits ``Z`` and activations ``A``, both ``(..., n_out, m)``.
+
+    `Z` is None where a kernel left it out because the derivative needs only `A`.
+    """
+
+    Z: Array | None
+    A: Array
+
+
+class Batch(NamedTuple):
+    """Samples as columns: ``X (n_x, m)``, ``Y (n_y, m)``, ``sample_weight (..., 1, m)`` or None."""
+
+    X: Array
+    Y: Array
+    sample_weight: Array | None = None
+
+
+class Step(NamedTuple):
+    """One training step done: its number from 1, the new parameters, the cost before the update.
+
+    `cost` stays on the device, shape ``(...)``: reading it is what makes the host wait.
+    """
+
+    index: int
+    params: Params
+    cost: Array
+
+
+class OptimizerState(NamedTuple):
+    """What an optimiser remembers: steps taken and its moments, each shaped like the parameters."""
+
+    t: int
+    slots: tuple[Params, ...]
+
+
+class Optimizer(NamedTuple):
+    """An optimiser as two pure functions.
+
+    ``init(params) -> state`` and ``update(params, grads, state, kernels) -> (params, state)``.
+    """
+
+    init: Callable[[Params], OptimizerState]
+    update: Callable[[Params, Params, OptimizerState, Kernels], tuple[Params, OptimizerState]]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The arithmetic of training as one value: code that trains takes it and cannot tell which.
+
+    Attributes
+    ----------
+    dense_activation : ``(activation, W, b, A_prev, mask=None) -> Layer``
+        Product, bias, activation and dropout mask.
+    activation_dense_backward : ``(activation, dA, layer, A_prev, W, *, mask=None, decay=None,
+        input_gradient=True) -> (Dense(dW, db), dA_prev or None)``
+        Mask, derivative, weight and bias gradients, L2 decay, gradient of the input.
+    output_activation : ``(output, Z) -> A``
+        What the network predicts from its last logits.
+    output_cost : ``(output, Z, Y, scale) -> J``
+        The cost from the logits, each sample times `scale`.
+    output_cost_backward : ``(output, Z, Y, scale) -> (J, dZ)``
+        The cost and its derivative by the logits, in one pass where the library allows.
+    gradient_descent, momentum, nesterov, rmsprop, adam, adamw :
+        ``(params, grads, *slots, rate=..., ...) -> (params, *slots)``, each a `Params`.
+    """
+
+    dense_activation: Callable[..., Layer]
+    activation_dense_backward: Callable[..., tuple[Dense, Array | None]]
+    output_activation: Callable[[str, Array], Array]
+    output_cost: Callable[[str, Array, Array, Any], Array]
+    output_cost_backward: Callable[[str, Array, Array, Any], tuple[Array, Array]]
+    gradient_descent: Callable[..., tuple[Params, ...]]
+    momentum: Callable[..., tuple[Params, ...]]
+    nesterov: Callable[..., tuple[Params, ...]]
+    rmsprop: Callable[..., tuple[Params, ...]]
+    adam: Callable[..., tuple[Params, ...]]
+    adamw: Callable[..., tuple[Params, ...]]
