@@ -1,0 +1,133 @@
+"""Mini-batches in an order that one seed fixes, the same on every library and device.
+
+=================  ==================  ==========================================
+what               lies in memory as   comes out as
+=================  ==================  ==========================================
+``X``              ``(m, n_x)``        ``(n_x, m_batch)``, a view of gathered rows
+``Y``              ``(m, n_y)``        ``(n_y, m_batch)``, a view of gathered rows
+``sample_weight``  ``(..., m)``        ``(..., 1, m_batch)``
+=================  ==================  ==========================================
+
+A sample is a row in memory, so a batch reads ``m_batch`` stretches of memory. To gather columns
+of a transposed view would make NumPy copy the whole of X for every batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from xpnet import backend
+from xpnet.types import Array, Batch
+
+__all__ = ["batches", "sample_major"]
+
+
+def batches(
+    X: Array,
+    Y: Array,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int = 0,
+    sample_weight: Array | None = None,
+    shuffle: bool = True,
+) -> Iterator[Batch]:
+    """Yield one epoch of mini-batches as columns, the short last one included.
+
+    Parameters
+    ----------
+    X, Y : array, shapes (m, n_x) and (m, n_y)
+        Samples as rows, C-contiguous, on the device that trains. See `sample_major`.
+    batch_size : int
+        Samples a batch. Where it reaches m, X is yielded whole and in its own order.
+    seed, epoch : int, not negative
+        Both together fix the order: each epoch has its own, and it can be had again.
+    sample_weight : array, shape (..., m) or (..., 1, m), optional
+    shuffle : bool
+        False yields slices in the order of X, without a copy.
+
+    Yields
+    ------
+    Batch
+        X (n_x, m_batch), Y (n_y, m_batch), sample_weight (..., 1, m_batch) or None.
+
+    Raises
+    ------
+    ValueError
+        At the call, where shapes, `batch_size`, `seed` or `epoch` do not fit.
+    """
+    _check(X, Y, sample_weight, batch_size, seed, epoch)
+    m = X.shape[0]
+    bounds = [(start, min(start + batch_size, m)) for start in range(0, m, batch_size)]
+    weight = None if sample_weight is None else _as_row(sample_weight)
+    if not shuffle or len(bounds) == 1:
+        return _sliced(X, Y, weight, bounds)
+    order = np.random.default_rng((seed, epoch)).permutation(m)
+    return _gathered(X, Y, weight, bounds, order)
+
+
+def sample_major(X: Array) -> Array:
+    """Return ``X (n_x, m)`` as C-contiguous ``(m, n_x)``, without a copy of a transposed view.
+
+    The standard has no word for memory order. Flattening has: it copies only where the
+    elements do not already lie in the order asked for.
+    """
+    xp = array_namespace(X)
+    samples = xp.matrix_transpose(X)
+    return xp.reshape(xp.reshape(samples, (-1,)), samples.shape)
+
+
+def _sliced(
+    X: Array, Y: Array, weight: Array | None, bounds: Sequence[tuple[int, int]]
+) -> Iterator[Batch]:
+    transpose = array_namespace(X).matrix_transpose
+    for start, stop in bounds:
+        s = None if weight is None else weight[..., start:stop]
+        yield Batch(transpose(X[start:stop, :]), transpose(Y[start:stop, :]), s)
+
+
+def _gathered(
+    X: Array,
+    Y: Array,
+    weight: Array | None,
+    bounds: Sequence[tuple[int, int]],
+    order: np.ndarray,
+) -> Iterator[Batch]:
+    xp = array_namespace(X)
+    take, transpose = xp.take, xp.matrix_transpose
+    index_dtype = xp.__array_namespace_info__().default_dtypes()["indexing"]
+    # One upload an epoch: one a step would be a copy from the host at every step.
+    order_there = backend.asarray(order, like=X, dtype=index_dtype)
+    for start, stop in bounds:
+        rows = order_there[start:stop]
+        s = None if weight is None else take(weight, rows, axis=-1)
+        yield Batch(transpose(take(X, rows, axis=0)), transpose(take(Y, rows, axis=0)), s)
+
+
+def _as_row(weight: Array) -> Array:
+    """Give ``(..., m)`` the axis of length 1 that ``(..., 1, m)`` has."""
+    if weight.ndim >= 2 and weight.shape[-2] == 1:
+        return weight
+    return array_namespace(weight).expand_dims(weight, axis=-2)
+
+
+def _check(
+    X: Array, Y: Array, weight: Array | None, batch_size: int, seed: int, epoch: int
+) -> None:
+    if X.ndim != 2 or Y.ndim != 2 or X.shape[0] != Y.shape[0] or X.shape[0] == 0:
+        raise ValueError(
+            f"X has shape {tuple(X.shape)} and Y {tuple(Y.shape)}: expected (m, n_x) and "
+            "(m, n_y) with the same m > 0, samples as rows (use sample_major on columns)"
+        )
+    if weight is not None and (weight.ndim == 0 or weight.shape[-1] != X.shape[0]):
+        raise ValueError(
+            f"sample_weight has shape {tuple(weight.shape)}: expected (..., {X.shape[0]}), "
+            "one weight a sample along the last axis"
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}: expected 1 or more samples a batch")
+    if seed < 0 or epoch < 0:
+        raise ValueError(f"seed is {seed} and epoch {epoch}: expected numbers from 0 on")
