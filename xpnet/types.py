@@ -74,13 +74,15 @@ class OptimizerState(NamedTuple):
 
 
 class Optimizer(NamedTuple):
-    """An optimiser as two pure functions.
+    """An optimiser as pure functions.
 
-    ``init(params) -> state`` and ``update(params, grads, state, kernels) -> (params, state)``.
+    ``init(params) -> state``, ``update(params, grads, state, kernels) -> (params, state)``, and
+    ``rate(t)``, the learning rate of step t = 1, 2, …, for logs and error messages.
     """
 
     init: Callable[[Params], OptimizerState]
     update: Callable[[Params, Params, OptimizerState, Kernels], tuple[Params, OptimizerState]]
+    rate: Callable[[int], float | Array]
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Kernels:
     dense_activation : ``(activation, W, b, A_prev, mask=None) -> Layer``
         Product, bias, activation and dropout mask.
     activation_dense_backward : ``(activation, dA, layer, A_prev, W, *, mask=None, decay=None,
-        input_gradient=True) -> (Dense(dW, db), dA_prev or None)``
+        need_dA_prev=True) -> (Dense(dW, db), dA_prev or None)``
         Mask, derivative, weight and bias gradients, L2 decay, gradient of the input.
     output_activation : ``(output, Z) -> A``
         What the network predicts from its last logits.

@@ -1,0 +1,105 @@
+"""Errors of shape and dtype, worded for the person who has to mend them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from xpnet.types import Array, Params
+
+__all__ = ["check_dense", "check_inputs", "check_masks", "check_params", "check_targets"]
+
+
+def check_dense(W: Array, b: Array, A_prev: Array) -> None:
+    """Raise unless ``W (..., n_out, n_in)``, ``b (..., n_out, 1)``, ``A_prev (..., n_in, m)`` fit."""
+    if W.dtype != A_prev.dtype or b.dtype != W.dtype:
+        raise TypeError(
+            f"W, b and A_prev must have one dtype, but they have {W.dtype}, {b.dtype} and "
+            f"{A_prev.dtype}: cast with xp.astype(A_prev, W.dtype)"
+        )
+    if W.shape[-1] != A_prev.shape[-2] or b.shape[-2:] != (W.shape[-2], 1):
+        raise ValueError(
+            f"W has shape {_shape(W)}, b {_shape(b)} and A_prev {_shape(A_prev)}: expected "
+            "(n_out, n_in), (n_out, 1) and (n_in, m), samples as columns"
+        )
+
+
+def check_params(sizes: tuple[int, ...], params: Params) -> None:
+    """Raise unless `params` has one floating `Dense` for each pair of neighbouring `sizes`."""
+    if len(params) != len(sizes) - 1:
+        raise ValueError(f"params has {len(params)} layers, but sizes {sizes} need {len(sizes) - 1}")
+    for number, ((W, b), n_in, n_out) in enumerate(zip(params, sizes, sizes[1:], strict=False), 1):
+        if W.ndim < 2 or W.shape[-2:] != (n_out, n_in):
+            before = f"layer {number - 1} gives {n_in} units" if number > 1 else f"X has {n_in} rows"
+            raise ValueError(
+                f"W of layer {number} has shape {_shape(W)}, but {before}: "
+                f"expected {(n_out, n_in)}"
+            )
+        if b.shape[-2:] != (n_out, 1):
+            raise ValueError(
+                f"b of layer {number} has shape {_shape(b)}: expected {(n_out, 1)}, one bias a unit"
+            )
+        _check_floating(f"W of layer {number}", W)
+        if b.dtype != W.dtype or W.dtype != params[0].W.dtype:
+            raise TypeError(
+                f"layer {number} has dtypes {W.dtype} (W) and {b.dtype} (b), but W of layer 1 has "
+                f"{params[0].W.dtype}: all parameters must have one dtype"
+            )
+
+
+def check_inputs(sizes: tuple[int, ...], params: Params, X: Array) -> None:
+    """Raise unless ``X (..., n_x, m)`` has the network's rows and the dtype of `params`."""
+    if X.ndim < 2 or X.shape[-2] != sizes[0]:
+        transposed = X.ndim >= 2 and X.shape[-1] == sizes[0]
+        hint = "; samples are columns: pass X.T" if transposed else ""
+        raise ValueError(
+            f"X has shape {_shape(X)}: expected ({sizes[0]}, m), as the network's first size "
+            f"is {sizes[0]}{hint}"
+        )
+    _check_dtype("X", X, params[0].W)
+
+
+def check_targets(
+    sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Array | None
+) -> None:
+    """Raise unless ``Y (..., n_y, m)`` and ``sample_weight (..., 1, m)`` fit ``X (..., n_x, m)``."""
+    m = X.shape[-1]
+    if Y.ndim < 2 or Y.shape[-2:] != (sizes[-1], m):
+        raise ValueError(
+            f"Y has shape {_shape(Y)}: expected {(sizes[-1], m)}, one row an output and one "
+            "column a sample (labels as one-hot columns)"
+        )
+    _check_dtype("Y", Y, X)
+    if sample_weight is None:
+        return
+    if sample_weight.ndim < 2 or sample_weight.shape[-2:] != (1, m):
+        raise ValueError(
+            f"sample_weight has shape {_shape(sample_weight)}: expected {(1, m)}, a weight a sample"
+        )
+    _check_dtype("sample_weight", sample_weight, X)
+
+
+def check_masks(sizes: tuple[int, ...], masks: Any) -> None:
+    """Raise unless `masks` is None or has one entry (an array or None) for each hidden layer."""
+    if masks is not None and len(masks) != len(sizes) - 2:
+        raise ValueError(
+            f"masks has {len(masks)} entries: expected {len(sizes) - 2}, one for each hidden layer"
+        )
+
+
+def _check_floating(name: str, array: Array) -> None:
+    if not array_namespace(array).isdtype(array.dtype, "real floating"):
+        raise TypeError(f"{name} has dtype {array.dtype}: expected float32 or float64")
+
+
+def _check_dtype(name: str, array: Array, like: Array) -> None:
+    if array.dtype != like.dtype:
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, but the kernels were given {like.dtype} beside it: "
+            f"cast with xp.astype({name}, params[0].W.dtype), or let fit and predict do it"
+        )
+
+
+def _shape(array: Array) -> tuple[int, ...]:
+    return tuple(array.shape)

@@ -1,0 +1,45 @@
+"""What every looped kernel needs: to visit an array entry by entry and to build one from rows.
+
+Entries are read as Python floats, which works on every eager library and makes the host wait
+for the device at each one. That is the price the looped kernels are there to show.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from array_api_compat import array_namespace, device
+
+from xpnet.types import Array
+
+__all__ = ["entry_by_entry", "from_rows", "read"]
+
+
+def from_rows(rows: Sequence[Any], like: Array) -> Array:
+    """One array from nested lists of floats, with the dtype and on the device of `like`."""
+    return array_namespace(like).asarray(rows, dtype=like.dtype, device=device(like))
+
+
+def read(values: float | Array, j: int) -> float:
+    """Entry j of a ``(1, m)`` row, or the one number that holds for all columns."""
+    return values if isinstance(values, float) else float(values[0, j])
+
+
+def entry_by_entry(f: Callable[..., float]) -> Callable[..., Array]:
+    """Make a function of scalars one of equally shaped ``(n, m)`` arrays (None stays None)."""
+
+    @functools.wraps(f)
+    def looped(*arrays: Array | None) -> Array:
+        like = next(a for a in arrays if a is not None)
+        n, m = like.shape
+        rows = []
+        for i in range(n):
+            row = []
+            for j in range(m):
+                row.append(f(*(None if a is None else float(a[i, j]) for a in arrays)))
+            rows.append(row)
+        return array_namespace(like).reshape(from_rows(rows, like), (n, m))
+
+    return looped

@@ -1,0 +1,225 @@
+"""The optimisers' elementwise steps: θ a parameter, g its gradient, the rest what is remembered.
+
+================ ======================================================================
+name             step
+================ ======================================================================
+gradient_descent θ ← θ − α g
+momentum         v ← μ v − α g;  θ ← θ + v
+nesterov         v ← μ v − α g;  θ ← θ + μ v − α g
+rmsprop          s ← ρ s + (1−ρ) g²;  θ ← θ − α g / (√s + ε)
+adam             m ← β₁ m + (1−β₁) g;  v ← β₂ v + (1−β₂) g²;  θ ← θ − α m / (√v + ε)
+adamw            as adam, but θ ← θ − α (λ θ + (m / c₁) / (√(v / c₂) + ε))
+================ ======================================================================
+
+θ, g and what is remembered have one shape; ``rate`` α is a number or broadcasts, ``(K, 1, 1)`` for
+a stack. Adam's bias correction is part of the α it is given; AdamW's is ``c₁ = 1 − β₁ᵗ`` and
+``c₂ = 1 − β₂ᵗ``. Each function returns ``(θ, *remembered)``, new arrays.
+
+References: Polyak 1964; Nesterov 1983 (in the form of scikit-learn); Tieleman & Hinton 2012;
+Kingma & Ba 2015 (the efficient form at the end of their section 2); Loshchilov & Hutter 2019.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from xpnet.kernels._looped import from_rows
+from xpnet.types import Array, Dense, Params
+
+__all__ = [
+    "adam",
+    "adam_looped",
+    "adamw",
+    "adamw_looped",
+    "each_tensor",
+    "gradient_descent",
+    "gradient_descent_looped",
+    "momentum",
+    "momentum_looped",
+    "nesterov",
+    "nesterov_looped",
+    "rmsprop",
+    "rmsprop_looped",
+]
+
+TINY = 1e-30
+
+
+def flushed(moment: Array) -> Array:
+    """`moment` rounded to multiples of about 1e-37: what decays towards 0 arrives there.
+
+    Moments of inputs that are rarely active would otherwise become denormal numbers, on which
+    processors are thirty times slower. Adding this number and taking it away costs two plain
+    passes; everything above it keeps its digits.
+    """
+    return (moment + TINY) - TINY
+
+
+def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tuple[Array, ...]]:
+    """Make a step of scalars one of ``(n, m)`` arrays ``(θ, g, *remembered)``."""
+
+    @functools.wraps(f)
+    def looped(theta: Array, g: Array, *slots: Array, **settings: Any) -> tuple[Array, ...]:
+        n, m = theta.shape
+        results: tuple[list[list[float]], ...] = tuple([] for _ in (theta, *slots))
+        for i in range(n):
+            for rows in results:
+                rows.append([])
+            for j in range(m):
+                entries = (float(array[i, j]) for array in (theta, g, *slots))
+                for rows, entry in zip(results, f(*entries, **settings), strict=True):
+                    rows[i].append(entry)
+        return tuple(from_rows(rows, theta) for rows in results)
+
+    return looped
+
+
+def gradient_descent(theta: Array, g: Array, *, rate: float | Array) -> tuple[Array]:
+    return (theta - rate * g,)
+
+
+@entry_by_entry_step
+def gradient_descent_looped(theta: float, g: float, *, rate: float) -> tuple[float]:
+    return (theta - rate * g,)
+
+
+def momentum(
+    theta: Array, g: Array, v: Array, *, rate: float | Array, mu: float
+) -> tuple[Array, Array]:
+    v = flushed(mu * v - rate * g)
+    return theta + v, v
+
+
+@entry_by_entry_step
+def momentum_looped(
+    theta: float, g: float, v: float, *, rate: float, mu: float
+) -> tuple[float, float]:
+    v = mu * v - rate * g
+    return theta + v, v
+
+
+def nesterov(
+    theta: Array, g: Array, v: Array, *, rate: float | Array, mu: float
+) -> tuple[Array, Array]:
+    v = flushed(mu * v - rate * g)
+    return theta + (mu * v - rate * g), v
+
+
+@entry_by_entry_step
+def nesterov_looped(
+    theta: float, g: float, v: float, *, rate: float, mu: float
+) -> tuple[float, float]:
+    v = mu * v - rate * g
+    return theta + (mu * v - rate * g), v
+
+
+def rmsprop(
+    theta: Array, g: Array, s: Array, *, rate: float | Array, rho: float, eps: float
+) -> tuple[Array, Array]:
+    s = flushed(rho * s + (1.0 - rho) * g * g)
+    return theta - rate * g / (array_namespace(s).sqrt(s) + eps), s
+
+
+@entry_by_entry_step
+def rmsprop_looped(
+    theta: float, g: float, s: float, *, rate: float, rho: float, eps: float
+) -> tuple[float, float]:
+    s = rho * s + (1.0 - rho) * g * g
+    return theta - rate * g / (math.sqrt(s) + eps), s
+
+
+def adam(
+    theta: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    *,
+    rate: float | Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> tuple[Array, Array, Array]:
+    m = flushed(beta1 * m + (1.0 - beta1) * g)
+    v = flushed(beta2 * v + (1.0 - beta2) * g * g)
+    return theta - rate * m / (array_namespace(v).sqrt(v) + eps), m, v
+
+
+@entry_by_entry_step
+def adam_looped(
+    theta: float,
+    g: float,
+    m: float,
+    v: float,
+    *,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> tuple[float, float, float]:
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    return theta - rate * m / (math.sqrt(v) + eps), m, v
+
+
+def adamw(
+    theta: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    *,
+    rate: float | Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    c1: float,
+    c2: float,
+) -> tuple[Array, Array, Array]:
+    m = flushed(beta1 * m + (1.0 - beta1) * g)
+    v = flushed(beta2 * v + (1.0 - beta2) * g * g)
+    step = (m / c1) / (array_namespace(v).sqrt(v / c2) + eps)
+    return theta - rate * (decay * theta + step), m, v
+
+
+@entry_by_entry_step
+def adamw_looped(
+    theta: float,
+    g: float,
+    m: float,
+    v: float,
+    *,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    c1: float,
+    c2: float,
+) -> tuple[float, float, float]:
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    step = (m / c1) / (math.sqrt(v / c2) + eps)
+    return theta - rate * (decay * theta + step), m, v
+
+
+def each_tensor(update: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Params, ...]]:
+    """Make a step of one tensor one of all parameters: ``(params, grads, *slots, **settings)``.
+
+    `decay` is for weights: the step of a bias is given 0 in its place (Loshchilov & Hutter 2019).
+    """
+
+    def update_all(params: Params, grads: Params, *slots: Params, **settings: Any) -> Any:
+        bias_settings = {**settings, "decay": 0.0} if "decay" in settings else settings
+        layers = []
+        for dense in zip(params, grads, *slots, strict=True):
+            W = update(*(tensor.W for tensor in dense), **settings)
+            b = update(*(tensor.b for tensor in dense), **bias_settings)
+            layers.append([Dense(*pair) for pair in zip(W, b, strict=True)])
+        return tuple(zip(*layers, strict=True))
+
+    return update_all
