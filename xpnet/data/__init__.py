@@ -3,5 +3,20 @@
 from __future__ import annotations
 
 from xpnet.data.batches import batches, sample_major
+from xpnet.data.dataset import Dataset, split
+from xpnet.data.errors import DataError
+from xpnet.data.labels import Classes
+from xpnet.data.readers import load, load_samples
+from xpnet.data.scaling import Scaling
 
-__all__ = ["batches", "sample_major"]
+__all__ = [
+    "Classes",
+    "DataError",
+    "Dataset",
+    "Scaling",
+    "batches",
+    "load",
+    "load_samples",
+    "sample_major",
+    "split",
+]

@@ -1,0 +1,101 @@
+"""CSV tables as datasets: one label column, every other column a numeric feature."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from pathlib import Path
+
+import numpy as np
+
+from xpnet.data.checks import as_labels
+from xpnet.data.dataset import Dataset
+from xpnet.data.errors import DataError
+from xpnet.data.table import Row, Table, column_place, is_missing, open_table
+
+__all__ = ["read_csv", "read_csv_samples"]
+
+
+def read_csv(path: Path, label: str | int | None = None) -> Dataset:
+    """Return the table in `path`; `label` names or numbers its label column, the last if None.
+
+    A name wins over a number; numbers count from 0, negative ones from the end.
+
+    Raises
+    ------
+    DataError
+        Where there is no such column, a row has another width, a feature is not a finite number,
+        a label is missing, or the labels are quantities.
+    """
+    table = open_table(path)
+    place = column_place(table, -1 if label is None else label)
+    X, texts = _columns(table, place)
+    y = as_labels(_parsed(texts), f"{path}, column {table.names[place]!r}")
+    return Dataset(path.stem, X, y)
+
+
+def read_csv_samples(path: Path, label: str | int | None, n_x: int) -> np.ndarray:
+    """Return the features ``(m, n_x)`` in `path`, which may hold a label column or none."""
+    table = open_table(path)
+    bare = label is None and len(table.names) == n_x
+    X, _ = _columns(table, None if bare else column_place(table, -1 if label is None else label))
+    return X
+
+
+def _columns(table: Table, place: int | None) -> tuple[np.ndarray, list[str]]:
+    """Return the features ``(m, n_x)`` and the texts of the column at `place`, if any."""
+    features = [name for number, name in enumerate(table.names) if number != place]
+    if not features:
+        raise DataError(f"{table.path} has 1 column: expected features and a label")
+    # A flat array of C doubles: lists of Python floats would take eight times the memory.
+    values = array("d")
+    texts = []
+    for row in table.rows:
+        if place is not None:
+            texts.append(_label(table, row, place))
+        values.extend(_numbers(table.path, row, features))
+    if not values:
+        raise DataError(f"{table.path} has a header, but no rows: expected a row a sample")
+    return np.frombuffer(values).reshape(-1, len(features)), texts
+
+
+def _label(table: Table, row: Row, place: int) -> str:
+    text = row.cells.pop(place).strip()
+    if is_missing(text):
+        raise DataError(
+            f"{table.path}, line {row.line} has the label {text!r} in column "
+            f"{table.names[place]!r}: expected a label for every sample; leave that line out"
+        )
+    return text
+
+
+def _numbers(path: Path, row: Row, features: list[str]) -> list[float]:
+    try:
+        numbers = list(map(float, row.cells))
+        if all(map(math.isfinite, numbers)):
+            return numbers
+    except ValueError:
+        pass  # Found again below, with its column.
+    place = next(k for k, cell in enumerate(row.cells) if not _is_finite(cell))
+    raise DataError(
+        f"{path}, line {row.line} has {row.cells[place]!r} in column {features[place]!r}: expected "
+        "a finite number; fill it, encode it as numbers, or leave it out"
+    )
+
+
+def _is_finite(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def _parsed(texts: list[str]) -> np.ndarray:
+    """Return integers if all texts are, else floats if all are, else the texts."""
+    words = np.array(texts)
+    for dtype in (np.int64, np.float64):
+        try:
+            return words.astype(dtype)
+        except (ValueError, OverflowError):
+            continue
+    return words

@@ -1,0 +1,76 @@
+"""A labelled dataset on the host, and its split into a training and a test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xpnet.data.errors import DataError
+
+__all__ = ["Dataset", "split"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples as rows and one label a sample.
+
+    Attributes
+    ----------
+    name : str
+    X_train : ndarray, shape (m, n_x)
+        As read: not scaled.
+    y_train : ndarray, shape (m,)
+        int64 or strings.
+    X_test, y_test : ndarray or None
+        None where the source has no test part of its own: see `split`.
+    pixel_max : int or None
+        The brightest value a pixel can take where samples are images; None for a table.
+    """
+
+    name: str
+    X_train: np.ndarray
+    y_train: np.ndarray
+    X_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    pixel_max: int | None = None
+
+
+def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
+    """Return `dataset` with the share `test` of its samples, of each class alike, set apart.
+
+    Each class keeps at least one sample for training. The parts keep the order of the samples.
+
+    Raises
+    ------
+    DataError
+        Where the dataset has a test part already, or is too small to give one.
+    ValueError
+        Where `test` is not between 0 and 1.
+    """
+    if not 0 < test < 1:
+        raise ValueError(f"test is {test}: expected a share between 0 and 1, such as 0.2")
+    if dataset.X_test is not None:
+        raise DataError(
+            f"{dataset.name} has a test part of {len(dataset.X_test)} samples already: "
+            "use it, or put the parts together before splitting"
+        )
+    chosen = _stratified(dataset.y_train, test, np.random.default_rng(seed))
+    if not chosen.any():
+        raise DataError(
+            f"{dataset.name} has too few samples of a class to set {test:.0%} apart for testing: "
+            "expected a class with more than one; give more data or a larger share"
+        )
+    X, y = dataset.X_train, dataset.y_train
+    return replace(
+        dataset, X_train=X[~chosen], y_train=y[~chosen], X_test=X[chosen], y_test=y[chosen]
+    )
+
+
+def _stratified(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return ``(m,)`` booleans, true for the share of each class that is drawn."""
+    chosen = np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        members = rng.permutation(np.flatnonzero(y == label))
+        chosen[members[: min(round(share * len(members)), len(members) - 1)]] = True
+    return chosen

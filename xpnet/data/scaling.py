@@ -1,0 +1,64 @@
+"""Scaling fitted on the training samples, kept with the model, applied again at prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xpnet.data.errors import DataError
+
+__all__ = ["Scaling"]
+
+_BLOCK = 256
+"""Samples scaled at once: bounds the float64 copy that a block needs."""
+
+_ROUNDING = 1e-12
+"""A column whose spread is this small beside its mean varies by rounding alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """``(X - shift) / scale``, column by column.
+
+    Attributes
+    ----------
+    shift, scale : ndarray, shape (n_x,), float64
+        float64 so that columns of large numbers (times, identifiers) keep their differences.
+    """
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, X: np.ndarray, pixel_max: int | None = None) -> Scaling:
+        """Return the scaling for training samples `X` ``(m, n_x)``.
+
+        Pixels are divided by `pixel_max`. Columns of a table (`pixel_max` None) get mean 0 and
+        variance 1; a constant column is shifted to 0 and not divided.
+        """
+        n_x = X.shape[1]
+        if pixel_max is not None:
+            return cls(np.zeros(n_x), np.full(n_x, float(pixel_max)))
+        mean = X.mean(axis=0, dtype=np.float64)
+        spread = X.std(axis=0, dtype=np.float64)
+        return cls(mean, np.where(spread <= _ROUNDING * np.abs(mean), 1.0, spread))
+
+    def apply(self, X: np.ndarray) -> np.ndarray:
+        """Return scaled `X` ``(m, n_x)``, float32 and C-contiguous; `X` is not written to.
+
+        Raises
+        ------
+        DataError
+            Where X has another number of columns than the training samples had.
+        """
+        if X.ndim != 2 or X.shape[1] != len(self.shift):
+            raise DataError(
+                f"X has shape {X.shape}: expected (m, {len(self.shift)}), the features that the "
+                "model was trained on"
+            )
+        scaled = np.empty(X.shape, dtype=np.float32)
+        for start in range(0, len(X), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            scaled[rows] = (X[rows] - self.shift) / self.scale
+        return scaled
