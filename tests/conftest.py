@@ -1,0 +1,81 @@
+"""Fixtures for every room: the array libraries that each test of a kernel runs on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xpnet import backend
+from xpnet.types import Array
+
+# JAX reads this when it is imported; without it the float64 tests could not run there.
+os.environ["JAX_ENABLE_X64"] = "1"
+
+_EAGER = ("numpy", "array_api_strict", "array_api_strict-device1", "torch", "jax", "cupy")
+_ALL = (*_EAGER, "dask")
+
+
+@dataclass(frozen=True)
+class ArrayLibrary:
+    """An array library and a device, as a test sees them."""
+
+    name: str
+    backend: backend.Backend
+
+    @property
+    def xp(self) -> ModuleType:
+        """The Array API namespace."""
+        return self.backend.xp
+
+    def asarray(self, values: Any, dtype: str = "float32") -> Array:
+        """Return host values as an array here."""
+        return backend.asarray(values, backend=self.backend, dtype=dtype)
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        """Return an array on the host, to compare it."""
+        return backend.to_numpy(array)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see no choice of backend but their own."""
+    for variable in ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(params=_ALL)
+def xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
+    """Each array library in turn, array-api-strict on two devices."""
+    yield from _library(request.param)
+
+
+@pytest.fixture(params=_EAGER)
+def eager_xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
+    """Each library that computes at once, for kernels that read scalars."""
+    yield from _library(request.param)
+
+
+def _library(label: str) -> Iterator[ArrayLibrary]:
+    name, _, device = label.partition("-")
+    try:
+        found = backend.resolve(name, device=device or None, dtype="float32")
+    except backend.BackendError as error:
+        pytest.skip(str(error))
+    with ExitStack() as stack:
+        if name == "array_api_strict":
+            stack.enter_context(_no_host_synchronisation())
+        yield ArrayLibrary(label, found)
+
+
+def _no_host_synchronisation() -> Any:
+    """Forbid what would make a GPU wait for the host."""
+    from array_api_strict import ArrayAPIStrictFlags
+
+    return ArrayAPIStrictFlags(boolean_indexing=False, data_dependent_shapes=False)

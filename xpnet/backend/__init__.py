@@ -1,0 +1,38 @@
+"""Where arrays live: the libraries xpnet runs on, the choice among them, and moves between them.
+
+Computation follows the arrays it is given. The choice made here (`use_backend`, ``XPNET_BACKEND``,
+``XPNET_DEVICE``, ``XPNET_DTYPE``) only says where *new* arrays are made.
+"""
+
+from __future__ import annotations
+
+from xpnet.backend._arrays import (
+    asarray,
+    detached,
+    synchronize,
+    to_device,
+    to_numpy,
+    uniform,
+)
+from xpnet.backend._available import BackendInfo, available_backends
+from xpnet.backend._choice import Backend, default_backend, resolve, use_backend
+from xpnet.backend._libraries import BackendError
+from xpnet.backend._together import check_together, where
+
+__all__ = [
+    "Backend",
+    "BackendError",
+    "BackendInfo",
+    "asarray",
+    "available_backends",
+    "check_together",
+    "default_backend",
+    "detached",
+    "resolve",
+    "synchronize",
+    "to_device",
+    "to_numpy",
+    "uniform",
+    "use_backend",
+    "where",
+]

@@ -1,0 +1,63 @@
+"""What xpnet asks of an array library beyond the Array API standard, as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Adapter", "drawn_on_host"]
+
+FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
+Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
+
+
+def _nothing_to_wait_for(array: Any) -> None:
+    """Answer for a library that has computed an array by the time it returns it."""
+
+
+def _nothing_refused(dtype: str, device: Any) -> None:
+    """Answer for a library that holds every dtype on every device."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One array library, seen from the host.
+
+    Attributes
+    ----------
+    xp : the Array API namespace
+    devices : ``() -> {name: device}``
+        The devices that answer now, the library's default first; none when it cannot run here.
+    from_numpy : ``(host, device) -> array``
+        An array of the same dtype on `device`; it may share memory with `host`.
+    to_numpy : ``(array) -> host``
+        The array on the host; it may share memory with `array`.
+    uniform : ``(shape, seed, dtype, device) -> array``
+        Numbers in [0, 1), the same for the same seed.
+    synchronize : ``(array) -> None``
+        Waits until `array` is computed.
+    refusal : ``(dtype, device) -> str or None``
+        Why `device` cannot hold `dtype` and what to do, or None where it can.
+    """
+
+    xp: ModuleType
+    devices: Callable[[], Mapping[str, Any]]
+    from_numpy: FromNumpy
+    to_numpy: Callable[[Any], np.ndarray[Any, Any]]
+    uniform: Uniform
+    synchronize: Callable[[Any], None] = _nothing_to_wait_for
+    refusal: Callable[[str, Any], str | None] = _nothing_refused
+
+
+def drawn_on_host(from_numpy: FromNumpy) -> Uniform:
+    """Return a `uniform` that draws with NumPy, for a library without a generator."""
+
+    def uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+        host = np.random.default_rng(seed).random(shape, dtype=np.dtype(dtype).type)
+        return from_numpy(np.asarray(host), device)
+
+    return uniform

@@ -1,0 +1,177 @@
+"""Arrays made, moved, read and waited for, whichever library they belong to."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from xpnet.backend._choice import Backend, is_backend_name, resolve
+from xpnet.backend._libraries import LIBRARIES, adapter, library_name, refuse
+from xpnet.backend._trees import arrays_in, map_arrays
+
+__all__ = [
+    "asarray",
+    "detached",
+    "synchronize",
+    "to_device",
+    "to_numpy",
+    "uniform",
+]
+
+# JAX without 64-bit numbers folds larger seeds onto smaller ones.
+_SEEDS = 2**32
+
+
+class _Place(NamedTuple):
+    """A library by name, the device as that library knows it, and a dtype by name."""
+
+    library: str
+    device: Any
+    dtype: str
+
+
+def asarray(
+    values: Any,
+    *,
+    like: Any = None,
+    backend: Backend | str | ModuleType | None = None,
+    dtype: Any = None,
+) -> Any:
+    """Return `values` as an array of a chosen library, device and dtype.
+
+    Parameters
+    ----------
+    values : array_like
+        Host values, or an array of any library. The result may share memory with it.
+    like : array or Backend, optional
+        Whose library and device to use.
+    backend : Backend or str, optional
+        The same by name. Without `like` and `backend`: `default_backend`.
+    dtype : str or dtype, optional
+        That of `like`, or of the backend, if left out.
+
+    Raises
+    ------
+    BackendError
+        If the backend cannot be had, or the device cannot hold the dtype.
+    """
+    if like is not None and backend is not None:
+        raise TypeError("both like and backend say where the array goes: give one of them")
+    place = _place(like if like is not None else backend)
+    return _put(values, place if dtype is None else place._replace(dtype=_dtype_name(dtype)))
+
+
+def to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    """Return `array` on the host: detached, computed, of the same dtype.
+
+    The result may share memory with `array` and be read-only.
+    """
+    return adapter(_known_library(array)).to_numpy(array)
+
+
+def to_device(tree: Any, target: Any) -> Any:
+    """Return `tree` moved to `target`, dtypes kept.
+
+    Parameters
+    ----------
+    tree : array, or nested tuple of arrays and None
+        Parameters, gradients, an optimiser's state: its shape is kept.
+    target : Backend, str or array
+        A backend; a backend's name; the name of a device of the arrays' own library; or an array
+        (or a tree of arrays) to lie beside.
+
+    Raises
+    ------
+    BackendError
+        If the target cannot be had, or cannot hold a dtype of `tree`.
+    """
+    if isinstance(target, str) and not is_backend_name(target):
+        return map_arrays(lambda array: _on_device(array, target), tree)
+    place = _place(target)
+    return map_arrays(lambda array: _put(array, _keeping_dtype(array, place)), tree)
+
+
+def synchronize(array: Any) -> None:
+    """Wait until `array` is computed. A Dask array stays the graph it is."""
+    adapter(_known_library(array)).synchronize(array)
+
+
+def detached(tree: Any) -> Any:
+    """Return `tree` with torch tensors that require grad read detached, all else as it is."""
+    return map_arrays(
+        lambda array: array.detach() if getattr(array, "requires_grad", False) else array, tree
+    )
+
+
+def uniform(shape: tuple[int, ...], seed: int, like: Any) -> Any:
+    """Return numbers drawn evenly from [0, 1), on the device and of the dtype of `like`.
+
+    The library's own generator draws them where it has one, so that nothing crosses from the host.
+    One seed gives the same numbers on one library and kind of device, not across libraries.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    seed : int
+        From 0 to 2**32 - 1.
+    like : array or Backend
+        Of a floating-point dtype.
+
+    Raises
+    ------
+    ValueError
+        If the seed is out of range.
+    """
+    if not 0 <= seed < _SEEDS:
+        raise ValueError(f"seed is {seed}, expected a whole number from 0 to {_SEEDS - 1}")
+    place = _place(like)
+    return adapter(place.library).uniform(shape, seed, place.dtype, place.device)
+
+
+def _place(target: Any) -> _Place:
+    """Return the place that a backend, its name, an array or a tree of arrays stands for."""
+    if target is None or isinstance(target, str | ModuleType):
+        target = resolve(target)
+    if isinstance(target, Backend):
+        return _Place(target.name, target.device_object, target.dtype)
+    array = next(arrays_in(target))
+    device = array_api_compat.device(array)
+    return _Place(_known_library(array), device, _dtype_name(array.dtype))
+
+
+def _on_device(array: Any, device: str) -> Any:
+    backend = resolve(_known_library(array), device=device)
+    return _put(array, _keeping_dtype(array, _place(backend)))
+
+
+def _keeping_dtype(array: Any, place: _Place) -> _Place:
+    return place._replace(dtype=_dtype_name(array.dtype))
+
+
+def _put(values: Any, place: _Place) -> Any:
+    """Return host values or an array of any library as an array at `place`, cast to its dtype."""
+    refuse(place.library, place.dtype, place.device)
+    is_array = array_api_compat.is_array_api_obj(values)
+    if is_array and library_name(values) == place.library:
+        moved = array_api_compat.to_device(detached(values), place.device)
+        xp = adapter(place.library).xp
+        return xp.astype(moved, getattr(xp, place.dtype), copy=False)
+    host = np.asarray(to_numpy(values) if is_array else values, dtype=place.dtype)
+    return adapter(place.library).from_numpy(host, place.device)
+
+
+def _known_library(array: Any) -> str:
+    name = library_name(array)
+    if name not in LIBRARIES:
+        raise TypeError(f"array of {name}: xpnet moves arrays of {', '.join(LIBRARIES)}")
+    return name
+
+
+def _dtype_name(dtype: Any) -> str:
+    """Return ``float32`` for any library's float32, or for the name itself."""
+    if isinstance(dtype, type):
+        return dtype.__name__
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]

@@ -1,0 +1,206 @@
+"""Which library, device and dtype new arrays get: the only reader of the XPNET_* variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from xpnet.backend._libraries import (
+    LIBRARIES,
+    BackendError,
+    adapter,
+    devices,
+    name_of_namespace,
+    refuse,
+)
+
+__all__ = ["Backend", "default_backend", "is_backend_name", "resolve", "use_backend"]
+
+_AUTO = "auto"
+_NAMES = (*LIBRARIES, _AUTO)
+_DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A library, one of its devices and a dtype, by name; `resolve` makes one and checks it."""
+
+    name: str
+    device: str
+    dtype: str
+
+    @property
+    def xp(self) -> ModuleType:
+        """The library's Array API namespace."""
+        return adapter(self.name).xp
+
+    @property
+    def device_object(self) -> Any:
+        """What the library itself calls the device."""
+        return devices(self.name)[self.device]
+
+    @property
+    def dtype_object(self) -> Any:
+        """What the library itself calls the dtype."""
+        return getattr(self.xp, self.dtype)
+
+
+class _Wish(NamedTuple):
+    """What one level asks for; None where it leaves the answer to the level below."""
+
+    name: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+
+
+_VARIABLES = _Wish("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE")
+_FALLBACK = _Wish("numpy", "cpu", "float32")
+_chosen: ContextVar[_Wish] = ContextVar("xpnet_backend", default=_Wish())  # noqa: B039 (immutable)
+
+
+def default_backend() -> Backend:
+    """Return where new arrays are made when nothing is said.
+
+    `use_backend` comes before ``XPNET_BACKEND``, ``XPNET_DEVICE`` and ``XPNET_DTYPE``, and these
+    before NumPy, ``cpu``, ``float32``.
+
+    Raises
+    ------
+    BackendError
+        If what was chosen by name cannot be had.
+    """
+    return resolve()
+
+
+def use_backend(
+    name: str | ModuleType | None = None, *, device: str | None = None, dtype: str | None = None
+) -> AbstractContextManager[Backend]:
+    """Choose where new arrays are made from here on, or within a ``with`` block.
+
+    The choice holds at once in this thread (or task: it is a context variable). As a context
+    manager it gives the `Backend` and restores the earlier choice on leaving.
+
+    Parameters
+    ----------
+    name, device, dtype
+        As in `resolve`.
+
+    Raises
+    ------
+    BackendError
+        If it cannot be had; the earlier choice then stays.
+
+    Examples
+    --------
+    >>> use_backend("numpy", dtype="float64")  # doctest: +SKIP
+    >>> with use_backend("torch", device="cuda:1") as backend:  # doctest: +SKIP
+    ...     params = net.init(seed=0)
+    """
+    backend = resolve(name, device=device, dtype=dtype)
+    earlier = _chosen.set(_Wish(backend.name, backend.device, backend.dtype))
+    return _restoring(backend, earlier)
+
+
+@contextmanager
+def _restoring(backend: Backend, earlier: Token[_Wish]) -> Iterator[Backend]:
+    try:
+        yield backend
+    finally:
+        _chosen.reset(earlier)
+
+
+def resolve(
+    name: str | ModuleType | None = None, *, device: str | None = None, dtype: str | None = None
+) -> Backend:
+    """Return the backend asked for, what is left out being filled in as by `default_backend`.
+
+    Parameters
+    ----------
+    name : str or namespace, optional
+        ``numpy``, ``cupy``, ``torch``, ``jax``, ``dask``, ``array_api_strict``, or ``auto``: CuPy
+        if a device answers, else NumPy. An Array API namespace stands for its library.
+    device : str, optional
+        ``cpu``, ``cuda:1``, ``device1``, ... A device chosen for one library is not taken over by
+        another, which then uses its own default.
+    dtype : str, optional
+        ``float32`` or ``float64``.
+
+    Raises
+    ------
+    BackendError
+        If the library, device or dtype is unknown, not installed or does not answer.
+    """
+    if isinstance(name, ModuleType):
+        name = name_of_namespace(name)
+    asked = _filled(_Wish(name, device, dtype), _chosen.get())
+    environment = _Wish(*(os.environ.get(variable or "") or None for variable in _VARIABLES))
+    wish = _filled(_filled(asked, environment), _FALLBACK)
+    try:
+        return _found(wish)
+    except BackendError as error:
+        source = _source(asked, environment, wish)
+        if not source:
+            raise
+        raise BackendError(f"{error} (asked for by {source})") from error
+
+
+def is_backend_name(text: str) -> bool:
+    """Say whether `text` names a backend rather than a device."""
+    return text in _NAMES
+
+
+def _filled(upper: _Wish, lower: _Wish) -> _Wish:
+    same_library = upper.name in (None, lower.name)
+    return _Wish(
+        upper.name or lower.name,
+        upper.device or (lower.device if same_library else None),
+        upper.dtype or lower.dtype,
+    )
+
+
+def _found(wish: _Wish) -> Backend:
+    """Turn a wish for a name and a dtype, and perhaps a device, into a backend that exists."""
+    name = _library(wish.name)
+    there = devices(name)
+    device = next(iter(there)) if wish.device is None else _device(name, wish.device, there)
+    if wish.dtype not in _DTYPES:
+        raise BackendError(f"dtype {wish.dtype!r} is unknown: choose {' or '.join(_DTYPES)}")
+    refuse(name, wish.dtype, there[device])
+    return Backend(name, device, wish.dtype)
+
+
+def _library(name: str | None) -> str:
+    if name not in _NAMES:
+        raise BackendError(f"backend {name!r} is unknown: choose one of {', '.join(_NAMES)}")
+    if name != _AUTO:
+        return str(name)
+    try:
+        devices("cupy")
+    except BackendError:
+        return "numpy"
+    return "cupy"
+
+
+def _device(name: str, device: str, there: Mapping[str, Any]) -> str:
+    # "cuda" means its first device, as in torch.
+    for spelling in (device, f"{device}:0"):
+        if spelling in there:
+            return spelling
+    raise BackendError(
+        f"backend {name!r} has no device {device!r}: choose one of {', '.join(there)}"
+    )
+
+
+def _source(asked: _Wish, environment: _Wish, wish: _Wish) -> str:
+    """Name the environment variables that had a say in `wish`."""
+    levels = zip(_VARIABLES, asked, environment, wish, strict=True)
+    return ", ".join(
+        f"{variable}={value}"
+        for variable, above, value, taken in levels
+        if above is None and value is not None and value == taken
+    )

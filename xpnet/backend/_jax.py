@@ -1,0 +1,56 @@
+"""JAX: its default platform first, and the processor beside it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import jax
+import jax.numpy as xp
+import numpy as np
+
+from xpnet.backend._adapter import Adapter
+
+__all__ = ["ADAPTER"]
+
+
+def _devices() -> dict[str, Any]:
+    found = list(jax.devices())
+    # JAX_PLATFORMS may leave the processor out.
+    with suppress(RuntimeError):
+        found += jax.devices("cpu")
+    return {_name(device): device for device in found}
+
+
+def _name(device: Any) -> str:
+    return "cpu" if str(device) == "cpu:0" else str(device)
+
+
+def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+    # A generator's key on the device keeps the drawing there.
+    key = jax.device_put(jax.random.key(seed), device)
+    return jax.random.uniform(key, shape, dtype)
+
+
+def _refusal(dtype: str, device: Any) -> str | None:
+    if jax.dtypes.canonicalize_dtype(dtype) == np.dtype(dtype):
+        return None
+    return (
+        "JAX keeps 64-bit numbers only when told to: set the environment variable "
+        "JAX_ENABLE_X64=1 before it is imported, or use a 32-bit dtype"
+    )
+
+
+def _synchronize(array: Any) -> None:
+    array.block_until_ready()
+
+
+ADAPTER = Adapter(
+    xp=xp,
+    devices=_devices,
+    from_numpy=jax.device_put,
+    to_numpy=np.asarray,
+    uniform=_uniform,
+    synchronize=_synchronize,
+    refusal=_refusal,
+)

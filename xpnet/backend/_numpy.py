@@ -1,0 +1,25 @@
+"""NumPy: the host's own arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+
+from xpnet.backend._adapter import Adapter, drawn_on_host
+
+__all__ = ["ADAPTER"]
+
+
+def _from_numpy(host: np.ndarray[Any, Any], device: str) -> np.ndarray[Any, Any]:
+    return host
+
+
+ADAPTER = Adapter(
+    xp=xp,
+    devices=lambda: {"cpu": "cpu"},
+    from_numpy=_from_numpy,
+    to_numpy=np.asarray,
+    uniform=drawn_on_host(_from_numpy),
+)

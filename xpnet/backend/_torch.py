@@ -1,0 +1,60 @@
+"""PyTorch: the processor and whichever accelerator this build of it knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+
+from xpnet.backend._adapter import Adapter
+
+__all__ = ["ADAPTER"]
+
+
+def _devices() -> dict[str, Any]:
+    devices = {"cpu": torch.device("cpu")}
+    if torch.accelerator.is_available():
+        kind = torch.accelerator.current_accelerator()
+        names = (f"{kind}:{index}" for index in range(torch.accelerator.device_count()))
+        devices |= {name: torch.device(name) for name in names}
+    return devices
+
+
+def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
+    # torch takes neither read-only memory nor negative strides.
+    shareable = host.flags.writeable and all(stride >= 0 for stride in host.strides)
+    return torch.from_numpy(host if shareable else host.copy(order="K")).to(device)
+
+
+def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    host: np.ndarray[Any, Any] = array.numpy(force=True)
+    return host
+
+
+def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+    generator = torch.Generator(device).manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=getattr(torch, dtype), device=device)
+
+
+def _synchronize(array: Any) -> None:
+    if array.device.type != "cpu":
+        torch.accelerator.synchronize(array.device)
+
+
+def _refusal(dtype: str, device: Any) -> str | None:
+    if device.type == "mps" and dtype in ("float64", "complex128"):
+        return "Apple's GPUs have no double precision: use float32, or the device 'cpu'"
+    return None
+
+
+ADAPTER = Adapter(
+    xp=xp,
+    devices=_devices,
+    from_numpy=_from_numpy,
+    to_numpy=_to_numpy,
+    uniform=_uniform,
+    synchronize=_synchronize,
+    refusal=_refusal,
+)
