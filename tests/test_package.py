@@ -1,0 +1,82 @@
+"""The package as a whole: what importing it costs, what it shows, which version it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata, resources
+
+import pytest
+
+import xpnet
+
+OPTIONAL = (
+    "array_api_strict",
+    "cupy",
+    "dask",
+    "jax",
+    "matplotlib",
+    "numba",
+    "pandas",
+    "polars",
+    "rich",
+    "scipy",
+    "sklearn",
+    "torch",
+    "typer",
+)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level packages that a fresh interpreter holds after `statement`."""
+    script = f"{statement}; import json, sys; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in json.loads(run.stdout)}
+
+
+def test_import_loads_no_optional_package():
+    loaded = loaded_by("import xpnet")
+    assert "xpnet" in loaded
+    assert loaded.isdisjoint(OPTIONAL)
+
+
+def test_an_optional_package_would_be_noticed():
+    assert "rich" in loaded_by("import xpnet, rich")
+
+
+@pytest.mark.parametrize("name", xpnet.__all__)
+def test_public_name_resolves(name):
+    assert getattr(xpnet, name) is not None
+
+
+def home(thing: object) -> str:
+    """The module where a function or class was written, or the class of a value."""
+    return getattr(thing, "__module__", type(thing).__module__)
+
+
+def test_all_holds_every_public_name_once():
+    ours = {
+        name
+        for name, thing in vars(xpnet).items()
+        if not name.startswith("_") and home(thing).startswith("xpnet.")
+    }
+    assert ours <= set(xpnet.__all__)
+    assert len(xpnet.__all__) == len(set(xpnet.__all__))
+
+
+def test_dir_shows_every_public_name():
+    assert set(xpnet.__all__) <= set(dir(xpnet))
+
+
+def test_a_wrong_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        xpnet.no_such_name  # noqa: B018
+
+
+def test_version_is_the_one_installed():
+    assert xpnet.__version__ == metadata.version("xpnet")
+
+
+def test_types_are_announced():
+    assert resources.files("xpnet").joinpath("py.typed").is_file()
