@@ -1,0 +1,8 @@
+"""Models in safetensors files."""
+
+from __future__ import annotations
+
+from xpnet.persist.errors import ModelFileError
+from xpnet.persist.model import load, save
+
+__all__ = ["ModelFileError", "load", "save"]

@@ -1,0 +1,70 @@
+"""The JSON record in a model file's header: format, network, metadata that are no arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from xpnet.network import Network
+from xpnet.persist.errors import ModelFileError
+
+__all__ = ["KEY", "from_header", "to_header"]
+
+KEY = "xpnet"
+"""The record's name among the strings of a safetensors header."""
+
+_FORMAT = 1
+
+
+def to_header(net: Network, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return the strings for a safetensors header.
+
+    Raises
+    ------
+    TypeError
+        Where `metadata` holds what JSON cannot.
+    """
+    network = {"sizes": net.sizes, "hidden": net.hidden, "output": net.output}
+    record = {"format": _FORMAT, "network": network, "metadata": dict(metadata)}
+    return {KEY: json.dumps(record, default=_plain)}
+
+
+def from_header(header: Mapping[str, str], where: str) -> tuple[Network, dict[str, Any]]:
+    """Return the network and metadata of a safetensors header; `where` names the file.
+
+    Raises
+    ------
+    ModelFileError
+        Where the header is not ours, is of a newer format, or is damaged.
+    """
+    if KEY not in header:
+        raise ModelFileError(
+            f"{where} is a safetensors file, but not a model that xpnet saved: its header has no "
+            f"record {KEY!r}; train and save the model with xpnet"
+        )
+    try:
+        record = json.loads(header[KEY])
+        version = int(record["format"])
+        if version <= _FORMAT:
+            return Network(**record["network"]), dict(record["metadata"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{where} has a damaged header ({type(error).__name__}: {error}): expected format, "
+            "network and metadata; save the model again"
+        ) from error
+    raise ModelFileError(
+        f"{where} has format {version}, this xpnet reads up to {_FORMAT}: "
+        "a newer xpnet wrote it; pip install -U xpnet"
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"metadata holds a {type(value).__name__}: expected numbers, text, None, lists and dicts "
+        "of them, or a NumPy array as an entry of its own"
+    )

@@ -1,0 +1,147 @@
+"""A network, its parameters and metadata in one safetensors file.
+
+The tensors are ``W1, b1, …, WL, bL`` and ``metadata.NAME`` for each metadata entry that is an
+array; the header holds the rest (see `xpnet.persist.header`). Nothing in the file is ever run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from xpnet import backend
+from xpnet.kernels._check import check_params
+from xpnet.network import Network
+from xpnet.persist.atomic import write_whole
+from xpnet.persist.errors import ModelFileError
+from xpnet.persist.header import from_header, to_header
+from xpnet.types import Dense, Params
+
+__all__ = ["load", "save"]
+
+_METADATA = "metadata."
+
+
+def save(path: str | PathLike[str], net: Network, params: Params, **metadata: Any) -> None:
+    """Save a network, or a stack of them, so that a crash never leaves half a file.
+
+    Parameters
+    ----------
+    path : str or path
+        Any file that is there is replaced, once the new one is complete on the disk.
+    net : Network
+    params : Params
+        ``W (..., n_out, n_in)`` and ``b (..., n_out, 1)`` of any library, on any device.
+    **metadata
+        JSON values (tuples come back as lists) or NumPy arrays of numbers.
+
+    Raises
+    ------
+    ModelFileError
+        Where the folder does not exist or `path` is itself a folder.
+    ValueError, TypeError
+        Where `params` do not fit `net`, or metadata cannot be stored.
+    """
+    check_params(net.sizes, params)
+    arrays = {name: value for name, value in metadata.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in metadata.items() if name not in arrays}
+    tensors = _named(params) | {_METADATA + name: _numeric(name, arrays[name]) for name in arrays}
+    # safetensors would write the memory of a transposed view in its own order.
+    in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    write_whole(Path(path), to_safetensors(in_order, metadata=to_header(net, rest)))
+
+
+def load(
+    path: str | PathLike[str], *, xp: str | ModuleType | None = None, device: str | None = None
+) -> tuple[Network, Params, dict[str, Any]]:
+    """Load what `save` saved.
+
+    Parameters
+    ----------
+    path : str or path
+    xp : str or array namespace, optional
+        Library to load the parameters into; the default backend's if left out.
+    device : str, optional
+
+    Returns
+    -------
+    net : Network
+    params : Params
+        Of the dtype that was saved.
+    metadata : dict
+        Arrays as NumPy arrays.
+
+    Raises
+    ------
+    ModelFileError
+        Where the file is missing, truncated, not ours, of a newer format, or its tensors do not
+        fit its network.
+    BackendError
+        Where the library or device cannot be had.
+    """
+    target = backend.resolve(xp, device=device)
+    header, tensors = _read(Path(path))
+    net, metadata = from_header(header, str(path))
+    params = _params(net, tensors, str(path))
+    metadata |= {
+        name.removeprefix(_METADATA): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_METADATA)
+    }
+    return net, backend.to_device(params, target), metadata
+
+
+def _named(params: Params) -> dict[str, np.ndarray]:
+    return {
+        f"{letter}{number}": backend.to_numpy(array)
+        for number, layer in enumerate(params, 1)
+        for letter, array in zip("Wb", layer, strict=True)
+    }
+
+
+def _numeric(name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"metadata {name} is an array of {array.dtype}: expected numbers; "
+            f"pass text as a list, {name}={name}.tolist()"
+        )
+    return array
+
+
+def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing there"
+        raise ModelFileError(f"cannot load {path}: expected a model file, found {found}")
+    try:
+        with safe_open(path, framework="np") as file:
+            names = file.keys()
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ModelFileError(
+            f"{path} cannot be read ({error}): it is truncated or not a safetensors file; expected "
+            "a model that xpnet saved"
+        ) from error
+
+
+def _params(net: Network, tensors: Mapping[str, np.ndarray], where: str) -> Params:
+    try:
+        params = tuple(
+            Dense(tensors[f"W{number}"], tensors[f"b{number}"])
+            for number in range(1, len(net.sizes))
+        )
+        check_params(net.sizes, params)
+    except KeyError as error:
+        raise ModelFileError(
+            f"{where} has no tensor {error.args[0]}: expected W1, b1 to W{len(net.sizes) - 1}, "
+            f"b{len(net.sizes) - 1} for sizes {net.sizes}; save the model again"
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(f"{where} does not fit its own header: {error}") from error
+    return params
