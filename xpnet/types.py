@@ -14,11 +14,14 @@ __all__ = [
     "Array",
     "Batch",
     "Dense",
+    "Epoch",
     "Kernels",
     "Layer",
     "Optimizer",
     "OptimizerState",
     "Params",
+    "Result",
+    "Run",
     "Step",
 ]
 
@@ -64,6 +67,43 @@ class Step(NamedTuple):
     index: int
     params: Params
     cost: Array
+
+
+class Run(NamedTuple):
+    """What a callback is told at the start: the network and how long the training will be."""
+
+    net: Any
+    epochs: int
+    steps_per_epoch: int
+    m: int
+
+
+class Epoch(NamedTuple):
+    """An epoch done: its number from 1, the parameters after it, and its row of the history."""
+
+    number: int
+    net: Any
+    params: Params
+    row: dict[str, Any]
+
+
+class Result(NamedTuple):
+    """What `fit` returns.
+
+    Attributes
+    ----------
+    params : Params
+        The trained parameters.
+    history : tuple of dict
+        A row an epoch: ``epoch``, ``cost``, ``learning_rate``, ``seconds`` and, with a
+        validation set, ``val_cost`` and ``val_`` with the metric's name.
+    stopped : str
+        Why training ended: ``"all epochs done"``, ``"interrupted"``, or a callback's reason.
+    """
+
+    params: Params
+    history: tuple[dict[str, Any], ...]
+    stopped: str
 
 
 class OptimizerState(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from xpnet.backend._choice import Backend, is_backend_name, resolve
+from xpnet.backend._choice import resolve
+from xpnet.backend._find import NAMES, Backend
 from xpnet.backend._libraries import LIBRARIES, adapter, library_name, refuse
 from xpnet.backend._trees import arrays_in, map_arrays
 
@@ -88,7 +89,7 @@ def to_device(tree: Any, target: Any) -> Any:
     BackendError
         If the target cannot be had, or cannot hold a dtype of `tree`.
     """
-    if isinstance(target, str) and not is_backend_name(target):
+    if isinstance(target, str) and target not in NAMES:
         return map_arrays(lambda array: _on_device(array, target), tree)
     place = _place(target)
     return map_arrays(lambda array: _put(array, _keeping_dtype(array, place)), tree)

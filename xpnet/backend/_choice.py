@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from xpnet.backend._libraries import (
-    LIBRARIES,
-    BackendError,
-    adapter,
-    devices,
-    name_of_namespace,
-    refuse,
-)
+from xpnet.backend._find import Backend, find
+from xpnet.backend._libraries import BackendError, name_of_namespace
 
-__all__ = ["Backend", "default_backend", "is_backend_name", "resolve", "use_backend"]
-
-_AUTO = "auto"
-_NAMES = (*LIBRARIES, _AUTO)
-_DTYPES = ("float32", "float64")
-
-
-@dataclass(frozen=True)
-class Backend:
-    """A library, one of its devices and a dtype, by name; `resolve` makes one and checks it."""
-
-    name: str
-    device: str
-    dtype: str
-
-    @property
-    def xp(self) -> ModuleType:
-        """The library's Array API namespace."""
-        return adapter(self.name).xp
-
-    @property
-    def device_object(self) -> Any:
-        """What the library itself calls the device."""
-        return devices(self.name)[self.device]
-
-    @property
-    def dtype_object(self) -> Any:
-        """What the library itself calls the dtype."""
-        return getattr(self.xp, self.dtype)
+__all__ = ["default_backend", "resolve", "use_backend"]
 
 
 class _Wish(NamedTuple):
@@ -58,7 +23,7 @@ class _Wish(NamedTuple):
     dtype: str | None = None
 
 
-_VARIABLES = _Wish("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE")
+_VARIABLES = ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE")
 _FALLBACK = _Wish("numpy", "cpu", "float32")
 _chosen: ContextVar[_Wish] = ContextVar("xpnet_backend", default=_Wish())  # noqa: B039 (immutable)
 
@@ -138,10 +103,10 @@ def resolve(
     if isinstance(name, ModuleType):
         name = name_of_namespace(name)
     asked = _filled(_Wish(name, device, dtype), _chosen.get())
-    environment = _Wish(*(os.environ.get(variable or "") or None for variable in _VARIABLES))
+    environment = _Wish(*(os.environ.get(variable) or None for variable in _VARIABLES))
     wish = _filled(_filled(asked, environment), _FALLBACK)
     try:
-        return _found(wish)
+        return find(*wish)
     except BackendError as error:
         source = _source(asked, environment, wish)
         if not source:
@@ -149,50 +114,13 @@ def resolve(
         raise BackendError(f"{error} (asked for by {source})") from error
 
 
-def is_backend_name(text: str) -> bool:
-    """Say whether `text` names a backend rather than a device."""
-    return text in _NAMES
-
-
 def _filled(upper: _Wish, lower: _Wish) -> _Wish:
-    same_library = upper.name in (None, lower.name)
+    # A device belongs to the library it was named with; named alone, it is for any.
+    same_library = upper.name is None or lower.name in (None, upper.name)
     return _Wish(
         upper.name or lower.name,
         upper.device or (lower.device if same_library else None),
         upper.dtype or lower.dtype,
-    )
-
-
-def _found(wish: _Wish) -> Backend:
-    """Turn a wish for a name and a dtype, and perhaps a device, into a backend that exists."""
-    name = _library(wish.name)
-    there = devices(name)
-    device = next(iter(there)) if wish.device is None else _device(name, wish.device, there)
-    if wish.dtype not in _DTYPES:
-        raise BackendError(f"dtype {wish.dtype!r} is unknown: choose {' or '.join(_DTYPES)}")
-    refuse(name, wish.dtype, there[device])
-    return Backend(name, device, wish.dtype)
-
-
-def _library(name: str | None) -> str:
-    if name not in _NAMES:
-        raise BackendError(f"backend {name!r} is unknown: choose one of {', '.join(_NAMES)}")
-    if name != _AUTO:
-        return str(name)
-    try:
-        devices("cupy")
-    except BackendError:
-        return "numpy"
-    return "cupy"
-
-
-def _device(name: str, device: str, there: Mapping[str, Any]) -> str:
-    # "cuda" means its first device, as in torch.
-    for spelling in (device, f"{device}:0"):
-        if spelling in there:
-            return spelling
-    raise BackendError(
-        f"backend {name!r} has no device {device!r}: choose one of {', '.join(there)}"
     )
 
 

@@ -26,6 +26,11 @@ def _name(device: Any) -> str:
     return "cpu" if str(device) == "cpu:0" else str(device)
 
 
+def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
+    # Copied: on a processor `device_put` would share memory that the host may yet write to.
+    return xp.array(host, device=device)
+
+
 def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
     # A generator's key on the device keeps the drawing there.
     key = jax.device_put(jax.random.key(seed), device)
@@ -48,7 +53,7 @@ def _synchronize(array: Any) -> None:
 ADAPTER = Adapter(
     xp=xp,
     devices=_devices,
-    from_numpy=jax.device_put,
+    from_numpy=_from_numpy,
     to_numpy=np.asarray,
     uniform=_uniform,
     synchronize=_synchronize,

@@ -1,0 +1,186 @@
+"""Optimisers that take one gradient a step, as pure functions.
+
+Each takes a learning rate: a number, an array ``(K, 1, 1)`` for a stack of K networks, or a
+schedule. What depends on t alone is computed here, on the host; what depends on arrays is the
+kernels' work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from xpnet.optim.schedules import Rate, Schedule, constant
+from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
+
+__all__ = ["adam", "adamw", "clip", "momentum", "nesterov", "rmsprop", "sgd"]
+
+
+def sgd(learning_rate: Rate | Schedule = 0.1) -> Optimizer:
+    """Gradient descent: ``θ ← θ − α g``.
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 0.1
+    """
+    rate = constant(learning_rate)
+    return _optimizer(attrgetter("gradient_descent"), 0, rate, lambda t: {"rate": rate(t)})
+
+
+def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
+    """Momentum: ``v ← μ v − α g``, ``θ ← θ + v`` (Polyak 1964).
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 0.1
+    mu : float, default 0.9
+    """
+    rate = constant(learning_rate)
+    return _optimizer(attrgetter("momentum"), 1, rate, lambda t: {"rate": rate(t), "mu": mu})
+
+
+def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
+    """Nesterov's momentum: ``v ← μ v − α g``, ``θ ← θ + μ v − α g``.
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 0.1
+    mu : float, default 0.9
+    """
+    rate = constant(learning_rate)
+    return _optimizer(attrgetter("nesterov"), 1, rate, lambda t: {"rate": rate(t), "mu": mu})
+
+
+def rmsprop(
+    learning_rate: Rate | Schedule = 1e-3, rho: float = 0.9, eps: float = 1e-8
+) -> Optimizer:
+    """RMSProp: ``s ← ρ s + (1−ρ) g²``, ``θ ← θ − α g / (√s + ε)`` (Tieleman & Hinton 2012).
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 1e-3
+    rho : float, default 0.9
+    eps : float, default 1e-8
+    """
+    rate = constant(learning_rate)
+    return _optimizer(
+        attrgetter("rmsprop"), 1, rate, lambda t: {"rate": rate(t), "rho": rho, "eps": eps}
+    )
+
+
+def adam(
+    learning_rate: Rate | Schedule = 1e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> Optimizer:
+    """Adam, in the efficient form that scikit-learn uses too.
+
+    ``θ ← θ − α √(1−β₂ᵗ) / (1−β₁ᵗ) · m / (√v + ε)``: ε is added before the correction of v
+    (Kingma & Ba 2015, end of section 2), where PyTorch adds it after.
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 1e-3
+    beta1, beta2 : float, defaults 0.9 and 0.999
+    eps : float, default 1e-8
+    """
+    rate = constant(learning_rate)
+
+    def settings(t: int) -> dict[str, Any]:
+        corrected = rate(t) * (math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t))
+        return {"rate": corrected, "beta1": beta1, "beta2": beta2, "eps": eps}
+
+    return _optimizer(attrgetter("adam"), 2, rate, settings)
+
+
+def adamw(
+    learning_rate: Rate | Schedule = 1e-3,
+    weight_decay: float = 1e-2,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> Optimizer:
+    """AdamW: Adam with ε as PyTorch has it, and weights (not biases) that decay by ``α λ θ``.
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 1e-3
+    weight_decay : float, default 1e-2
+        λ, apart from any `l2` in the cost.
+    beta1, beta2 : float, defaults 0.9 and 0.999
+    eps : float, default 1e-8
+
+    References
+    ----------
+    Loshchilov & Hutter 2019.
+    """
+    rate = constant(learning_rate)
+
+    def settings(t: int) -> dict[str, Any]:
+        corrections = {"c1": 1.0 - beta1**t, "c2": 1.0 - beta2**t}
+        fixed = {"beta1": beta1, "beta2": beta2, "eps": eps, "decay": weight_decay}
+        return {"rate": rate(t), **fixed, **corrections}
+
+    return _optimizer(attrgetter("adamw"), 2, rate, settings)
+
+
+def clip(optimizer: Optimizer, norm: float) -> Optimizer:
+    """`optimizer`, given gradients scaled down to at most `norm`: ``g · min(1, norm / ‖g‖)``.
+
+    The norm is taken over all parameters of one network, for each network of a stack by itself.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    norm : float
+        Largest Euclidean norm of the gradients that `optimizer` sees.
+    """
+
+    def update(
+        params: Params, grads: Params, state: OptimizerState, kernels: Kernels
+    ) -> tuple[Params, OptimizerState]:
+        factor = _clip_factor(grads, norm)
+        clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
+        return optimizer.update(params, clipped, state, kernels)
+
+    return optimizer._replace(update=update)
+
+
+def _clip_factor(grads: Params, norm: float) -> Array:
+    """``min(1, norm / ‖g‖)``, shape (..., 1, 1)."""
+    xp = array_namespace(grads[0].W)
+    squares = sum(
+        xp.sum(g * g, axis=(-2, -1), keepdims=True) for layer in grads for g in layer
+    )
+    return norm / xp.maximum(xp.sqrt(squares), norm)
+
+
+def _optimizer(
+    kernel_of: Callable[[Kernels], Callable[..., tuple[Params, ...]]],
+    slots: int,
+    rate: Schedule,
+    settings: Callable[[int], Mapping[str, Any]],
+) -> Optimizer:
+    """An optimiser from its kernel, how much it remembers, and the numbers of step t."""
+
+    def init(params: Params) -> OptimizerState:
+        return OptimizerState(0, tuple(_zeros_like(params) for _ in range(slots)))
+
+    def update(
+        params: Params, grads: Params, state: OptimizerState, kernels: Kernels
+    ) -> tuple[Params, OptimizerState]:
+        t = state.t + 1
+        new, *remembered = kernel_of(kernels)(params, grads, *state.slots, **settings(t))
+        return new, OptimizerState(t, tuple(remembered))
+
+    return Optimizer(init, update, rate)
+
+
+def _zeros_like(params: Params) -> Params:
+    xp = array_namespace(params[0].W)
+    return tuple(Dense(xp.zeros_like(W), xp.zeros_like(b)) for W, b in params)

@@ -1,0 +1,115 @@
+"""Learning rates that change: functions of the step ``t = 1, 2, …`` that return a rate.
+
+A rate is a number, or an array ``(K, 1, 1)`` with one for each network of a stack. Whatever takes
+a rate takes a schedule, so they compose: ``warmup(cosine(1e-3, 10_000), 500)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+from xpnet.types import Array
+
+__all__ = [
+    "Rate",
+    "Schedule",
+    "constant",
+    "cosine",
+    "exponential",
+    "inverse_scaling",
+    "step",
+    "warmup",
+]
+
+Rate: TypeAlias = float | Array
+Schedule: TypeAlias = Callable[[int], Rate]
+
+
+def constant(rate: Rate | Schedule) -> Schedule:
+    """The same rate at every step; a schedule passes as it is."""
+    if callable(rate):
+        return rate
+    return lambda t: rate
+
+
+def step(rate: Rate | Schedule, every: int, factor: float = 0.1) -> Schedule:
+    """`rate` times `factor` after each `every` steps.
+
+    Parameters
+    ----------
+    rate : float, array or schedule
+    every : int
+        Steps at one rate.
+    factor : float, default 0.1
+    """
+    base = constant(rate)
+    return lambda t: base(t) * factor ** ((t - 1) // every)
+
+
+def exponential(rate: Rate | Schedule, decay: float, every: int = 1) -> Schedule:
+    """``rate · decay ^ ((t − 1) / every)``.
+
+    Parameters
+    ----------
+    rate : float, array or schedule
+    decay : float
+        Factor over `every` steps, below 1.
+    every : int, default 1
+    """
+    base = constant(rate)
+    return lambda t: base(t) * decay ** ((t - 1) / every)
+
+
+def inverse_scaling(rate: Rate | Schedule, power: float = 0.5) -> Schedule:
+    """``rate / t ^ power``, the ``invscaling`` of scikit-learn with t counting steps.
+
+    Parameters
+    ----------
+    rate : float, array or schedule
+    power : float, default 0.5
+    """
+    base = constant(rate)
+    return lambda t: base(t) / t**power
+
+
+def cosine(rate: Rate | Schedule, steps: int, final: float = 0.0) -> Schedule:
+    """Half a cosine from `rate` down to ``final · rate`` over `steps`, constant afterwards.
+
+    Parameters
+    ----------
+    rate : float, array or schedule
+    steps : int
+        Steps to the end of the fall.
+    final : float, default 0
+        Fraction of `rate` that remains.
+
+    References
+    ----------
+    Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
+    """
+    base = constant(rate)
+
+    def rate_at(t: int) -> Rate:
+        progress = min((t - 1) / steps, 1.0)
+        return base(t) * (final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * progress)))
+
+    return rate_at
+
+
+def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
+    """A linear rise from ``rate / steps`` to `rate` over the first `steps`, then `rate`.
+
+    Parameters
+    ----------
+    rate : float, array or schedule
+    steps : int
+        Steps of the rise.
+
+    References
+    ----------
+    Goyal et al. 2017.
+    """
+    base = constant(rate)
+    return lambda t: base(t) * min(t / steps, 1.0)
