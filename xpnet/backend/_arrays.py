@@ -9,8 +9,8 @@ import array_api_compat
 import numpy as np
 
 from xpnet.backend._choice import resolve
-from xpnet.backend._find import NAMES, Backend
-from xpnet.backend._libraries import LIBRARIES, adapter, library_name, refuse
+from xpnet.backend._find import NAMES, Backend, find_device
+from xpnet.backend._libraries import LIBRARIES, adapter, devices, library_name, refuse
 from xpnet.backend._trees import arrays_in, map_arrays
 
 __all__ = [
@@ -138,14 +138,17 @@ def _place(target: Any) -> _Place:
         target = resolve(target)
     if isinstance(target, Backend):
         return _Place(target.name, target.device_object, target.dtype)
-    array = next(arrays_in(target))
+    array = next(arrays_in(target), None)
+    if array is None:
+        raise TypeError("the target holds no array to lie beside: give an array or a backend")
     device = array_api_compat.device(array)
     return _Place(_known_library(array), device, _dtype_name(array.dtype))
 
 
 def _on_device(array: Any, device: str) -> Any:
-    backend = resolve(_known_library(array), device=device)
-    return _put(array, _keeping_dtype(array, _place(backend)))
+    library = _known_library(array)
+    there = devices(library)[find_device(library, device)]
+    return _put(array, _Place(library, there, _dtype_name(array.dtype)))
 
 
 def _keeping_dtype(array: Any, place: _Place) -> _Place:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from xpnet.backend._libraries import LIBRARIES, BackendError, adapter, devices, refuse
 
-__all__ = ["NAMES", "Backend", "find"]
+__all__ = ["NAMES", "Backend", "find", "find_device"]
 
 _AUTO = "auto"
 _DTYPES = ("float32", "float64")
@@ -49,11 +48,10 @@ def find(name: str | None, device: str | None, dtype: str | None) -> Backend:
         If one of them is unknown or cannot be had: says what is missing and the choices.
     """
     name = _library(name)
-    there = devices(name)
-    device = next(iter(there)) if device is None else _device(name, device, there)
+    device = next(iter(devices(name))) if device is None else find_device(name, device)
     if dtype not in _DTYPES:
         raise BackendError(f"dtype {dtype!r} is unknown: choose {' or '.join(_DTYPES)}")
-    refuse(name, dtype, there[device])
+    refuse(name, dtype, devices(name)[device])
     return Backend(name, device, dtype)
 
 
@@ -69,7 +67,9 @@ def _library(name: str | None) -> str:
     return "cupy"
 
 
-def _device(name: str, device: str, there: Mapping[str, Any]) -> str:
+def find_device(name: str, device: str) -> str:
+    """Return the full name of a library's device, or raise `BackendError` with the choices."""
+    there = devices(name)
     # "cuda" means its first device, as in torch.
     for spelling in (device, f"{device}:0"):
         if spelling in there:

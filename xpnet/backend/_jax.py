@@ -15,10 +15,11 @@ __all__ = ["ADAPTER"]
 
 
 def _devices() -> dict[str, Any]:
-    found = list(jax.devices())
-    # JAX_PLATFORMS may leave the processor out.
-    with suppress(RuntimeError):
-        found += jax.devices("cpu")
+    found: list[Any] = []
+    for platform in (None, "cpu"):
+        # JAX_PLATFORMS may name one that does not start, or leave the processor out.
+        with suppress(RuntimeError):
+            found += jax.devices(platform)
     return {_name(device): device for device in found}
 
 

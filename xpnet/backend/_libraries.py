@@ -51,7 +51,11 @@ LIBRARIES: Mapping[str, Library] = {
             "no CUDA device answers: see what nvidia-smi says of the driver",
         ),
         Library("torch", "pip install 'xpnet[torch]'"),
-        Library("jax", "pip install 'xpnet[jax]'"),
+        Library(
+            "jax",
+            "pip install 'xpnet[jax]'",
+            "no platform of it starts: see the environment variable JAX_PLATFORMS",
+        ),
         Library("dask", "pip install 'xpnet[dask]'"),
         Library("array_api_strict", "pip install array-api-strict"),
     )
@@ -69,7 +73,7 @@ def adapter(name: str) -> Adapter:
     """
     try:
         module = import_module(f"xpnet.backend._{name}")
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         reason = " ".join(str(error).split())
         raise BackendError(
             f"backend {name!r} cannot be imported ({reason}): {LIBRARIES[name].install}"

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet import backend
+from xpnet.types import Dense
+
+VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
+DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
+
+
+def dtype_of(array):
+    return str(backend.to_numpy(array).dtype)
+
+
+@pytest.fixture(
+    params=[
+        VALUES.T,
+        VALUES[:, ::-1],
+        VALUES.astype(">f4"),
+        np.float32(3),
+        np.zeros((0, 4), np.float32),
+        [[1, 2], [3, 4]],
+        2.5,
+    ],
+    ids=["transposed", "reversed", "big-endian", "scalar", "empty", "list", "number"],
+)
+def host(request):
+    if isinstance(request.param, np.ndarray):
+        request.param.flags.writeable = False
+    return request.param
+
+
+# asarray
+
+
+def test_any_host_values_arrive(xp, host):
+    array = backend.asarray(host, backend=xp.backend)
+    assert backend.where(array) == f"{xp.backend.name} on {xp.backend.device}"
+    assert dtype_of(array) == "float32"
+    np.testing.assert_array_equal(backend.to_numpy(array), host)
+
+
+def test_default_backend_is_where_arrays_are_made(xp):
+    with backend.use_backend(xp.backend.name, device=xp.backend.device, dtype="float64"):
+        array = backend.asarray([1, 2])
+    assert backend.where(array) == f"{xp.backend.name} on {xp.backend.device}"
+    assert dtype_of(array) == "float64"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_like_gives_library_device_and_dtype(xp, dtype):
+    like = xp.asarray([0, 1], dtype)
+    array = backend.asarray([1, 0], like=like)
+    assert backend.where(array) == backend.where(like)
+    assert array.dtype == like.dtype
+
+
+@pytest.mark.parametrize("kind", ["name", "object"])
+def test_dtype_overrides_that_of_like(xp, kind):
+    dtype = "float64" if kind == "name" else xp.xp.float64
+    array = backend.asarray(VALUES, like=xp.asarray([0]), dtype=dtype)
+    assert dtype_of(array) == "float64"
+
+
+def test_arrays_of_the_library_are_cast_and_those_of_another_brought_over(xp):
+    foreign = backend.asarray(VALUES, backend="array_api_strict", dtype="float64")
+    native = xp.asarray(VALUES, "uint8")
+    for values in (foreign, native, VALUES.astype(np.int64)):
+        array = backend.asarray(values, backend=xp.backend)
+        assert backend.where(array) == f"{xp.backend.name} on {xp.backend.device}"
+        assert dtype_of(array) == "float32"
+        np.testing.assert_array_equal(backend.to_numpy(array), VALUES)
+
+
+def test_jax_does_not_see_later_writes_to_the_host_array():
+    pytest.importorskip("jax")
+    host = np.zeros(2**16, np.float32)
+    array = backend.asarray(host, backend="jax")
+    host[:] = 1
+    assert backend.to_numpy(array).sum() == 0
+
+
+def test_like_and_backend_exclude_each_other():
+    with pytest.raises(TypeError, match="both like and backend say where the array goes"):
+        backend.asarray(VALUES, like=VALUES, backend="numpy")
+
+
+@pytest.mark.usefixtures("jax_without_x64")
+def test_double_precision_onto_jax_needs_its_switch():
+    with pytest.raises(backend.BackendError, match=r"cannot hold float64.*JAX_ENABLE_X64=1"):
+        backend.asarray(VALUES, backend="jax", dtype="float64")
+
+
+# to_numpy
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_to_numpy_keeps_dtype_and_values(xp, dtype):
+    values = [[0, 1], [1, 1]]
+    host = backend.to_numpy(xp.asarray(values, dtype))
+    assert type(host) is np.ndarray
+    assert host.dtype == dtype
+    np.testing.assert_array_equal(host, values)
+
+
+def test_to_numpy_reads_torch_tensors_detached():
+    torch = pytest.importorskip("torch")
+    np.testing.assert_array_equal(backend.to_numpy(torch.ones(2, requires_grad=True)), [1, 1])
+
+
+def test_to_numpy_wants_an_array():
+    with pytest.raises(TypeError):
+        backend.to_numpy([1.0])
+
+
+# to_device
+
+
+@pytest.fixture(scope="session")
+def places():
+    usable = (info for info in backend.available_backends() if info.reason is None)
+    return [backend.resolve(info.name, device=name) for info in usable for name in info.devices]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_there_and_back(xp, places, dtype):
+    tree = (Dense(xp.asarray(VALUES, dtype), None),)
+    assert len(places) >= 4
+    for place in places:
+        ((there, nothing),) = backend.to_device(tree, place)
+        assert nothing is None
+        assert backend.where(there) == f"{place.name} on {place.device}"
+        assert dtype_of(there) == dtype
+        (back,) = backend.to_device((there,), tree)
+        assert backend.where(back) == backend.where(tree[0].W)
+        assert back.dtype == tree[0].W.dtype
+        np.testing.assert_array_equal(backend.to_numpy(back), VALUES.astype(dtype))
+
+
+def test_target_may_be_a_backends_name(xp):
+    moved = backend.to_device(xp.asarray(VALUES, "float64"), "numpy")
+    assert backend.where(moved) == "numpy on cpu"
+    assert moved.dtype == np.float64
+
+
+def test_target_may_be_a_device_of_the_arrays_own_library():
+    array = backend.asarray(VALUES, backend="array_api_strict")
+    moved = backend.to_device(array, "device2")
+    assert backend.where(moved) == "array_api_strict on device2"
+
+
+def test_unknown_target_lists_the_devices():
+    with pytest.raises(backend.BackendError, match="'numpy' has no device 'device2' here: "):
+        backend.to_device(VALUES, "device2")
+
+
+def test_target_without_arrays_is_refused():
+    with pytest.raises(TypeError, match="the target holds no array to lie beside"):
+        backend.to_device(VALUES, (None,))
+
+
+@pytest.mark.usefixtures("jax_without_x64")
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_dtype_is_never_narrowed_in_silence(dtype):
+    with pytest.raises(backend.BackendError, match=f"cannot hold {dtype}.*JAX_ENABLE_X64=1"):
+        backend.to_device(VALUES.astype(dtype), "jax")
+
+
+# detached, synchronize
+
+
+def test_detached_leaves_what_needs_no_detaching(xp):
+    tree = (xp.asarray([1.0]), None, 3)
+    assert all(new is old for new, old in zip(backend.detached(tree), tree, strict=True))
+
+
+def test_detached_reads_tensors_without_their_history():
+    torch = pytest.importorskip("torch")
+    W, b = torch.ones(2, requires_grad=True), torch.ones(1)
+    (read,) = backend.detached((Dense(W, b),))
+    assert not read.W.requires_grad
+    assert read.W.data_ptr() == W.data_ptr()
+    assert read.b is b
+
+
+def test_synchronize_returns_when_the_array_is_there(xp):
+    array = xp.asarray(VALUES) * 2
+    backend.synchronize(array)
+    np.testing.assert_array_equal(xp.to_numpy(array), 2 * VALUES)
+
+
+def test_synchronize_computes_no_dask_graph():
+    dask_array = pytest.importorskip("dask.array")
+
+    def explode(block):
+        raise AssertionError("computed")
+
+    backend.synchronize(dask_array.ones(3).map_blocks(explode, meta=np.ones(0)))
+
+
+# uniform
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_uniform_lies_beside_like_and_in_the_unit_interval(xp, dtype):
+    like = xp.asarray([0], dtype)
+    drawn = backend.uniform((100, 50), 7, like)
+    assert backend.where(drawn) == backend.where(like)
+    assert drawn.dtype == like.dtype
+    host = backend.to_numpy(drawn)
+    assert host.shape == (100, 50)
+    assert host.min() >= 0
+    assert host.max() < 1
+    assert abs(host.mean() - 0.5) < 0.02
+    assert abs(host.var() - 1 / 12) < 0.01
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_same_seed_same_numbers(xp, seed):
+    first, again, other = (
+        backend.to_numpy(backend.uniform((2, 8), s, xp.backend)) for s in (seed, seed, seed ^ 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.any(first == other)
+
+
+def test_uniform_leaves_the_libraries_global_generators_alone():
+    torch = pytest.importorskip("torch")
+    before = torch.get_rng_state()
+    backend.uniform((3,), 0, torch.ones(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_scalar_can_be_drawn(xp):
+    assert backend.to_numpy(backend.uniform((), 1, xp.backend)).shape == ()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seed_out_of_range(seed):
+    with pytest.raises(ValueError, match=f"seed is {seed}, expected .* from 0 to 4294967295"):
+        backend.uniform((2,), seed, VALUES)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet import backend
+from xpnet.types import Dense
+
+
+@pytest.fixture
+def params():
+    return (Dense(np.ones((2, 3)), np.zeros((2, 1))),)
+
+
+@pytest.fixture
+def on_device1():
+    here = backend.resolve("array_api_strict", device="device1")
+    return backend.asarray([[1.0, 2.0]], backend=here)
+
+
+@pytest.fixture
+def on_device2():
+    here = backend.resolve("array_api_strict", device="device2")
+    return backend.asarray([[1.0, 2.0]], backend=here)
+
+
+def test_where_names_library_and_device(xp):
+    expected = f"{xp.backend.name} on {xp.backend.device}"
+    assert backend.where(xp.asarray([1.0])) == expected
+
+
+def test_together_passes(xp, params):
+    here = backend.to_device(params, xp.backend)
+    backend.check_together(X=xp.asarray([[1.0]]), params=here, sample_weight=None)
+
+
+def test_nothing_is_together():
+    backend.check_together(sample_weight=None)
+
+
+def test_two_libraries(params, on_device1):
+    with pytest.raises(TypeError) as caught:
+        backend.check_together(X=on_device1, params=params)
+    assert str(caught.value) == (
+        "X lies in array_api_strict on device1, but params in numpy on cpu: "
+        "move one to the other, as by params = backend.to_device(params, X)"
+    )
+
+
+def test_two_devices(on_device1, on_device2):
+    with pytest.raises(TypeError, match=r"X lies in .*device1, but Y in .*device2: move one"):
+        backend.check_together(X=on_device1, Y=on_device2)
+
+
+def test_one_argument_in_two_places(on_device1, on_device2):
+    with pytest.raises(TypeError, match=r"params lies partly in .*device1, partly in .*device2"):
+        backend.check_together(params=(on_device1, on_device2))
+
+
+def test_the_advice_works(params, on_device1):
+    params = backend.to_device(params, on_device1)
+    backend.check_together(X=on_device1, params=params)
+
+
+@pytest.mark.parametrize("position", ["first", "second"])
+def test_lists_are_no_arrays(params, position):
+    trees = {"X": [[1.0]], "params": params}
+    if position == "second":
+        trees = dict(reversed(trees.items()))
+    with pytest.raises(TypeError) as caught:
+        backend.check_together(**trees)
+    assert str(caught.value) == "X holds a list, expected an array: X = backend.asarray(X)"
+
+
+def test_torch_parameters_lie_beside_tensors():
+    torch = pytest.importorskip("torch")
+    backend.check_together(X=torch.ones(2), W=torch.nn.Parameter(torch.ones(2)))
+
+
+def test_traced_arrays_go_with_any_device():
+    jax = pytest.importorskip("jax")
+    constant = jax.numpy.ones(2)
+
+    @jax.jit
+    def product(X):
+        backend.check_together(X=X, W=constant)
+        assert backend.where(X) == "jax"
+        return X * constant
+
+    np.testing.assert_array_equal(product(constant), [1, 1])
+
+
+def test_traced_arrays_do_not_go_with_another_library(params):
+    jax = pytest.importorskip("jax")
+    with pytest.raises(TypeError, match="X lies in jax, but params in numpy on cpu"):
+        jax.jit(lambda X: backend.check_together(X=X, params=params))(jax.numpy.ones(2))
