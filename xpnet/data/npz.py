@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from xpnet.data.checks import as_labels, as_samples, check_pair
 from xpnet.data.dataset import Dataset
@@ -29,7 +31,7 @@ def read_npz(path: Path) -> Dataset:
     DataError
         Where the file is no archive or is damaged, an array is missing, or arrays do not fit.
     """
-    with _open(path) as archive:
+    with _opened(path) as archive:
         names = _names(archive)
         X, y = ("x_train", "y_train") if "x_train" in names else ("x", "y")
         X_train, y_train = _pair(path, archive, X, y)
@@ -42,40 +44,43 @@ def read_npz(path: Path) -> Dataset:
 
 def read_npz_samples(path: Path) -> np.ndarray:
     """Return ``X``, else ``X_test``, else ``X_train`` of the archive in `path`."""
-    with _open(path) as archive:
+    with _opened(path) as archive:
         names = _names(archive)
         name = next((name for name in ("x", "x_test") if name in names), "x_train")
         return as_samples(_array(path, archive, name), f"{path}: {names.get(name)}")
 
 
-def _open(path: Path) -> Any:
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except _UNREADABLE as error:
-        raise DataError(
-            f"{path} cannot be read ({error}): expected an archive written by numpy.savez; "
-            "it is truncated, damaged or something else"
-        ) from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DataError(
-            f"{path} holds a single array: expected an archive; write one with "
-            "numpy.savez(path, X=X, y=y)"
-        )
-    return archive
+@contextmanager
+def _opened(path: Path) -> Iterator[NpzFile]:
+    # Opened here, as numpy.load forgets to close a damaged archive.
+    with path.open("rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+        except _UNREADABLE as error:
+            raise DataError(
+                f"{path} cannot be read ({error}): expected an archive written by numpy.savez; "
+                "it is truncated, damaged or something else"
+            ) from error
+        if not isinstance(archive, NpzFile):
+            raise DataError(
+                f"{path} holds a single array: expected an archive; write one with "
+                "numpy.savez(path, X=X, y=y)"
+            )
+        yield archive
 
 
-def _names(archive: Any) -> dict[str, str]:
+def _names(archive: NpzFile) -> dict[str, str]:
     return {name.lower(): name for name in archive.files}
 
 
-def _pair(path: Path, archive: Any, X_name: str, y_name: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(path: Path, archive: NpzFile, X_name: str, y_name: str) -> tuple[np.ndarray, np.ndarray]:
     X = as_samples(_array(path, archive, X_name), f"{path}: {X_name}")
     y = as_labels(_array(path, archive, y_name), f"{path}: {y_name}")
     check_pair(X, y, f"{path}: {X_name} and {y_name}")
     return X, y
 
 
-def _array(path: Path, archive: Any, name: str) -> np.ndarray:
+def _array(path: Path, archive: NpzFile, name: str) -> np.ndarray:
     names = _names(archive)
     if name not in names:
         raise DataError(

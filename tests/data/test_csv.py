@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.data import DataError
+from xpnet.data.csv import read_csv, read_csv_samples
+
+IRIS = "length,width,kind\n5.1,3.5,setosa\n7.0,3.2,versicolor\n4.9,3e0,setosa\n"
+FEATURES = [[5.1, 3.5], [7.0, 3.2], [4.9, 3.0]]
+
+
+@pytest.mark.parametrize("text", [IRIS, IRIS.partition("\n")[2]], ids=["header", "no header"])
+def test_the_last_column_is_the_label(csv_file, text):
+    dataset = read_csv(csv_file(text))
+    assert (dataset.name, dataset.pixel_max, dataset.X_test) == ("table", None, None)
+    np.testing.assert_array_equal(dataset.X_train, FEATURES)
+    assert dataset.y_train.tolist() == ["setosa", "versicolor", "setosa"]
+
+
+@pytest.mark.parametrize("label", ["kind", "0", 0, -3])
+def test_a_label_column_by_name_or_number(csv_file, label):
+    dataset = read_csv(csv_file("kind,a,b\nx,1,2\ny,3,4\n"), label)
+    np.testing.assert_array_equal(dataset.X_train, [[1, 2], [3, 4]])
+    assert dataset.y_train.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["1", " 0", "2"], [1, 0, 2]),
+        (["1.0", "0", "2e0"], [1, 0, 2]),
+        (["1", "a", "2"], ["1", "a", "2"]),
+    ],
+)
+def test_labels_are_whole_numbers_where_all_are(csv_file, labels, expected):
+    assert read_csv(csv_file("".join(f"7,{y}\n" for y in labels))).y_train.tolist() == expected
+
+
+@pytest.mark.parametrize("text", [IRIS, "length,width\n5.1,3.5\n7.0,3.2\n4.9,3e0\n"])
+def test_samples_to_predict_with_or_without_labels(csv_file, text):
+    np.testing.assert_array_equal(read_csv_samples(csv_file(text), None, n_x=2), FEATURES)
+
+
+def test_samples_to_predict_with_a_label_in_front(csv_file):
+    X = read_csv_samples(csv_file("kind,a\nx,1\ny,2\n"), "kind", n_x=1)
+    np.testing.assert_array_equal(X, [[1], [2]])
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"), [("abc", "'abc'"), ("", "''"), ("nan", "'nan'"), ("-inf", "'-inf'")]
+)
+def test_a_feature_that_is_no_finite_number(csv_file, cell, shown):
+    with pytest.raises(
+        DataError, match=f"table.csv, line 3 has {shown} in column 'b': expected a finite number"
+    ):
+        read_csv(csv_file(f"kind,a,b\nx,1,2\ny,3,{cell}\nx,4,5\n"), "kind")
+
+
+@pytest.mark.parametrize("cell", ["", "NaN", "NA", "?"])
+def test_a_missing_label(csv_file, cell):
+    with pytest.raises(
+        DataError, match=r"table.csv, line 3 has the label .* in column 'kind': exp"
+    ):
+        read_csv(csv_file(f"a,kind\n1,0\n2,{cell}\n"))
+
+
+def test_quantities_as_labels(csv_file):
+    with pytest.raises(
+        DataError, match=r"column 'price' holds 1.5 at row 1 .*use xpnet.MLPRegressor"
+    ):
+        read_csv(csv_file("a,price\n1,2.0\n2,1.5\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind\n1\n2\n", "table.csv has 1 column: expected features and a label"),
+        ("a,b\n1,2,3\n", "table.csv, line 2 has 3 columns: expected 2"),
+    ],
+)
+def test_tables_that_do_not_serve(csv_file, text, message):
+    with pytest.raises(DataError, match=message):
+        read_csv(csv_file(text))

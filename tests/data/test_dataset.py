@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.data import DataError, Dataset, split
+
+
+@pytest.fixture
+def uneven():
+    """100 samples of class 0, 50 of class 1, one of class 2; X holds each sample's number."""
+    y = np.repeat([0, 1, 2], [100, 50, 1])
+    return Dataset("uneven", np.arange(len(y), dtype=np.float32)[:, None], y)
+
+
+def test_a_split_takes_the_same_share_of_each_class(uneven):
+    parts = split(uneven, test=0.2)
+    assert np.bincount(parts.y_test).tolist() == [20, 10]
+    assert np.bincount(parts.y_train).tolist() == [80, 40, 1]
+
+
+def test_a_split_keeps_every_sample_once_with_its_label(uneven):
+    parts = split(uneven, test=0.3)
+    numbers = np.concatenate([parts.X_train, parts.X_test])[:, 0].astype(int)
+    labels = np.concatenate([parts.y_train, parts.y_test])
+    assert sorted(numbers) == list(range(151))
+    np.testing.assert_array_equal(labels, uneven.y_train[numbers])
+
+
+def test_a_split_can_be_had_again_and_another_seed_differs(uneven):
+    first, again, other = (split(uneven, seed=seed).X_test for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_split_works_on_text_labels_and_keeps_the_rest(uneven):
+    texts = Dataset("t", uneven.X_train, np.array(["a", "b", "c"])[uneven.y_train], pixel_max=9)
+    parts = split(texts)
+    assert (parts.name, parts.pixel_max) == ("t", 9)
+    np.testing.assert_array_equal(parts.X_test, split(uneven).X_test)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 20])
+def test_a_share_outside_0_and_1(uneven, share):
+    with pytest.raises(ValueError, match=f"test is {share}: expected a share between 0 and 1"):
+        split(uneven, test=share)
+
+
+def test_a_second_split(uneven):
+    with pytest.raises(DataError, match="uneven has a test part of 30 samples already"):
+        split(split(uneven))
+
+
+def test_too_few_samples_to_split():
+    tiny = Dataset("tiny", np.zeros((2, 1)), np.array([0, 1]))
+    with pytest.raises(DataError, match="tiny has too few samples of a class to set 20% apart"):
+        split(tiny)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.data import DataError, load, load_samples
+
+
+@pytest.fixture
+def sources(tmp_path, idx_folder, images, csv_file):
+    """One source of each kind, by kind."""
+    np.savez(tmp_path / "some.NPZ.npz", X=np.eye(3), y=np.arange(3))
+    return {
+        "digits": "digits",
+        "folder": idx_folder(images),
+        "npz": tmp_path / "some.NPZ.npz",
+        "csv": csv_file("a,b,kind\n1,2,0\n3,4,1\n"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "shape"),
+    [
+        ("digits", "digits", (1797, 64)),
+        ("folder", "tiny", (5, 6)),
+        ("npz", "some.NPZ", (3, 3)),
+        ("csv", "table", (2, 2)),
+    ],
+)
+def test_each_kind_of_source(sources, kind, name, shape):
+    dataset = load(str(sources[kind]))
+    assert (dataset.name, dataset.X_train.shape) == (name, shape)
+    assert dataset.y_train.shape == shape[:1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("digits", (1797, 64)), ("folder", (3, 6)), ("npz", (3, 3)), ("csv", (2, 2))],
+)
+def test_samples_of_each_kind_of_source(sources, kind, shape):
+    assert load_samples(sources[kind], shape[1]).shape == shape
+
+
+@pytest.mark.parametrize("kind", ["digits", "folder", "npz"])
+def test_samples_of_another_width(sources, kind):
+    with pytest.raises(DataError, match=r"has samples of .* features: expected 5, as the model"):
+        load_samples(sources[kind], 5)
+
+
+def test_a_table_of_another_width(sources):
+    with pytest.raises(DataError, match=r"table.csv has samples of 2 features: expected 1"):
+        load_samples(sources["csv"], 1, label="kind")
+
+
+def test_the_label_column_is_handed_on(sources):
+    assert load(sources["csv"], label="a").y_train.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("kind", ["digits", "folder", "npz"])
+def test_a_label_column_where_there_are_no_columns(sources, kind):
+    with pytest.raises(DataError, match=r"label is 'y', but only a .csv file has a label column"):
+        load(sources[kind], label="y")
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(
+        DataError, match=r"there is no file or folder .*gone.csv: expected 'digits'"
+    ):
+        load(tmp_path / "gone.csv")
+
+
+def test_a_misspelt_name():
+    with pytest.raises(DataError, match="there is no file or folder digit: expected 'digits', a"):
+        load("digit")
+
+
+def test_a_kind_that_cannot_be_read(tmp_path):
+    path = tmp_path / "data.xlsx"
+    path.touch()
+    with pytest.raises(DataError, match=r"data.xlsx is of a kind that cannot be read: expected"):
+        load(path)
+
+
+def test_a_folder_of_the_name_of_a_built_in_is_had_by_its_path(tmp_path, monkeypatch):
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="digits has no file train-images"):
+        load("./digits")
