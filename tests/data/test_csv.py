@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,15 @@ def test_labels_are_whole_numbers_where_all_are(csv_file, labels, expected):
     assert read_csv(csv_file("".join(f"7,{y}\n" for y in labels))).y_train.tolist() == expected
 
 
-@pytest.mark.parametrize("text", [IRIS, "length,width\n5.1,3.5\n7.0,3.2\n4.9,3e0\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        IRIS,
+        "length,width\n5.1,3.5\n7.0,3.2\n4.9,3e0\n",
+        "length,width,kind\n5.1,3.5,\n7.0,3.2,?\n4.9,3e0,\n",
+    ],
+    ids=["labels", "no labels", "empty labels"],
+)
 def test_samples_to_predict_with_or_without_labels(csv_file, text):
     np.testing.assert_array_equal(read_csv_samples(csv_file(text), None, n_x=2), FEATURES)
 
@@ -60,7 +70,7 @@ def test_a_feature_that_is_no_finite_number(csv_file, cell, shown):
 @pytest.mark.parametrize("cell", ["", "NaN", "NA", "?"])
 def test_a_missing_label(csv_file, cell):
     with pytest.raises(
-        DataError, match=r"table.csv, line 3 has the label .* in column 'kind': exp"
+        DataError, match=rf"column 'kind' holds '{re.escape(cell)}' at row 1 .*: exp"
     ):
         read_csv(csv_file(f"a,kind\n1,0\n2,{cell}\n"))
 
@@ -76,6 +86,7 @@ def test_quantities_as_labels(csv_file):
     ("text", "message"),
     [
         ("kind\n1\n2\n", "table.csv has 1 column: expected features and a label"),
+        ("a,b\n", "table.csv, line 1 has 'a' in column '0': expected a finite number"),
         ("a,b\n1,2,3\n", "table.csv, line 2 has 3 columns: expected 2"),
     ],
 )

@@ -30,12 +30,13 @@ def read_csv(path: Path, label: str | int | None = None) -> Dataset:
     table = open_table(path)
     place = column_place(table, -1 if label is None else label)
     X, texts = _columns(table, place)
-    y = as_labels(_parsed(texts), f"{path}, column {table.names[place]!r}")
-    return Dataset(path.stem, X, y)
+    where = f"{path}, column {table.names[place]!r}"
+    _check_none_missing(texts, where)
+    return Dataset(path.stem, X, as_labels(_parsed(texts), where))
 
 
 def read_csv_samples(path: Path, label: str | int | None, n_x: int) -> np.ndarray:
-    """Return the features ``(m, n_x)`` in `path`, which may hold a label column or none."""
+    """Return the features ``(m, n_x)`` in `path`; a label column may be there, or be empty."""
     table = open_table(path)
     bare = label is None and len(table.names) == n_x
     X, _ = _columns(table, None if bare else column_place(table, -1 if label is None else label))
@@ -52,21 +53,18 @@ def _columns(table: Table, place: int | None) -> tuple[np.ndarray, list[str]]:
     texts = []
     for row in table.rows:
         if place is not None:
-            texts.append(_label(table, row, place))
+            texts.append(row.cells.pop(place).strip())
         values.extend(_numbers(table.path, row, features))
-    if not values:
-        raise DataError(f"{table.path} has a header, but no rows: expected a row a sample")
     return np.frombuffer(values).reshape(-1, len(features)), texts
 
 
-def _label(table: Table, row: Row, place: int) -> str:
-    text = row.cells.pop(place).strip()
-    if is_missing(text):
+def _check_none_missing(texts: list[str], where: str) -> None:
+    row = next((number for number, text in enumerate(texts) if is_missing(text)), None)
+    if row is not None:
         raise DataError(
-            f"{table.path}, line {row.line} has the label {text!r} in column "
-            f"{table.names[place]!r}: expected a label for every sample; leave that line out"
+            f"{where} holds {texts[row]!r} at row {row} (counted from 0, without a header): "
+            "expected a label for every sample; leave that sample out"
         )
-    return text
 
 
 def _numbers(path: Path, row: Row, features: list[str]) -> list[float]:
