@@ -27,7 +27,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from xpnet.kernels._check import check_dense
-from xpnet.kernels._looped import entry_by_entry, from_rows
+from xpnet.kernels._looped import entry_by_entry, from_rows, read
 from xpnet.kernels.activations import ACTIVATIONS, LOOPED_ACTIVATIONS
 from xpnet.types import Array, Dense, Layer
 
@@ -76,15 +76,16 @@ def dense_backward(dZ: Array, A_prev: Array, W: Array, decay: float | Array | No
     return Dense(dW if decay is None else dW + decay * W, db)
 
 
-def dense_backward_looped(dZ: Array, A_prev: Array, W: Array, decay: float | None) -> Dense:
+def dense_backward_looped(dZ: Array, A_prev: Array, W: Array, decay: float | Array | None) -> Dense:
     """``dw_ik = Σ_j dz_ij a_kj + decay w_ik``, ``db_i = Σ_j dz_ij``."""
     n_out, m = dZ.shape
     n_in = A_prev.shape[0]
+    shrink = 0.0 if decay is None else read(decay, 0)
     dW, db = [], []
     for i in range(n_out):
         row = []
         for k in range(n_in):
-            dw = 0.0 if decay is None else float(decay) * float(W[i, k])
+            dw = shrink * float(W[i, k])
             for j in range(m):
                 dw += float(dZ[i, j]) * float(A_prev[k, j])
             row.append(dw)
@@ -192,7 +193,7 @@ def activation_dense_backward_looped(
     W: Array,
     *,
     mask: Array | None = None,
-    decay: float | None = None,
+    decay: float | Array | None = None,
     need_dA_prev: bool = True,
 ) -> tuple[Dense, Array | None]:
     """`activation_dense_backward` by loops over scalars."""
