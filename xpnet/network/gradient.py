@@ -12,6 +12,7 @@ With sample weights s and ``S = Σ s`` over the batch (``S = m`` without)::
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
@@ -213,7 +214,9 @@ def _backward(
 
 
 def _scale(X: Array, sample_weight: Array | None, l2: float | Array) -> _Scale:
-    penalised = not (isinstance(l2, float | int) and l2 == 0)
+    # A NumPy scalar would turn float32 arrays into float64 ones.
+    l2 = float(l2) if isinstance(l2, Real) else l2
+    penalised = not (isinstance(l2, float) and l2 == 0.0)
     if sample_weight is None:
         inverse: float | Array = 1.0 / X.shape[-1] if X.shape[-1] else 0.0
         return _Scale(inverse, l2 * inverse if penalised else None)

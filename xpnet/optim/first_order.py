@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Real
 from operator import attrgetter
 from typing import Any
 
@@ -144,7 +145,7 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     def update(
         params: Params, grads: Params, state: OptimizerState, kernels: Kernels
     ) -> tuple[Params, OptimizerState]:
-        factor = _clip_factor(grads, norm)
+        factor = _clip_factor(grads, float(norm))
         clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
         return optimizer.update(params, clipped, state, kernels)
 
@@ -154,9 +155,7 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
 def _clip_factor(grads: Params, norm: float) -> Array:
     """``min(1, norm / ‖g‖)``, shape (..., 1, 1)."""
     xp = array_namespace(grads[0].W)
-    squares = sum(
-        xp.sum(g * g, axis=(-2, -1), keepdims=True) for layer in grads for g in layer
-    )
+    squares = sum(xp.sum(g * g, axis=(-2, -1), keepdims=True) for layer in grads for g in layer)
     return norm / xp.maximum(xp.sqrt(squares), norm)
 
 
@@ -175,10 +174,16 @@ def _optimizer(
         params: Params, grads: Params, state: OptimizerState, kernels: Kernels
     ) -> tuple[Params, OptimizerState]:
         t = state.t + 1
-        new, *remembered = kernel_of(kernels)(params, grads, *state.slots, **settings(t))
+        numbers = {name: _unpromoting(number) for name, number in settings(t).items()}
+        new, *remembered = kernel_of(kernels)(params, grads, *state.slots, **numbers)
         return new, OptimizerState(t, tuple(remembered))
 
     return Optimizer(init, update, rate)
+
+
+def _unpromoting(number: float | Array) -> float | Array:
+    """`number`, as a Python float where it is a NumPy scalar, which would promote float32."""
+    return float(number) if isinstance(number, Real) else number
 
 
 def _zeros_like(params: Params) -> Params:
