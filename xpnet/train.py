@@ -104,6 +104,7 @@ def steps(
     """
     _check_dropout(dropout)
     gradient = value_and_grad or unchecked_value_and_grad
+    params = backend.detached(params)
     state = optimizer.init(params)
     for index, batch in enumerate(batches, 1):
         X, Y, weight = Batch(*batch)
@@ -111,6 +112,7 @@ def steps(
         if index == 1:
             check_batch(net, params, X, Y, weight)
             kernels = kernels or default_kernels(X)
+        X, Y, weight = backend.detached((X, Y, weight))
         masks = _masks(params, X, dropout, (seed, index)) if dropout else None
         J, grads = gradient(
             net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2, masks=masks
