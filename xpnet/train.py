@@ -312,10 +312,11 @@ class _Training:
         self.history.append(row | self.validated())
 
     def mean(self, costs: Any) -> Any:
-        """``Σ S J / Σ S`` over the epoch's batches."""
+        """``Σ S J / Σ S`` over the epoch's batches; 0 where nothing has a weight."""
         sizes = backend.read(self.sizes)
         sizes = sizes[:, None] if sizes.ndim < costs.ndim else sizes
-        return ((costs * sizes).sum(axis=0) / sizes.sum(axis=0)).tolist()
+        total = sizes.sum(axis=0)
+        return ((costs * sizes).sum(axis=0) / (total + (total == 0))).tolist()
 
     def raise_if_diverged(self, epoch: int, last: int, costs: Any) -> None:
         """Raise `DivergenceError` at the first cost that is infinite or NaN."""
