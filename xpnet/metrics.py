@@ -59,8 +59,10 @@ def d2(A: Array, Y: Array) -> Array:
 
 def _deviance(A: Array, Y: Array) -> Array:
     xp = array_namespace(A, Y)
-    ratio = xp.where(Y > 0, Y, A) / A
-    return xp.sum(Y * xp.log(ratio) - Y + A, axis=-1)
+    # A prediction that has shrunk to 0 costs as much as the smallest number that is not 0.
+    log_A = xp.log(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
+    log_Y = xp.log(xp.where(Y > 0, Y, 1.0))
+    return xp.sum(Y * (log_Y - log_A) - Y + A, axis=-1)
 
 
 def _explained(left: Array, total: Array) -> Array:
