@@ -1,0 +1,1 @@
+"""scikit-learn's interface, trained where the arrays live."""

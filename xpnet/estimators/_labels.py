@@ -1,0 +1,168 @@
+"""Class labels to outputs of the network and back, on the device where the labels lie.
+
+==================== ============================= ====================== ====================
+kind                 labels                        outputs n_y            label k from A
+==================== ============================= ====================== ====================
+binary               ``(m,)``, at most 2 classes   1                      A > 1/2
+multiclass           ``(m,)``, more classes        one a class            the largest
+multilabel-indicator ``(m, n_labels)`` of 0 and 1  one a label            each A > 1/2
+==================== ============================= ====================== ====================
+
+Labels that are numbers stay in X's library and on its device; names stay on the host.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+from xpnet import backend
+from xpnet.types import Array
+
+__all__ = [
+    "BINARY",
+    "MULTICLASS",
+    "MULTILABEL",
+    "Labels",
+    "decoded",
+    "encoded",
+    "flat",
+    "labels_of",
+    "of_classes",
+    "unseen",
+]
+
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
+
+
+class Labels(NamedTuple):
+    """The classes that a model tells apart, sorted, and which kind of target they make."""
+
+    kind: str
+    classes: Array
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs that the network needs."""
+        return 1 if self.kind == BINARY else int(self.classes.shape[0])
+
+
+def labels_of(y: Array) -> Labels:
+    """Return the labels that occur in `y`, or that it has columns for.
+
+    Parameters
+    ----------
+    y : array, shape (m,) or (m, n_labels)
+        As `flat` returned it.
+
+    Raises
+    ------
+    ValueError
+        If y holds real numbers, or several columns that are not of 0 and 1.
+    """
+    if _is_multilabel(y):
+        xp = array_namespace(y)
+        return Labels(MULTILABEL, xp.arange(y.shape[1], device=device(y)))
+    on_host = isinstance(y, np.ndarray)
+    return of_classes(unique_labels(y) if on_host else array_namespace(y).unique_values(y))
+
+
+def of_classes(classes: Array) -> Labels:
+    """Return the labels for sorted `classes` without double ones."""
+    return Labels(MULTICLASS if classes.shape[0] > 2 else BINARY, classes)
+
+
+def flat(y: Array) -> Array:
+    """Return a single column as ``(m,)``, with scikit-learn's warning; all else as it is."""
+    y = y.toarray() if hasattr(y, "toarray") else y
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
+        "to (n_samples, ), for example using ravel().",
+        DataConversionWarning,
+        stacklevel=2,
+    )
+    return array_namespace(y).reshape(y, (-1,))
+
+
+def unseen(labels: Labels, y: Array) -> list[Any]:
+    """Return the labels of `y` that are not among `labels`, as plain values.
+
+    Raises
+    ------
+    ValueError
+        If y is of another kind, or has another number of columns.
+    """
+    found = labels_of(y)
+    if (found.kind == MULTILABEL) != (labels.kind == MULTILABEL):
+        raise ValueError(f"y is a {found.kind} target, but the model was fitted to {labels.kind}")
+    return sorted(set(_plain(found.classes)) - set(_plain(labels.classes)))
+
+
+def encoded(labels: Labels, y: Array, like: Array) -> Array:
+    """Return the outputs wanted for `y`, rows ``(m, n_y)`` of 0 and 1 beside `like`."""
+    if labels.kind == MULTILABEL:
+        return backend.asarray(y, like=like)
+    is_class = y[:, None] == labels.classes[None, :]
+    if labels.kind == BINARY:
+        # A class without another is the first of two: its output is 0.
+        is_class = is_class[:, 1:] if labels.classes.shape[0] == 2 else ~is_class
+    return backend.asarray(is_class, like=like)
+
+
+def decoded(labels: Labels, A: Array) -> Array:
+    """Return the labels that outputs ``A (n_y, m)`` stand for."""
+    xp = array_namespace(A)
+    indices = xp.__array_namespace_info__().default_dtypes()["indexing"]
+    if labels.kind == MULTILABEL:
+        return xp.astype(xp.matrix_transpose(A > 0.5), indices)
+    if labels.kind == MULTICLASS:
+        codes = xp.argmax(A, axis=0)
+    else:
+        codes = xp.astype(A[0, :] > 0.5, indices) * (labels.classes.shape[0] - 1)
+    if isinstance(labels.classes, np.ndarray):
+        return np.take(labels.classes, backend.to_numpy(codes))
+    return xp.take(labels.classes, codes)
+
+
+def _is_multilabel(y: Array) -> bool:
+    kind = _kind_on_host(y) if isinstance(y, np.ndarray) else _kind_on_device(y)
+    if "multioutput" in kind:
+        raise ValueError(
+            f"Multioutput target data is not supported with label binarization: y has shape "
+            f"{tuple(y.shape)}; expected one column of labels, or columns of 0 and 1"
+        )
+    return kind == MULTILABEL
+
+
+def _kind_on_host(y: Array) -> str:
+    check_classification_targets(y)
+    return str(type_of_target(y, input_name="y"))
+
+
+def _kind_on_device(y: Array) -> str:
+    """What scikit-learn's ``type_of_target`` says of `y`, but for binary and multiclass."""
+    xp = array_namespace(y)
+    if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.floor(y))):
+        raise ValueError(
+            "Unknown label type: continuous. Maybe you are trying to fit a classifier, which "
+            "expects discrete classes on a regression target with continuous values."
+        )
+    if y.ndim == 1:
+        return MULTICLASS
+    return MULTILABEL if bool(xp.all((y == 0) | (y == 1))) else "multiclass-multioutput"
+
+
+def _plain(classes: Array) -> list[Any]:
+    plain: list[Any] = backend.to_numpy(classes).tolist()
+    return plain

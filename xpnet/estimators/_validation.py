@@ -1,0 +1,188 @@
+"""Samples, targets and weights checked as scikit-learn checks them, on the device they lie on.
+
+What lies on the host goes through scikit-learn's own checks. An array of another library stays
+where it is, and is held to the same rules with the same words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+
+from xpnet import backend
+from xpnet.estimators._places import is_array, is_sparse, on_host, reference
+from xpnet.estimators._sklearn_private import host_weights
+from xpnet.types import Array
+
+__all__ = ["checked_samples", "checked_training_set", "checked_weights"]
+
+_HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+
+
+def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Array:
+    """Return X as floats in its own library, or as a sparse matrix of rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose ``n_features_in_`` and ``feature_names_in_`` X must fit, or sets.
+    X : array_like, shape (m, n_x)
+    reset : bool
+        Whether X sets them.
+
+    Returns
+    -------
+    array or sparse matrix, shape (m, n_x)
+
+    Raises
+    ------
+    ValueError, TypeError
+        As scikit-learn's ``validate_data``.
+    """
+    if on_host(X):
+        return validate_data(estimator, X, reset=reset, **_HOST)
+    _check_shape(X, type(estimator).__name__)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    X = _floating(X.tocsr() if is_sparse(X) else backend.detached(X))
+    check_finite(reference(X), "X")
+    return X
+
+
+def checked_training_set(
+    estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
+) -> tuple[Array, Array]:
+    """Return X as `checked_samples` does, and y beside it.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array_like, shape (m, n_x)
+    y : array_like, shape (m,) or (m, n_outputs)
+    reset : bool
+        Whether X sets ``n_features_in_``.
+    numeric : bool
+        Whether y must be numbers, as in regression.
+
+    Returns
+    -------
+    X : array or sparse matrix, shape (m, n_x)
+    y : array, shape (m,) or (m, n_outputs)
+        In X's library and on its device; labels that are no numbers stay on the host.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As scikit-learn's ``validate_data``.
+    """
+    if on_host(X):
+        y = backend.to_numpy(y) if is_array(y) else y
+        X, y = validate_data(
+            estimator, X, y, reset=reset, multi_output=True, y_numeric=numeric, **_HOST
+        )
+        return X, y
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    X = checked_samples(estimator, X, reset=reset)
+    y = _beside(y, X, numeric)
+    check_consistent_length(X, y)
+    return X, y
+
+
+def checked_weights(sample_weight: Any, X: Array) -> Array | None:
+    """Return the weights of samples beside X and of its dtype, ``(m,)``; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or a weight is negative, infinite or NaN, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    like = reference(X)
+    if on_host(X):
+        host = backend.to_numpy(sample_weight) if is_array(sample_weight) else sample_weight
+        return host_weights(host, X, like.dtype)
+    m = X.shape[0]
+    values = np.full(m, sample_weight) if np.isscalar(sample_weight) else sample_weight
+    weights = backend.asarray(values, like=like)
+    if weights.shape != (m,):
+        raise ValueError(f"sample_weight.shape == {tuple(weights.shape)}, expected {(m,)}!")
+    check_finite(weights, "sample_weight")
+    _check_signs(weights)
+    return weights
+
+
+def check_finite(array: Array, name: str) -> None:
+    """Raise scikit-learn's ValueError if `array` holds NaN or infinity; one number is read."""
+    xp = array_namespace(array)
+    if not xp.isdtype(array.dtype, "real floating") or bool(xp.all(xp.isfinite(array))):
+        return
+    problem = (
+        "NaN"
+        if bool(xp.any(xp.isnan(array)))
+        else f"infinity or a value too large for {array.dtype}"
+    )
+    raise ValueError(f"Input {name} contains {problem}.")
+
+
+def _check_signs(weights: Array) -> None:
+    xp = array_namespace(weights)
+    smallest, largest = backend.read([xp.min(weights), xp.max(weights)])
+    if smallest < 0:
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`: the smallest is {smallest}."
+        )
+    if largest == 0:
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+
+
+def _check_shape(X: Array, name: str) -> None:
+    """Raise what scikit-learn raises where X is not two-dimensional, or empty along an axis."""
+    if X.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}.\n"
+            "Reshape your data either using array.reshape(-1, 1) if your data has a single "
+            "feature or array.reshape(1, -1) if it contains a single sample."
+        )
+    for count, what in zip(X.shape, ("sample", "feature"), strict=True):
+        if count == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+                f"required by {name}."
+            )
+
+
+def _floating(X: Array) -> Array:
+    """X itself if it holds float32 or float64, else cast to its library's usual floats."""
+    xp = array_namespace(reference(X))
+    if xp.isdtype(X.dtype, "complex floating"):
+        raise ValueError("Complex data not supported")
+    if X.dtype in (xp.float32, xp.float64):
+        return X
+    usual = xp.__array_namespace_info__().default_dtypes()["real floating"]
+    return X.astype(usual) if is_sparse(X) else xp.astype(X, usual)
+
+
+def _beside(y: Any, X: Array, numeric: bool) -> Array:
+    """Return y on the device of X; on the host where it holds labels that are no numbers."""
+    if not is_array(y) or isinstance(y, np.ndarray):
+        y = check_array(y, ensure_2d=False, dtype="numeric" if numeric else None, input_name="y")
+        if y.dtype.kind not in "biuf":
+            return y
+    check_finite(y, "y")
+    xp = array_namespace(reference(X))
+    dtype = None if numeric else _label_dtype(y, xp)
+    return backend.asarray(y, like=reference(X), dtype=dtype)
+
+
+def _label_dtype(y: Array, xp: Any) -> Any:
+    """The dtype of labels in the library `xp`: theirs, or its usual integers where it has none."""
+    own = backend.to_numpy(y[:0]).dtype.name
+    known = xp.__array_namespace_info__().dtypes()
+    return own if own in known else xp.__array_namespace_info__().default_dtypes()["integral"]
