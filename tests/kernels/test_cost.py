@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kernels.cases import targets
+from xpnet.kernels import LOOPED, OUTPUTS, VECTORIZED
+
+LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)
+
+
+class Worked(NamedTuple):
+    """Two samples: logits, targets, predictions and each sample's loss, by hand."""
+
+    Z: list
+    Y: list
+    A: list
+    losses: list
+
+
+BY_HAND = {
+    "sigmoid": Worked(
+        Z=[[LN3, 0], [-LN3, LN3]],
+        Y=[[1, 0], [0, 0]],
+        A=[[3 / 4, 1 / 2], [1 / 4, 3 / 4]],
+        losses=[2 * (LN4 - LN3), LN2 + LN4],
+    ),
+    "softmax": Worked(
+        Z=[[0, 7], [LN2, 7], [math.log(5), 7]],
+        Y=[[0, 1], [0, 0], [1, 0]],
+        A=[[1 / 8, 1 / 3], [2 / 8, 1 / 3], [5 / 8, 1 / 3]],
+        losses=[math.log(8 / 5), LN3],
+    ),
+    "identity": Worked(
+        Z=[[1, 2], [0, -1]], Y=[[0, 2], [2, 1]], A=[[1, 2], [0, -1]], losses=[5 / 2, 2]
+    ),
+    "exp": Worked(Z=[[0, LN3]], Y=[[2, 0]], A=[[1, 3]], losses=[2 * LN2 - 1, 3]),
+}
+
+
+@pytest.fixture(params=OUTPUTS)
+def output(request):
+    return request.param
+
+
+@pytest.fixture(params=[VECTORIZED, LOOPED], ids=["vectorized", "looped"])
+def kernels(request):
+    return request.param
+
+
+@pytest.mark.parametrize("weights", [None, [1 / 4, 3 / 4]], ids=["mean", "weighted"])
+def test_numbers_worked_by_hand(eager_xp, output, kernels, weights):
+    worked = BY_HAND[output]
+    Z, Y = eager_xp.asarray(worked.Z), eager_xp.asarray(worked.Y)
+    scale = 0.5 if weights is None else eager_xp.asarray([weights])
+    each = np.asarray(weights or [1 / 2, 1 / 2])
+    J, dZ = kernels.output_cost_backward(output, Z, Y, scale)
+    expected = [
+        (kernels.output_activation(output, Z), worked.A),
+        (kernels.output_cost(output, Z, Y, scale), each @ worked.losses),
+        (J, each @ worked.losses),
+        (dZ, each * (np.asarray(worked.A) - worked.Y)),
+    ]
+    for got, by_hand in expected:
+        assert got.dtype == Z.dtype
+        np.testing.assert_allclose(eager_xp.to_numpy(got), by_hand, rtol=2e-6, atol=1e-7)
+
+
+def test_every_output_is_worked_by_hand():
+    assert BY_HAND.keys() == OUTPUTS.keys()
+
+
+@given(n_y=st.integers(1, 4), m=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_vectorized_agrees_with_looped_for_any_shape(output, n_y, m, seed):
+    rng = np.random.default_rng(seed)
+    Z, Y = rng.normal(scale=3, size=(n_y, m)), targets(output, (n_y, m), rng)
+    for scale in (1 / m, rng.random((1, m))):
+        vectorized = VECTORIZED.output_cost_backward(output, Z, Y, scale)
+        looped = LOOPED.output_cost_backward(output, Z, Y, scale)
+        for got, expected in zip(vectorized, looped, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_derivative_is_the_slope_of_the_cost(output, rng):
+    h, (n_y, m) = 1e-6, (3, 4)
+    Z, Y, scale = rng.normal(size=(n_y, m)), targets(output, (n_y, m), rng), rng.random((1, m))
+    _, dZ = VECTORIZED.output_cost_backward(output, Z, Y, scale)
+    for entry in np.ndindex(n_y, m):
+        step = np.zeros((n_y, m))
+        step[entry] = h
+        plus, minus = (VECTORIZED.output_cost(output, Z + s, Y, scale) for s in (step, -step))
+        assert (plus - minus) / (2 * h) == pytest.approx(dZ[entry], rel=1e-6, abs=1e-9)
+
+
+def test_leading_axes_are_networks_of_their_own(xp, output, rng):
+    K, n_y, m = 3, 2, 5
+    Z, Y = rng.normal(size=(K, n_y, m)), targets(output, (n_y, m), rng)
+    scale = rng.random((K, 1, m))
+    J, dZ = VECTORIZED.output_cost_backward(output, xp.asarray(Z), xp.asarray(Y), xp.asarray(scale))
+    assert tuple(J.shape) == (K,)
+    for k in range(K):
+        alone = VECTORIZED.output_cost_backward(output, Z[k], Y, scale[k])
+        for got, expected in zip((J, dZ), alone, strict=True):
+            np.testing.assert_allclose(xp.to_numpy(got)[k], expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softmax", "identity"])
+def test_huge_logits_cost_what_they_should(eager_xp, kernels, output):
+    Z = eager_xp.asarray([[1e4, -1e4], [-1e4, 1e4]])
+    right = {"sigmoid": [[1, 0], [0, 1]], "softmax": [[1, 0], [0, 1]]}
+    wrong = {"sigmoid": [[0, 1], [1, 0]], "softmax": [[0, 1], [1, 0]]}
+    cost_of_wrong = {"sigmoid": 2e4, "softmax": 2e4, "identity": 1e8}
+    zeros = [[0, 0], [0, 0]]
+    cases = [(right.get(output, [[1e4, -1e4], [-1e4, 1e4]]), 0.0)]
+    cases.append((wrong.get(output, zeros), cost_of_wrong[output]))
+    for Y, expected in cases:
+        J, dZ = kernels.output_cost_backward(output, Z, eager_xp.asarray(Y), 0.5)
+        assert float(J) == pytest.approx(expected, rel=1e-6)
+        assert np.isfinite(eager_xp.to_numpy(dZ)).all()
+
+
+def test_exp_is_finite_up_to_80(eager_xp, kernels):
+    Z, Y = eager_xp.asarray([[80.0, -80.0]]), eager_xp.asarray([[3.0, 3.0]])
+    J, dZ = kernels.output_cost_backward("exp", Z, Y, 0.5)
+    assert float(J) == pytest.approx(math.exp(80) / 2, rel=1e-5)
+    np.testing.assert_allclose(
+        eager_xp.to_numpy(dZ), [[math.exp(80) / 2, -1.5]], rtol=1e-5, atol=1e-30
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "z"), [("float32", 100.0), ("float32", 1e4), ("float64", 720.0), ("float64", 1e4)]
+)
+def test_exp_is_infinite_beyond_without_a_warning(eager_xp, kernels, dtype, z):
+    Z, Y = eager_xp.asarray([[z, -z]], dtype), eager_xp.asarray([[3.0, 3.0]], dtype)
+    A = eager_xp.to_numpy(kernels.output_activation("exp", Z))
+    np.testing.assert_allclose(A, [[math.inf, 0.0]], atol=1e-40)
+    J, dZ = kernels.output_cost_backward("exp", Z, Y, 0.5)
+    assert float(J) == math.inf
+    np.testing.assert_array_equal(eager_xp.to_numpy(dZ), [[math.inf, -1.5]])
+
+
+def test_exp_reaches_to_the_end_of_the_dtype(kernels):
+    z = 88.7
+    A = kernels.output_activation("exp", np.asarray([[z]], dtype="float32"))
+    np.testing.assert_allclose(A, math.exp(np.float32(z)), rtol=1e-5)
+
+
+@given(
+    Z=st.lists(st.floats(-1e4, 1e4, width=32), min_size=2, max_size=5),
+)
+@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
+def test_softmax_columns_sum_to_1(kernels, Z):
+    A = kernels.output_activation("softmax", np.asarray(Z, dtype="float32")[:, None])
+    assert (A >= 0).all()
+    assert A.sum(axis=0) == pytest.approx(1, rel=1e-6)
+
+
+def test_cost_is_not_that_of_a_rounded_prediction(kernels):
+    # In float32 the prediction rounds to 1 exactly, and log(1 − 1) would be −inf.
+    Z, Y = np.full((1, 1), 40, "float32"), np.zeros((1, 1), "float32")
+    assert float(kernels.output_activation("sigmoid", Z)[0, 0]) == 1
+    assert float(kernels.output_cost("sigmoid", Z, Y, 1.0)) == 40
