@@ -7,6 +7,7 @@ for the device at each one. That is the price the looped kernels are there to sh
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,16 @@ __all__ = ["entry_by_entry", "from_rows", "read"]
 
 def from_rows(rows: Sequence[Any], like: Array) -> Array:
     """One array from nested lists of floats, with the dtype and on the device of `like`."""
-    return array_namespace(like).asarray(rows, dtype=like.dtype, device=device(like))
+    xp = array_namespace(like)
+    rows = within(rows, float(xp.finfo(like.dtype).max))
+    return xp.asarray(rows, dtype=like.dtype, device=device(like))
+
+
+def within(rows: Any, limit: float) -> Any:
+    """`rows` with what lies beyond ±`limit` made infinite: casting it would warn of overflow."""
+    if isinstance(rows, list):
+        return [within(row, limit) for row in rows]
+    return math.copysign(math.inf, rows) if abs(rows) > limit else rows
 
 
 def read(values: float | Array, j: int) -> float:
