@@ -18,8 +18,8 @@ from xpnet.types import Array
 __all__ = ["entry_by_entry", "from_rows", "read"]
 
 
-def from_rows(rows: Sequence[Any], like: Array) -> Array:
-    """One array from nested lists of floats, with the dtype and on the device of `like`."""
+def from_rows(rows: float | Sequence[Any], like: Array) -> Array:
+    """One array from a float or nested lists of them, of the dtype and on the device of `like`."""
     xp = array_namespace(like)
     rows = within(rows, float(xp.finfo(like.dtype).max))
     return xp.asarray(rows, dtype=like.dtype, device=device(like))
