@@ -15,7 +15,7 @@ from xpnet import Network, backend
 from xpnet.types import Array, Dense, Params
 
 TOLERANCE = {
-    "float32": {"rtol": 2e-5, "atol": 2e-6},
+    "float32": {"rtol": 5e-5, "atol": 1e-5},
     "float64": {"rtol": 1e-10, "atol": 1e-12},
 }
 

@@ -113,8 +113,11 @@ def test_leading_axes_are_networks_of_their_own(xp, output, rng):
 
 @pytest.mark.parametrize(
     ("output", "wrong", "its_cost"),
-    [("sigmoid", [[0, 1], [1, 0]], 2e4), ("softmax", [[0, 1], [1, 0]], 2e4)]
-    + [("identity", [[-1e4, 1e4], [1e4, -1e4]], 4e8)],
+    [
+        ("sigmoid", [[0, 1], [1, 0]], 2e4),
+        ("softmax", [[0, 1], [1, 0]], 2e4),
+        ("identity", [[-1e4, 1e4], [1e4, -1e4]], 4e8),
+    ],
 )
 def test_huge_logits_cost_what_they_should(eager_xp, kernels, output, wrong, its_cost):
     Z = eager_xp.asarray([[1e4, -1e4], [-1e4, 1e4]])
