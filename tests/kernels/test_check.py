@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from xpnet.kernels import _check
+from xpnet.types import Dense
+
+SIZES = (4, 3, 2)
+
+
+def layer(n_out, n_in, *, W_dtype="float32", b_dtype="float32", b_shape=None):
+    return Dense(np.zeros((n_out, n_in), W_dtype), np.zeros(b_shape or (n_out, 1), b_dtype))
+
+
+GOOD = (layer(3, 4), layer(2, 3))
+
+
+def raises(error, message):
+    return pytest.raises(error, match=f"^{re.escape(message)}$")
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        (GOOD[:1], ValueError, "params has 1 layers, but sizes (4, 3, 2) need 2"),
+        (
+            (layer(3, 5), layer(2, 3)),
+            ValueError,
+            "W of layer 1 has shape (3, 5), but X has 4 rows: expected (3, 4)",
+        ),
+        (
+            (layer(3, 4), layer(2, 8)),
+            ValueError,
+            "W of layer 2 has shape (2, 8), but layer 1 gives 3 units: expected (2, 3)",
+        ),
+        (
+            (Dense(np.zeros(4, "float32"), GOOD[0].b), GOOD[1]),
+            ValueError,
+            "W of layer 1 has shape (4,), but X has 4 rows: expected (3, 4)",
+        ),
+        (
+            (GOOD[0], layer(2, 3, b_shape=(2,))),
+            ValueError,
+            "b of layer 2 has shape (2,): expected (2, 1), one bias a unit",
+        ),
+        (
+            (layer(3, 4, W_dtype="int64"), GOOD[1]),
+            TypeError,
+            "W of layer 1 has dtype int64: expected float32 or float64",
+        ),
+        (
+            (layer(3, 4, b_dtype="float64"), GOOD[1]),
+            TypeError,
+            "layer 1 has dtypes float32 (W) and float64 (b), but W of layer 1 has float32: "
+            "all parameters must have one dtype",
+        ),
+        (
+            (GOOD[0], layer(2, 3, W_dtype="float64", b_dtype="float64")),
+            TypeError,
+            "layer 2 has dtypes float64 (W) and float64 (b), but W of layer 1 has float32: "
+            "all parameters must have one dtype",
+        ),
+    ],
+)
+def test_params(params, error, message):
+    with raises(error, message):
+        _check.check_params(SIZES, params)
+
+
+EXPECTED_X = "expected (4, m), as the network's first size is 4"
+CAST = "cast with xp.astype({}, params[0].W.dtype), or let fit and predict do it"
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.zeros((5, 7), "float32"), ValueError, f"X has shape (5, 7): {EXPECTED_X}"),
+        (np.zeros(4, "float32"), ValueError, f"X has shape (4,): {EXPECTED_X}"),
+        (
+            np.zeros((7, 4), "float32"),
+            ValueError,
+            f"X has shape (7, 4): {EXPECTED_X}; samples are columns: pass X.T",
+        ),
+        *(
+            (
+                np.zeros((4, 7), dtype),
+                TypeError,
+                f"X has dtype {dtype}, but the kernels were given float32 beside it: "
+                + CAST.format("X"),
+            )
+            for dtype in ("uint8", "int64", "float64")
+        ),
+    ],
+)
+def test_inputs(X, error, message):
+    with raises(error, message):
+        _check.check_inputs(SIZES, GOOD, X)
+
+
+@pytest.mark.parametrize(
+    ("Y", "weight", "error", "message"),
+    [
+        *(
+            (
+                np.zeros(shape, "float32"),
+                None,
+                ValueError,
+                f"Y has shape {shape}: expected (2, 7), one row an output and one column a sample "
+                "(labels as one-hot columns)",
+            )
+            for shape in ((2, 6), (1, 7), (7,))
+        ),
+        (
+            np.zeros((2, 7), "int64"),
+            None,
+            TypeError,
+            "Y has dtype int64, but the kernels were given float32 beside it: " + CAST.format("Y"),
+        ),
+        *(
+            (
+                np.zeros((2, 7), "float32"),
+                np.zeros(shape, "float32"),
+                ValueError,
+                f"sample_weight has shape {shape}: expected (1, 7), a weight a sample",
+            )
+            for shape in ((7,), (1, 6), (2, 7))
+        ),
+        (
+            np.zeros((2, 7), "float32"),
+            np.zeros((1, 7), "float64"),
+            TypeError,
+            "sample_weight has dtype float64, but the kernels were given float32 beside it: "
+            + CAST.format("sample_weight"),
+        ),
+    ],
+)
+def test_targets(Y, weight, error, message):
+    with raises(error, message):
+        _check.check_targets(SIZES, np.zeros((4, 7), "float32"), Y, weight)
+
+
+@pytest.mark.parametrize("masks", [(), (None, None)])
+def test_masks(masks):
+    message = f"masks has {len(masks)} entries: expected 1, one for each hidden layer"
+    with raises(ValueError, message):
+        _check.check_masks(SIZES, masks)
+
+
+def test_what_fits_passes(xp):
+    params = tuple(Dense(*(xp.asarray(array) for array in dense)) for dense in GOOD)
+    X, Y, weight = (xp.asarray(np.zeros((n, 7))) for n in (4, 2, 1))
+    _check.check_params(SIZES, params)
+    _check.check_inputs(SIZES, params, X)
+    _check.check_targets(SIZES, X, Y, weight)
+    _check.check_masks(SIZES, (None,))
+
+
+def test_leading_axes_fit():
+    stack = tuple(Dense(np.zeros((5, *W.shape)), np.zeros((5, *b.shape))) for W, b in GOOD)
+    X = np.zeros((4, 7))
+    _check.check_params(SIZES, stack)
+    _check.check_inputs(SIZES, stack, X)
+    _check.check_targets(SIZES, X, np.zeros((2, 7)), np.zeros((5, 1, 7)))
