@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from array_api_compat import array_namespace, is_dask_array
+from array_api_compat import array_namespace, is_dask_array, is_torch_array
 
 from xpnet import backend, data
 from xpnet.metrics import METRICS
 from xpnet.network import Network, forward
+from xpnet.network.defaults import compiled_for, default_kernels, kernels_for_one_run
 from xpnet.network.gradient import check_batch, unchecked_value_and_grad
-from xpnet.network.propagate import as_floating, default_kernels
+from xpnet.network.propagate import as_floating
 from xpnet.types import (
     Array,
     Batch,
@@ -103,7 +104,6 @@ def steps(
         As `xpnet.value_and_grad`, at the first batch; or if `dropout` is not in [0, 1).
     """
     _check_dropout(dropout)
-    gradient = value_and_grad or unchecked_value_and_grad
     params = backend.detached(params)
     state = optimizer.init(params)
     for index, batch in enumerate(batches, 1):
@@ -111,8 +111,12 @@ def steps(
         weight = sample_weight if weight is None else weight
         if index == 1:
             check_batch(net, params, X, Y, weight)
-            kernels = kernels or default_kernels(X)
-        X, Y, weight = backend.detached((X, Y, weight))
+            gradient = value_and_grad or (
+                unchecked_value_and_grad if kernels else compiled_for(X, unchecked_value_and_grad)
+            )
+            kernels = kernels or kernels_for_one_run(X)
+        if is_torch_array(X):
+            X, Y, weight = backend.detached((X, Y, weight))
         masks = _masks(params, X, dropout, (seed, index)) if dropout else None
         J, grads = gradient(
             net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2, masks=masks

@@ -15,7 +15,7 @@ from xpnet.backend._arrays import (
     uniform,
 )
 from xpnet.backend._available import BackendInfo, available_backends
-from xpnet.backend._choice import default_backend, resolve, use_backend
+from xpnet.backend._choice import default_backend, fusing, resolve, use_backend
 from xpnet.backend._find import Backend
 from xpnet.backend._libraries import BackendError
 from xpnet.backend._read import read
@@ -30,6 +30,7 @@ __all__ = [
     "check_together",
     "default_backend",
     "detached",
+    "fusing",
     "read",
     "resolve",
     "synchronize",

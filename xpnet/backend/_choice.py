@@ -12,7 +12,7 @@ from typing import NamedTuple
 from xpnet.backend._find import Backend, find
 from xpnet.backend._libraries import BackendError, name_of_namespace
 
-__all__ = ["default_backend", "resolve", "use_backend"]
+__all__ = ["default_backend", "fusing", "resolve", "use_backend"]
 
 
 class _Wish(NamedTuple):
@@ -40,6 +40,20 @@ def default_backend() -> Backend:
         If what was chosen by name cannot be had.
     """
     return resolve()
+
+
+def fusing() -> bool:
+    """Return whether fused kernels are used where they can be had: yes, unless ``XPNET_FUSED=0``.
+
+    Raises
+    ------
+    BackendError
+        If ``XPNET_FUSED`` is neither 0 nor 1.
+    """
+    switch = os.environ.get("XPNET_FUSED", "1")
+    if switch not in ("0", "1"):
+        raise BackendError(f"XPNET_FUSED is {switch!r}: expected 0 (plain kernels) or 1 (fused)")
+    return switch == "1"
 
 
 def use_backend(

@@ -19,10 +19,10 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.kernels import _check
+from xpnet.network.defaults import default_kernels
 from xpnet.network.propagate import (
     Masks,
     checked_inputs,
-    default_kernels,
     each_mask,
     hidden_and_logits,
 )

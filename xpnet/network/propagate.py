@@ -7,7 +7,8 @@ from typing import TypeAlias
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.kernels import VECTORIZED, _check
+from xpnet.kernels import _check
+from xpnet.network.defaults import default_kernels
 from xpnet.network.record import Network
 from xpnet.types import Array, Kernels, Layer, Params
 
@@ -15,7 +16,6 @@ __all__ = [
     "Masks",
     "as_floating",
     "checked_inputs",
-    "default_kernels",
     "each_mask",
     "forward",
     "hidden_and_logits",
@@ -23,11 +23,6 @@ __all__ = [
 ]
 
 Masks: TypeAlias = tuple[Array | None, ...] | None
-
-
-def default_kernels(X: Array) -> Kernels:
-    """The kernels that train arrays of X's library when none are asked for."""
-    return VECTORIZED
 
 
 def hidden_and_logits(

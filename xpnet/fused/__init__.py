@@ -1,0 +1,83 @@
+"""Fusion as a record update: kernels with some entries replaced by ones made for one library.
+
+Each replaced entry closes over the one it replaces and hands it every case it does not take.
+Deleting this folder changes nothing but speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from xpnet.types import Array, Kernels, Params
+
+__all__ = ["ACCELERATORS", "accelerate", "accelerator", "compiled", "for_one_run"]
+
+ValueAndGrad = Callable[..., tuple[Array, Params]]
+
+ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"}
+"""The package whose compiler fuses the kernels of each array library."""
+
+
+def accelerator(xp: ModuleType) -> str | None:
+    """The package that would fuse kernels for `xp`, or None where there is none installed.
+
+    Parameters
+    ----------
+    xp : module
+        An Array API namespace, as `array_api_compat.array_namespace` gives it.
+    """
+    library = xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
+    package = ACCELERATORS.get(library)
+    return package if package is not None and find_spec(package) else None
+
+
+@cache
+def accelerate(kernels: Kernels, xp: ModuleType) -> Kernels:
+    """`kernels` with the entries replaced that run faster fused on the arrays of `xp`.
+
+    Parameters
+    ----------
+    kernels : Kernels
+        Usually `xpnet.VECTORIZED`.
+    xp : module
+        An Array API namespace, as `array_api_compat.array_namespace` gives it.
+
+    Returns
+    -------
+    Kernels
+        The same record where nothing is fused for `xp`, or its compiler is not installed.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> import xpnet
+    >>> fast = xpnet.accelerate(xpnet.VECTORIZED, numpy)
+    """
+    return _made_for(xp, "accelerate", kernels)
+
+
+def for_one_run(kernels: Kernels, xp: ModuleType) -> Kernels:
+    """`accelerate`, for one training loop that gives each call what the one before returned.
+
+    What an optimiser remembers is then nobody else's, and is updated in place.
+    """
+    return _made_for(xp, "for_one_run", kernels)
+
+
+def compiled(value_and_grad: ValueAndGrad, xp: ModuleType) -> ValueAndGrad:
+    """`value_and_grad` compiled as a whole where the library can; the same signature in and out."""
+    return _made_for(xp, "compiled", value_and_grad)
+
+
+def _made_for(xp: ModuleType, what: str, original: Any) -> Any:
+    """What the accelerator of `xp` makes of `original`; `original` if it makes nothing."""
+    package = accelerator(xp)
+    if package is None:
+        return original
+    make = getattr(import_module(f"xpnet.fused.{package}"), what, None)
+    return original if make is None else make(original)

@@ -1,0 +1,98 @@
+"""The optimisers' entries for NumPy arrays: one compiled loop a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused import _numba_loops as loops
+from xpnet.types import Array, Dense, Kernels, Params
+
+__all__ = ["fused_updates"]
+
+LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "gradient_descent": (loops.gradient_descent, ()),
+    "momentum": (loops.momentum, ("mu",)),
+    "nesterov": (loops.nesterov, ("mu",)),
+    "rmsprop": (loops.rmsprop, ("rho", "eps")),
+    "adam": (loops.adam, ("beta1", "beta2", "eps")),
+    "adamw": (loops.adamw, ("beta1", "beta2", "eps", "decay", "c1", "c2")),
+}
+"""Each optimiser's loop, and the order of the numbers that follow the learning rate."""
+
+
+def fused_updates(
+    kernels: Kernels, empty: Callable[..., Array], one_run: bool
+) -> dict[str, Callable[..., Any]]:
+    """The update entries of `kernels`, compiled, by name.
+
+    Parameters
+    ----------
+    empty : function ``(shape, dtype) -> array``
+        Where new parameters are written.
+    one_run : bool
+        True where each call is given what the one before it returned: what is remembered is then
+        updated in place, as nobody else sees it. False: it is copied.
+    """
+    return {
+        name: _update_all(loop, names, getattr(kernels, name), empty, one_run)
+        for name, (loop, names) in LOOPS.items()
+    }
+
+
+def _update_all(
+    loop: Callable[..., None],
+    names: tuple[str, ...],
+    plain: Callable[..., Any],
+    empty: Callable[..., Array],
+    one_run: bool,
+) -> Callable[..., Any]:
+    mine: tuple[Params, ...] = ()
+
+    def update_all(params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any) -> Any:
+        nonlocal mine
+        if not _takes(params, grads, slots, rate):
+            return plain(params, grads, *slots, rate=rate, **settings)
+        rates = np.asarray(rate, np.float64).reshape(-1)
+        if not (one_run and len(mine) == len(slots) and all(map(_same, mine, slots))):
+            slots = tuple(_copies(slot) for slot in slots)
+        numbers = [settings[name] for name in names]
+        bias_numbers = [0.0 if name == "decay" else settings[name] for name in names]
+        new = []
+        for layer in zip(params, grads, *slots, strict=True):
+            W, b = layer[0]
+            to_W, to_b = empty(W.shape, W.dtype), empty(b.shape, b.dtype)
+            loop(*[tensor[0] for tensor in layer], rates, *numbers, to_W)
+            loop(*[tensor[1] for tensor in layer], rates, *bias_numbers, to_b)
+            new.append(Dense(to_W, to_b))
+        mine = slots
+        return tuple(new), *slots
+
+    return update_all
+
+
+def _same(one: Params, other: Params) -> bool:
+    return one is other
+
+
+def _copies(slot: Params) -> Params:
+    return tuple(Dense(np.array(W, order="C"), np.array(b, order="C")) for W, b in slot)
+
+
+def _takes(params: Params, grads: Params, slots: tuple[Params, ...], rate: Any) -> bool:
+    """Whether every tensor has its parameter's shape and dtype, and the rates their members."""
+    dtype = params[0].W.dtype
+    members = 1 if isinstance(rate, float) else rate.shape
+    if members != 1 and (len(members) != 3 or members[1:] != (1, 1)):
+        return False
+    for W, b in params:
+        if members != 1 and (W.ndim != 3 or W.shape[0] != members[0]):
+            return False
+    return dtype in (np.float32, np.float64) and all(
+        tensor.shape == theta.shape and tensor.dtype == dtype
+        for tree in (params, grads, *slots)
+        for layer, own in zip(tree, params, strict=True)
+        for tensor, theta in zip(layer, own, strict=True)
+    )
