@@ -118,7 +118,7 @@ def _each_array(params: Params, f: Callable[[Array], Array]) -> Params:
 def _floating(like: Array) -> Array:
     """`like`, or its first entries as float32 where it holds integers: weights never do."""
     xp = array_namespace(like)
-    return like if xp.isdtype(like.dtype, "real floating") else xp.astype(like[:1], xp.float32)
+    return like if xp.isdtype(like.dtype, "real floating") else xp.astype(like[:1, ...], xp.float32)
 
 
 def _check_sizes(sizes: tuple[int, ...]) -> None:
