@@ -50,6 +50,12 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
+@pytest.fixture
+def unfused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain kernels, where a test names no others."""
+    monkeypatch.setenv("XPNET_FUSED", "0")
+
+
 @pytest.fixture(params=_ALL)
 def xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
     """Each array library in turn, array-api-strict on two devices."""
