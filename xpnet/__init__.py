@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from xpnet import init, optim
 from xpnet.backend import (
     BackendError,
@@ -26,6 +29,9 @@ from xpnet.persist import load, save
 from xpnet.train import DivergenceError, evaluate, fit, steps
 from xpnet.types import Dense, Kernels, Layer, Optimizer, Params, Step
 
+if TYPE_CHECKING:
+    from xpnet.estimators import MLPClassifier, MLPRegressor
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -36,6 +42,8 @@ __all__ = [
     "DivergenceError",
     "Kernels",
     "Layer",
+    "MLPClassifier",
+    "MLPRegressor",
     "Network",
     "Optimizer",
     "Params",
@@ -62,3 +70,19 @@ __all__ = [
     "use_backend",
     "value_and_grad",
 ]
+
+_ON_FIRST_USE = {
+    "MLPClassifier": "xpnet.estimators",
+    "MLPRegressor": "xpnet.estimators",
+}
+"""What needs an optional package, and the module that it is in."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ON_FIRST_USE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

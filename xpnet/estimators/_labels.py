@@ -14,7 +14,7 @@ Labels that are numbers stay in X's library and on its device; names stay on the
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -38,7 +38,6 @@ __all__ = [
     "flat",
     "labels_of",
     "of_classes",
-    "unseen",
 ]
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
@@ -95,20 +94,6 @@ def flat(y: Array) -> Array:
     return array_namespace(y).reshape(y, (-1,))
 
 
-def unseen(labels: Labels, y: Array) -> list[Any]:
-    """Return the labels of `y` that are not among `labels`, as plain values.
-
-    Raises
-    ------
-    ValueError
-        If y is of another kind, or has another number of columns.
-    """
-    found = labels_of(y)
-    if (found.kind == MULTILABEL) != (labels.kind == MULTILABEL):
-        raise ValueError(f"y is a {found.kind} target, but the model was fitted to {labels.kind}")
-    return sorted(set(_plain(found.classes)) - set(_plain(labels.classes)))
-
-
 def encoded(labels: Labels, y: Array, like: Array) -> Array:
     """Return the outputs wanted for `y`, rows ``(m, n_y)`` of 0 and 1 beside `like`."""
     if labels.kind == MULTILABEL:
@@ -161,8 +146,3 @@ def _kind_on_device(y: Array) -> str:
     if y.ndim == 1:
         return MULTICLASS
     return MULTILABEL if bool(xp.all((y == 0) | (y == 1))) else "multiclass-multioutput"
-
-
-def _plain(classes: Array) -> list[Any]:
-    plain: list[Any] = backend.to_numpy(classes).tolist()
-    return plain

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from xpnet import backend
 from xpnet.types import Array
 
-__all__ = ["check_fitted_beside", "is_array", "is_sparse", "on_host", "reference"]
+__all__ = ["check_fitted_beside", "is_array", "is_sparse", "on_host", "reference", "to_host"]
 
 
 def is_array(values: Any) -> bool:
@@ -41,6 +41,11 @@ def on_host(X: Any) -> bool:
         raise TypeError("X is a Dask array: expected an array that is computed; pass X.compute()")
     held = reference(X)
     return not is_array(held) or bool(is_numpy_array(held))
+
+
+def to_host(values: Any) -> Any:
+    """Return an array of any library in NumPy; lists, frames and None as they are."""
+    return backend.to_numpy(values) if is_array(values) else values
 
 
 def check_fitted_beside(estimator: Any, X: Any, fitted: str, method: str) -> None:

@@ -13,11 +13,11 @@ from array_api_compat import array_namespace
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from xpnet import backend
-from xpnet.estimators._places import is_array, is_sparse, on_host, reference
+from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to_host
 from xpnet.estimators._sklearn_private import host_weights
 from xpnet.types import Array
 
-__all__ = ["checked_samples", "checked_training_set", "checked_weights"]
+__all__ = ["checked_samples", "checked_training_set", "checked_weights", "targets_beside"]
 
 _HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
@@ -78,9 +78,8 @@ def checked_training_set(
         As scikit-learn's ``validate_data``.
     """
     if on_host(X):
-        y = backend.to_numpy(y) if is_array(y) else y
         X, y = validate_data(
-            estimator, X, y, reset=reset, multi_output=True, y_numeric=numeric, **_HOST
+            estimator, X, to_host(y), reset=reset, multi_output=True, y_numeric=numeric, **_HOST
         )
         return X, y
     if y is None:
@@ -89,7 +88,7 @@ def checked_training_set(
             "is None."
         )
     X = checked_samples(estimator, X, reset=reset)
-    y = _beside(y, X, numeric)
+    y = targets_beside(y, X, numeric=numeric)
     check_consistent_length(X, y)
     return X, y
 
@@ -106,8 +105,7 @@ def checked_weights(sample_weight: Any, X: Array) -> Array | None:
         return None
     like = reference(X)
     if on_host(X):
-        host = backend.to_numpy(sample_weight) if is_array(sample_weight) else sample_weight
-        return host_weights(host, X, like.dtype)
+        return host_weights(to_host(sample_weight), X, like.dtype)
     m = X.shape[0]
     values = np.full(m, sample_weight) if np.isscalar(sample_weight) else sample_weight
     weights = backend.asarray(values, like=like)
@@ -169,8 +167,21 @@ def _floating(X: Array) -> Array:
     return X.astype(usual) if is_sparse(X) else xp.astype(X, usual)
 
 
-def _beside(y: Any, X: Array, numeric: bool) -> Array:
-    """Return y on the device of X; on the host where it holds labels that are no numbers."""
+def targets_beside(y: Any, X: Array, *, numeric: bool) -> Array:
+    """Return y on the device of X; on the host where it holds labels that are no numbers.
+
+    Parameters
+    ----------
+    y : array_like, shape (m,) or (m, n_outputs)
+    X : array or sparse matrix, not on the host
+    numeric : bool
+        Whether y must be numbers, which then take X's dtype.
+
+    Raises
+    ------
+    ValueError
+        If y is ragged, or holds NaN or infinity.
+    """
     if not is_array(y) or isinstance(y, np.ndarray):
         y = check_array(y, ensure_2d=False, dtype="numeric" if numeric else None, input_name="y")
         if y.dtype.kind not in "biuf":

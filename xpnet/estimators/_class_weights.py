@@ -1,0 +1,69 @@
+"""Weights of classes as weights of samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.utils.class_weight import compute_class_weight
+
+from xpnet import backend
+from xpnet.estimators._labels import BINARY, MULTILABEL, Labels
+from xpnet.types import Array
+
+__all__ = ["class_weighted"]
+
+
+def class_weighted(
+    class_weight: Any, labels: Labels, Y: Array, weights: Array | None
+) -> Array | None:
+    """Return the weights of samples, times those of their classes.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A weight a label (1 where it has none); or those that give every class the same sum of
+        weights, ``Σ s / (classes · Σ s of the class)``.
+    labels : Labels
+    Y : array, shape (m, n_y)
+        Encoded targets.
+    weights : array, shape (m,), or None
+
+    Returns
+    -------
+    array, shape (m,), or None
+        None where everything weighs 1.
+
+    Raises
+    ------
+    ValueError
+        If the target is multilabel, whose samples have no class.
+    """
+    if class_weight is None:
+        return weights
+    if labels.kind == MULTILABEL:
+        raise ValueError(
+            "class_weight has no meaning for a multilabel target, whose samples have several "
+            "labels or none: use sample_weight"
+        )
+    is_class = _indicators(labels, Y)
+    s = array_namespace(Y).ones_like(Y[:, 0]) if weights is None else weights
+    per_class = backend.asarray(_of_classes(class_weight, labels, s @ is_class), like=Y)
+    return (is_class @ per_class) * s
+
+
+def _indicators(labels: Labels, Y: Array) -> Array:
+    """A column a class, 1 where the sample is of it."""
+    if labels.kind != BINARY:
+        return Y
+    return array_namespace(Y).concat([1.0 - Y, Y], axis=1)[:, : labels.classes.shape[0]]
+
+
+def _of_classes(class_weight: Any, labels: Labels, totals: Array) -> np.ndarray:
+    """The weight of each class; of a few numbers, read once."""
+    if isinstance(class_weight, dict):
+        classes = backend.to_numpy(labels.classes)
+        return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes))
+    sums = backend.to_numpy(totals)
+    return np.asarray(sums.sum() / (len(sums) * np.where(sums > 0, sums, 1.0)))

@@ -1,0 +1,121 @@
+"""Training by L-BFGS on all samples at once, walked over in blocks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from array_api_compat import array_namespace
+from sklearn.exceptions import ConvergenceWarning
+
+from xpnet.estimators._audience import Audience, say
+from xpnet.estimators._outputs import rows_at_once
+from xpnet.estimators._places import on_host
+from xpnet.estimators._reported import reported
+from xpnet.estimators._rows import columns_between
+from xpnet.estimators._samples import Samples
+from xpnet.network import Network
+from xpnet.network.blocks import in_blocks
+from xpnet.network.defaults import compiled_for, default_kernels
+from xpnet.network.gradient import unchecked_value_and_grad
+from xpnet.optim.lbfgs import Minimum, lbfgs
+from xpnet.types import Array, Params, Run
+
+__all__ = ["fit_full_batch"]
+
+CACHED_ROWS = 1024
+"""A block whose activations a processor's cache holds."""
+
+FTOL = 2.220446049250313e-09
+"""SciPy's: a step that lowers the loss by less, relatively, is the last."""
+
+
+def fit_full_batch(model: Any, net: Network, params: Params, samples: Samples) -> Params:
+    """Minimise the loss on `samples` by L-BFGS; return the parameters.
+
+    Parameters
+    ----------
+    model : estimator
+        Its ``max_iter``, ``max_fun``, ``tol`` and ``alpha`` say how.
+    net : Network
+    params : Params
+        Where to start.
+    samples : Samples
+    """
+    audience = Audience(model, samples, Run(net, model.max_iter, 1, samples.m))
+
+    def told(best: Minimum) -> str:
+        _note(model, best)
+        say(model, f"Iteration {best.iterations}, loss = {best.cost:.8f}")
+        audience.round_started()
+        row = {"epoch": best.iterations, "cost": best.cost}
+        model.stopped_ = reason = audience.round_ended(best.params, row)
+        return reason
+
+    def minimised() -> Params:
+        best = lbfgs(
+            _loss(net, samples, float(model.alpha)),
+            params,
+            max_iter=model.max_iter,
+            tol=model.tol,
+            ftol=FTOL,
+            max_evaluations=model.max_fun,
+            callback=told,
+        )
+        _note(model, best)
+        model.stopped_ = model.stopped_ or best.message
+        _warn(best)
+        return best.params
+
+    model.stopped_ = ""
+    return audience.around(minimised)
+
+
+def _note(model: Any, best: Minimum) -> None:
+    """Bring the fitted attributes up to date."""
+    model.n_iter_, model.loss_ = best.iterations, best.cost
+    model._hold(best.params)
+
+
+def _warn(best: Minimum) -> None:
+    """Warn as scikit-learn does where the search ended too early."""
+    if not best.converged:
+        warnings.warn(
+            f"lbfgs failed to converge after {best.iterations} iteration(s): {best.message}.\n\n"
+            "You might want to increase the number of iterations (max_iter) or of evaluations "
+            "(max_fun), or scale the data.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def _loss(net: Network, samples: Samples, l2: float) -> Callable[[Params], tuple[Array, Params]]:
+    """The loss on all of `samples`, and its gradients, as functions of the parameters alone."""
+    like, s = samples.Y, samples.weights
+    X = _Columns(samples.X)
+    Y = array_namespace(like).matrix_transpose(like)
+    weight = None if s is None else s[None, :]
+    gradient = reported(net) or compiled_for(like, unchecked_value_and_grad)
+    blockwise = in_blocks(gradient, CACHED_ROWS if on_host(like) else rows_at_once(net, like))
+    kernels = default_kernels(like)
+
+    def value_and_grad(params: Params) -> tuple[Array, Params]:
+        return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
+
+    return value_and_grad
+
+
+class _Columns:
+    """Samples lying as rows, seen as columns; a block of a sparse X is made dense when asked for.
+
+    Parameters
+    ----------
+    X : array or sparse matrix, shape (m, n_x)
+    """
+
+    def __init__(self, X: Array) -> None:
+        self.X, self.shape = X, X.shape[::-1]
+
+    def __getitem__(self, key: tuple[Any, slice]) -> Array:
+        return columns_between(self.X, key[1].start, key[1].stop)

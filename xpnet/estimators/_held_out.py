@@ -1,0 +1,73 @@
+"""Losses and scores on samples held out, after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from array_api_compat import array_namespace
+from sklearn.metrics import check_scoring
+
+from xpnet.estimators._audience import say
+from xpnet.estimators._outputs import outputs
+from xpnet.estimators._reported import share_reported
+from xpnet.estimators._samples import Samples
+from xpnet.estimators._scores import accuracy, r2
+from xpnet.kernels import VECTORIZED
+from xpnet.network import Network
+from xpnet.types import Array, Layer
+
+__all__ = ["validated"]
+
+
+def validated(model: Any, net: Network, held_out: Samples) -> dict[str, float]:
+    """Extend the validation curves of `model`; return their newest values for the history."""
+    last = outputs(net, model._params(), held_out.X)
+    loss = _loss(net, last, held_out)
+    score = _score(model, net, last.A, held_out, loss)
+    model.validation_loss_curve_ = [*(model.validation_loss_curve_ or ()), loss]
+    model.validation_scores_ = [*(model.validation_scores_ or ()), score]
+    say(model, f"Validation score: {score:f}")
+    return {"val_cost": loss, "val_score": score}
+
+
+def _loss(net: Network, last: Layer, held_out: Samples) -> float:
+    """The loss, without a penalty."""
+    xp = array_namespace(held_out.Y)
+    s = held_out.weights
+    scale = 1.0 / held_out.m if s is None else (s / xp.sum(s))[None, :]
+    J = VECTORIZED.output_cost(net.output, last.Z, xp.matrix_transpose(held_out.Y), scale)
+    return float(J) * share_reported(net)
+
+
+def _score(model: Any, net: Network, A: Array, held_out: Samples, loss: float) -> float:
+    """The larger, the better: by ``scoring``, or what the model's ``score`` would say."""
+    if model.scoring is None:
+        return _SCORES[net.output](A, held_out)
+    if model.scoring == "loss":
+        return -loss
+    weight = {} if held_out.weights is None else {"sample_weight": held_out.weights}
+    scorer = check_scoring(model, model.scoring)
+    return float(scorer(model, held_out.X, held_out.y, **weight))
+
+
+def _softmax_accuracy(A: Array, held_out: Samples) -> float:
+    xp = array_namespace(A)
+    return accuracy(xp.argmax(A, axis=0), xp.argmax(held_out.Y, axis=1), held_out.weights)
+
+
+def _sigmoid_accuracy(A: Array, held_out: Samples) -> float:
+    xp = array_namespace(A)
+    return accuracy(xp.matrix_transpose(A > 0.5), held_out.Y > 0.5, held_out.weights)
+
+
+def _r2(A: Array, held_out: Samples) -> float:
+    return r2(array_namespace(A).matrix_transpose(A), held_out.Y, held_out.weights)
+
+
+_SCORES: Mapping[str, Callable[[Array, Samples], float]] = {
+    "softmax": _softmax_accuracy,
+    "sigmoid": _sigmoid_accuracy,
+    "identity": _r2,
+    "exp": _r2,
+}

@@ -1,0 +1,177 @@
+"""What the classifier and the regressor share: how they are fitted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+
+from xpnet import backend
+from xpnet.estimators import _stopping
+from xpnet.estimators._draws import drawn_as_scikit_learn, drawn_by_scheme
+from xpnet.estimators._full_batch import fit_full_batch
+from xpnet.estimators._holder import HoldsNetwork
+from xpnet.estimators._labels import flat
+from xpnet.estimators._parameters import (
+    CONSTRAINTS,
+    activation_names,
+    check_solver_reads,
+    hidden_sizes,
+)
+from xpnet.estimators._places import check_fitted_beside, is_sparse, reference
+from xpnet.estimators._rows import contiguous
+from xpnet.estimators._samples import Samples, split
+from xpnet.estimators._solvers import is_stochastic, learning_rate
+from xpnet.estimators._stochastic import fit_stochastic
+from xpnet.estimators._validation import checked_training_set, checked_weights
+from xpnet.types import Array, Params
+
+__all__ = ["BaseMLP", "Given", "has_steps"]
+
+Self = TypeVar("Self", bound="BaseMLP")
+
+
+class Given(NamedTuple):
+    """Data as the caller gave them."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    classes: Any = None
+
+
+def has_steps(estimator: Any) -> bool:
+    """Whether the solver can train part by part; scikit-learn's error where it cannot."""
+    if not is_stochastic(estimator.solver):
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class BaseMLP(HoldsNetwork, CallbackSupportMixin, BaseEstimator, ABC):
+    """A multi-layer perceptron; see `MLPClassifier` and `MLPRegressor`."""
+
+    _parameter_constraints = CONSTRAINTS
+    _numeric_targets = False
+
+    @abstractmethod
+    def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
+        """Take note of what targets there are, or check that `y` fits those known."""
+
+    @abstractmethod
+    def _encoded(self, y: Array, like: Array) -> Array:
+        """The outputs wanted for `y`, rows ``(m, n_y)`` beside `like`."""
+
+    @abstractmethod
+    def _output_activation(self) -> str:
+        """scikit-learn's name of the output's activation."""
+
+    def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
+        """Fit, or go on from where the last fit ended; see the public methods."""
+        check_solver_reads(self, validation.X is not None)
+        first = self._is_first(incremental)
+        if not first:
+            check_fitted_beside(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
+            if incremental and self.early_stopping and _stopping.is_exhausted(self):
+                return self
+        X, y = self._checked(given, reset=first)
+        self._learn_targets(y, given.classes, incremental)
+        samples = self._samples(X, y, given.sample_weight)
+        samples = samples._replace(weights=self._class_weighted(samples))
+        held_out = self._held_out(validation)
+        rng = check_random_state(self.random_state)
+        if first:
+            self._begin(samples, rng)
+        self._hold(self._trained(samples, held_out, rng, incremental))
+        self._check_finite()
+        return self
+
+    def _is_first(self, incremental: bool) -> bool:
+        return not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+
+    def _trained(
+        self,
+        samples: Samples,
+        held_out: Samples | None,
+        rng: np.random.RandomState,
+        incremental: bool,
+    ) -> Params:
+        net, params = self._net(), self._params()
+        if self.solver == "lbfgs":
+            return fit_full_batch(self, net, params, samples)
+        if self.early_stopping and held_out is None:
+            stratify = self._output_activation() == "logistic" and self.n_outputs_ == 1
+            samples, held_out = split(samples, self.validation_fraction, stratify, rng)
+        return fit_stochastic(self, net, params, samples, held_out, rng, incremental=incremental)
+
+    def _checked(self, given: Given, *, reset: bool) -> tuple[Array, Array]:
+        """X and y, checked; X in the dtype of a model that is fitted already."""
+        X, y = checked_training_set(
+            self, given.X, given.y, reset=reset, numeric=self._numeric_targets
+        )
+        if not reset and reference(X).dtype != self.coefs_[0].dtype:
+            xp = array_namespace(self.coefs_[0])
+            dtype = self.coefs_[0].dtype
+            X = X.astype(dtype) if is_sparse(X) else xp.astype(X, dtype)
+        return contiguous(X), flat(y)
+
+    def _samples(self, X: Array, y: Array, sample_weight: Any) -> Samples:
+        return Samples(X, self._encoded(y, reference(X)), checked_weights(sample_weight, X), y)
+
+    def _held_out(self, validation: Given) -> Samples | None:
+        """The validation set that the caller gave, if any."""
+        if (validation.X is None) != (validation.y is None):
+            raise ValueError("X_val and y_val make a validation set together: give both, or none")
+        if validation.X is None:
+            return None
+        X, y = self._checked(validation, reset=False)
+        return self._samples(X, y, validation.sample_weight)
+
+    def _class_weighted(self, samples: Samples) -> Array | None:
+        """The weights of samples, times those of their classes."""
+        return samples.weights
+
+    def _begin(self, samples: Samples, rng: np.random.RandomState) -> None:
+        """Draw first parameters, and forget everything that was learned before."""
+        units = hidden_sizes(self.hidden_layer_sizes)
+        sizes = (samples.X.shape[1], *units, samples.Y.shape[1])
+        self.n_iter_ = self.t_ = 0
+        self.n_outputs_, self.n_layers_ = sizes[-1], len(sizes)
+        self.out_activation_ = self._output_activation()
+        self._hold(self._drawn(sizes, rng, reference(samples.X)))
+        if is_stochastic(self.solver):
+            self._rate, self._optimizer_state = learning_rate(self), None
+            _stopping.begin(self, self._params())
+
+    def _drawn(self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array) -> Params:
+        hidden = activation_names(self.activation, len(sizes) - 2)
+        if self.init is not None:
+            return drawn_by_scheme(sizes, self.init, rng, like)
+        # The output layer's interval is that of the last hidden layer, as in scikit-learn.
+        last = hidden[-1:] or activation_names(self.activation, 1)
+        return drawn_as_scikit_learn(sizes, (*hidden, *last), rng, like)
+
+    def _check_finite(self) -> None:
+        """Raise scikit-learn's error where training diverged."""
+        xp = array_namespace(self.coefs_[0])
+        arrays = [*self.coefs_, *self.intercepts_]
+        if not backend.read([xp.all(xp.isfinite(array)) for array in arrays]).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed: scale X, lower learning_rate_init, or set "
+                "clip_norm."
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect: sparse X, and arrays of every library."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        return tags

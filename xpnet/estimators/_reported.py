@@ -1,0 +1,58 @@
+"""The loss as scikit-learn reports it: of a squared error, the mean over the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from xpnet.network import Network
+from xpnet.network.gradient import unchecked_value_and_grad
+from xpnet.types import Array, Params
+
+__all__ = ["reported", "share_reported"]
+
+
+def share_reported(net: Network) -> float:
+    """What xpnet's cost, a sum over the outputs, is multiplied by."""
+    return 1.0 / net.sizes[-1] if net.output == "identity" else 1.0
+
+
+def reported(net: Network) -> Callable[..., tuple[Array, Params]] | None:
+    """A `value_and_grad` whose cost is scikit-learn's; None where xpnet's is the same.
+
+    scikit-learn divides the squared error it reports by n_y, but neither the penalty nor the
+    gradient it descends.
+    """
+    share = share_reported(net)
+    if share == 1.0:
+        return None
+
+    def value_and_grad(
+        net: Network,
+        params: Params,
+        X: Array,
+        Y: Array,
+        *,
+        sample_weight: Array | None = None,
+        l2: float = 0.0,
+        **rest: Any,
+    ) -> tuple[Array, Params]:
+        J, grads = unchecked_value_and_grad(
+            net, params, X, Y, sample_weight=sample_weight, l2=l2, **rest
+        )
+        penalty = _penalty(params, l2, X.shape[-1], sample_weight)
+        return share * (J - penalty) + penalty, grads
+
+    return value_and_grad
+
+
+def _penalty(params: Params, l2: float, m: int, sample_weight: Array | None) -> Array:
+    """``(λ / 2S) Σ_l ‖W[l]‖²``."""
+    xp = array_namespace(params[0].W)
+    squares = sum(xp.sum(W * W) for W, _ in params)
+    if sample_weight is None:
+        return squares * (0.5 * l2 / m)
+    S = xp.sum(sample_weight)
+    return squares * 0.5 * l2 / xp.where(S > 0, S, xp.ones_like(S))

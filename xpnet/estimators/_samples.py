@@ -1,0 +1,129 @@
+"""What a model is trained on: rows of samples, their targets and weights, split and in batches.
+
+Everything is drawn as scikit-learn draws it, from its generator and in its order, but the rows
+are gathered where they lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.model_selection import train_test_split
+from sklearn.utils import shuffle as shuffled
+
+from xpnet import backend
+from xpnet.estimators._places import is_sparse, reference
+from xpnet.estimators._rows import blocks, columns_at, columns_between
+from xpnet.types import Array, Batch
+
+__all__ = ["Samples", "batches", "split"]
+
+
+class Samples(NamedTuple):
+    """Samples as rows.
+
+    Attributes
+    ----------
+    X : array or sparse matrix, shape (m, n_x)
+    Y : array, shape (m, n_y)
+        The outputs wanted, beside X.
+    weights : array, shape (m,), or None
+    y : array, shape (m,) or (m, n_outputs)
+        The targets as they were given.
+    """
+
+    X: Array
+    Y: Array
+    weights: Array | None
+    y: Array
+
+    @property
+    def m(self) -> int:
+        """How many samples there are."""
+        return int(self.X.shape[0])
+
+
+def batches(
+    samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
+) -> Iterator[Batch]:
+    """Yield batches of columns, epoch after epoch without end.
+
+    As in scikit-learn, each epoch shuffles the order that the epoch before left.
+    """
+    order = np.arange(samples.m)
+    while True:
+        if shuffle:
+            order = shuffled(order, random_state=rng)
+            yield from _gathered(samples, size, order)
+        else:
+            yield from _sliced(samples, size)
+
+
+def split(
+    samples: Samples, fraction: float, stratify: bool, rng: np.random.RandomState
+) -> tuple[Samples, Samples]:
+    """Return what to train on and what to hold out, a `fraction` of the samples.
+
+    Parameters
+    ----------
+    samples : Samples
+    fraction : float
+    stratify : bool
+        Whether both parts get their share of each of two classes.
+    rng : RandomState
+
+    Raises
+    ------
+    ValueError
+        If fewer than two samples are held out, or a class has too few to be split.
+    """
+    # Where two classes are to be balanced, their numbers, and only these, come to the host.
+    classes = backend.to_numpy(samples.Y[:, 0]) if stratify else None
+    kept, held_out = train_test_split(
+        np.arange(samples.m), random_state=rng, test_size=fraction, stratify=classes
+    )
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+    return _taken(samples, kept), _taken(samples, held_out)
+
+
+def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]:
+    xp = array_namespace(samples.Y)
+    # One upload an epoch: one a step would be a copy from the host at every step.
+    order_there = _indices(order, samples.Y)
+    for start, stop in blocks(samples.m, size):
+        rows = order_there[start:stop]
+        Y = xp.matrix_transpose(xp.take(samples.Y, rows, axis=0))
+        s = None if samples.weights is None else xp.take(samples.weights, rows)[None, :]
+        yield Batch(columns_at(samples.X, rows), Y, s)
+
+
+def _sliced(samples: Samples, size: int) -> Iterator[Batch]:
+    for start, stop in blocks(samples.m, size):
+        s = None if samples.weights is None else samples.weights[None, start:stop]
+        Y = columns_between(samples.Y, start, stop)
+        yield Batch(columns_between(samples.X, start, stop), Y, s)
+
+
+def _taken(samples: Samples, rows: np.ndarray) -> Samples:
+    """The samples numbered `rows`."""
+    X, Y, weights, y = samples
+    there = _indices(rows, Y)
+    take = array_namespace(Y).take
+    return Samples(
+        X[there, :] if is_sparse(X) else take(X, there, axis=0),
+        take(Y, there, axis=0),
+        None if weights is None else take(weights, there),
+        np.take(y, rows, axis=0) if isinstance(y, np.ndarray) else take(y, there, axis=0),
+    )
+
+
+def _indices(rows: np.ndarray, like: Array) -> Any:
+    dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
+    return backend.asarray(rows, like=reference(like), dtype=dtype)

@@ -1,0 +1,115 @@
+"""From the parameters ``solver``, ``learning_rate``, … to an optimiser of `xpnet.optim`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xpnet import optim
+from xpnet.types import Kernels, Optimizer, OptimizerState, Params
+
+__all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "learning_rate", "resumed"]
+
+SMALLEST_RATE = 1e-6
+"""An adaptive rate is not lowered any more from here on."""
+
+
+class LearningRate:
+    """The rate of all steps of an epoch; scikit-learn's schedules change it between epochs.
+
+    Parameters
+    ----------
+    initial : float
+    schedule : {"constant", "invscaling", "adaptive"}
+    power : float
+        Of ``invscaling``.
+    """
+
+    def __init__(self, initial: float, schedule: str, power: float) -> None:
+        self.initial = self.value = float(initial)
+        self.schedule, self.power = schedule, power
+
+    def __call__(self, t: int) -> float:
+        """The rate now, whichever step t it is."""
+        return self.value
+
+    def end_epoch(self, samples_seen: int) -> None:
+        """Scale with the samples seen: ``initial / (samples + 1) ^ power``."""
+        if self.schedule == "invscaling":
+            self.value = self.initial / (samples_seen + 1) ** self.power
+
+    def lowered(self) -> bool:
+        """Whether an adaptive rate could be lowered to a fifth, in place of stopping."""
+        if self.schedule != "adaptive" or self.value <= SMALLEST_RATE:
+            return False
+        self.value /= 5.0
+        return True
+
+
+def _sgd(model: Any, rate: LearningRate) -> Optimizer:
+    if model.momentum == 0:
+        return optim.sgd(rate)
+    kind = optim.nesterov if model.nesterovs_momentum else optim.momentum
+    return kind(rate, model.momentum)
+
+
+def _adam(model: Any, rate: LearningRate) -> Optimizer:
+    return optim.adam(rate, model.beta_1, model.beta_2, model.epsilon)
+
+
+def _adamw(model: Any, rate: LearningRate) -> Optimizer:
+    return optim.adamw(rate, beta1=model.beta_1, beta2=model.beta_2, eps=model.epsilon)
+
+
+def _rmsprop(model: Any, rate: LearningRate) -> Optimizer:
+    return optim.rmsprop(rate, eps=model.epsilon)
+
+
+STOCHASTIC: Mapping[str, Callable[[Any, LearningRate], Optimizer]] = {
+    "sgd": _sgd,
+    "adam": _adam,
+    "adamw": _adamw,
+    "rmsprop": _rmsprop,
+}
+
+
+def is_stochastic(solver: Any) -> bool:
+    """Whether `solver` takes steps on mini-batches, as all but ``lbfgs`` do."""
+    return not isinstance(solver, str) or solver in STOCHASTIC
+
+
+def learning_rate(model: Any) -> LearningRate:
+    """The rate to start with; only ``sgd`` has a schedule."""
+    schedule = model.learning_rate if model.solver == "sgd" else "constant"
+    return LearningRate(model.learning_rate_init, schedule, model.power_t)
+
+
+def resumed(model: Any, rate: LearningRate, state: OptimizerState | None) -> Optimizer:
+    """The optimiser of `model`, going on from `state`, and leaving its state in the model."""
+    optimizer = _clipped(model, rate)
+
+    def init(params: Params) -> OptimizerState:
+        return optimizer.init(params) if state is None else state
+
+    def update(
+        params: Params, grads: Params, state: OptimizerState, kernels: Kernels
+    ) -> tuple[Params, OptimizerState]:
+        params, model._optimizer_state = optimizer.update(params, grads, state, kernels)
+        return params, model._optimizer_state
+
+    return optimizer._replace(init=init, update=update)
+
+
+def _clipped(model: Any, rate: LearningRate) -> Optimizer:
+    optimizer = _chosen(model, rate)
+    return optimizer if model.clip_norm is None else optim.clip(optimizer, model.clip_norm)
+
+
+def _chosen(model: Any, rate: LearningRate) -> Optimizer:
+    """A name's optimiser, an optimiser itself, or what a function of the rate returns."""
+    if isinstance(model.solver, str):
+        return STOCHASTIC[model.solver](model, rate)
+    if isinstance(model.solver, Optimizer):
+        return model.solver
+    chosen: Optimizer = model.solver(rate)
+    return chosen

@@ -1,0 +1,62 @@
+"""When to stop: scikit-learn's count of epochs without improvement, by loss or by score.
+
+The counts and the best are fitted attributes of the model, so that they outlive a call of
+``partial_fit`` or of ``fit`` with ``warm_start``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xpnet.types import Params
+
+__all__ = ["begin", "is_exhausted", "note_loss", "note_score"]
+
+
+def begin(model: Any, params: Params) -> None:
+    """Forget every earlier epoch.
+
+    Parameters
+    ----------
+    model : estimator
+    params : Params
+        The best until an epoch has a better score.
+    """
+    model.loss_curve_ = []
+    model.best_loss_ = None if model.early_stopping else math.inf
+    model.validation_scores_ = model.validation_loss_curve_ = None
+    model.best_validation_score_ = -math.inf if model.early_stopping else None
+    model._no_improvement_count = 0
+    model._best_params = params
+
+
+def note_loss(model: Any) -> None:
+    """Compare the newest loss with the best: an improvement is one by more than ``tol``."""
+    loss = model.loss_curve_[-1]
+    # A loss that is no number compares false, and counts as scikit-learn counts it: as none.
+    worse = loss > model.best_loss_ - model.tol
+    model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
+    if loss < model.best_loss_:
+        model.best_loss_ = loss
+
+
+def note_score(model: Any, params: Params) -> None:
+    """Compare the newest score with the best, and keep the best score's parameters."""
+    score = model.validation_scores_[-1]
+    worse = score < model.best_validation_score_ + model.tol
+    model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
+    if score > model.best_validation_score_:
+        model.best_validation_score_ = score
+        model._best_params = params
+
+
+def is_exhausted(model: Any) -> str:
+    """Why to stop, if patience is at its end; else an empty string."""
+    if model._no_improvement_count <= model.n_iter_no_change:
+        return ""
+    what = "Validation score" if model.early_stopping else "Training loss"
+    return (
+        f"{what} did not improve more than tol={model.tol:f} for {model.n_iter_no_change} "
+        "consecutive epochs."
+    )

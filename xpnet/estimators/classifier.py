@@ -1,0 +1,301 @@
+"""`MLPClassifier`: a multi-layer perceptron that tells classes apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
+
+from xpnet.estimators._class_weights import class_weighted
+from xpnet.estimators._known_labels import labels_known
+from xpnet.estimators._labels import (
+    MULTICLASS,
+    Labels,
+    decoded,
+    encoded,
+    flat,
+)
+from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._outputs import log_probabilities
+from xpnet.estimators._parameters import CONSTRAINTS, take
+from xpnet.estimators._places import on_host, to_host
+from xpnet.estimators._samples import Samples
+from xpnet.estimators._scores import accuracy
+from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
+from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.types import Array
+
+__all__ = ["MLPClassifier"]
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """A multi-layer perceptron that tells classes apart, trained where X lies.
+
+    A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
+    with float64 the same numbers. X, y and everything fitted stay in X's array library and on its
+    device, in float32 if X is; lists, frames and SciPy's matrices go to NumPy.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default (100,)
+        Units of each hidden layer.
+    activation : str or sequence of str, default "relu"
+        Of all hidden layers, or one a layer: ``identity``, ``logistic``, ``tanh``, ``relu``,
+        ``leaky_relu``, ``elu``, ``gelu``, ``silu``, ``softplus``.
+    solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}, Optimizer or function, default "adam"
+        Or an optimiser of `xpnet.optim`, with a rate of its own, or a function that makes one of
+        ``learning_rate_init``, such as ``xpnet.optim.adamw``.
+    alpha : float, default 1e-4
+        λ of the penalty on weights, ``λ / 2S Σ ‖W‖²``, S the sum of a batch's sample weights.
+    batch_size : int or "auto", default "auto"
+        Samples a step; ``min(200, m)`` if "auto".
+    learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
+        Schedule of ``sgd``: after each epoch ``rate / (samples seen + 1) ^ power_t``, or a fifth
+        each time that there is no improvement.
+    learning_rate_init, power_t : float, defaults 0.001 and 0.5
+    max_iter : int, default 200
+        Epochs at most; iterations of ``lbfgs``.
+    shuffle : bool, default True
+    random_state : int, RandomState or None, default None
+        Of first parameters, validation split, order of samples and dropout.
+    tol : float, default 1e-4
+        What counts as an improvement; the largest gradient at the end of ``lbfgs``.
+    verbose : bool, default False
+        Write the loss of each epoch to standard output.
+    warm_start : bool, default False
+        Let `fit` go on from the last fit's parameters.
+    momentum, nesterovs_momentum : float and bool, defaults 0.9 and True
+        Of ``sgd``.
+    early_stopping : bool, default False
+        Stop when there is no improvement on samples held out, and keep the best epoch.
+    validation_fraction : float, default 0.1
+        How many samples early stopping holds out, unless `fit` is given a validation set.
+    beta_1, beta_2, epsilon : float, defaults 0.9, 0.999 and 1e-8
+        Of ``adam`` and ``adamw``.
+    n_iter_no_change : int, default 10
+        Epochs in a row without an improvement before training stops.
+    max_fun : int, default 15000
+        Evaluations of ``lbfgs`` at most.
+    class_weight : dict, "balanced" or None, default None
+        A weight for each label, times those of the samples.
+    dropout : float, default 0
+        Share of each hidden layer's units left out at each step.
+    init : str, function or None, default None
+        A scheme of `xpnet.init`; None draws weights and biases as scikit-learn does.
+    clip_norm : float or None, default None
+        Largest norm of the gradients that the optimiser sees.
+    scoring : str, function or None, default None
+        What early stopping watches: ``"loss"``, the name of a scikit-learn scorer, or one; None
+        for the accuracy.
+    callbacks : sequence of `xpnet.callbacks.Callback`, default ()
+
+    Attributes
+    ----------
+    classes_ : array, shape (n_classes,)
+        In X's library if they are numbers.
+    coefs_, intercepts_ : list of array, shapes (n_in, n_out) and (n_out,)
+    loss_, best_loss_ : float
+        The last epoch's loss and the lowest; no lowest (None) with early stopping.
+    loss_curve_ : list of float
+        The loss of each epoch, the mean over its batches.
+    validation_scores_, validation_loss_curve_ : list of float or None
+        Of each epoch, where there is a validation set.
+    best_validation_score_ : float or None
+    n_iter_, t_ : int
+        Epochs (or iterations) of the last fit, and samples seen in all.
+    stopped_ : str
+        Why training ended.
+    n_layers_, n_outputs_, n_features_in_ : int
+    feature_names_in_ : array of str
+        Where X had them.
+    out_activation_ : str
+
+    Examples
+    --------
+    >>> from xpnet import MLPClassifier
+    >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["no", "yes", "yes", "no"]
+    >>> model = MLPClassifier((8,), solver="lbfgs", random_state=1).fit(X, y)
+    >>> model.predict(X).tolist()
+    ['no', 'yes', 'yes', 'no']
+    """
+
+    _parameter_constraints = CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        class_weight: Any = None,
+        dropout: float = 0.0,
+        init: Any = None,
+        clip_norm: float | None = None,
+        scoring: Any = None,
+        callbacks: Any = (),
+    ) -> None:
+        take(self, locals())
+
+    @checks_parameters
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (m, n_x)
+        y : array_like, shape (m,) or (m, n_labels)
+            Labels; several columns of 0 and 1 for samples that have several labels or none.
+        sample_weight : array_like, shape (m,), optional
+        X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
+            Samples to validate on after each epoch, and to stop by with ``early_stopping``.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As scikit-learn's, for data or parameters that cannot be; if training diverged.
+        """
+        return self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
+
+    @available_if(has_steps)
+    @checks_parameters
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Train for one epoch on one part of the data.
+
+        With ``early_stopping`` each call holds out some of its samples, or scores on the
+        validation set given; once patience is at its end the best parameters are put back,
+        ``stopped_`` says why, and later calls change nothing.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            As in `fit`.
+        classes : array_like, shape (n_classes,), optional
+            All labels there will be: for the first call, unless the target is multilabel.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; if `y` holds a label that is not of `classes`.
+        """
+        given = Given(X, y, sample_weight, classes)
+        return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Return labels ``(m,)``, or ``(m, n_labels)`` of 0 and 1, for X ``(m, n_x)``.
+
+        Raises
+        ------
+        NotFittedError
+        ValueError
+            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
+        """
+        return decoded(self._labels(), self._last_layer(X, "predict").A)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
+        A = self._last_layer(X, "predict_proba").A
+        xp = array_namespace(A)
+        if self.n_outputs_ == 1:
+            A = xp.concat([1.0 - A, A], axis=0)
+        return xp.matrix_transpose(A)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of `predict_proba`, finite however small the probability."""
+        Z: Array = self._last_layer(X, "predict_log_proba").Z
+        xp = array_namespace(Z)
+        log_A = log_probabilities(self._net().output, Z)
+        if self.n_outputs_ == 1:
+            log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
+        return xp.matrix_transpose(log_A)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on X and y, the share of samples whose labels are all right."""
+        if on_host(X):
+            return float(super().score(X, *map(to_host, (y, sample_weight))))
+        predicted = self.predict(X)
+        y = flat(targets_beside(y, X, numeric=False))
+        if isinstance(predicted, np.ndarray):
+            return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
+        return accuracy(predicted, y, checked_weights(sample_weight, X))
+
+    def _labels(self) -> Labels:
+        return Labels(self._target_kind, self.classes_)
+
+    def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit, which does not see all "
+                "the data: give a weight for each class, class_weight={label: weight}"
+            )
+        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        self._target_kind, self.classes_ = labels_known(
+            self._labels() if goes_on else None, y, classes, incremental=incremental
+        )
+
+    def _encoded(self, y: Array, like: Array) -> Array:
+        return encoded(self._labels(), y, like)
+
+    def _output_activation(self) -> str:
+        return "softmax" if self._target_kind == MULTICLASS else "logistic"
+
+    def _class_weighted(self, samples: Samples) -> Array | None:
+        return class_weighted(self.class_weight, self._labels(), samples.Y, samples.weights)
+
+    def __sklearn_tags__(self) -> Any:
+        """As every MLP, and multilabel targets."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,192 @@
+"""`MLPRegressor`: a multi-layer perceptron that predicts numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from xpnet import backend
+from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._parameters import CONSTRAINTS, take
+from xpnet.estimators._places import on_host, to_host
+from xpnet.estimators._scores import r2
+from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
+from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.types import Array
+
+__all__ = ["MLPRegressor"]
+
+LOSSES = {"squared_error": "identity", "poisson": "exp"}
+"""The output activation that a loss goes with."""
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """A multi-layer perceptron that predicts numbers, trained where X lies.
+
+    A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
+    with float64 the same numbers.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}, default "squared_error"
+        Half the squared error; or half the Poisson deviance of targets that are not negative,
+        whose predictions are exponentials.
+    hidden_layer_sizes, activation, solver, …, callbacks
+        As of `MLPClassifier`, but for its ``class_weight``. Early stopping watches R².
+
+    Attributes
+    ----------
+    coefs_, intercepts_, loss_curve_, …
+        As of `MLPClassifier`, but for its ``classes_``. With several outputs the squared error is
+        reported as their mean, as scikit-learn does.
+
+    Examples
+    --------
+    >>> from xpnet import MLPRegressor
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
+    >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=1).fit(X, y)
+    >>> model.predict([[2.0]]).round(1).tolist()
+    [4.0]
+    """
+
+    _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions(set(LOSSES))]}
+    _numeric_targets = True
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        init: Any = None,
+        clip_norm: float | None = None,
+        scoring: Any = None,
+        callbacks: Any = (),
+    ) -> None:
+        take(self, locals())
+
+    @checks_parameters
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (m, n_x)
+        y : array_like, shape (m,) or (m, n_outputs)
+        sample_weight : array_like, shape (m,), optional
+        X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
+            Samples to validate on after each epoch, and to stop by with ``early_stopping``.
+
+        Returns
+        -------
+        MLPRegressor
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As scikit-learn's, for data or parameters that cannot be; if training diverged.
+        """
+        return self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
+
+    @available_if(has_steps)
+    @checks_parameters
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """Train for one epoch on one part of the data; see `MLPClassifier.partial_fit`.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            As in `fit`.
+
+        Returns
+        -------
+        MLPRegressor
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
+        validation = Given(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight), validation, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Return predictions, ``(m,)`` or ``(m, n_outputs)``, for X ``(m, n_x)``.
+
+        Raises
+        ------
+        NotFittedError
+        ValueError
+            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
+        """
+        A = self._last_layer(X, "predict").A
+        return A[0, :] if self.n_outputs_ == 1 else array_namespace(A).matrix_transpose(A)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R² on X and y, the mean over outputs."""
+        if on_host(X):
+            return float(super().score(X, *map(to_host, (y, sample_weight))))
+        predicted = self._last_layer(X, "score").A
+        wanted = self._encoded(targets_beside(y, X, numeric=True), predicted)
+        predicted = array_namespace(predicted).matrix_transpose(predicted)
+        return r2(predicted, wanted, checked_weights(sample_weight, X))
+
+    def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
+        xp = array_namespace(y)
+        if self.loss == "poisson" and bool(xp.any(y < 0)):
+            raise ValueError(
+                "Some value(s) of y are out of the valid range of the loss 'poisson': expected "
+                f"y >= 0, got {float(xp.min(y))}; shift y, or use loss='squared_error'"
+            )
+
+    def _encoded(self, y: Array, like: Array) -> Array:
+        Y = backend.asarray(y, like=like)
+        return Y if Y.ndim == 2 else Y[:, None]
+
+    def _output_activation(self) -> str:
+        return LOSSES[self.loss]
