@@ -115,7 +115,8 @@ def steps(
                 unchecked_value_and_grad if kernels else compiled_for(X, unchecked_value_and_grad)
             )
             kernels = kernels or kernels_for_one_run(X)
-        if is_torch_array(X):
+            may_require_grad = is_torch_array(X)
+        if may_require_grad:
             X, Y, weight = backend.detached((X, Y, weight))
         masks = _masks(params, X, dropout, (seed, index)) if dropout else None
         J, grads = gradient(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from xpnet.fused import _numba_loops as loops
 from xpnet.types import Array, Dense, Kernels, Params
 
 __all__ = ["fused_updates"]
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "gradient_descent": (loops.gradient_descent, ()),
@@ -55,9 +58,9 @@ def _update_all(
         nonlocal mine
         if not _takes(params, grads, slots, rate):
             return plain(params, grads, *slots, rate=rate, **settings)
-        rates = np.asarray(rate, np.float64).reshape(-1)
-        if not (one_run and len(mine) == len(slots) and all(map(_same, mine, slots))):
+        if not (one_run and len(mine) == len(slots) and all(map(operator.is_, mine, slots))):
             slots = tuple(_copies(slot) for slot in slots)
+        rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
         numbers = [settings[name] for name in names]
         bias_numbers = [0.0 if name == "decay" else settings[name] for name in names]
         new = []
@@ -73,26 +76,24 @@ def _update_all(
     return update_all
 
 
-def _same(one: Params, other: Params) -> bool:
-    return one is other
-
-
 def _copies(slot: Params) -> Params:
     return tuple(Dense(np.array(W, order="C"), np.array(b, order="C")) for W, b in slot)
 
 
 def _takes(params: Params, grads: Params, slots: tuple[Params, ...], rate: Any) -> bool:
-    """Whether every tensor has its parameter's shape and dtype, and the rates their members."""
-    dtype = params[0].W.dtype
-    members = 1 if isinstance(rate, float) else rate.shape
-    if members != 1 and (len(members) != 3 or members[1:] != (1, 1)):
+    """Whether every tensor has its parameter's shape and dtype, and each member its rate."""
+    if not isinstance(rate, float) and rate.shape != (params[0].W.shape[0], 1, 1):
         return False
-    for W, b in params:
-        if members != 1 and (W.ndim != 3 or W.shape[0] != members[0]):
+    dtype = params[0].W.dtype
+    if dtype not in DTYPES:
+        return False
+    for number, (W, b) in enumerate(params):
+        for tree in (grads, *slots):
+            dW, db = tree[number]
+            if dW.shape != W.shape or db.shape != b.shape:
+                return False
+            if dW.dtype != dtype or db.dtype != dtype:
+                return False
+        if W.dtype != dtype or b.dtype != dtype:
             return False
-    return dtype in (np.float32, np.float64) and all(
-        tensor.shape == theta.shape and tensor.dtype == dtype
-        for tree in (params, grads, *slots)
-        for layer, own in zip(tree, params, strict=True)
-        for tensor, theta in zip(layer, own, strict=True)
-    )
+    return True

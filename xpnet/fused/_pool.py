@@ -15,7 +15,7 @@ import numpy as np
 
 __all__ = ["recycling"]
 
-SMALL = 16_384  # bytes; below, NumPy and malloc keep their own
+SMALL = 4_096  # entries of a matrix; below, fresh memory is as fast
 
 
 def recycling() -> Callable[..., np.ndarray[Any, Any]]:
@@ -29,14 +29,14 @@ def recycling() -> Callable[..., np.ndarray[Any, Any]]:
     unheld = _references_of_unheld()
 
     def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+        if shape[0] * shape[-1] < SMALL:
+            return np.empty(shape, dtype)
         arrays = kept.setdefault((shape, dtype), [])
         for array in arrays:
             if sys.getrefcount(array) == unheld:
                 return array
-        fresh = np.empty(shape, dtype)
-        if fresh.nbytes > SMALL:
-            arrays.append(fresh)
-        return fresh
+        arrays.append(np.empty(shape, dtype))
+        return arrays[-1]
 
     return empty
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import _numba_loops as loops
-from xpnet.fused._numba_updates import fused_updates
+from xpnet.fused._numba_updates import DTYPES, fused_updates
 from xpnet.fused._pool import recycling
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
@@ -36,7 +36,6 @@ SLOPES = {
 }
 """Derivatives that are a quadratic of a: the coefficients of 1, a, a² for a > 0, and for the rest."""
 
-DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 COEFFICIENTS = {
     (name, dtype): np.asarray(rows, dtype) for name, rows in SLOPES.items() for dtype in DTYPES
 }
@@ -106,18 +105,19 @@ def _activation_dense_backward(
         if not (
             _fits(W, A_prev)
             and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
-            and all(_like(array, dA) for array in (layer.A, layer.Z, mask))
+            and _like(layer.A, dA)
+            and _like(mask, dA)
         ):
             return plain(
                 activation, dA, layer, A_prev, W, mask=mask, decay=decay, need_dA_prev=need_dA_prev
             )
         dZ, db = _through_activation(activation, dA, layer, mask, empty)
-        dW = _product(dZ, A_prev.swapaxes(-1, -2), empty)
+        dW = _product(dZ, A_prev.mT, empty)
         if isinstance(decay, float):
             loops.add_scaled(_rows(W), decay, _rows(dW))
         elif decay is not None:
             dW += decay * W
-        dA_prev = _product(W.swapaxes(-1, -2), dZ, empty) if need_dA_prev else None
+        dA_prev = _product(W.mT, dZ, empty) if need_dA_prev else None
         return Dense(dW, db), dA_prev
 
     return activation_dense_backward

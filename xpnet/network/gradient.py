@@ -215,7 +215,8 @@ def _backward(
 
 def _scale(X: Array, sample_weight: Array | None, l2: float | Array) -> _Scale:
     # A NumPy scalar would turn float32 arrays into float64 ones.
-    l2 = float(l2) if isinstance(l2, Real) else l2
+    if type(l2) is not float and isinstance(l2, Real):
+        l2 = float(l2)
     penalised = not (isinstance(l2, float) and l2 == 0.0)
     if sample_weight is None:
         inverse: float | Array = 1.0 / X.shape[-1] if X.shape[-1] else 0.0

@@ -183,7 +183,9 @@ def _optimizer(
 
 def _unpromoting(number: float | Array) -> float | Array:
     """`number`, as a Python float where it is a NumPy scalar, which would promote float32."""
-    return float(number) if isinstance(number, Real) else number
+    if type(number) is float or not isinstance(number, Real):
+        return number
+    return float(number)
 
 
 def _zeros_like(params: Params) -> Params:
