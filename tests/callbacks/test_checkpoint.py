@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.callbacks.cases import NET, value
+from xpnet.callbacks import Callback, Checkpoint
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoint.safetensors"
+
+
+def saved_epochs(checkpoint, played, rows, monkeypatch):
+    """The epochs that `checkpoint` saved while `rows` were played to it."""
+    epochs = []
+    keep = lambda path, net, params, **metadata: epochs.append(metadata["epoch"])  # noqa: E731
+    monkeypatch.setattr("xpnet.callbacks.checkpoint.save", keep)
+    played(checkpoint, rows)
+    return epochs
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])], ids=str
+)
+def test_every_few_epochs_and_after_the_last(path, played, monkeypatch, every, expected):
+    checkpoint = Checkpoint(path, every=every)
+    assert saved_epochs(checkpoint, played, [{}] * 5, monkeypatch) == expected
+
+
+def test_only_the_best(path, played, monkeypatch):
+    rows = [{"val_accuracy": a} for a in (0.5, 0.4, 0.8, 0.8, 0.7)]
+    checkpoint = Checkpoint(path, best="val_accuracy")
+    assert saved_epochs(checkpoint, played, rows, monkeypatch) == [1, 3]
+    assert saved_epochs(checkpoint, played, rows[1:], monkeypatch) == [1, 2]
+
+
+def test_the_file_is_a_whole_model(path, played):
+    metadata = {"classes": ["a", "b"], "shift": np.arange(2.0)}
+    played(Checkpoint(path, metadata=metadata), [{"cost": 0.25}])
+    net, params, read = xpnet.load(path)
+    assert net == NET
+    assert value(params) == 1
+    assert read.pop("shift").tolist() == [0.0, 1.0]
+    row = {"epoch": 1, "cost": 0.25, "seconds": 0.1}
+    assert read == {"classes": ["a", "b"], "epoch": 1, "row": row}
+
+
+def test_a_crash_leaves_the_last_epoch_saved(path, fitted):
+    class Crash(Callback):
+        def on_epoch(self, epoch):
+            if epoch.number == 2:
+                raise RuntimeError("out of power")
+
+    with pytest.raises(RuntimeError, match="out of power"):
+        fitted([Checkpoint(path), Crash()])
+    assert xpnet.load(path)[2]["epoch"] == 2
+
+
+def test_a_stack_is_saved_with_its_row(path, fitted):
+    fitted([Checkpoint(path)], stack=4)
+    _, params, metadata = xpnet.load(path)
+    assert params[0].W.shape == (4, 3, 2)
+    assert len(metadata["row"]["cost"]) == 4
+
+
+def test_every_out_of_range(path):
+    with pytest.raises(ValueError, match="every is 0: expected 1 epoch or more"):
+        Checkpoint(path, every=0)
+
+
+def test_a_column_unknown(path):
+    with pytest.raises(ValueError, match="monitor is 'loss': expected one of cost, accuracy"):
+        Checkpoint(path, best="loss")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.callbacks.cases import NET, value
+from xpnet import evaluate, optim
+from xpnet.callbacks import EarlyStopping
+
+
+def rows(*costs):
+    return [{"val_cost": cost} for cost in costs]
+
+
+def test_it_stops_when_patience_is_over_and_restores_the_best(played):
+    result, reason = played(EarlyStopping(patience=2), rows(3.0, 1.0, 2.0, 1.5, 0.1))
+    assert reason == "val_cost no better for 2 epochs than 1 in epoch 2"
+    assert value(result.params) == 2
+
+
+def test_a_new_best_starts_patience_anew(played):
+    result, reason = played(EarlyStopping(patience=2), rows(3.0, 3.5, 2.0, 2.5, 1.0, 1.5))
+    assert reason is None
+    assert value(result.params) == 5
+
+
+def test_scores_are_best_high(played):
+    accuracies = [{"val_accuracy": a} for a in (0.5, 0.9, 0.7, 0.8)]
+    result, reason = played(EarlyStopping("val_accuracy", patience=2), accuracies)
+    assert reason == "val_accuracy no better for 2 epochs than 0.9 in epoch 2"
+    assert value(result.params) == 2
+
+
+def test_without_an_epoch_the_result_stays(played):
+    result, _ = played(EarlyStopping(), [])
+    assert value(result.params) == -1
+
+
+def test_it_can_be_used_again(played):
+    stopping = EarlyStopping(patience=1)
+    played(stopping, rows(0.1, 0.2))
+    result, _ = played(stopping, rows(5.0, 6.0))
+    assert value(result.params) == 1
+
+
+def test_the_parameters_restored_are_those_of_the_best_epoch(fitted):
+    X = np.random.default_rng(1).random((2, 40), dtype=np.float32)
+    validation = (X, (X[:1] > X[1:]).astype(np.float32))
+    # A rate of 3 makes the cost jump about, so that the best epoch is not the last.
+    options = {"optimizer": optim.sgd(3.0), "validation": validation, "epochs": 30}
+    result = fitted([EarlyStopping(patience=30)], **options)
+    costs = [row["val_cost"] for row in result.history]
+    assert min(costs) < costs[-1]
+    assert evaluate(NET, result.params, *validation)["cost"] == pytest.approx(min(costs))
+
+
+def test_ctrl_c_returns_the_best_too(fitted):
+    class Interrupting(EarlyStopping):
+        def on_epoch(self, epoch):
+            super().on_epoch(epoch)
+            self.best = self._params
+            raise KeyboardInterrupt
+
+    stopping = Interrupting("cost")
+    result = fitted([stopping])
+    assert result.stopped == "interrupted"
+    assert result.params is stopping.best
+
+
+def test_patience_out_of_range():
+    with pytest.raises(ValueError, match="patience is 0: expected 1 epoch or more"):
+        EarlyStopping(patience=0)
+
+
+def test_fit_without_validation_says_so(fitted):
+    with pytest.raises(ValueError, match=r"'val_cost', but .* only epoch, cost, .*: choose"):
+        fitted([EarlyStopping()])

@@ -1,0 +1,161 @@
+"""How far the training is: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import time
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Protocol
+
+from array_api_compat import array_namespace
+
+from xpnet.callbacks.base import Callback
+from xpnet.types import Array, Epoch, Result, Run, Step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Progress"]
+
+_SECONDS = 0.25
+"""From one reading of the cost to the next: each makes the host wait for the device."""
+
+
+class Progress(Callback):
+    """Shows epoch, cost, samples a second and the time left. Needs rich.
+
+    On a terminal it is a bar, and the cost is read from the device four times a second; anywhere
+    else it is a line an epoch, and nothing is read. A stack's costs are shown as their mean.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where to; standard output by default.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        At the start of the training, where rich is not installed.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console
+        self._view: _View | None = None
+
+    def on_start(self, run: Run) -> None:
+        """Open the bar."""
+        from rich.console import Console
+
+        console = self.console or Console()
+        self._view = _Bar(console, run) if console.is_terminal else _Lines(console, run)
+
+    def on_step(self, step: Step) -> None:
+        """Move the bar, if it is time."""
+        if self._view is not None:
+            self._view.step(step)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Show the epoch's mean cost."""
+        if self._view is not None:
+            self._view.epoch(epoch)
+
+    def on_end(self, result: Result) -> Result:
+        """Close the bar; it stays on the screen."""
+        if self._view is not None:
+            self._view.close()
+        return result
+
+
+class _View(Protocol):
+    def step(self, step: Step) -> None: ...
+
+    def epoch(self, epoch: Epoch) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Lines:
+    """A line an epoch, for files and pipes."""
+
+    def __init__(self, console: Console, run: Run) -> None:
+        self._console, self._run = console, run
+
+    def step(self, step: Step) -> None:
+        pass
+
+    def epoch(self, epoch: Epoch) -> None:
+        scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
+        shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
+        parts = [_place(epoch.number, self._run), *shown, _speed(self._run.m, epoch)]
+        self._console.print("  ".join(parts), highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """One line on a terminal, drawn anew at each reading."""
+
+    def __init__(self, console: Console, run: Run) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
+        numbers = (TextColumn("cost {task.fields[cost]}"), TextColumn("{task.fields[speed]}"))
+        # Drawn from here and not from rich's thread, which would take time from the training.
+        self._bar = Progress(
+            *columns, *numbers, TimeRemainingColumn(), console=console, auto_refresh=False
+        )
+        self._run, self._number = run, 1
+        steps = run.epochs * run.steps_per_epoch
+        self._task = self._bar.add_task(_place(1, run), total=steps, cost="–", speed="")
+        self._began = self._drawn = time.perf_counter()
+        self._bar.start()
+
+    def step(self, step: Step) -> None:
+        now = time.perf_counter()
+        if now - self._drawn < _SECONDS:
+            return
+        cost = _read(step.cost)
+        done = step.index - (self._number - 1) * self._run.steps_per_epoch
+        share = done / self._run.steps_per_epoch
+        # After the reading, so that the steps still on their way count as time and as samples.
+        seconds = time.perf_counter() - self._began
+        self._update(step.index, cost, f"{share * self._run.m / seconds:,.0f} samples/s")
+        self._draw()
+
+    def epoch(self, epoch: Epoch) -> None:
+        done = epoch.number * self._run.steps_per_epoch
+        self._update(done, _mean(epoch.row["cost"]), _speed(self._run.m, epoch))
+        self._began = time.perf_counter()
+        if self._began - self._drawn >= _SECONDS:
+            self._draw()
+        self._number = epoch.number + 1
+
+    def close(self) -> None:
+        self._draw()
+        self._bar.stop()
+
+    def _update(self, done: int, cost: float, speed: str) -> None:
+        place = _place(self._number, self._run)
+        shown: dict[str, Any] = {"cost": f"{cost:.4f}", "speed": speed}
+        self._bar.update(self._task, completed=done, description=place, **shown)
+
+    def _draw(self) -> None:
+        self._bar.refresh()
+        self._drawn = time.perf_counter()
+
+
+def _place(number: int, run: Run) -> str:
+    return f"epoch {number}/{run.epochs}"
+
+
+def _speed(m: int, epoch: Epoch) -> str:
+    return f"{m / epoch.row['seconds']:,.0f} samples/s"
+
+
+def _read(cost: Array) -> float:
+    return float(array_namespace(cost).mean(cost))
+
+
+def _mean(value: Any) -> float:
+    """The mean of a number, or of (nested) lists of them for a stack."""
+    return fmean(map(_mean, value)) if isinstance(value, list) else float(value)
