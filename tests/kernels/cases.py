@@ -106,7 +106,8 @@ def mapped(function: Any, tree: Any) -> Any:
     if isinstance(tree, tuple):
         branches = [mapped(function, branch) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
-    return tree if tree is None or isinstance(tree, float) else function(tree)
+    # NumPy's cost of one network is a scalar of NumPy, which counts as an array.
+    return tree if tree is None or type(tree) is float else function(tree)
 
 
 def leaves(tree: Any) -> list[Array]:

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kernels.cases import assert_trees_close, leaves, random_case
+from xpnet import LOOPED, VECTORIZED, Dense, Network, backward, cost, forward, value_and_grad
+from xpnet.kernels import ACTIVATIONS, OUTPUTS
+
+BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
+LN2 = math.log(2)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("l2", "weights", "J", "dW", "db"),
+    [
+        (0.0, None, LN2, [[-0.5, -0.25]], 0),
+        (4, None, LN2 + 2.5, [[0.5, -2.25]], 0),
+        (0.0, [[1, 1, 2, 0]], LN2, [[-0.5, -0.25]], -0.25),
+        (8.0, [[1, 1, 6, 0]], LN2 + 2.5, [[1 - 0.25, -2 - 0.125]], -3 / 8),
+        (4.0, [[0, 0, 0, 0]], 0, [[0, 0]], 0),
+    ],
+)
+def test_logistic_regression_worked_by_hand(eager_xp, kernels, l2, weights, J, dW, db):
+    """Every logit is 0, so that every sample costs log 2 and A − Y is ±1/2."""
+    params = (Dense(eager_xp.asarray([[1, -2]]), eager_xp.asarray([[0]])),)
+    X, Y = eager_xp.asarray([[2, -2, 0, 0], [1, -1, 0, 0]]), eager_xp.asarray([[1, 0, 1, 0]])
+    s = None if weights is None else eager_xp.asarray(weights)
+    got, ((got_dW, got_db),) = value_and_grad(
+        Network((2, 1)), params, X, Y, kernels=kernels, l2=l2, sample_weight=s
+    )
+    assert (got.shape, got.dtype, got_dW.dtype) == ((), X.dtype, X.dtype)
+    assert float(got) == pytest.approx(J, rel=1e-6)
+    np.testing.assert_allclose(eager_xp.to_numpy(got_dW), dW, rtol=1e-6)
+    np.testing.assert_allclose(eager_xp.to_numpy(got_db), [[db]], rtol=1e-6, atol=1e-7)
+
+
+def test_vectorized_agrees_with_looped_on_every_library(eager_xp, output, options):
+    case = random_case((2, 3, 2), hidden="silu", output=output, m=3, **options).on(eager_xp)
+    vectorized, looped = (
+        value_and_grad(*case.data, kernels=kernels, **case.options)
+        for kernels in (VECTORIZED, LOOPED)
+    )
+    assert_trees_close(vectorized, looped)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 3), min_size=2, max_size=4).map(tuple),
+    m=st.integers(1, 4),
+    output=st.sampled_from(sorted(OUTPUTS)),
+    hidden=st.sampled_from(sorted(ACTIVATIONS)),
+    l2=st.sampled_from([0.0, 0.3]),
+    dropout=st.sampled_from([0.0, 0.5]),
+    weighted=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_vectorized_agrees_with_looped_for_any_network(sizes, **settings):
+    case = random_case(sizes, **settings)
+    vectorized, looped = (
+        value_and_grad(*case.data, kernels=kernels, **case.options)
+        for kernels in (VECTORIZED, LOOPED)
+    )
+    assert_trees_close(vectorized, looped, "float64")
+
+
+def test_every_library_computes_the_same(xp, all_activations):
+    expected = value_and_grad(*all_activations.data, **all_activations.options)
+    case = all_activations.on(xp, "float64")
+    assert_trees_close(value_and_grad(*case.data, **case.options), expected, "float64")
+
+
+@BOTH
+def test_backward_after_forward_is_value_and_grad(kernels, all_activations):
+    net, params, X, Y = all_activations.data
+    masks = all_activations.masks
+    layers = forward(net, params, X, kernels=kernels, masks=masks)
+    grads = backward(net, params, layers, X, Y, kernels=kernels, **all_activations.options)
+    _, expected = value_and_grad(*all_activations.data, kernels=kernels, **all_activations.options)
+    assert_trees_close(grads, expected, "float64")
+
+
+@BOTH
+def test_cost_is_that_of_value_and_grad(kernels, output):
+    case = random_case(output=output, weighted=True, l2=0.5)
+    options = {"sample_weight": case.sample_weight, "l2": case.l2, "kernels": kernels}
+    expected, _ = value_and_grad(*case.data, **options)
+    assert_trees_close(cost(*case.data, **options), expected, "float64")
+
+
+def test_weights_are_repetitions(output):
+    case = random_case(output=output, l2=0.5)
+    counts = np.asarray([1, 2, 0, 3, 1, 1, 2])
+    weighted = value_and_grad(*case.data, sample_weight=counts[None, :] * 1.0, l2=case.l2)
+    X, Y = (np.repeat(array, counts, axis=1) for array in (case.X, case.Y))
+    repeated = value_and_grad(case.net, case.params, X, Y, l2=case.l2)
+    assert_trees_close(weighted, repeated, "float64")
+
+
+def test_shards_combine_by_their_weight():
+    """The cost and gradients of a batch from those of its parts; the penalty counts once."""
+    case = random_case(weighted=True)
+    net, params, X, Y = case.data
+    J, grads = value_and_grad(*case.data, sample_weight=case.sample_weight)
+    parts = []
+    for shard in (slice(0, 3), slice(3, None)):
+        s = case.sample_weight[:, shard]
+        part = value_and_grad(net, params, X[:, shard], Y[:, shard], sample_weight=s)
+        parts.append((s.sum(), part))
+    total = sum(S for S, _ in parts)
+    for number, expected in enumerate(leaves((J, grads))):
+        combined = sum(S * leaves(part)[number] for S, part in parts) / total
+        np.testing.assert_allclose(combined, expected, rtol=1e-12)
+
+
+def test_huge_inputs_give_finite_gradients(eager_xp, hidden):
+    case = random_case((3, 4, 2), hidden=hidden, output="softmax", m=3).on(eager_xp)
+    J, grads = value_and_grad(case.net, case.params, case.X * 1e4, case.Y)
+    assert all(np.isfinite(array).all() for array in leaves((J, grads)))
+
+
+@BOTH
+def test_the_inputs_are_never_written_to(kernels, all_activations):
+    trees = (*all_activations.data[1:], all_activations.sample_weight, all_activations.masks)
+    before = [array.copy() for array in leaves(trees)]
+    value_and_grad(*all_activations.data, kernels=kernels, **all_activations.options)
+    for array, copy in zip(leaves(trees), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5), 0.5], ids=repr)
+def test_a_numpy_scalar_for_l2_keeps_the_dtype(eager_xp, number):
+    case = random_case().on(eager_xp)
+    J, grads = value_and_grad(*case.data, l2=number)
+    assert all(array.dtype == case.X.dtype for array in (J, *grads[0], *grads[-1]))
+    assert_trees_close(J, value_and_grad(*case.data, l2=0.5)[0])
+
+
+def test_no_samples_cost_nothing():
+    case = random_case()
+    empty = value_and_grad(case.net, case.params, case.X[:, :0], case.Y[:, :0], l2=1.0)
+    assert all((array == 0).all() for array in leaves(empty))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+import xpnet
+from xpnet import Network, backend
+
+
+def test_one_name_stands_for_every_hidden_layer():
+    assert Network((4, 3, 2, 1), hidden="tanh").activations == ("tanh", "tanh")
+    assert Network((4, 3, 2, 1), hidden=("tanh", "elu")).activations == ("tanh", "elu")
+    assert Network((4, 1)).activations == ()
+
+
+def test_the_defaults():
+    net = Network((4, 3, 1))
+    assert (net.hidden, net.output) == ("relu", "sigmoid")
+
+
+def test_a_record_is_frozen_compared_and_hashed_by_value():
+    net = Network([4, 3, 1], hidden=["tanh"])
+    assert net == Network((4, 3, 1), hidden=("tanh",))
+    assert hash(net) == hash(Network((4, 3, 1), hidden=("tanh",)))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        net.sizes = (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *(
+            (
+                {"sizes": sizes},
+                f"sizes is {sizes}: expected at least two positive integers, inputs first and "
+                "outputs last, such as (784, 128, 10)",
+            )
+            for sizes in ((), (4,), (4, 0), (4, -1, 2), (4, 2.0))
+        ),
+        (
+            {"sizes": (4, 3, 1), "hidden": ("relu", "tanh")},
+            "hidden has 2 names: expected one name for all hidden layers, or 1, one a layer",
+        ),
+        *(
+            (
+                {"sizes": (4, 3, 1), "hidden": hidden},
+                "hidden is 'swish': expected one of identity, sigmoid, tanh, relu, leaky_relu, "
+                "elu, gelu, silu, softplus",
+            )
+            for hidden in ("swish", ("swish",))
+        ),
+        (
+            {"sizes": (4, 1), "hidden": "swish"},
+            "hidden is 'swish': expected one of identity, sigmoid, tanh, relu, leaky_relu, "
+            "elu, gelu, silu, softplus",
+        ),
+        (
+            {"sizes": (4, 1), "output": "relu"},
+            "output is 'relu': expected one of sigmoid, softmax, identity, exp",
+        ),
+    ],
+)
+def test_what_makes_no_network(arguments, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Network(**arguments)
+
+
+def test_parameters_are_drawn_beside_an_array(xp):
+    X = xp.asarray(np.zeros((4, 5)), "float64")
+    params = Network((4, 3, 1)).init(0, like=X)
+    assert [tuple(W.shape) for W, _ in params] == [(3, 4), (1, 3)]
+    assert [tuple(b.shape) for _, b in params] == [(3, 1), (1, 1)]
+    backend.check_together(params=params, X=X)
+    assert all(array.dtype == X.dtype for layer in params for array in layer)
+
+
+def test_parameters_beside_integers_are_float32(xp):
+    pixels = backend.asarray(np.zeros((4, 5)), backend=xp.backend, dtype="uint8")
+    params = Network((4, 1)).init(0, like=pixels)
+    assert params[0].W.dtype == xp.xp.float32
+
+
+def test_one_seed_draws_the_same_on_every_library(xp):
+    net = Network((4, 3, 1))
+    here = net.init(7, "xavier", xp=xp.backend.name, device=xp.backend.device, dtype="float64")
+    host = net.init(7, "xavier", xp="numpy", dtype="float64")
+    for layer, expected in zip(here, host, strict=True):
+        for array, value in zip(layer, expected, strict=True):
+            np.testing.assert_array_equal(xp.to_numpy(array), value)
+
+
+def test_parameters_are_drawn_on_the_current_backend():
+    with xpnet.use_backend("array_api_strict", device="device1", dtype="float64"):
+        (W, _), *_ = Network((4, 1)).init()
+    assert backend.where(W) == "array_api_strict on device1"
+    assert backend.to_numpy(W).dtype == np.float64
+
+
+@pytest.mark.parametrize("place", [{"xp": "numpy"}, {"device": "cpu"}, {"dtype": "float32"}])
+def test_like_leaves_no_choice(place):
+    message = "like gives library, device and dtype: leave out xp, device, dtype"
+    with pytest.raises(TypeError, match=message):
+        Network((4, 1)).init(like=np.zeros((4, 5)), **place)
