@@ -12,7 +12,7 @@ from xpnet.fused._cuda import Driver, fuse
 from xpnet.fused._cuda.source import options, source
 from xpnet.types import Array, Kernels
 
-__all__ = ["accelerate"]
+__all__ = ["DRIVER", "accelerate"]
 
 
 def accelerate(kernels: Kernels) -> Kernels:
@@ -20,7 +20,7 @@ def accelerate(kernels: Kernels) -> Kernels:
 
     A kernel is compiled when it is first launched, and kept on disk by CuPy.
     """
-    return fuse(kernels, _DRIVER)
+    return fuse(kernels, DRIVER)
 
 
 @cache
@@ -45,4 +45,4 @@ def _address(array: Array) -> int:
     return address
 
 
-_DRIVER = Driver(_launch, cupy.empty, _contiguous, _address)
+DRIVER = Driver(_launch, cupy.empty, _contiguous, _address)

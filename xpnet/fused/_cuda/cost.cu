@@ -55,7 +55,7 @@ struct exp : separate {
 };
 
 struct softmax {
-  T top, total;  // of the column: its largest logit, and the sum of ::exp(z - top)
+  T top, total;  // of the column: its largest logit, and the sum of exp(z - top)
 
   __device__ void read(const T* column, Index n, Index m, bool inside) {
     top = inside ? column[0] : T(0);

@@ -27,9 +27,9 @@ def output_activation(
         if output == "identity" or not _fits(Z):
             return plain(output, Z)
         A = driver.empty(Z.shape, Z.dtype)
-        (tiles, networks), block = _grid(Z)
+        grid, block = _grid(Z)
         arguments = (driver.contiguous(Z), *Z.shape[-2:], A)
-        driver.launch(f"predict<output::{output}>", Z.dtype, (tiles, networks), block, arguments)
+        driver.launch(f"predict<output::{output}>", Z.dtype, grid, block, arguments)
         return A
 
     return fused
@@ -64,14 +64,12 @@ def output_cost_backward(
     return fused
 
 
-def _cost(
-    driver: Driver, output: str, Z: Array, Y: Array, scale: Scale, dZ: Array | None
-) -> Array:
+def _cost(driver: Driver, output: str, Z: Array, Y: Array, scale: Scale, dZ: Array | None) -> Array:
     """J, with dZ written beside it."""
     *lead, n, m = Z.shape
     (tiles, networks), block = _grid(Z)
     blocks = 1 if n * m <= ONE_BLOCK else min(tiles, 1024)
-    J = driver.empty(lead if blocks == 1 else (networks, blocks), Z.dtype)
+    J = driver.empty(tuple(lead) if blocks == 1 else (networks, blocks), Z.dtype)
     arguments = (driver.contiguous(Z), Y, *_strides(Y, 3), *scale, n, m, dZ, J)
     driver.launch(f"cost<output::{output}>", Z.dtype, (blocks, networks), block, arguments)
     return J if blocks == 1 else row_sums(driver, J, tuple(lead))
@@ -82,7 +80,7 @@ def _grid(Z: Array) -> tuple[Extent, Extent]:
     *lead, n, m = Z.shape
     along_units = power_of_two(n, 32)
     along_columns = max(32, 256 // along_units)
-    return (-(-m // along_columns), math.prod(lead)), (along_columns, along_units)
+    return (max(1, -(-m // along_columns)), math.prod(lead)), (along_columns, along_units)
 
 
 def _strides(array: Array, axes: int) -> tuple[int, ...]:
@@ -105,11 +103,11 @@ def _scale(scale: Any, Z: Array) -> Scale | None:
 
 
 def _fits(Z: Array, Y: Array | None = None) -> bool:
-    """Whether Z is one network's or a stack's logits, and Y beside it each one's or all of theirs."""
+    """Whether Z holds the logits of one network or a stack, and Y the targets of each or of all."""
     return (
         one_real_dtype(Z, Y)
         and 2 <= Z.ndim <= 3
-        and math.prod(Z.shape[:-2]) <= MOST_NETWORKS
+        and 0 < math.prod(Z.shape[:-2]) <= MOST_NETWORKS
         and (Y is None or (Y.shape[-2:] == Z.shape[-2:] and _same_lead(Y, Z)))
     )
 

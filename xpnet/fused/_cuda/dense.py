@@ -65,7 +65,7 @@ def activation_dense_backward(
                 decay=decay,
                 need_dA_prev=need_dA_prev,
             )
-        dZ, db = _dZ_and_db(driver, activation, dA, layer, mask)
+        dZ, db = _logit_gradient(driver, activation, dA, layer, mask)
         dW = driver.contiguous(dZ @ A_prev.swapaxes(-1, -2))
         if decays is not None:
             _add_decay(driver, dW, W, decays)
@@ -83,10 +83,10 @@ def row_sums(driver: Driver, values: Array, shape: tuple[int, ...]) -> Array:
     return parts if grid[1] == 1 else row_sums(driver, parts, shape)
 
 
-def _dZ_and_db(
+def _logit_gradient(
     driver: Driver, activation: str, dA: Array, layer: Layer, mask: Array | None
 ) -> tuple[Array, Array]:
-    """``dZ = dA * mask * g'`` and its row sums."""
+    """``dZ = dA * mask * g'`` and db, its row sums."""
     dA = driver.contiguous(dA)
     *lead, m = dA.shape
     shape = (*lead, 1)
@@ -123,7 +123,7 @@ def _fits(W: Array, b: Array, A_prev: Array, mask: Array | None) -> bool:
         and b.shape == (*W.shape[:-1], 1)
         and A_prev.shape[:-2] in ((), W.shape[:-2])
         and (mask is None or mask.shape == (*W.shape[:-1], A_prev.shape[-1]))
-        and math.prod(W.shape[:-2]) <= MOST_NETWORKS
+        and 0 < math.prod(W.shape[:-2]) <= MOST_NETWORKS
     )
 
 
@@ -132,9 +132,7 @@ def _fits_back(
 ) -> bool:
     """Whether the derivatives lie as a fused forward pass would have left them."""
     Z, A = layer
-    same_shape = all(
-        array is None or array.shape == dA.shape for array in (Z, A, mask)
-    )
+    same_shape = all(array is None or array.shape == dA.shape for array in (Z, A, mask))
     return (
         same_shape
         and one_real_dtype(dA, Z, A)

@@ -48,7 +48,7 @@ class Factor(NamedTuple):
 
 
 def factor(value: Any, like: Array) -> Factor | None:
-    """`value` as what multiplies each network of `like (..., n, m)`, or None if it is no such thing.
+    """`value` as what multiplies each network of `like (..., n, m)`; None if it cannot.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def one_real_dtype(*arrays: Array | None) -> bool:
 
 def by_value(values: np.ndarray) -> np.ndarray:
     """`values` as one structure that is passed to a kernel by value."""
-    return values.view(np.dtype((np.void, values.nbytes)))
+    return values.reshape(-1).view(np.dtype((np.void, values.nbytes)))
 
 
 def power_of_two(least: int, most: int = MOST_THREADS) -> int:

@@ -23,7 +23,7 @@ _FILES = ("reduce.cu", "activations.cu", "dense.cu", "cost.cu", "updates.cu")
 
 @cache
 def source() -> str:
-    """All kernels, many of them templates: ``forward<activation::relu>``, ``row_sums``, …"""
+    """All kernels; most are templates, such as ``forward<activation::relu>``."""
     return "\n".join(files(__package__).joinpath(name).read_text("utf-8") for name in _FILES)
 
 

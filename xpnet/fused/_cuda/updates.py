@@ -123,9 +123,7 @@ def _are_numbers(settings: Mapping[str, Any]) -> bool:
     return all(isinstance(value, int | float | np.number) for value in settings.values())
 
 
-def _rates(
-    rate: Any, params: Params, grads: Params, slots: Sequence[Params]
-) -> Factor | None:
+def _rates(rate: Any, params: Params, grads: Params, slots: Sequence[Params]) -> Factor | None:
     """`rate` as the kernels take it, or None where they do not take this call."""
     layers = list(zip(params, grads, *slots, strict=True))
     same_shapes = all(

@@ -1,0 +1,139 @@
+// Enough of CUDA's language to run its kernels on the processor: included before the kernels.
+//
+// The blocks of a grid run one after another, and so do the threads of a block, each as far as
+// the next barrier. In which order they take turns can be chosen: a kernel that lacks a barrier
+// gives other numbers in the opposite order, or with one thread alone.
+
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#define __global__ static
+#define __device__
+#define __shared__ static
+
+using std::exp;
+using std::expm1;
+using std::fabs;
+using std::log;
+using std::log1p;
+using std::sqrt;
+using std::tanh;
+
+struct Extent {
+  unsigned x = 1, y = 1;
+};
+
+static Extent gridDim, blockDim, blockIdx, threadIdx;
+
+namespace on_host {
+
+const std::size_t STACK = 64 * 1024;
+
+struct Thread {
+  Extent index;
+  ucontext_t context;
+  std::vector<char> stack = std::vector<char>(STACK);
+  bool ended = false;
+  long barriers = 0;
+};
+
+static ucontext_t scheduler;
+static Thread* running = nullptr;
+
+// Works through a call of any kernel: `arguments` are the addresses of its arguments' values.
+template <class... Arguments, std::size_t... Number>
+void call(void (*kernel)(Arguments...), void** arguments, std::index_sequence<Number...>) {
+  kernel(*static_cast<std::remove_const_t<Arguments>*>(arguments[Number])...);
+}
+
+template <class... Arguments>
+void call(void (*kernel)(Arguments...), void** arguments) {
+  call(kernel, arguments, std::index_sequence_for<Arguments...>());
+}
+
+typedef void (*Body)(void**);
+static Body body;
+static void** body_arguments;
+
+static void run_thread() {
+  body(body_arguments);
+  running->ended = true;
+  swapcontext(&running->context, &scheduler);
+}
+
+static void start(Thread& thread) {
+  getcontext(&thread.context);
+  thread.context.uc_stack.ss_sp = thread.stack.data();
+  thread.context.uc_stack.ss_size = STACK;
+  thread.context.uc_link = nullptr;
+  thread.ended = false;
+  thread.barriers = 0;
+  makecontext(&thread.context, run_thread, 0);
+}
+
+// Every thread to its next barrier or end; false where some ended and others wait.
+static bool take_turns(std::vector<Thread*>& threads) {
+  for (Thread* thread : threads) {
+    running = thread;
+    threadIdx = thread->index;
+    swapcontext(&scheduler, &thread->context);
+  }
+  return std::all_of(threads.begin(), threads.end(), [&](Thread* thread) {
+    return thread->ended == threads[0]->ended && thread->barriers == threads[0]->barriers;
+  });
+}
+
+static bool run_block(std::vector<Thread*>& threads) {
+  for (Thread* thread : threads) start(*thread);
+  do
+    if (!take_turns(threads)) return false;
+  while (!threads[0]->ended);
+  return true;
+}
+
+enum Order { ALONE, FORWARD, BACKWARD };
+
+// Every block of a grid, with one thread a block or with all of them. 0, or 1 where the threads
+// of a block did not all come to the same barriers.
+static int launch(Body kernel, Extent grid, Extent block, void** arguments, int order) {
+  body = kernel;
+  body_arguments = arguments;
+  gridDim = grid;
+  blockDim = order == ALONE ? Extent() : block;
+  static std::vector<Thread> all;
+  if (all.size() < blockDim.x * blockDim.y) all.resize(blockDim.x * blockDim.y);
+  std::vector<Thread*> threads;
+  for (unsigned y = 0; y < blockDim.y; y++)
+    for (unsigned x = 0; x < blockDim.x; x++) {
+      threads.push_back(&all[threads.size()]);
+      threads.back()->index = {x, y};
+    }
+  if (order == BACKWARD) std::reverse(threads.begin(), threads.end());
+  for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
+    for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
+      if (!run_block(threads)) return 1;
+  return 0;
+}
+
+}  // namespace on_host
+
+static void __syncthreads() {
+  on_host::Thread* thread = on_host::running;
+  thread->barriers++;
+  swapcontext(&thread->context, &on_host::scheduler);
+}
+
+// `name` becomes a function of the library: launch_0, launch_1, …
+#define KERNEL(number, ...)                                                                   \
+  static void body_##number(void** arguments) { on_host::call(&__VA_ARGS__, arguments); }     \
+  extern "C" int launch_##number(unsigned grid_x, unsigned grid_y, unsigned block_x,          \
+                                 unsigned block_y, void** arguments, int order) {             \
+    return on_host::launch(body_##number, {grid_x, grid_y}, {block_x, block_y}, arguments,    \
+                           order);                                                            \
+  }

@@ -1,0 +1,122 @@
+"""The optimisers, all parameters in one launch, against the vectorized kernels on NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.fused._cuda.source import MOST_TENSORS
+from xpnet.fused._cuda.updates import SETTINGS
+from xpnet.kernels import VECTORIZED
+from xpnet.types import Dense
+
+OPTIMISERS = {
+    "gradient_descent": (0, {}),
+    "momentum": (1, {"mu": 0.9}),
+    "nesterov": (1, {"mu": 0.9}),
+    "rmsprop": (1, {"rho": 0.9, "eps": 1e-8}),
+    "adam": (2, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}),
+    "adamw": (
+        2,
+        {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "decay": 0.5, "c1": 0.1, "c2": 0.001},
+    ),
+}
+
+
+def trees(rng, count, *lead, layers=3):
+    """`count` trees of positive numbers, shaped as the parameters of one network or a stack."""
+    shapes = [((n + 1, n + 3), (n + 1, 1)) for n in range(layers)]
+    return tuple(
+        tuple(Dense(*(rng.random((*lead, *shape)) for shape in pair)) for pair in shapes)
+        for _ in range(count)
+    )
+
+
+@pytest.fixture(params=OPTIMISERS)
+def optimiser(request):
+    """An optimiser's name, how many slots it has, and its settings."""
+    return request.param, *OPTIMISERS[request.param]
+
+
+def test_every_optimiser_is_tested():
+    assert set(OPTIMISERS) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("rate", [0.1, np.float64(0.1), np.ones((1, 1)), np.ones(())])
+def test_one_network(agree, rng, optimiser, rate):
+    name, slots, settings = optimiser
+    new = agree(name, *trees(rng, 2 + slots), rate=rate, **settings)
+    assert len(new) == 1 + slots
+
+
+@pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
+def test_a_stack_with_a_rate_for_all_or_each(agree, rng, optimiser, rate):
+    name, slots, settings = optimiser
+    agree(name, *trees(rng, 2 + slots, 4), rate=rate, **settings)
+
+
+def test_large_tensors(agree, rng):
+    params, grads = ((Dense(rng.random((600, 500)), rng.random((600, 1))),) for _ in range(2))
+    agree("gradient_descent", params, grads, rate=0.1)
+
+
+def test_transposed_parameters(agree, rng):
+    W, *slots = (np.asfortranarray(rng.random((3, 4))) for _ in range(3))
+    arrays = [(Dense(array, rng.random((3, 1))),) for array in (W, W, *slots)]
+    agree("adam", *arrays, rate=0.1, beta1=0.9, beta2=0.99, eps=1e-8)
+
+
+@pytest.mark.parametrize("layers", [MOST_TENSORS // 2, MOST_TENSORS // 2 + 1])
+def test_one_launch_for_as_many_tensors_as_the_table_holds(agree, device, rng, layers):
+    agree("momentum", *trees(rng, 3, layers=layers), rate=0.1, mu=0.5)
+    assert len(device.launches) == (1 if 2 * layers <= MOST_TENSORS else 2)
+
+
+def test_moments_are_flushed_before_they_become_denormal(device, rng):
+    params, grads, slots = trees(rng, 3)
+    zeros = tuple(Dense(*(np.zeros_like(x) for x in layer)) for layer in grads)
+    tiny = tuple(Dense(*(np.full_like(x, 1e-38) for x in layer)) for layer in slots)
+    there = [_moved(device, tree, "float32") for tree in (params, zeros, tiny)]
+    _, v = device.kernels.momentum(*there, rate=0.1, mu=0.9)
+    assert all((device.to_numpy(x) == 0.0).all() for layer in v for x in layer)
+
+
+def test_biases_do_not_decay(device, rng, dtype):
+    params, zeros = trees(rng, 2)
+    zeros = tuple(Dense(*(np.zeros_like(x) for x in layer)) for layer in zeros)
+    there = [_moved(device, tree, dtype) for tree in (params, zeros, zeros, zeros)]
+    _, settings = OPTIMISERS["adamw"]
+    new, _, _ = device.kernels.adamw(*there, rate=0.5, **settings)
+    for (W, b), (W_new, b_new) in zip(there[0], new, strict=True):
+        np.testing.assert_allclose(device.to_numpy(W_new), 0.75 * device.to_numpy(W), rtol=1e-6)
+        assert (device.to_numpy(b_new) == device.to_numpy(b)).all()
+
+
+@pytest.mark.parametrize("changed", ["dtype", "mixed dtypes", "rate", "setting", "shape"])
+def test_what_it_does_not_take_goes_to_the_kernel_it_replaces(device, rng, changed):
+    params, grads, v = (_moved(device, tree, "float64") for tree in trees(rng, 3))
+    rate, mu = 0.1, 0.9
+    if changed == "dtype":
+        params, grads, v = (_cast(tree, "float16") for tree in (params, grads, v))
+    if changed == "mixed dtypes":
+        grads = _cast(grads, "float32")
+    if changed == "rate":
+        rate = device.asarray(np.ones((2, 1, 1)), "float64")
+    if changed == "setting":
+        mu = device.asarray(np.ones(()), "float64")
+    if changed == "shape":
+        grads = tuple(Dense(dW[:1, :], db) for dW, db in grads)
+    new = device.kernels.momentum(params, grads, v, rate=rate, mu=mu)
+    plain = VECTORIZED.momentum(params, grads, v, rate=rate, mu=mu)
+    for tree, plain_tree in zip(new, plain, strict=True):
+        for layer, plain_layer in zip(tree, plain_tree, strict=True):
+            assert all((x == y).all() for x, y in zip(layer, plain_layer, strict=True))
+    assert device.launches == []
+
+
+def _moved(device, tree, dtype):
+    return tuple(Dense(*(device.asarray(x, dtype) for x in layer)) for layer in tree)
+
+
+def _cast(tree, dtype):
+    return tuple(Dense(*(x.astype(dtype) for x in layer)) for layer in tree)
