@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import is_array_api_obj, is_dask_array, is_numpy_array
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
@@ -39,6 +40,8 @@ def on_host(X: Any) -> bool:
     """
     if is_dask_array(X):
         raise TypeError("X is a Dask array: expected an array that is computed; pass X.compute()")
+    if issparse(X):
+        return True
     held = reference(X)
     return not is_array(held) or bool(is_numpy_array(held))
 

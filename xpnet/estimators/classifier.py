@@ -242,7 +242,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ValueError
             If X does not fit the model, or lies elsewhere than the model; see `to_device`.
         """
-        return decoded(self._labels(), self._last_layer(X, "predict").A)
+        A = self._last_layer(X, "predict").A
+        return decoded(self._labels(), A)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""

@@ -1,0 +1,28 @@
+"""scikit-learn's own checks of an estimator, every one of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from xpnet import MLPClassifier, MLPRegressor, backend
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def skip_without_its_gpu(check: Any) -> None:
+    """CuPy alone is not skipped by the check itself where it is installed and has no GPU."""
+    if isinstance(check, partial) and check.keywords.get("array_namespace") == "cupy":
+        try:
+            backend.resolve("cupy")
+        except backend.BackendError as error:
+            pytest.skip(str(error))
+
+
+@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+def test_check(estimator, check):
+    skip_without_its_gpu(check)
+    check(estimator)
