@@ -34,7 +34,7 @@ def within(rows: Any, limit: float) -> Any:
 
 def read(values: float | Array, j: int) -> float:
     """Entry j of a ``(1, m)`` row, or the one number that holds for all columns."""
-    return values if isinstance(values, float) else float(values[0, j])
+    return float(values[0, j]) if getattr(values, "ndim", 0) else float(values)
 
 
 def entry_by_entry(f: Callable[..., float]) -> Callable[..., Array]:

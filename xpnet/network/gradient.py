@@ -233,7 +233,7 @@ def _with_penalty(J: Array, params: Params, scale: _Scale) -> Array:
         return J
     xp = array_namespace(J, params[0].W)
     squares = sum(xp.sum(xp.vecdot(W, W), axis=-1) for W, _ in params)
-    decay = scale.decay if isinstance(scale.decay, float) else scale.decay[..., 0, 0]
+    decay = scale.decay[..., 0, 0] if getattr(scale.decay, "ndim", 0) else scale.decay
     return J + 0.5 * decay * squares
 
 
