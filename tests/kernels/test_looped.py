@@ -22,7 +22,7 @@ def test_what_the_dtype_cannot_hold_is_infinite(eager_xp, dtype, beyond):
 
 
 def test_read_takes_a_number_or_a_row(eager_xp):
-    assert read(0.5, 3) == 0.5
+    assert read(0.5, 3) == read(eager_xp.asarray(0.5), 3) == 0.5
     assert read(eager_xp.asarray([[1.0, 2.0]]), 1) == 2
 
 

@@ -141,6 +141,17 @@ def test_a_numpy_scalar_for_l2_keeps_the_dtype(eager_xp, number):
     assert_trees_close(J, value_and_grad(*case.data, l2=0.5)[0])
 
 
+@BOTH
+@pytest.mark.parametrize("weighted", [False, True])
+def test_l2_may_be_an_array_without_axes(eager_xp, kernels, weighted):
+    case = random_case((3, 2), weighted=weighted).on(eager_xp)
+    options = {"kernels": kernels, "sample_weight": case.sample_weight}
+    got, expected = (
+        value_and_grad(*case.data, l2=l2, **options) for l2 in (eager_xp.asarray(0.5), 0.5)
+    )
+    assert_trees_close(got, expected)
+
+
 def test_no_samples_cost_nothing():
     case = random_case()
     empty = value_and_grad(case.net, case.params, case.X[:, :0], case.Y[:, :0], l2=1.0)
