@@ -1,0 +1,141 @@
+"""`in_blocks`: cost and gradients of many samples, a block of columns at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from xpnet.network.gradient import value_and_grad as plain_value_and_grad
+from xpnet.network.propagate import Masks
+from xpnet.network.record import Network
+from xpnet.types import Array, Dense, Kernels, Params
+
+__all__ = ["in_blocks"]
+
+CostAndGrads = tuple[Array, Params]
+
+
+def in_blocks(
+    value_and_grad: Callable[..., CostAndGrads] = plain_value_and_grad, samples: int = 1024
+) -> Callable[..., CostAndGrads]:
+    """`value_and_grad`, walking over X in blocks, so that X is read from memory once.
+
+    Forward and backward each read all of X; a block that fits the cache is still there when the
+    backward pass comes. On any device, blocks bound the memory that activations take.
+
+    Parameters
+    ----------
+    value_and_grad : function, default `xpnet.value_and_grad`
+        With its signature; called once a block.
+    samples : int, default 1024
+        Columns of a block; the last one may be shorter.
+
+    Returns
+    -------
+    function
+        With the same signature, and equal to the one it wraps but for rounding. Of X it needs
+        only ``X.shape`` and ``X[..., start:stop]``, so that X may be something that makes arrays
+        when it is sliced.
+
+    Raises
+    ------
+    ValueError
+        If `samples` is below 1.
+
+    Notes
+    -----
+    The parts J and g of the blocks are combined by their share of S, as ``Σ (S_block / S) J``.
+    Each is given λ times that share, so that ``(S_block / S) · λ (S_block / S) / 2S_block`` adds up
+    to ``λ / 2S``: the penalty is counted once.
+    """
+    if samples < 1:
+        raise ValueError(f"samples is {samples}: expected 1 or more, the columns of a block")
+
+    def value_and_grad_in_blocks(
+        net: Network,
+        params: Params,
+        X: Array,
+        Y: Array,
+        *,
+        kernels: Kernels | None = None,
+        sample_weight: Array | None = None,
+        l2: float | Array = 0.0,
+        masks: Masks = None,
+    ) -> CostAndGrads:
+        parts = (
+            _times(
+                block.share,
+                value_and_grad(
+                    net,
+                    params,
+                    block.X,
+                    block.Y,
+                    kernels=kernels,
+                    sample_weight=block.sample_weight,
+                    l2=l2 * block.share,
+                    masks=block.masks,
+                ),
+            )
+            for block in _blocks(X, Y, sample_weight, masks, samples)
+        )
+        total = next(parts)
+        for part in parts:
+            total = _plus(total, part)
+        return total
+
+    return value_and_grad_in_blocks
+
+
+class _Block(NamedTuple):
+    """Some of the samples, and their share ``S_block / S``: a number, or (..., 1, 1)."""
+
+    X: Array
+    Y: Array
+    sample_weight: Array | None
+    masks: Masks
+    share: float | Array
+
+
+def _blocks(
+    X: Array, Y: Array, sample_weight: Array | None, masks: Masks, samples: int
+) -> Iterator[_Block]:
+    """The blocks; an X without samples is one, so that there is a cost of 0."""
+    m = X.shape[-1]
+    inverse = _inverse_total(m, sample_weight)
+    for start in range(0, max(m, 1), samples):
+        block = slice(start, min(start + samples, m))
+        s = None if sample_weight is None else sample_weight[..., block]
+        size = block.stop - start if s is None else _total(s)
+        parts = None if masks is None else tuple(_columns(mask, block) for mask in masks)
+        yield _Block(X[..., block], Y[..., block], s, parts, size * inverse)
+
+
+def _columns(array: Array | None, block: slice) -> Array | None:
+    return None if array is None else array[..., block]
+
+
+def _total(sample_weight: Array) -> Array:
+    """S, (..., 1, 1)."""
+    return array_namespace(sample_weight).sum(sample_weight, axis=-1, keepdims=True)
+
+
+def _inverse_total(m: int, sample_weight: Array | None) -> float | Array:
+    """``1 / S``; 0 where S is."""
+    if sample_weight is None:
+        return 1.0 / max(m, 1)
+    S = _total(sample_weight)
+    where = array_namespace(S).where
+    return where(S > 0, 1.0 / where(S > 0, S, 1.0), 0.0)
+
+
+def _times(share: float | Array, part: CostAndGrads) -> CostAndGrads:
+    J, grads = part
+    of_cost = share if isinstance(share, float) else share[..., 0, 0]
+    return J * of_cost, tuple(Dense(dW * share, db * share) for dW, db in grads)
+
+
+def _plus(left: CostAndGrads, right: CostAndGrads) -> CostAndGrads:
+    grads = (Dense(a.W + b.W, a.b + b.b) for a, b in zip(left[1], right[1], strict=True))
+    return left[0] + right[0], tuple(grads)
