@@ -1,0 +1,1 @@
+"""What xpnet measures of itself, and of itself beside its peers."""
