@@ -25,6 +25,7 @@ from xpnet.types import (
     Epoch,
     Kernels,
     Optimizer,
+    OptimizerState,
     Params,
     Result,
     Run,
@@ -111,19 +112,61 @@ def steps(
         weight = sample_weight if weight is None else weight
         if index == 1:
             check_batch(net, params, X, Y, weight)
-            gradient = value_and_grad or (
-                unchecked_value_and_grad if kernels else compiled_for(X, unchecked_value_and_grad)
-            )
-            kernels = kernels or kernels_for_one_run(X)
+            step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
         if may_require_grad:
             X, Y, weight = backend.detached((X, Y, weight))
-        masks = _masks(params, X, dropout, (seed, index)) if dropout else None
-        J, grads = gradient(
-            net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2, masks=masks
+        t = state.t + 1
+        params, slots, J = step(
+            net,
+            params,
+            state.slots,
+            X,
+            Y,
+            optimizer.numbers(t),
+            apply=optimizer.apply,
+            kernels=kernels,
+            sample_weight=weight,
+            l2=l2,
+            masks=_masks(params, X, dropout, (seed, index)) if dropout else None,
         )
-        params, state = optimizer.update(params, grads, state, kernels)
-        yield Step(index, params, J)
+        state = OptimizerState(t, slots)
+        yield Step(index, params, J, state)
+
+
+def _step_and_kernels(
+    X: Array, value_and_grad: Callable[..., tuple[Array, Params]] | None, kernels: Kernels | None
+) -> tuple[Callable[..., Any], Kernels]:
+    """The training step for arrays like X: compiled as a whole where nothing else is asked for."""
+    if value_and_grad is None and kernels is None:
+        return compiled_for(X, _default_step), kernels_for_one_run(X)
+    step = _default_step if value_and_grad is None else _step_by(value_and_grad)
+    return step, kernels or kernels_for_one_run(X)
+
+
+def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
+    """One training step: the gradients of `value_and_grad`, applied by an optimiser."""
+
+    def step(
+        net: Network,
+        params: Params,
+        slots: tuple[Params, ...],
+        X: Array,
+        Y: Array,
+        numbers: dict[str, Any],
+        *,
+        apply: Callable[..., Any],
+        kernels: Kernels,
+        **settings: Any,
+    ) -> tuple[Params, tuple[Params, ...], Array]:
+        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, **settings)
+        params, slots = apply(params, grads, slots, numbers, kernels)
+        return params, slots, J
+
+    return step
+
+
+_default_step = _step_by(unchecked_value_and_grad)
 
 
 def fit(

@@ -59,14 +59,24 @@ class Batch(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One training step done: its number from 1, the new parameters, the cost before the update.
+    """One training step done.
 
-    `cost` stays on the device, shape ``(...)``: reading it is what makes the host wait.
+    Attributes
+    ----------
+    index : int
+        Its number, from 1.
+    params : Params
+        The new parameters; later steps leave them as they are.
+    cost : array, shape (...)
+        The cost before the update. It stays on the device: reading it makes the host wait.
+    state : OptimizerState
+        What the optimiser remembers, to go on from. The next step may write over it.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's method of that name is not missed
     params: Params
     cost: Array
+    state: OptimizerState
 
 
 class Run(NamedTuple):
@@ -114,15 +124,32 @@ class OptimizerState(NamedTuple):
 
 
 class Optimizer(NamedTuple):
-    """An optimiser as pure functions.
+    """An optimiser as pure functions, those of the host apart from those of the device.
 
-    ``init(params) -> state``, ``update(params, grads, state, kernels) -> (params, state)``, and
-    ``rate(t)``, the learning rate of step t = 1, 2, …, for logs and error messages.
+    Attributes
+    ----------
+    init : ``(params) -> OptimizerState``
+    numbers : ``(t) -> dict``
+        What depends on the step t = 1, 2, … alone: the learning rate, corrections, constants.
+    apply : ``(params, grads, slots, numbers, kernels) -> (params, slots)``
+        Arithmetic on arrays only, so that it can be compiled together with the gradients. One
+        function for every optimiser of a kind: a compiler meets it once.
+    rate : ``(t) -> float or array``
+        The learning rate as it was asked for, for logs and error messages.
     """
 
     init: Callable[[Params], OptimizerState]
-    update: Callable[[Params, Params, OptimizerState, Kernels], tuple[Params, OptimizerState]]
+    numbers: Callable[[int], dict[str, Any]]
+    apply: Callable[..., tuple[Params, tuple[Params, ...]]]
     rate: Callable[[int], float | Array]
+
+    def update(
+        self, params: Params, grads: Params, state: OptimizerState, kernels: Kernels
+    ) -> tuple[Params, OptimizerState]:
+        """One step: the new parameters and the new state."""
+        t = state.t + 1
+        params, slots = self.apply(params, grads, state.slots, self.numbers(t), kernels)
+        return params, OptimizerState(t, slots)
 
 
 @dataclass(frozen=True)

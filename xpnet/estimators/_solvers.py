@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from array_api_compat import array_namespace
+
 from xpnet import optim
-from xpnet.types import Kernels, Optimizer, OptimizerState, Params
+from xpnet.types import Optimizer, OptimizerState
 
 __all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "learning_rate", "resumed"]
 
@@ -85,19 +87,9 @@ def learning_rate(model: Any) -> LearningRate:
 
 
 def resumed(model: Any, rate: LearningRate, state: OptimizerState | None) -> Optimizer:
-    """The optimiser of `model`, going on from `state`, and leaving its state in the model."""
+    """The optimiser of `model`, going on from `state` where there is one."""
     optimizer = _clipped(model, rate)
-
-    def init(params: Params) -> OptimizerState:
-        return optimizer.init(params) if state is None else state
-
-    def update(
-        params: Params, grads: Params, state: OptimizerState, kernels: Kernels
-    ) -> tuple[Params, OptimizerState]:
-        params, model._optimizer_state = optimizer.update(params, grads, state, kernels)
-        return params, model._optimizer_state
-
-    return optimizer._replace(init=init, update=update)
+    return optimizer if state is None else optimizer._replace(init=lambda params: state)
 
 
 def _clipped(model: Any, rate: LearningRate) -> Optimizer:

@@ -120,7 +120,7 @@ class _Epochs:
         """One epoch, and its row of the history; the losses are read at its end, in one go."""
         model, start, costs = self.model, time.perf_counter(), []
         for step in updates:
-            self.params = step.params
+            self.params, model._optimizer_state = step.params, step.state
             costs.append(step.cost)
             self.audience.stepped(step)
         # As in scikit-learn, a batch counts by its samples, whatever they weigh.

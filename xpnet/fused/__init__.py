@@ -11,13 +11,13 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpnet.types import Array, Kernels, Params
 
 __all__ = ["ACCELERATORS", "accelerate", "accelerator", "compiled", "for_one_run"]
 
-ValueAndGrad = Callable[..., tuple[Array, Params]]
+TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
 
 ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"}
 """The package whose compiler fuses the kernels of each array library."""
@@ -69,9 +69,16 @@ def for_one_run(kernels: Kernels, xp: ModuleType) -> Kernels:
     return _made_for(xp, "for_one_run", kernels)
 
 
-def compiled(value_and_grad: ValueAndGrad, xp: ModuleType) -> ValueAndGrad:
-    """`value_and_grad` compiled as a whole where the library can; the same signature in and out."""
-    return _made_for(xp, "compiled", value_and_grad)
+def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
+    """A whole training step as one program where the library can; the same signature in and out.
+
+    Parameters
+    ----------
+    step : function
+        ``step(net, params, slots, X, Y, numbers, *, kernels, apply, sample_weight, l2, masks) ->
+        (params, slots, cost)``. The slots it is given may be overwritten.
+    """
+    return _made_for(xp, "compiled", step)
 
 
 def _made_for(xp: ModuleType, what: str, original: Any) -> Any:

@@ -1,14 +1,15 @@
-"""The kernels, and the form of `value_and_grad`, that are used when none are asked for."""
+"""The kernels, and the form of a training step, that are used when none are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.kernels import VECTORIZED
-from xpnet.types import Array, Kernels, Params
+from xpnet.types import Array, Kernels
 
 __all__ = ["compiled_for", "default_kernels", "kernels_for_one_run"]
 
@@ -31,12 +32,10 @@ def kernels_for_one_run(X: Array) -> Kernels:
     return for_one_run(VECTORIZED, array_namespace(X))
 
 
-def compiled_for(
-    X: Array, value_and_grad: Callable[..., tuple[Array, Params]]
-) -> Callable[..., tuple[Array, Params]]:
-    """`value_and_grad`, compiled as a whole where X's library can."""
+def compiled_for(X: Array, step: Callable[..., Any]) -> Callable[..., Any]:
+    """A training `step`, compiled as a whole where X's library can."""
     if not backend.fusing():
-        return value_and_grad
+        return step
     from xpnet.fused import compiled
 
-    return compiled(value_and_grad, array_namespace(X))
+    return compiled(step, array_namespace(X))

@@ -7,11 +7,12 @@ kernels' work.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from numbers import Real
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -19,6 +20,9 @@ from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
 
 __all__ = ["adam", "adamw", "clip", "momentum", "nesterov", "rmsprop", "sgd"]
+
+Slots: TypeAlias = tuple[Params, ...]
+Apply: TypeAlias = Callable[..., tuple[Params, Slots]]
 
 
 def sgd(learning_rate: Rate | Schedule = 0.1) -> Optimizer:
@@ -29,7 +33,7 @@ def sgd(learning_rate: Rate | Schedule = 0.1) -> Optimizer:
     learning_rate : float, array or schedule, default 0.1
     """
     rate = constant(learning_rate)
-    return _optimizer(attrgetter("gradient_descent"), 0, rate, lambda t: {"rate": rate(t)})
+    return _optimizer(_APPLY["gradient_descent"], 0, rate, lambda t: {"rate": rate(t)})
 
 
 def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
@@ -41,7 +45,7 @@ def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
     mu : float, default 0.9
     """
     rate = constant(learning_rate)
-    return _optimizer(attrgetter("momentum"), 1, rate, lambda t: {"rate": rate(t), "mu": mu})
+    return _optimizer(_APPLY["momentum"], 1, rate, lambda t: {"rate": rate(t), "mu": mu})
 
 
 def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
@@ -53,7 +57,7 @@ def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
     mu : float, default 0.9
     """
     rate = constant(learning_rate)
-    return _optimizer(attrgetter("nesterov"), 1, rate, lambda t: {"rate": rate(t), "mu": mu})
+    return _optimizer(_APPLY["nesterov"], 1, rate, lambda t: {"rate": rate(t), "mu": mu})
 
 
 def rmsprop(
@@ -69,7 +73,7 @@ def rmsprop(
     """
     rate = constant(learning_rate)
     return _optimizer(
-        attrgetter("rmsprop"), 1, rate, lambda t: {"rate": rate(t), "rho": rho, "eps": eps}
+        _APPLY["rmsprop"], 1, rate, lambda t: {"rate": rate(t), "rho": rho, "eps": eps}
     )
 
 
@@ -96,7 +100,7 @@ def adam(
         corrected = rate(t) * (math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t))
         return {"rate": corrected, "beta1": beta1, "beta2": beta2, "eps": eps}
 
-    return _optimizer(attrgetter("adam"), 2, rate, settings)
+    return _optimizer(_APPLY["adam"], 2, rate, settings)
 
 
 def adamw(
@@ -127,7 +131,7 @@ def adamw(
         fixed = {"beta1": beta1, "beta2": beta2, "eps": eps, "decay": weight_decay}
         return {"rate": rate(t), **fixed, **corrections}
 
-    return _optimizer(attrgetter("adamw"), 2, rate, settings)
+    return _optimizer(_APPLY["adamw"], 2, rate, settings)
 
 
 def clip(optimizer: Optimizer, norm: float) -> Optimizer:
@@ -141,15 +145,23 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     norm : float
         Largest Euclidean norm of the gradients that `optimizer` sees.
     """
+    norm = float(norm)
+    return optimizer._replace(
+        numbers=lambda t: {**optimizer.numbers(t), "norm": norm}, apply=_clipped(optimizer.apply)
+    )
 
-    def update(
-        params: Params, grads: Params, state: OptimizerState, kernels: Kernels
-    ) -> tuple[Params, OptimizerState]:
-        factor = _clip_factor(grads, float(norm))
+
+@functools.cache
+def _clipped(apply: Apply) -> Apply:
+    def apply_clipped(
+        params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
+    ) -> tuple[Params, Slots]:
+        numbers = dict(numbers)
+        factor = _clip_factor(grads, numbers.pop("norm"))
         clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
-        return optimizer.update(params, clipped, state, kernels)
+        return apply(params, clipped, slots, numbers, kernels)
 
-    return optimizer._replace(update=update)
+    return apply_clipped
 
 
 def _clip_factor(grads: Params, norm: float) -> Array:
@@ -160,25 +172,33 @@ def _clip_factor(grads: Params, norm: float) -> Array:
 
 
 def _optimizer(
-    kernel_of: Callable[[Kernels], Callable[..., tuple[Params, ...]]],
-    slots: int,
-    rate: Schedule,
-    settings: Callable[[int], Mapping[str, Any]],
+    apply: Apply, slots: int, rate: Schedule, numbers: Callable[[int], dict[str, Any]]
 ) -> Optimizer:
     """An optimiser from its kernel, how much it remembers, and the numbers of step t."""
 
     def init(params: Params) -> OptimizerState:
         return OptimizerState(0, tuple(_zeros_like(params) for _ in range(slots)))
 
-    def update(
-        params: Params, grads: Params, state: OptimizerState, kernels: Kernels
-    ) -> tuple[Params, OptimizerState]:
-        t = state.t + 1
-        numbers = {name: _unpromoting(number) for name, number in settings(t).items()}
-        new, *remembered = kernel_of(kernels)(params, grads, *state.slots, **numbers)
-        return new, OptimizerState(t, tuple(remembered))
+    def unpromoting(t: int) -> dict[str, Any]:
+        return {name: _unpromoting(number) for name, number in numbers(t).items()}
 
-    return Optimizer(init, update, rate)
+    return Optimizer(init, unpromoting, apply, rate)
+
+
+def _applying(kernel_of: Callable[[Kernels], Callable[..., tuple[Params, ...]]]) -> Apply:
+    def apply(
+        params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
+    ) -> tuple[Params, Slots]:
+        params, *slots = kernel_of(kernels)(params, grads, *slots, **numbers)
+        return params, tuple(slots)
+
+    return apply
+
+
+_APPLY = {
+    name: _applying(attrgetter(name))
+    for name in ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+}
 
 
 def _unpromoting(number: float | Array) -> float | Array:
