@@ -110,7 +110,10 @@ def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None =
 
 def as_floating(X: Array, params: Params) -> Array:
     """X, cast to the dtype of `params` where it holds integers or booleans."""
-    xp = array_namespace(X)
+    try:
+        xp = array_namespace(X, params[0].W)
+    except TypeError:
+        return X  # no array, or of another library: the checks that follow say so by name
     return X if xp.isdtype(X.dtype, "real floating") else xp.astype(X, params[0].W.dtype)
 
 
