@@ -110,11 +110,27 @@ def mapped(function: Any, tree: Any) -> Any:
     return tree if tree is None or type(tree) is float else function(tree)
 
 
-def leaves(tree: Any) -> list[Array]:
-    """The arrays of a nested tuple, on the host."""
+def tree_leaves(tree: Any) -> list[Array]:
+    """The arrays of a nested tuple, as they are."""
     found: list[Array] = []
-    mapped(lambda array: found.append(backend.to_numpy(array)), tree)
+    mapped(found.append, tree)
     return found
+
+
+def leaves(tree: Any) -> list[np.ndarray]:
+    """The arrays of a nested tuple, on the host."""
+    return [backend.to_numpy(array) for array in tree_leaves(tree)]
+
+
+class RequiringGrad:
+    """A library for `Case.on`: PyTorch, its tensors requiring grad."""
+
+    @staticmethod
+    def asarray(values: Any, dtype: str) -> Array:
+        """Host values as such a tensor."""
+        import torch
+
+        return torch.tensor(values, dtype=getattr(torch, dtype), requires_grad=True)
 
 
 def assert_trees_close(got: Any, expected: Any, dtype: str = "float32", **tolerance: float) -> None:

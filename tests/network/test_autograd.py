@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.kernels.cases import assert_trees_close, random_case
+from tests.kernels.cases import RequiringGrad, assert_trees_close, random_case
 from tests.network.conftest import EVERYTHING
 from xpnet import VECTORIZED, Dense, backend, value_and_grad
 
@@ -55,14 +55,6 @@ def grads_by_torch(case):
     arrays = [array for layer in case.params for array in layer]
     found = torch.autograd.grad(cost_by_torch(case), arrays)
     return tuple(Dense(*pair) for pair in zip(found[::2], found[1::2], strict=True))
-
-
-class RequiringGrad:
-    """A library for `Case.on`: float64 tensors that require grad."""
-
-    @staticmethod
-    def asarray(values, dtype):
-        return torch.tensor(values, dtype=getattr(torch, dtype), requires_grad=True)
 
 
 def requiring_grad(case):
