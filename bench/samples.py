@@ -20,7 +20,7 @@ class Samples(NamedTuple):
     labels: np.ndarray
 
     @property
-    def Y(self) -> np.ndarray:
+    def one_hot(self) -> np.ndarray:
         """The labels as one-hot rows, ``(m, 10)`` float32."""
         return np.eye(CLASSES, dtype=np.float32)[self.labels]
 

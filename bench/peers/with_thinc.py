@@ -9,7 +9,7 @@ from bench.peers.cell import BETA1, BETA2, EPS, LEARNING_RATE, Cell, Trial
 
 
 def chained(cell: Cell) -> Trial:
-    X, Y = cell.samples.X, cell.samples.Y
+    X, Y = cell.samples.X, cell.samples.one_hot
     *hidden, n_y = cell.sizes[1:]
     model = chain(*(Relu(n) for n in hidden), Softmax(n_y))
     model.initialize(X[:2], Y[:2])

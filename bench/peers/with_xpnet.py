@@ -13,7 +13,7 @@ from xpnet import backend
 def _fit(cell: Cell, library: str, **options: Any) -> Trial:
     place = backend.resolve(library, dtype="float32")
     X = backend.asarray(cell.samples.X, backend=place).T
-    Y = backend.asarray(cell.samples.Y, backend=place).T
+    Y = backend.asarray(cell.samples.one_hot, backend=place).T
     net = xpnet.Network(cell.sizes, output="softmax")
     params = net.init(seed=0, like=X)
     optimizer = xpnet.optim.adam(LEARNING_RATE)
