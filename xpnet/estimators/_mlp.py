@@ -17,6 +17,7 @@ from xpnet.estimators._draws import drawn_as_scikit_learn, drawn_by_scheme
 from xpnet.estimators._full_batch import fit_full_batch
 from xpnet.estimators._holder import HoldsNetwork
 from xpnet.estimators._labels import flat
+from xpnet.estimators._moving import Moves
 from xpnet.estimators._parameters import (
     CONSTRAINTS,
     activation_names,
@@ -26,6 +27,7 @@ from xpnet.estimators._parameters import (
 from xpnet.estimators._places import check_fitted_beside, is_sparse, reference
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples, split
+from xpnet.estimators._saving import Saves
 from xpnet.estimators._solvers import is_stochastic, learning_rate
 from xpnet.estimators._stochastic import fit_stochastic
 from xpnet.estimators._validation import checked_training_set, checked_weights
@@ -55,10 +57,11 @@ def has_steps(estimator: Any) -> bool:
     return True
 
 
-class BaseMLP(HoldsNetwork, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, ABC):
     """A multi-layer perceptron; see `MLPClassifier` and `MLPRegressor`."""
 
     _parameter_constraints = CONSTRAINTS
+    _in_network = ("coefs_", "intercepts_")
     _numeric_targets = False
 
     @abstractmethod
@@ -145,10 +148,15 @@ class BaseMLP(HoldsNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         self.n_iter_ = self.t_ = 0
         self.n_outputs_, self.n_layers_ = sizes[-1], len(sizes)
         self.out_activation_ = self._output_activation()
-        self._hold(self._drawn(sizes, rng, reference(samples.X)))
+        self._go_on_from(self._drawn(sizes, rng, reference(samples.X)))
         if is_stochastic(self.solver):
-            self._rate, self._optimizer_state = learning_rate(self), None
-            _stopping.begin(self, self._params())
+            _stopping.begin(self)
+
+    def _go_on_from(self, params: Params) -> None:
+        """Hold `params`, with an optimiser that has seen nothing yet."""
+        self._hold(params)
+        self._rate, self._optimizer_state = learning_rate(self), None
+        self._best_params, self._no_improvement_count = params, 0
 
     def _drawn(self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array) -> Params:
         hidden = activation_names(self.activation, len(sizes) - 2)

@@ -12,7 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 from xpnet import backend
 from xpnet.types import Array
 
-__all__ = ["check_fitted_beside", "is_array", "is_sparse", "on_host", "reference", "to_host"]
+__all__ = [
+    "check_fitted_beside",
+    "is_array",
+    "is_sparse",
+    "on_host",
+    "reference",
+    "to_host",
+    "usual_dtype",
+]
 
 
 def is_array(values: Any) -> bool:
@@ -49,6 +57,14 @@ def on_host(X: Any) -> bool:
 def to_host(values: Any) -> Any:
     """Return an array of any library in NumPy; lists, frames and None as they are."""
     return backend.to_numpy(values) if is_array(values) else values
+
+
+def usual_dtype(array: Array, xp: Any) -> Any:
+    """The dtype of `array` by name; for integers that the library `xp` lacks, its usual ones."""
+    info = xp.__array_namespace_info__()
+    own = backend.to_numpy(array[:0, ...]).dtype
+    known = own.kind not in "iu" or own.name in info.dtypes()
+    return own.name if known else info.default_dtypes()["integral"]
 
 
 def check_fitted_beside(estimator: Any, X: Any, fitted: str, method: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import optim
-from xpnet.types import Optimizer, OptimizerState
+from xpnet.types import Dense, Optimizer, OptimizerState, Params
 
 __all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "learning_rate", "resumed"]
 
@@ -89,7 +90,17 @@ def learning_rate(model: Any) -> LearningRate:
 def resumed(model: Any, rate: LearningRate, state: OptimizerState | None) -> Optimizer:
     """The optimiser of `model`, going on from `state` where there is one."""
     optimizer = _clipped(model, rate)
-    return optimizer if state is None else optimizer._replace(init=lambda params: state)
+    return optimizer if state is None else optimizer._replace(init=lambda params: _copied(state))
+
+
+def _copied(state: OptimizerState) -> OptimizerState:
+    """A run may write over the state it starts from, which copies of a model share."""
+    return state._replace(slots=tuple(map(_copied_params, state.slots)))
+
+
+def _copied_params(params: Params) -> Params:
+    copied = partial(array_namespace(params[0].W).asarray, copy=True)
+    return tuple(Dense(copied(W), copied(b)) for W, b in params)
 
 
 def _clipped(model: Any, rate: LearningRate) -> Optimizer:

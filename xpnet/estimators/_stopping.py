@@ -14,21 +14,12 @@ from xpnet.types import Params
 __all__ = ["begin", "is_exhausted", "note_loss", "note_score"]
 
 
-def begin(model: Any, params: Params) -> None:
-    """Forget every earlier epoch.
-
-    Parameters
-    ----------
-    model : estimator
-    params : Params
-        The best until an epoch has a better score.
-    """
+def begin(model: Any) -> None:
+    """Forget every earlier epoch."""
     model.loss_curve_ = []
     model.best_loss_ = None if model.early_stopping else math.inf
     model.validation_scores_ = model.validation_loss_curve_ = None
     model.best_validation_score_ = -math.inf if model.early_stopping else None
-    model._no_improvement_count = 0
-    model._best_params = params
 
 
 def note_loss(model: Any) -> None:

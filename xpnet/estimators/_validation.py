@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from xpnet import backend
-from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to_host
+from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to_host, usual_dtype
 from xpnet.estimators._sklearn_private import host_weights
 from xpnet.types import Array
 
@@ -188,12 +188,5 @@ def targets_beside(y: Any, X: Array, *, numeric: bool) -> Array:
             return y
     check_finite(y, "y")
     xp = array_namespace(reference(X))
-    dtype = None if numeric else _label_dtype(y, xp)
+    dtype = None if numeric else usual_dtype(y, xp)
     return backend.asarray(y, like=reference(X), dtype=dtype)
-
-
-def _label_dtype(y: Array, xp: Any) -> Any:
-    """The dtype of labels in the library `xp`: theirs, or its usual integers where it has none."""
-    own = backend.to_numpy(y[:0]).dtype.name
-    known = xp.__array_namespace_info__().dtypes()
-    return own if own in known else xp.__array_namespace_info__().default_dtypes()["integral"]

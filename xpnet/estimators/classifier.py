@@ -273,7 +273,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return accuracy(predicted, y, checked_weights(sample_weight, X))
 
     def _labels(self) -> Labels:
-        return Labels(self._target_kind, self.classes_)
+        return Labels(self.target_kind_, self.classes_)
 
     def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
         if incremental and self.class_weight == "balanced":
@@ -282,7 +282,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "the data: give a weight for each class, class_weight={label: weight}"
             )
         goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        self._target_kind, self.classes_ = labels_known(
+        self.target_kind_, self.classes_ = labels_known(
             self._labels() if goes_on else None, y, classes, incremental=incremental
         )
 
@@ -290,7 +290,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return encoded(self._labels(), y, like)
 
     def _output_activation(self) -> str:
-        return "softmax" if self._target_kind == MULTICLASS else "logistic"
+        return "softmax" if self.target_kind_ == MULTICLASS else "logistic"
 
     def _class_weighted(self, samples: Samples) -> Array | None:
         return class_weighted(self.class_weight, self._labels(), samples.Y, samples.weights)
