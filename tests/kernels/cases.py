@@ -122,6 +122,17 @@ def leaves(tree: Any) -> list[np.ndarray]:
     return [backend.to_numpy(array) for array in tree_leaves(tree)]
 
 
+@dataclass(frozen=True)
+class Library:
+    """A library for `Case.on`, by name, where a test needs one and no fixture's."""
+
+    name: str
+
+    def asarray(self, values: Any, dtype: str) -> Array:
+        """Host values as its array."""
+        return backend.asarray(values, backend=self.name, dtype=dtype)
+
+
 class RequiringGrad:
     """A library for `Case.on`: PyTorch, its tensors requiring grad."""
 

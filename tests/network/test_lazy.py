@@ -7,19 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.kernels.cases import assert_trees_close, random_case
+from tests.kernels.cases import Library, assert_trees_close, random_case
 from tests.network.conftest import EVERYTHING
 from xpnet import VECTORIZED, backend, forward, optim, value_and_grad
-
-
-class Library:
-    """What `Case.on` asks of a library."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def asarray(self, values, dtype):
-        return backend.asarray(values, backend=self.name, dtype=dtype)
 
 
 @pytest.fixture
