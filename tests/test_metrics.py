@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from xpnet.kernels import OUTPUTS
+from xpnet.metrics import METRICS
+
+LN2 = math.log(2)
+
+
+class Worked(NamedTuple):
+    """Predictions, targets and the score, by hand."""
+
+    output: str
+    A: list
+    Y: list
+    score: float
+
+
+BY_HAND = [
+    Worked("sigmoid", [[0.6, 0.4, 0.9, 0.2]], [[1, 0, 0, 0]], 3 / 4),
+    # The second sample has one of its two outputs wrong, and so counts as wrong.
+    Worked("sigmoid", [[0.6, 0.9], [0.1, 0.9]], [[1, 1], [0, 0]], 1 / 2),
+    Worked("softmax", [[0.5, 0.2, 0.3], [0.3, 0.7, 0.3], [0.2, 0.1, 0.4]], np.eye(3), 1),
+    Worked("softmax", [[0.5, 0.2], [0.3, 0.7], [0.2, 0.1]], [[0, 0], [1, 1], [0, 0]], 1 / 2),
+    # Squares left: 1 + 1 = 2 of 8; nothing left of 2.
+    Worked("identity", [[1, 3, 4], [0, 1, 2]], [[0, 2, 4], [0, 1, 2]], (3 / 4 + 1) / 2),
+    Worked("identity", [[2, 2, 2]], [[1, 2, 3]], 0),
+    # A target that never varies has nothing to explain.
+    Worked("identity", [[1, 2]], [[5, 5]], 0),
+    # Deviances: a for y = 0, and 4 ln(4 / a) − 4 + a for y = 4; those of the mean add to 4 ln 2.
+    Worked("exp", [[2, 2]], [[0, 4]], 0),
+    Worked("exp", [[1, 4]], [[0, 4]], 1 - 1 / (4 * LN2)),
+    Worked("exp", [[3, 3], [1, 4]], [[0, 0], [0, 4]], (0 + 1 - 1 / (4 * LN2)) / 2),
+]
+
+
+@pytest.mark.parametrize("worked", BY_HAND)
+def test_numbers_worked_by_hand(xp, worked):
+    score = METRICS[worked.output].score(xp.asarray(worked.A), xp.asarray(worked.Y))
+    assert tuple(score.shape) == ()
+    assert float(xp.to_numpy(score)) == pytest.approx(worked.score, rel=1e-5, abs=1e-6)
+
+
+def test_every_output_has_a_metric():
+    assert METRICS.keys() == OUTPUTS.keys()
+    assert {output: metric.name for output, metric in METRICS.items()} == {
+        "sigmoid": "accuracy",
+        "softmax": "accuracy",
+        "identity": "r2",
+        "exp": "d2",
+    }
+
+
+@pytest.mark.parametrize("output", METRICS)
+def test_leading_axes_are_networks_of_their_own(xp, output):
+    rng = np.random.default_rng(0)
+    A, Y = rng.gamma(3.0, 0.2, (3, 2, 20)), rng.poisson(1.0, (2, 20))
+    score = METRICS[output].score(xp.asarray(A), xp.asarray(Y))
+    alone = [METRICS[output].score(a, Y.astype(float)) for a in A]
+    np.testing.assert_allclose(xp.to_numpy(score), alone, rtol=1e-4)
+
+
+@pytest.mark.parametrize("output", ["identity", "exp"])
+def test_against_sklearn(output):
+    metrics = pytest.importorskip("sklearn.metrics")
+    theirs = {
+        "identity": metrics.r2_score,
+        "exp": lambda Y, A: np.mean(
+            [metrics.d2_tweedie_score(y, a, power=1) for y, a in zip(Y.T, A.T, strict=True)]
+        ),
+    }[output]
+    rng = np.random.default_rng(0)
+    Y = rng.poisson(3.0, (3, 30)).astype(float)
+    A = rng.gamma(3.0, 1.0, (3, 30))
+    assert METRICS[output].score(A, Y) == pytest.approx(theirs(Y.T, A.T), rel=1e-12)
+
+
+def test_a_prediction_that_shrank_to_0_has_a_finite_score(xp):
+    """exp of a very negative logit is 0 in float32, and log 0 would be −inf."""
+    score = METRICS["exp"].score(xp.asarray([[0.0, 4.0, 0.0]]), xp.asarray([[1.0, 4.0, 0.0]]))
+    assert -200 < float(xp.to_numpy(score)) < 0
