@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,8 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 class Cell:
     """A network, a batch size, and the samples of an epoch, a whole number of batches.
 
-    ReLU, softmax with cross-entropy, Adam, float32, no penalty; shuffled batches are gathered from
-    `samples` at each step.
+    ReLU, softmax with cross-entropy, float32. Where it is trained: with Adam, without a penalty,
+    on shuffled batches that are gathered from `samples` at each step.
     """
 
     sizes: tuple[int, ...]
@@ -36,9 +36,13 @@ class Cell:
     def steps(self) -> int:
         return self.epochs * self.steps_per_epoch
 
+    @property
+    def net(self) -> xpnet.Network:
+        return xpnet.Network(self.sizes, output="softmax")
+
     def first_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """``W (n_out, n_in)`` and ``b (n_out,)`` of each layer: the same for every peer."""
-        params = xpnet.Network(self.sizes).init(seed=0, xp="numpy", dtype="float32")
+        params = self.net.init(seed=0, xp="numpy", dtype="float32")
         return [(W, b[:, 0]) for W, b in params]
 
     def orders(self, epochs: int) -> list[np.ndarray]:
@@ -51,10 +55,12 @@ class Cell:
 class Trial(NamedTuple):
     """A peer, ready for one cell.
 
-    ``train(epochs)`` trains from the first weights and returns the last epoch's mean cost (the
-    floor, which trains nothing, returns None); it ends when the result is there. ``restart()``
-    puts back the first weights, unmeasured, where `train` would go on from the last ones.
+    ``train(epochs)`` starts from the first weights and ends when all that it computes is there.
+    Unmeasured: ``restart()`` before it, which puts the first weights back where it would go on
+    from the last ones; and ``cost_of(what it returned)``, the last epoch's mean cost. The floor,
+    which trains nothing, has None.
     """
 
-    train: Callable[[int], float | None]
+    train: Callable[[int], Any]
     restart: Callable[[], None] = lambda: None
+    cost_of: Callable[[Any], float | None] = lambda cost: cost

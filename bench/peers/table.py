@@ -1,19 +1,22 @@
-"""The peers by name: which packages each needs, and the function that prepares it."""
+"""Who does what beside whom: the tasks, and the peers of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from bench.peers.cell import Cell, Trial
 
+FLOOR, OURS, PEER, ASIDE = "floor", "ours", "peer", "aside"
+"""A bound, xpnet, a peer to be compared with, and what is shown but not compared with."""
+
 
 class Peer(NamedTuple):
     """A peer: `where` is ``module:function``, loaded on use, ``function(cell) -> Trial``."""
 
     name: str
+    role: str
     where: str
     needs: tuple[str, ...] = ()
 
@@ -21,25 +24,68 @@ class Peer(NamedTuple):
         """The packages that are not installed."""
         return [package for package in self.needs if find_spec(package) is None]
 
-    def setup(self) -> Callable[[Cell], Trial]:
+    def setup(self, cell: Cell) -> Trial:
         module, function = self.where.split(":")
-        return getattr(import_module(f"bench.peers.{module}"), function)
+        trial: Trial = getattr(import_module(f"bench.peers.{module}"), function)(cell)
+        return trial
 
 
-FLOOR, FLOOR_THREADS = "floor, 1 thread", "floor, all threads"
-OURS = "xpnet"
+class Task(NamedTuple):
+    """Equal work for some peers.
 
-PEERS = (
-    Peer(FLOOR, "floor:one_thread", ("threadpoolctl",)),
-    Peer(FLOOR_THREADS, "floor:all_threads", ("threadpoolctl",)),
-    Peer(OURS, "with_xpnet:fused", ("numba",)),
-    Peer("xpnet, plain NumPy", "with_xpnet:plain"),
-    Peer("xpnet on JAX", "with_xpnet:on_jax", ("jax",)),
-    Peer("xpnet on torch", "with_xpnet:on_torch", ("torch",)),
-    Peer("scikit-learn", "with_sklearn:classifier", ("sklearn",)),
-    Peer("PyTorch eager", "with_torch:eager", ("torch",)),
-    Peer("torch.compile", "with_torch:compiled", ("torch",)),
-    Peer("JAX jit", "with_jax:jit", ("jax",)),
-    Peer("Keras on JAX", "with_keras:on_jax", ("keras", "jax")),
-    Peer("Thinc", "with_thinc:chained", ("thinc",)),
+    `unit` is what a time is for: one ``step`` of a run, or the whole run where `whole_run` holds.
+    Costs farther than `tolerance` from their median would be other work.
+    """
+
+    unit: str
+    peers: tuple[Peer, ...]
+    tolerance: float
+    whole_run: bool = False
+
+
+FLOORS = (
+    Peer("floor, 1 thread", FLOOR, "floor:one_thread", ("threadpoolctl",)),
+    Peer("floor, all threads", FLOOR, "floor:all_threads", ("threadpoolctl",)),
 )
+
+TRAINING = Task(
+    "step",
+    (
+        *FLOORS,
+        Peer("xpnet", OURS, "with_xpnet:fused", ("numba",)),
+        Peer("xpnet, plain NumPy", OURS, "with_xpnet:plain"),
+        Peer("xpnet on JAX", OURS, "with_xpnet:on_jax", ("jax",)),
+        Peer("xpnet on torch", OURS, "with_xpnet:on_torch", ("torch",)),
+        Peer("scikit-learn", PEER, "with_sklearn:classifier", ("sklearn",)),
+        Peer("PyTorch eager", PEER, "with_torch:eager", ("torch",)),
+        Peer("torch.compile", PEER, "with_torch:compiled", ("torch",)),
+        Peer("JAX jit", PEER, "with_jax:jit", ("jax",)),
+        # One call an epoch: no step of it can be watched, logged or stopped.
+        Peer("JAX scan", ASIDE, "with_jax:scan", ("jax",)),
+        Peer("Keras on JAX", PEER, "with_keras:on_jax", ("keras", "jax")),
+        Peer("Thinc", PEER, "with_thinc:chained", ("thinc",)),
+    ),
+    tolerance=0.15,
+)
+
+GRADIENT = Task(
+    "call",
+    (
+        *FLOORS,
+        Peer("xpnet in blocks", OURS, "logistic:in_blocks"),
+        Peer("xpnet in two passes", PEER, "logistic:in_two_passes"),
+    ),
+    tolerance=1e-4,
+)
+
+FIT = Task(
+    "fit",
+    (
+        Peer("xpnet", OURS, "logistic:ours", ("sklearn",)),
+        Peer("scikit-learn", PEER, "logistic:sklearns", ("sklearn",)),
+    ),
+    tolerance=1e-3,
+    whole_run=True,
+)
+
+TASKS = {"training": TRAINING, "gradient": GRADIENT, "fit": FIT}

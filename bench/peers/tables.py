@@ -1,61 +1,133 @@
-"""The table of cells: a peer a row, with its ratio to the floor and to the best of the others."""
+"""Measured cells as Markdown tables, and what they come to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench.peers.table import FLOOR, FLOOR_THREADS, OURS
+from bench.peers.table import FLOOR, OURS, PEER
 
 Row = dict[str, Any]
-FLOORS = (FLOOR, FLOOR_THREADS)
+Cell = dict[str, Any]
+
+DEFAULT = "xpnet"
+"""The row of what xpnet does when nothing is chosen."""
 
 
-def floor_of(rows: Sequence[Row]) -> float | None:
-    """Seconds a step of the faster floor."""
-    return min((row["seconds"] for row in rows if row["peer"] in FLOORS), default=None)
+def network_of(cell: Cell) -> str:
+    return "-".join(map(str, cell["sizes"]))
 
 
-def best_of_others(rows: Sequence[Row]) -> float | None:
-    """Seconds a step of the fastest peer that is not xpnet."""
-    others = [row["seconds"] for row in rows if row["peer"] not in FLOORS and not ours(row)]
-    return min(others, default=None)
+def title_of(cell: Cell) -> str:
+    return f"{cell['task']}, {network_of(cell)}, batch {cell['batch']}"
 
 
-def ours(row: Row) -> bool:
-    return row["peer"].startswith(OURS)
+def fastest(cell: Cell, role: str) -> Row | None:
+    """The fastest row of that role."""
+    rows = [row for row in cell["rows"] if row["role"] == role]
+    return min(rows, key=lambda row: row["seconds"], default=None)
 
 
-def name_of(cell: dict[str, Any]) -> str:
-    return f"{'-'.join(map(str, cell['sizes']))}, batch {cell['batch']}"
+def row_of(cell: Cell, peer: str) -> Row | None:
+    return next((row for row in cell["rows"] if row["peer"] == peer), None)
 
 
-def markdown(cell: dict[str, Any]) -> str:
-    """One cell as a Markdown table, the fastest first."""
-    rows = sorted(cell["rows"], key=lambda row: row["seconds"])
-    floor, best = floor_of(rows), best_of_others(rows)
-    lines = [
-        f"{name_of(cell)}: {cell['epochs']} epochs of {cell['samples']} samples, "
-        f"{cell['steps']} steps",
-        "",
-        "| peer | µs a step | of the floor's speed | times the best peer's time | cost |",
-        "|:--|--:|--:|--:|--:|",
+def ratio(above: Row | None, below: Row | None) -> float:
+    """Seconds of one over seconds of the other; NaN where one was not measured."""
+    return above["seconds"] / below["seconds"] if above and below else math.nan
+
+
+def of_cell(cell: Cell) -> str:
+    """One cell, a peer a row, the fastest first."""
+    floor, best = fastest(cell, FLOOR), fastest(cell, PEER)
+    rows = [
+        [
+            row["peer"],
+            f"{row['seconds'] * 1e6:,.1f}",
+            _percent(ratio(floor, row)),
+            _times(ratio(row, best)),
+            "" if row["cost"] is None else f"{row['cost']:.4f}",
+        ]
+        for row in sorted(cell["rows"], key=lambda row: row["seconds"])
     ]
-    lines += [
-        f"| {row['peer']} | {row['seconds'] * 1e6:.1f} | {_share(floor, row['seconds'])} | "
-        f"{_ratio(row['seconds'], best)} | {_cost(row['cost'])} |"
-        for row in rows
+    head = [
+        title_of(cell),
+        f"µs a {cell['unit']}",
+        "floor ÷ it",
+        "it ÷ best peer",
+        "cost",
     ]
-    return "\n".join(lines)
+    return markdown(head, rows)
 
 
-def _share(floor: float | None, seconds: float) -> str:
-    return "" if floor is None else f"{floor / seconds:.0%}"
+def of_cells(cells: Sequence[Cell]) -> str:
+    """Cells of one task, a cell a row, µs of each peer; the fastest of xpnet and peers is bold."""
+    peers = list(dict.fromkeys(row["peer"] for cell in cells for row in _contestants(cell)))
+    head = ["network", "batch", "floor", *peers, f"floor ÷ {DEFAULT}", f"best peer ÷ {DEFAULT}"]
+    rows = [
+        [
+            network_of(cell),
+            str(cell["batch"]),
+            _microseconds(fastest(cell, FLOOR), cell),
+            *(_microseconds(row_of(cell, peer), cell) for peer in peers),
+            _percent(ratio(fastest(cell, FLOOR), row_of(cell, DEFAULT))),
+            _times(ratio(fastest(cell, PEER), row_of(cell, DEFAULT))),
+        ]
+        for cell in cells
+    ]
+    return markdown(head, rows)
 
 
-def _ratio(seconds: float, best: float | None) -> str:
-    return "" if best is None else f"{seconds / best:.2f}"
+def summary(cells: Sequence[Cell]) -> list[str]:
+    """Geometric means over the training cells, and those in which xpnet is not the first."""
+    cells = [cell for cell in cells if cell["task"] == "training"]
+    rivals = dict.fromkeys(
+        row["peer"] for cell in cells for row in cell["rows"] if row["role"] == PEER
+    )
+    best = _geometric_mean(ratio(fastest(cell, PEER), row_of(cell, DEFAULT)) for cell in cells)
+    lines = [f"best peer of each cell ÷ {DEFAULT}, geometric mean: {_times(best)}"]
+    for peer in rivals:
+        mean = _geometric_mean(ratio(row_of(cell, peer), row_of(cell, DEFAULT)) for cell in cells)
+        lines.append(f"{peer} ÷ {DEFAULT}, geometric mean: {_times(mean)}")
+    for cell in cells:
+        behind = ratio(row_of(cell, DEFAULT), fastest(cell, PEER))
+        if behind > 1:
+            first = fastest(cell, PEER)["peer"]
+            lines.append(f"not first: {title_of(cell)}: {behind - 1:.0%} behind {first}")
+    return lines
 
 
-def _cost(cost: float | None) -> str:
-    return "" if cost is None else f"{cost:.4f}"
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table: the first column on the left, the others on the right."""
+    bars = [":--", *("--:" for _ in head[1:])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, bars, *rows))
+
+
+def _contestants(cell: Cell) -> list[Row]:
+    return [row for row in cell["rows"] if row["role"] != FLOOR]
+
+
+def _microseconds(row: Row | None, cell: Cell) -> str:
+    if row is None:
+        return ""
+    text = f"{row['seconds'] * 1e6:,.0f}"
+    first = min((fastest(cell, role) for role in (OURS, PEER)), key=_seconds)
+    return f"**{text}**" if row is first else text
+
+
+def _seconds(row: Row | None) -> float:
+    return math.inf if row is None else row["seconds"]
+
+
+def _geometric_mean(ratios: Iterable[float]) -> float:
+    logs = [math.log(ratio) for ratio in ratios if not math.isnan(ratio)]
+    return math.exp(sum(logs) / len(logs)) if logs else math.nan
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{share:.0%}"
+
+
+def _times(ratio: float) -> str:
+    return "" if math.isnan(ratio) else f"{ratio:.2f}"

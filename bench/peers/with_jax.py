@@ -1,7 +1,11 @@
-"""JAX by hand: a whole step, gather and Adam included, in one `jit` with its state donated."""
+"""JAX by hand: a whole step, gather and Adam included, in one `jit` with its state donated.
+
+`jit` calls it step by step; `scan` has JAX run an epoch of steps in one call.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,32 +15,51 @@ import numpy as np
 
 from bench.peers.cell import BETA1, BETA2, EPS, LEARNING_RATE, Cell, Trial
 
+Array = jax.Array
 Tree = Any
+Epoch = Callable[[Tree, Array, Array, Array], tuple[Tree, Any]]
 
 
-def jit(cell: Cell) -> Trial:
+def _trial(cell: Cell, epoch: Epoch) -> Trial:
     X, labels = jnp.asarray(cell.samples.X), jnp.asarray(cell.samples.labels, jnp.int32)
 
     def train(epochs: int) -> float:
         state = _first_state(cell)
         for order in cell.orders(epochs):
-            costs = []
-            for rows in order.astype(np.int32):
-                state, cost = _step(state, X, labels, rows)
-                costs.append(cost)
+            state, costs = epoch(state, X, labels, jnp.asarray(order, jnp.int32))
         jax.block_until_ready(state)
         return float(np.mean(jax.device_get(costs)))
 
     return Trial(train)
 
 
-def _first_state(cell: Cell) -> tuple[jax.Array, Tree, Tree, Tree]:
+def _epoch_by_steps(state: Tree, X: Array, labels: Array, order: Array) -> tuple[Tree, list[Array]]:
+    costs = []
+    for number in range(len(order)):
+        state, cost = _compiled_step(state, X, labels, order, number)
+        costs.append(cost)
+    return state, costs
+
+
+@partial(jax.jit, donate_argnums=0)
+def _compiled_step(
+    state: Tree, X: Array, labels: Array, order: Array, number: int
+) -> tuple[Tree, Array]:
+    return _step(state, X, labels, order[number])
+
+
+@partial(jax.jit, donate_argnums=0)
+def _compiled_epoch(state: Tree, X: Array, labels: Array, order: Array) -> tuple[Tree, Array]:
+    return jax.lax.scan(lambda state, rows: _step(state, X, labels, rows), state, order)
+
+
+def _first_state(cell: Cell) -> tuple[Array, Tree, Tree, Tree]:
     weights = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in cell.first_weights()]
     moments = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
     return (jnp.zeros(()), weights, *moments)
 
 
-def _cost(weights: Tree, X: jax.Array, labels: jax.Array) -> jax.Array:
+def _cost(weights: Tree, X: Array, labels: Array) -> Array:
     A = X
     for W, b in weights[:-1]:
         A = jax.nn.relu(A @ W + b)
@@ -45,8 +68,7 @@ def _cost(weights: Tree, X: jax.Array, labels: jax.Array) -> jax.Array:
     return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1))
 
 
-@partial(jax.jit, donate_argnums=0)
-def _step(state: Tree, X: jax.Array, labels: jax.Array, rows: jax.Array) -> tuple[Tree, jax.Array]:
+def _step(state: Tree, X: Array, labels: Array, rows: Array) -> tuple[Tree, Array]:
     t, weights, m, v = state
     t = t + 1
     cost, grads = jax.value_and_grad(_cost)(weights, X[rows], labels[rows])
@@ -55,3 +77,7 @@ def _step(state: Tree, X: jax.Array, labels: jax.Array, rows: jax.Array) -> tupl
     rate = LEARNING_RATE * jnp.sqrt(1 - BETA2**t) / (1 - BETA1**t)
     weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + EPS), weights, m, v)
     return (t, weights, m, v), cost
+
+
+jit = partial(_trial, epoch=_epoch_by_steps)
+scan = partial(_trial, epoch=_compiled_epoch)

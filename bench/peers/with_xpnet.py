@@ -14,7 +14,7 @@ def _fit(cell: Cell, library: str, **options: Any) -> Trial:
     place = backend.resolve(library, dtype="float32")
     X = backend.asarray(cell.samples.X, backend=place).T
     Y = backend.asarray(cell.samples.one_hot, backend=place).T
-    net = xpnet.Network(cell.sizes, output="softmax")
+    net = cell.net
     params = net.init(seed=0, like=X)
     optimizer = xpnet.optim.adam(LEARNING_RATE)
 
