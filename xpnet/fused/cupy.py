@@ -12,7 +12,7 @@ from xpnet.fused._cuda import Driver, fuse
 from xpnet.fused._cuda.source import options, source
 from xpnet.types import Array, Kernels
 
-__all__ = ["DRIVER", "accelerate"]
+__all__ = ["DRIVER", "accelerate", "for_one_run"]
 
 
 def accelerate(kernels: Kernels) -> Kernels:
@@ -21,6 +21,11 @@ def accelerate(kernels: Kernels) -> Kernels:
     A kernel is compiled when it is first launched, and kept on disk by CuPy.
     """
     return fuse(kernels, DRIVER)
+
+
+def for_one_run(kernels: Kernels) -> Kernels:
+    """The same for one training loop: an optimiser's moments are then updated in place."""
+    return fuse(kernels, DRIVER, one_run=True)
 
 
 @cache

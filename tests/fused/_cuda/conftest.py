@@ -55,10 +55,7 @@ class HostDevice:
         self.launches: list[str] = []
         self.buffers: list[np.ndarray] = []
         self.driver = Driver(self.launch, self.empty, np.ascontiguousarray, self.address)
-
-    @property
-    def kernels(self) -> Kernels:
-        return fuse(VECTORIZED, self.driver)
+        self.kernels: Kernels = fuse(VECTORIZED, self.driver)
 
     def asarray(self, values: Any, dtype: Any) -> np.ndarray:
         """A copy between margins of NaN, which shows up in results if a kernel reads it."""
@@ -125,12 +122,9 @@ class CudaDevice:
         from xpnet.fused import cupy as fused
 
         self.xp, self.driver = cupy, fused.DRIVER._replace(launch=self.launch)
+        self.kernels: Kernels = fuse(VECTORIZED, self.driver)
         self.launches: list[str] = []
         self.launch_there = fused.DRIVER.launch
-
-    @property
-    def kernels(self) -> Kernels:
-        return fuse(VECTORIZED, self.driver)
 
     def launch(self, name: str, *rest: Any) -> None:
         self.launch_there(name, *rest)
@@ -187,6 +181,14 @@ def device(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
         place: HostDevice | CudaDevice = CudaDevice()
     else:
         place = HostDevice(request.getfixturevalue("libraries"), request.param)
+    yield place
+    place.check_margins()
+
+
+@pytest.fixture
+def host_device(libraries: dict[np.dtype, ctypes.CDLL]) -> Iterator[HostDevice]:
+    """The kernels on the host, with one thread a block."""
+    place = HostDevice(libraries, "alone")
     yield place
     place.check_margins()
 
@@ -254,3 +256,9 @@ def _assert_close(actual: Any, expected: Any, tolerance: float) -> None:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(11)
+
+
+@pytest.fixture(scope="session")
+def kernel_names() -> tuple[str, ...]:
+    """The name of every kernel that the host code may launch."""
+    return KERNELS

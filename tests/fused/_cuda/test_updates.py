@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xpnet.fused._cuda import fuse
 from xpnet.fused._cuda.source import MOST_TENSORS
 from xpnet.fused._cuda.updates import SETTINGS
 from xpnet.kernels import VECTORIZED
@@ -70,6 +71,22 @@ def test_transposed_parameters(agree, rng):
 def test_one_launch_for_as_many_tensors_as_the_table_holds(agree, device, rng, layers):
     agree("momentum", *trees(rng, 3, layers=layers), rate=0.1, mu=0.5)
     assert len(device.launches) == (1 if 2 * layers <= MOST_TENSORS else 2)
+
+
+def test_in_one_run_what_the_call_before_returned_is_written_over(device, rng, dtype):
+    params, grads, first = (_moved(device, tree, dtype) for tree in trees(rng, 3))
+    kernels = fuse(VECTORIZED, device.driver, one_run=True)
+    expected, before = (params, first), device.to_numpy(first[0].W).copy()
+    given = expected
+    for _ in range(3):
+        expected = device.kernels.momentum(expected[0], grads, expected[1], rate=0.1, mu=0.5)
+        remembered = given[1]
+        given = kernels.momentum(given[0], grads, remembered, rate=0.1, mu=0.5)
+        assert (given[1] is remembered) == (remembered is not first)
+    assert (device.to_numpy(first[0].W) == before).all()
+    for tree, expected_tree in zip(given, expected, strict=True):
+        for layer, expected_layer in zip(tree, expected_tree, strict=True):
+            assert all((x == y).all() for x, y in zip(layer, expected_layer, strict=True))
 
 
 def test_moments_are_flushed_before_they_become_denormal(device, rng):

@@ -17,11 +17,17 @@ from xpnet.types import Kernels
 __all__ = ["Driver", "fuse"]
 
 
-def fuse(kernels: Kernels, driver: Driver) -> Kernels:
+def fuse(kernels: Kernels, driver: Driver, *, one_run: bool = False) -> Kernels:
     """`kernels` with every entry replaced by fused kernels that `driver` launches.
 
     Each new entry hands what it does not take (other dtypes, shapes that broadcast in other ways)
     to the entry it replaces.
+
+    Parameters
+    ----------
+    one_run : bool
+        True for one training loop, which gives each call what the one before it returned: what an
+        optimiser remembers is then updated in place, as nobody else sees it.
     """
     plain = {entry.name: getattr(kernels, entry.name) for entry in dataclasses.fields(kernels)}
     return dataclasses.replace(
@@ -33,5 +39,5 @@ def fuse(kernels: Kernels, driver: Driver) -> Kernels:
         output_activation=output_activation(driver, kernels.output_activation),
         output_cost=output_cost(driver, kernels.output_cost),
         output_cost_backward=output_cost_backward(driver, kernels.output_cost_backward),
-        **{name: update(driver, name, plain[name]) for name in SETTINGS},
+        **{name: update(driver, name, plain[name], one_run) for name in SETTINGS},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -39,22 +40,30 @@ class _Tensor(NamedTuple):
 
 
 def update(
-    driver: Driver, name: str, plain: Callable[..., tuple[Params, ...]]
+    driver: Driver, name: str, plain: Callable[..., tuple[Params, ...]], one_run: bool
 ) -> Callable[..., tuple[Params, ...]]:
-    """`plain`, the optimiser called `name`, in one launch for every 16 layers."""
+    """`plain`, the optimiser called `name`, in one launch for every 16 layers.
+
+    With `one_run`, slots that the call before returned are written over.
+    """
+    mine: tuple[Params, ...] = ()
 
     def fused(
         params: Params, grads: Params, *slots: Params, rate: float | Array, **settings: Any
     ) -> tuple[Params, ...]:
+        nonlocal mine
         rates = _rates(rate, params, grads, slots)
         if rates is None or not _are_numbers(settings):
             return plain(params, grads, *slots, rate=rate, **settings)
-        new = tuple(_empty_like(driver, tree) for tree in (params, *slots))
+        in_place = len(mine) == len(slots) and all(map(operator.is_, mine, slots))
+        new_slots = slots if in_place else tuple(_empty_like(driver, slot) for slot in slots)
+        new = (_empty_like(driver, params), *new_slots)
         tensors = list(_tensors(driver, params, grads, slots, new))
         numbers = _structure(SETTINGS[name](**settings), params[0].W.dtype)
         for first in range(0, len(tensors), MOST_TENSORS):
             part = tensors[first : first + MOST_TENSORS]
             _launch(driver, f"update<optimiser::{name}>", part, rates, numbers)
+        mine = new_slots if one_run else ()
         return new
 
     return fused
