@@ -1,6 +1,7 @@
 """Optimisers and their learning-rate schedules."""
 
 from xpnet.optim.first_order import adam, adamw, clip, momentum, nesterov, rmsprop, sgd
+from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.optim.schedules import (
     constant,
     cosine,
@@ -11,6 +12,7 @@ from xpnet.optim.schedules import (
 )
 
 __all__ = [
+    "Minimum",
     "adam",
     "adamw",
     "clip",
@@ -18,6 +20,7 @@ __all__ = [
     "cosine",
     "exponential",
     "inverse_scaling",
+    "lbfgs",
     "momentum",
     "nesterov",
     "rmsprop",

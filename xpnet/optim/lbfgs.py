@@ -1,36 +1,28 @@
-"""Minimisation by limited-memory BFGS: every vector stays on the device that the parameters are on.
+"""Minimisation by limited-memory BFGS: every vector stays on the device of the parameters.
 
-The direction is −H g. With s the last steps and y the changes of the gradient along them, H comes
-of H₀ by applying, from the oldest pair to the newest::
-
-    H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ       ρ = 1 / sᵀy
-    H₀ = γ P                                       γ = sᵀy / yᵀP y of the newest pair
-
-P is the identity, or a preconditioner.
+A step goes along −H g, H being what the last steps tell of the inverse Hessian (`curvature`), as
+far as the strong Wolfe conditions ask for (`line_search`).
 
 References
 ----------
-Nocedal & Wright 2006, "Numerical Optimization", algorithms 7.4 (the two loops) and 7.5.
+Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.5.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
-from xpnet.optim.line_search import Point, strong_wolfe
-from xpnet.optim.vectors import flatten, read, unflatten
+from xpnet.optim.curvature import Pair, direction
+from xpnet.optim.ray import Function, Iterate, Ray, start_of
+from xpnet.optim.vectors import unflatten
 from xpnet.types import Array, Params
 
 __all__ = ["Minimum", "lbfgs"]
 
-Vector: TypeAlias = Array  # (n,)
-
-NOISE = 4.0  # two costs that differ by so many units in the last place may be the same
+LOST = "no step lowers the cost: rounding hides what is left to gain, or the gradient is wrong"
 
 
 class Minimum(NamedTuple):
@@ -108,10 +100,10 @@ def lbfgs(
     ValueError
         If the cost has another shape than (), or cost or gradient is not finite at `params`.
     """
-    function = _Function(value_and_grad, params, precondition)
+    function = Function(value_and_grad, params, precondition)
     limits = _Limits(max_iter, tol, ftol, max_evaluations)
-    start = _start(function)
-    best = limits.judged(function.minimum(start, 0), math.inf)
+    start = start_of(function)
+    best = limits.judged(_minimum(function, start, 0), math.inf)
     try:
         if not best.message:
             for best in _steps(function, start, limits, memory):
@@ -120,52 +112,6 @@ def lbfgs(
     except KeyboardInterrupt:
         return best._replace(converged=False, message="interrupted")
     return best
-
-
-class _Iterate(NamedTuple):
-    """Where the search stands; `norm` is the largest absolute entry of `g`."""
-
-    x: Vector
-    g: Vector
-    cost: float
-    norm: float
-
-
-class _Pair(NamedTuple):
-    """A step, the change of the gradient along it, ``P y``, and ρ (0-dimensional)."""
-
-    s: Vector
-    y: Vector
-    Py: Vector
-    rho: Array
-
-
-class _Function:
-    """What is minimised, as a function of one vector, and how often it was evaluated."""
-
-    def __init__(
-        self,
-        value_and_grad: Callable[[Params], tuple[Array, Params]],
-        params: Params,
-        precondition: Callable[[Params], Params] | None,
-    ) -> None:
-        self.value_and_grad, self.params, self.P = value_and_grad, params, precondition
-        self.evaluations = 0
-
-    def __call__(self, x: Vector) -> tuple[Array, Vector]:
-        """Cost and gradient at x, on the device."""
-        self.evaluations += 1
-        cost, grads = self.value_and_grad(unflatten(x, self.params))
-        return cost, flatten(grads)
-
-    def precondition(self, q: Vector) -> Vector:
-        """``P q``."""
-        return q if self.P is None else flatten(self.P(unflatten(q, self.params)))
-
-    def minimum(self, at: _Iterate, iterations: int) -> Minimum:
-        """The iterate as the caller sees it."""
-        params = unflatten(at.x, self.params)
-        return Minimum(params, at.cost, at.norm, iterations, self.evaluations, False, "")
 
 
 class _Limits(NamedTuple):
@@ -189,99 +135,35 @@ class _Limits(NamedTuple):
         return best
 
 
-class _Ray:
-    """The function along the direction d, as the line search sees it."""
-
-    def __init__(self, function: _Function, start: _Iterate, d: Vector) -> None:
-        self.function, self.start, self.d = function, start, d
-        self.slope = array_namespace(d).vecdot(start.g, d)
-        self.slope_read = math.nan
-
-    def __call__(self, t: float) -> Point:
-        """The point at a step of t, the device read once; the slope at 0 is read by the way."""
-        xp = array_namespace(self.d)
-        x = self.start.x + t * self.d
-        cost, g = self.function(x)
-        numbers = read(cost, xp.vecdot(g, self.d), xp.max(xp.abs(g)), self.slope)
-        cost_read, slope, norm, self.slope_read = numbers
-        return Point(t, cost_read, slope, _Iterate(x, g, cost_read, norm))
-
-    def search(self) -> _Iterate | None:
-        """The next iterate; None where the direction leads nowhere."""
-        first = self(1.0)
-        if not self.slope_read < 0:
-            return None
-        eps = float(array_namespace(self.d).finfo(self.d.dtype).eps)
-        start = Point(0.0, self.start.cost, self.slope_read)
-        found = strong_wolfe(self, start, first, noise=NOISE * eps * abs(self.start.cost))
-        return None if found is None else found.place
+def _minimum(function: Function, at: Iterate, iterations: int) -> Minimum:
+    """The iterate as the caller sees it."""
+    params = unflatten(at.x, function.params)
+    return Minimum(params, at.cost, at.norm, iterations, function.evaluations, False, "")
 
 
-def _start(function: _Function) -> _Iterate:
-    x = flatten(function.params)
-    xp = array_namespace(x)
-    cost, g = function(x)
-    if cost.shape != ():
-        raise ValueError(
-            f"value_and_grad returned a cost of shape {tuple(cost.shape)}: expected (), one "
-            "number; minimise the networks of a stack one by one"
-        )
-    cost_read, norm = read(cost, xp.max(xp.abs(g)))
-    if not (math.isfinite(cost_read) and math.isfinite(norm)):
-        raise ValueError(
-            f"value_and_grad gives cost {cost_read} and a largest gradient of {norm} at params: "
-            "expected finite numbers; look for NaN or infinity in the data, scale X, or start "
-            "from smaller params"
-        )
-    return _Iterate(x, g, cost_read, norm)
-
-
-def _steps(function: _Function, at: _Iterate, limits: _Limits, memory: int) -> Iterator[Minimum]:
+def _steps(function: Function, at: Iterate, limits: _Limits, memory: int) -> Iterator[Minimum]:
     """The search, a `Minimum` a step; the last one says why it ended."""
-    pairs: deque[_Pair] = deque(maxlen=memory)
+    pairs: deque[Pair] = deque(maxlen=memory)
     for iteration in range(1, limits.max_iter + 1):
         found = _next(function, at, pairs)
         if found is None:
-            best = function.minimum(at, iteration - 1)
-            yield best._replace(message="no step lowers the cost by more than rounding errors")
+            best = _minimum(function, at, iteration - 1)
+            yield best._replace(message=LOST)
             return
-        before, at = at, found
-        fall = (before.cost - at.cost) / max(abs(before.cost), abs(at.cost), 1.0)
-        best = limits.judged(function.minimum(at, iteration), fall)
+        fall = (at.cost - found.cost) / max(abs(at.cost), abs(found.cost), 1.0)
+        best = limits.judged(_minimum(function, found, iteration), fall)
         yield best
         if best.message:
             return
-        pairs.append(_pair(function, before, at))
+        at = found
+        if at.pair is not None:
+            pairs.append(at.pair)
 
 
-def _next(function: _Function, at: _Iterate, pairs: deque[_Pair]) -> _Iterate | None:
+def _next(function: Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:
     """The next iterate; where what is remembered misleads, it is forgotten."""
-    found = _Ray(function, at, _direction(function, at.g, pairs)).search()
+    found = Ray(function, at, direction(at.g, pairs, function.P)).search()
     if found is None and pairs:
         pairs.clear()
-        found = _Ray(function, at, _direction(function, at.g, pairs)).search()
+        found = Ray(function, at, direction(at.g, pairs, function.P)).search()
     return found
-
-
-def _direction(function: _Function, g: Vector, pairs: Sequence[_Pair]) -> Vector:
-    """−H g, by the two loops; without pairs −P g, and no longer than 1 without P."""
-    xp = array_namespace(g)
-    if not pairs:
-        if function.P is not None:
-            return -function.precondition(g)
-        return -g / xp.maximum(xp.sqrt(xp.vecdot(g, g)), 1.0)
-    weights = []
-    q = g
-    for s, y, _, rho in reversed(pairs):
-        weights.append(rho * xp.vecdot(s, q))
-        q = q - weights[-1] * y
-    _, y, Py, rho = pairs[-1]
-    r = function.precondition(q) / (rho * xp.vecdot(y, Py))
-    for (s, y, _, rho), weight in zip(pairs, reversed(weights), strict=True):
-        r = r + (weight - rho * xp.vecdot(y, r)) * s
-    return -r
-
-
-def _pair(function: _Function, before: _Iterate, at: _Iterate) -> _Pair:
-    s, y = at.x - before.x, at.g - before.g
-    return _Pair(s, y, function.precondition(y), 1.0 / array_namespace(s).vecdot(s, y))

@@ -5,8 +5,8 @@ With φ(t) the cost at a step of t, a step is taken when::
     φ(t) ≤ φ(0) + c₁ t φ'(0)         the cost has gone down enough
     |φ'(t)| ≤ c₂ |φ'(0)|             and the slope is flat enough
 
-Near a minimum the differences of φ drown in rounding. Where φ(t) equals φ(0) to within `noise`,
-the first condition is asked of the slope instead: ``φ'(t) ≤ (2c₁ − 1) φ'(0)``.
+Near a minimum the differences of φ drown in rounding. Where φ(t) differs from φ(0) by less than
+`noise`, the first condition is asked of the slope instead: ``φ'(t) ≤ (2c₁ − 1) φ'(0)``.
 
 References
 ----------
@@ -46,9 +46,10 @@ class _Wolfe(NamedTuple):
     def low(self, point: Point) -> bool:
         """Whether the cost has gone down enough; not where cost or slope is infinite or NaN."""
         cost, slope = self.start.cost, self.start.slope
-        if point.cost <= cost + C1 * point.step * slope:
+        if point.cost < cost + C1 * point.step * slope:
             return math.isfinite(point.cost) and math.isfinite(point.slope)
-        return point.cost <= cost + self.noise and point.slope <= (2.0 * C1 - 1.0) * slope
+        hidden = abs(point.cost - cost) < self.noise
+        return hidden and point.slope <= (2.0 * C1 - 1.0) * slope
 
     def flat(self, point: Point) -> bool:
         """Whether the slope is flat enough."""
@@ -69,14 +70,15 @@ def strong_wolfe(
     first : Point
         The first step, evaluated already.
     noise : float
-        Differences in cost up to this are rounding.
+        Differences in cost below this are rounding.
     most : int, default 20
         At most so many further evaluations.
 
     Returns
     -------
     Point or None
-        If `most` ran out, the lowest point that has gone down enough; None if there is none.
+        If `most` ran out, the lowest point that has gone down enough; None if that is not lower
+        than the start.
     """
     wolfe = _Wolfe(start, noise)
     previous, point = start, first
@@ -98,7 +100,7 @@ def _zoom(
     shrinks = True
     for _ in range(left):
         width = abs(high.step - low.step)
-        if width <= NARROWEST * high.step:
+        if width <= NARROWEST * max(low.step, high.step):
             break
         point = evaluate(_between(low, high) if shrinks else 0.5 * (low.step + high.step))
         if not wolfe.low(point) or point.cost > low.cost + wolfe.noise:
@@ -109,7 +111,7 @@ def _zoom(
             high = low if point.slope * (high.step - low.step) >= 0 else high
             low = point
         shrinks = abs(high.step - low.step) < 0.66 * width
-    return low if low.step > 0 else None
+    return low if low.cost < wolfe.start.cost else None
 
 
 def _further(previous: Point, point: Point) -> float:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from xpnet.optim.line_search import C1, C2, Point, strong_wolfe
+
+
+def along(phi, slope):
+    """`evaluate` for a function of one number and its derivative, noting the steps tried."""
+
+    def evaluate(t):
+        evaluate.steps.append(t)
+        return Point(t, phi(t), slope(t), f"place {t}")
+
+    evaluate.steps = []
+    return evaluate
+
+
+def searched(evaluate, first, **options):
+    start = evaluate(0.0)
+    return start, strong_wolfe(evaluate, start, evaluate(first), **{"noise": 0.0, **options})
+
+
+# Moré and Thuente 1994, "Line search algorithms with guaranteed sufficient decrease", section 5,
+# the first three, and a valley with its floor far away.
+FUNCTIONS = {
+    "rational": (lambda t: -t / (t * t + 2.0), lambda t: (t * t - 2.0) / (t * t + 2.0) ** 2),
+    "power": (
+        lambda t: (t + 0.004) ** 5 - 2.0 * (t + 0.004) ** 4,
+        lambda t: 5.0 * (t + 0.004) ** 4 - 8.0 * (t + 0.004) ** 3,
+    ),
+    "kink": (
+        lambda t: math.sqrt(1e-6 + (t - 1.0) ** 2) - 0.1 * t,
+        lambda t: (t - 1.0) / math.sqrt(1e-6 + (t - 1.0) ** 2) - 0.1,
+    ),
+    "valley": (lambda t: (t - 300.0) ** 2, lambda t: 2.0 * (t - 300.0)),
+}
+
+
+@pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_step_found_satisfies_the_strong_wolfe_conditions(name, first):
+    start, found = searched(along(*FUNCTIONS[name]), first, most=50)
+    assert found.cost <= start.cost + C1 * found.step * start.slope
+    assert abs(found.slope) <= C2 * abs(start.slope)
+    assert found.place == f"place {found.step}"
+
+
+def test_a_first_step_that_is_good_enough_is_taken_as_it_is():
+    evaluate = along(*FUNCTIONS["valley"])
+    _, found = searched(evaluate, 299.0)
+    assert found.step == 299.0
+    assert evaluate.steps == [0.0, 299.0]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("of", ["cost", "slope"])
+def test_steps_where_cost_or_slope_is_not_finite_are_drawn_back(bad, of):
+    def phi(t):
+        return bad if t > 1.0 and of == "cost" else (t - 0.9) ** 2
+
+    def slope(t):
+        return bad if t > 1.0 and of == "slope" else 2.0 * (t - 0.9)
+
+    _, found = searched(along(phi, slope), 64.0)
+    assert 0 < found.step <= 1.0
+
+
+def test_a_cost_without_a_floor_is_followed_until_the_evaluations_run_out():
+    evaluate = along(lambda t: -t, lambda t: -1.0)
+    _, found = searched(evaluate, 1.0, most=4)
+    assert found.step == max(evaluate.steps) == 1e4
+    assert len(evaluate.steps) == 2 + 4
+
+
+def test_the_lowest_step_so_far_is_taken_when_the_evaluations_run_out_in_a_bracket():
+    # A needle of a valley: its slopes are never flat at the steps tried.
+    evaluate = along(lambda t: abs(t - 0.7), lambda t: math.copysign(1.0, t - 0.7))
+    start, found = searched(evaluate, 1.0, most=3)
+    tried = [point for point in map(evaluate, evaluate.steps[1:5]) if point.cost < start.cost]
+    assert found.cost == min(point.cost for point in tried)
+
+
+def test_no_step_is_found_where_the_slope_was_wrong():
+    evaluate = along(lambda t: 1.0 + t, lambda t: 1.0)
+    start = Point(0.0, 1.0, -1.0)
+    assert strong_wolfe(evaluate, start, evaluate(1.0), noise=0.0) is None
+
+
+def test_a_bracket_without_width_ends_the_search():
+    # The cost falls until 1 and jumps up there: nothing is flat however close one looks.
+    evaluate = along(lambda t: -t if t <= 1.0 else 9.0, lambda t: -1.0)
+    _, found = searched(evaluate, 2.0, most=1000)
+    assert found.step == pytest.approx(1.0)
+    assert len(evaluate.steps) < 100
+
+
+@pytest.mark.parametrize(("noise", "found"), [(1e-6, True), (0.0, False)])
+def test_costs_that_differ_by_noise_leave_the_decision_to_the_slope(noise, found):
+    # The cost is computed too high everywhere but at 0, as rounding would have it.
+    evaluate = along(lambda t: 1e-8 * (t - 1.0) ** 2 + 1e-7, lambda t: 2e-8 * (t - 1.0))
+    start = Point(0.0, 1e-8, -2e-8)
+    point = strong_wolfe(evaluate, start, evaluate(0.9), noise=noise)
+    assert (point is not None) == found

@@ -1,0 +1,66 @@
+"""The direction of L-BFGS: −H g, where H is made of the last steps.
+
+With s a step and y the change of the gradient along it, H comes of H₀ by applying, from the oldest
+pair to the newest::
+
+    H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ       ρ = 1 / sᵀy
+    H₀ = γ P                                       γ = sᵀy / yᵀP y of the newest pair
+
+P is the identity, or a preconditioner. Nothing here waits for the device.
+
+References
+----------
+Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from xpnet.types import Array
+
+__all__ = ["Pair", "direction"]
+
+
+class Pair(NamedTuple):
+    """What one step tells of the Hessian: ``s``, ``y`` and ``P y`` (n,), and ρ."""
+
+    s: Array
+    y: Array
+    Py: Array
+    rho: float
+
+
+def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
+    """Return −H g; without pairs −P g, or without P either −g, no longer than 1.
+
+    Parameters
+    ----------
+    g : array, shape (n,)
+    pairs : sequence of Pair
+        The oldest first.
+    P : function or None
+        ``q -> P q``.
+    """
+    if not pairs:
+        return -_shortened(g) if P is None else -P(g)
+    vecdot = array_namespace(g).vecdot
+    weights = []
+    q = g
+    for s, y, _, rho in reversed(pairs):
+        weights.append(rho * vecdot(s, q))
+        q = q - weights[-1] * y
+    newest = pairs[-1]
+    r = (q if P is None else P(q)) / (newest.rho * vecdot(newest.y, newest.Py))
+    for (s, y, _, rho), weight in zip(pairs, reversed(weights), strict=True):
+        r = r + (weight - rho * vecdot(y, r)) * s
+    return -r
+
+
+def _shortened(g: Array) -> Array:
+    """``g / max(‖g‖, 1)``: nothing is known of the scale yet."""
+    xp = array_namespace(g)
+    return g / xp.maximum(xp.sqrt(xp.vecdot(g, g)), 1.0)

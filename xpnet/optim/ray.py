@@ -1,0 +1,118 @@
+"""What is minimised, as a function of one vector, and of one number along a direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from xpnet.optim.curvature import Pair
+from xpnet.optim.line_search import Point, strong_wolfe
+from xpnet.optim.vectors import flatten, read, unflatten
+from xpnet.types import Array, Params
+
+__all__ = ["Function", "Iterate", "Ray", "start_of"]
+
+NOISE = 4.0  # two costs that differ by fewer units in the last place may be the same
+
+
+class Iterate(NamedTuple):
+    """Where the search stands."""
+
+    x: Array
+    g: Array
+    cost: float
+    norm: float
+    """The largest absolute entry of g."""
+    pair: Pair | None = None
+    """What the step that led here tells of the Hessian; None where rounding hides it."""
+
+
+class Function:
+    """A function of `params` and its preconditioner, of one vector (n,); counts evaluations."""
+
+    def __init__(
+        self,
+        value_and_grad: Callable[[Params], tuple[Array, Params]],
+        params: Params,
+        precondition: Callable[[Params], Params] | None,
+    ) -> None:
+        self.value_and_grad, self.params = value_and_grad, params
+        self.P = None if precondition is None else self._on_vectors(precondition)
+        self.evaluations = 0
+
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        """Cost and gradient at x, on the device."""
+        self.evaluations += 1
+        cost, grads = self.value_and_grad(unflatten(x, self.params))
+        return cost, flatten(grads)
+
+    def _on_vectors(self, precondition: Callable[[Params], Params]) -> Callable[[Array], Array]:
+        return lambda q: flatten(precondition(unflatten(q, self.params)))
+
+
+class Ray:
+    """The function along the direction d, as the line search sees it."""
+
+    def __init__(self, function: Function, start: Iterate, d: Array) -> None:
+        self.function, self.start, self.d = function, start, d
+        self.slope = array_namespace(d).vecdot(start.g, d)
+        self.slope_read = math.nan
+
+    def __call__(self, t: float) -> Point:
+        """The point at a step of t, the device read once; the slope at 0 is read by the way."""
+        xp = array_namespace(self.d)
+        x = self.start.x + t * self.d
+        cost, g = self.function(x)
+        numbers = read(cost, xp.vecdot(g, self.d), xp.max(xp.abs(g)), self.slope)
+        cost_read, slope, norm, self.slope_read = numbers
+        return Point(t, cost_read, slope, Iterate(x, g, cost_read, norm))
+
+    def search(self) -> Iterate | None:
+        """The next iterate; None where the direction leads nowhere."""
+        first = self(1.0)
+        if not self.slope_read < 0:
+            return None
+        start = Point(0.0, self.start.cost, self.slope_read)
+        noise = NOISE * self._eps() * abs(start.cost)
+        found = strong_wolfe(self, start, first, noise=noise)
+        return None if found is None else found.place._replace(pair=self._pair(found))
+
+    def _pair(self, point: Point) -> Pair | None:
+        gain = point.slope - self.slope_read
+        if gain <= self._eps() * -self.slope_read:
+            return None
+        s, y = point.step * self.d, point.place.g - self.start.g
+        P = self.function.P
+        return Pair(s, y, y if P is None else P(y), 1.0 / (point.step * gain))
+
+    def _eps(self) -> float:
+        return float(array_namespace(self.d).finfo(self.d.dtype).eps)
+
+
+def start_of(function: Function) -> Iterate:
+    """The iterate at ``function.params``.
+
+    Raises
+    ------
+    ValueError
+        If the cost is not 0-dimensional, or something is not finite there.
+    """
+    x = flatten(function.params)
+    xp = array_namespace(x)
+    cost, g = function(x)
+    if cost.shape != ():
+        raise ValueError(
+            f"value_and_grad returned a cost of shape {tuple(cost.shape)}: expected (), one "
+            "number; minimise the networks of a stack one by one"
+        )
+    cost_read, norm = read(cost, xp.max(xp.abs(g)))
+    if not (math.isfinite(cost_read) and math.isfinite(norm)):
+        raise ValueError(
+            f"value_and_grad gives cost {cost_read} and a largest gradient of {norm} at params: "
+            "expected finite numbers; look for NaN or infinity in the data, scale X, or start "
+            "from smaller params"
+        )
+    return Iterate(x, g, cost_read, norm)
