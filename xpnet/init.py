@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -109,8 +110,7 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
     weights = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     rng = np.random.default_rng(seed)
     return tuple(
-        Dense(weights(rng, n_out, n_in), np.zeros((n_out, 1)))
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+        Dense(weights(rng, n_out, n_in), np.zeros((n_out, 1))) for n_in, n_out in pairwise(sizes)
     )
 
 
@@ -131,7 +131,7 @@ def initialize_parameters_he(layer_dims: Sequence[int], seed: int = 3) -> dict[s
     """
     rng = np.random.RandomState(seed)
     parameters = {}
-    for number, (n_in, n_out) in enumerate(zip(layer_dims, layer_dims[1:], strict=False), 1):
+    for number, (n_in, n_out) in enumerate(pairwise(layer_dims), 1):
         parameters[f"W{number}"] = rng.randn(n_out, n_in) * np.sqrt(2 / n_in)
         parameters[f"b{number}"] = np.zeros((n_out, 1))
     return parameters

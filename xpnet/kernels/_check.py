@@ -12,7 +12,7 @@ __all__ = ["check_dense", "check_inputs", "check_masks", "check_params", "check_
 
 
 def check_dense(W: Array, b: Array, A_prev: Array) -> None:
-    """Raise unless ``W (..., n_out, n_in)``, ``b (..., n_out, 1)``, ``A_prev (..., n_in, m)`` fit."""
+    """Raise unless W ``(…, n_out, n_in)``, b ``(…, n_out, 1)`` and A_prev ``(…, n_in, m)`` fit."""
     if W.dtype != A_prev.dtype or b.dtype != W.dtype:
         raise TypeError(
             f"W, b and A_prev must have one dtype, but they have {W.dtype}, {b.dtype} and "
@@ -28,13 +28,16 @@ def check_dense(W: Array, b: Array, A_prev: Array) -> None:
 def check_params(sizes: tuple[int, ...], params: Params) -> None:
     """Raise unless `params` has one floating `Dense` for each pair of neighbouring `sizes`."""
     if len(params) != len(sizes) - 1:
-        raise ValueError(f"params has {len(params)} layers, but sizes {sizes} need {len(sizes) - 1}")
+        raise ValueError(
+            f"params has {len(params)} layers, but sizes {sizes} need {len(sizes) - 1}"
+        )
     for number, ((W, b), n_in, n_out) in enumerate(zip(params, sizes, sizes[1:], strict=False), 1):
         if W.ndim < 2 or W.shape[-2:] != (n_out, n_in):
-            before = f"layer {number - 1} gives {n_in} units" if number > 1 else f"X has {n_in} rows"
+            before = (
+                f"layer {number - 1} gives {n_in} units" if number > 1 else f"X has {n_in} rows"
+            )
             raise ValueError(
-                f"W of layer {number} has shape {_shape(W)}, but {before}: "
-                f"expected {(n_out, n_in)}"
+                f"W of layer {number} has shape {_shape(W)}, but {before}: expected {(n_out, n_in)}"
             )
         if b.shape[-2:] != (n_out, 1):
             raise ValueError(
@@ -60,10 +63,8 @@ def check_inputs(sizes: tuple[int, ...], params: Params, X: Array) -> None:
     _check_dtype("X", X, params[0].W)
 
 
-def check_targets(
-    sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Array | None
-) -> None:
-    """Raise unless ``Y (..., n_y, m)`` and ``sample_weight (..., 1, m)`` fit ``X (..., n_x, m)``."""
+def check_targets(sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Array | None) -> None:
+    """Raise unless Y ``(…, n_y, m)`` and sample_weight ``(…, 1, m)`` fit X ``(…, n_x, m)``."""
     m = X.shape[-1]
     if Y.ndim < 2 or Y.shape[-2:] != (sizes[-1], m):
         raise ValueError(

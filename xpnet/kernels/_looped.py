@@ -32,7 +32,7 @@ def within(rows: Any, limit: float) -> Any:
     return math.copysign(math.inf, rows) if abs(rows) > limit else rows
 
 
-def read(values: float | Array, j: int) -> float:
+def read(values: Any, j: int) -> float:
     """Entry j of a ``(1, m)`` row, or the one number that holds for all columns."""
     return float(values[0, j]) if getattr(values, "ndim", 0) else float(values)
 

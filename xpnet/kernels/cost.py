@@ -31,20 +31,15 @@ from typing import NamedTuple
 from array_api_compat import array_namespace
 
 from xpnet.kernels._looped import entry_by_entry, from_rows, read
-from xpnet.kernels.activations import (
-    identity,
-    identity_looped,
-    sigmoid,
-    sigmoid_looped,
-    softplus,
-)
+from xpnet.kernels._piecewise import identity, identity_looped
+from xpnet.kernels._smooth import sigmoid, sigmoid_looped, softplus
 from xpnet.types import Array
 
 __all__ = ["LOOPED_OUTPUTS", "OUTPUTS", "Output"]
 
 
 class Output(NamedTuple):
-    """An output's prediction ``apply(Z) -> A`` and its loss, a value for each column ``(..., 1, m)``."""
+    """An output's prediction ``apply(Z) -> A``, and its loss: a value a sample, ``(..., 1, m)``."""
 
     apply: Callable[[Array], Array]
     loss: Callable[[Array, Array], Array]
@@ -72,7 +67,7 @@ def exp(Z: Array) -> Array:
     """``eᶻ``; infinite, without a warning, where the dtype ends."""
     xp = array_namespace(Z)
     limit = math.log(float(xp.finfo(Z.dtype).max)) - 1e-4
-    return xp.where(Z > limit, math.inf, xp.exp(xp.minimum(Z, limit)))
+    return xp.where(limit < Z, math.inf, xp.exp(xp.minimum(Z, limit)))
 
 
 @entry_by_entry
@@ -198,5 +193,7 @@ def output_cost_backward_looped(
     """`output_cost_backward` by loops over scalars."""
     A = LOOPED_OUTPUTS[output].apply(Z)
     n, m = Z.shape
-    rows = [[read(scale, j) * (float(A[i, j]) - float(Y[i, j])) for j in range(m)] for i in range(n)]
+    rows = [
+        [read(scale, j) * (float(A[i, j]) - float(Y[i, j])) for j in range(m)] for i in range(n)
+    ]
     return output_cost_looped(output, Z, Y, scale), from_rows(rows, Z)

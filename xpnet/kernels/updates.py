@@ -80,17 +80,20 @@ def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tu
 
 
 def gradient_descent(theta: Array, g: Array, *, rate: float | Array) -> tuple[Array]:
+    """``θ ← θ − α g``."""
     return (theta - rate * g,)
 
 
 @entry_by_entry_step
 def gradient_descent_looped(theta: float, g: float, *, rate: float) -> tuple[float]:
+    """`gradient_descent` of one entry."""
     return (theta - rate * g,)
 
 
 def momentum(
     theta: Array, g: Array, v: Array, *, rate: float | Array, mu: float
 ) -> tuple[Array, Array]:
+    """``v ← μ v − α g;  θ ← θ + v``."""
     v = flushed(mu * v - rate * g)
     return theta + v, v
 
@@ -99,6 +102,7 @@ def momentum(
 def momentum_looped(
     theta: float, g: float, v: float, *, rate: float, mu: float
 ) -> tuple[float, float]:
+    """`momentum` of one entry."""
     v = mu * v - rate * g
     return theta + v, v
 
@@ -106,6 +110,7 @@ def momentum_looped(
 def nesterov(
     theta: Array, g: Array, v: Array, *, rate: float | Array, mu: float
 ) -> tuple[Array, Array]:
+    """``v ← μ v − α g;  θ ← θ + μ v − α g``."""
     v = flushed(mu * v - rate * g)
     return theta + (mu * v - rate * g), v
 
@@ -114,6 +119,7 @@ def nesterov(
 def nesterov_looped(
     theta: float, g: float, v: float, *, rate: float, mu: float
 ) -> tuple[float, float]:
+    """`nesterov` of one entry."""
     v = mu * v - rate * g
     return theta + (mu * v - rate * g), v
 
@@ -121,6 +127,7 @@ def nesterov_looped(
 def rmsprop(
     theta: Array, g: Array, s: Array, *, rate: float | Array, rho: float, eps: float
 ) -> tuple[Array, Array]:
+    """``s ← ρ s + (1−ρ) g²;  θ ← θ − α g / (√s + ε)``."""
     s = flushed(rho * s + (1.0 - rho) * g * g)
     return theta - rate * g / (array_namespace(s).sqrt(s) + eps), s
 
@@ -129,6 +136,7 @@ def rmsprop(
 def rmsprop_looped(
     theta: float, g: float, s: float, *, rate: float, rho: float, eps: float
 ) -> tuple[float, float]:
+    """`rmsprop` of one entry."""
     s = rho * s + (1.0 - rho) * g * g
     return theta - rate * g / (math.sqrt(s) + eps), s
 
@@ -144,6 +152,7 @@ def adam(
     beta2: float,
     eps: float,
 ) -> tuple[Array, Array, Array]:
+    """``θ ← θ − α m / (√v + ε)``, bias correction being part of α."""
     m = flushed(beta1 * m + (1.0 - beta1) * g)
     v = flushed(beta2 * v + (1.0 - beta2) * g * g)
     return theta - rate * m / (array_namespace(v).sqrt(v) + eps), m, v
@@ -161,6 +170,7 @@ def adam_looped(
     beta2: float,
     eps: float,
 ) -> tuple[float, float, float]:
+    """`adam` of one entry."""
     m = beta1 * m + (1.0 - beta1) * g
     v = beta2 * v + (1.0 - beta2) * g * g
     return theta - rate * m / (math.sqrt(v) + eps), m, v
@@ -180,6 +190,7 @@ def adamw(
     c1: float,
     c2: float,
 ) -> tuple[Array, Array, Array]:
+    """``θ ← θ − α (λ θ + (m / c₁) / (√(v / c₂) + ε))``."""
     m = flushed(beta1 * m + (1.0 - beta1) * g)
     v = flushed(beta2 * v + (1.0 - beta2) * g * g)
     step = (m / c1) / (array_namespace(v).sqrt(v / c2) + eps)
@@ -201,6 +212,7 @@ def adamw_looped(
     c1: float,
     c2: float,
 ) -> tuple[float, float, float]:
+    """`adamw` of one entry."""
     m = beta1 * m + (1.0 - beta1) * g
     v = beta2 * v + (1.0 - beta2) * g * g
     step = (m / c1) / (math.sqrt(v / c2) + eps)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
 
@@ -35,8 +35,8 @@ __all__ = ["backward", "check_batch", "cost", "unchecked_value_and_grad", "value
 class _Scale(NamedTuple):
     """What each sample and the penalty are multiplied by."""
 
-    samples: float | Array  # 1/m, or s/S of shape (..., 1, m)
-    decay: float | Array | None  # λ/S, () or (..., 1, 1); None without a penalty
+    samples: Any  # 1/m, or s/S of shape (..., 1, m)
+    decay: Any  # λ/S, () or (..., 1, 1); None without a penalty
 
 
 def cost(

@@ -189,8 +189,8 @@ def _applying(kernel_of: Callable[[Kernels], Callable[..., tuple[Params, ...]]])
     def apply(
         params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
     ) -> tuple[Params, Slots]:
-        params, *slots = kernel_of(kernels)(params, grads, *slots, **numbers)
-        return params, tuple(slots)
+        new, *remembered = kernel_of(kernels)(params, grads, *slots, **numbers)
+        return new, tuple(remembered)
 
     return apply
 
