@@ -100,12 +100,11 @@ class HostDevice:
         if isinstance(argument, np.generic):
             assert argument.dtype == dtype
             return np.asarray([argument])
-        assert isinstance(argument, np.ndarray)
         if argument.dtype.kind == "V":
             assert argument.size == 1, "CuPy passes a structure by value only as one entry"
             return argument
         assert argument.dtype == dtype
-        return np.asarray([self.address(argument)], np.uint64)
+        return np.asarray([self.driver.address(argument)], np.uint64)
 
     def check_margins(self) -> None:
         for buffer in self.buffers:
