@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from shutil import which
 from typing import NamedTuple
 
 from bench.peers.cell import Cell, Trial
@@ -19,10 +20,12 @@ class Peer(NamedTuple):
     role: str
     where: str
     needs: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
-        """The packages that are not installed."""
-        return [package for package in self.needs if find_spec(package) is None]
+        """The packages and programs that are not installed."""
+        packages = [package for package in self.needs if find_spec(package) is None]
+        return packages + [program for program in self.programs if which(program) is None]
 
     def setup(self, cell: Cell) -> Trial:
         module, function = self.where.split(":")
@@ -58,7 +61,7 @@ TRAINING = Task(
         Peer("xpnet on torch", OURS, "with_xpnet:on_torch", ("torch",)),
         Peer("scikit-learn", PEER, "with_sklearn:classifier", ("sklearn",)),
         Peer("PyTorch eager", PEER, "with_torch:eager", ("torch",)),
-        Peer("torch.compile", PEER, "with_torch:compiled", ("torch",)),
+        Peer("torch.compile", PEER, "with_torch:compiled", ("torch",), ("g++",)),
         Peer("JAX jit", PEER, "with_jax:jit", ("jax",)),
         # One call an epoch: no step of it can be watched, logged or stopped.
         Peer("JAX scan", ASIDE, "with_jax:scan", ("jax",)),

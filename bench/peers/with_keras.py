@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
-
 os.environ["KERAS_BACKEND"] = "jax"  # Keras reads it once, when it is imported.
 import keras
 
@@ -25,7 +23,7 @@ def on_jax(cell: Cell) -> Trial:
     optimizer = keras.optimizers.Adam(LEARNING_RATE, beta_1=BETA1, beta_2=BETA2, epsilon=EPS)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     optimizer.build(model.trainable_variables)
-    fresh = [np.array(variable) for variable in optimizer.variables]
+    fresh = [keras.ops.convert_to_numpy(variable) for variable in optimizer.variables]
 
     def train(epochs: int) -> float:
         history = model.fit(X, labels, batch_size=cell.batch, epochs=epochs, verbose=0)

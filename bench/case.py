@@ -1,0 +1,139 @@
+"""What is timed: a network, its data, and the kernels that compute it, on the chosen backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+import xpnet
+from bench import reference, samples
+from xpnet import backend
+from xpnet.fused import accelerate
+from xpnet.types import Array, Dense, Kernels, Params
+
+STACKED = 64
+
+
+class Kind(NamedTuple):
+    """A way to compute: the kernels for an array library, and how many networks at once.
+
+    `of_a_run` is what a training loop is told to take; None leaves it the choice, which may be a
+    program for the whole step.
+    """
+
+    kernels: Callable[[ModuleType], Kernels]
+    of_a_run: Kernels | None = None
+    networks: int = 1
+
+
+def _fused(xp: ModuleType) -> Kernels:
+    return accelerate(xpnet.VECTORIZED, xp)
+
+
+KINDS = {
+    "looped": Kind(lambda xp: xpnet.LOOPED, xpnet.LOOPED),
+    "vectorized": Kind(lambda xp: xpnet.VECTORIZED, xpnet.VECTORIZED),
+    "fused": Kind(_fused),
+    "stacked": Kind(_fused, networks=STACKED),
+}
+
+
+class Work(NamedTuple):
+    """The sizes of a network, and how many samples it is given."""
+
+    sizes: tuple[int, ...]
+    batch: int
+
+    @property
+    def name(self) -> str:
+        return f"{'-'.join(map(str, self.sizes))}, batch {self.batch}"
+
+
+SMALL = Work((64, 32, 10), 32)
+MIDDLE = Work((784, 128, 10), 128)
+LARGE = Work((784, 512, 256, 10), 128)
+
+KINDS_OF = {
+    SMALL: tuple(KINDS),
+    MIDDLE: ("vectorized", "fused", "stacked"),
+    LARGE: ("vectorized", "fused"),
+}
+"""Looped code takes seconds a step beyond the small network; a large stack, gigabytes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One benchmark's arguments; ``X (n_x, m)`` and ``Y (n_y, m)`` lie on the backend."""
+
+    work: Work
+    kind: str
+    place: backend.Backend
+    net: xpnet.Network
+    kernels: Kernels
+    params: Params
+    X: Array
+    Y: Array
+
+    @property
+    def networks(self) -> int:
+        return KINDS[self.kind].networks
+
+    @property
+    def forward_flops(self) -> int:
+        """Of the matrix products, two for each weight and sample."""
+        return 2 * self.networks * self.work.batch * sum(_weights(self.work.sizes))
+
+    @property
+    def backward_flops(self) -> int:
+        """Twice the forward ones, less the gradient of X, which nobody needs."""
+        first, *others = _weights(self.work.sizes)
+        return 2 * self.networks * self.work.batch * (first + 2 * sum(others))
+
+    def reference(self, member: int = 0) -> tuple[reference.Weights, np.ndarray, np.ndarray]:
+        """A network's parameters, X and Y on the host, in float64."""
+        X, Y = (backend.to_numpy(array).astype(np.float64) for array in (self.X, self.Y))
+        return reference.weights_of(self.params, member), X, Y
+
+
+def name(parameters: tuple[Work, str]) -> str:
+    """What pytest calls a case."""
+    work, kind = parameters
+    return f"{kind}-{'-'.join(map(str, work.sizes))}x{work.batch}"
+
+
+def make(work: Work, kind: str, place: backend.Backend) -> Case:
+    """The case, its arrays made on `place`."""
+    drawn = _samples(work.sizes[0]).first(work.batch)
+    X, Y = (backend.asarray(array, backend=place).T for array in (drawn.X, drawn.one_hot))
+    net = xpnet.Network(work.sizes, output="softmax")
+    kernels = KINDS[kind].kernels(place.xp)
+    return Case(work, kind, place, net, kernels, _params(net, kind, place), X, Y)
+
+
+def _params(net: xpnet.Network, kind: str, place: backend.Backend) -> Params:
+    networks = KINDS[kind].networks
+    if networks == 1:
+        return net.init(seed=0, xp=place.name, device=place.device, dtype=place.dtype)
+    members = [net.init(seed=seed, xp="numpy", dtype=place.dtype) for seed in range(networks)]
+    stacks = (
+        [np.stack(arrays) for arrays in zip(*layers, strict=True)]
+        for layers in zip(*members, strict=True)
+    )
+    return tuple(
+        Dense(*(backend.asarray(stack, backend=place) for stack in layer)) for layer in stacks
+    )
+
+
+@cache
+def _samples(n_x: int) -> samples.Samples:
+    return samples.synthetic(n_x, 1_024)
+
+
+def _weights(sizes: tuple[int, ...]) -> list[int]:
+    return [n_in * n_out for n_in, n_out in pairwise(sizes)]

@@ -1,0 +1,40 @@
+"""One small cell of the comparison with other libraries: `python -m bench.peers` has them all."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import samples
+from bench.peers.measure import cell_of
+from bench.peers.table import TRAINING
+
+STEPS = 100
+
+# What other libraries warn of when they are imported is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def cell():
+    return cell_of((64, 32, 10), 128, samples.synthetic(64, 60_000), STEPS)
+
+
+@pytest.fixture(scope="module")
+def expected(cell):
+    """The cost that plain kernels come to; every peer starts from the same weights."""
+    plain = next(peer for peer in TRAINING.peers if peer.name == "xpnet, plain NumPy")
+    return plain.setup(cell).train(cell.epochs)
+
+
+@pytest.mark.parametrize("peer", TRAINING.peers, ids=lambda peer: peer.name)
+def test_peer(peer, cell, expected, benchmark):
+    if missing := peer.missing():
+        pytest.skip(f"{', '.join(missing)} not installed")
+    trial = peer.setup(cell)
+    trial.restart()
+    cost = trial.cost_of(trial.train(cell.epochs))
+    assert cost is None or cost == pytest.approx(expected, rel=TRAINING.tolerance)
+
+    benchmark.group = f"{cell.epochs} epochs of {cell.steps_per_epoch} steps"
+    benchmark.pedantic(trial.train, args=(cell.epochs,), setup=trial.restart, rounds=5)
+    benchmark.extra_info |= {"peer": peer.name, "role": peer.role, "steps": cell.steps}
