@@ -5,6 +5,7 @@ Nothing in an epoch waits for the device: costs stay where they were computed un
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -229,22 +230,20 @@ def fit(
         As `steps`.
     """
     _refuse_dask(X)
+    _check_dropout(dropout)
     X, Y = as_floating(X, params), as_floating(Y, params)
     training = _Training(net, params, optimizer, validation, callbacks, kernels)
     check_batch(net, params, X, Y, sample_weight)
-    rows, targets = data.sample_major(X), data.sample_major(Y)
-    stream = (
-        training.weighed(batch)
-        for epoch in range(epochs)
-        for batch in data.batches(
-            rows,
-            targets,
-            batch_size=batch_size,
-            seed=seed,
-            epoch=epoch,
-            sample_weight=sample_weight,
-        )
+    batches = functools.partial(
+        data.batches,
+        data.sample_major(X),
+        data.sample_major(Y),
+        batch_size=batch_size,
+        seed=seed,
+        sample_weight=sample_weight,
     )
+    batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
+    stream = (training.weighed(batch) for epoch in range(epochs) for batch in batches(epoch=epoch))
     updates = steps(
         net,
         params,
