@@ -1,0 +1,53 @@
+"""A small problem to train on, and a listener that keeps what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.kernels.cases import Case
+from xpnet import fit, optim
+from xpnet.callbacks import Callback
+
+M = 10
+BATCH_SIZE = 4
+STEPS_AN_EPOCH = 3  # of 4, 4 and 2 samples
+
+
+def train(case: Case, **settings: Any) -> Any:
+    """`fit` on a case with its weights and l2, in three steps an epoch unless told otherwise."""
+    options = {"sample_weight": case.sample_weight, "l2": case.l2}
+    defaults = {"optimizer": optim.adam(0.02), "epochs": 2, "batch_size": BATCH_SIZE}
+    return fit(*case.data, **{**defaults, **options, **settings})
+
+
+@dataclass
+class Heard(Callback):
+    """Keeps every moment in order; `acting` is called with its name and what was told."""
+
+    acting: Any = lambda moment, told: None
+    moments: list[str] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)
+    epochs: list[Any] = field(default_factory=list)
+    run: Any = None
+    result: Any = None
+
+    def on_start(self, run):
+        self.run = run
+        self._hear("start", run)
+
+    def on_step(self, step):
+        self.steps.append(step)
+        self._hear("step", step)
+
+    def on_epoch(self, epoch):
+        self.epochs.append(epoch)
+        return self._hear("epoch", epoch)
+
+    def on_end(self, result):
+        self.result = result
+        return self._hear("end", result) or result
+
+    def _hear(self, moment, told):
+        self.moments.append(moment)
+        return self.acting(moment, told)

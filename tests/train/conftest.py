@@ -1,0 +1,20 @@
+"""The problem of `tests.train.cases`, with the plain kernels or with whatever is fastest."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kernels.cases import random_case
+from tests.train.cases import M
+
+
+@pytest.fixture
+def case():
+    """A network of one hidden layer and ten samples, on the host in float64."""
+    return random_case((3, 5, 2), output="softmax", m=M)
+
+
+@pytest.fixture(params=["0", "1"], ids=["plain", "fused"])
+def plain_and_fused(request, monkeypatch):
+    """A test once with the plain kernels, and once with fused ones where they can be had."""
+    monkeypatch.setenv("XPNET_FUSED", request.param)
