@@ -1,7 +1,8 @@
 """Where arrays live: the libraries xpnet runs on, the choice among them, and moves between them.
 
 Computation follows the arrays it is given. The choice made here (`use_backend`, ``XPNET_BACKEND``,
-``XPNET_DEVICE``, ``XPNET_DTYPE``) only says where *new* arrays are made.
+``XPNET_DEVICE``, ``XPNET_DTYPE``) only says where *new* arrays are made. ``XPNET_MATMUL=tf32``
+multiplies float32 matrices on CUDA devices faster and less precisely; nothing else does.
 """
 
 from __future__ import annotations
@@ -16,20 +17,25 @@ from xpnet.backend._arrays import (
 )
 from xpnet.backend._available import BackendInfo, available_backends
 from xpnet.backend._choice import default_backend, fusing, resolve, use_backend
+from xpnet.backend._columns import columns_of
 from xpnet.backend._find import Backend
 from xpnet.backend._libraries import BackendError
 from xpnet.backend._read import read
+from xpnet.backend._report import DeviceReport, device_report
 from xpnet.backend._together import check_together, where
 
 __all__ = [
     "Backend",
     "BackendError",
     "BackendInfo",
+    "DeviceReport",
     "asarray",
     "available_backends",
     "check_together",
+    "columns_of",
     "default_backend",
     "detached",
+    "device_report",
     "fusing",
     "read",
     "resolve",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 __all__ = ["Adapter", "drawn_on_host"]
 
@@ -21,6 +22,13 @@ def _nothing_to_wait_for(array: Any) -> None:
 
 def _nothing_refused(dtype: str, device: Any) -> None:
     """Answer for a library that holds every dtype on every device."""
+
+
+def _columns(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+    """Gather rows as columns: the transpose is a view."""
+    xp = array_namespace(order)
+    rows = order[start:stop]
+    return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Adapter:
         Numbers in [0, 1), the same for the same seed.
     synchronize : ``(array) -> None``
         Waits until `array` is computed.
+    columns : ``(arrays, order, start, stop) -> arrays``
+        Of each array the rows that ``order[start:stop]`` numbers, as columns.
     refusal : ``(dtype, device) -> str or None``
         Why `device` cannot hold `dtype` and what to do, or None where it can.
     """
@@ -50,6 +60,7 @@ class Adapter:
     to_numpy: Callable[[Any], np.ndarray[Any, Any]]
     uniform: Uniform
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
+    columns: Callable[..., tuple[Any, ...]] = _columns
     refusal: Callable[[str, Any], str | None] = _nothing_refused
 
 

@@ -1,4 +1,4 @@
-"""Which library, device and dtype new arrays get: the only reader of the XPNET_* variables."""
+"""Which library, device and dtype new arrays get, by the XPNET_* variables among others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from xpnet.backend._find import Backend, find
 from xpnet.backend._libraries import BackendError, name_of_namespace
+from xpnet.backend._matmul import refuse_tf32_without_device
 
 __all__ = ["default_backend", "fusing", "resolve", "use_backend"]
 
@@ -81,6 +82,7 @@ def use_backend(
     ...     params = net.init(seed=0)
     """
     backend = resolve(name, device=device, dtype=dtype)
+    refuse_tf32_without_device(backend)
     earlier = _chosen.set(_Wish(backend.name, backend.device, backend.dtype))
     return _restoring(backend, earlier)
 
@@ -120,12 +122,15 @@ def resolve(
     environment = _Wish(*(os.environ.get(variable) or None for variable in _VARIABLES))
     wish = _filled(_filled(asked, environment), _FALLBACK)
     try:
-        return find(*wish)
+        found = find(*wish)
     except BackendError as error:
         source = _source(asked, environment, wish)
         if not source:
             raise
         raise BackendError(f"{error} (asked for by {source})") from error
+    if name is None:
+        refuse_tf32_without_device(found)
+    return found
 
 
 def _filled(upper: _Wish, lower: _Wish) -> _Wish:

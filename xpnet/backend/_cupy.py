@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import array_api_compat.cupy as xp
@@ -9,6 +10,7 @@ import cupy
 import numpy as np
 
 from xpnet.backend._adapter import Adapter
+from xpnet.backend._matmul import tf32
 
 __all__ = ["ADAPTER"]
 
@@ -37,6 +39,9 @@ def _synchronize(array: Any) -> None:
     with array.device:
         cupy.cuda.get_current_stream().synchronize()
 
+
+if tf32():
+    os.environ["CUPY_TF32"] = "1"  # which CuPy reads at its first product
 
 ADAPTER = Adapter(
     xp=xp,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from xpnet.backend._adapter import Adapter
+from xpnet.backend._matmul import tf32
 
 __all__ = ["ADAPTER"]
 
@@ -48,6 +49,9 @@ def _refusal(dtype: str, device: Any) -> str | None:
         return "Apple's GPUs have no double precision: use float32, or the device 'cpu'"
     return None
 
+
+if tf32():
+    torch.backends.cuda.matmul.allow_tf32 = True
 
 ADAPTER = Adapter(
     xp=xp,
