@@ -93,4 +93,4 @@ class Audience:
 
     def fitted(self) -> dict[str, Any]:
         """What makes a copy of the model one that was fitted until now."""
-        return {"coefs_": self.model.coefs_, "intercepts_": self.model.intercepts_}
+        return {name: getattr(self.model, name) for name in self.model._in_network}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from xpnet.network.gradient import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.types import Array, Params, Run
 
-__all__ = ["fit_full_batch"]
+__all__ = ["FTOL", "fit_full_batch", "loss_on"]
 
 CACHED_ROWS = 1024
 """A block whose activations a processor's cache holds."""
@@ -31,41 +32,60 @@ FTOL = 2.220446049250313e-09
 """SciPy's: a step that lowers the loss by less, relatively, is the last."""
 
 
-def fit_full_batch(model: Any, net: Network, params: Params, samples: Samples) -> Params:
-    """Minimise the loss on `samples` by L-BFGS; return the parameters.
+def fit_full_batch(
+    model: Any,
+    net: Network,
+    params: Params,
+    samples: Samples,
+    loss: Callable[[Params], tuple[Array, Params]],
+    *,
+    ftol: float,
+    max_evaluations: int | None = None,
+    precondition: Callable[[Params], Params] | None = None,
+) -> Params:
+    """Minimise `loss` by L-BFGS; return the parameters.
 
     Parameters
     ----------
     model : estimator
-        Its ``max_iter``, ``max_fun``, ``tol`` and ``alpha`` say how.
+        Its ``max_iter`` and ``tol`` say how far to go.
     net : Network
     params : Params
         Where to start.
     samples : Samples
+        What callbacks are told of.
+    loss : function
+        ``params -> (cost, grads)``, such as `loss_on` returns.
+    ftol, max_evaluations, precondition
+        As in `xpnet.optim.lbfgs`.
     """
     audience = Audience(model, samples, Run(net, model.max_iter, 1, samples.m))
 
+    began = [time.perf_counter()]
+
     def told(best: Minimum) -> str:
         _note(model, best)
+        began.append(time.perf_counter())
         say(model, f"Iteration {best.iterations}, loss = {best.cost:.8f}")
         audience.round_started()
-        row = {"epoch": best.iterations, "cost": best.cost}
+        row = {"epoch": best.iterations, "cost": best.cost, "seconds": began[-1] - began[-2]}
         model.stopped_ = reason = audience.round_ended(best.params, row)
         return reason
 
     def minimised() -> Params:
         best = lbfgs(
-            _loss(net, samples, float(model.alpha)),
+            loss,
             params,
             max_iter=model.max_iter,
             tol=model.tol,
-            ftol=FTOL,
-            max_evaluations=model.max_fun,
+            ftol=ftol,
+            max_evaluations=max_evaluations,
+            precondition=precondition,
             callback=told,
         )
         _note(model, best)
         model.stopped_ = model.stopped_ or best.message
-        _warn(best)
+        _warn(best, "max_iter" if max_evaluations is None else "max_iter or max_fun")
         return best.params
 
     model.stopped_ = ""
@@ -78,19 +98,18 @@ def _note(model: Any, best: Minimum) -> None:
     model._hold(best.params)
 
 
-def _warn(best: Minimum) -> None:
+def _warn(best: Minimum, limits: str) -> None:
     """Warn as scikit-learn does where the search ended too early."""
     if not best.converged:
         warnings.warn(
             f"lbfgs failed to converge after {best.iterations} iteration(s): {best.message}.\n\n"
-            "You might want to increase the number of iterations (max_iter) or of evaluations "
-            "(max_fun), or scale the data.",
+            f"You might want to raise {limits}, or to scale the data.",
             ConvergenceWarning,
             stacklevel=2,
         )
 
 
-def _loss(net: Network, samples: Samples, l2: float) -> Callable[[Params], tuple[Array, Params]]:
+def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tuple[Array, Params]]:
     """The loss on all of `samples`, and its gradients, as functions of the parameters alone."""
     like, s = samples.Y, samples.weights
     X = _Columns(samples.X)

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from xpnet import backend
 from xpnet.estimators import _stopping
 from xpnet.estimators._draws import drawn_as_scikit_learn, drawn_by_scheme
-from xpnet.estimators._full_batch import fit_full_batch
+from xpnet.estimators._full_batch import FTOL, fit_full_batch, loss_on
 from xpnet.estimators._holder import HoldsNetwork
 from xpnet.estimators._labels import flat
 from xpnet.estimators._moving import Moves
@@ -108,7 +108,10 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
     ) -> Params:
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
-            return fit_full_batch(self, net, params, samples)
+            loss = loss_on(net, samples, float(self.alpha))
+            return fit_full_batch(
+                self, net, params, samples, loss, ftol=FTOL, max_evaluations=self.max_fun
+            )
         if self.early_stopping and held_out is None:
             stratify = self._output_activation() == "logistic" and self.n_outputs_ == 1
             samples, held_out = split(samples, self.validation_fraction, stratify, rng)

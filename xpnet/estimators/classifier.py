@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from array_api_compat import array_namespace
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators._class_weights import class_weighted
+from xpnet.estimators._classifies import Classifies
 from xpnet.estimators._known_labels import labels_known
-from xpnet.estimators._labels import (
-    MULTICLASS,
-    Labels,
-    decoded,
-    encoded,
-    flat,
-)
+from xpnet.estimators._labels import MULTICLASS, Labels, encoded
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
-from xpnet.estimators._outputs import log_probabilities
 from xpnet.estimators._parameters import CONSTRAINTS, take
-from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._samples import Samples
-from xpnet.estimators._scores import accuracy
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
-from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.types import Array
 
 __all__ = ["MLPClassifier"]
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):
+class MLPClassifier(Classifies, BaseMLP):
     """A multi-layer perceptron that tells classes apart, trained where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
@@ -232,45 +219,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         given = Given(X, y, sample_weight, classes)
         return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
-
-    def predict(self, X: Any) -> Array:
-        """Return labels ``(m,)``, or ``(m, n_labels)`` of 0 and 1, for X ``(m, n_x)``.
-
-        Raises
-        ------
-        NotFittedError
-        ValueError
-            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
-        """
-        A = self._last_layer(X, "predict").A
-        return decoded(self._labels(), A)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
-        A = self._last_layer(X, "predict_proba").A
-        xp = array_namespace(A)
-        if self.n_outputs_ == 1:
-            A = xp.concat([1.0 - A, A], axis=0)
-        return xp.matrix_transpose(A)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, finite however small the probability."""
-        Z: Array = self._last_layer(X, "predict_log_proba").Z
-        xp = array_namespace(Z)
-        log_A = log_probabilities(self._net().output, Z)
-        if self.n_outputs_ == 1:
-            log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
-        return xp.matrix_transpose(log_A)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy on X and y, the share of samples whose labels are all right."""
-        if on_host(X):
-            return float(super().score(X, *map(to_host, (y, sample_weight))))
-        predicted = self.predict(X)
-        y = flat(targets_beside(y, X, numeric=False))
-        if isinstance(predicted, np.ndarray):
-            return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
-        return accuracy(predicted, y, checked_weights(sample_weight, X))
 
     def _labels(self) -> Labels:
         return Labels(self.target_kind_, self.classes_)

@@ -1,0 +1,78 @@
+"""What every classifier answers: labels, probabilities, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+
+from xpnet.estimators._labels import Labels, decoded, flat
+from xpnet.estimators._outputs import log_probabilities
+from xpnet.estimators._places import on_host, to_host
+from xpnet.estimators._scores import accuracy
+from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.network import Network
+from xpnet.types import Array, Layer
+
+__all__ = ["Classifies"]
+
+
+class Classifies(ClassifierMixin):
+    """Adds the predictions of a classifier to an estimator that holds a network.
+
+    Attributes
+    ----------
+    _labels : ``() -> Labels``
+        The classes known.
+    _net : ``() -> Network``
+        The fitted network.
+    _last_layer : ``(X, method) -> Layer``
+        Logits and activations of the last layer, ``(n_y, m)``, for the X that `method` was given.
+    """
+
+    _labels: Callable[[], Labels]
+    _net: Callable[[], Network]
+    _last_layer: Callable[[Any, str], Layer]
+
+    def predict(self, X: Any) -> Array:
+        """Return labels ``(m,)``, or ``(m, n_labels)`` of 0 and 1, for X ``(m, n_x)``.
+
+        Raises
+        ------
+        NotFittedError
+        ValueError
+            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
+        """
+        A = self._last_layer(X, "predict").A
+        return decoded(self._labels(), A)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
+        A = self._last_layer(X, "predict_proba").A
+        xp = array_namespace(A)
+        if A.shape[0] == 1:
+            A = xp.concat([1.0 - A, A], axis=0)
+        return xp.matrix_transpose(A)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of `predict_proba`, finite however small the probability."""
+        Z: Array = self._last_layer(X, "predict_log_proba").Z
+        xp = array_namespace(Z)
+        log_A = log_probabilities(self._net().output, Z)
+        if Z.shape[0] == 1:
+            log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
+        return xp.matrix_transpose(log_A)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on X and y, the share of samples whose labels are all right."""
+        if on_host(X):
+            return float(super().score(X, *map(to_host, (y, sample_weight))))
+        predicted = self.predict(X)
+        y = flat(targets_beside(y, X, numeric=False))
+        if isinstance(predicted, np.ndarray):
+            return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
+        return accuracy(predicted, y, checked_weights(sample_weight, X))
