@@ -57,7 +57,8 @@ def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tup
 
 def _columns(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
     # One program for all batches of a size, in place of four eager operations a batch.
-    return _gathered(tuple(arrays), order, start, stop - start)
+    columns: tuple[Any, ...] = _gathered(tuple(arrays), order, start, stop - start)
+    return columns
 
 
 def _synchronize(array: Any) -> None:

@@ -97,14 +97,14 @@ def _gathered(
     order: np.ndarray,
 ) -> Iterator[Batch]:
     xp = array_namespace(X)
-    take, transpose = xp.take, xp.matrix_transpose
+    columns = backend.columns_of(X)
     index_dtype = xp.__array_namespace_info__().default_dtypes()["indexing"]
     # One upload an epoch: one a step would be a copy from the host at every step.
     order_there = backend.asarray(order, like=X, dtype=index_dtype)
     for start, stop in bounds:
-        rows = order_there[start:stop]
-        s = None if weight is None else take(weight, rows, axis=-1)
-        yield Batch(transpose(take(X, rows, axis=0)), transpose(take(Y, rows, axis=0)), s)
+        x, y = columns((X, Y), order_there, start, stop)
+        s = None if weight is None else xp.take(weight, order_there[start:stop], axis=-1)
+        yield Batch(x, y, s)
 
 
 def _as_row(weight: Array) -> Array:
