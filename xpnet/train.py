@@ -401,11 +401,12 @@ def _plain(rate: Any) -> Any:
 def _masks(params: Params, X: Array, dropout: float, seed: tuple[int, int]) -> tuple[Array, ...]:
     """Inverted dropout of each hidden layer, drawn on the device of X from the step's seed."""
     xp = array_namespace(X)
+    dropout = float(dropout)
     masks = []
     for number, (W, _) in enumerate(params[:-1]):
         shape = (*W.shape[:-1], X.shape[-1])
         draw = backend.uniform(shape, hash((*seed, number)) % 2**32, X)
-        masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - float(dropout)))
+        masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - dropout))
     return tuple(masks)
 
 
