@@ -1,0 +1,180 @@
+"""How a training ends: divergence, Ctrl-C, a callback's wish, an error."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import assert_trees_close, random_case
+from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
+from xpnet import DivergenceError, backend, optim, value_and_grad
+
+
+def bad_at(step, cost=math.nan):
+    """`value_and_grad`, its cost replaced at one step, counted from 1."""
+    calls = []
+
+    def gradient(*data, **settings):
+        calls.append(None)
+        J, grads = value_and_grad(*data, **settings)
+        return (J * 0 + cost if len(calls) == step else J), grads
+
+    return gradient
+
+
+@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("step", [1, 2, 5, 6])
+def test_divergence_says_where_and_keeps_the_last_finite_epoch(eager_xp, case, step, cost):
+    heard = Heard()
+    there = case.on(eager_xp)
+    optimizer = optim.sgd(optim.exponential(0.1, 0.5))
+    with pytest.raises(DivergenceError) as caught:
+        train(
+            there,
+            epochs=4,
+            optimizer=optimizer,
+            value_and_grad=bad_at(step, cost),
+            callbacks=[heard],
+        )
+    error = caught.value
+    epoch = 1 + (step - 1) // STEPS_AN_EPOCH
+    assert (error.epoch, error.step, error.learning_rate) == (epoch, step, 0.1 * 0.5 ** (step - 1))
+    finite = heard.epochs[-1].params if heard.epochs else there.params
+    assert len(heard.epochs) == epoch - 1
+    assert_trees_close(error.params, finite)
+    assert str(error) == (
+        f"the cost is not finite from step {step} on, in epoch {epoch}, at learning rate "
+        f"{error.learning_rate}: lower the learning rate, clip the gradients "
+        "(xpnet.optim.clip), or scale X; .params holds the last finite epoch's parameters"
+    )
+
+
+def test_divergence_of_one_network_of_a_stack():
+    case = random_case((3, 4, 2), m=M, stack=(3,))
+    rates = np.asarray([0.1, 0.2, 0.3]).reshape(3, 1, 1)
+    bad = np.asarray([0.0, math.nan, 0.0])
+    with pytest.raises(DivergenceError) as caught:
+        train(case, optimizer=optim.sgd(rates), value_and_grad=bad_at(2, bad))
+    assert (caught.value.epoch, caught.value.step) == (1, 2)
+    assert caught.value.learning_rate == rates.tolist()
+
+
+def test_a_learning_rate_that_is_far_too_high():
+    case = random_case((3, 2), output="identity", m=M)
+    with np.errstate(all="ignore"), pytest.raises(DivergenceError) as caught:
+        train(case, optimizer=optim.sgd(1e50), epochs=9)
+    assert all(np.isfinite(array).all() for layer in caught.value.params for array in layer)
+
+
+@pytest.mark.parametrize(("moment", "number"), [("start", 0), ("step", 2), ("step", 5)])
+def test_ctrl_c_returns_what_has_been_learned(case, moment, number):
+    def interrupt(now, told):
+        if now == moment and len(heard.steps) == number:
+            raise KeyboardInterrupt
+
+    heard = Heard(interrupt)
+    result = train(case, epochs=4, callbacks=[heard])
+    learned = heard.steps[-1].params if heard.steps else case.params
+    assert_trees_close(result.params, learned, "float64")
+    assert result.stopped == "interrupted"
+    assert len(result.history) == number // STEPS_AN_EPOCH
+    assert heard.moments[-1] == "end"
+    assert heard.result.stopped == "interrupted"
+
+
+def test_ctrl_c_within_a_step(case):
+    calls = []
+
+    def gradient(*data, **settings):
+        calls.append(None)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return value_and_grad(*data, **settings)
+
+    heard = Heard()
+    result = train(case, value_and_grad=gradient, callbacks=[heard])
+    assert (result.stopped, len(heard.steps), len(result.history)) == ("interrupted", 4, 1)
+    assert_trees_close(result.params, heard.steps[-1].params, "float64")
+
+
+def test_a_callback_is_told_of_each_moment_in_order(case):
+    heard = Heard()
+    result = train(case, epochs=2, callbacks=[heard])
+    assert heard.moments == ["start", *["step"] * 3, "epoch", *["step"] * 3, "epoch", "end"]
+    assert heard.run == (case.net, 2, STEPS_AN_EPOCH, M)
+    assert [step.index for step in heard.steps] == [1, 2, 3, 4, 5, 6]
+    for number, epoch in enumerate(heard.epochs, 1):
+        assert (epoch.number, epoch.net) == (number, case.net)
+        assert epoch.row is result.history[number - 1]
+        assert epoch.params is heard.steps[STEPS_AN_EPOCH * number - 1].params
+    assert heard.result == result
+
+
+def test_a_callback_may_stop_and_say_why(case):
+    def acting(moment, told):
+        return "good enough" if moment == "epoch" and told.number == 2 else None
+
+    first, second = Heard(acting), Heard()
+    result = train(case, epochs=5, callbacks=[second, first, Heard(acting)])
+    assert (result.stopped, len(result.history)) == ("good enough", 2)
+    assert [len(second.epochs), len(second.steps)] == [2, 2 * STEPS_AN_EPOCH]
+
+
+def test_every_callback_hears_an_epoch_that_ends_the_training(case):
+    def stopping(reason):
+        return Heard(lambda moment, told: reason if moment == "epoch" else None)
+
+    first, second = stopping("A"), stopping("B")
+    assert train(case, callbacks=[first, second]).stopped == "A"
+    assert len(second.epochs) == 1
+
+
+def test_a_callback_may_return_another_result(case):
+    def other_params(moment, told):
+        return told._replace(params=case.params) if moment == "end" else None
+
+    def another_reason(moment, told):
+        return told._replace(stopped=told.stopped + ", and restored") if moment == "end" else None
+
+    result = train(case, callbacks=[Heard(other_params), Heard(another_reason)])
+    assert result.params is case.params
+    assert result.stopped == "all epochs done, and restored"
+
+
+@pytest.mark.parametrize("moment", ["start", "step", "epoch"])
+def test_callbacks_are_told_the_end_when_an_error_passes_through(case, moment):
+    def failing(now, told):
+        if now == moment:
+            raise OSError("disk full")
+
+    listener, culprit = Heard(), Heard(failing)
+    with pytest.raises(OSError, match=r"^disk full$"):
+        train(case, callbacks=[listener, culprit])
+    for heard in (listener, culprit):
+        assert heard.moments[-1] == "end"
+        assert heard.moments.count("end") == 1
+        assert heard.result.stopped == "failed: disk full"
+
+
+def test_callbacks_are_told_of_a_divergence(case):
+    heard = Heard()
+    with pytest.raises(DivergenceError):
+        train(case, value_and_grad=bad_at(5), callbacks=[heard])
+    assert heard.moments[-1] == "end"
+    assert heard.result.stopped.startswith("failed: the cost is not finite from step 5 on")
+    assert len(heard.result.history) == 1
+
+
+def test_a_cost_stays_on_the_device_until_it_is_asked_for(case):
+    strict = backend.resolve("array_api_strict", device="device1", dtype="float64")
+
+    class There:
+        @staticmethod
+        def asarray(values, dtype):
+            return backend.asarray(values, backend=strict, dtype=dtype)
+
+    heard = Heard()
+    train(case.on(There, "float64"), callbacks=[heard])
+    assert {backend.where(step.cost) for step in heard.steps} == {"array_api_strict on device1"}
