@@ -24,11 +24,11 @@ def validated(model: Any, net: Network, held_out: Samples) -> dict[str, float]:
     """Extend the validation curves of `model`; return their newest values for the history."""
     last = outputs(net, model._params(), held_out.X)
     loss = _loss(net, last, held_out)
-    score = _score(model, net, last.A, held_out, loss)
+    name, score = _score(model, net, last.A, held_out, loss)
     model.validation_loss_curve_ = [*(model.validation_loss_curve_ or ()), loss]
     model.validation_scores_ = [*(model.validation_scores_ or ()), score]
     say(model, f"Validation score: {score:f}")
-    return {"val_cost": loss, "val_score": score}
+    return {f"val_{name}": score, "val_cost": loss}
 
 
 def _loss(net: Network, last: Layer, held_out: Samples) -> float:
@@ -40,15 +40,17 @@ def _loss(net: Network, last: Layer, held_out: Samples) -> float:
     return float(J) * share_reported(net)
 
 
-def _score(model: Any, net: Network, A: Array, held_out: Samples, loss: float) -> float:
-    """The larger, the better: by ``scoring``, or what the model's ``score`` would say."""
+def _score(model: Any, net: Network, A: Array, held_out: Samples, loss: float) -> tuple[str, float]:
+    """The name and value of what is watched; the larger, the better."""
     if model.scoring is None:
-        return _SCORES[net.output](A, held_out)
+        name, score = _SCORES[net.output]
+        return name, score(A, held_out)
     if model.scoring == "loss":
-        return -loss
+        return "cost", -loss
     weight = {} if held_out.weights is None else {"sample_weight": held_out.weights}
     scorer = check_scoring(model, model.scoring)
-    return float(scorer(model, held_out.X, held_out.y, **weight))
+    name = model.scoring if isinstance(model.scoring, str) else "score"
+    return name, float(scorer(model, held_out.X, held_out.y, **weight))
 
 
 def _softmax_accuracy(A: Array, held_out: Samples) -> float:
@@ -65,9 +67,10 @@ def _r2(A: Array, held_out: Samples) -> float:
     return r2(array_namespace(A).matrix_transpose(A), held_out.Y, held_out.weights)
 
 
-_SCORES: Mapping[str, Callable[[Array, Samples], float]] = {
-    "softmax": _softmax_accuracy,
-    "sigmoid": _sigmoid_accuracy,
-    "identity": _r2,
-    "exp": _r2,
+_SCORES: Mapping[str, tuple[str, Callable[[Array, Samples], float]]] = {
+    "softmax": ("accuracy", _softmax_accuracy),
+    "sigmoid": ("accuracy", _sigmoid_accuracy),
+    "identity": ("r2", _r2),
+    "exp": ("r2", _r2),
 }
+"""By output, what the model's ``score`` would say: its name, and a function of A."""
