@@ -11,13 +11,14 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 from xpnet.types import Array, Kernels, Params
 
 __all__ = ["ACCELERATORS", "accelerate", "accelerator", "compiled", "for_one_run"]
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
+Made = TypeVar("Made", Kernels, TrainingStep)
 
 ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"}
 """The package whose compiler fuses the kernels of each array library."""
@@ -81,10 +82,11 @@ def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
     return _made_for(xp, "compiled", step)
 
 
-def _made_for(xp: ModuleType, what: str, original: Any) -> Any:
+def _made_for(xp: ModuleType, what: str, original: Made) -> Made:
     """What the accelerator of `xp` makes of `original`; `original` if it makes nothing."""
     package = accelerator(xp)
     if package is None:
         return original
+    make: Callable[[Made], Made] | None
     make = getattr(import_module(f"xpnet.fused.{package}"), what, None)
     return original if make is None else make(original)

@@ -17,18 +17,15 @@ import math
 import numpy as np
 from numba import njit
 
+from xpnet.types import Array
+
 __all__ = [
-    "adam",
-    "adamw",
     "add_scaled",
-    "gradient_descent",
+    "compiled",
     "identity_cost",
-    "momentum",
     "multiply_backward",
-    "nesterov",
     "piecewise_backward",
     "piecewise_forward",
-    "rmsprop",
     "row_sums",
     "sigmoid_cost",
     "softmax_cost",
@@ -39,11 +36,9 @@ compiled = njit(
     error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}, cache=True, nogil=True
 )
 
-TINY = 1e-30
-
 
 @compiled
-def piecewise_forward(Z, b, leak, mask):
+def piecewise_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> None:
     """In place: ``z ← z + b``, times `leak` where that is negative, times the mask."""
     n, m = Z.shape
     leak = Z.dtype.type(leak)
@@ -55,7 +50,9 @@ def piecewise_forward(Z, b, leak, mask):
 
 
 @compiled
-def piecewise_backward(dA, A, mask, slope, to_dZ, to_db):
+def piecewise_backward(
+    dA: Array, A: Array, mask: Array | None, slope: Array, to_dZ: Array, to_db: Array
+) -> None:
     """``dZ = dA · mask · g'``, db its row sums, for g' a quadratic of a on each side of 0.
 
     ``slope[0]`` holds the coefficients of 1, a and a² for a > 0, ``slope[1]`` those for the rest.
@@ -80,7 +77,9 @@ def piecewise_backward(dA, A, mask, slope, to_dZ, to_db):
 
 
 @compiled
-def multiply_backward(dA, slope, mask, to_dZ, to_db):
+def multiply_backward(
+    dA: Array, slope: Array, mask: Array | None, to_dZ: Array, to_db: Array
+) -> None:
     """``dZ = dA · mask · slope``, db its row sums."""
     n, m = dA.shape
     for i in range(n):
@@ -95,7 +94,7 @@ def multiply_backward(dA, slope, mask, to_dZ, to_db):
 
 
 @compiled
-def row_sums(dZ, to_db):
+def row_sums(dZ: Array, to_db: Array) -> None:
     """``db = Σ_columns dZ``."""
     n, m = dZ.shape
     for i in range(n):
@@ -106,7 +105,7 @@ def row_sums(dZ, to_db):
 
 
 @compiled
-def softmax_shift(Z, Y, scale, weight, to_E):
+def softmax_shift(Z: Array, Y: Array, scale: float, weight: Array | None, to_E: Array) -> float:
     """E = Z less each column's largest logit; returns ``Σ scale · y · e``."""
     n, m = Z.shape
     top = Z[0].copy()
@@ -123,7 +122,7 @@ def softmax_shift(Z, Y, scale, weight, to_E):
 
 
 @compiled
-def softmax_cost(E, Y, scale, weight, chosen):
+def softmax_cost(E: Array, Y: Array, scale: float, weight: Array | None, chosen: float) -> float:
     """In place: E, exponentials of shifted logits, becomes dZ; returns J."""
     n, m = E.shape
     total = np.zeros(m, E.dtype)
@@ -142,8 +141,8 @@ def softmax_cost(E, Y, scale, weight, chosen):
 
 
 @compiled
-def sigmoid_cost(Z, Y, scale, weight, to_dZ):
-    """dZ of sigmoid with binary cross-entropy, from ``e = exp(−|z|)``; returns J."""
+def sigmoid_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
+    """The dZ of sigmoid with binary cross-entropy, from ``e = exp(−|z|)``; returns J."""
     n, m = Z.shape
     shared, one = Z.dtype.type(scale), Z.dtype.type(1)
     J = 0.0
@@ -159,8 +158,8 @@ def sigmoid_cost(Z, Y, scale, weight, to_dZ):
 
 
 @compiled
-def identity_cost(Z, Y, scale, weight, to_dZ):
-    """dZ of half the squared error; returns J."""
+def identity_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
+    """The dZ of half the squared error; returns J."""
     n, m = Z.shape
     shared = Z.dtype.type(scale)
     J = 0.0
@@ -174,117 +173,10 @@ def identity_cost(Z, Y, scale, weight, to_dZ):
 
 
 @compiled
-def add_scaled(W, factor, to_dW):
+def add_scaled(W: Array, factor: float, to_dW: Array) -> None:
     """In place: ``dW ← dW + factor · W``."""
     n, m = W.shape
     factor = W.dtype.type(factor)
     for i in range(n):
         for j in range(m):
             to_dW[i, j] += factor * W[i, j]
-
-
-# The optimisers' steps. `rates` holds one learning rate, or one for each network of a stack,
-# whose parameters follow one another in memory: rows of `members`. What is remembered is updated
-# in place; what of it has decayed to nothing is set to 0, for denormal numbers are thirty times
-# slower. The inner loops run from 0, or indices that might be negative would end vectorisation.
-
-
-@compiled
-def members(tensor, rates):
-    """The tensor with a row for each learning rate."""
-    return tensor.ravel().reshape((rates.size, tensor.size // rates.size))
-
-
-@compiled
-def gradient_descent(theta, g, rates, to_theta):
-    t, g, new = members(theta, rates), members(g, rates), members(to_theta, rates)
-    for k in range(rates.size):
-        rate = theta.dtype.type(rates[k])
-        for i in range(t.shape[1]):
-            new[k, i] = t[k, i] - rate * g[k, i]
-
-
-@compiled
-def momentum(theta, g, v, rates, mu, to_theta):
-    t, g, v = members(theta, rates), members(g, rates), members(v, rates)
-    new = members(to_theta, rates)
-    number = theta.dtype.type
-    mu, tiny, zero = number(mu), number(TINY), number(0)
-    for k in range(rates.size):
-        rate = number(rates[k])
-        for i in range(t.shape[1]):
-            x = mu * v[k, i] - rate * g[k, i]
-            x = zero if abs(x) < tiny else x
-            v[k, i] = x
-            new[k, i] = t[k, i] + x
-
-
-@compiled
-def nesterov(theta, g, v, rates, mu, to_theta):
-    t, g, v = members(theta, rates), members(g, rates), members(v, rates)
-    new = members(to_theta, rates)
-    number = theta.dtype.type
-    mu, tiny, zero = number(mu), number(TINY), number(0)
-    for k in range(rates.size):
-        rate = number(rates[k])
-        for i in range(t.shape[1]):
-            x = mu * v[k, i] - rate * g[k, i]
-            x = zero if abs(x) < tiny else x
-            v[k, i] = x
-            new[k, i] = t[k, i] + (mu * x - rate * g[k, i])
-
-
-@compiled
-def rmsprop(theta, g, s, rates, rho, eps, to_theta):
-    t, g, s = members(theta, rates), members(g, rates), members(s, rates)
-    new = members(to_theta, rates)
-    number = theta.dtype.type
-    fresh, rho, eps = number(1.0 - rho), number(rho), number(eps)
-    tiny, zero = number(TINY), number(0)
-    for k in range(rates.size):
-        rate = number(rates[k])
-        for i in range(t.shape[1]):
-            x = rho * s[k, i] + fresh * g[k, i] * g[k, i]
-            x = zero if x < tiny else x
-            s[k, i] = x
-            new[k, i] = t[k, i] - rate * g[k, i] / (np.sqrt(x) + eps)
-
-
-@compiled
-def adam(theta, g, m, v, rates, beta1, beta2, eps, to_theta):
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    v, new = members(v, rates), members(to_theta, rates)
-    number = theta.dtype.type
-    fresh1, fresh2 = number(1.0 - beta1), number(1.0 - beta2)
-    beta1, beta2, eps = number(beta1), number(beta2), number(eps)
-    tiny, zero = number(TINY), number(0)
-    for k in range(rates.size):
-        rate = number(rates[k])
-        for i in range(t.shape[1]):
-            x = beta1 * m[k, i] + fresh1 * g[k, i]
-            y = beta2 * v[k, i] + fresh2 * g[k, i] * g[k, i]
-            x = zero if abs(x) < tiny else x
-            y = zero if y < tiny else y
-            m[k, i] = x
-            v[k, i] = y
-            new[k, i] = t[k, i] - rate * x / (np.sqrt(y) + eps)
-
-
-@compiled
-def adamw(theta, g, m, v, rates, beta1, beta2, eps, decay, c1, c2, to_theta):
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    v, new = members(v, rates), members(to_theta, rates)
-    number = theta.dtype.type
-    fresh1, fresh2 = number(1.0 - beta1), number(1.0 - beta2)
-    beta1, beta2, eps = number(beta1), number(beta2), number(eps)
-    c2, tiny, zero = number(1.0 / c2), number(TINY), number(0)
-    for k in range(rates.size):
-        kept, rate = number(1.0 - rates[k] * decay), number(rates[k] / c1)
-        for i in range(t.shape[1]):
-            x = beta1 * m[k, i] + fresh1 * g[k, i]
-            y = beta2 * v[k, i] + fresh2 * g[k, i] * g[k, i]
-            x = zero if abs(x) < tiny else x
-            y = zero if y < tiny else y
-            m[k, i] = x
-            v[k, i] = y
-            new[k, i] = kept * t[k, i] - rate * x / (np.sqrt(y * c2) + eps)

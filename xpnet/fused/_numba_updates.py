@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import _numba_loops as loops
+from xpnet.fused import _numba_steps as loops
 from xpnet.types import Array, Dense, Kernels, Params
 
 __all__ = ["fused_updates"]
@@ -54,7 +54,9 @@ def _update_all(
 ) -> Callable[..., Any]:
     mine: tuple[Params, ...] = ()
 
-    def update_all(params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any) -> Any:
+    def update_all(
+        params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any
+    ) -> Any:
         nonlocal mine
         if not _takes(params, grads, slots, rate):
             return plain(params, grads, *slots, rate=rate, **settings)

@@ -34,7 +34,7 @@ SLOPES = {
     "sigmoid": ((0, 1, -1), (0, 1, -1)),
     "tanh": ((1, 0, -1), (1, 0, -1)),
 }
-"""Derivatives that are a quadratic of a: the coefficients of 1, a, a² for a > 0, and for the rest."""
+"""Derivatives that are a quadratic of a: coefficients of 1, a, a² for a > 0, and for the rest."""
 
 COEFFICIENTS = {
     (name, dtype): np.asarray(rows, dtype) for name, rows in SLOPES.items() for dtype in DTYPES
@@ -126,7 +126,7 @@ def _activation_dense_backward(
 def _through_activation(
     activation: str, dA: Array, layer: Layer, mask: Array | None, empty: Empty
 ) -> tuple[Array, Array]:
-    """dZ and its row sums db."""
+    """The layer's dZ, and its row sums db."""
     db = empty((*dA.shape[:-1], 1), dA.dtype)
     if activation == "identity" and mask is None:
         loops.row_sums(_rows(dA), _rows(db))
@@ -173,7 +173,7 @@ def _softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ:
     return J
 
 
-COSTS = {
+COSTS: dict[str, Callable[..., float]] = {
     "softmax": _softmax_cost,
     "sigmoid": loops.sigmoid_cost,
     "identity": loops.identity_cost,

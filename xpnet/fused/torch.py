@@ -135,7 +135,7 @@ def _adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
 
     def adam(
         params: Params, grads: Params, m: Params, v: Params, *, rate: Any, **settings: float
-    ) -> tuple[Params, Params, Params]:
+    ) -> tuple[Params, ...]:
         if not isinstance(rate, float):
             return kernels.adam(params, grads, m, v, rate=rate, **settings)
         if not (one_run and len(mine) == 2 and mine[0] is m and mine[1] is v):
