@@ -1,0 +1,112 @@
+"""One seed, one loss curve: the same draws and counts as scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import neural_network as theirs
+
+import xpnet
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SETTINGS = {
+    "adam": {},
+    "sgd": {"solver": "sgd"},
+    "momentum": {"solver": "sgd", "nesterovs_momentum": False},
+    "no-momentum": {"solver": "sgd", "momentum": 0.0},
+    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.01},
+    "adaptive": {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "learning_rate_init": 0.02,
+        "n_iter_no_change": 1,
+        "tol": 0.5,
+        "max_iter": 12,
+    },
+    "early-stopping": {"early_stopping": True},
+    "logistic": {"activation": "logistic", "hidden_layer_sizes": (20, 30)},
+    "no-hidden-layer": {"hidden_layer_sizes": ()},
+    "in-order": {"shuffle": False, "batch_size": 100},
+    "penalty": {"alpha": 2.0},
+}
+TARGETS = {
+    "multiclass": ("MLPClassifier", {}, lambda X, y: y),
+    "binary": ("MLPClassifier", {}, lambda X, y: np.where(y % 2, "odd", "even")),
+    "multilabel": ("MLPClassifier", {}, lambda X, y: np.stack([y % 2, y > 4, y == 3], axis=1)),
+    "one-output": ("MLPRegressor", {}, lambda X, y: y / 4.0),
+    "three-outputs": ("MLPRegressor", {}, lambda X, y: np.stack([y, y**2, X[:, 3]], axis=1) / 9),
+    "poisson": ("MLPRegressor", {"loss": "poisson"}, lambda X, y: y),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize(("name", "loss", "target"), TARGETS.values(), ids=TARGETS)
+def test_same_curve(digits, name, loss, target, settings, weighted):
+    X, y = digits.X, target(*digits)
+    s = np.random.default_rng(0).uniform(0, 2, len(X)) if weighted else None
+    settings = {"max_iter": 5, "random_state": 1, "hidden_layer_sizes": (16,)} | settings | loss
+    reference = getattr(theirs, name)(**settings).fit(X, y, sample_weight=s)
+    model = getattr(xpnet, name)(**settings).fit(X, y, sample_weight=s)
+    np.testing.assert_allclose(model.loss_curve_, reference.loss_curve_, rtol=0, atol=1e-6)
+    assert (model.n_iter_, model.t_) == (reference.n_iter_, reference.t_)
+    assert model.best_loss_ == pytest.approx(reference.best_loss_)
+    assert model.validation_scores_ == pytest.approx(reference.validation_scores_)
+    for ours, coef in zip(model.coefs_, reference.coefs_, strict=True):
+        np.testing.assert_allclose(ours, coef, atol=1e-8)
+    np.testing.assert_allclose(model.intercepts_[-1], reference.intercepts_[-1], atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_same_parameters_and_defaults(name):
+    defaults = getattr(theirs, name)().get_params()
+    ours = getattr(xpnet, name)().get_params()
+    assert {parameter: ours[parameter] for parameter in defaults} == defaults
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_same_fitted_attributes(few, name, solver):
+    settings = {"max_iter": 3, "solver": solver, "hidden_layer_sizes": (4,), "random_state": 0}
+    fitted = [getattr(of, name)(**settings).fit(*few) for of in (theirs, xpnet)]
+    reference, names = ({a for a in vars(m) if a.endswith("_") and a[0] != "_"} for m in fitted)
+    assert reference <= names
+
+
+def test_warm_start_and_partial_fit_count_on(digits):
+    X, y = digits
+    both = []
+    for package in (theirs, xpnet):
+        model = package.MLPClassifier((16,), max_iter=2, random_state=0, warm_start=True)
+        model.fit(X, y).fit(X, y).partial_fit(X[:300], y[:300]).partial_fit(X[300:600], y[300:600])
+        both.append(model)
+    reference, model = both
+    np.testing.assert_allclose(model.loss_curve_, reference.loss_curve_, atol=1e-9)
+    assert (model.n_iter_, model.t_) == (reference.n_iter_, reference.t_)
+    assert model.n_iter_ == 1
+    assert model.t_ == 4 * len(X) + 600
+
+
+def test_parts_share_one_optimiser(digits):
+    """Adam's moments go on from part to part, and from `fit` to the first part."""
+    X, y = digits
+    both = []
+    for package in (theirs, xpnet):
+        model = package.MLPRegressor(hidden_layer_sizes=(16,), max_iter=2, random_state=0)
+        model.fit(X, y)
+        for _ in range(3):
+            model.partial_fit(X[:500], y[:500])
+        both.append(model)
+    np.testing.assert_allclose(both[1].coefs_[0], both[0].coefs_[0], atol=1e-9)
+
+
+def test_verbose_writes_the_same_lines(digits, capsys):
+    X, y = digits
+    written = []
+    for package in (theirs, xpnet):
+        settings = {"max_iter": 3, "random_state": 0, "verbose": True, "early_stopping": True}
+        package.MLPClassifier((8,), **settings).fit(X, y)
+        written.append(capsys.readouterr().out)
+    assert written[0] == written[1]
+    assert "Validation score" in written[1]
