@@ -19,15 +19,17 @@ import numpy as np
 import pytest
 
 from xpnet.fused._cuda import Driver, fuse
+from xpnet.fused._cuda.cost import OUTPUTS
+from xpnet.fused._cuda.dense import NEEDS_Z
 from xpnet.fused._cuda.source import MOST_THREADS, REALS, options, source
 from xpnet.fused._cuda.updates import SETTINGS
-from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
+from xpnet.kernels import VECTORIZED
 from xpnet.types import Array, Kernels
 
 KERNELS = (
     "row_sums",
     "add_decay",
-    *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in ACTIVATIONS),
+    *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
     *(f"update<optimiser::{name}>" for name in SETTINGS),
 )
@@ -106,7 +108,10 @@ class HostDevice:
         assert argument.dtype == dtype
         return np.asarray([self.driver.address(argument)], np.uint64)
 
-    def check_margins(self) -> None:
+    def __enter__(self) -> HostDevice:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         for buffer in self.buffers:
             assert np.isnan(buffer[:MARGIN]).all(), "a kernel wrote before an array"
             assert np.isnan(buffer[-MARGIN:]).all(), "a kernel wrote behind an array"
@@ -135,8 +140,14 @@ class CudaDevice:
     def to_numpy(self, array: Array) -> np.ndarray:
         return self.xp.asnumpy(array)
 
-    def check_margins(self) -> None:
-        """Nothing: on a device that is compute-sanitizer's work."""
+    def __enter__(self) -> CudaDevice:
+        # An array's memory is then its own: compute-sanitizer finds what goes beyond its end.
+        self.unpooled = self.xp.cuda.using_allocator()
+        self.unpooled.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.unpooled.__exit__(*exception)
 
 
 @pytest.fixture(scope="session")
@@ -180,16 +191,15 @@ def device(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
         place: HostDevice | CudaDevice = CudaDevice()
     else:
         place = HostDevice(request.getfixturevalue("libraries"), request.param)
-    yield place
-    place.check_margins()
+    with place:
+        yield place
 
 
 @pytest.fixture
 def host_device(libraries: dict[np.dtype, ctypes.CDLL]) -> Iterator[HostDevice]:
     """The kernels on the host, with one thread a block."""
-    place = HostDevice(libraries, "alone")
-    yield place
-    place.check_margins()
+    with HostDevice(libraries, "alone") as place:
+        yield place
 
 
 @pytest.fixture(params=[dtype.name for dtype in REALS])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.kernels import OUTPUTS, VECTORIZED
+from xpnet.fused._cuda.cost import OUTPUTS
+from xpnet.kernels import VECTORIZED
+from xpnet.kernels import cost as plain_cost
 
 SHAPES = [(10, 33), (1, 1), (1, 700), (3, 1), (70, 5), (11, 2000)]  # n, m
 
@@ -121,6 +123,16 @@ def test_what_it_does_not_take_goes_to_the_kernel_it_replaces(device, rng, chang
     A = device.kernels.output_activation("softmax", Z)
     assert (np.abs(device.to_numpy(A - VECTORIZED.output_activation("softmax", Z))) < 1e-6).all()
     assert not any(name.startswith("cost") for name in device.launches)
+
+
+def test_an_output_without_cuda_goes_to_the_kernel_it_replaces(device, rng, monkeypatch):
+    monkeypatch.setitem(plain_cost.OUTPUTS, "twice", plain_cost.OUTPUTS["identity"])
+    Z, Y = (device.asarray(x, "float64") for x in logits_and_targets(rng, "identity", 4, 6))
+    J, dZ = device.kernels.output_cost_backward("twice", Z, Y, 1.0)
+    assert (dZ == Z - Y).all()
+    assert (device.kernels.output_cost("twice", Z, Y, 1.0) == J).all()
+    assert device.kernels.output_activation("twice", Z) is Z
+    assert device.launches == []
 
 
 def test_identity_predicts_its_logits(device, rng):

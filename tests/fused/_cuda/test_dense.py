@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from xpnet.fused._cuda.dense import FROM_Z
+from xpnet.fused._cuda.dense import NEEDS_Z
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
+from xpnet.kernels.activations import Activation
 from xpnet.types import Layer
 
-SHAPES = [(5, 7, 33), (1, 3, 1), (3, 1, 1), (40, 2, 300), (2, 3, 20_000)]  # n_out, n_in, m
+SHAPES = [(5, 7, 33), (1, 3, 1), (40, 2, 300)]  # n_out, n_in, m
 
 
 class Arguments(NamedTuple):
@@ -39,21 +40,21 @@ def arguments(rng):
 def layer_of(activation: str, given: Arguments, mask: Any = None) -> Layer:
     """What the forward pass leaves for the backward pass."""
     layer = VECTORIZED.dense_activation(activation, given.W, given.b, given.A_prev, mask)
-    return layer if activation in FROM_Z else Layer(None, layer.A)
+    return layer if NEEDS_Z[activation] else Layer(None, layer.A)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NEEDS_Z)
 def test_forward(agree, arguments, activation, masked, shape):
     W, b, A_prev, _, mask = arguments(*shape)
     layer = agree("dense_activation", activation, W, b, A_prev, mask if masked else None)
-    assert (layer.Z is None) == (activation not in FROM_Z)
+    assert (layer.Z is not None) == NEEDS_Z[activation]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NEEDS_Z)
 def test_backward(agree, arguments, activation, masked, shape):
     given = arguments(*shape)
     mask = given.mask if masked else None
@@ -61,6 +62,15 @@ def test_backward(agree, arguments, activation, masked, shape):
     agree(
         "activation_dense_backward", activation, given.dA, layer, given.A_prev, given.W, mask=mask
     )
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity"])
+def test_few_units_with_many_samples_are_summed_in_parts(agree, device, arguments, activation):
+    given = arguments(2, 3, 20_000)
+    agree("dense_activation", activation, given.W, given.b, given.A_prev)
+    call = activation, given.dA, layer_of(activation, given), given.A_prev, given.W
+    agree("activation_dense_backward", *call)
+    assert device.launches[-1] == "row_sums"
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "identity"])
@@ -112,7 +122,7 @@ def test_no_samples(agree, arguments):
     agree("activation_dense_backward", *call)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NEEDS_Z)
 def test_nan_stays_nan(device, dtype, activation):
     W, b, A_prev = (
         device.asarray(array, dtype)
@@ -122,7 +132,7 @@ def test_nan_stays_nan(device, dtype, activation):
     assert np.isnan(A).tolist() == [[True, False]] * 2
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NEEDS_Z)
 @pytest.mark.parametrize("z", [1e4, -1e4])
 def test_huge_logits_stay_finite(device, dtype, activation, z):
     W, b, A_prev = (device.asarray(array, dtype) for array in ([[z]], [[0.0]], [[1.0]]))
@@ -167,6 +177,19 @@ def test_a_decay_of_another_kind_goes_to_the_kernel_it_replaces(device, argument
     grads, _ = device.kernels.activation_dense_backward(*call, decay=decay)
     plain, _ = VECTORIZED.activation_dense_backward(*call, decay=decay)
     assert (grads.W == plain.W).all()
+    assert device.launches == []
+
+
+def test_an_activation_without_cuda_goes_to_the_kernel_it_replaces(device, arguments, monkeypatch):
+    monkeypatch.setitem(
+        ACTIVATIONS, "twice", Activation(lambda Z: 2.0 * Z, lambda Z, A: 0.0 * A + 2.0)
+    )
+    given = Arguments(*(device.asarray(array, "float64") for array in arguments(3, 2, 4)))
+    layer = device.kernels.dense_activation("twice", given.W, given.b, given.A_prev)
+    assert (layer.A == 2.0 * layer.Z).all()
+    call = "twice", given.dA, layer, given.A_prev, given.W
+    grads, _ = device.kernels.activation_dense_backward(*call)
+    assert (grads.b == 2.0 * given.dA.sum(axis=1, keepdims=True)).all()
     assert device.launches == []
 
 

@@ -15,6 +15,9 @@ from xpnet.types import Array
 __all__ = ["output_activation", "output_cost", "output_cost_backward"]
 
 Scale: TypeAlias = tuple[np.generic, Array | None, int, int]
+OUTPUTS = ("sigmoid", "softmax", "identity", "exp")
+"""The outputs of ``cost.cu``."""
+
 ONE_BLOCK = 2**14  # logits that a single block takes: below, a second launch costs more
 
 
@@ -24,7 +27,7 @@ def output_activation(
     """`plain` in one kernel."""
 
     def fused(output: str, Z: Array) -> Array:
-        if output == "identity" or not _fits(Z):
+        if output == "identity" or not _fits(output, Z):
             return plain(output, Z)
         A = driver.empty(Z.shape, Z.dtype)
         grid, block = _grid(Z)
@@ -41,7 +44,7 @@ def output_cost(
     """`plain` in one kernel, or two where there are many logits."""
 
     def fused(output: str, Z: Array, Y: Array, scale: Any) -> Array:
-        scales = _scale(scale, Z) if _fits(Z, Y) else None
+        scales = _scale(scale, Z) if _fits(output, Z, Y) else None
         if scales is None:
             return plain(output, Z, Y, scale)
         return _cost(driver, output, Z, Y, scales, None)
@@ -55,7 +58,7 @@ def output_cost_backward(
     """`plain` in one kernel, or two where there are many logits."""
 
     def fused(output: str, Z: Array, Y: Array, scale: Any) -> tuple[Array, Array]:
-        scales = _scale(scale, Z) if _fits(Z, Y) else None
+        scales = _scale(scale, Z) if _fits(output, Z, Y) else None
         if scales is None:
             return plain(output, Z, Y, scale)
         dZ = driver.empty(Z.shape, Z.dtype)
@@ -102,10 +105,11 @@ def _scale(scale: Any, Z: Array) -> Scale | None:
     return kind(0), scale, network, sample
 
 
-def _fits(Z: Array, Y: Array | None = None) -> bool:
+def _fits(output: str, Z: Array, Y: Array | None = None) -> bool:
     """Whether Z holds the logits of one network or a stack, and Y the targets of each or of all."""
     return (
-        one_real_dtype(Z, Y)
+        output in OUTPUTS
+        and one_real_dtype(Z, Y)
         and 2 <= Z.ndim <= 3
         and 0 < math.prod(Z.shape[:-2]) <= MOST_NETWORKS
         and (Y is None or (Y.shape[-2:] == Z.shape[-2:] and _same_lead(Y, Z)))

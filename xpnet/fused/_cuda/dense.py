@@ -10,8 +10,18 @@ from xpnet.types import Array, Dense, Layer
 
 __all__ = ["activation_dense_backward", "dense_activation", "row_sums"]
 
-FROM_Z = frozenset({"gelu", "silu"})
-"""The activations whose derivative A does not determine."""
+NEEDS_Z = {
+    "identity": False,
+    "sigmoid": False,
+    "tanh": False,
+    "relu": False,
+    "leaky_relu": False,
+    "elu": False,
+    "gelu": True,
+    "silu": True,
+    "softplus": False,
+}
+"""The activations of ``activations.cu``, and whether the derivative needs more than A."""
 
 MOST_NETWORKS = 65_535  # blocks that a grid can have along y
 
@@ -22,10 +32,10 @@ def dense_activation(driver: Driver, plain: Callable[..., Layer]) -> Callable[..
     def fused(
         activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
     ) -> Layer:
-        if not _fits(W, b, A_prev, mask):
+        if activation not in NEEDS_Z or not _fits(W, b, A_prev, mask):
             return plain(activation, W, b, A_prev, mask)
         Z = driver.contiguous(W @ A_prev)
-        A = driver.empty(Z.shape, Z.dtype) if activation in FROM_Z else Z
+        A = driver.empty(Z.shape, Z.dtype) if NEEDS_Z[activation] else Z
         m = Z.shape[-1]
         grid, block = row_grid(math.prod(Z.shape[:-1]), m)
         arguments = (Z, driver.contiguous(b), _contiguous(driver, mask), A, m)
@@ -92,7 +102,7 @@ def _logit_gradient(
     shape = (*lead, 1)
     if activation == "identity" and mask is None:
         return dA, row_sums(driver, dA, shape)
-    Z = _contiguous(driver, layer.Z) if activation in FROM_Z else None
+    Z = _contiguous(driver, layer.Z) if NEEDS_Z[activation] else None
     dZ = driver.empty(dA.shape, dA.dtype)
     grid, block = row_grid(math.prod(lead), m)
     db = driver.empty(shape if grid[1] == 1 else (*lead, grid[1]), dA.dtype)
@@ -136,7 +146,8 @@ def _fits_back(
     return (
         same_shape
         and one_real_dtype(dA, Z, A)
-        and (Z is not None or activation not in FROM_Z)
+        and activation in NEEDS_Z
+        and (Z is not None or not NEEDS_Z[activation])
         and dA.shape[:-1] == W.shape[:-1]
         and _fits(W, dA[..., :1], A_prev, mask)
         and A_prev.shape[-1] == dA.shape[-1]
