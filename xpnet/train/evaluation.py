@@ -1,0 +1,46 @@
+"""`evaluate`: what parameters cost and score on labelled data, as numbers on the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpnet import backend
+from xpnet.metrics import METRICS
+from xpnet.network import Network, forward
+from xpnet.network.defaults import default_kernels
+from xpnet.network.gradient import check_batch
+from xpnet.network.propagate import as_floating
+from xpnet.types import Array, Kernels, Params
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    net: Network, params: Params, X: Array, Y: Array, *, kernels: Kernels | None = None
+) -> dict[str, Any]:
+    """Cost (without a penalty) and score of `params` on ``(X, Y)``, as numbers on the host.
+
+    Parameters
+    ----------
+    net, params, X, Y, kernels
+        As in `fit`.
+
+    Returns
+    -------
+    dict
+        ``cost`` and the metric of the network's output: ``accuracy`` (sigmoid, softmax), ``r2``
+        (identity) or ``d2`` (exp). A stack's values are lists.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `xpnet.value_and_grad`.
+    """
+    X, Y = as_floating(X, params), as_floating(Y, params)
+    check_batch(net, params, X, Y, None)
+    kernels = kernels or default_kernels(X)
+    last = forward(net, params, X, kernels=kernels)[-1]
+    metric = METRICS[net.output]
+    cost = kernels.output_cost(net.output, last.Z, Y, 1.0 / X.shape[-1])
+    cost_and_score = backend.read([cost, metric.score(last.A, Y)])
+    return dict(zip(("cost", metric.name), cost_and_score.tolist(), strict=True))

@@ -1,0 +1,116 @@
+"""`fit`: epochs of steps on shuffled mini-batches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from array_api_compat import is_dask_array
+
+from xpnet import data
+from xpnet.network import Network
+from xpnet.network.gradient import check_batch
+from xpnet.network.propagate import as_floating
+from xpnet.train.epochs import Training
+from xpnet.train.stepping import check_dropout, steps
+from xpnet.types import Array, Kernels, Optimizer, Params, Result, Run
+
+__all__ = ["fit"]
+
+
+def fit(
+    net: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    *,
+    optimizer: Optimizer,
+    epochs: int = 10,
+    batch_size: int = 128,
+    seed: int = 0,
+    validation: tuple[Array, Array] | None = None,
+    callbacks: Sequence[Any] = (),
+    value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
+    kernels: Kernels | None = None,
+    sample_weight: Array | None = None,
+    l2: float | Array = 0.0,
+    dropout: float = 0.0,
+) -> Result:
+    """Train for some epochs on shuffled mini-batches.
+
+    Parameters
+    ----------
+    net : Network
+    params : Params
+        Where to start; never written to.
+    X : array, shape (n_x, m)
+        Samples as columns. Lies best as the transpose of a C-contiguous ``(m, n_x)``; otherwise
+        one such copy is made. Integers are cast to the dtype of `params`.
+    Y : array, shape (n_y, m)
+        Targets; labels as one-hot columns.
+    optimizer : Optimizer
+        From `xpnet.optim`.
+    epochs : int, default 10
+    batch_size : int, default 128
+        Samples a step; the last, short batch of an epoch is trained on too.
+    seed : int, default 0
+        Of the order of samples and of dropout: one seed, one result.
+    validation : tuple of arrays (X, Y), optional
+        Costs and scores on it go into the history after each epoch.
+    callbacks : sequence of `xpnet.callbacks.Callback`
+        Progress, early stopping, checkpoints, logs.
+    value_and_grad, kernels, l2, dropout
+        As in `steps`.
+    sample_weight : array, shape (..., 1, m), optional
+        Non-negative weights, one a sample.
+
+    Returns
+    -------
+    Result
+        ``params``, ``history`` and ``stopped``. Ctrl-C ends the training, not the program: what
+        has been learned so far is returned, with ``stopped == "interrupted"``.
+
+    Raises
+    ------
+    DivergenceError
+        If a cost is not finite; it carries the last finite epoch's parameters.
+    ValueError, TypeError
+        As `steps`.
+    """
+    _refuse_dask(X)
+    check_dropout(dropout)
+    X, Y = as_floating(X, params), as_floating(Y, params)
+    training = Training(net, params, optimizer, validation, callbacks, kernels)
+    check_batch(net, params, X, Y, sample_weight)
+    batches = functools.partial(
+        data.batches,
+        data.sample_major(X),
+        data.sample_major(Y),
+        batch_size=batch_size,
+        seed=seed,
+        sample_weight=sample_weight,
+    )
+    batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
+    stream = (training.weighed(batch) for epoch in range(epochs) for batch in batches(epoch=epoch))
+    updates = steps(
+        net,
+        params,
+        stream,
+        optimizer=optimizer,
+        value_and_grad=value_and_grad,
+        kernels=kernels,
+        l2=l2,
+        dropout=dropout,
+        seed=seed,
+    )
+    run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
+    return training.through(updates, run)
+
+
+def _refuse_dask(X: Array) -> None:
+    if is_dask_array(X):
+        raise TypeError(
+            "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
+            "move X with X.compute()"
+        )

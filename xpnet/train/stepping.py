@@ -1,0 +1,146 @@
+"""`steps`: one update after another, each the kernels' work from the batch to new parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from array_api_compat import array_namespace, is_torch_array
+
+from xpnet import backend
+from xpnet.network import Network
+from xpnet.network.defaults import compiled_for, kernels_for_one_run
+from xpnet.network.gradient import check_batch, unchecked_value_and_grad
+from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
+
+__all__ = ["check_dropout", "steps"]
+
+
+def steps(
+    net: Network,
+    params: Params,
+    batches: Iterable[Batch | tuple[Array, Array]],
+    *,
+    optimizer: Optimizer,
+    value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
+    kernels: Kernels | None = None,
+    sample_weight: Array | None = None,
+    l2: float | Array = 0.0,
+    dropout: float = 0.0,
+    seed: int = 0,
+) -> Iterator[Step]:
+    """Train one step a batch, and yield after each.
+
+    Parameters
+    ----------
+    net : Network
+    params : Params
+        Where to start; never written to.
+    batches : iterable of Batch, or of (X, Y)
+        ``X (..., n_x, m)``, ``Y (..., n_y, m)``; shapes and dtypes are checked on the first.
+    optimizer : Optimizer
+        From `xpnet.optim`.
+    value_and_grad : function, optional
+        In place of `xpnet.value_and_grad`, with its signature: compiled, distributed, …
+    kernels : Kernels, optional
+        `VECTORIZED`, `LOOPED` or a record of one's own.
+    sample_weight : array, shape (..., 1, m), optional
+        The weights of every batch that brings none of its own.
+    l2 : float or array of shape (..., 1, 1), default 0
+        λ of the penalty on weights.
+    dropout : float, default 0
+        Share of each hidden layer's units that is left out, drawn afresh at each step.
+    seed : int, default 0
+        Of the dropout masks.
+
+    Yields
+    ------
+    Step
+        ``index`` from 1, the new ``params``, and the ``cost`` before the update, on the device.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `xpnet.value_and_grad`, at the first batch; or if `dropout` is not in [0, 1).
+    """
+    check_dropout(dropout)
+    params = backend.detached(params)
+    state = optimizer.init(params)
+    for index, batch in enumerate(batches, 1):
+        X, Y, weight = Batch(*batch)
+        weight = sample_weight if weight is None else weight
+        if index == 1:
+            check_batch(net, params, X, Y, weight)
+            step, kernels = _step_and_kernels(X, value_and_grad, kernels)
+            may_require_grad = is_torch_array(X)
+        if may_require_grad:
+            X, Y, weight = backend.detached((X, Y, weight))
+        t = state.t + 1
+        params, slots, J = step(
+            net,
+            params,
+            state.slots,
+            X,
+            Y,
+            optimizer.numbers(t),
+            apply=optimizer.apply,
+            kernels=kernels,
+            sample_weight=weight,
+            l2=l2,
+            masks=_masks(params, X, dropout, (seed, index)) if dropout else None,
+        )
+        state = OptimizerState(t, slots)
+        yield Step(index, params, J, state)
+
+
+def _step_and_kernels(
+    X: Array, value_and_grad: Callable[..., tuple[Array, Params]] | None, kernels: Kernels | None
+) -> tuple[Callable[..., Any], Kernels]:
+    """The training step for arrays like X: compiled as a whole where nothing else is asked for."""
+    if value_and_grad is None and kernels is None:
+        return compiled_for(X, _default_step), kernels_for_one_run(X)
+    step = _default_step if value_and_grad is None else _step_by(value_and_grad)
+    return step, kernels or kernels_for_one_run(X)
+
+
+def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
+    """One training step: the gradients of `value_and_grad`, applied by an optimiser."""
+
+    def step(
+        net: Network,
+        params: Params,
+        slots: tuple[Params, ...],
+        X: Array,
+        Y: Array,
+        numbers: dict[str, Any],
+        *,
+        apply: Callable[..., Any],
+        kernels: Kernels,
+        **settings: Any,
+    ) -> tuple[Params, tuple[Params, ...], Array]:
+        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, **settings)
+        params, slots = apply(params, grads, slots, numbers, kernels)
+        return params, slots, J
+
+    return step
+
+
+_default_step = _step_by(unchecked_value_and_grad)
+
+
+def _masks(params: Params, X: Array, dropout: float, seed: tuple[int, int]) -> tuple[Array, ...]:
+    """Inverted dropout of each hidden layer, drawn on the device of X from the step's seed."""
+    xp = array_namespace(X)
+    dropout = float(dropout)
+    masks = []
+    for number, (W, _) in enumerate(params[:-1]):
+        shape = (*W.shape[:-1], X.shape[-1])
+        draw = backend.uniform(shape, hash((*seed, number)) % 2**32, X)
+        masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - dropout))
+    return tuple(masks)
+
+
+def check_dropout(dropout: float) -> None:
+    """Raise unless `dropout` is a share of units below 1."""
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout is {dropout}: expected a share of units, 0 or more and below 1")
