@@ -95,10 +95,22 @@ def flat(y: Array) -> Array:
 
 
 def encoded(labels: Labels, y: Array, like: Array) -> Array:
-    """Return the outputs wanted for `y`, rows ``(m, n_y)`` of 0 and 1 beside `like`."""
+    """Return the outputs wanted for `y`, rows ``(m, n_y)`` of 0 and 1 beside `like`.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds a label that is not of `labels`.
+    """
     if labels.kind == MULTILABEL:
         return backend.asarray(y, like=like)
     is_class = y[:, None] == labels.classes[None, :]
+    xp = array_namespace(is_class)
+    if not bool(xp.all(xp.any(is_class, axis=1))):
+        raise ValueError(
+            "y holds labels that are not among the classes "
+            f"{backend.to_numpy(labels.classes).tolist()}: leave their samples out"
+        )
     if labels.kind == BINARY:
         # A class without another is the first of two: its output is 0.
         is_class = is_class[:, 1:] if labels.classes.shape[0] == 2 else ~is_class

@@ -24,13 +24,13 @@ from xpnet.estimators._parameters import (
     check_solver_reads,
     hidden_sizes,
 )
-from xpnet.estimators._places import check_fitted_beside, is_sparse, reference
+from xpnet.estimators._places import check_fitted_beside, reference
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples, split
 from xpnet.estimators._saving import Saves
 from xpnet.estimators._solvers import is_stochastic, learning_rate
 from xpnet.estimators._stochastic import fit_stochastic
-from xpnet.estimators._validation import checked_training_set, checked_weights
+from xpnet.estimators._validation import cast_like, checked_training_set, checked_weights
 from xpnet.types import Array, Params
 
 __all__ = ["BaseMLP", "Given", "has_steps"]
@@ -88,7 +88,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         self._learn_targets(y, given.classes, incremental)
         samples = self._samples(X, y, given.sample_weight)
         samples = samples._replace(weights=self._class_weighted(samples))
-        held_out = self._held_out(validation)
+        held_out = self._held_out(validation, samples)
         rng = check_random_state(self.random_state)
         if first:
             self._begin(samples, rng)
@@ -122,23 +122,24 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         X, y = checked_training_set(
             self, given.X, given.y, reset=reset, numeric=self._numeric_targets
         )
-        if not reset and reference(X).dtype != self.coefs_[0].dtype:
-            xp = array_namespace(self.coefs_[0])
-            dtype = self.coefs_[0].dtype
-            X = X.astype(dtype) if is_sparse(X) else xp.astype(X, dtype)
-        return contiguous(X), flat(y)
+        X = contiguous(X if reset else cast_like(X, self.coefs_[0]))
+        return X, flat(y)
 
     def _samples(self, X: Array, y: Array, sample_weight: Any) -> Samples:
         return Samples(X, self._encoded(y, reference(X)), checked_weights(sample_weight, X), y)
 
-    def _held_out(self, validation: Given) -> Samples | None:
-        """The validation set that the caller gave, if any."""
+    def _held_out(self, validation: Given, samples: Samples) -> Samples | None:
+        """The validation set that the caller gave, if any, in the dtype of `samples`."""
         if (validation.X is None) != (validation.y is None):
             raise ValueError("X_val and y_val make a validation set together: give both, or none")
         if validation.X is None:
             return None
-        X, y = self._checked(validation, reset=False)
-        return self._samples(X, y, validation.sample_weight)
+        X, y = checked_training_set(
+            self, validation.X, validation.y, reset=False, numeric=self._numeric_targets
+        )
+        backend.check_together(X=reference(samples.X), X_val=reference(X))
+        X = cast_like(X, reference(samples.X))
+        return self._samples(X, flat(y), validation.sample_weight)
 
     def _class_weighted(self, samples: Samples) -> Array | None:
         """The weights of samples, times those of their classes."""

@@ -17,7 +17,13 @@ from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to
 from xpnet.estimators._sklearn_private import host_weights
 from xpnet.types import Array
 
-__all__ = ["checked_samples", "checked_training_set", "checked_weights", "targets_beside"]
+__all__ = [
+    "cast_like",
+    "checked_samples",
+    "checked_training_set",
+    "checked_weights",
+    "targets_beside",
+]
 
 _HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
@@ -114,6 +120,13 @@ def checked_weights(sample_weight: Any, X: Array) -> Array | None:
     check_finite(weights, "sample_weight")
     _check_signs(weights)
     return weights
+
+
+def cast_like(X: Array, like: Array) -> Array:
+    """Return X, dense or sparse, in the dtype of `like`; X itself where it has that dtype."""
+    if X.dtype == like.dtype:
+        return X
+    return X.astype(like.dtype) if is_sparse(X) else array_namespace(X).astype(X, like.dtype)
 
 
 def check_finite(array: Array, name: str) -> None:

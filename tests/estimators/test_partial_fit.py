@@ -1,0 +1,98 @@
+"""Training part by part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet import MLPClassifier, MLPRegressor, backend
+
+PARTS = [slice(start, start + 300) for start in range(0, 1500, 300)]
+
+
+def in_parts(model, digits, **first):
+    for part in PARTS:
+        model.partial_fit(digits.X[part], digits.y[part], **first)
+        first = {}
+    return model
+
+
+def test_multilabel_needs_no_classes(digits):
+    Y = np.stack([digits.y % 2, digits.y > 4], axis=1)
+    model = MLPClassifier((16,), learning_rate_init=0.01, random_state=0)
+    for _ in range(20):
+        for part in PARTS:
+            model.partial_fit(digits.X[part], Y[part])
+    assert model.predict(digits.X).shape == (len(Y), 2)
+    assert model.score(digits.X[1500:], Y[1500:]) > 0.8
+    assert model.classes_.tolist() == [0, 1]
+
+
+def test_the_first_call_names_all_classes(digits):
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        MLPClassifier().partial_fit(*digits)
+    model = in_parts(MLPClassifier((8,), random_state=0), digits, classes=range(12))
+    assert model.predict_proba(digits.X[:2]).shape == (2, 12)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_classes_may_be_missing_from_a_part_but_not_new(digits, library):
+    X, y = (backend.asarray(a, backend=library, dtype=a.dtype) for a in digits)
+    model = MLPClassifier((8,), random_state=0)
+    model.partial_fit(X, y % 3, classes=[0, 1, 2]).partial_fit(X, y % 2)
+    with pytest.raises(
+        ValueError, match=r"`self.classes_` has \[0, 1, 2\]. 'y' has \[0, 1, 2, 3\]"
+    ):
+        model.partial_fit(X, y % 4)
+    with pytest.raises(ValueError, match="is not the same as on last call to partial_fit, was"):
+        model.partial_fit(X, y % 3, classes=[0, 1])
+    with pytest.raises(ValueError, match="y is a multilabel-indicator target, but the model was"):
+        model.partial_fit(X, backend.asarray(np.eye(3), like=X)[[0, 1, 2] * 599, :])
+
+
+def test_early_stopping_ends_at_the_best_part(digits):
+    X, y = digits
+    model = MLPClassifier((16,), early_stopping=True, n_iter_no_change=3, random_state=0, tol=1e-3)
+    calls = 0
+    while not getattr(model, "stopped_", "").startswith("Validation score did not improve"):
+        model.partial_fit(X[:900], y[:900], classes=range(10), X_val=X[900:], y_val=y[900:])
+        calls += 1
+        assert calls < 300
+    assert len(model.validation_scores_) == len(model.loss_curve_) == calls
+    assert model.score(X[900:], y[900:]) == model.best_validation_score_
+    before = model.coefs_[0].copy()
+    model.partial_fit(X[:900], y[:900], X_val=X[900:], y_val=y[900:])
+    assert (model.coefs_[0] == before).all()
+    assert len(model.loss_curve_) == calls
+
+
+def test_early_stopping_holds_out_of_each_part(digits):
+    model = in_parts(MLPClassifier((8,), early_stopping=True), digits, classes=range(10))
+    assert model.t_ == len(PARTS) * 270
+    assert len(model.validation_scores_) == len(PARTS)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_lbfgs_has_no_parts(estimator):
+    assert hasattr(estimator(), "partial_fit")
+    assert not hasattr(estimator(solver="lbfgs"), "partial_fit")
+    with pytest.raises(AttributeError, match="has no attribute 'partial_fit'"):
+        estimator(solver="lbfgs").partial_fit  # noqa: B018
+
+
+def test_warm_start_wants_the_same_classes(digits):
+    model = MLPClassifier((8,), warm_start=True, max_iter=1)
+    with pytest.warns(match="Maximum iterations"):
+        model.fit(*digits)
+    with pytest.raises(ValueError, match="same classes as in the previous call"):
+        model.fit(digits.X, digits.y % 5)
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax", "torch"])
+def test_copies_do_not_share_what_the_optimiser_remembers(few, library):
+    X = backend.asarray(few.X, backend=library)
+    model = MLPRegressor(hidden_layer_sizes=(4,), random_state=0).partial_fit(X, few.y)
+    twin = model.to_device(library)
+    model.partial_fit(X, few.y).partial_fit(X, few.y)
+    twin.partial_fit(X, few.y).partial_fit(X, few.y)
+    assert (backend.to_numpy(model.coefs_[0]) == backend.to_numpy(twin.coefs_[0])).all()
