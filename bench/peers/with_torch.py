@@ -14,16 +14,16 @@ from bench.peers.cell import BETA1, BETA2, EPS, LEARNING_RATE, Cell, Trial
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _trial(cell: Cell, compiler: Callable[[Loss], Loss]) -> Trial:
-    X, labels = (torch.from_numpy(array) for array in cell.samples)
-    model = _model(cell)
+def _trial(cell: Cell, compiler: Callable[[Loss], Loss], device: str = "cpu") -> Trial:
+    X, labels = (torch.from_numpy(array).to(device) for array in cell.samples)
+    model = model_of(cell).to(device)
     loss_of = compiler(lambda x, y: nn.functional.cross_entropy(model(x), y))
-    optimizer = _adam(model)
+    optimizer = adam_of(model)
 
     def restart() -> None:
         nonlocal optimizer
-        optimizer = _adam(model)
-        _load(model, cell)
+        optimizer = adam_of(model)
+        load_first_weights(model, cell)
 
     def step(rows: torch.Tensor) -> torch.Tensor:
         optimizer.zero_grad()
@@ -34,19 +34,19 @@ def _trial(cell: Cell, compiler: Callable[[Loss], Loss]) -> Trial:
 
     def train(epochs: int) -> float:
         for order in cell.orders(epochs):
-            losses = [step(rows) for rows in torch.from_numpy(order)]
+            losses = [step(rows) for rows in torch.from_numpy(order).to(device)]
         return float(torch.stack(losses).mean())
 
     return Trial(train, restart)
 
 
-def _model(cell: Cell) -> nn.Sequential:
+def model_of(cell: Cell) -> nn.Sequential:
     linear = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(cell.sizes)]
     layers = [module for layer in linear for module in (layer, nn.ReLU())]
     return nn.Sequential(*layers[:-1])
 
 
-def _load(model: nn.Sequential, cell: Cell) -> None:
+def load_first_weights(model: nn.Sequential, cell: Cell) -> None:
     layers = [module for module in model if isinstance(module, nn.Linear)]
     with torch.no_grad():
         for layer, (W, b) in zip(layers, cell.first_weights(), strict=True):
@@ -54,11 +54,19 @@ def _load(model: nn.Sequential, cell: Cell) -> None:
             layer.bias.copy_(torch.from_numpy(b))
 
 
-def _adam(model: nn.Sequential) -> torch.optim.Adam:
+def adam_of(model: nn.Sequential, **options: bool) -> torch.optim.Adam:
     return torch.optim.Adam(
-        model.parameters(), lr=LEARNING_RATE, betas=(BETA1, BETA2), eps=EPS, fused=True
+        model.parameters(), lr=LEARNING_RATE, betas=(BETA1, BETA2), eps=EPS, fused=True, **options
     )
+
+
+def _overhead_reduced(loss_of: Loss) -> Loss:
+    graphed = torch.compile(loss_of, dynamic=False, mode="reduce-overhead")
+    # A later call writes over what this one returns.
+    return lambda x, y: graphed(x, y).clone()
 
 
 eager = partial(_trial, compiler=lambda loss_of: loss_of)
 compiled = partial(_trial, compiler=partial(torch.compile, dynamic=False))
+eager_on_cuda = partial(eager, device="cuda")
+compiled_on_cuda = partial(_trial, compiler=_overhead_reduced, device="cuda")

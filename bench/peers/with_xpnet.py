@@ -37,5 +37,7 @@ def _fit(cell: Cell, library: str, **options: Any) -> Trial:
 
 fused = partial(_fit, library="numpy")
 plain = partial(_fit, library="numpy", kernels=xpnet.VECTORIZED)
+on_cupy = partial(_fit, library="cupy")
+plain_on_cupy = partial(_fit, library="cupy", kernels=xpnet.VECTORIZED)
 on_jax = partial(_fit, library="jax")
 on_torch = partial(_fit, library="torch")

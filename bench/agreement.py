@@ -1,0 +1,98 @@
+"""Whether a device computes what the host computes: equal trainings on both, compared."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import xpnet
+from bench import samples
+from xpnet import backend
+from xpnet.types import Dense, Params
+
+__all__ = ["WORKS", "Work", "compare"]
+
+SAMPLES, EPOCHS = 1_024, 2
+TOLERANCE = {"float32": 1e-2, "float64": 1e-8}
+"""Of parameters after the training, beside the largest of the tensor; rounding grows with steps."""
+
+
+class Work(NamedTuple):
+    """A network, or a stack of `networks`, with the batch size of its training."""
+
+    sizes: tuple[int, ...]
+    batch: int
+    hidden: str = "relu"
+    output: str = "softmax"
+    networks: int = 1
+
+    @property
+    def name(self) -> str:
+        kind = f"{'-'.join(map(str, self.sizes))} {self.hidden}, {self.output}"
+        return kind if self.networks == 1 else f"{self.networks} × {kind}"
+
+
+WORKS = (
+    Work((784, 10), 128),
+    Work((784, 512, 256, 10), 128),
+    Work((64, 32, 10), 32, "gelu", "sigmoid"),
+    Work((64, 32, 10), 32, "tanh", "identity"),
+    Work((64, 32, 10), 32, "softplus", "exp"),
+    Work((64, 32, 10), 32, networks=64),
+    Work((64, 32, 10), 256, networks=1_024),
+)
+"""Logistic regression, networks with every output, and stacks."""
+
+
+def compare(work: Work, here: backend.Backend, there: backend.Backend) -> dict[str, Any]:
+    """Train the same on both, and find the worst difference.
+
+    Returns
+    -------
+    dict
+        ``work``, ``dtype``, ``worst``, ``tolerance`` and whether it ``agrees``.
+    """
+    ours, theirs = (_trained(work, place) for place in (here, there))
+    worst = max(_difference(x, y) for x, y in zip(ours, theirs, strict=True))
+    tolerance = TOLERANCE[there.dtype]
+    return {
+        "work": work.name,
+        "dtype": there.dtype,
+        "worst": worst,
+        "tolerance": tolerance,
+        "agrees": worst <= tolerance,
+    }
+
+
+def _trained(work: Work, place: backend.Backend) -> list[np.ndarray]:
+    """Every tensor of the trained network or stack, on the host."""
+    drawn = samples.synthetic(work.sizes[0], SAMPLES)
+    X, Y = (backend.asarray(array, backend=place).T for array in (drawn.X, drawn.one_hot))
+    net = xpnet.Network(work.sizes, work.hidden, work.output)
+    result = xpnet.fit(
+        net,
+        _params(net, work.networks, place),
+        X,
+        Y,
+        optimizer=xpnet.optim.adam(1e-3),
+        epochs=EPOCHS,
+        batch_size=work.batch,
+    )
+    return [backend.to_numpy(tensor) for layer in result.params for tensor in layer]
+
+
+def _params(net: xpnet.Network, networks: int, place: backend.Backend) -> Params:
+    members = [net.init(seed=seed, xp="numpy", dtype=place.dtype) for seed in range(networks)]
+    if networks == 1:
+        return backend.to_device(members[0], place)
+    return tuple(
+        Dense(
+            *(backend.asarray(np.stack(same), backend=place) for same in zip(*layer, strict=True))
+        )
+        for layer in zip(*members, strict=True)
+    )
+
+
+def _difference(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.abs(x - y).max() / np.abs(y).max())

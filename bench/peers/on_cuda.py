@@ -1,0 +1,153 @@
+"""Training on a CUDA device: who takes part, and what only a device has.
+
+The floor, xpnet and the peers do what they do on the processor; PyTorch has its step as a captured
+graph besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from bench.peers.cell import Cell, Trial
+from bench.peers.table import FLOOR, OURS, PEER, Peer, Task
+from xpnet import backend
+
+__all__ = [
+    "TRAINING_ON_CUDA",
+    "captured_torch",
+    "floor",
+    "jax_jit",
+    "products_of",
+    "xpnet_on_torch",
+]
+
+TRAINING_ON_CUDA = Task(
+    "step",
+    (
+        Peer("floor", FLOOR, "on_cuda:floor", ("cupy",)),
+        Peer("xpnet", OURS, "with_xpnet:on_cupy", ("cupy",)),
+        Peer("xpnet, plain CuPy", OURS, "with_xpnet:plain_on_cupy", ("cupy",)),
+        Peer("xpnet on torch", OURS, "on_cuda:xpnet_on_torch", ("torch",)),
+        Peer("PyTorch eager", PEER, "with_torch:eager_on_cuda", ("torch",)),
+        Peer("torch.compile", PEER, "with_torch:compiled_on_cuda", ("torch", "triton")),
+        Peer("torch.cuda.graph", PEER, "on_cuda:captured_torch", ("torch",)),
+        Peer("JAX jit", PEER, "on_cuda:jax_jit", ("jax",)),
+    ),
+    tolerance=0.15,
+)
+"""Ours is the fused record on CuPy; a peer without a device is left out by name."""
+
+
+def floor(cell: Cell) -> Trial:
+    """A step's matrix products back to back, into memory that is kept."""
+    import cupy
+
+    X = cupy.asarray(cell.samples.X[: cell.batch])
+    W = [cupy.asarray(W) for W, _ in cell.first_weights()]
+    A = [X.T, *(cupy.ones((n, cell.batch), cupy.float32) for n in cell.sizes[1:])]
+    products = [
+        (left, right, cupy.empty((len(left), right.shape[1]), cupy.float32))
+        for left, right in products_of(W, A)
+    ]
+
+    def train(epochs: int) -> None:
+        for _ in range(epochs * cell.steps_per_epoch):
+            for left, right, out in products:
+                cupy.dot(left, right, out=out)
+        cupy.cuda.get_current_stream().synchronize()
+
+    return Trial(train)
+
+
+def products_of(W: list[Any], A: list[Any]) -> list[tuple[Any, Any]]:
+    """Both sides of each product of a step, dZ being as large as A."""
+    forward = list(zip(W, A, strict=False))
+    weights = [(dZ, A_prev.T) for A_prev, dZ in pairwise(A)]
+    inputs = [(W_l.T, dZ) for W_l, dZ in zip(W[1:], A[2:], strict=True)]
+    return [*forward, *weights, *inputs]
+
+
+def xpnet_on_torch(cell: Cell) -> Trial:
+    """`xpnet.fit` on torch's CUDA tensors."""
+    from bench.peers import with_xpnet
+
+    with backend.use_backend("torch", device="cuda"):
+        return with_xpnet.on_torch(cell)
+
+
+def jax_jit(cell: Cell) -> Trial:
+    """JAX, where it finds a GPU by itself.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not: it would train on the processor.
+    """
+    import jax
+
+    from bench.peers import with_jax
+
+    if jax.default_backend() != "gpu":
+        raise RuntimeError("JAX finds no GPU: pip install 'jax[cuda12]' or 'jax[cuda13]'")
+    return with_jax.jit(cell)
+
+
+def captured_torch(cell: Cell) -> Trial:
+    """PyTorch's whole step, gather and Adam included, as one captured graph."""
+    import torch
+
+    from bench.peers import with_torch
+
+    X, labels = (torch.from_numpy(array).to("cuda") for array in cell.samples)
+    model = with_torch.model_of(cell).to("cuda")
+    optimizer = with_torch.adam_of(model, capturable=True)
+    rows = torch.zeros(cell.batch, dtype=torch.int64, device="cuda")
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad()
+        outputs = model(X.index_select(0, rows))
+        loss = torch.nn.functional.cross_entropy(outputs, labels.index_select(0, rows))
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    graph, loss = _captured(step)
+
+    def restart() -> None:
+        with_torch.load_first_weights(model, cell)
+        for state in optimizer.state.values():
+            for moment in state.values():
+                moment.zero_()
+
+    def train(epochs: int) -> float:
+        losses = []
+        for order in cell.orders(epochs):
+            for batch in torch.from_numpy(order).to("cuda"):
+                rows.copy_(batch)
+                graph.replay()
+                losses.append(loss.clone())
+        last = torch.stack(losses[-cell.steps_per_epoch :])
+        return float(np.mean(last.cpu().numpy()))
+
+    return Trial(train, restart)
+
+
+def _captured(step: Callable[[], Any]) -> tuple[Any, Any]:
+    """A graph of `step`, and the tensor that each replay writes its result to."""
+    import torch
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        # What is allocated or chosen at a first call cannot be captured.
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = step()
+    return graph, result
