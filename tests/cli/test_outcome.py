@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing command (see xpnet --help)"),
+        (("fly",), "No such command 'fly' (see xpnet --help)"),
+        (("train",), "Missing argument 'DATA' (see xpnet --help)"),
+        (("train", "digits", "--colour", "red"), "No such option: --colour"),
+        (("train", "digits", "--epochs", "many"), "Invalid value for '--epochs'"),
+        (("train", "digits", "--epochs", "0"), "Invalid value for '--epochs'"),
+        (("train", "digits", "--lr", "-1"), "Invalid value for '--lr'"),
+    ],
+)
+def test_wrong_usage(fails, arguments, message):
+    assert fails(*arguments).startswith(message)
+
+
+def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monkeypatch):
+    def load(source, *, label):
+        raise KeyError("first\nsecond")
+
+    monkeypatch.setattr("xpnet.data.load", load)
+    assert fails("train", "digits") == r"KeyError: 'first\nsecond'"
+
+
+def test_ctrl_c_before_training(run, monkeypatch):
+    def load(source, *, label):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xpnet.data.load", load)
+    outcome = run("train", "digits")
+    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
+
+
+@pytest.mark.parametrize("package", ["typer", "rich", "matplotlib"])
+def test_a_package_not_installed(package, tmp_path):
+    script = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from xpnet.cli import main; main(['train', 'digits'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    expected = f"xpnet: the command line needs {package}: pip install 'xpnet[cli]'\n"
+    assert (run.returncode, run.stderr) == (2, expected)
+
+
+def test_help_is_quick_to_import():
+    script = (
+        "import atexit, json, sys\n"
+        "atexit.register(lambda: print(json.dumps(list(sys.modules)), file=sys.stderr))\n"
+        "from xpnet.cli import main; main(['--help'])"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == 0
+    assert all(command in run.stdout for command in ("train", "evaluate", "predict", "info"))
+    slow = {"cupy", "dask", "jax", "matplotlib", "numba", "scipy", "sklearn", "torch"}
+    assert slow.isdisjoint(json.loads(run.stderr))

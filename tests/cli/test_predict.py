@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+import xpnet
+from xpnet.data import load
+
+KINDS = ["iris", "lily", "rose"]
+
+
+@pytest.fixture
+def expected(model, flowers):
+    """The probabilities ``(m, n_y)`` that the model gives the flowers, scaled by hand."""
+    net, params, metadata = xpnet.load(model)
+    X = load(flowers()).X_train
+    scaled = (X - metadata["scaling_shift"]) / metadata["scaling_scale"]
+    return xpnet.predict(net, params, scaled.T.astype(np.float32)).T
+
+
+def table(text):
+    """The labels and probabilities in a CSV text."""
+    head, *rows = csv.reader(io.StringIO(text))
+    assert head == ["label", "p_iris", "p_lily", "p_rose"]
+    return [row[0] for row in rows], np.array([row[1:] for row in rows], dtype=float)
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
+def test_labels_and_probabilities_as_a_table(run, model, flowers, tmp_path, expected, labelled):
+    outcome = run("predict", model, flowers("new.csv", labelled=labelled), "--out", "out.csv")
+    assert (outcome.code, outcome.out) == (0, "90 predictions out.csv\n")
+    labels, probabilities = table((tmp_path / "out.csv").read_text())
+    assert labels == np.repeat(KINDS, 30).tolist()
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
+
+
+def test_without_a_file_the_table_is_printed(run, model, flowers, expected):
+    outcome = run("predict", model, flowers())
+    assert outcome.err == ""
+    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+
+
+def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
+    assert run("predict", model, flowers(), "--out", "out.npy").code == 0
+    probabilities = np.load(tmp_path / "out.npy", allow_pickle=False)
+    assert (probabilities.shape, probabilities.dtype) == ((90, 3), np.float32)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
+
+
+def test_a_label_column_in_front(run, model, flowers, expected):
+    outcome = run("predict", model, flowers("new.csv", label_first=True), "--label", "kind")
+    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--out", "out.txt"), "--out is '.txt': expected one of .csv, .npy"),
+        (("--out", "no_folder/out.csv"), "--out no_folder/out.csv cannot be written"),
+        (("--backend", "dask"), "does not run on Dask"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_cannot_be_met(fails, model, flowers, arguments, message):
+    assert message in fails("predict", model, flowers(), *arguments)
+
+
+def test_samples_with_other_features(fails, model, tmp_path):
+    (tmp_path / "wide.csv").write_text("1,2,3,4\n5,6,7,8\n")
+    assert "wide.csv has samples of 3 features: expected 2" in fails("predict", model, "wide.csv")

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.cli.conftest import SMALL
+from tests.data.conftest import idx_bytes
+from xpnet.kernels import ACTIVATIONS
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def accuracy(text):
+    """The test accuracy that ``xpnet train`` or the accuracy that ``evaluate`` printed."""
+    return float(re.search(r"accuracy ([\d.]+)%", text)[1]) / 100
+
+
+def test_digits_with_the_defaults(tmp_path):
+    # More threads than the machine has to spare would be waited for.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "xpnet.cli", "train", "digits"]
+    start = time.perf_counter()
+    run = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
+    )
+    assert time.perf_counter() - start < 60
+    assert accuracy(run.stdout) >= 0.97
+    assert run.stderr == ""
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("digits: 1295 training, 143 validation, 359 test samples")
+    assert lines[-2:] == ["model xpnet-digits.safetensors", "plot  xpnet-digits.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "xpnet-digits.png",
+        "xpnet-digits.safetensors",
+    ]
+    assert (tmp_path / "xpnet-digits.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("header", [True, False], ids=["header", "no header"])
+def test_a_table_with_labels_in_words(run, flowers, tmp_path, header):
+    outcome = run("train", flowers(header=header), *SMALL)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert accuracy(outcome.out) == 1.0
+    assert "flowers: 66 training, 6 validation, 18 test samples" in outcome.out
+    net, _, metadata = xpnet.load(tmp_path / "xpnet-flowers.safetensors")
+    assert net == xpnet.Network((2, 8, 3), output="softmax")
+    assert metadata["classes"] == ["iris", "lily", "rose"]
+
+
+@pytest.mark.parametrize("label", ["kind", "0"])
+def test_a_label_column_by_name_or_number(run, flowers, label):
+    outcome = run("train", flowers(label_first=True), *SMALL, "--label", label)
+    assert accuracy(outcome.out) == 1.0
+
+
+def test_the_same_seed_gives_the_same_file(run, flowers, tmp_path):
+    def trained(seed, name):
+        run("train", flowers(), *SMALL, "--dropout", "0.2", "--seed", seed, "--save", name)
+        return (tmp_path / name).read_bytes()
+
+    first = trained(1, "first")
+    assert trained(1, "second") == first
+    assert trained(2, "third") != first
+
+
+def test_an_archive_and_a_folder_with_test_parts(run, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(60, dtype=np.uint8) % 3
+    X = (rng.integers(0, 50, (60, 2, 2)) + 100 * y[:, None, None]).astype(np.uint8)
+    np.savez(tmp_path / "pack.npz", X_train=X[:50], y_train=y[:50], X_test=X[50:], y_test=y[50:])
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for part, rows in (("train", slice(50)), ("t10k", slice(50, None))):
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(X[rows]))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(y[rows]))
+    words = "44 training, 6 validation, 10 test samples; layers (4, 8, 3)"
+    costs = []
+    for source in ("pack.npz", "folder"):
+        outcome = run("train", source, *SMALL)
+        assert words in outcome.out
+        costs.append(re.findall(r"cost (\S+)", outcome.out))
+    assert costs[0] == costs[1]
+
+
+def test_the_backends_agree(run, flowers, tmp_path, monkeypatch):
+    costs = []
+    for name in ("numpy", "torch", "jax", "array_api_strict"):
+        monkeypatch.setenv("XPNET_BACKEND", name)
+        run("train", flowers(), *SMALL, "--epochs", "1", "--log", f"{name}.jsonl")
+        costs.append(json.loads((tmp_path / f"{name}.jsonl").read_text())["cost"])
+    assert costs[1:] == pytest.approx(costs[:1] * 3, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--activation", "tanh", "--l2", "0.1"),
+        ("--optimizer", "nesterov", "--schedule", "constant"),
+        ("--hidden", "", "--validation", "0"),
+        ("--dtype", "float64", "--dropout", "0.1"),
+    ],
+    ids=" ".join,
+)
+def test_options_reach_the_training(run, flowers, model, tmp_path, options):
+    other = run("train", flowers(), *SMALL, *options, "--save", "other")
+    assert other.code == 0
+    plain, changed = xpnet.load(model)[1], xpnet.load(tmp_path / "other")[1]
+    assert not np.array_equal(plain[0].W, changed[0].W)
+
+
+def test_early_stopping_keeps_the_best(run, flowers, tmp_path):
+    options = ("--patience", "2", "--epochs", "200", "--optimizer", "sgd", "--log", "log.jsonl")
+    outcome = run("train", flowers(), *SMALL, *options, "--lr", "2", "--checkpoint", "last")
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    costs = [row["val_cost"] for row in rows]
+    assert len(rows) < 200
+    assert min(costs) == costs[-3]
+    assert f"than {costs[-3]:.4g} in epoch {len(rows) - 2} after {len(rows)} epochs" in outcome.out
+    last, kept = xpnet.load(tmp_path / "last"), xpnet.load(tmp_path / "xpnet-flowers.safetensors")
+    assert last[2]["epoch"] == len(rows)
+    assert not np.array_equal(last[1][0].W, kept[1][0].W)
+
+
+def test_a_checkpoint_is_a_model(run, flowers):
+    path = flowers()
+    run("train", path, *SMALL, "--checkpoint", "last")
+    evaluated = run("evaluate", "last", path)
+    assert evaluated.code == 0
+    assert accuracy(evaluated.out) == 1.0
+
+
+def test_a_cost_that_is_not_finite(fails, flowers, tmp_path):
+    line = fails("train", flowers(), *SMALL, "--optimizer", "sgd", "--lr", "1e30")
+    assert re.fullmatch(
+        r"the cost is not finite from step \d+ on, in epoch 1, at learning rate \S+: lower --lr. "
+        r"The parameters from before that epoch are saved in xpnet-flowers.safetensors",
+        line,
+    )
+    _, params, _ = xpnet.load(tmp_path / "xpnet-flowers.safetensors")
+    assert all(np.isfinite(array).all() for layer in params for array in layer)
+
+
+def test_ctrl_c_keeps_what_was_learned(flowers, tmp_path):
+    command = [sys.executable, "-m", "xpnet.cli", "train", str(flowers()), *SMALL]
+    command += ["--epochs", "1000000", "--log", "log.jsonl"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    log = tmp_path / "log.jsonl"
+    while process.poll() is None and not (log.exists() and log.read_bytes()):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert "\ninterrupted after " in out
+    assert "\nmodel xpnet-flowers.safetensors\n" in out
+    assert xpnet.load(tmp_path / "xpnet-flowers.safetensors")[2]["classes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--hidden", "8x"), "--hidden is '8x': expected the units of each hidden layer"),
+        (("--activation", "rely"), f"expected one of {', '.join(ACTIVATIONS)}"),
+        (("--optimizer", "adamant"), "--optimizer is 'adamant': expected one of sgd, momentum"),
+        (("--dropout", "1"), "dropout is 1.0: expected a share of units, 0 or more and below 1"),
+        (("--label", "colour"), "has no column 'colour': expected a number from 0 to 2"),
+        (("--backend", "theano"), "backend 'theano' is unknown: choose one of numpy"),
+        (("--backend", "dask"), "this command does not run on Dask: choose another --backend"),
+        (("--device", "cuda:7"), "backend 'numpy' has no device 'cuda:7' here: choose one of cpu"),
+        (("--dtype", "int8"), "dtype 'int8' is unknown: choose float32 or float64"),
+        (("--save", "no_folder/model"), "--save no_folder/model cannot be written: expected"),
+        (("--plot", "."), "--plot . cannot be written: expected a file's name"),
+        (("--save", "model.png"), "--save and --plot are both model.png"),
+        (("--log", "no_folder/log"), "--log no_folder/log cannot be written"),
+        (("--patience", "3", "--validation", "0"), "give --validation more than 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_cannot_be_met(fails, flowers, tmp_path, arguments, message):
+    path = flowers()
+    assert message in fails("train", path, *SMALL, *arguments)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("no.csv", None, "there is no file or folder no.csv: expected 'digits', a folder of IDX"),
+        ("text.txt", "words", "text.txt is of a kind that cannot be read: expected 'digits'"),
+        ("table.csv", "a,b\n1,x\n2\n", "table.csv, line 3 has 1 columns: expected 2"),
+        ("pack.npz", "no archive", "pack.npz cannot be read"),
+        ("one.csv", "a,b\n1,x\n2,x\n" * 3, "line 4 has 'a' in column 'a': expected a finite num"),
+    ],
+)
+def test_data_that_cannot_be_read(fails, tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    assert message in fails("train", name)

@@ -1,0 +1,61 @@
+"""``xpnet bench``: what vectorizing and stacking are worth here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Option
+
+from xpnet import use_backend
+from xpnet.cli.ladder import NETWORKS, Comparison, climb, compare_kernels, compare_stack
+from xpnet.cli.options import BackendName, Device, DType, check_eager, check_writable, described
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["bench"]
+
+
+def bench(
+    plot: Annotated[Path, Option(help="Chart, a PNG.")] = Path("xpnet-bench.png"),
+    backend: BackendName = None,
+    device: Device = None,
+    dtype: DType = None,
+) -> None:
+    """Time a training step looped, vectorized and stacked: a table and a chart.
+
+    Results are checked to agree before they are timed; medians of calls that take turns.
+    """
+    from rich.console import Console
+
+    from xpnet.cli.charts import write_comparisons
+
+    check_writable(plot=plot)
+    with use_backend(backend, device=device, dtype=dtype) as place:
+        check_eager(place)
+        groups = {
+            "one network": climb(compare_kernels),
+            f"{NETWORKS} networks": climb(compare_stack),
+        }
+    console = Console()
+    for title, comparisons in groups.items():
+        console.print(_table(title, comparisons))
+    write_comparisons(plot, groups, described(place))
+    typer.echo(f"chart {plot}")
+
+
+def _table(title: str, comparisons: Sequence[Comparison]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"A training step of {title}")
+    table.add_column("units", justify="right")
+    for name in comparisons[0].seconds:
+        table.add_column(f"{name} (ms)", justify="right")
+    table.add_column("speed-up", justify="right")
+    for comparison in comparisons:
+        times = (f"{1e3 * seconds:,.3f}" for seconds in comparison.seconds.values())
+        table.add_row(str(comparison.units), *times, f"{comparison.speed_up:,.1f}")
+    return table

@@ -1,0 +1,84 @@
+"""Pictures: the learning curve of a training, the comparisons of a benchmark."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+
+from xpnet.cli.ladder import Comparison
+from xpnet.persist.atomic import write_whole
+
+__all__ = ["write_comparisons", "write_learning_curve"]
+
+_COLOURS = ("#1f5fa8", "#d1662b", "#3d8b4f", "#7a4fa3")
+
+
+def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
+    """Draw cost and accuracy over the epochs of a classifier's `history` into a PNG."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure.suptitle(title)
+    validated = "val_cost" in history[0]
+    cost, *scores = figure.subplots(1, 1 + validated, squeeze=False)[0]
+    _curve(cost, history, "cost", "training", _COLOURS[0])
+    cost.set(title="cost (cross-entropy)", yscale="log")
+    if validated:
+        _curve(cost, history, "val_cost", "validation", _COLOURS[1])
+        _curve(scores[0], history, "val_accuracy", "validation", _COLOURS[1])
+        scores[0].set(title="validation accuracy")
+        scores[0].yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
+    _write(path, figure)
+
+
+def write_comparisons(path: Path, groups: Mapping[str, Sequence[Comparison]], title: str) -> None:
+    """Draw each group of comparisons, over the units of a layer, into a PNG."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure.suptitle(f"A training step on {title}")
+    for axes, (name, group) in zip(figure.subplots(1, len(groups)), groups.items(), strict=True):
+        _ladder(axes, group)
+        axes.set(title=name)
+    _write(path, figure)
+
+
+def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
+    units = [comparison.units for comparison in group]
+    for name, colour in zip(group[0].seconds, _COLOURS, strict=False):
+        milliseconds = [1e3 * comparison.seconds[name] for comparison in group]
+        axes.plot(units, milliseconds, marker="o", color=colour, label=name)
+    for comparison in group:
+        *_, fastest = comparison.seconds.values()
+        axes.annotate(
+            f"{comparison.speed_up:,.0f}×",
+            (comparison.units, 1e3 * fastest),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+        )
+    axes.set(xlabel="units of each layer", ylabel="ms", xscale="log", yscale="log")
+    axes.set_xticks(units, labels=map(str, units))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)
+
+
+def _write(path: Path, figure: Figure) -> None:
+    """Write `figure` as a PNG, whole or not at all."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    write_whole(path, file.getvalue())
+
+
+def _curve(
+    axes: Axes, history: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
+) -> None:
+    numbers, values = [row["epoch"] for row in history], [row[column] for row in history]
+    axes.plot(numbers, values, marker="o", markersize=3, color=colour, label=name)
+    axes.set(xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)

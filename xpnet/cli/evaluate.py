@@ -1,0 +1,42 @@
+"""``xpnet evaluate``: how good a model is on data that it has not seen."""
+
+from __future__ import annotations
+
+import typer
+
+from xpnet import data, use_backend
+from xpnet import evaluate as scores
+from xpnet.cli.model import Model
+from xpnet.cli.options import (
+    BackendName,
+    DataSource,
+    Device,
+    DType,
+    Label,
+    ModelPath,
+    check_eager,
+)
+from xpnet.cli.parts import unseen
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    path: ModelPath,
+    source: DataSource,
+    label: Label = None,
+    backend: BackendName = None,
+    device: Device = None,
+    dtype: DType = None,
+) -> None:
+    """Print the cost and accuracy of a model on labelled data.
+
+    If DATA has a test part, or the model was trained on DATA, on the test part; otherwise on all.
+    """
+    with use_backend(backend, device=device, dtype=dtype) as place:
+        check_eager(place)
+        model = Model.load(path)
+        X, y, what = unseen(data.load(source, label=label), model.trained_on)
+        score = scores(model.net, model.params, *model.preparation.pair(X, y))
+    typer.echo(f"{what}: {len(y)} samples")
+    typer.echo(f"cost {score['cost']:.4f}\naccuracy {score['accuracy']:.2%}")

@@ -1,0 +1,80 @@
+"""``xpnet info``: what xpnet finds on this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from xpnet import available_backends, backend
+from xpnet.cli.options import described
+
+__all__ = ["info"]
+
+_PACKAGES = (
+    "xpnet",
+    "numpy",
+    "array-api-compat",
+    "safetensors",
+    "numba",
+    "scikit-learn",
+    "threadpoolctl",
+)
+
+
+def info() -> None:
+    """Show backends and their devices, the processor, BLAS and threads, and versions."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("backend", "version", "devices, or why not", title="Backends")
+    for found in available_backends():
+        table.add_row(found.name, found.version or "–", found.reason or ", ".join(found.devices))
+    console = Console(highlight=False)
+    console.print(table, markup=False)
+    for name, value in _facts():
+        console.print(f"{name:18}{value}", markup=False, soft_wrap=True)
+
+
+def _facts() -> Iterator[tuple[str, str]]:
+    """Yield names and what there is to say of them."""
+    yield "new arrays", described(backend.default_backend())
+    yield "processor", f"{_processor()}, {os.cpu_count()} threads"
+    yield "system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    yield from _blas()
+    for package in _PACKAGES:
+        yield package, _version(package)
+
+
+def _blas() -> Iterator[tuple[str, str]]:
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    yield "BLAS", f"{built['name']} {built['version']}"
+    try:
+        from threadpoolctl import threadpool_info
+    except ModuleNotFoundError:
+        yield "threads", "unknown: pip install threadpoolctl"
+        return
+    for pool in threadpool_info():
+        kind = pool.get("architecture", "")
+        yield "threads", f"{pool['num_threads']} of {pool['internal_api']} {kind}".strip()
+
+
+def _processor() -> str:
+    """Return the processor's name; Linux keeps it in a file that Python does not read."""
+    described = Path("/proc/cpuinfo")
+    if described.is_file():
+        for line in described.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

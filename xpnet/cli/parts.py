@@ -1,0 +1,99 @@
+"""Which samples train, validate and test.
+
+A test part is used once, when training is over. Sources without one give a fifth of their samples,
+always the same ones, so that models of one file are compared on one test part.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from xpnet.cli.preparation import Preparation
+from xpnet.data import Dataset, split
+from xpnet.types import Array
+
+__all__ = ["Parts", "unseen"]
+
+_Part: TypeAlias = tuple[np.ndarray, np.ndarray]
+
+_TEST_SHARE = 0.2
+_SEED = 0
+
+
+class Parts(NamedTuple):
+    """A dataset ready to train on: pairs of inputs ``(n_x, m)`` and targets ``(n_y, m)``."""
+
+    preparation: Preparation
+    train: tuple[Array, Array]
+    validation: tuple[Array, Array] | None
+    test: tuple[Array, Array]
+    fingerprint: str
+
+    @property
+    def m(self) -> int:
+        """Samples trained on."""
+        return int(self.train[0].shape[-1])
+
+    @property
+    def n_x(self) -> int:
+        """Features of a sample."""
+        return int(self.train[0].shape[0])
+
+    @property
+    def n_y(self) -> int:
+        """Classes."""
+        return int(self.train[1].shape[0])
+
+    def sizes(self) -> str:
+        """Return how many samples each part has, in words."""
+        held_out = self.validation[0].shape[-1] if self.validation else 0
+        return f"{self.m} training, {held_out} validation, {self.test[0].shape[-1]} test samples"
+
+    @classmethod
+    def of(cls, dataset: Dataset, validation: float) -> Parts:
+        """Return the parts of `dataset`, the share `validation` of its training part set apart.
+
+        Raises
+        ------
+        DataError
+            Where there are too few samples to set any apart.
+        """
+        (X, y), test = _divided(dataset, _TEST_SHARE)
+        held_out = None
+        if validation:
+            (X, y), held_out = _divided(Dataset(dataset.name, X, y), validation)
+        preparation = Preparation.of(X, y, dataset.pixel_max)
+        return cls(
+            preparation,
+            preparation.pair(X, y),
+            preparation.pair(*held_out) if held_out else None,
+            preparation.pair(*test),
+            _fingerprint(dataset),
+        )
+
+
+def unseen(dataset: Dataset, trained_on: str | None) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return the samples and labels to evaluate on, and words for them.
+
+    Where the source has a test part, or is what the model was `trained_on`, that is its test part;
+    of other sources it is every sample.
+    """
+    if dataset.X_test is None and _fingerprint(dataset) != trained_on:
+        return dataset.X_train, dataset.y_train, f"all of {dataset.name}"
+    _, (X, y) = _divided(dataset, _TEST_SHARE)
+    return X, y, f"test part of {dataset.name}"
+
+
+def _divided(dataset: Dataset, share: float) -> tuple[_Part, _Part]:
+    """Return the training and test part of the source, or with `share` set apart for it."""
+    if dataset.X_test is None or dataset.y_test is None:
+        return _divided(split(dataset, share, _SEED), share)
+    return (dataset.X_train, dataset.y_train), (dataset.X_test, dataset.y_test)
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """Return a text that is the same for the same samples and labels."""
+    return sha256(dataset.X_train.tobytes() + dataset.y_train.tobytes()).hexdigest()

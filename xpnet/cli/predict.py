@@ -1,0 +1,88 @@
+"""``xpnet predict``: labels and probabilities for samples, as CSV or NPY."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from typer import Option
+
+from xpnet import backend as arrays
+from xpnet import data, use_backend
+from xpnet import predict as probabilities_of
+from xpnet.cli.model import Model
+from xpnet.cli.options import (
+    BackendName,
+    DataSource,
+    Device,
+    DType,
+    Label,
+    ModelPath,
+    check_eager,
+    check_writable,
+    one_of,
+)
+from xpnet.data import Classes
+from xpnet.persist.atomic import write_whole
+
+__all__ = ["predict"]
+
+
+def predict(
+    path: ModelPath,
+    source: DataSource,
+    out: Annotated[
+        Path | None,
+        Option(
+            help="FILE.csv: label and probabilities; FILE.npy: probabilities, a row a sample.",
+            show_default="CSV on standard output",
+        ),
+    ] = None,
+    label: Label = None,
+    backend: BackendName = None,
+    device: Device = None,
+    dtype: DType = None,
+) -> None:
+    """Predict the class of each sample; DATA may have labels or none.
+
+    Where DATA has a test part, its samples are taken.
+    """
+    to_bytes = as_csv if out is None else one_of("out", out.suffix, FORMATS)
+    check_writable(out=out)
+    with use_backend(backend, device=device, dtype=dtype) as place:
+        check_eager(place)
+        model = Model.load(path)
+        X = model.preparation.inputs(data.load_samples(source, model.net.sizes[0], label=label))
+        A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
+    content = to_bytes(A.T, model.preparation.classes)
+    if out is None:
+        typer.echo(content.decode(), nl=False)
+    else:
+        write_whole(out, content)
+        typer.echo(f"{A.shape[-1]} predictions {out}")
+
+
+def as_csv(A: np.ndarray, classes: Classes) -> bytes:
+    """Return probabilities `A` ``(m, n_y)`` and the most probable labels as a table."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["label", *(f"p_{name}" for name in classes.labels)])
+    labels = classes.decode(A.argmax(axis=1))
+    table.writerows(
+        [label, *(f"{p:.6g}" for p in row)] for label, row in zip(labels, A, strict=True)
+    )
+    return text.getvalue().encode()
+
+
+def as_npy(A: np.ndarray, classes: Classes) -> bytes:
+    """Return probabilities `A` ``(m, n_y)`` as an array file."""
+    file = io.BytesIO()
+    np.save(file, np.ascontiguousarray(A), allow_pickle=False)
+    return file.getvalue()
+
+
+FORMATS = {".csv": as_csv, ".npy": as_npy}
