@@ -1,0 +1,134 @@
+"""Callbacks of xpnet's kind and of scikit-learn's."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.model_selection import GridSearchCV
+
+import xpnet
+from xpnet import MLPClassifier, MLPRegressor
+from xpnet.callbacks import Callback, Checkpoint, EarlyStopping, JSONLog, Progress
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SETTINGS = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0, "batch_size": 50}
+
+
+class Diary(Callback):
+    """Notes what it is told; stops after `last` epochs; may put other parameters in place."""
+
+    def __init__(self, last=99, params=None):
+        self.last, self.params, self.told = last, params, []
+
+    def on_start(self, run):
+        self.told.append(("start", run.net.sizes, run.epochs, run.steps_per_epoch, run.m))
+
+    def on_step(self, step):
+        self.told.append(("step", step.index))
+
+    def on_epoch(self, epoch):
+        self.told.append(("epoch", epoch.number, epoch.row))
+        return "enough" if epoch.number == self.last else None
+
+    def on_end(self, result):
+        self.told.append(("end", len(result.history), result.stopped))
+        return result if self.params is None else result._replace(params=self.params)
+
+
+def test_all_moments_are_told_in_order(few):
+    diary = Diary()
+    model = MLPClassifier(**SETTINGS, callbacks=[diary]).fit(*few, X_val=few.X, y_val=few.y)
+    assert diary.told[0] == ("start", (64, 8, 10), 4, 4, 200)
+    assert [entry[0] for entry in diary.told[1:6]] == ["step"] * 4 + ["epoch"]
+    row = diary.told[5][2]
+    assert row["cost"] == model.loss_curve_[0]
+    assert row["val_cost"] == model.validation_loss_curve_[0]
+    assert row["val_accuracy"] == model.validation_scores_[0]
+    assert {"epoch", "learning_rate", "seconds"} <= set(row)
+    assert diary.told[-1] == ("end", 4, "all epochs done")
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_callback_ends_the_training(few, solver):
+    model = MLPClassifier(**SETTINGS | {"max_iter": 50}, solver=solver, callbacks=[Diary(last=2)])
+    assert model.fit(*few).stopped_ == "enough"
+    assert model.n_iter_ == 2
+
+
+def test_a_callback_may_put_other_parameters_in_place(few):
+    trained = MLPRegressor(**SETTINGS).fit(*few)
+    model = MLPRegressor(**SETTINGS, callbacks=[Diary(params=trained._params())])
+    model.set_params(random_state=5).fit(*few)
+    assert (model.coefs_[0] == trained.coefs_[0]).all()
+
+
+def test_callbacks_are_told_of_a_failure(few):
+    class Fails(Callback):
+        def on_epoch(self, epoch):
+            raise RuntimeError("no space left")
+
+    diary = Diary()
+    with pytest.raises(RuntimeError, match="no space left"):
+        MLPClassifier(**SETTINGS, callbacks=[diary, Fails()]).fit(*few)
+    assert diary.told[-1] == ("end", 1, "failed: no space left")
+
+
+def test_xpnets_own_callbacks(few, tmp_path):
+    rich = pytest.importorskip("rich.console")
+    console = rich.Console(file=io.StringIO())
+    callbacks = (
+        Progress(console),
+        JSONLog(tmp_path / "log.jsonl"),
+        Checkpoint(tmp_path / "best.safetensors", best="val_accuracy"),
+        EarlyStopping("val_cost", patience=5),
+    )
+    model = MLPClassifier(**SETTINGS, callbacks=callbacks).fit(*few, X_val=few.X, y_val=few.y)
+    assert "epoch 4/4  cost" in console.file.getvalue()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["cost"] for line in lines] == model.loss_curve_
+    net, _, metadata = xpnet.load(tmp_path / "best.safetensors")
+    assert net.sizes == (64, 8, 10)
+    assert metadata["row"]["val_accuracy"] == max(model.validation_scores_)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_scikit_learns_progress_bar(few, solver, capsys):
+    pytest.importorskip("rich")
+    MLPClassifier(**SETTINGS, solver=solver).set_callbacks(ProgressBar()).fit(*few)
+    assert "MLPClassifier - fit" in capsys.readouterr().out
+
+
+def test_scikit_learns_scoring_monitor(few):
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = MLPClassifier(**SETTINGS).set_callbacks(monitor)
+    model.fit(*few)
+    scores = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    assert len(scores) == 4
+    assert scores[-1]["accuracy"] == model.score(*few)
+    assert len({entry["accuracy"] for entry in scores}) > 1
+
+
+def test_scikit_learns_callbacks_may_stop(few):
+    class Stops:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            return context.task_name == "epoch" and fitted_estimator.n_iter_ == 2
+
+    model = MLPClassifier(**SETTINGS).set_callbacks(Stops()).fit(*few)
+    assert (model.n_iter_, model.stopped_) == (2, "stopped by a scikit-learn callback")
+
+
+def test_progress_bar_through_a_grid_search(few, capsys):
+    pytest.importorskip("rich")
+    search = GridSearchCV(MLPClassifier(**SETTINGS), {"alpha": [0.1, 1.0]}, cv=2)
+    search.set_callbacks(ProgressBar()).fit(*few)
+    assert "MLPClassifier - fit" in capsys.readouterr().out
