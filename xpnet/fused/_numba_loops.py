@@ -41,12 +41,14 @@ compiled = njit(
 def piecewise_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> None:
     """In place: ``z ← z + b``, times `leak` where that is negative, times the mask."""
     n, m = Z.shape
-    leak = Z.dtype.type(leak)
+    leak, zero = Z.dtype.type(leak), Z.dtype.type(0)
+    leaks = leak != zero  # 0 times minus infinity would be NaN
     for i in range(n):
         for j in range(m):
             z = Z[i, j] + b[i, 0]
-            a = z if z > 0 else leak * z
-            Z[i, j] = a if mask is None else a * mask[i, j]
+            if z < zero:
+                z = leak * z if leaks else zero
+            Z[i, j] = z if mask is None else z * mask[i, j]
 
 
 @compiled

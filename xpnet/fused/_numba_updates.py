@@ -84,10 +84,10 @@ def _copies(slot: Params) -> Params:
 
 def _takes(params: Params, grads: Params, slots: tuple[Params, ...], rate: Any) -> bool:
     """Whether every tensor has its parameter's shape and dtype, and each member its rate."""
-    if not isinstance(rate, float) and rate.shape != (params[0].W.shape[0], 1, 1):
+    if not isinstance(rate, float) and not _one_each(rate, params):
         return False
     dtype = params[0].W.dtype
-    if dtype not in DTYPES:
+    if dtype not in DTYPES or any(len(tree) != len(params) for tree in (grads, *slots)):
         return False
     for number, (W, b) in enumerate(params):
         for tree in (grads, *slots):
@@ -99,3 +99,13 @@ def _takes(params: Params, grads: Params, slots: tuple[Params, ...], rate: Any) 
         if W.dtype != dtype or b.dtype != dtype:
             return False
     return True
+
+
+def _one_each(rate: Any, params: Params) -> bool:
+    """Whether `rate` has one entry for each network of a stack."""
+    return (
+        isinstance(rate, np.ndarray)
+        and rate.ndim > 2
+        and rate.shape[-2:] == (1, 1)
+        and all(tensor.shape[:-2] == rate.shape[:-2] for layer in params for tensor in layer)
+    )

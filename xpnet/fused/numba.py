@@ -8,12 +8,14 @@ loop over a tensor. Tanh and exp stay NumPy's, whose vector instructions numba d
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from xpnet.fused import _numba_loops as loops
+from xpnet.fused._numba_cost import fused_cost
 from xpnet.fused._numba_updates import DTYPES, fused_updates
 from xpnet.fused._pool import recycling
 from xpnet.kernels import ACTIVATIONS
@@ -60,7 +62,7 @@ def _fused(kernels: Kernels, empty: Empty, one_run: bool) -> Kernels:
         kernels,
         dense_activation=_dense_activation(kernels, empty),
         activation_dense_backward=_activation_dense_backward(kernels, empty),
-        output_cost_backward=_output_cost_backward(kernels, empty),
+        output_cost_backward=fused_cost(kernels, empty),
         **fused_updates(kernels, empty, one_run),
     )
 
@@ -105,8 +107,11 @@ def _activation_dense_backward(
         if not (
             _fits(W, A_prev)
             and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
+            and dA.dtype == W.dtype
+            and _like(layer.Z, dA)
             and _like(layer.A, dA)
             and _like(mask, dA)
+            and _scales(decay, W)
         ):
             return plain(
                 activation, dA, layer, A_prev, W, mask=mask, decay=decay, need_dA_prev=need_dA_prev
@@ -143,56 +148,22 @@ def _through_activation(
     return dZ, db
 
 
-def _output_cost_backward(kernels: Kernels, empty: Empty) -> Callable[..., tuple[Array, Array]]:
-    plain = kernels.output_cost_backward
-
-    def output_cost_backward(
-        output: str, Z: Array, Y: Array, scale: float | Array
-    ) -> tuple[Array, Array]:
-        weight = None if isinstance(scale, float) else scale
-        cost = COSTS.get(output)
-        if (
-            cost is None
-            or Z.ndim != 2
-            or Z.dtype not in DTYPES
-            or not _like(Y, Z)
-            or (weight is not None and (weight.shape != (1, Z.shape[1]) or weight.dtype != Z.dtype))
-        ):
-            return plain(output, Z, Y, scale)
-        dZ = empty(Z.shape, Z.dtype)
-        J = cost(Z, Y, scale if weight is None else 1.0, weight, dZ)
-        return Z.dtype.type(J), dZ
-
-    return output_cost_backward
-
-
-def _softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
-    chosen = loops.softmax_shift(Z, Y, scale, weight, to_dZ)
-    np.exp(to_dZ, out=to_dZ)
-    J: float = loops.softmax_cost(to_dZ, Y, scale, weight, chosen)
-    return J
-
-
-COSTS: dict[str, Callable[..., float]] = {
-    "softmax": _softmax_cost,
-    "sigmoid": loops.sigmoid_cost,
-    "identity": loops.identity_cost,
-}
-
-
 def _product(A: Array, B: Array, empty: Empty) -> Array:
     """``A B``; a stack times one shared matrix is a single product of all its rows."""
     if B.ndim > 2:
         return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
     if A.ndim == 2:
         return np.dot(A, B, out=empty((A.shape[0], B.shape[1]), A.dtype))
-    product = _product(A.reshape(-1, A.shape[-1]), B, empty)
+    product = _product(_rows(A), B, empty)
     return product.reshape(*A.shape[:-1], B.shape[-1])
 
 
 def _rows(array: Array | None) -> Array | None:
     """A stack's rows one below the other; one network's array, or None, as it is."""
-    return array if array is None or array.ndim == 2 else array.reshape(-1, array.shape[-1])
+    if array is None or array.ndim == 2:
+        return array
+    *stack_and_units, m = array.shape
+    return array.reshape(math.prod(stack_and_units), m)
 
 
 def _fits(W: Array, A_prev: Array) -> bool:
@@ -207,3 +178,14 @@ def _fits(W: Array, A_prev: Array) -> bool:
 
 def _like(array: Array | None, like: Array) -> bool:
     return array is None or (array.shape == like.shape and array.dtype == like.dtype)
+
+
+def _scales(factor: float | Array | None, array: Array) -> bool:
+    """Whether `factor`, a number or one for each network of a stack, leaves shape and dtype."""
+    if factor is None or isinstance(factor, float):
+        return True
+    return (
+        isinstance(factor, np.ndarray)
+        and factor.dtype == array.dtype
+        and factor.shape[:-2] in ((), array.shape[:-2])
+    )
