@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
+from xpnet.fused._torch_adam import fused_adam
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
-from xpnet.types import Array, Dense, Kernels, Layer, Params
+from xpnet.types import Array, Dense, Kernels, Layer
 
 __all__ = ["accelerate", "for_one_run"]
 
@@ -35,9 +35,6 @@ BACKWARD: dict[str, Callable[[Array, Array], Array]] = {
 }
 """``(dA, A) -> dZ`` in one pass."""
 
-LONG_AGO = 1e9
-"""A step count at which Adam's bias corrections are 1: ours are part of the rate."""
-
 
 def accelerate(kernels: Kernels) -> Kernels:
     """`kernels` with the entries that torch has joined operations for."""
@@ -55,7 +52,7 @@ def _fused(kernels: Kernels, one_run: bool) -> Kernels:
         dense_activation=_dense_activation(kernels),
         activation_dense_backward=_activation_dense_backward(kernels),
         output_cost_backward=_output_cost_backward(kernels),
-        adam=_adam(kernels, one_run),
+        adam=fused_adam(kernels, one_run),
     )
 
 
@@ -68,6 +65,8 @@ def _dense_activation(kernels: Kernels) -> Callable[..., Layer]:
         if not _is_pair(W, A_prev) or b.shape != (W.shape[0], 1) or b.dtype != W.dtype:
             return plain(activation, W, b, A_prev, mask)
         Z = torch.addmm(b, W, A_prev)
+        if not _like(mask, Z):
+            return plain(activation, W, b, A_prev, mask)
         if activation in IN_PLACE:
             A = IN_PLACE[activation](Z)
             return Layer(None, A if mask is None else A.mul_(mask))
@@ -91,14 +90,21 @@ def _activation_dense_backward(kernels: Kernels) -> Callable[..., tuple[Dense, A
         decay: float | Array | None = None,
         need_dA_prev: bool = True,
     ) -> tuple[Dense, Array | None]:
-        if not _is_pair(W, A_prev) or not _is_pair(dA, A_prev.mT):
+        if not (
+            _is_pair(W, A_prev)
+            and _is_pair(dA, A_prev.mT)
+            and _like(layer.A, dA)
+            and _like(mask, dA)
+            and _scales(decay, W)
+        ):
             return plain(
                 activation, dA, layer, A_prev, W, mask=mask, decay=decay, need_dA_prev=need_dA_prev
             )
         dZ = _through_activation(activation, dA, layer, mask)
         dW = torch.mm(dZ, A_prev.T)
         if decay is not None:
-            dW = dW.add_(W, alpha=decay) if isinstance(decay, float) else dW.addcmul_(decay, W)
+            is_array = isinstance(decay, torch.Tensor)
+            dW = dW.addcmul_(decay, W) if is_array else dW.add_(W, alpha=decay)
         db = torch.sum(dZ, dim=1, keepdim=True)
         return Dense(dW, db), torch.mm(W.T, dZ) if need_dA_prev else None
 
@@ -121,7 +127,7 @@ def _output_cost_backward(kernels: Kernels) -> Callable[..., tuple[Array, Array]
     def output_cost_backward(
         output: str, Z: Array, Y: Array, scale: float | Array
     ) -> tuple[Array, Array]:
-        if output != "softmax" or Z.ndim != 2 or Y.shape != Z.shape:
+        if output != "softmax" or Z.ndim != 2 or not _like(Y, Z) or not _scales(scale, Z):
             return plain(output, Z, Y, scale)
         log_P = torch.log_softmax(Z, dim=0)
         J = -torch.sum(Y * log_P * scale)
@@ -130,48 +136,22 @@ def _output_cost_backward(kernels: Kernels) -> Callable[..., tuple[Array, Array]
     return output_cost_backward
 
 
-def _adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
-    mine: list[Params] = []
-
-    def adam(
-        params: Params, grads: Params, m: Params, v: Params, *, rate: Any, **settings: float
-    ) -> tuple[Params, ...]:
-        if not isinstance(rate, float):
-            return kernels.adam(params, grads, m, v, rate=rate, **settings)
-        if not (one_run and len(mine) == 2 and mine[0] is m and mine[1] is v):
-            m, v = _copies(m), _copies(v)
-        new = _copies(params)
-        count = torch.full((), LONG_AGO, device=new[0].W.device)
-        thetas = _tensors(new)
-        torch._fused_adam_(
-            thetas,
-            _tensors(grads),
-            _tensors(m),
-            _tensors(v),
-            [],
-            [count] * len(thetas),
-            lr=rate,
-            beta1=settings["beta1"],
-            beta2=settings["beta2"],
-            eps=settings["eps"],
-            weight_decay=0.0,
-            amsgrad=False,
-            maximize=False,
-        )
-        mine[:] = m, v
-        return new, m, v
-
-    return adam
-
-
-def _copies(params: Params) -> Params:
-    return tuple(Dense(W.clone(), b.clone()) for W, b in params)
-
-
-def _tensors(params: Params) -> list[Array]:
-    return [tensor for layer in params for tensor in layer]
-
-
 def _is_pair(A: Array, B: Array) -> bool:
-    """Whether ``A B`` is a product of two matrices of one dtype."""
-    return bool(A.ndim == B.ndim == 2 and A.dtype == B.dtype and A.shape[1] == B.shape[0])
+    """Whether ``A B`` is a product of two floating-point matrices of one dtype."""
+    return bool(
+        A.ndim == B.ndim == 2
+        and A.shape[1] == B.shape[0]
+        and A.dtype == B.dtype
+        and A.dtype.is_floating_point
+    )
+
+
+def _like(array: Array | None, like: Array) -> bool:
+    return array is None or bool(array.shape == like.shape and array.dtype == like.dtype)
+
+
+def _scales(factor: float | Array | None, matrix: Array) -> bool:
+    """Whether `factor`, a number or one for each column, leaves shape and dtype."""
+    if not isinstance(factor, torch.Tensor):
+        return True
+    return bool(factor.ndim <= 2 and factor.dtype == matrix.dtype)
