@@ -77,7 +77,7 @@ def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
     ----------
     step : function
         ``step(net, params, slots, X, Y, numbers, *, kernels, apply, sample_weight, l2, masks) ->
-        (params, slots, cost)``. The slots it is given may be overwritten.
+        (params, slots, cost)``. The slots that it returned may be overwritten by its next call.
     """
     return _made_for(xp, "compiled", step)
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from xpnet.types import Kernels
 
@@ -43,19 +44,32 @@ def for_one_run(kernels: Kernels) -> Kernels:
     return kernels
 
 
-@cache
 def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` as one program for each network, kind of optimiser and shape of batch.
 
-    What an optimiser remembers is donated: its memory becomes the next step's.
+    What an optimiser remembers is donated: its memory becomes the next step's. What did not come
+    from here, such as the state that an optimiser starts from, is copied first.
     """
-    choices = ("net", "apply", "kernels")
-    by_number = jax.jit(step, static_argnames=(*choices, "l2"), donate_argnames=("slots",))
-    by_array = jax.jit(step, static_argnames=choices, donate_argnames=("slots",))
+    by_number, by_array = _programs(step)
+    mine: Any = ()
 
-    def compiled_step(*arguments: Any, l2: Any, **settings: Any) -> Any:
+    def compiled_step(net: Any, params: Any, slots: Any, *data: Any, l2: Any, **rest: Any) -> Any:
+        nonlocal mine
+        if slots is not mine:
+            slots = jax.tree.map(jnp.copy, slots)
         # A number decides whether there is a penalty at all; an array is data.
         program = by_number if isinstance(l2, float | int) else by_array
-        return program(*arguments, l2=l2, **settings)
+        new, mine, J = program(net, params, slots, *data, l2=l2, **rest)
+        return new, mine, J
 
     return compiled_step
+
+
+@cache
+def _programs(step: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`step` compiled where l2 is a number, and where it is an array; both for all runs."""
+    choices = ("net", "apply", "kernels")
+    return (
+        jax.jit(step, static_argnames=(*choices, "l2"), donate_argnames=("slots",)),
+        jax.jit(step, static_argnames=choices, donate_argnames=("slots",)),
+    )
