@@ -241,3 +241,18 @@ def test_a_scalar_can_be_drawn(xp):
 def test_seed_out_of_range(seed):
     with pytest.raises(ValueError, match=f"seed is {seed}, expected .* from 0 to 4294967295"):
         backend.uniform((2,), seed, VALUES)
+
+
+def test_where_a_library_computes_is_left_to_it(xp):
+    with backend.on_device_of(xp.asarray([1.0])):
+        assert xp.to_numpy(xp.asarray([1.0])) == [1.0]
+
+
+@pytest.mark.usefixtures("two_cuda_devices")
+def test_cupy_computes_on_the_device_of_the_array():
+    cupy = pytest.importorskip("cupy")
+
+    nowhere = cupy.cuda.UnownedMemory(0, 0, None, device_id=1)
+    pointer = cupy.cuda.MemoryPointer(nowhere, 0)
+    array = cupy.ndarray((0,), memptr=pointer)
+    assert backend.on_device_of(array) == cupy.cuda.Device(1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from xpnet.backend._arrays import (
     asarray,
     detached,
+    on_device_of,
     synchronize,
     to_device,
     to_numpy,
@@ -37,6 +38,7 @@ __all__ = [
     "detached",
     "device_report",
     "fusing",
+    "on_device_of",
     "read",
     "resolve",
     "synchronize",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -50,6 +51,8 @@ class Adapter:
         Waits until `array` is computed.
     columns : ``(arrays, order, start, stop) -> arrays``
         Of each array the rows that ``order[start:stop]`` numbers, as columns.
+    on_device : ``(array) -> context manager``
+        Within it, new arrays without a device of their own are made where `array` lies.
     refusal : ``(dtype, device) -> str or None``
         Why `device` cannot hold `dtype` and what to do, or None where it can.
     """
@@ -60,6 +63,7 @@ class Adapter:
     to_numpy: Callable[[Any], np.ndarray[Any, Any]]
     uniform: Uniform
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
+    on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
     columns: Callable[..., tuple[Any, ...]] = _columns
     refusal: Callable[[str, Any], str | None] = _nothing_refused
 

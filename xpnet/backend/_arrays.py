@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from xpnet.backend._trees import arrays_in, map_arrays
 __all__ = [
     "asarray",
     "detached",
+    "on_device_of",
     "synchronize",
     "to_device",
     "to_numpy",
@@ -98,6 +100,15 @@ def to_device(tree: Any, target: Any) -> Any:
 def synchronize(array: Any) -> None:
     """Wait until `array` is computed. A Dask array stays the graph it is."""
     adapter(_known_library(array)).synchronize(array)
+
+
+def on_device_of(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the library computes on the device of `array`.
+
+    Most libraries do so by themselves; CuPy computes on its current device, which need not be where
+    its operands lie.
+    """
+    return adapter(_known_library(array)).on_device(array)
 
 
 def detached(tree: Any) -> Any:

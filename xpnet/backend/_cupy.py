@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 import array_api_compat.cupy as xp
@@ -40,6 +41,12 @@ def _synchronize(array: Any) -> None:
         cupy.cuda.get_current_stream().synchronize()
 
 
+def _on_device(array: Any) -> AbstractContextManager[Any]:
+    # CuPy computes on the current device, wherever its operands lie.
+    device: AbstractContextManager[Any] = array.device
+    return device
+
+
 if tf32():
     os.environ["CUPY_TF32"] = "1"  # which CuPy reads at its first product
 
@@ -50,4 +57,5 @@ ADAPTER = Adapter(
     to_numpy=cupy.asnumpy,
     uniform=_uniform,
     synchronize=_synchronize,
+    on_device=_on_device,
 )
