@@ -1,0 +1,175 @@
+"""What cannot be is refused with scikit-learn's kind of error, in NumPy and on a device alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.utils import check_array
+
+from xpnet import MLPClassifier, MLPRegressor, backend
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ONES = np.ones((6, 3), dtype=np.float32)
+LABELS = np.arange(6) % 2
+SETTINGS = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+
+
+def holed(value):
+    X = ONES.copy()
+    X[2, 1] = value
+    return X
+
+
+@pytest.fixture(params=["numpy", "torch", "array_api_strict-device1"])
+def there(request):
+    """A function that puts host values into one library, dtype kept."""
+    library, _, device = request.param.partition("-")
+    place = backend.resolve(library, device=device or None)
+    return lambda values: backend.asarray(values, backend=place, dtype=np.asarray(values).dtype)
+
+
+SAMPLES = {
+    "nan": (holed(np.nan), "Input X contains NaN"),
+    "infinity": (holed(np.inf), "Input X contains infinity"),
+    "one-dimensional": (ONES[0], "Expected 2D array, got 1D array instead"),
+    "no-samples": (ONES[:0], "0 sample"),
+    "no-features": (ONES[:, :0], "0 feature"),
+    "complex": (ONES * 1j, "Complex data not supported"),
+}
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize(("X", "message"), SAMPLES.values(), ids=SAMPLES)
+def test_samples(there, estimator, X, message):
+    y = there(LABELS[: X.shape[0]])
+    with pytest.raises(ValueError, match=message):
+        estimator(**SETTINGS).fit(there(X), y)
+
+
+def test_samples_of_another_width(there):
+    model = MLPClassifier(**SETTINGS).fit(there(ONES), there(LABELS))
+    with pytest.raises(ValueError, match="X has 2 features, but MLPClassifier is expecting 3"):
+        model.predict(there(ONES[:, :2]))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict(there(holed(np.nan)))
+
+
+WEIGHTS = {
+    "negative": (-LABELS - 1.0, "Negative values in data passed to `sample_weight`"),
+    "all-zero": (np.zeros(6), "Sample weights must contain at least one non-zero number"),
+    "nan": (np.full(6, np.nan), "Input sample_weight contains NaN"),
+    "too-few": (np.ones(5), r"sample_weight.shape == \(5,\), expected \(6,\)"),
+}
+
+
+@pytest.mark.parametrize(("weights", "message"), WEIGHTS.values(), ids=WEIGHTS)
+def test_weights(there, weights, message):
+    with pytest.raises(ValueError, match=message):
+        MLPClassifier(**SETTINGS).fit(there(ONES), there(LABELS), there(weights))
+
+
+TARGETS = {
+    "continuous": (MLPClassifier, LABELS + 0.5, "Unknown label type: continuous"),
+    "several-columns": (
+        MLPClassifier,
+        np.stack([LABELS, LABELS + 2], axis=1),
+        "Multioutput target data is not supported with label binarization",
+    ),
+    "too-few": (MLPClassifier, LABELS[:5], "inconsistent numbers of samples"),
+    "nan": (MLPRegressor, np.where(LABELS, np.nan, 1.0), "Input y contains NaN"),
+    "infinite": (MLPRegressor, np.where(LABELS, np.inf, 1.0), "Input y contains infinity"),
+}
+
+
+@pytest.mark.parametrize(("estimator", "y", "message"), TARGETS.values(), ids=TARGETS)
+def test_targets(there, estimator, y, message):
+    with pytest.raises(ValueError, match=message):
+        estimator(**SETTINGS).fit(there(ONES), there(y))
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_no_targets(there, estimator):
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        estimator(**SETTINGS).fit(there(ONES), None)
+
+
+def test_a_column_of_labels_is_taken_with_a_warning(there):
+    with pytest.warns(DataConversionWarning, match="column-vector y was passed"):
+        model = MLPClassifier(**SETTINGS).fit(there(ONES), there(LABELS[:, None]))
+    assert model.predict(there(ONES)).shape == (6,)
+
+
+def test_negative_counts(there):
+    with pytest.raises(ValueError, match=r"out of the valid range of the loss 'poisson'.*got -1"):
+        MLPRegressor(**SETTINGS, loss="poisson").fit(there(ONES), there(LABELS - 1.0))
+
+
+@pytest.mark.parametrize("device", ["numpy", "torch"])
+def test_one_class_is_always_predicted_as_by_scikit_learn(device):
+    X = backend.asarray(ONES, backend=device)
+    y = np.full(6, 7)
+    model = MLPClassifier(**SETTINGS).fit(X, y)
+    reference = TheirClassifier(**SETTINGS).fit(ONES, y)
+    assert backend.to_numpy(model.predict(X)).tolist() == [7] * 6
+    np.testing.assert_allclose(
+        backend.to_numpy(model.predict_proba(X)), reference.predict_proba(ONES), rtol=1e-5
+    )
+
+
+def test_not_fitted(there):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        MLPRegressor().predict(there(ONES))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"solver": "newton"}, "The 'solver' parameter of MLPClassifier must be"),
+        ({"activation": "swish"}, "The 'activation' parameter of MLPClassifier must be"),
+        ({"hidden_layer_sizes": (4, 0)}, r"hidden_layer_sizes must be > 0, got \[4, 0\]"),
+        ({"alpha": -1.0}, "The 'alpha' parameter of MLPClassifier must be"),
+        ({"dropout": 1.0}, "The 'dropout' parameter of MLPClassifier must be"),
+        ({"init": "warm"}, "The 'init' parameter of MLPClassifier must be"),
+        ({"class_weight": "fair"}, "The 'class_weight' parameter of MLPClassifier must be"),
+        ({"scoring": 1}, "The 'scoring' parameter of MLPClassifier must be"),
+        ({"clip_norm": 0.0}, "The 'clip_norm' parameter of MLPClassifier must be"),
+    ],
+)
+def test_parameters(setting, message):
+    with pytest.raises(ValueError, match=message):
+        MLPClassifier(**SETTINGS | setting).fit(ONES, LABELS)
+
+
+def test_a_batch_larger_than_the_samples_is_clipped():
+    with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger than"):
+        MLPClassifier(**SETTINGS, batch_size=100).fit(ONES, LABELS)
+
+
+def test_too_few_samples_to_hold_out():
+    with pytest.raises(ValueError, match=r"validation set is too small\. Increase 'validation_fra"):
+        MLPRegressor(**SETTINGS, early_stopping=True).fit(ONES, LABELS)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_divergence(few, early_stopping):
+    """NaN scores are no improvement; weights that are no numbers are an error at the end."""
+    settings = SETTINGS | {"solver": "sgd", "learning_rate_init": 1e6, "max_iter": 8}
+    model = MLPRegressor(**settings, early_stopping=early_stopping, n_iter_no_change=2)
+    if early_stopping:
+        model.fit(*few)
+        assert np.isnan(model.validation_scores_[-1])
+        assert np.isfinite(model.predict(few.X)).all()
+    else:
+        with pytest.raises(ValueError, match=r"non-finite parameter weights.*clip_norm"):
+            model.fit(*few)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_what_goes_in_comes_through_scikit_learns_own_check(few, estimator):
+    model = estimator(**SETTINGS).fit(few.X.tolist(), few.y.tolist())
+    predicted = model.predict(np.asfortranarray(few.X, dtype=np.float64))
+    assert check_array(predicted, ensure_2d=False).shape == (200,)
