@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.estimators._labels import BINARY, MULTICLASS, MULTILABEL, decoded, encoded, labels_of
+
+CASES = {
+    "two-names": (np.asarray(["no", "yes", "no"]), BINARY, [[0], [1], [0]]),
+    "two-numbers": (np.asarray([7, 3, 7]), BINARY, [[1], [0], [1]]),
+    "truth": (np.asarray([True, False, True]), BINARY, [[1], [0], [1]]),
+    "one-class": (np.asarray([5, 5, 5]), BINARY, [[0], [0], [0]]),
+    "three-floats": (np.asarray([2.0, 9.0, 1.0]), MULTICLASS, [[0, 1, 0], [0, 0, 1], [1, 0, 0]]),
+    "columns": (np.asarray([[1, 0], [0, 0], [1, 1]]), MULTILABEL, [[1, 0], [0, 0], [1, 1]]),
+}
+
+
+@pytest.mark.parametrize(("y", "kind", "rows"), CASES.values(), ids=CASES)
+def test_there_and_back(y, kind, rows):
+    labels = labels_of(y)
+    Y = encoded(labels, y, np.zeros(0, dtype=np.float32))
+    assert (labels.kind, Y.tolist(), Y.dtype) == (kind, rows, np.float32)
+    assert labels.n_outputs == Y.shape[1]
+    back = decoded(labels, Y.T)
+    assert (back == y).all()
+    assert back.dtype == y.dtype
+
+
+def test_the_threshold_and_the_first_of_equals():
+    two, three = labels_of(np.asarray([0, 1])), labels_of(np.asarray([0, 1, 2]))
+    assert decoded(two, np.asarray([[0.5, 0.51]])).tolist() == [0, 1]
+    assert decoded(three, np.asarray([[0.2], [0.4], [0.4]])).tolist() == [1]
+
+
+def test_labels_that_are_not_known():
+    labels = labels_of(np.asarray([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"not among the classes \[0, 1, 2\]: leave their samples"):
+        encoded(labels, np.asarray([1, 3]), np.zeros(0))
