@@ -24,12 +24,14 @@ from xpnet.backend._libraries import BackendError
 from xpnet.backend._read import read
 from xpnet.backend._report import DeviceReport, device_report
 from xpnet.backend._together import check_together, where
+from xpnet.backend._upload import Upload, uploader
 
 __all__ = [
     "Backend",
     "BackendError",
     "BackendInfo",
     "DeviceReport",
+    "Upload",
     "asarray",
     "available_backends",
     "check_together",
@@ -45,6 +47,7 @@ __all__ = [
     "to_device",
     "to_numpy",
     "uniform",
+    "uploader",
     "use_backend",
     "where",
 ]

@@ -53,6 +53,8 @@ class Adapter:
         Of each array the rows that ``order[start:stop]`` numbers, as columns.
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
+    pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
+        Starts copies of host rows that run beside the computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
         Why `device` cannot hold `dtype` and what to do, or None where it can.
     """
@@ -65,6 +67,7 @@ class Adapter:
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
     columns: Callable[..., tuple[Any, ...]] = _columns
+    pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = _nothing_refused
 
 

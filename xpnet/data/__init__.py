@@ -8,6 +8,7 @@ from xpnet.data.errors import DataError
 from xpnet.data.labels import Classes
 from xpnet.data.readers import load, load_samples
 from xpnet.data.scaling import Scaling
+from xpnet.data.streamed import streamed
 
 __all__ = [
     "Classes",
@@ -19,4 +20,5 @@ __all__ = [
     "load_samples",
     "sample_major",
     "split",
+    "streamed",
 ]

@@ -1,0 +1,70 @@
+"""Uploads that run beside the computation: pinned memory, and a stream of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from typing import Any
+
+import cupy
+import numpy as np
+
+__all__ = ["pinned_upload"]
+
+
+def pinned_upload(device: Any, dtype: str) -> Callable[..., Callable[[], tuple[Any, ...]]]:
+    """Return the ``upload(arrays, rows)`` of `backend.uploader` for a CUDA device."""
+    with device:
+        stream = cupy.cuda.Stream(non_blocking=True)
+    rooms = cycle((_Room(dtype), _Room(dtype)))
+
+    def upload(
+        arrays: Sequence[np.ndarray[Any, Any]], rows: np.ndarray[Any, Any]
+    ) -> Callable[[], tuple[Any, ...]]:
+        room = next(rooms)
+        hosts = room.filled(arrays, rows)
+        with device:
+            there = tuple(cupy.empty(host.shape, dtype) for host in hosts)
+            # Their memory may be what a computation still under way was the last to read.
+            stream.wait_event(cupy.cuda.get_current_stream().record())
+            for array, host in zip(there, hosts, strict=True):
+                array.set(host, stream=stream)
+            copied = room.copied = stream.record()
+
+        def arrived() -> tuple[Any, ...]:
+            with device:
+                cupy.cuda.get_current_stream().wait_event(copied)
+            return there
+
+        return arrived
+
+    return upload
+
+
+class _Room:
+    """Pinned memory for one batch, which is filled again only when it has been copied."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.copied: Any = None
+        self.memory: list[np.ndarray[Any, Any]] = []
+
+    def filled(
+        self, arrays: Sequence[np.ndarray[Any, Any]], rows: np.ndarray[Any, Any]
+    ) -> list[np.ndarray[Any, Any]]:
+        """These rows of each array, in pinned memory."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        if not self.memory or len(self.memory[0]) < len(rows):
+            self.memory = [_pinned((len(rows), array.shape[1]), self.dtype) for array in arrays]
+        hosts = [memory[: len(rows)] for memory in self.memory]
+        for host, array in zip(hosts, arrays, strict=True):
+            host[...] = array[rows]
+        return hosts
+
+
+def _pinned(shape: tuple[int, int], dtype: str) -> np.ndarray[Any, Any]:
+    size = shape[0] * shape[1]
+    memory = cupy.cuda.alloc_pinned_memory(size * np.dtype(dtype).itemsize)
+    # The system hands out more than was asked for.
+    return np.frombuffer(memory, dtype, size).reshape(shape)
