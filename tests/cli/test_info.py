@@ -15,7 +15,7 @@ def test_what_is_here_and_what_is_not(run, monkeypatch):
     for found in xpnet.available_backends():
         (row,) = [line for line in outcome.out.splitlines() if f" {found.name} " in line[:22]]
         assert (found.reason or ", ".join(found.devices)) in row
-        assert (found.version or "–") in row
+        assert (found.version or "-") in row
     for package in ("xpnet", "numpy", "safetensors"):
         assert f"{package:18}{metadata.version(package)}\n" in outcome.out
     assert f"BLAS              {blas()['name']} {blas()['version']}\n" in outcome.out

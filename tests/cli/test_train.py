@@ -166,6 +166,18 @@ def test_ctrl_c_keeps_what_was_learned(flowers, tmp_path):
     assert xpnet.load(tmp_path / "xpnet-flowers.safetensors")[2]["classes"]
 
 
+def test_ctrl_c_before_the_first_epoch_ends(run, flowers, tmp_path, monkeypatch):
+    def interrupt(progress, step):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xpnet.callbacks.Progress.on_step", interrupt)
+    outcome = run("train", flowers(), *SMALL)
+    assert (outcome.code, outcome.err) == (130, "")
+    assert outcome.out.endswith("model xpnet-flowers.safetensors\n")
+    assert (tmp_path / "xpnet-flowers.safetensors").exists()
+    assert not (tmp_path / "xpnet-flowers.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -106,7 +106,7 @@ class _Bar:
         )
         self._run, self._number = run, 1
         steps = run.epochs * run.steps_per_epoch
-        self._task = self._bar.add_task(_place(1, run), total=steps, cost="–", speed="")
+        self._task = self._bar.add_task(_place(1, run), total=steps, cost="", speed="")
         self._began = self._drawn = time.perf_counter()
         self._bar.start()
 

@@ -33,7 +33,7 @@ def info() -> None:
 
     table = Table("backend", "version", "devices, or why not", title="Backends")
     for found in available_backends():
-        table.add_row(found.name, found.version or "–", found.reason or ", ".join(found.devices))
+        table.add_row(found.name, found.version or "-", found.reason or ", ".join(found.devices))
     console = Console(highlight=False)
     console.print(table, markup=False)
     for name, value in _facts():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -101,7 +102,9 @@ def train(
             model,
             parts,
             seed,
-            optimizer=make_optimizer(optimizer, lr, schedule, epochs * -(-parts.m // batch_size)),
+            optimizer=make_optimizer(
+                optimizer, lr, schedule, steps=epochs * ceil(parts.m / batch_size)
+            ),
             epochs=epochs,
             batch_size=batch_size,
             l2=l2,
@@ -109,9 +112,13 @@ def train(
             callbacks=tuple(listeners(model, patience, checkpoint, log)),
         )
         accuracy = evaluate(net, result.params, *parts.test)["accuracy"]
-    write_learning_curve(plot, result.history, f"{dataset.name}: {accuracy:.2%} test accuracy")
-    typer.echo(f"{result.stopped} after {len(result.history)} epochs")
-    typer.echo(f"test accuracy {accuracy:.2%} ({parts.test[0].shape[-1]} samples)")
-    typer.echo(f"model {save}\nplot  {plot}")
+    typer.echo(
+        f"{result.stopped} after {len(result.history)} epochs\n"
+        f"test accuracy {accuracy:.2%} ({parts.test[0].shape[-1]} samples)\n"
+        f"model {save}"
+    )
+    if result.history:
+        write_learning_curve(plot, result.history, f"{dataset.name}: {accuracy:.2%} test accuracy")
+        typer.echo(f"plot  {plot}")
     if result.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
