@@ -55,16 +55,21 @@ class Work(NamedTuple):
         return f"{'-'.join(map(str, self.sizes))}, batch {self.batch}"
 
 
+TINY = Work((16, 8, 10), 8)
 SMALL = Work((64, 32, 10), 32)
 MIDDLE = Work((784, 128, 10), 128)
 LARGE = Work((784, 512, 256, 10), 128)
 
 KINDS_OF = {
+    TINY: tuple(KINDS),
     SMALL: tuple(KINDS),
     MIDDLE: ("vectorized", "fused", "stacked"),
     LARGE: ("vectorized", "fused"),
 }
 """Looped code takes seconds a step beyond the small network; a large stack, gigabytes."""
+
+LOOPED_ANYWHERE = TINY
+"""A scalar costs 0.1 µs to read from NumPy, and 10 to 50 µs from JAX or a device."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,17 @@ def name(parameters: tuple[Work, str]) -> str:
     """What pytest calls a case."""
     work, kind = parameters
     return f"{kind}-{'-'.join(map(str, work.sizes))}x{work.batch}"
+
+
+def refusal(work: Work, kind: str, place: backend.Backend) -> str | None:
+    """Why a case is not to be had on `place`, if it is not."""
+    if kind == "fused" and KINDS[kind].kernels(place.xp) is xpnet.VECTORIZED:
+        return f"nothing is installed that fuses kernels for {place.name}"
+    if kind == "looped" and place.name == "dask":
+        return "looped code is for eager libraries: every scalar would compute a graph of its own"
+    if kind == "looped" and work != LOOPED_ANYWHERE and place.name != "numpy":
+        return f"looped code on {place.name} is timed with {LOOPED_ANYWHERE.name} alone"
+    return None
 
 
 def make(work: Work, kind: str, place: backend.Backend) -> Case:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from array_api_compat import is_dask_array
 
-import xpnet
 from bench import case as cases
 from xpnet import backend
 
@@ -28,31 +27,30 @@ def place() -> backend.Backend:
 def case(request: pytest.FixtureRequest, place: backend.Backend) -> cases.Case:
     """A network with its data and kernels."""
     work, kind = request.param
-    made = cases.make(work, kind, place)
-    if kind == "fused" and made.kernels is xpnet.VECTORIZED:
-        pytest.skip(f"nothing is installed that fuses kernels for {place.name}")
-    return made
+    if reason := cases.refusal(work, kind, place):
+        pytest.skip(reason)
+    return cases.make(work, kind, place)
 
 
 @pytest.fixture
 def timed(benchmark: Any, case: cases.Case) -> Timed:
     """``timed(operation, function, flops=0)``: time `function` until its arrays are there."""
 
-    def run(operation: str, function: Callable[[], Any], flops: int = 0) -> None:
+    def run(
+        operation: str, function: Callable[[], Any], flops: int = 0, kernels: str = case.kind
+    ) -> None:
         benchmark.group = f"{operation}, {case.work.name}"
         benchmark(lambda: _finish(function()))
-        benchmark.extra_info |= _described(operation, case)
+        benchmark.extra_info |= _described(case) | {"operation": operation, "kernels": kernels}
         if flops and not benchmark.disabled:
             benchmark.extra_info["gflops"] = flops / benchmark.stats.stats.median / 1e9
 
     return run
 
 
-def _described(operation: str, case: cases.Case) -> dict[str, Any]:
+def _described(case: cases.Case) -> dict[str, Any]:
     return {
-        "operation": operation,
         "work": case.work.name,
-        "kernels": case.kind,
         "networks": case.networks,
         "library": case.place.name,
         "device": case.place.device,

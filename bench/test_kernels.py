@@ -42,7 +42,7 @@ def test_backward(case, timed):
     timed("backward", backward, case.backward_flops)
 
 
-# The kernels have no part in it: once a network is enough.
+# Drawn on the host, then moved: once a network, as kernels have no part in it.
 @pytest.mark.parametrize(
     "case", [(work, "vectorized") for work in KINDS_OF], indirect=True, ids=name
 )
@@ -53,4 +53,4 @@ def test_init(case, timed):
     for (W, b), n_in in zip(init(), case.work.sizes, strict=False):
         assert np.std(backend.to_numpy(W)) == pytest.approx(sqrt(2 / n_in), rel=0.1)
         assert not backend.to_numpy(b).any()
-    timed("init", init)
+    timed("init", init, kernels="on the host")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench import markdown
 from bench.peers.table import FLOOR, OURS, PEER
 
 Row = dict[str, Any]
@@ -38,6 +39,26 @@ def ratio(above: Row | None, below: Row | None) -> float:
     return above["seconds"] / below["seconds"] if above and below else math.nan
 
 
+def cells_of(results: Sequence[dict[str, Any]]) -> list[Cell]:
+    """The cells of results; where two have measured the same cell, the later one counts."""
+    cells = [cell for result in results for cell in result["cells"]]
+    latest = {title_of(cell): cell for cell in cells}
+    return list(latest.values())
+
+
+def of_tasks(cells: Sequence[Cell]) -> str:
+    """The training cells in one table with their summary, each other cell in one of its own."""
+    training = training_cells(cells)
+    parts = (
+        [of_cells(training), "\n".join(f"- {line}" for line in summary(cells))] if training else []
+    )
+    return "\n\n".join(parts + [of_cell(cell) for cell in cells if cell not in training])
+
+
+def training_cells(cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell["task"] == "training"]
+
+
 def of_cell(cell: Cell) -> str:
     """One cell, a peer a row, the fastest first."""
     floor, best = fastest(cell, FLOOR), fastest(cell, PEER)
@@ -58,11 +79,11 @@ def of_cell(cell: Cell) -> str:
         "it ÷ best peer",
         "cost",
     ]
-    return markdown(head, rows)
+    return markdown.table(head, rows)
 
 
 def of_cells(cells: Sequence[Cell]) -> str:
-    """Cells of one task, a cell a row, µs of each peer; the fastest of xpnet and peers is bold."""
+    """Training cells, a cell a row, µs of each peer; the fastest of xpnet and peers is bold."""
     peers = list(dict.fromkeys(row["peer"] for cell in cells for row in _contestants(cell)))
     head = ["network", "batch", "floor", *peers, f"floor ÷ {DEFAULT}", f"best peer ÷ {DEFAULT}"]
     rows = [
@@ -76,12 +97,12 @@ def of_cells(cells: Sequence[Cell]) -> str:
         ]
         for cell in cells
     ]
-    return markdown(head, rows)
+    return markdown.table(head, rows)
 
 
 def summary(cells: Sequence[Cell]) -> list[str]:
     """Geometric means over the training cells, and those in which xpnet is not the first."""
-    cells = [cell for cell in cells if cell["task"] == "training"]
+    cells = training_cells(cells)
     rivals = dict.fromkeys(
         row["peer"] for cell in cells for row in cell["rows"] if row["role"] == PEER
     )
@@ -96,12 +117,6 @@ def summary(cells: Sequence[Cell]) -> list[str]:
             first = fastest(cell, PEER)["peer"]
             lines.append(f"not first: {title_of(cell)}: {behind - 1:.0%} behind {first}")
     return lines
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: the first column on the left, the others on the right."""
-    bars = [":--", *("--:" for _ in head[1:])]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, bars, *rows))
 
 
 def _contestants(cell: Cell) -> list[Row]:

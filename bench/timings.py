@@ -1,0 +1,135 @@
+"""What pytest-benchmark measured of kernels and training steps, as tables and a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench import markdown
+
+OPERATIONS = ("forward", "backward", "init", "step")
+KERNELS = ("on the host", "looped", "vectorized", "fused", "stacked")
+LADDER = (("looped", "vectorized"), ("vectorized", "fused"), ("fused", "stacked"))
+"""What each speed-up is from and to; equal work, as a stack's time is divided by its networks."""
+
+
+class Timing(NamedTuple):
+    """The median of one benchmark, for one network."""
+
+    work: str
+    operation: str
+    kernels: str
+    place: str
+    seconds: float
+    gflops: float | None
+
+
+def read(results: Sequence[dict[str, Any]]) -> list[Timing]:
+    """The timings in pytest-benchmark's results, in the order of the table."""
+    found = [
+        _timing(benchmark["extra_info"], benchmark["stats"]["median"])
+        for result in results
+        for benchmark in result["benchmarks"]
+        if "operation" in benchmark["extra_info"]
+    ]
+    works = list(dict.fromkeys(timing.work for timing in found))
+    return sorted(
+        found,
+        key=lambda timing: (
+            works.index(timing.work),
+            OPERATIONS.index(timing.operation),
+            KERNELS.index(timing.kernels),
+        ),
+    )
+
+
+def tables(timings: Sequence[Timing]) -> str:
+    """The times, places side by side, and how much faster each kind is than the one before."""
+    return f"{_times(timings)}\n\nTimes as fast:\n\n{_speed_ups(timings)}"
+
+
+def chart(timings: Sequence[Timing]) -> Figure:
+    """A panel a network, a line a benchmark, a dot a place; further left is faster."""
+    works = {
+        work: [timing for timing in timings if timing.work == work]
+        for work in _each(timings, "work")
+    }
+    lines = [len(set(map(_line, of_work))) for of_work in works.values()]
+    figure = Figure(figsize=(9, 1.6 + 0.3 * sum(lines)), layout="constrained")
+    panels = figure.subplots(len(works), sharex=True, squeeze=False, height_ratios=lines)[:, 0]
+    for (work, of_work), axes in zip(works.items(), panels, strict=True):
+        axes.set_title(work, loc="left")
+        _draw(axes, of_work, _each(timings, "place"))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    panels[-1].set_xlabel("µs a network (median, logarithmic)")
+    return figure
+
+
+def _draw(axes: Axes, timings: Sequence[Timing], places: Sequence[str]) -> None:
+    lines = list(dict.fromkeys(map(_line, timings)))
+    for place in places:
+        here = [timing for timing in timings if timing.place == place]
+        axes.plot(
+            [timing.seconds * 1e6 for timing in here],
+            [lines.index(_line(timing)) for timing in here],
+            "o",
+            label=place,
+        )
+    axes.set_yticks(range(len(lines)), lines)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_xscale("log")
+
+
+def _line(timing: Timing) -> str:
+    return f"{timing.operation}, {timing.kernels}"
+
+
+def _timing(info: dict[str, Any], median: float) -> Timing:
+    place = f"{info['library']} on {info['device']}, {info['dtype']}"
+    seconds = median / info["networks"]
+    return Timing(
+        info["work"], info["operation"], info["kernels"], place, seconds, info.get("gflops")
+    )
+
+
+def _each(timings: Sequence[Timing], field: str) -> list[str]:
+    return list(dict.fromkeys(getattr(timing, field) for timing in timings))
+
+
+def _times(timings: Sequence[Timing]) -> str:
+    places = _each(timings, "place")
+    found = {timing[:4]: timing for timing in timings}
+    rows = [
+        [*benchmark, *(_time(found.get((*benchmark, place))) for place in places)]
+        for benchmark in dict.fromkeys(timing[:3] for timing in timings)
+    ]
+    return markdown.table(["network", "operation", "kernels", *places], rows, left=3)
+
+
+def _time(timing: Timing | None) -> str:
+    if timing is None:
+        return ""
+    rate = "" if timing.gflops is None else f", {timing.gflops:,.3g} GFLOP/s"
+    return f"{timing.seconds * 1e6:,.1f} µs{rate}"
+
+
+def _speed_ups(timings: Sequence[Timing]) -> str:
+    seconds: dict[tuple[str, ...], dict[str, float]] = {}
+    for timing in timings:
+        benchmark = (timing.work, timing.operation, timing.place)
+        seconds.setdefault(benchmark, {})[timing.kernels] = timing.seconds
+    rows = [
+        [*benchmark, *(_speed_up(of_kernels, *rung) for rung in LADDER)]
+        for benchmark, of_kernels in seconds.items()
+        if len(of_kernels) > 1
+    ]
+    head = ["network", "operation", "place", *(f"{slow} → {fast}" for slow, fast in LADDER)]
+    return markdown.table(head, rows, left=3)
+
+
+def _speed_up(seconds: dict[str, float], slow: str, fast: str) -> str:
+    return f"{seconds[slow] / seconds[fast]:,.3g}" if slow in seconds and fast in seconds else ""
