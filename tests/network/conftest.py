@@ -33,8 +33,9 @@ def hidden(request):
     return request.param
 
 
-@pytest.fixture
-def all_activations(output, options):
-    """A network with every activation, one a layer."""
+@pytest.fixture(params=[*((output, EVERYTHING) for output in OUTPUTS), ("softmax", {})])
+def all_activations(request):
+    """A network with every activation, one a layer; each output with every option."""
+    output, options = request.param
     sizes = (3, *(4,) * len(ACTIVATIONS), 2)
     return random_case(sizes, hidden=tuple(ACTIVATIONS), output=output, m=5, **options)

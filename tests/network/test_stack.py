@@ -29,15 +29,24 @@ def of_member(k, tree):
     return mapped(lambda array: array[k, ...], tree)
 
 
-def test_cost_and_gradients(xp, output, options):
-    case = random_case(output=output, stack=(K,), **options)
-    there = case.on(xp, "float64")
+def assert_members_agree(case, there):
+    """Compare a stack, on whichever library, with its members on the host."""
     J, grads = value_and_grad(*there.data, kernels=VECTORIZED, **there.options)
     assert tuple(J.shape) == (K,)
     for k in range(K):
         alone = case.member(k)
         expected = value_and_grad(*alone.data, kernels=VECTORIZED, **alone.options)
         assert_trees_close(of_member(k, (J, grads)), expected, "float64")
+
+
+def test_cost_and_gradients(output, options):
+    case = random_case(output=output, stack=(K,), **options)
+    assert_members_agree(case, case)
+
+
+def test_cost_and_gradients_on_every_library(xp, options):
+    case = random_case(output="softmax", stack=(K,), **options)
+    assert_members_agree(case, case.on(xp, "float64"))
 
 
 def test_data_of_each_network_its_own(output):
@@ -91,15 +100,27 @@ def after_steps(case, optimizer, count=4):
     return params, state.slots
 
 
-@pytest.mark.parametrize("l2", [0.0, 0.7])
-def test_a_member_without_any_weight_costs_nothing(xp, output, l2):
-    """As in a batch that holds nothing of a member's fold; the others are not touched by it."""
-    case = random_case(output=output, stack=(K,), weighted=True, l2=l2)
+def without_weight(case, k):
+    """The stack `case`, as in a batch that holds nothing of its member k's fold."""
     weight = case.sample_weight.copy()
-    weight[1] = 0
-    empty = replace(case, sample_weight=weight).on(xp, "float64")
+    weight[k] = 0
+    return replace(case, sample_weight=weight)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_a_member_without_any_weight_costs_nothing(output, l2):
+    case = random_case(output=output, stack=(K,), weighted=True, l2=l2)
+    empty = without_weight(case, 1)
     J, grads = value_and_grad(*empty.data, kernels=VECTORIZED, **empty.options)
     assert all((array == 0).all() for array in leaves(of_member(1, (J, grads))))
     full = value_and_grad(*case.data, kernels=VECTORIZED, **case.options)
     for k in (0, 2):
         assert_trees_close(of_member(k, (J, grads)), of_member(k, full), "float64")
+
+
+def test_a_member_without_any_weight_on_every_library(xp):
+    empty = without_weight(random_case(stack=(K,), weighted=True, l2=0.7), 1)
+    there = empty.on(xp, "float64")
+    got = value_and_grad(*there.data, kernels=VECTORIZED, **there.options)
+    expected = value_and_grad(*empty.data, kernels=VECTORIZED, **empty.options)
+    assert_trees_close(got, expected, "float64")

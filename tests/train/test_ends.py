@@ -24,24 +24,23 @@ def bad_at(step, cost=math.nan):
     return gradient
 
 
+def diverging(case, step, cost, heard):
+    """The error of a training whose rate is halved at each step."""
+    optimizer = optim.sgd(optim.exponential(0.1, 0.5))
+    settings = {"optimizer": optimizer, "value_and_grad": bad_at(step, cost)}
+    with pytest.raises(DivergenceError) as caught:
+        train(case, epochs=4, callbacks=[heard], **settings)
+    return caught.value
+
+
 @pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("step", [1, 2, 5, 6])
-def test_divergence_says_where_and_keeps_the_last_finite_epoch(eager_xp, case, step, cost):
+def test_divergence_says_where_and_keeps_the_last_finite_epoch(case, step, cost):
     heard = Heard()
-    there = case.on(eager_xp)
-    optimizer = optim.sgd(optim.exponential(0.1, 0.5))
-    with pytest.raises(DivergenceError) as caught:
-        train(
-            there,
-            epochs=4,
-            optimizer=optimizer,
-            value_and_grad=bad_at(step, cost),
-            callbacks=[heard],
-        )
-    error = caught.value
+    error = diverging(case, step, cost, heard)
     epoch = 1 + (step - 1) // STEPS_AN_EPOCH
     assert (error.epoch, error.step, error.learning_rate) == (epoch, step, 0.1 * 0.5 ** (step - 1))
-    finite = heard.epochs[-1].params if heard.epochs else there.params
+    finite = heard.epochs[-1].params if heard.epochs else case.params
     assert len(heard.epochs) == epoch - 1
     assert_trees_close(error.params, finite)
     assert str(error) == (
@@ -49,6 +48,13 @@ def test_divergence_says_where_and_keeps_the_last_finite_epoch(eager_xp, case, s
         f"{error.learning_rate}: lower the learning rate, clip the gradients "
         "(xpnet.optim.clip), or scale X; .params holds the last finite epoch's parameters"
     )
+
+
+def test_divergence_on_every_library(eager_xp, case):
+    heard = Heard()
+    error = diverging(case.on(eager_xp), 5, math.nan, heard)
+    assert (error.epoch, error.step) == (2, 5)
+    assert_trees_close(error.params, heard.epochs[0].params)
 
 
 def test_divergence_of_one_network_of_a_stack():

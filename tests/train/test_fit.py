@@ -41,16 +41,14 @@ def test_digits_are_learned():
 
 
 @pytest.mark.usefixtures("plain_and_fused")
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_one_seed_gives_one_result(eager_xp, case, dropout):
+def test_one_seed_gives_one_result(eager_xp, case):
     case = case.on(eager_xp)
-    first, again, other = (train(case, seed=seed, dropout=dropout) for seed in (5, 5, 6))
+    first, again, other = (train(case, seed=seed, dropout=0.3) for seed in (5, 5, 6))
     assert costs_of(first) == costs_of(again) != costs_of(other)
     for one, same in zip(leaves(first.params), leaves(again.params), strict=True):
         np.testing.assert_array_equal(one, same)
 
 
-@pytest.mark.usefixtures("plain_and_fused")
 @pytest.mark.parametrize("output", ["softmax", "exp"])
 def test_every_library_trains_alike(eager_xp, output):
     case = random_case((3, 5, 2), output=output, m=M, weighted=True, l2=0.1)

@@ -22,7 +22,6 @@ def of_member(k, tree):
     return mapped(lambda array: array[k, ...], tree)
 
 
-@pytest.mark.usefixtures("plain_and_fused")
 def test_every_member_is_trained_as_if_alone(eager_xp, stack):
     rates = np.asarray(RATES).reshape(K, 1, 1)
     there = stack.on(eager_xp, "float64")

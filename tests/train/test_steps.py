@@ -97,15 +97,15 @@ def test_a_batch_may_bring_its_weights():
 
 @pytest.mark.parametrize("dropout", [0.25, 0.5])
 def test_masks_drop_units_and_keep_the_mean(eager_xp, dropout):
-    case = random_case((3, 200, 100, 2), m=50).on(eager_xp)
+    case = random_case((3, 50, 40, 2), m=40).on(eager_xp)
     seen = []
     taken(case, 1, dropout=dropout, value_and_grad=noting_masks(seen))
     (masks,) = seen
-    assert [tuple(mask.shape) for mask in masks] == [(200, 50), (100, 50)]
+    assert [tuple(mask.shape) for mask in masks] == [(50, 40), (40, 40)]
     for mask in leaves(masks):
         assert mask.dtype == np.float32
         np.testing.assert_allclose(np.unique(mask), [0, 1 / (1 - dropout)], rtol=1e-6)
-        assert mask.mean() == pytest.approx(1, abs=0.05)
+        assert mask.mean() == pytest.approx(1, abs=0.08)
 
 
 def test_masks_are_drawn_afresh_for_each_layer_and_step(eager_xp):
