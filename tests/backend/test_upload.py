@@ -127,31 +127,6 @@ def test_the_next_copy_is_asked_for_before_a_batch_is_handed_out(compute, monkey
     assert counts == [2 * copies, 3 * copies, 4 * copies, 5 * copies, 6 * copies, 6 * copies]
 
 
-def test_other_libraries_are_given_the_same_batches(xp):
-    place = xp.backend
-    ours = [
-        array for batch in streamed(X, Y, batch_size=BATCH, seed=3, to=place) for array in batch[:2]
-    ]
-    assert all(array.dtype == place.dtype_object for array in ours)
-    assert same([backend.to_numpy(array).T for array in ours], in_order(3))
-
-
-def test_epochs_differ_and_one_batch_keeps_its_order():
-    first, second = (next(streamed(X, Y, batch_size=BATCH, seed=0, epoch=e)).X for e in (0, 1))
-    assert not np.array_equal(first, second)
-    (whole,) = streamed(X, Y, batch_size=100, seed=0)
-    assert np.array_equal(whole.X.T, X)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "shapes"),
-    [((X, Y[:5]), r"\(23, 3\) and Y \(5, 2\)"), ((X[0], Y), r"\(3,\) and Y \(23, 2\)")],
-)
-def test_shapes_that_do_not_fit_are_named(arrays, shapes):
-    with pytest.raises(ValueError, match=f"X has shape {shapes}: expected "):
-        streamed(*arrays, batch_size=2, seed=0)
-
-
 def test_nothing_but_cupy_needs_pinned_memory():
     others = ("numpy", "torch", "jax", "array_api_strict")
     assert all(adapter(name).pinned_upload is None for name in others)

@@ -92,7 +92,7 @@ def test_a_stack(agree, arguments, activation, shared):
     )
 
 
-@pytest.mark.parametrize("decay", [0.25, np.float64(0.25), 1, np.ones((1, 1)), np.ones(())])
+@pytest.mark.parametrize("decay", [0.25, 1, np.ones((1, 1)), np.ones(())])
 def test_decay_of_one_network(agree, arguments, decay):
     given = arguments(30, 21, 8)
     layer = layer_of("tanh", given)

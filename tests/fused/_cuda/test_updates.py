@@ -43,7 +43,7 @@ def test_every_optimiser_is_tested():
     assert set(OPTIMISERS) == set(SETTINGS)
 
 
-@pytest.mark.parametrize("rate", [0.1, np.float64(0.1), np.ones((1, 1)), np.ones(())])
+@pytest.mark.parametrize("rate", [0.1, 1, np.ones((1, 1)), np.ones(())])
 def test_one_network(agree, rng, optimiser, rate):
     name, slots, settings = optimiser
     new = agree(name, *trees(rng, 2 + slots), rate=rate, **settings)

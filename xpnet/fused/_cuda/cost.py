@@ -95,7 +95,7 @@ def _strides(array: Array, axes: int) -> tuple[int, ...]:
 def _scale(scale: Any, Z: Array) -> Scale | None:
     """`scale` as a number, or as an array with its strides, or None if it is neither."""
     kind = Z.dtype.type
-    if isinstance(scale, int | float | np.number):
+    if isinstance(scale, int | float):
         return kind(scale), None, 0, 0
     if not isinstance(scale, type(Z)) or scale.dtype != Z.dtype:
         return None

@@ -56,7 +56,7 @@ def factor(value: Any, like: Array) -> Factor | None:
         An array has one entry, or has shape (..., 1, 1).
     """
     kind = like.dtype.type
-    if isinstance(value, int | float | np.number):
+    if isinstance(value, int | float):
         return Factor(kind(value), None, 0)
     if not isinstance(value, type(like)) or value.dtype != like.dtype:
         return None

@@ -129,7 +129,7 @@ def _moments(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
 
 
 def _are_numbers(settings: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, int | float | np.number) for value in settings.values())
+    return all(isinstance(value, int | float) for value in settings.values())
 
 
 def _rates(rate: Any, params: Params, grads: Params, slots: Sequence[Params]) -> Factor | None:
