@@ -60,6 +60,7 @@ def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
             ha="center",
         )
     axes.set(xlabel="units of each layer", ylabel="ms", xscale="log", yscale="log")
+    axes.margins(x=0.12, y=0.12)
     axes.set_xticks(units, labels=map(str, units))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend()
