@@ -10,6 +10,7 @@ import numpy as np
 from xpnet import data
 
 CLASSES = 10
+MOST = 60_000
 
 
 class Samples(NamedTuple):
@@ -26,6 +27,11 @@ class Samples(NamedTuple):
     def first(self, m: int) -> Samples:
         """The first `m` of them."""
         return Samples(self.X[:m], self.labels[:m])
+
+
+def load(n_x: int, folder: str | None) -> Samples:
+    """60,000 samples of `n_x` inputs: those in a folder of IDX files, or synthetic ones."""
+    return read(folder) if folder else synthetic(n_x, MOST)
 
 
 @cache

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench import samples
-from bench.peers.measure import cell_of
+from bench.peers.cell import cell_of
 from bench.peers.table import TRAINING
+from bench.samples import MOST
 
 STEPS = 100
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def cell():
-    return cell_of((64, 32, 10), 128, samples.synthetic(64, 60_000), STEPS)
+    return cell_of((64, 32, 10), 128, STEPS, MOST)
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench import machine, samples
 from bench.peers import tables
-from bench.peers.cell import Cell
-from bench.peers.measure import cell_of, disagreeing, measure, steps_in
-from bench.peers.table import TASKS, Task
+from bench.peers.cell import Cell, cell_of
+from bench.peers.measure import disagreeing, measure, workers
+from bench.peers.run import steps_in
+from bench.peers.table import TASKS, Peer
 
 SIZES = ("784-30-10", "784-128-10", "784-512-256-10", "64-32-10", "784-2048-2048-10")
 BATCHES = (32, 128, 1024)
 PACKAGES = ("xpnet", "numpy", "numba", "scikit-learn", "torch", "jax", "keras", "thinc")
+PIXELS = 784
 CALLS, ITERATIONS = 20, 100
 """Of the logistic cost with its gradients in a round, and of a fit."""
 
@@ -25,22 +29,21 @@ CALLS, ITERATIONS = 20, 100
 def main() -> int:
     """Measure what was asked for; 1 where a peer did other work than the rest."""
     asked = _arguments()
-    for name in machine.describe(())["forced"]:
+    found: dict[str, Any] = {"kind": "peers", "machine": machine.describe(PACKAGES), "cells": []}
+    for name in found["machine"]["forced"]:
         _say(f"{name} is set and makes NumPy slower than this machine is: env -u {name} …")
-    found: dict[str, Any] = {"kind": "peers", "machine": {}, "cells": []}
     wrong = []
-    for name, cell in _cells(asked):
-        task = _with_peers(TASKS[name], asked.peers)
-        result = measure(name, cell, task, asked.rounds, _say)
-        found["cells"].append(result)
-        # Described after each cell: only then are the libraries loaded whose BLAS is named.
-        found["machine"] = machine.describe(PACKAGES)
-        _write(asked.json, found)
-        print(tables.of_cell(result), end="\n\n", flush=True)
-        wrong += [
-            f"{tables.title_of(result)}: {peer} ends at another cost than the others"
-            for peer in disagreeing(result["rows"], task.tolerance)
-        ]
+    for task in asked.tasks:
+        with workers(task, _wanted(TASKS[task].peers, asked.peers), _say) as staff:
+            for cell in CELLS[task](asked):
+                result = measure(task, cell, staff, asked.rounds, _say)
+                found["cells"].append(result)
+                _write(asked.json, found)
+                print(tables.of_cell(result), end="\n\n", flush=True)
+                wrong += [
+                    f"{tables.title_of(result)}: {peer} ends at another cost than the others"
+                    for peer in disagreeing(result["rows"], TASKS[task].tolerance)
+                ]
     print("\n".join(tables.summary(found["cells"])))
     print(json.dumps(found["machine"], indent=1))
     for line in wrong:
@@ -48,31 +51,30 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _cells(asked: argparse.Namespace) -> Iterator[tuple[str, Cell]]:
-    if "training" in asked.tasks:
-        for sizes in asked.sizes:
-            for batch in asked.batches:
-                of_width = _samples(sizes[0], asked)
-                steps = asked.steps or steps_in(asked.seconds, sizes, batch, of_width)
-                yield "training", cell_of(sizes, batch, of_width, steps)
-    images = _samples(784, asked)
-    m = len(images.X)
-    for name, epochs in (("gradient", CALLS), ("fit", ITERATIONS)):
-        if name in asked.tasks:
-            yield name, Cell((784, samples.CLASSES), m, epochs, images)
+def _training_cells(asked: argparse.Namespace) -> Iterator[Cell]:
+    for sizes in asked.sizes:
+        for batch in asked.batches:
+            data = asked.data if sizes[0] == PIXELS else None
+            steps = asked.steps or steps_in(asked.seconds, sizes, batch, data)
+            yield cell_of(sizes, batch, steps, asked.samples, data)
 
 
-def _samples(n_x: int, asked: argparse.Namespace) -> samples.Samples:
-    from_files = asked.data is not None and n_x == 784
-    all_of_them = samples.read(asked.data) if from_files else samples.synthetic(n_x, asked.samples)
-    return all_of_them.first(asked.samples)
+def _logistic_cell(asked: argparse.Namespace, epochs: int) -> list[Cell]:
+    sizes = (PIXELS, samples.CLASSES)
+    return [Cell(sizes, asked.samples, epochs, asked.samples, asked.data)]
 
 
-def _with_peers(task: Task, names: list[str] | None) -> Task:
-    if names is None:
-        return task
-    wanted = [p for p in task.peers if any(name.lower() in p.name.lower() for name in names)]
-    return task._replace(peers=tuple(wanted))
+CELLS = {
+    "training": _training_cells,
+    "gradient": partial(_logistic_cell, epochs=CALLS),
+    "fit": partial(_logistic_cell, epochs=ITERATIONS),
+}
+
+
+def _wanted(peers: Sequence[Peer], names: Sequence[str] | None) -> list[Peer]:
+    return [
+        peer for peer in peers if names is None or any(fnmatch(peer.name, name) for name in names)
+    ]
 
 
 def _arguments() -> argparse.Namespace:
@@ -81,11 +83,11 @@ def _arguments() -> argparse.Namespace:
     add("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     add("--sizes", type=_sizes, nargs="+", default=[_sizes(text) for text in SIZES])
     add("--batches", type=int, nargs="+", default=BATCHES)
-    add("--peers", nargs="+", help="parts of names; all by default")
+    add("--peers", nargs="+", help="names, or patterns such as '*JAX*'; all by default")
     add("--rounds", type=int, default=5, help="of which the median counts (5)")
     add("--seconds", type=float, default=0.1, help="what the floor takes in a round (0.1)")
     add("--steps", type=int, help="steps of a round, in place of --seconds")
-    add("--samples", type=int, default=60_000, help="at most (60000)")
+    add("--samples", type=int, default=samples.MOST, help="at most (60000)")
     add("--data", help="a folder of MNIST's IDX files; without, synthetic digits")
     add("--json", type=Path, default=Path("bench/out/peers.json"))
     return parser.parse_args()

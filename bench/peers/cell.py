@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import xpnet
-from bench.samples import Samples
+from bench import samples
 
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
@@ -17,20 +18,26 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 @dataclass(frozen=True)
 class Cell:
-    """A network, a batch size, and the samples of an epoch, a whole number of batches.
+    """A network, a batch size, and an epoch of `m` samples: a whole number of batches.
 
     ReLU, softmax with cross-entropy, float32. Where it is trained: with Adam, without a penalty,
-    on shuffled batches that are gathered from `samples` at each step.
+    on shuffled batches that are gathered from the samples at each step. `data` is a folder of IDX
+    files, or None for synthetic samples.
     """
 
     sizes: tuple[int, ...]
     batch: int
     epochs: int
-    samples: Samples
+    m: int
+    data: str | None = None
+
+    @cached_property
+    def samples(self) -> samples.Samples:
+        return samples.load(self.sizes[0], self.data).first(self.m)
 
     @property
     def steps_per_epoch(self) -> int:
-        return len(self.samples.X) // self.batch
+        return self.m // self.batch
 
     @property
     def steps(self) -> int:
@@ -49,7 +56,7 @@ class Cell:
         """The samples' numbers of each batch, ``(steps_per_epoch, batch)`` an epoch."""
         rng = np.random.default_rng(0)
         shape = (self.steps_per_epoch, self.batch)
-        return [rng.permutation(len(self.samples.X)).reshape(shape) for _ in range(epochs)]
+        return [rng.permutation(self.m).reshape(shape) for _ in range(epochs)]
 
 
 class Trial(NamedTuple):
@@ -64,3 +71,11 @@ class Trial(NamedTuple):
     train: Callable[[int], Any]
     restart: Callable[[], None] = lambda: None
     cost_of: Callable[[Any], float | None] = lambda cost: cost
+
+
+def cell_of(
+    sizes: tuple[int, ...], batch: int, steps: int, m: int, data: str | None = None
+) -> Cell:
+    """A cell of about so many steps: two epochs or more, of at most `m` samples."""
+    epochs = max(2, round(steps / (m // batch)))
+    return Cell(sizes, batch, epochs, max(1, steps // epochs) * batch, data)

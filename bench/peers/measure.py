@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import gc
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from statistics import median
-from traceback import format_exception_only
 from typing import Any
 
-from bench.peers import floor
-from bench.peers.cell import Cell, Trial
-from bench.peers.table import Peer, Task
-from bench.samples import Samples
-
-FEWEST_STEPS, MOST_STEPS = 24, 4_096
+from bench.peers.cell import Cell
+from bench.peers.run import Run
+from bench.peers.table import TASKS, Peer
+from bench.peers.worker import PeerError, Worker
 
 Row = dict[str, Any]
+Say = Callable[[str], None]
 
 
-def steps_in(seconds: float, sizes: tuple[int, ...], batch: int, samples: Samples) -> int:
-    """About how many steps the floor takes in `seconds`."""
-    probe = Cell(sizes, batch, 1, samples.first(4 * batch))
-    trial = floor.all_threads(probe)
-    a_step = min(_run(trial, 1)[0] for _ in range(4)) / probe.steps
-    return min(max(int(seconds / a_step), FEWEST_STEPS), MOST_STEPS)
-
-
-def cell_of(sizes: tuple[int, ...], batch: int, samples: Samples, steps: int) -> Cell:
-    """A cell of about so many steps, in two epochs or more of whole batches."""
-    epochs = max(2, round(steps / (len(samples.X) // batch)))
-    return Cell(sizes, batch, epochs, samples.first(max(1, steps // epochs) * batch))
+@contextmanager
+def workers(task: str, peers: Sequence[Peer], say: Say) -> Iterator[list[Worker]]:
+    """A process a peer; one that is not installed is left out by name."""
+    hired = []
+    for peer in peers:
+        if missing := peer.missing():
+            say(f"{peer.name} left out: {', '.join(missing)} not installed")
+        else:
+            hired.append(Worker(task, peer))
+    try:
+        yield hired
+    finally:
+        for worker in hired:
+            worker.close()
 
 
 def measure(
-    task: str, cell: Cell, do: Task, rounds: int, say: Callable[[str], None]
+    task: str, cell: Cell, staff: Sequence[Worker], rounds: int, say: Say
 ) -> dict[str, Any]:
     """Rounds in which each peer trains in turn, after each has warmed up.
 
@@ -44,32 +43,20 @@ def measure(
         The cell, and a row a peer: ``peer``, ``role``, ``rounds`` (seconds of each), ``seconds``
         (the median, for a unit) and ``cost`` (of the last epoch).
     """
-    ready = list(_warmed_up(cell, do.peers, say))
-    taken: list[list[float]] = [[] for _ in ready]
-    costs: list[float | None] = [None for _ in ready]
+    able = _prepared(cell, staff, say)
+    runs: list[list[Run]] = [[] for _ in able]
     for _ in range(rounds):
-        for number, (_, trial) in enumerate(ready):
-            seconds, costs[number] = _run(trial, cell.epochs)
-            taken[number].append(seconds)
-    units = 1 if do.whole_run else cell.steps
-    rows = [
-        {
-            "peer": peer.name,
-            "role": peer.role,
-            "seconds": median(times) / units,
-            "rounds": times,
-            "cost": cost,
-        }
-        for (peer, _), times, cost in zip(ready, taken, costs, strict=True)
-    ]
+        for worker, done in zip(able, runs, strict=True):
+            done.append(worker.run(cell.epochs))
+    units = 1 if TASKS[task].whole_run else cell.steps
     return {
         "task": task,
-        "unit": do.unit,
-        "sizes": list(cell.sizes),
+        "unit": TASKS[task].unit,
+        "sizes": cell.sizes,
         "batch": cell.batch,
-        "samples": len(cell.samples.X),
+        "samples": cell.m,
         "epochs": cell.epochs,
-        "rows": rows,
+        "rows": [_row(worker.peer, done, units) for worker, done in zip(able, runs, strict=True)],
     }
 
 
@@ -80,27 +67,26 @@ def disagreeing(rows: Sequence[Row], tolerance: float) -> list[str]:
     return [name for name, cost in costs.items() if not abs(cost - middle) <= tolerance * middle]
 
 
-def _warmed_up(
-    cell: Cell, peers: Sequence[Peer], say: Callable[[str], None]
-) -> Iterator[tuple[Peer, Trial]]:
-    """Each peer's trial, compiled and run once; one that cannot be had is left out by name."""
-    for peer in peers:
-        if missing := peer.missing():
-            say(f"{peer.name} left out: {', '.join(missing)} not installed")
-            continue
+def _prepared(cell: Cell, staff: Sequence[Worker], say: Say) -> list[Worker]:
+    """The workers that are ready: all compile at once; one that fails is left out by name."""
+    for worker in staff:
+        worker.prepare(cell)
+    able = []
+    for worker in staff:
         try:
-            trial = peer.setup(cell)
-            _run(trial, 1)
-        except Exception as error:  # whatever another library raises, the others still run
-            say(f"{peer.name} left out: {format_exception_only(error)[0].strip()}")
-            continue
-        yield peer, trial
+            worker.ready()
+            able.append(worker)
+        except PeerError as error:
+            say(f"{worker.peer.name} left out: {error}")
+    return able
 
 
-def _run(trial: Trial, epochs: int) -> tuple[float, float | None]:
-    trial.restart()
-    gc.collect()
-    start = time.perf_counter()
-    outcome = trial.train(epochs)
-    seconds = time.perf_counter() - start
-    return seconds, trial.cost_of(outcome)
+def _row(peer: Peer, done: Sequence[Run], units: int) -> Row:
+    seconds = [run.seconds for run in done]
+    return {
+        "peer": peer.name,
+        "role": peer.role,
+        "seconds": median(seconds) / units,
+        "rounds": seconds,
+        "cost": done[-1].cost,
+    }

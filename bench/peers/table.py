@@ -74,7 +74,6 @@ TRAINING = Task(
 GRADIENT = Task(
     "call",
     (
-        *FLOORS,
         Peer("xpnet in blocks", OURS, "logistic:in_blocks"),
         Peer("xpnet in two passes", PEER, "logistic:in_two_passes"),
     ),

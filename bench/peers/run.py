@@ -1,0 +1,37 @@
+"""One run of a trial, timed."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import NamedTuple
+
+from bench.peers import floor
+from bench.peers.cell import Cell, Trial
+
+FEWEST_STEPS, MOST_STEPS = 24, 4_096
+
+
+class Run(NamedTuple):
+    """The seconds that training took, and the cost it came to; None for the floor."""
+
+    seconds: float
+    cost: float | None
+
+
+def run(trial: Trial, epochs: int) -> Run:
+    """Train from the first weights."""
+    trial.restart()
+    gc.collect()
+    start = time.perf_counter()
+    outcome = trial.train(epochs)
+    seconds = time.perf_counter() - start
+    return Run(seconds, trial.cost_of(outcome))
+
+
+def steps_in(seconds: float, sizes: tuple[int, ...], batch: int, data: str | None) -> int:
+    """About how many steps the floor takes in `seconds`."""
+    probe = Cell(sizes, batch, 1, 4 * batch, data)
+    trial = floor.all_threads(probe)
+    a_step = min(run(trial, 1).seconds for _ in range(4)) / probe.steps
+    return min(max(int(seconds / a_step), FEWEST_STEPS), MOST_STEPS)
