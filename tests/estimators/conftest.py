@@ -1,4 +1,4 @@
-"""Digits for the estimators' tests, and what scikit-learn's array dispatch needs."""
+"""Digits for the estimators' tests, and what they need of the environment."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from typing import NamedTuple
 
 # scikit-learn asks for it before it dispatches, SciPy reads it when it is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
+# torch reads it when it is imported. On arrays this small threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread():
+    """The same for the libraries that are imported already."""
+    with threadpool_limits(1):
+        yield
 
 
 class Data(NamedTuple):
