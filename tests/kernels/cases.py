@@ -144,6 +144,11 @@ class RequiringGrad:
         return torch.tensor(values, dtype=getattr(torch, dtype), requires_grad=True)
 
 
+def of_member(k: int, tree: Any) -> Any:
+    """What network `k` of a stack has in a nested tuple, on the host."""
+    return mapped(lambda array: backend.to_numpy(array)[k], tree)
+
+
 def assert_trees_close(got: Any, expected: Any, dtype: str = "float32", **tolerance: float) -> None:
     """Every array of `got` is that of `expected`, of whatever library, within `tolerance`."""
     pairs = zip(leaves(got), leaves(expected), strict=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.cases import assert_trees_close, leaves, mapped
+from tests.kernels.cases import assert_trees_close, leaves, of_member
 from xpnet.kernels import ACTIVATIONS, LOOPED, VECTORIZED
 from xpnet.kernels.dense import dense, dense_looped
 from xpnet.types import Array, Layer
@@ -116,7 +116,7 @@ def test_leading_axes_are_layers_of_their_own(xp, activation, rng):
         expected = there_and_back(
             VECTORIZED, activation, alone, mask=alone.mask, decay=float(decay[k, 0, 0])
         )
-        assert_trees_close(mapped(lambda array, k=k: array[k, ...], stacked), expected, "float64")
+        assert_trees_close(of_member(k, stacked), expected, "float64")
 
 
 @BOTH

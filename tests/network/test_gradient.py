@@ -138,9 +138,9 @@ def test_the_inputs_are_never_written_to(kernels, all_activations):
 
 @pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5)], ids=repr)
 def test_a_numpy_scalar_for_l2_keeps_the_dtype(eager_xp, number):
-    case = random_case().on(eager_xp)
+    case = random_case((3, 2)).on(eager_xp)
     J, grads = value_and_grad(*case.data, l2=number)
-    assert all(array.dtype == case.X.dtype for array in (J, *grads[0], *grads[-1]))
+    assert all(array.dtype == case.X.dtype for array in (J, *grads[0]))
     assert_trees_close(J, value_and_grad(*case.data, l2=0.5)[0])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.kernels.cases import assert_trees_close, leaves, mapped, random_case
+from tests.kernels.cases import assert_trees_close, leaves, of_member, random_case
 from tests.network.conftest import EVERYTHING
 from xpnet import VECTORIZED, cost, forward, optim, value_and_grad
 
@@ -23,10 +23,6 @@ OPTIMIZERS = {
     "clipped adam": lambda rate: optim.clip(optim.adam(rate), 0.1),
     "warmed up": lambda rate: optim.sgd(optim.warmup(optim.cosine(rate, 10), 3)),
 }
-
-
-def of_member(k, tree):
-    return mapped(lambda array: array[k, ...], tree)
 
 
 def assert_members_agree(case, there):

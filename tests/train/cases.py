@@ -21,6 +21,11 @@ def train(case: Case, **settings: Any) -> Any:
     return fit(*case.data, **{**defaults, **options, **settings})
 
 
+def unreal_gradient(net, params, X, Y, **settings):
+    """A `value_and_grad` at next to no price, where its numbers do not matter."""
+    return params[-1].b[..., 0, 0], params
+
+
 @dataclass
 class Heard(Callback):
     """Keeps every moment in order; `acting` is called with its name and what was told."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.cases import assert_trees_close, mapped, random_case
+from tests.kernels.cases import assert_trees_close, of_member, random_case
 from tests.train.cases import M, train
 from xpnet import evaluate, optim
 
@@ -16,10 +16,6 @@ RATES = (0.01, 0.05, 0.2)
 @pytest.fixture
 def stack():
     return random_case((3, 4, 2), output="softmax", m=M, stack=(K,), weighted=True, l2=0.3)
-
-
-def of_member(k, tree):
-    return mapped(lambda array: array[k, ...], tree)
 
 
 def test_every_member_is_trained_as_if_alone(eager_xp, stack):
