@@ -1,19 +1,15 @@
 // The optimisers: one launch for all tensors of a network, blockIdx.y being the tensor.
 // The formulas are those of xpnet/kernels/updates.py.
 
-struct Tensor {
-  const T* theta;
-  const T* g;
-  const T* slots[2];
-  T* new_theta;
-  T* new_slots[2];
-  Index size;         // entries, of all networks of a stack
-  Index per_network;  // entries that share a rate
-  Index is_weight;    // 1, or 0 for biases, which do not decay
-};
-
 struct Tensors {
-  Tensor tensor[MOST_TENSORS];
+  Index size[MOST_TENSORS];         // entries, of all networks of a stack
+  Index per_network[MOST_TENSORS];  // entries that share a rate
+  Index is_weight[MOST_TENSORS];    // 1, or 0 for biases, which do not decay
+  const T* theta[MOST_TENSORS];
+  T* new_theta[MOST_TENSORS];
+  const T* g[MOST_TENSORS];
+  const T* slots[2][MOST_TENSORS];
+  T* new_slots[2][MOST_TENSORS];
 };
 
 // What decays towards 0 arrives there, before it becomes a denormal number.
@@ -85,13 +81,14 @@ struct adamw : moments {
 
 template <class Step>
 __global__ void update(const Tensors tensors, T rate, const T* rates, const Step step) {
-  const Tensor& tensor = tensors.tensor[blockIdx.y];
-  for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < tensor.size;
+  const unsigned t = blockIdx.y;
+  for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < tensors.size[t];
        e += gridDim.x * blockDim.x) {
     T slot[2];
-    for (int s = 0; s < Step::slots; s++) slot[s] = tensor.slots[s][e];
-    const T alpha = rates ? rates[e / tensor.per_network] : rate;
-    tensor.new_theta[e] = step(tensor.theta[e], tensor.g[e], alpha, slot, tensor.is_weight);
-    for (int s = 0; s < Step::slots; s++) tensor.new_slots[s][e] = slot[s];
+    for (int s = 0; s < Step::slots; s++) slot[s] = tensors.slots[s][t][e];
+    const T alpha = rates ? rates[e / tensors.per_network[t]] : rate;
+    tensors.new_theta[t][e] =
+        step(tensors.theta[t][e], tensors.g[t][e], alpha, slot, tensors.is_weight[t]);
+    for (int s = 0; s < Step::slots; s++) tensors.new_slots[s][t][e] = slot[s];
   }
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,19 +25,6 @@ SETTINGS: Mapping[str, Callable[..., tuple[float, ...]]] = {
 }
 """Each optimiser's settings in the order of its structure in ``updates.cu``."""
 
-_FIELDS = 10  # of a row of the table that a kernel is given: the structure Tensor
-
-
-class _Tensor(NamedTuple):
-    """One W or b: what is read, what is written, and whether it decays."""
-
-    theta: Array
-    g: Array
-    slots: Sequence[Array]
-    new_theta: Array
-    new_slots: Sequence[Array]
-    is_weight: bool
-
 
 def update(
     driver: Driver, name: str, plain: Callable[..., tuple[Params, ...]], one_run: bool
@@ -52,70 +39,73 @@ def update(
         params: Params, grads: Params, *slots: Params, rate: float | Array, **settings: Any
     ) -> tuple[Params, ...]:
         nonlocal mine
-        rates = _rates(rate, params, grads, slots)
-        if rates is None or not _are_numbers(settings):
+        flat = [_flat(tree) for tree in (params, grads, *slots)]
+        rates = _rates(rate, flat) if _are_numbers(settings) else None
+        if rates is None:
             return plain(params, grads, *slots, rate=rate, **settings)
         in_place = len(mine) == len(slots) and all(map(operator.is_, mine, slots))
         new_slots = slots if in_place else tuple(_empty_like(driver, slot) for slot in slots)
-        new = (_empty_like(driver, params), *new_slots)
-        tensors = list(_tensors(driver, params, grads, slots, new))
-        numbers = _structure(SETTINGS[name](**settings), params[0].W.dtype)
-        for first in range(0, len(tensors), MOST_TENSORS):
-            part = tensors[first : first + MOST_TENSORS]
-            _launch(driver, f"update<optimiser::{name}>", part, rates, numbers)
+        new_params = _empty_like(driver, params)
+        _launch(
+            driver,
+            f"update<optimiser::{name}>",
+            [[driver.contiguous(tensor) for tensor in tensors] for tensors in flat],
+            [_flat(new_params), *map(_flat, new_slots)],
+            rates,
+            _structure(SETTINGS[name](**settings), params[0].W.dtype),
+        )
         mine = new_slots if one_run else ()
-        return new
+        return new_params, *new_slots
 
     return fused
 
 
 def _launch(
-    driver: Driver, name: str, tensors: Sequence[_Tensor], rate: Factor, numbers: np.ndarray
-) -> None:
-    table = np.zeros((MOST_TENSORS, _FIELDS), np.int64)
-    table[: len(tensors)] = [_row(driver, tensor, rate.step) for tensor in tensors]
-    blocks = min(1024, max(-(-tensor.theta.size // 256) for tensor in tensors))
-    arguments = (by_value(table), rate.number, rate.entries, numbers)
-    driver.launch(name, tensors[0].theta.dtype, (blocks, len(tensors)), (256, 1), arguments)
-
-
-def _row(driver: Driver, tensor: _Tensor, step: int) -> tuple[int, ...]:
-    """The structure Tensor; `step` says whether the networks of a stack have their own rates."""
-    theta, g, slots, new_theta, new_slots, is_weight = tensor
-    size = theta.size
-    per_network = size // math.prod(theta.shape[:-2]) if step else size
-    none = (0,) * (2 - len(slots))
-    return (
-        driver.address(theta),
-        driver.address(g),
-        *(driver.address(slot) for slot in slots),
-        *none,
-        driver.address(new_theta),
-        *(driver.address(slot) for slot in new_slots),
-        *none,
-        size,
-        per_network,
-        is_weight,
-    )
-
-
-def _tensors(
     driver: Driver,
-    params: Params,
-    grads: Params,
-    slots: Sequence[Params],
-    new: Sequence[Params],
-) -> Iterator[_Tensor]:
-    """Every W and b with what belongs to it, W before b."""
-    for layers in zip(params, grads, *slots, *new, strict=True):
-        for field in (0, 1):
-            theta, g, *rest = (driver.contiguous(layer[field]) for layer in layers)
-            old, (new_theta, *new_slots) = rest[: len(slots)], rest[len(slots) :]
-            yield _Tensor(theta, g, old, new_theta, new_slots, field == 0)
+    name: str,
+    old: Sequence[Sequence[Array]],
+    new: Sequence[Sequence[Array]],
+    rate: Factor,
+    numbers: np.ndarray,
+) -> None:
+    """The update of `old` = (θ, g, *slots) to `new` = (θ, *slots), each a list of tensors."""
+    theta, g, *slots = (list(map(driver.address, tensors)) for tensors in old)
+    new_theta, *new_slots = (list(map(driver.address, tensors)) for tensors in new)
+    none = [[0] * len(theta)] * (2 - len(slots))
+    sizes = [tensor.size for tensor in old[0]]
+    shared = [_entries_with_one_rate(tensor, rate) for tensor in old[0]]
+    fields = [sizes, shared, [1, 0] * len(old[0]), theta, new_theta, g]
+    fields += [*slots, *none, *new_slots, *none]
+    for first in range(0, len(theta), MOST_TENSORS):
+        part = slice(first, first + MOST_TENSORS)
+        grid = (min(1024, -(-max(sizes[part]) // 256)), len(sizes[part]))
+        arguments = (_table(fields, part), rate.number, rate.entries, numbers)
+        driver.launch(name, old[0][0].dtype, grid, (256, 1), arguments)
+
+
+def _table(fields: Sequence[Sequence[int]], part: slice) -> np.ndarray:
+    """The structure Tensors: a row a field, a column a tensor."""
+    table = np.zeros((len(fields), MOST_TENSORS), np.int64)
+    for row, field in zip(table, fields, strict=True):
+        entries = field[part]
+        row[: len(entries)] = entries
+    return by_value(table)
+
+
+def _entries_with_one_rate(tensor: Array, rate: Factor) -> int:
+    size: int = tensor.size
+    return size // math.prod(tensor.shape[:-2]) if rate.step else size
+
+
+def _flat(params: Params) -> list[Array]:
+    """Every tensor, W before b."""
+    return [tensor for layer in params for tensor in layer]
 
 
 def _empty_like(driver: Driver, params: Params) -> Params:
-    return tuple(Dense(*(driver.empty(x.shape, x.dtype) for x in layer)) for layer in params)
+    return tuple(
+        Dense(driver.empty(W.shape, W.dtype), driver.empty(b.shape, b.dtype)) for W, b in params
+    )
 
 
 def _structure(settings: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
@@ -132,17 +122,13 @@ def _are_numbers(settings: Mapping[str, Any]) -> bool:
     return all(isinstance(value, int | float) for value in settings.values())
 
 
-def _rates(rate: Any, params: Params, grads: Params, slots: Sequence[Params]) -> Factor | None:
-    """`rate` as the kernels take it, or None where they do not take this call."""
-    layers = list(zip(params, grads, *slots, strict=True))
-    same_shapes = all(
-        tensor.shape == like.shape
-        for first, *others in layers
-        for layer in others
-        for tensor, like in zip(layer, first, strict=True)
-    )
-    tensors = (tensor for tree in (params, grads, *slots) for layer in tree for tensor in layer)
-    if not same_shapes or not one_real_dtype(*tensors):
+def _rates(rate: Any, flat: Sequence[Sequence[Array]]) -> Factor | None:
+    """`rate` as the kernels take it, or None where they do not take these tensors."""
+    shapes = [tensor.shape for tensor in flat[0]]
+    if any([tensor.shape for tensor in tensors] != shapes for tensors in flat[1:]):
         return None
-    rates = {factor(rate, layer.W) is None for layer in params}
-    return None if rates == {True} else factor(rate, params[0].W)
+    if not one_real_dtype(*(tensor for tensors in flat for tensor in tensors)):
+        return None
+    rates = factor(rate, flat[0][0])
+    one_stack = len({shape[:-2] for shape in shapes}) == 1
+    return rates if rates is None or not rates.step or one_stack else None
