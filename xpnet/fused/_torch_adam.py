@@ -13,12 +13,13 @@ from xpnet.types import Array, Dense, Kernels, Params
 
 __all__ = ["fused_adam"]
 
-LONG_AGO = 1e9
+LONG_AGO = 1e30
 """A step count at which Adam's bias corrections are 1: ours are part of the rate."""
 
-TINY = 1e-30
+TINY = 1e-24
 FLUSH_EVERY = 64
-"""Steps in which what was flushed cannot decay into denormal numbers, unless β is below 0.75."""
+"""Steps in which what is left after a flush, 1e-31 or more, decays to no denormal number of float32
+(for a β of 0.8 or more): a flush at each step would take as long as the step."""
 
 
 def fused_adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
@@ -85,7 +86,7 @@ def _step(
 
 
 def _flush(tensors: list[Array]) -> None:
-    """In place: what has decayed to nothing becomes 0; see `xpnet.kernels.updates.flushed`."""
+    """In place: rounded to multiples of about 1e-31; see `xpnet.kernels.updates.flushed`."""
     torch._foreach_add_(tensors, TINY)
     torch._foreach_sub_(tensors, TINY)
 
@@ -95,7 +96,10 @@ def _all_like(params: Params, trees: tuple[Params, ...]) -> bool:
     dtype = params[0].W.dtype
     thetas = _tensors(params)
     for tree in trees:
-        for tensor, theta in zip(_tensors(tree), thetas, strict=True):
+        tensors = _tensors(tree)
+        if len(tensors) != len(thetas):
+            return False
+        for tensor, theta in zip(tensors, thetas, strict=True):
             if tensor.shape != theta.shape or tensor.dtype != dtype:
                 return False
     return bool(dtype.is_floating_point)

@@ -151,7 +151,7 @@ def _like(array: Array | None, like: Array) -> bool:
 
 
 def _scales(factor: float | Array | None, matrix: Array) -> bool:
-    """Whether `factor`, a number or one for each column, leaves shape and dtype."""
+    """Whether `factor`, a number or a row of them, leaves a floating-point matrix one."""
     if not isinstance(factor, torch.Tensor):
-        return True
-    return bool(factor.ndim <= 2 and factor.dtype == matrix.dtype)
+        return bool(matrix.dtype.is_floating_point)
+    return bool(factor.shape[:-1] in ((), (1,)) and factor.dtype == matrix.dtype)
