@@ -1,0 +1,148 @@
+"""What the tests of fused kernels share: records that must not fall back, and their comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import assert_trees_close, leaves, mapped, tree_leaves
+from tests.kernels.test_dense import OneLayer
+from xpnet import fused
+from xpnet.kernels import VECTORIZED
+from xpnet.types import Dense, Kernels, Params
+
+ADAM = {"rate": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
+
+
+class Optimiser(NamedTuple):
+    """An entry that updates parameters: how many trees it remembers, and its numbers."""
+
+    slots: int
+    numbers: dict[str, float]
+
+
+OPTIMISERS = {
+    "gradient_descent": Optimiser(0, {"rate": 0.1}),
+    "momentum": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
+    "nesterov": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
+    "rmsprop": Optimiser(1, {"rate": 0.1, "rho": 0.9, "eps": 1e-8}),
+    "adam": Optimiser(2, ADAM),
+    "adamw": Optimiser(2, {**ADAM, "decay": 0.1, "c1": 0.5, "c2": 0.25}),
+}
+
+FUSED = {
+    "numpy": ("dense_activation", "activation_dense_backward", "output_cost_backward", *OPTIMISERS),
+    "torch": ("dense_activation", "activation_dense_backward", "output_cost_backward", "adam"),
+}
+"""The entries that are replaced for each library."""
+
+WAYS = [(library, way) for library in FUSED for way in (fused.accelerate, fused.for_one_run)]
+ON_EACH = pytest.mark.parametrize(
+    ("xp", "way"), WAYS, indirect=["xp"], ids=[f"{name}-{way.__name__}" for name, way in WAYS]
+)
+"""A test for each library and each way to fuse; of JAX, which replaces nothing, see `test_jax`."""
+
+
+def unyielding(library: Any, way: Callable[..., Kernels]) -> Kernels:
+    """Fused kernels for `library` that fail where they would fall back to the plain ones."""
+    names = FUSED[library.name]
+    return way(
+        dataclasses.replace(VECTORIZED, **{name: _refusal(name) for name in names}), library.xp
+    )
+
+
+def _refusal(name: str) -> Callable[..., Any]:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        pytest.fail(f"{name} fell back to the plain kernel")
+
+    return refuse
+
+
+def agreeing(entry: str, fused_kernels: Kernels, *args: Any, dtype: str, **kwargs: Any) -> Any:
+    """What the fused `entry` returns, after comparing it with the plain one; writes to nothing."""
+    given = tuple(a for a in (*args, *kwargs.values()) if not isinstance(a, str | bool))
+    before = [array.copy() for array in leaves(given)]
+    plain = getattr(VECTORIZED, entry)(*args, **kwargs)
+    result = getattr(fused_kernels, entry)(*args, **kwargs)
+    for array, copy in zip(leaves(given), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    assert_alike(result, plain, dtype)
+    return result
+
+
+def assert_alike(result: Any, plain: Any, dtype: str) -> None:
+    """`assert_trees_close`, of one dtype; a Z that a fused kernel left out is not missed."""
+    if hasattr(plain, "Z") and result.Z is None:
+        plain = plain._replace(Z=None)
+    assert_trees_close(result, plain, dtype)
+    for one, other in zip(tree_leaves(result), tree_leaves(plain), strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+
+
+def there_and_back(
+    fused_kernels: Kernels, activation: str, given: OneLayer, dtype: str, decay: Any = None
+) -> None:
+    """Both entries of a layer, compared; with a mask where `given` has one."""
+    W, b, A_prev, dA, mask = (getattr(given, field.name) for field in dataclasses.fields(given))
+    layer = agreeing("dense_activation", fused_kernels, activation, W, b, A_prev, mask, dtype=dtype)
+    for need_dA_prev in (True, False):
+        agreeing(
+            "activation_dense_backward",
+            fused_kernels,
+            activation,
+            dA,
+            layer,
+            A_prev,
+            W,
+            mask=mask,
+            decay=decay,
+            need_dA_prev=need_dA_prev,
+            dtype=dtype,
+        )
+
+
+def random_params(rng: np.random.Generator, stack: tuple[int, ...] = ()) -> Params:
+    """Two layers of odd sizes."""
+    return tuple(
+        Dense(rng.normal(size=(*stack, n_out, n_in)), rng.normal(size=(*stack, n_out, 1)))
+        for n_in, n_out in ((7, 5), (5, 1))
+    )
+
+
+def random_trees(rng: np.random.Generator, entry: str, stack: tuple[int, ...] = ()) -> Any:
+    """Params, grads and what `entry` remembers, positive as squares are."""
+    trees = [random_params(rng, stack) for _ in range(2 + OPTIMISERS[entry].slots)]
+    return *trees[:2], *(mapped(np.square, tree) for tree in trees[2:])
+
+
+def fortran(array: np.ndarray) -> np.ndarray:
+    """The same numbers as the transpose of a C-contiguous array."""
+    return array.swapaxes(-1, -2).copy().swapaxes(-1, -2)
+
+
+def strided(array: np.ndarray) -> np.ndarray:
+    """The same numbers as every second column of a wider array."""
+    return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+def there(library: Any, dtype: str, lay: Callable[[np.ndarray], np.ndarray] = np.array) -> Any:
+    """A function that makes a host array one of `library`, laid in memory as `lay` does."""
+    return lambda array: array if array is None else library.xp.asarray(lay(array.astype(dtype)))
+
+
+HOLDERS: dict[str, Callable[[np.ndarray], Any]] = {
+    "itself": lambda W: W,
+    "a view": lambda W: W[3:, 5:],
+    "a view of a view": lambda W: W.T[1:][::2],
+    "a memoryview": memoryview,
+    "an iterator": lambda W: W.flat,
+    "ctypes": np.ctypeslib.as_ctypes,
+    "from_numpy": lambda W: pytest.importorskip("torch").from_numpy(W),
+    "from_dlpack": lambda W: pytest.importorskip("torch").from_dlpack(W),
+    "jax": lambda W: pytest.importorskip("jax").numpy.from_dlpack(W),
+}
+"""What may hold the memory of an array; `np.asarray` reads each of them."""

@@ -1,0 +1,131 @@
+"""Which kernels are used: fused where a compiler is installed and the environment allows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kernels.cases import assert_trees_close, random_case
+from xpnet import backend, fused, value_and_grad
+from xpnet.kernels import VECTORIZED
+from xpnet.network import defaults
+
+COMPILED = pytest.mark.parametrize("xp", ["numpy", "torch", "jax"], indirect=True)
+PLAIN = pytest.mark.parametrize(
+    "xp", ["array_api_strict", "array_api_strict-device1", "dask"], indirect=True
+)
+
+
+def step(*args, **kwargs):
+    """A training step that nobody takes."""
+
+
+@pytest.mark.parametrize(
+    ("xp", "package"), [("numpy", "numba"), ("torch", "torch"), ("jax", "jax")], indirect=["xp"]
+)
+def test_each_library_has_its_compiler(xp, package):
+    assert fused.accelerator(xp.xp) == package
+    assert fused.accelerator(sys.modules[xp.name]) == package
+
+
+@COMPILED
+def test_a_record_is_fused_once_and_some_entries_replaced(xp):
+    fast = fused.accelerate(VECTORIZED, xp.xp)
+    assert fast is fused.accelerate(VECTORIZED, xp.xp)
+    assert fast.adam is not VECTORIZED.adam
+    assert fast.dense_activation is not VECTORIZED.dense_activation
+    assert {field.name for field in dataclasses.fields(fast)} == {*VECTORIZED.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("xp", ["numpy", "torch"], indirect=True)
+def test_each_run_has_a_record_of_its_own(xp):
+    assert (
+        fused.for_one_run(VECTORIZED, xp.xp).adam is not fused.for_one_run(VECTORIZED, xp.xp).adam
+    )
+    assert fused.compiled(step, xp.xp) is step
+
+
+@PLAIN
+def test_nothing_is_fused_for_another_library(xp):
+    X = xp.asarray([[0.0]])
+    assert fused.accelerator(xp.xp) is None
+    assert fused.accelerate(VECTORIZED, xp.xp) is VECTORIZED
+    assert fused.for_one_run(VECTORIZED, xp.xp) is VECTORIZED
+    assert fused.compiled(step, xp.xp) is step
+    assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
+
+
+@COMPILED
+def test_nothing_is_fused_without_the_compiler(xp, monkeypatch):
+    monkeypatch.setattr(fused, "find_spec", lambda name: None)
+    monkeypatch.setattr(fused, "accelerate", fused.accelerate.__wrapped__)  # which remembers
+    X = xp.asarray([[0.0]])
+    assert fused.accelerator(xp.xp) is None
+    assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
+    assert defaults.compiled_for(X, step) is step
+
+
+@COMPILED
+@pytest.mark.parametrize("switch", [None, "1"])
+def test_fused_kernels_are_the_default(xp, switch, monkeypatch):
+    monkeypatch.delenv("XPNET_FUSED", raising=False)
+    if switch is not None:
+        monkeypatch.setenv("XPNET_FUSED", switch)
+    X = xp.asarray([[0.0]])
+    assert defaults.default_kernels(X) is fused.accelerate(VECTORIZED, xp.xp)
+    whole_step_or_parts = (defaults.compiled_for(X, step), defaults.kernels_for_one_run(X))
+    assert whole_step_or_parts != (step, VECTORIZED)
+
+
+@COMPILED
+def test_fusing_can_be_turned_off(xp, monkeypatch):
+    monkeypatch.setenv("XPNET_FUSED", "0")
+    X = xp.asarray([[0.0]])
+    assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
+    assert defaults.compiled_for(X, step) is step
+
+
+@pytest.mark.parametrize("switch", ["", "yes", "2", "false"])
+def test_a_switch_that_is_neither(switch, monkeypatch):
+    monkeypatch.setenv("XPNET_FUSED", switch)
+    message = rf"^XPNET_FUSED is '{switch}': expected 0 \(plain kernels\) or 1 \(fused\)$"
+    case = random_case()
+    with pytest.raises(backend.BackendError, match=message):
+        value_and_grad(*case.data)
+
+
+@COMPILED
+def test_the_default_gives_what_the_plain_kernels_give(xp):
+    case = random_case(output="softmax", weighted=True, l2=0.3).on(xp)
+    expected = value_and_grad(*case.data, **case.options, kernels=VECTORIZED)
+    assert_trees_close(value_and_grad(*case.data, **case.options), expected)
+
+
+TRAINED = """
+import sys
+import numpy as np
+import xpnet
+net = xpnet.Network((2, 1))
+X = np.ones((2, 3), "float32")
+assert "numba" not in sys.modules, "import xpnet"
+xpnet.value_and_grad(net, net.init(like=X), X, X[:1])
+print("numba" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("switch", "loaded"), [("0", "False"), ("1", "True")])
+def test_the_compiler_is_loaded_on_use(switch, loaded):
+    run = subprocess.run(
+        [sys.executable, "-c", TRAINED],
+        env={**os.environ, "XPNET_FUSED": switch},
+        cwd=Path(__file__).parents[2],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout.strip() == loaded

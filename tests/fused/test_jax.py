@@ -1,0 +1,172 @@
+"""Whole training steps as one program on JAX: how often they are compiled, and what they give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.fused.cases import OPTIMISERS, agreeing, random_trees, there_and_back
+from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, random_case, targets
+from tests.kernels.test_dense import random_layer
+from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, M, train
+from xpnet import optim, steps
+from xpnet.fused import accelerate, for_one_run
+from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
+from xpnet.network import defaults
+
+jnp = pytest.importorskip("jax.numpy")
+
+JAX = Library("jax")
+LAST_BATCH = M - (STEPS_AN_EPOCH - 1) * BATCH_SIZE
+
+
+@pytest.fixture
+def case():
+    """A network and ten samples: batches of two sizes."""
+    return random_case((3, 5, 2), output="softmax", m=M).on(JAX)
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """The size of the batch at each call of a kernel by Python: compiled code makes none."""
+    seen = []
+
+    def counted(output, Z, Y, scale):
+        seen.append(Z.shape[-1])
+        return VECTORIZED.output_cost_backward(output, Z, Y, scale)
+
+    record = replace(VECTORIZED, output_cost_backward=counted)
+    monkeypatch.setattr(defaults, "VECTORIZED", record)
+    return seen
+
+
+def test_a_step_is_compiled_once_for_each_size_of_batch(case, traces):
+    train(case, epochs=3)
+    assert traces == [BATCH_SIZE, LAST_BATCH]
+
+
+def test_without_compilation_every_step_calls_the_kernels(case, traces):
+    train(case, epochs=3, kernels=defaults.VECTORIZED)
+    assert len(traces) == 3 * STEPS_AN_EPOCH
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": optim.adam(0.02)},
+        {"optimizer": optim.adam(0.5, beta1=0.7, beta2=0.9, eps=1e-3)},
+        {"optimizer": optim.adam(optim.warmup(optim.cosine(0.1, 9), 3))},
+        {"seed": 7},
+        {"epochs": 5},
+    ],
+    ids=["an equal optimiser", "its numbers", "a schedule", "a seed", "epochs"],
+)
+def test_what_another_run_may_change_without_compiling(case, traces, settings):
+    train(case)
+    traces.clear()
+    train(case, **settings)
+    assert traces == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": optim.momentum(0.02)},
+        {"optimizer": optim.clip(optim.adam(0.02), 1.0)},
+        {"l2": 0.1},
+        {"dropout": 0.5},
+    ],
+    ids=["another optimiser", "clipping", "a penalty", "dropout"],
+)
+def test_what_makes_another_program(case, traces, settings):
+    train(case)
+    traces.clear()
+    train(case, **settings)
+    assert traces == [BATCH_SIZE, LAST_BATCH]
+
+
+def test_weights_and_penalties_that_are_arrays_are_data(traces):
+    stack = random_case((3, 5, 2), m=M, stack=(2,), weighted=True, l2=0.1).on(JAX, "float64")
+    train(stack)
+    traces.clear()
+    train(stack, l2=3 * stack.l2, sample_weight=stack.sample_weight**2)
+    assert traces == []
+
+
+@pytest.mark.parametrize(
+    ("stack", "settings"),
+    [
+        ((), {}),
+        ((), {"l2": 0.3, "dropout": 0.4, "optimizer": optim.clip(optim.adamw(0.05), 0.5)}),
+        ((), {"l2": 2, "optimizer": optim.nesterov(optim.exponential(0.1, 0.9))}),
+        ((3,), {"dropout": 0.4, "optimizer": optim.rmsprop(0.02)}),
+    ],
+    ids=["plain", "everything", "an integer penalty", "stack"],
+)
+def test_the_program_gives_what_the_kernels_give(stack, settings):
+    case = random_case((3, 5, 2), output="softmax", m=M, stack=stack, weighted=True, l2=0.2)
+    case = case.on(JAX, "float64")
+    compiled, plain = (train(case, kernels=kernels, **settings) for kernels in (None, VECTORIZED))
+    assert_trees_close(compiled.params, plain.params, "float64")
+    costs, expected = (np.asarray([row["cost"] for row in r.history]) for r in (compiled, plain))
+    np.testing.assert_allclose(costs, expected, rtol=1e-10)
+
+
+def test_float32_stays_float32(case):
+    result = train(case, optimizer=optim.adam(np.float64(0.02)), l2=np.float64(0.1))
+    assert {array.dtype for array in leaves(result.params)} == {np.dtype("float32")}
+
+
+def test_a_rate_for_each_network_of_a_stack(traces):
+    stack = random_case((3, 5, 2), m=M, stack=(2,)).on(JAX, "float64")
+    rates = jnp.asarray([0.01, 0.1]).reshape(2, 1, 1)
+    train(stack, optimizer=optim.adam(rates))
+    assert traces == [BATCH_SIZE, LAST_BATCH]
+    compiled, plain = (
+        train(stack, optimizer=optim.adam(5 * rates), kernels=kernels)
+        for kernels in (None, VECTORIZED)
+    )
+    assert_trees_close(compiled.params, plain.params, "float64")
+    assert traces == [BATCH_SIZE, LAST_BATCH]
+
+
+def test_memory_of_what_is_remembered_is_donated_and_of_parameters_never(case):
+    batches = [(case.X, case.Y)] * 3
+    first, second, third = steps(case.net, case.params, batches, optimizer=optim.adam(0.1))
+    for step, gone in ((first, True), (second, True), (third, False)):
+        memory = [array for slot in step.state.slots for layer in slot for array in layer]
+        assert {array.is_deleted() for array in memory} == {gone}
+        assert all(np.isfinite(array).all() for array in leaves(step.params))
+    assert all(np.isfinite(array).all() for array in leaves((case.params, case.X, case.Y)))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_layer_compiled_by_itself(activation, rng):
+    kernels = accelerate(VECTORIZED, jnp)
+    given = random_layer(rng).each(lambda array: JAX.asarray(array, "float32"))
+    there_and_back(kernels, activation, given, "float32", decay=0.3)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_an_output_compiled_by_itself(output, rng):
+    kernels = accelerate(VECTORIZED, jnp)
+    Z, Y, scale = (
+        JAX.asarray(array, "float32")
+        for array in (rng.normal(size=(3, 5)), targets(output, (3, 5), rng), rng.random((1, 5)))
+    )
+    agreeing("output_activation", kernels, output, Z, dtype="float32")
+    agreeing("output_cost", kernels, output, Z, Y, 0.2, dtype="float32")
+    agreeing("output_cost_backward", kernels, output, Z, Y, scale, dtype="float32")
+
+
+@pytest.mark.parametrize("entry", OPTIMISERS)
+def test_a_step_compiled_by_itself(entry, rng):
+    trees = mapped(lambda array: JAX.asarray(array, "float32"), random_trees(rng, entry))
+    kernels = accelerate(VECTORIZED, jnp)
+    agreeing(entry, kernels, *trees, dtype="float32", **OPTIMISERS[entry].numbers)
+
+
+def test_a_run_is_compiled_as_a_whole_and_not_in_parts():
+    assert for_one_run(VECTORIZED, jnp) is VECTORIZED

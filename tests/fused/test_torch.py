@@ -1,0 +1,75 @@
+"""What torch's own operations could do otherwise: write over inputs, leave denormal numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.fused.cases import ADAM, agreeing, random_trees, unyielding
+from tests.kernels.cases import RequiringGrad, assert_trees_close, mapped, random_case
+from xpnet import backend, optim, steps
+from xpnet.fused import accelerate, for_one_run
+from xpnet.kernels import VECTORIZED
+from xpnet.types import Dense
+
+torch = pytest.importorskip("torch")
+
+TORCH = backend.resolve("torch", device="cpu", dtype="float32")
+BOTH = pytest.mark.parametrize("way", [accelerate, for_one_run])
+
+
+def trained(case, **settings):
+    """Six steps of Adam on the whole batch."""
+    batches = [(case.X, case.Y)] * 6
+    *_, last = steps(case.net, case.params, batches, optimizer=optim.adam(0.05), **settings)
+    return last
+
+
+@pytest.mark.parametrize("hidden", ["relu", "gelu"])
+def test_adam_trains_as_the_plain_kernels_do(hidden):
+    case = random_case(hidden=hidden, output="softmax")
+    there = case.on(RequiringGrad, "float64")
+    fused, plain = (trained(there, l2=0.1, kernels=kernels) for kernels in (None, VECTORIZED))
+    assert_trees_close(fused.params, plain.params, "float64")
+    assert_trees_close(fused.state.slots, plain.state.slots, "float64")
+    assert not any(array.requires_grad for layer in fused.params for array in layer)
+    assert_trees_close(there.params, case.params, "float64")
+
+
+@BOTH
+@pytest.mark.parametrize("exponent", [4, 12])
+def test_several_steps_at_corrected_rates(way, exponent, rng):
+    """Adam's bias correction is part of the rate; torch's own must be without effect."""
+    trees = mapped(torch.asarray, random_trees(rng, "adam"))
+    numbers = optim.adam(0.1, beta2=1 - 10.0**-exponent).numbers(1)
+    agreeing("adam", unyielding(TORCH, way), *trees, dtype="float64", **numbers)
+
+
+@BOTH
+def test_what_has_decayed_becomes_no_denormal_number(way):
+    """On these processors are slow."""
+    adam = unyielding(TORCH, way).adam
+    zero, moment = ((Dense(*[torch.full((2, 3), x)] * 2),) for x in (0.0, 1e-20))
+    params, m, v = zero, moment, moment
+    smallest = torch.finfo(torch.float32).smallest_normal
+    for _ in range(600):
+        params, m, v = adam(params, zero, m, v, **{**ADAM, "beta2": 0.8})
+        for (layer,) in (m, v):
+            assert all(
+                float(x) == 0 or float(x) >= smallest for x in (layer.W[0, 0], layer.b[1, 2])
+            )
+    assert max(float(tensor.max()) for (layer,) in (m, v) for tensor in layer) < 1e-30
+
+
+def test_moments_are_updated_in_place_for_one_run_alone(rng):
+    """After the first step, whose moments are the caller's."""
+    trees = mapped(torch.asarray, random_trees(rng, "adam"))
+    _, grads, *moments = trees
+    for way, in_place in ((accelerate, False), (for_one_run, True)):
+        adam = unyielding(TORCH, way).adam
+        first = adam(*trees, **ADAM)
+        second = adam(first[0], grads, *first[1:], **ADAM)
+        for given, old, new in zip(moments, first[1:], second[1:], strict=True):
+            assert (old[0].W is new[0].W) == in_place
+            assert given[0].W is not old[0].W
+        assert first[0][0].W is not second[0][0].W
