@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
@@ -11,6 +12,9 @@ from bench.peers.cell import Cell
 from bench.peers.run import Run
 from bench.peers.table import TASKS, Peer
 from bench.peers.worker import PeerError, Worker
+
+PAUSE = 0.1
+"""Seconds between runs: the threads of a BLAS spin for a while when there is nothing left to do."""
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -47,6 +51,7 @@ def measure(
     runs: list[list[Run]] = [[] for _ in able]
     for _ in range(rounds):
         for worker, done in zip(able, runs, strict=True):
+            time.sleep(PAUSE)
             done.append(worker.run(cell.epochs))
     units = 1 if TASKS[task].whole_run else cell.steps
     return {
