@@ -172,6 +172,36 @@ def test_sparse_samples_are_never_dense_as_a_whole(few):
     assert RowsOnly.most == 32
 
 
+class OnDevice:
+    """What cupyx's sparse matrices have, on torch: entries on a device, and rows of them."""
+
+    def __init__(self, dense):
+        self.dense, self.data, self.nnz = dense, dense[dense != 0], 0
+        self.shape, self.ndim, self.dtype = tuple(dense.shape), 2, dense.dtype
+
+    def __getitem__(self, rows):
+        return OnDevice(self.dense[rows])
+
+    def tocsr(self):
+        return self
+
+    def toarray(self):
+        return self.dense
+
+    def astype(self, dtype):
+        return OnDevice(self.dense.to(dtype))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_samples_on_a_device(few, solver):
+    X = backend.asarray(few.X, backend="torch")
+    settings = SETTINGS | {"solver": solver, "early_stopping": True}
+    model = MLPClassifier(**settings).fit(OnDevice(X), few.y)
+    reference = MLPClassifier(**settings).fit(X, few.y)
+    assert bool((model.predict(OnDevice(X)) == reference.predict(X)).all())
+    assert model.to_device("numpy").to_device(OnDevice(X)).score(OnDevice(X), few.y) > 0
+
+
 def test_dask_is_refused(few):
     dask = pytest.importorskip("dask.array")
     with pytest.raises(TypeError, match=r"X is a Dask array.*X.compute\(\)"):
