@@ -25,6 +25,14 @@ from xpnet import backend
 
 PYTHON = (sys.executable, "-m")
 SANITIZER = "compute-sanitizer"
+PEERS_ON_CUDA = (
+    *("--tasks", "training-cuda"),
+    *("--sizes", "784-10", "784-30-10", "784-512-256-10", "784-2048-2048-10"),
+    *("--batches", "128", "1024", "8192"),
+    *("--steps", "500"),
+)
+"""The first network is logistic regression."""
+
 PACKAGES = ("xpnet", "numpy", "cupy-cuda12x", "cupy-cuda13x", "torch", "jax")
 WANTED = {
     "torch": "pip install 'xpnet[torch]'",
@@ -73,7 +81,7 @@ def stages(out: Path) -> tuple[Stage, ...]:
             "racecheck", (SANITIZER, "--tool", "racecheck", "--error-exitcode", "1", *kernel_tests)
         ),
         Stage("benchmarks", (*PYTHON, "pytest", "-q", "bench", f"--benchmark-json={benchmarks}")),
-        Stage("peers", (*PYTHON, "bench.peers_on_cuda", "--json", peers)),
+        Stage("peers", (*PYTHON, "bench.peers", *PEERS_ON_CUDA, "--json", peers)),
         Stage("charts of benchmarks", (*PYTHON, "bench.report", benchmarks)),
         Stage("charts of peers", (*PYTHON, "bench.report", peers)),
     )

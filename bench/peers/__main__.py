@@ -66,6 +66,7 @@ def _logistic_cell(asked: argparse.Namespace, epochs: int) -> list[Cell]:
 
 CELLS = {
     "training": _training_cells,
+    "training-cuda": _training_cells,
     "gradient": partial(_logistic_cell, epochs=CALLS),
     "fit": partial(_logistic_cell, epochs=ITERATIONS),
 }
@@ -80,7 +81,7 @@ def _wanted(peers: Sequence[Peer], names: Sequence[str] | None) -> list[Peer]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     add = parser.add_argument
-    add("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    add("--tasks", nargs="+", choices=TASKS, default=["training", "gradient", "fit"])
     add("--sizes", type=_sizes, nargs="+", default=[_sizes(text) for text in SIZES])
     add("--batches", type=int, nargs="+", default=BATCHES)
     add("--peers", nargs="+", help="names, or patterns such as '*JAX*'; all by default")

@@ -1,8 +1,4 @@
-"""Training on a CUDA device: who takes part, and what only a device has.
-
-The floor, xpnet and the peers do what they do on the processor; PyTorch has its step as a captured
-graph besides.
-"""
+"""On a CUDA device: the floor, what finds the device by itself, and PyTorch's captured graph."""
 
 from __future__ import annotations
 
@@ -13,33 +9,9 @@ from typing import Any
 import numpy as np
 
 from bench.peers.cell import Cell, Trial
-from bench.peers.table import FLOOR, OURS, PEER, Peer, Task
 from xpnet import backend
 
-__all__ = [
-    "TRAINING_ON_CUDA",
-    "captured_torch",
-    "floor",
-    "jax_jit",
-    "products_of",
-    "xpnet_on_torch",
-]
-
-TRAINING_ON_CUDA = Task(
-    "step",
-    (
-        Peer("floor", FLOOR, "on_cuda:floor", ("cupy",)),
-        Peer("xpnet", OURS, "with_xpnet:on_cupy", ("cupy",)),
-        Peer("xpnet, plain CuPy", OURS, "with_xpnet:plain_on_cupy", ("cupy",)),
-        Peer("xpnet on torch", OURS, "on_cuda:xpnet_on_torch", ("torch",)),
-        Peer("PyTorch eager", PEER, "with_torch:eager_on_cuda", ("torch",)),
-        Peer("torch.compile", PEER, "with_torch:compiled_on_cuda", ("torch", "triton")),
-        Peer("torch.cuda.graph", PEER, "on_cuda:captured_torch", ("torch",)),
-        Peer("JAX jit", PEER, "on_cuda:jax_jit", ("jax",)),
-    ),
-    tolerance=0.15,
-)
-"""Ours is the fused record on CuPy; a peer without a device is left out by name."""
+__all__ = ["captured_torch", "floor", "jax_jit", "products_of", "xpnet_on_torch"]
 
 
 def floor(cell: Cell) -> Trial:

@@ -90,4 +90,22 @@ FIT = Task(
     whole_run=True,
 )
 
-TASKS = {"training": TRAINING, "gradient": GRADIENT, "fit": FIT}
+TRAINING_ON_CUDA = TRAINING._replace(
+    peers=(
+        Peer("floor", FLOOR, "on_cuda:floor", ("cupy",)),
+        Peer("xpnet", OURS, "with_xpnet:on_cupy", ("cupy",)),
+        Peer("xpnet, plain CuPy", OURS, "with_xpnet:plain_on_cupy", ("cupy",)),
+        Peer("xpnet on torch", OURS, "on_cuda:xpnet_on_torch", ("torch",)),
+        Peer("PyTorch eager", PEER, "with_torch:eager_on_cuda", ("torch",)),
+        Peer("torch.compile", PEER, "with_torch:compiled_on_cuda", ("torch", "triton")),
+        Peer("torch.cuda.graph", PEER, "on_cuda:captured_torch", ("torch",)),
+        Peer("JAX jit", PEER, "on_cuda:jax_jit", ("jax",)),
+    )
+)
+
+TASKS = {
+    "training": TRAINING,
+    "training-cuda": TRAINING_ON_CUDA,
+    "gradient": GRADIENT,
+    "fit": FIT,
+}

@@ -56,7 +56,7 @@ def of_tasks(cells: Sequence[Cell]) -> str:
 
 
 def training_cells(cells: Sequence[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell["task"] == "training"]
+    return [cell for cell in cells if cell["task"].startswith("training")]
 
 
 def of_cell(cell: Cell) -> str:

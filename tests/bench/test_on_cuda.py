@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bench.peers.on_cuda import TRAINING_ON_CUDA, products_of
+from bench.peers.on_cuda import products_of
+from bench.peers.table import TRAINING_ON_CUDA
 
 
 @pytest.mark.parametrize("peer", TRAINING_ON_CUDA.peers, ids=lambda peer: peer.name)
