@@ -12,7 +12,7 @@ from xpnet.network.gradient import check_batch
 from xpnet.network.propagate import as_floating
 from xpnet.types import Array, Kernels, Params
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "labelled_data"]
 
 
 def evaluate(
@@ -34,13 +34,21 @@ def evaluate(
     Raises
     ------
     ValueError, TypeError
-        As `xpnet.value_and_grad`.
+        As `xpnet.value_and_grad`; and if X holds no samples.
     """
-    X, Y = as_floating(X, params), as_floating(Y, params)
-    check_batch(net, params, X, Y, None)
+    X, Y = labelled_data(net, params, X, Y)
     kernels = kernels or default_kernels(X)
     last = forward(net, params, X, kernels=kernels)[-1]
     metric = METRICS[net.output]
     cost = kernels.output_cost(net.output, last.Z, Y, 1.0 / X.shape[-1])
     cost_and_score = backend.read([cost, metric.score(last.A, Y)])
     return dict(zip(("cost", metric.name), cost_and_score.tolist(), strict=True))
+
+
+def labelled_data(net: Network, params: Params, X: Array, Y: Array) -> tuple[Array, Array]:
+    """X and Y, integers cast, after every check that `evaluate` makes."""
+    X, Y = as_floating(X, params), as_floating(Y, params)
+    check_batch(net, params, X, Y, None)
+    if X.shape[-1] == 0:
+        raise ValueError(f"X has shape {tuple(X.shape)}: expected at least one sample to evaluate")
+    return X, Y

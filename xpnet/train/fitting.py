@@ -13,6 +13,7 @@ from xpnet.network import Network
 from xpnet.network.gradient import check_batch
 from xpnet.network.propagate import as_floating
 from xpnet.train.epochs import Training
+from xpnet.train.evaluation import labelled_data
 from xpnet.train.stepping import check_dropout, steps
 from xpnet.types import Array, Kernels, Optimizer, Params, Result, Run
 
@@ -83,6 +84,7 @@ def fit(
     X, Y = as_floating(X, params), as_floating(Y, params)
     training = Training(net, params, optimizer, validation, callbacks, kernels)
     check_batch(net, params, X, Y, sample_weight)
+    _check_validation(net, params, validation)
     batches = functools.partial(
         data.batches,
         data.sample_major(X),
@@ -106,6 +108,16 @@ def fit(
     )
     run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
     return training.through(updates, run)
+
+
+def _check_validation(net: Network, params: Params, validation: tuple[Array, Array] | None) -> None:
+    """Refuse before the first epoch what `evaluate` would refuse after it."""
+    if validation is None:
+        return
+    try:
+        labelled_data(net, params, *validation)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation: {error}") from error
 
 
 def _refuse_dask(X: Array) -> None:
