@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
+from xpnet.network.gradient import unpromoting
 from xpnet.network.gradient import value_and_grad as plain_value_and_grad
 from xpnet.network.propagate import Masks
 from xpnet.network.record import Network
@@ -64,6 +65,7 @@ def in_blocks(
         l2: float | Array = 0.0,
         masks: Masks = None,
     ) -> CostAndGrads:
+        l2 = unpromoting(l2)
         parts = (
             _times(
                 block.share,

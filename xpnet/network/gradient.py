@@ -29,7 +29,14 @@ from xpnet.network.propagate import (
 from xpnet.network.record import Network
 from xpnet.types import Array, Dense, Kernels, Layer, Params
 
-__all__ = ["backward", "check_batch", "cost", "unchecked_value_and_grad", "value_and_grad"]
+__all__ = [
+    "backward",
+    "check_batch",
+    "cost",
+    "unchecked_value_and_grad",
+    "unpromoting",
+    "value_and_grad",
+]
 
 
 class _Scale(NamedTuple):
@@ -214,9 +221,7 @@ def _backward(
 
 
 def _scale(X: Array, sample_weight: Array | None, l2: float | Array) -> _Scale:
-    # A NumPy scalar would turn float32 arrays into float64 ones.
-    if type(l2) is not float and isinstance(l2, Real):
-        l2 = float(l2)
+    l2 = unpromoting(l2)
     penalised = not (isinstance(l2, float) and l2 == 0.0)
     if sample_weight is None:
         inverse: float | Array = 1.0 / X.shape[-1] if X.shape[-1] else 0.0
@@ -225,6 +230,13 @@ def _scale(X: Array, sample_weight: Array | None, l2: float | Array) -> _Scale:
     S = xp.sum(sample_weight, axis=-1, keepdims=True)
     inverse = xp.where(S > 0, 1.0 / xp.where(S > 0, S, 1.0), 0.0)
     return _Scale(sample_weight * inverse, l2 * inverse if penalised else None)
+
+
+def unpromoting(l2: float | Array) -> float | Array:
+    """`l2`, as a Python float where it is a NumPy scalar, which would promote float32."""
+    if type(l2) is float or not isinstance(l2, Real):
+        return l2
+    return float(l2)
 
 
 def _with_penalty(J: Array, params: Params, scale: _Scale) -> Array:
