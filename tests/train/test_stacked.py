@@ -7,7 +7,7 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, of_member, random_case
 from tests.train.cases import M, train
-from xpnet import evaluate, optim
+from xpnet import optim
 
 K = 3
 RATES = (0.01, 0.05, 0.2)
@@ -56,11 +56,3 @@ def test_a_member_without_any_weight_stays_as_it_was(stack):
     others = train(stack)
     for k in (0, 2):
         assert_trees_close(of_member(k, result.params), of_member(k, others.params), "float64")
-
-
-def test_a_stack_is_evaluated_one_by_one(stack):
-    scores = evaluate(stack.net, stack.params, stack.X, stack.Y)
-    for k in range(K):
-        alone = stack.member(k)
-        expected = evaluate(*alone.data)
-        assert {name: values[k] for name, values in scores.items()} == pytest.approx(expected)

@@ -10,9 +10,7 @@ from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
 from xpnet import (
     VECTORIZED,
     Network,
-    cost,
     data,
-    evaluate,
     fit,
     optim,
     value_and_grad,
@@ -108,24 +106,6 @@ def test_the_history_has_a_row_an_epoch(case):
     assert [row["learning_rate"] for row in result.history] == pytest.approx(rates)
     assert all(row["seconds"] >= 0 for row in result.history)
     assert all({*row} == {"epoch", "cost", "learning_rate", "seconds"} for row in result.history)
-
-
-@pytest.mark.parametrize(
-    ("output", "metric"),
-    [("sigmoid", "accuracy"), ("softmax", "accuracy"), ("identity", "r2"), ("exp", "d2")],
-)
-def test_validation_is_evaluated_after_each_epoch(output, metric):
-    case = random_case((3, 5, 2), output=output, m=M, l2=1.0)
-    unseen = random_case((3, 5, 2), output=output, m=6, seed=1)
-    heard = Heard()
-    result = train(case, validation=(unseen.X, unseen.Y), callbacks=[heard], epochs=2)
-    for row, epoch in zip(result.history, heard.epochs, strict=True):
-        scores = evaluate(case.net, epoch.params, unseen.X, unseen.Y)
-        assert {*scores} == {"cost", metric}
-        assert (row["val_cost"], row[f"val_{metric}"]) == (scores["cost"], scores[metric])
-        # The penalty is no part of it.
-        plain_cost = cost(case.net, epoch.params, unseen.X, unseen.Y)
-        assert scores["cost"] == pytest.approx(float(plain_cost))
 
 
 @pytest.mark.parametrize("optimizer", [optim.sgd(0.1), optim.adam(0.1)], ids=["sgd", "adam"])
