@@ -12,9 +12,12 @@ def test_a_table_and_a_chart(run, tmp_path, monkeypatch):
     monkeypatch.setattr(ladder, "UNITS", (2, 4))
     outcome = run("bench", "--plot", "chart.png")
     assert (outcome.code, outcome.err) == (0, "")
-    assert re.search(r"units .* looped \(ms\) .* vectorized \(ms\) .* speed-up", outcome.out)
-    assert re.search(r"units .* one by one \(ms\) .* stacked \(ms\) .* speed-up", outcome.out)
-    rows = re.findall(r"│ +([24]) │ +[\d,.]+ │ +[\d,.]+ │ +[\d,.]+ │", outcome.out)
+    assert re.search(r"units .* looped \(ms\) .* vectorized \(ms\) .* fused \(ms\)", outcome.out)
+    assert re.search(
+        r"units .* one by one \(ms\) .* stacked \(ms\) .* stacked, fused \(ms\)", outcome.out
+    )
+    faster = r" +[\d,.]+ \([\d,.]+x\) │"
+    rows = re.findall(rf"│ +([24]) │ +[\d,.]+ │{faster}{faster}", outcome.out)
     assert rows == ["2", "4", "2", "4"]
     assert (tmp_path / "chart.png").read_bytes().startswith(PNG)
 

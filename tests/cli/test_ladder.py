@@ -22,15 +22,25 @@ def brief(monkeypatch):
 )
 @pytest.mark.parametrize(
     ("compare", "names"),
-    [(compare_kernels, ["looped", "vectorized"]), (compare_stack, ["one by one", "stacked"])],
+    [
+        (compare_kernels, ["looped", "vectorized", "fused"]),
+        (compare_stack, ["one by one", "stacked", "stacked, fused"]),
+    ],
 )
 def test_rungs_agree_and_are_timed(compare, names, name, dtype):
     with use_backend(name, dtype=dtype):
         comparison = compare(2)
     assert comparison.units == 2
     assert list(comparison.seconds) == names
-    first, last = comparison.seconds.values()
-    assert comparison.speed_up == pytest.approx(first / last)
+    first, second, third = comparison.seconds.values()
+    assert list(comparison.speed_ups.values()) == pytest.approx([first / second, first / third])
+
+
+def test_without_fused_kernels_there_is_a_rung_less(monkeypatch):
+    monkeypatch.setenv("XPNET_FUSED", "0")
+    with use_backend("numpy"):
+        assert list(compare_kernels(2).seconds) == ["looped", "vectorized"]
+        assert list(compare_stack(2).seconds) == ["one by one", "stacked"]
 
 
 def _wrong_gradient(*arguments, **options):
@@ -51,7 +61,7 @@ def _wrong_update(*arguments, rate, **options):
     ids=["gradient", "update"],
 )
 def test_a_rung_that_does_other_work_is_not_timed(monkeypatch, wrong):
-    monkeypatch.setattr(ladder, "RUNGS", {"looped": LOOPED, "wrong": wrong})
+    monkeypatch.setattr(ladder, "rungs", lambda X: {"looped": LOOPED, "wrong": wrong})
     with pytest.raises(ArithmeticError, match="wrong and looped differ by"):
         compare_kernels(3)
 
@@ -60,4 +70,4 @@ def test_the_climb_ends_where_a_step_takes_too_long():
     seconds = {4: 0.001, 8: 0.01, 16: 0.3}
     comparisons = climb(lambda units: Comparison(units, {"a": seconds[units], "b": 0.001}))
     assert [comparison.units for comparison in comparisons] == [4, 8, 16]
-    assert comparisons[-1].speed_up == pytest.approx(300)
+    assert comparisons[-1].speed_ups == {"b": pytest.approx(300)}

@@ -25,7 +25,7 @@ def bench(
     device: Device = None,
     dtype: DType = None,
 ) -> None:
-    """Time a training step looped, vectorized and stacked: a table and a chart.
+    """Time a training step looped, vectorized, fused and stacked: a table and a chart.
 
     Results are checked to agree before they are timed; medians of calls that take turns.
     """
@@ -50,12 +50,11 @@ def bench(
 def _table(title: str, comparisons: Sequence[Comparison]) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"A training step of {title}")
-    table.add_column("units", justify="right")
-    for name in comparisons[0].seconds:
-        table.add_column(f"{name} (ms)", justify="right")
-    table.add_column("speed-up", justify="right")
-    for comparison in comparisons:
-        times = (f"{1e3 * seconds:,.3f}" for seconds in comparison.seconds.values())
-        table.add_row(str(comparison.units), *times, f"{comparison.speed_up:,.1f}")
+    slowest, *others = comparisons[0].seconds
+    table = Table(title=f"A training step of {title} (x: speed-up over {slowest})")
+    for name in ("units", f"{slowest} (ms)", *(f"{name} (ms)" for name in others)):
+        table.add_column(name, justify="right")
+    for units, seconds, speed_ups in ((c.units, c.seconds, c.speed_ups) for c in comparisons):
+        faster = (f"{1e3 * seconds[name]:,.3f} ({speed_ups[name]:,.1f}x)" for name in others)
+        table.add_row(str(units), f"{1e3 * seconds[slowest]:,.3f}", *faster)
     return table

@@ -51,9 +51,9 @@ def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
         milliseconds = [1e3 * comparison.seconds[name] for comparison in group]
         axes.plot(units, milliseconds, marker="o", color=colour, label=name)
     for comparison in group:
-        *_, fastest = comparison.seconds.values()
+        fastest = comparison.seconds[name]
         axes.annotate(
-            f"{comparison.speed_up:,.0f}×",
+            f"{comparison.speed_ups[name]:,.0f}×",
             (comparison.units, 1e3 * fastest),
             xytext=(0, 6),
             textcoords="offset points",

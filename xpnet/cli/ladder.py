@@ -14,12 +14,10 @@ from array_api_compat import array_namespace
 
 from xpnet import LOOPED, VECTORIZED, Network, backend, optim, steps, value_and_grad
 from xpnet.cli.timing import check_agreement, interleaved_medians
+from xpnet.fused import accelerator
 from xpnet.types import Array, Dense, Kernels, Params
 
-__all__ = ["NETWORKS", "RUNGS", "UNITS", "Comparison", "climb", "compare_kernels", "compare_stack"]
-
-RUNGS: Mapping[str, Kernels] = {"looped": LOOPED, "vectorized": VECTORIZED}
-"""The slowest first: speed-ups are over it."""
+__all__ = ["NETWORKS", "UNITS", "Comparison", "climb", "compare_kernels", "compare_stack", "rungs"]
 
 NETWORKS = 64
 """In a stack."""
@@ -30,6 +28,16 @@ _BEARABLE = 0.2
 """Seconds of a step from which on no larger network is tried: loops wait for every scalar."""
 
 _CLASSES = 10
+
+
+def rungs(X: Array) -> Mapping[str, Kernels | None]:
+    """What there is to compare on arrays like X, the slowest first; None is `steps`' own choice."""
+    plain = {"looped": LOOPED, "vectorized": VECTORIZED}
+    return {**plain, "fused": None} if _is_fused(X) else plain
+
+
+def _is_fused(X: Array) -> bool:
+    return backend.fusing() and accelerator(array_namespace(X)) is not None
 
 
 class _Tolerance(NamedTuple):
@@ -52,10 +60,10 @@ class Comparison(NamedTuple):
     seconds: dict[str, float]
 
     @property
-    def speed_up(self) -> float:
-        """How many times faster the last rung is than the first."""
-        first, *_, last = self.seconds.values()
-        return first / last
+    def speed_ups(self) -> dict[str, float]:
+        """How many times faster each rung is than the first, for all but the first."""
+        slowest, *others = self.seconds
+        return {name: self.seconds[slowest] / self.seconds[name] for name in others}
 
 
 class _Case(NamedTuple):
@@ -77,11 +85,11 @@ class _Case(NamedTuple):
         return cls(net, X, Y, _TOLERANCES[place.dtype])
 
     def cost_and_gradients(
-        self, params: Params, kernels: Kernels = VECTORIZED
+        self, params: Params, kernels: Kernels | None = VECTORIZED
     ) -> tuple[Array, Params]:
         return value_and_grad(self.net, params, self.X, self.Y, kernels=kernels)
 
-    def stepper(self, params: Params, kernels: Kernels) -> Callable[[], Params]:
+    def stepper(self, params: Params, kernels: Kernels | None) -> Callable[[], Params]:
         """Return a function that goes on training by a step and returns the parameters."""
         updates = steps(
             self.net, params, repeat((self.X, self.Y)), optimizer=optim.adam(), kernels=kernels
@@ -109,9 +117,10 @@ def compare_kernels(units: int) -> Comparison:
     """
     case = _Case.of(units)
     params = case.net.init(seed=0, like=case.X)
-    found = {name: case.cost_and_gradients(params, kernels) for name, kernels in RUNGS.items()}
+    kinds = rungs(case.X)
+    found = {name: case.cost_and_gradients(params, kernels) for name, kernels in kinds.items()}
     check_agreement(found, case.tolerance.gradients)
-    functions = {name: case.stepper(params, kernels) for name, kernels in RUNGS.items()}
+    functions = {name: case.stepper(params, kernels) for name, kernels in kinds.items()}
     updates = {name: _difference(function(), params) for name, function in functions.items()}
     check_agreement(updates, case.tolerance.update)
     return Comparison(units, interleaved_medians(functions))
@@ -132,15 +141,18 @@ def compare_stack(units: int) -> Comparison:
         "one by one": _stacked([case.cost_and_gradients(params) for params in members]),
         "stacked": case.cost_and_gradients(stack),
     }
+    stacks = {"stacked": case.stepper(stack, VECTORIZED)}
+    if _is_fused(case.X):
+        found["stacked, fused"] = case.cost_and_gradients(stack, None)
+        stacks["stacked, fused"] = case.stepper(stack, None)
     check_agreement(found, case.tolerance.gradients)
-    together = case.stepper(stack, VECTORIZED)
     apart = [case.stepper(params, VECTORIZED) for params in members]
     updates = {
         "one by one": _difference(_stacked([function() for function in apart]), stack),
-        "stacked": _difference(together(), stack),
+        **{name: _difference(function(), stack) for name, function in stacks.items()},
     }
     check_agreement(updates, case.tolerance.update)
-    functions = {"one by one": lambda: [function() for function in apart], "stacked": together}
+    functions = {"one by one": lambda: [function() for function in apart], **stacks}
     return Comparison(units, interleaved_medians(functions))
 
 

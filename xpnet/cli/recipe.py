@@ -10,7 +10,7 @@ from xpnet.kernels import ACTIVATIONS
 from xpnet.network import Network
 from xpnet.types import Optimizer
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "make_network", "make_optimizer"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "default_batch_size", "make_network", "make_optimizer"]
 
 OPTIMIZERS = {
     "sgd": optim.sgd,
@@ -60,3 +60,8 @@ def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Op
     make = one_of("optimizer", name, OPTIMIZERS)
     rate = signature(make).parameters["learning_rate"].default if lr is None else lr
     return make(one_of("schedule", schedule, SCHEDULES)(rate, steps))
+
+
+def default_batch_size(m: int) -> int:
+    """64 samples a step; fewer, down to 16, where an epoch would have less than 80 steps."""
+    return max(16, min(64, m // 80))

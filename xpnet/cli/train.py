@@ -24,7 +24,13 @@ from xpnet.cli.options import (
 )
 from xpnet.cli.outcome import INTERRUPTED
 from xpnet.cli.parts import Parts
-from xpnet.cli.recipe import OPTIMIZERS, SCHEDULES, make_network, make_optimizer
+from xpnet.cli.recipe import (
+    OPTIMIZERS,
+    SCHEDULES,
+    default_batch_size,
+    make_network,
+    make_optimizer,
+)
 from xpnet.kernels import ACTIVATIONS
 
 __all__ = ["train"]
@@ -35,7 +41,10 @@ def train(
     hidden: Annotated[str, Option(help="Units of each hidden layer; '' for none.")] = "512,256",
     activation: Annotated[str, Option(help=f"{', '.join(ACTIVATIONS)}.")] = "relu",
     epochs: Annotated[int, Option(min=1, help="Passes over the training part.")] = 30,
-    batch_size: Annotated[int, Option(min=1, help="Samples a step.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        Option(min=1, help="Samples a step.", show_default="64; fewer, down to 16, on small data"),
+    ] = None,
     optimizer: Annotated[str, Option(help=f"{', '.join(OPTIMIZERS)}.")] = "adam",
     lr: Annotated[
         float | None,
@@ -95,6 +104,7 @@ def train(
         plot = plot or save.with_suffix(".png")
         check_writable(save=save, plot=plot, checkpoint=checkpoint, log=log)
         parts = Parts.of(dataset, validation)
+        batch_size = batch_size or default_batch_size(parts.m)
         net = make_network(parts.n_x, hidden, parts.n_y, activation)
         model = ModelFile.of(save, net, parts)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")

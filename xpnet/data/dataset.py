@@ -58,7 +58,7 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
     chosen = _stratified(dataset.y_train, test, np.random.default_rng(seed))
     if not chosen.any():
         raise DataError(
-            f"{dataset.name} has too few samples of a class to set {test:.0%} apart for testing: "
+            f"{dataset.name} has too few samples of a class to set {test:.0%} apart: "
             "expected a class with more than one; give more data or a larger share"
         )
     X, y = dataset.X_train, dataset.y_train
