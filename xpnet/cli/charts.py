@@ -55,7 +55,7 @@ def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
         axes.annotate(
             f"{comparison.speed_ups[name]:,.0f}×",
             (comparison.units, 1e3 * fastest),
-            xytext=(0, 6),
+            xytext=(0, -15),
             textcoords="offset points",
             ha="center",
         )
