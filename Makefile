@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 BENCH_JSON ?= bench/out/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports bench bench-check check clean
+.PHONY: help demo test lint types imports bench bench-check gpu check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,8 +15,10 @@ help: ## list the targets
 demo: $(DEMO)/.installed ## train on handwritten digits: a model, a plot, the accuracy
 	$(DEMO)/bin/xpnet train digits
 
+# A process a core, with one thread each: more would wait for one another.
 test: $(VENV)/.installed ## run the tests
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+	    $(BIN)/python -m pytest --numprocesses=auto --benchmark-disable
 
 lint: $(VENV)/.installed ## check style and format
 	$(BIN)/ruff check .
@@ -37,6 +39,9 @@ bench: $(VENV)/.installed ## measure, then draw the table and the chart
 
 bench-check: $(VENV)/.installed ## run each benchmark once, unmeasured
 	$(BIN)/python -m pytest bench --benchmark-disable
+
+gpu: ## on a machine with a CUDA device: tests, benchmarks, peers, one JSON; uses what is installed
+	$(PYTHON) -m bench.gpu
 
 check: test lint types imports bench-check ## all that CI checks
 
