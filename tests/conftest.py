@@ -46,7 +46,7 @@ class ArrayLibrary:
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no choice of backend but their own."""
-    for variable in ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE"):
+    for variable in ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE", "XPNET_MATMUL"):
         monkeypatch.delenv(variable, raising=False)
 
 
