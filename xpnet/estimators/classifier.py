@@ -6,20 +6,16 @@ from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
-from xpnet.estimators._class_weights import class_weighted
+from xpnet.estimators._class_targets import ClassTargets
 from xpnet.estimators._classifies import Classifies
-from xpnet.estimators._known_labels import labels_known
-from xpnet.estimators._labels import MULTICLASS, Labels, encoded
-from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._mlp import Given, has_steps
 from xpnet.estimators._parameters import CONSTRAINTS, take
-from xpnet.estimators._samples import Samples
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
-from xpnet.types import Array
 
 __all__ = ["MLPClassifier"]
 
 
-class MLPClassifier(Classifies, BaseMLP):
+class MLPClassifier(Classifies, ClassTargets):
     """A multi-layer perceptron that tells classes apart, trained where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
@@ -219,32 +215,3 @@ class MLPClassifier(Classifies, BaseMLP):
         """
         given = Given(X, y, sample_weight, classes)
         return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
-
-    def _labels(self) -> Labels:
-        return Labels(self.target_kind_, self.classes_)
-
-    def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
-        if incremental and self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit, which does not see all "
-                "the data: give a weight for each class, class_weight={label: weight}"
-            )
-        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        self.target_kind_, self.classes_ = labels_known(
-            self._labels() if goes_on else None, y, classes, incremental=incremental
-        )
-
-    def _encoded(self, y: Array, like: Array) -> Array:
-        return encoded(self._labels(), y, like)
-
-    def _output_activation(self) -> str:
-        return "softmax" if self.target_kind_ == MULTICLASS else "logistic"
-
-    def _class_weighted(self, samples: Samples) -> Array | None:
-        return class_weighted(self.class_weight, self._labels(), samples.Y, samples.weights)
-
-    def __sklearn_tags__(self) -> Any:
-        """As every MLP, and multilabel targets."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
