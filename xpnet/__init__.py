@@ -30,7 +30,7 @@ from xpnet.train import DivergenceError, evaluate, fit, steps
 from xpnet.types import Dense, Kernels, Layer, Optimizer, Params, Step
 
 if TYPE_CHECKING:
-    from xpnet.estimators import MLPClassifier, MLPRegressor
+    from xpnet.estimators import LogisticRegression, MLPClassifier, MLPRegressor
 
 __version__ = "0.1.0"
 
@@ -42,6 +42,7 @@ __all__ = [
     "DivergenceError",
     "Kernels",
     "Layer",
+    "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "Network",
@@ -72,6 +73,7 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "LogisticRegression": "xpnet.estimators",
     "MLPClassifier": "xpnet.estimators",
     "MLPRegressor": "xpnet.estimators",
 }

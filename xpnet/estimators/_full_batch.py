@@ -23,7 +23,7 @@ from xpnet.network.gradient import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.types import Array, Params, Run
 
-__all__ = ["FTOL", "fit_full_batch", "loss_on"]
+__all__ = ["FTOL", "fit_full_batch", "loss_on", "rows_a_block"]
 
 CACHED_ROWS = 1024
 """A block whose activations a processor's cache holds."""
@@ -41,7 +41,7 @@ def fit_full_batch(
     *,
     ftol: float,
     max_evaluations: int | None = None,
-    precondition: Callable[[Params], Params] | None = None,
+    preconditioner: Callable[[Params], Callable[[Params], Params]] | None = None,
 ) -> Params:
     """Minimise `loss` by L-BFGS; return the parameters.
 
@@ -56,7 +56,7 @@ def fit_full_batch(
         What callbacks are told of.
     loss : function
         ``params -> (cost, grads)``, such as `loss_on` returns.
-    ftol, max_evaluations, precondition
+    ftol, max_evaluations, preconditioner
         As in `xpnet.optim.lbfgs`.
     """
     audience = Audience(model, samples, Run(net, model.max_iter, 1, samples.m))
@@ -79,7 +79,7 @@ def fit_full_batch(
             tol=model.tol,
             ftol=ftol,
             max_evaluations=max_evaluations,
-            precondition=precondition,
+            preconditioner=preconditioner,
             callback=told,
         )
         _note(model, best)
@@ -115,13 +115,18 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
     gradient = reported(net) or unchecked_value_and_grad
-    blockwise = in_blocks(gradient, CACHED_ROWS if on_host(like) else rows_at_once(net, like))
+    blockwise = in_blocks(gradient, rows_a_block(net, like))
     kernels = default_kernels(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
 
     return value_and_grad
+
+
+def rows_a_block(net: Network, like: Array) -> int:
+    """How many samples to walk over at a time: on the host, so many that caches hold them."""
+    return CACHED_ROWS if on_host(like) else rows_at_once(net, like)
 
 
 class _Columns:

@@ -1,13 +1,16 @@
-"""The inverse of logistic regression's Hessian where every class is as likely as any other.
+"""The inverse of logistic regression's Hessian, all rows of W taken as alike.
 
-With x̃ a sample's distance from the mean μ, and c the share ``1/K`` of K classes (1/4 for the one
-sigmoid of two), the Hessian there is the same for every row of W::
+Let h say how far a sample's probabilities are from decided, and x̃ be its distance from the mean μ,
+weighted by s h::
 
-    H = c (1/S) Σ s x̃ x̃ᵀ + (λ/S) I        for W
-    h = c                                 for the bias at the mean, b + W μ
+    H = (1/S) Σ s h x̃ x̃ᵀ + (λ/S) I        for each row of W
+    H = (1/S) Σ s h                       for its bias at the mean, b + W μ
 
-At W = 0, where training starts, this is exact; further on it still knows how the features are
-scaled and correlated, which L-BFGS would need many steps to find out.
+    h = a (1 − a)                         sigmoid
+    h = (1 − Σ_k a_k²) / (K − 1)          softmax: the mean over the directions that change a
+
+At W = 0, where training starts, this is exact. Further on it still knows how features are scaled
+and correlated, which L-BFGS would need many steps to find out.
 
 The variances in it are those of all samples. The correlations R are those of some, drawn towards
 none, ``(1 − ε) R + ε I``, so that a feature that these samples hardly show does no harm.
@@ -22,19 +25,21 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet.estimators._full_batch import rows_a_block
+from xpnet.estimators._outputs import outputs
 from xpnet.estimators._rows import blocks, columns_between
 from xpnet.estimators._samples import Samples
+from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
 __all__ = ["is_worthwhile", "preconditioner"]
 
-SHRINKAGE = 0.02  # ε
+SHRINKAGE = 0.01  # ε
 FEWEST_ROWS, ROWS_A_FEATURE = 8192, 8
-BLOCK = 1024
 ROUNDING = 32.0  # units in the last place
 
 EVALUATIONS = 10.0
-"""What the inverse may cost, in evaluations of the loss: it saves several times as many."""
+"""What the inverse may cost, in evaluations of the loss: it saves many times as many."""
 
 
 def is_worthwhile(samples: Samples) -> bool:
@@ -44,25 +49,38 @@ def is_worthwhile(samples: Samples) -> bool:
 
 
 def preconditioner(
-    samples: Samples, l2: float, *, share: float, centred: bool
-) -> Callable[[Params], Params]:
-    """Return ``grads -> H⁻¹ grads`` for a network without a hidden layer.
+    net: Network, samples: Samples, l2: float, *, centred: bool
+) -> Callable[[Params], Callable[[Params], Params]]:
+    """Return ``params -> (grads -> H⁻¹ grads)`` for a network without a hidden layer.
 
     Parameters
     ----------
+    net : Network
     samples : Samples
     l2 : float
         λ.
-    share : float
-        c.
     centred : bool
         Whether there are biases; without them, μ is 0.
     """
-    rows, S = _weighted(samples)
-    some = _some(rows)
-    mean = _mean(some) if centred else 0.0 * _mean(some)
-    curvature = share * _variance(rows, mean)
-    inverse = _inverse(_correlations(some, mean), curvature, l2 / S)
+    xp = array_namespace(samples.Y)
+    s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
+    S = _divisor(xp.sum(s))
+    block = rows_a_block(net, samples.Y)
+
+    def at(params: Params) -> Callable[[Params], Params]:
+        weights = s * _undecided(net, params, samples.X)
+        rows = _Rows(samples.X, weights, block)
+        some = _some(rows)
+        mean = _mean(some) if centred else 0.0 * _mean(some)
+        share = _divisor(xp.sum(weights) / S)
+        inverse = _inverse(_correlations(some, mean), share * _variance(rows, mean), l2 / S)
+        return _precondition(inverse, mean, share)
+
+    return at
+
+
+def _precondition(inverse: Array, mean: Array, share: Array) -> Callable[[Params], Params]:
+    """``grads -> H⁻¹ grads``, with the bias at the mean taken back to the bias."""
     along_mean = array_namespace(mean).matrix_transpose(mean)
 
     def precondition(grads: Params) -> Params:
@@ -73,34 +91,34 @@ def preconditioner(
     return precondition
 
 
+def _undecided(net: Network, params: Params, X: Array) -> Array:
+    """h, (m,); never 0, so that there is always something to weigh by."""
+    A = outputs(net, params, X).A
+    xp = array_namespace(A)
+    K = A.shape[0]
+    h = A[0, :] * (1.0 - A[0, :]) if K == 1 else (1.0 - xp.sum(A * A, axis=0)) / (K - 1)
+    return xp.maximum(h, float(xp.finfo(A.dtype).eps))
+
+
 class _Rows(NamedTuple):
-    """Samples as rows, and weights ``p (m,)`` that add up to 1."""
+    """Samples as rows ``(m, n)``, their weights ``(m,)``, and how many to take at a time."""
 
     X: Array
-    p: Array
+    weights: Array
+    block: int
 
     def columns(self) -> Iterator[tuple[Array, Array]]:
-        """Blocks of columns ``(n, block)`` with their weights ``(block, 1)``."""
-        for start, stop in blocks(self.X.shape[0], BLOCK):
-            yield columns_between(self.X, start, stop), self.p[start:stop, None]
-
-
-def _weighted(samples: Samples) -> tuple[_Rows, Array]:
-    """All samples, and S."""
-    xp = array_namespace(samples.Y)
-    s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
-    return _Rows(samples.X, _adding_up_to_1(s)), _divisor(xp.sum(s))
+        """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
+        p = self.weights / _divisor(array_namespace(self.weights).sum(self.weights))
+        for start, stop in blocks(self.X.shape[0], self.block):
+            yield columns_between(self.X, start, stop), p[start:stop, None]
 
 
 def _some(rows: _Rows) -> _Rows:
     """Samples evenly spaced, enough for correlations."""
     m, n = rows.X.shape
     stride = max(1, m // max(FEWEST_ROWS, ROWS_A_FEATURE * n))
-    return _Rows(rows.X[::stride, :], _adding_up_to_1(rows.p[::stride]))
-
-
-def _adding_up_to_1(weights: Array) -> Array:
-    return weights / _divisor(array_namespace(weights).sum(weights))
+    return _Rows(rows.X[::stride, :], rows.weights[::stride], rows.block)
 
 
 def _divisor(numbers: Array) -> Array:

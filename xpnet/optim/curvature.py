@@ -26,16 +26,15 @@ __all__ = ["Pair", "direction"]
 
 
 class Pair(NamedTuple):
-    """What one step tells of the Hessian: ``s``, ``y`` and ``P y`` (n,), and ρ."""
+    """What one step tells of the Hessian: ``s`` and ``y`` (n,), and ρ."""
 
     s: Array
     y: Array
-    Py: Array
     rho: float
 
 
 def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
-    """Return −H g; without pairs −P g, or without P either −g, no longer than 1.
+    """Return −H g; without pairs −P g, and without P either −g, no longer than 1.
 
     Parameters
     ----------
@@ -50,14 +49,19 @@ def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | Non
     vecdot = array_namespace(g).vecdot
     weights = []
     q = g
-    for s, y, _, rho in reversed(pairs):
+    for s, y, rho in reversed(pairs):
         weights.append(rho * vecdot(s, q))
         q = q - weights[-1] * y
-    newest = pairs[-1]
-    r = (q if P is None else P(q)) / (newest.rho * vecdot(newest.y, newest.Py))
-    for (s, y, _, rho), weight in zip(pairs, reversed(weights), strict=True):
+    r = _initial(q, pairs[-1], P)
+    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
         r = r + (weight - rho * vecdot(y, r)) * s
     return -r
+
+
+def _initial(q: Array, newest: Pair, P: Callable[[Array], Array] | None) -> Array:
+    """``H₀ q``."""
+    Pq, Py = (q, newest.y) if P is None else (P(q), P(newest.y))
+    return Pq / (newest.rho * array_namespace(q).vecdot(newest.y, Py))
 
 
 def _shortened(g: Array) -> Array:

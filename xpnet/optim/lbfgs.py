@@ -61,7 +61,7 @@ def lbfgs(
     ftol: float = 64 * 2.0**-52,
     max_evaluations: int | None = None,
     memory: int = 10,
-    precondition: Callable[[Params], Params] | None = None,
+    preconditioner: Callable[[Params], Callable[[Params], Params]] | None = None,
     callback: Callable[[Minimum], object] | None = None,
 ) -> Minimum:
     """Minimise a function of `params` by L-BFGS with a strong Wolfe line search.
@@ -85,8 +85,9 @@ def lbfgs(
         No new step once there were so many; the last one may go over it.
     memory : int, default 10
         How many steps the approximation of the Hessian is made of.
-    precondition : function, optional
-        ``grads -> params``: a symmetric positive definite approximation of the inverse Hessian.
+    preconditioner : function, optional
+        ``params -> (grads -> params)``: what approximates the inverse Hessian there, symmetric and
+        positive definite. Asked for at the start, and after 8, 16, 32, … steps.
     callback : function, optional
         Told a `Minimum` after each step; ends the search by returning something true.
 
@@ -100,7 +101,7 @@ def lbfgs(
     ValueError
         If the cost has another shape than (), or cost or gradient is not finite at `params`.
     """
-    function = Function(value_and_grad, params, precondition)
+    function = Function(value_and_grad, params, preconditioner)
     limits = _Limits(max_iter, tol, ftol, max_evaluations)
     start = start_of(function)
     best = limits.judged(_minimum(function, start, 0), math.inf)
@@ -145,6 +146,8 @@ def _steps(function: Function, at: Iterate, limits: _Limits, memory: int) -> Ite
     """The search, a `Minimum` a step; the last one says why it ended."""
     pairs: deque[Pair] = deque(maxlen=memory)
     for iteration in range(1, limits.max_iter + 1):
+        if _is_renewal(iteration - 1):
+            function.precondition_at(at.x)
         found = _next(function, at, pairs)
         if found is None:
             best = _minimum(function, at, iteration - 1)
@@ -158,6 +161,11 @@ def _steps(function: Function, at: Iterate, limits: _Limits, memory: int) -> Ite
         at = found
         if at.pair is not None:
             pairs.append(at.pair)
+
+
+def _is_renewal(steps: int) -> bool:
+    """Whether a preconditioner of its own is worth its price after so many steps."""
+    return steps == 0 or (steps >= 8 and steps.bit_count() == 1)
 
 
 def _next(function: Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:

@@ -31,17 +31,26 @@ class Iterate(NamedTuple):
 
 
 class Function:
-    """A function of `params` and its preconditioner, of one vector (n,); counts evaluations."""
+    """A function of `params` as one of a vector (n,), with its preconditioner.
+
+    Attributes
+    ----------
+    evaluations : int
+        How often it was evaluated.
+    P : function or None
+        ``q -> P q``, the preconditioner last asked for.
+    """
 
     def __init__(
         self,
         value_and_grad: Callable[[Params], tuple[Array, Params]],
         params: Params,
-        precondition: Callable[[Params], Params] | None,
+        preconditioner: Callable[[Params], Callable[[Params], Params]] | None,
     ) -> None:
         self.value_and_grad, self.params = value_and_grad, params
-        self.P = None if precondition is None else self._on_vectors(precondition)
+        self.preconditioner = preconditioner
         self.evaluations = 0
+        self.P: Callable[[Array], Array] | None = None
 
     def __call__(self, x: Array) -> tuple[Array, Array]:
         """Cost and gradient at x, on the device."""
@@ -49,8 +58,12 @@ class Function:
         cost, grads = self.value_and_grad(unflatten(x, self.params))
         return cost, flatten(grads)
 
-    def _on_vectors(self, precondition: Callable[[Params], Params]) -> Callable[[Array], Array]:
-        return lambda q: flatten(precondition(unflatten(q, self.params)))
+    def precondition_at(self, x: Array) -> None:
+        """Ask for the preconditioner that suits x, where there is one."""
+        if self.preconditioner is None:
+            return
+        P = self.preconditioner(unflatten(x, self.params))
+        self.P = lambda q: flatten(P(unflatten(q, self.params)))
 
 
 class Ray:
@@ -85,8 +98,7 @@ class Ray:
         if gain <= self._eps() * -self.slope_read:
             return None
         s, y = point.step * self.d, point.place.g - self.start.g
-        P = self.function.P
-        return Pair(s, y, y if P is None else P(y), 1.0 / (point.step * gain))
+        return Pair(s, y, 1.0 / (point.step * gain))
 
     def _eps(self) -> float:
         return float(array_namespace(self.d).finfo(self.d.dtype).eps)

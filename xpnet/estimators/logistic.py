@@ -1,0 +1,318 @@
+"""`LogisticRegression`: a network without a hidden layer, whose loss is convex."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+from array_api_compat import array_namespace
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
+
+from xpnet import backend
+from xpnet.estimators._class_weights import class_weighted
+from xpnet.estimators._classifies import Classifies
+from xpnet.estimators._full_batch import fit_full_batch, loss_on
+from xpnet.estimators._labels import MULTILABEL, Labels, encoded, flat, labels_of, of_classes
+from xpnet.estimators._moving import Moves
+from xpnet.estimators._outputs import outputs
+from xpnet.estimators._parameters import take
+from xpnet.estimators._penalty import check_solver, strength
+from xpnet.estimators._places import check_fitted_beside, is_sparse, on_host, reference
+from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
+from xpnet.estimators._rows import contiguous
+from xpnet.estimators._samples import Samples
+from xpnet.estimators._saving import Saves
+from xpnet.estimators._sklearn_private import Interval, StrOptions, checks_parameters
+from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
+from xpnet.network import Network
+from xpnet.types import Array, Dense, Layer, Params
+
+__all__ = ["LogisticRegression"]
+
+SOLVERS = {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
+FTOL = 64 * 2.0**-52  # scikit-learn's
+
+Loss = Callable[[Params], tuple[Array, Params]]
+
+
+class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEstimator):
+    """Logistic regression of two classes or more, fitted where X lies.
+
+    A drop-in for scikit-learn's class of this name: the same parameters, the same minimum. X, y
+    and everything fitted stay in X's array library and on its device, in float32 if X is; lists,
+    frames and SciPy's matrices go to NumPy.
+
+    Parameters
+    ----------
+    penalty : {"l2", None, "deprecated"}, default "deprecated"
+        Replaced by `C` and `l1_ratio` in scikit-learn 1.8.
+    C : float, default 1.0
+        ``1 / λ`` of the penalty ``(λ / 2S) Σ ‖W‖²``; biases are not penalised. No penalty if
+        infinite.
+    l1_ratio : float, default 0.0
+        Must be 0.
+    dual : bool, default False
+        Must be False.
+    tol : float, default 1e-4
+        The largest gradient, of the mean loss, where the search ends.
+    fit_intercept : bool, default True
+    intercept_scaling : float, default 1
+        Has no effect, as in scikit-learn with this solver.
+    class_weight : dict, "balanced" or None, default None
+        A weight for each label, times those of the samples.
+    random_state : int, RandomState or None, default None
+        Has no effect: nothing is drawn.
+    solver : {"lbfgs"}, default "lbfgs"
+    max_iter : int, default 100
+        Iterations at most. L-BFGS starts from what the features' covariance tells of the Hessian,
+        and needs fewer than scikit-learn's.
+    verbose : int, default 0
+        Write the loss of each iteration to standard output.
+    warm_start : bool, default False
+        Let `fit` start from the last fit's coefficients.
+    n_jobs : None, default None
+        Has no effect.
+
+    Attributes
+    ----------
+    classes_ : array, shape (n_classes,)
+        In X's library if they are numbers.
+    coef_ : array, shape (1, n_x) for two classes, else (n_classes, n_x)
+    intercept_ : array, shape (1,) or (n_classes,)
+    n_iter_ : array of int, shape (1,)
+    loss_ : float
+        The mean loss, penalty included, ``1 / S`` of scikit-learn's objective over C.
+    stopped_ : str
+        Why the search ended.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Where X had them.
+
+    Examples
+    --------
+    >>> from xpnet import LogisticRegression
+    >>> model = LogisticRegression().fit([[1.0], [2.0], [3.0], [4.0]], ["no", "no", "yes", "yes"])
+    >>> model.predict([[1.5], [3.5]]).tolist()
+    ['no', 'yes']
+    """
+
+    coef_: Array
+    intercept_: Array
+    n_iter_: Array
+
+    _in_network = ("coef_", "intercept_")
+
+    # What is told of a fit beyond scikit-learn's callbacks is no parameter here.
+    callbacks = ()
+
+    _parameter_constraints = {  # noqa: RUF012
+        "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+        "dual": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "intercept_scaling": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "random_state": ["random_state"],
+        "solver": [StrOptions(SOLVERS)],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        penalty: str | None = "deprecated",
+        *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: Any = None,
+        random_state: Any = None,
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        take(self, locals())
+
+    @checks_parameters
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (m, n_x)
+        y : array_like, shape (m,)
+            Labels.
+        sample_weight : array_like, shape (m,), optional
+
+        Returns
+        -------
+        LogisticRegression
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As scikit-learn's, for data or parameters that cannot be.
+        """
+        check_solver(self)
+        l2 = strength(self)
+        samples = self._samples(X, y, sample_weight)
+        net = _network(samples.X.shape[1], samples.Y.shape[1])
+        params = self._start(net, reference(samples.X))
+        loss = loss_on(net, samples, l2)
+        self._hold(
+            fit_full_batch(
+                self,
+                net,
+                params,
+                samples,
+                loss if self.fit_intercept else _without_bias(loss),
+                ftol=FTOL,
+                preconditioner=self._preconditioner(net, samples, l2),
+            )
+        )
+        self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the logits ``(m, n_classes)``; of two classes, those of the second, ``(m,)``.
+
+        Raises
+        ------
+        NotFittedError
+        ValueError
+            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
+        """
+        Z: Array = self._last_layer(X, "decision_function").Z
+        return Z[0, :] if Z.shape[0] == 1 else array_namespace(Z).matrix_transpose(Z)
+
+    def sparsify(self) -> LogisticRegression:
+        """Turn `coef_` into a sparse matrix of SciPy, as scikit-learn's does; return the model.
+
+        Raises
+        ------
+        NotFittedError
+        TypeError
+            If the model does not lie in NumPy.
+        """
+        check_is_fitted(self)
+        if not on_host(self.coef_):
+            raise TypeError(
+                f"coef_ lies in {backend.where(self.coef_)}: expected NumPy, which SciPy's sparse "
+                "matrices are made of; move the model, model = model.to_device('numpy')"
+            )
+        self.coef_ = csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> LogisticRegression:
+        """Turn `coef_` back into an array; return the model."""
+        check_is_fitted(self)
+        self.coef_ = self._params()[0].W
+        return self
+
+    def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
+        """What to train on, checked; its classes become known."""
+        X, y = checked_training_set(self, X, y, reset=True, numeric=False)
+        labels = _two_or_more(flat(y))
+        self.classes_ = labels.classes
+        Y, s = encoded(labels, flat(y), reference(X)), checked_weights(sample_weight, X)
+        return Samples(contiguous(X), Y, class_weighted(self.class_weight, labels, Y, s), y)
+
+    def _start(self, net: Network, like: Array) -> Params:
+        """Zeros, or where the last fit ended, beside `like`."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return net.init(scheme="zeros", like=like)
+        if self._net() != net:
+            raise ValueError(
+                f"warm_start goes on from a model of {self._net().sizes} inputs and outputs, but X "
+                f"and y are of {net.sizes}: set warm_start=False, or fit a new model"
+            )
+        ((W, b),) = self._params()
+        bias = b if self.fit_intercept else 0.0 * b
+        return (Dense(backend.asarray(W, like=like), backend.asarray(bias, like=like)),)
+
+    def _preconditioner(
+        self, net: Network, samples: Samples, l2: float
+    ) -> Callable[[Params], Callable[[Params], Params]] | None:
+        if not is_worthwhile(samples):
+            return None
+        return preconditioner(net, samples, l2, centred=self.fit_intercept)
+
+    def _labels(self) -> Labels:
+        return of_classes(self.classes_)
+
+    def _net(self) -> Network:
+        return _network(*self.coef_.shape[::-1])
+
+    def _params(self) -> Params:
+        W = self.coef_.toarray() if is_sparse(self.coef_) else self.coef_
+        b = array_namespace(self.intercept_).reshape(self.intercept_, (-1, 1))
+        return (Dense(W, b),)
+
+    def _hold(self, params: Params) -> None:
+        ((self.coef_, b),) = params
+        self.intercept_ = array_namespace(b).reshape(b, (-1,))
+
+    def _go_on_from(self, params: Params) -> None:
+        self._hold(params)
+
+    def _last_layer(self, X: Any, method: str) -> Layer:
+        check_fitted_beside(self, X, "intercept_", method)
+        X = checked_samples(self, X, reset=False)
+        return outputs(self._net(), self._params(), X)
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect: sparse X, and arrays of every library."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        return tags
+
+
+def _two_or_more(y: Array) -> Labels:
+    """The labels in `y`.
+
+    Raises
+    ------
+    ValueError
+        If there is one class, or samples have several labels.
+    """
+    labels = labels_of(y)
+    if labels.kind == MULTILABEL:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {tuple(y.shape)} instead: for samples "
+            "with several labels there are MLPClassifier(()) and sklearn's MultiOutputClassifier"
+        )
+    if labels.classes.shape[0] < 2:
+        raise ValueError(
+            "This solver needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {backend.to_numpy(labels.classes).tolist()[0]!r}"
+        )
+    return labels
+
+
+def _network(n_x: int, n_y: int) -> Network:
+    return Network((n_x, n_y), output="sigmoid" if n_y == 1 else "softmax")
+
+
+def _without_bias(loss: Loss) -> Loss:
+    """`loss` with biases that stay as they are."""
+
+    def value_and_grad(params: Params) -> tuple[Array, Params]:
+        J, ((dW, db),) = loss(params)
+        return J, (Dense(dW, array_namespace(db).zeros_like(db)),)
+
+    return value_and_grad
