@@ -48,9 +48,3 @@ class ClassTargets(BaseMLP):
 
     def _class_weighted(self, samples: Samples) -> Array | None:
         return class_weighted(self.class_weight, self._labels(), samples.Y, samples.weights)
-
-    def __sklearn_tags__(self) -> Any:
-        """As every MLP, and multilabel targets."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags

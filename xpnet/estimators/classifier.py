@@ -215,3 +215,9 @@ class MLPClassifier(Classifies, ClassTargets):
         """
         given = Given(X, y, sample_weight, classes)
         return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
+
+    def __sklearn_tags__(self) -> Any:
+        """As every MLP, and multilabel targets."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
