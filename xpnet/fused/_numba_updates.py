@@ -60,7 +60,7 @@ def _update_all(
         nonlocal mine
         if not _takes(params, grads, slots, rate):
             return plain(params, grads, *slots, rate=rate, **settings)
-        if not (one_run and len(mine) == len(slots) and all(map(operator.is_, mine, slots))):
+        if not (len(mine) == len(slots) and all(map(operator.is_, mine, slots))):
             slots = tuple(_copies(slot) for slot in slots)
         rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
         numbers = [settings[name] for name in names]
@@ -72,7 +72,8 @@ def _update_all(
             loop(*[tensor[0] for tensor in layer], rates, *numbers, to_W)
             loop(*[tensor[1] for tensor in layer], rates, *bias_numbers, to_b)
             new.append(Dense(to_W, to_b))
-        mine = slots
+        if one_run:
+            mine = slots
         return tuple(new), *slots
 
     return update_all

@@ -38,7 +38,7 @@ def fused_adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
         params: Params, grads: Params, m: Params, v: Params, *, rate: Any, **settings: float
     ) -> tuple[Params, ...]:
         nonlocal mine
-        goes_on = one_run and len(mine) == 3 and all(map(operator.is_, mine, (params, m, v)))
+        goes_on = len(mine) == 3 and all(map(operator.is_, mine, (params, m, v)))
         unknown = (grads,) if goes_on else (params, grads, m, v)
         if not isinstance(rate, float) or not _all_like(params, unknown):
             return kernels.adam(params, grads, m, v, rate=rate, **settings)
@@ -48,8 +48,9 @@ def fused_adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
         _step(new, grads, m, v, rate, **settings)
         if not one_run or next(calls) % FLUSH_EVERY == 0:
             _flush(_tensors(m) + _tensors(v))
-        mine = new, m, v
-        return mine
+        if one_run:
+            mine = new, m, v
+        return new, m, v
 
     return adam
 
