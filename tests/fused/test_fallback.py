@@ -120,6 +120,15 @@ def test_logits_and_activations_of_another_layer(xp, way, activation, shape, rng
         assert_same_outcome(xp, way, entry, activation, given.dA, odd, *back)
 
 
+@ON_EACH
+def test_a_layer_of_another_dtype(xp, way, rng):
+    given = random_layer(rng, N_OUT, N_IN, M)
+    narrow = given.each(lambda array: xp.xp.asarray(other_dtype(array)))
+    layer = VECTORIZED.dense_activation("relu", narrow.W, narrow.b, narrow.A_prev)
+    back = (narrow.dA, layer, *map(xp.xp.asarray, (given.A_prev, given.W)))
+    assert_same_outcome(xp, way, "activation_dense_backward", "relu", *back)
+
+
 COSTS = {
     "integers": lambda Z, Y, scale: (integers(Z), integers(Y), scale),
     "float32 Y": lambda Z, Y, scale: (Z, other_dtype(Y), scale),

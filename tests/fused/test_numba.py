@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -141,6 +142,9 @@ def test_memory_is_updated_in_place_for_one_run_alone(rng):
         second = step(first[0], grads, *first[1:], **ADAM)
         for old, new in zip(first[1:], second[1:], strict=True):
             assert (old[0].W is new[0].W) == in_place
+        known = weakref.ref(second[1][0].W)
         another = step(params, grads, *memory, **ADAM)
         assert another[1][0].W is not second[1][0].W
         assert_alike(tuple(another), tuple(step(params, grads, *memory, **ADAM)), "float64")
+        del first, second, old, new
+        assert known() is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import weakref
+
 import pytest
 
 from tests.fused.cases import ADAM, agreeing, random_trees, unyielding
@@ -73,3 +74,7 @@ def test_moments_are_updated_in_place_for_one_run_alone(rng):
             assert (old[0].W is new[0].W) == in_place
             assert given[0].W is not old[0].W
         assert first[0][0].W is not second[0][0].W
+        known = weakref.ref(second[1][0].W)
+        adam(*trees, **ADAM)
+        del first, second, old, new
+        assert known() is None
