@@ -25,11 +25,24 @@ def describe(packages: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def line(described: dict[str, Any]) -> str:
+    """A description in one line."""
+    versions = (f"{name} {number}" for name, number in described["versions"].items())
+    return (
+        f"{described['processor']}, {described['cores']} cores, {described['system']}; "
+        f"Python {described['python']}; {'; '.join(described['blas'])}; {', '.join(versions)}"
+    )
+
+
 def _processor() -> str:
+    """Its name, with family and model where a virtual machine's name says less than they do."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    rows = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    pairs = [row.partition(":")[::2] for row in reversed(rows)]
+    first = {key.strip(): value.strip() for key, value in pairs}
+    if "model name" not in first:
+        return platform.processor() or platform.machine()
+    return f"{first['model name']} (family {first.get('cpu family')}, model {first.get('model')})"
 
 
 def _blas() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from bench import timings
-from bench.peers import chart, tables
+from bench.peers import chart, results, tables
 
 Result = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("benchmarks", timings.read, timings.tables, timings.chart),
-    Kind("cells", tables.cells_of, tables.of_tasks, chart.chart),
+    Kind("cells", results.read, tables.of_results, chart.chart),
 )
 
 
@@ -43,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", type=Path, nargs="+")
     files = parser.parse_args(arguments).files
     try:
-        results = {path: _result(path) for path in files}
+        found = {path: _result(path) for path in files}
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     for kind in KINDS:
-        of_kind = {path: result for path, result in results.items() if kind.key in result}
+        of_kind = {path: result for path, result in found.items() if kind.key in result}
         if of_kind:
             _report(kind, next(iter(of_kind)), list(of_kind.values()))
     return 0
@@ -72,8 +72,8 @@ def _result(path: Path) -> Result:
     return result
 
 
-def _report(kind: Kind, beside: Path, results: Sequence[Result]) -> None:
-    measured = kind.read(results)
+def _report(kind: Kind, beside: Path, found: Sequence[Result]) -> None:
+    measured = kind.read(found)
     picture = beside.with_suffix(".png")
     text = f"{kind.text(measured)}\n\n![chart]({picture.name})\n"
     beside.with_suffix(".md").write_text(text)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, samples
-from bench.peers import tables
+from bench.peers import results, tables
 from bench.peers.cell import Cell, cell_of
 from bench.peers.measure import disagreeing, measure, workers
 from bench.peers.run import steps_in
@@ -32,23 +32,28 @@ def main() -> int:
     found: dict[str, Any] = {"kind": "peers", "machine": machine.describe(PACKAGES), "cells": []}
     for name in found["machine"]["forced"]:
         _say(f"{name} is set and makes NumPy slower than this machine is: env -u {name} …")
-    wrong = []
-    for task in asked.tasks:
-        with workers(task, _wanted(TASKS[task].peers, asked.peers), _say) as staff:
-            for cell in CELLS[task](asked):
-                result = measure(task, cell, staff, asked.rounds, _say)
-                found["cells"].append(result)
-                _write(asked.json, found)
-                print(tables.of_cell(result), end="\n\n", flush=True)
-                wrong += [
-                    f"{tables.title_of(result)}: {peer} ends at another cost than the others"
-                    for peer in disagreeing(result["rows"], TASKS[task].tolerance)
-                ]
-    print("\n".join(tables.summary(found["cells"])))
-    print(json.dumps(found["machine"], indent=1))
+    for cell in _measured(asked):
+        found["cells"].append(cell)
+        _write(asked.json, found)
+        print(tables.of_cell(cell), end="\n\n", flush=True)
+    print(tables.of_results(results.read([found])))
+    wrong = [
+        f"{results.title_of(cell)}: {peer} ends at another cost than the others"
+        for cell in found["cells"]
+        for peer in disagreeing(cell["rows"], TASKS[cell["task"]].tolerance)
+    ]
     for line in wrong:
         _say(line)
     return 1 if wrong else 0
+
+
+def _measured(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The cells that were asked for, one by one as they are done."""
+    for task in asked.tasks:
+        if peers := _wanted(TASKS[task].peers, asked.peers):
+            with workers(task, peers, _say) as staff:
+                for cell in CELLS[task](asked):
+                    yield measure(task, cell, staff, asked.rounds, _say)
 
 
 def _training_cells(asked: argparse.Namespace) -> Iterator[Cell]:
@@ -85,7 +90,7 @@ def _arguments() -> argparse.Namespace:
     add("--sizes", type=_sizes, nargs="+", default=[_sizes(text) for text in SIZES])
     add("--batches", type=int, nargs="+", default=BATCHES)
     add("--peers", nargs="+", help="names, or patterns such as '*JAX*'; all by default")
-    add("--rounds", type=int, default=5, help="of which the median counts (5)")
+    add("--rounds", type=int, default=9, help="of which the median counts (9)")
     add("--seconds", type=float, default=0.1, help="what the floor takes in a round (0.1)")
     add("--steps", type=int, help="steps of a round, in place of --seconds")
     add("--samples", type=int, default=samples.MOST, help="at most (60000)")
