@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xpnet import MLPClassifier, MLPRegressor, backend
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -22,7 +22,7 @@ def skip_without_its_gpu(check: Any) -> None:
             pytest.skip(str(error))
 
 
-@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+@parametrize_with_checks([LogisticRegression(), MLPClassifier(), MLPRegressor()])
 def test_check(estimator, check):
     skip_without_its_gpu(check)
     check(estimator)

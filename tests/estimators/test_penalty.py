@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from xpnet import LogisticRegression
+
+X, Y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"solver": "liblinear"}, "solver='liblinear' is not in xpnet, which has 'lbfgs' alone"),
+        ({"solver": "saga"}, "leave solver out"),
+        ({"dual": True}, "supports only dual=False, got dual=True"),
+        ({"l1_ratio": 0.5}, "l1_ratio=0.5 asks for an L1 penalty: .* expected l1_ratio=0"),
+        ({"C": 0.0}, "The 'C' parameter of LogisticRegression must be a float in the range"),
+        ({"l1_ratio": 2.0}, "The 'l1_ratio' parameter"),
+        ({"solver": "adam"}, "The 'solver' parameter"),
+    ],
+)
+def test_what_there_is_not_is_an_error(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        LogisticRegression(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+def test_a_penalty_that_is_not_smooth_is_an_error(penalty):
+    with (
+        pytest.warns(FutureWarning, match="'penalty' was deprecated"),
+        pytest.raises(ValueError, match=f"penalty='{penalty}' asks for an L1 penalty"),
+    ):
+        LogisticRegression(penalty).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "same", "warnings"),
+    [
+        ({"penalty": "l2", "C": 0.5}, {"C": 0.5}, ["'penalty' was deprecated"]),
+        ({"penalty": None}, {"C": np.inf}, ["say C=numpy.inf in place of penalty=None"]),
+        (
+            {"penalty": None, "C": 3.0},
+            {"C": np.inf},
+            ["'penalty' was deprecated", "will ignore the C and l1_ratio parameters"],
+        ),
+        (
+            {"penalty": "l2", "l1_ratio": 0.3},
+            {},
+            ["'penalty' was deprecated", "Inconsistent values: penalty='l2' with l1_ratio=0.3"],
+        ),
+        ({"l1_ratio": None}, {}, ["'l1_ratio=None' was deprecated"]),
+        ({"n_jobs": 2}, {}, ["'n_jobs=2' has no effect"]),
+        ({"intercept_scaling": 7.0, "random_state": 3}, {}, []),
+    ],
+)
+def test_what_is_deprecated_means_what_it_meant(parameters, same, warnings, recwarn):
+    model = LogisticRegression(**parameters).fit(X, Y)
+    said = [str(warning.message) for warning in recwarn]
+    assert len(said) == len(warnings)
+    assert all(re.search(text, message) for text, message in zip(warnings, said, strict=True))
+    expected = LogisticRegression(**same).fit(X, Y)
+    np.testing.assert_array_equal(model.coef_, expected.coef_)

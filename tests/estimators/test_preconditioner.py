@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import assert_trees_close, leaves
+from xpnet import Dense, Network, value_and_grad
+from xpnet.estimators import _preconditioner
+from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
+from xpnet.estimators._samples import Samples
+
+N = 4
+L2 = 2.0
+
+
+def drawn(K, m=60, weighted=True, seed=0):
+    """A network of K outputs, parameters, and samples of correlated features far from 0."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(m, N)) @ rng.normal(size=(N, N)) + 10.0 * rng.normal(size=N)
+    labels = rng.integers(0, max(K, 2), m)
+    Y = np.eye(K)[labels] if K > 1 else labels[:, None].astype(float)
+    net = Network((N, K), output="sigmoid" if K == 1 else "softmax")
+    params = (Dense(rng.normal(size=(K, N)) / 20.0, rng.normal(size=(K, 1)) / 20.0),)
+    weights = rng.uniform(0.5, 2.0, m) if weighted else None
+    return net, params, Samples(X, Y, weights, labels)
+
+
+def hessian_times(net, params, samples, v):
+    """The Hessian at `params` times v, by central differences of the gradients."""
+
+    def grads(sign):
+        ((W, b),) = params
+        there = (Dense(W + sign * 1e-5 * v[0].W, b + sign * 1e-5 * v[0].b),)
+        s = None if samples.weights is None else samples.weights[None, :]
+        X, Y = samples.X.T, samples.Y.T
+        return value_and_grad(net, there, X, Y, sample_weight=s, l2=L2)[1][0]
+
+    return (Dense(*((a - b) / 2e-5 for a, b in zip(grads(1), grads(-1), strict=True))),)
+
+
+@pytest.fixture
+def unshrunk(monkeypatch):
+    """Correlations as they are."""
+    monkeypatch.setattr(_preconditioner, "SHRINKAGE", 0.0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("K", [1, 3])
+def test_it_undoes_the_hessian_where_that_is_alike_for_all_rows(unshrunk, K, weighted):
+    net, params, samples = drawn(K, weighted=weighted)
+    if K > 1:
+        params = net.init(scheme="zeros", like=samples.X)
+    rng = np.random.default_rng(1)
+    v = (Dense(rng.normal(size=(K, N)), rng.normal(size=(K, 1))),)
+    if K > 1:  # only differences between the classes' logits change a probability
+        v = (Dense(*(a - a.mean(axis=0) for a in v[0])),)
+    P = preconditioner(net, samples, L2, centred=True)(params)
+    assert_trees_close(P(hessian_times(net, params, samples, v)), v, rtol=1e-4, atol=1e-5)
+
+
+def test_without_biases_it_leaves_them_where_they_are(unshrunk):
+    net, params, samples = drawn(1)
+    params = (Dense(params[0].W, 0.0 * params[0].b),)
+    v = (Dense(np.arange(1.0, N + 1.0)[None, :], np.zeros((1, 1))),)
+    ((dW, db),) = hessian_times(net, params, samples, v)
+    P = preconditioner(net, samples, L2, centred=False)(params)
+    assert_trees_close(P((Dense(dW, 0.0 * db),)), v, rtol=1e-4)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("K", [1, 3])
+def test_it_is_symmetric_and_positive(K, centred):
+    net, params, samples = drawn(K)
+    P = preconditioner(net, samples, L2, centred=centred)(params)
+    units = np.eye(K * (N + 1))
+    rows = [P((Dense(e[K:].reshape(K, N), e[:K].reshape(K, 1)),))[0] for e in units]
+    matrix = np.asarray([np.concatenate([b.ravel(), W.ravel()]) for W, b in rows])
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-9)
+    assert np.linalg.eigvalsh(matrix).min() > 0
+
+
+def test_every_library_computes_it(eager_xp):
+    net, params, samples = drawn(3)
+    grads = (Dense(np.ones((3, N)), np.arange(3.0)[:, None]),)
+    expected = preconditioner(net, samples, L2, centred=True)(params)(grads)
+    X, Y, s = (eager_xp.asarray(array) for array in samples[:3])
+    there, params, grads = (
+        Samples(X, Y, s, samples.y),
+        *((Dense(*map(eager_xp.asarray, tree[0])),) for tree in (params, grads)),
+    )
+    P = preconditioner(net, there, L2, centred=True)(params)
+    assert_trees_close(P(grads), expected, rtol=2e-3, atol=1e-4)
+    assert {array.dtype for array in leaves(P(grads))} == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_feature_that_hardly_varies_gets_no_wild_steps(dtype):
+    """Constant, constant but for rounding, and seen in samples that correlations leave out."""
+    m = 4 * _preconditioner.FEWEST_ROWS
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(m, N)).astype(dtype)
+    X[:, 1], X[:, 2], X[:, 3] = 7.0, 1e6 * (1.0 + 4e-8 * rng.normal(size=m)), 0.0
+    X[1::400, 3] = 1.0
+    net = Network((N, 1))
+    samples = Samples(X, (X[:, :1] > 0).astype(dtype), None, None)
+    P = preconditioner(net, samples, 0.0, centred=True)(net.init(scheme="zeros", like=X))
+    steps = [P((Dense(e[None, :], np.zeros((1, 1), dtype)),))[0] for e in np.eye(N, dtype=dtype)]
+    variance = X.astype("float64").var(axis=0)
+    assert steps[0].W[0, 0] == pytest.approx(4.0 / variance[0], rel=0.05)
+    assert steps[1].W[0, 1] == 1.0
+    assert steps[2].W[0, 2] <= 4.0 / variance[2] * 1.05
+    assert steps[3].W[0, 3] == pytest.approx(4.0 / variance[3], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "K", "worthwhile"),
+    [(60_000, 784, 10, True), (150, 4, 3, True), (11_000, 20_000, 20, False), (50, 500, 1, False)],
+)
+def test_it_is_for_many_samples_of_few_features(m, n, K, worthwhile):
+    X, Y = np.broadcast_to(0.0, (m, n)), np.broadcast_to(0.0, (m, K))
+    assert is_worthwhile(Samples(X, Y, None, Y)) == worthwhile
