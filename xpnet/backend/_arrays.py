@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -106,9 +106,10 @@ def on_device_of(array: Any) -> AbstractContextManager[Any]:
     """Return a context in which the library computes on the device of `array`.
 
     Most libraries do so by themselves; CuPy computes on its current device, which need not be where
-    its operands lie.
+    its operands lie. The context may be entered again and again.
     """
-    return adapter(_known_library(array)).on_device(array)
+    name = library_name(array)
+    return adapter(name).on_device(array) if name in LIBRARIES else nullcontext()
 
 
 def detached(tree: Any) -> Any:

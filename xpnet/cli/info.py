@@ -46,6 +46,10 @@ def _facts() -> Iterator[tuple[str, str]]:
     yield "processor", f"{_processor()}, {os.cpu_count()} threads"
     yield "system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     yield from _blas()
+    for found in backend.device_report():
+        memory = f"{found.memory / 2**30:.1f} GiB"
+        versions = f"driver {found.driver}, CUDA {found.cuda}, cuBLAS {found.cublas}"
+        yield found.device, f"{found.name}, {memory}, {versions}, products in {found.matmul}"
     for package in _PACKAGES:
         yield package, _version(package)
 

@@ -75,9 +75,10 @@ def cost(
     """
     params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
     kernels = kernels or default_kernels(X)
-    scale = _scale(X, sample_weight, l2)
-    Z = hidden_and_logits(net, params, X, kernels, None)[-1].A
-    return _with_penalty(kernels.output_cost(net.output, Z, Y, scale.samples), params, scale)
+    with backend.on_device_of(X):
+        scale = _scale(X, sample_weight, l2)
+        Z = hidden_and_logits(net, params, X, kernels, None)[-1].A
+        return _with_penalty(kernels.output_cost(net.output, Z, Y, scale.samples), params, scale)
 
 
 def backward(
@@ -114,9 +115,10 @@ def backward(
     params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
     _check.check_masks(net.sizes, masks)
     kernels = kernels or default_kernels(X)
-    scale = _scale(X, sample_weight, l2)
-    _, dZ = kernels.output_cost_backward(net.output, layers[-1].Z, Y, scale.samples)
-    return _backward(net, params, layers, X, dZ, kernels, scale.decay, masks)
+    with backend.on_device_of(X):
+        scale = _scale(X, sample_weight, l2)
+        _, dZ = kernels.output_cost_backward(net.output, layers[-1].Z, Y, scale.samples)
+        return _backward(net, params, layers, X, dZ, kernels, scale.decay, masks)
 
 
 def value_and_grad(
@@ -166,9 +168,10 @@ def value_and_grad(
     """
     params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
     _check.check_masks(net.sizes, masks)
-    return unchecked_value_and_grad(
-        net, params, X, Y, kernels=kernels, sample_weight=sample_weight, l2=l2, masks=masks
-    )
+    with backend.on_device_of(X):
+        return unchecked_value_and_grad(
+            net, params, X, Y, kernels=kernels, sample_weight=sample_weight, l2=l2, masks=masks
+        )
 
 
 def unchecked_value_and_grad(

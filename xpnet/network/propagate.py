@@ -81,8 +81,9 @@ def forward(
     params, X = checked_inputs(net, params, X)
     _check.check_masks(net.sizes, masks)
     kernels = kernels or default_kernels(X)
-    *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
-    return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))
+    with backend.on_device_of(X):
+        *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
+        return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))
 
 
 def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None = None) -> Array:

@@ -36,12 +36,13 @@ def evaluate(
     ValueError, TypeError
         As `xpnet.value_and_grad`; and if X holds no samples.
     """
-    X, Y = labelled_data(net, params, X, Y)
-    kernels = kernels or default_kernels(X)
-    last = forward(net, params, X, kernels=kernels)[-1]
     metric = METRICS[net.output]
-    cost = kernels.output_cost(net.output, last.Z, Y, 1.0 / X.shape[-1])
-    cost_and_score = backend.read([cost, metric.score(last.A, Y)])
+    with backend.on_device_of(params[0].W):
+        X, Y = labelled_data(net, params, X, Y)
+        kernels = kernels or default_kernels(X)
+        last = forward(net, params, X, kernels=kernels)[-1]
+        cost = kernels.output_cost(net.output, last.Z, Y, 1.0 / X.shape[-1])
+        cost_and_score = backend.read([cost, metric.score(last.A, Y)])
     return dict(zip(("cost", metric.name), cost_and_score.tolist(), strict=True))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from array_api_compat import is_dask_array
 
-from xpnet import data
+from xpnet import backend, data
 from xpnet.network import Network
 from xpnet.network.gradient import check_batch
 from xpnet.network.propagate import as_floating
@@ -81,33 +81,36 @@ def fit(
     """
     _refuse_dask(X)
     check_dropout(dropout)
-    X, Y = as_floating(X, params), as_floating(Y, params)
-    training = Training(net, params, optimizer, validation, callbacks, kernels)
-    check_batch(net, params, X, Y, sample_weight)
-    _check_validation(net, params, validation)
-    batches = functools.partial(
-        data.batches,
-        data.sample_major(X),
-        data.sample_major(Y),
-        batch_size=batch_size,
-        seed=seed,
-        sample_weight=sample_weight,
-    )
-    batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
-    stream = (training.weighed(batch) for epoch in range(epochs) for batch in batches(epoch=epoch))
-    updates = steps(
-        net,
-        params,
-        stream,
-        optimizer=optimizer,
-        value_and_grad=value_and_grad,
-        kernels=kernels,
-        l2=l2,
-        dropout=dropout,
-        seed=seed,
-    )
-    run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
-    return training.through(updates, run)
+    with backend.on_device_of(params[0].W):
+        X, Y = as_floating(X, params), as_floating(Y, params)
+        training = Training(net, params, optimizer, validation, callbacks, kernels)
+        check_batch(net, params, X, Y, sample_weight)
+        _check_validation(net, params, validation)
+        batches = functools.partial(
+            data.batches,
+            data.sample_major(X),
+            data.sample_major(Y),
+            batch_size=batch_size,
+            seed=seed,
+            sample_weight=sample_weight,
+        )
+        batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
+        stream = (
+            training.weighed(batch) for epoch in range(epochs) for batch in batches(epoch=epoch)
+        )
+        updates = steps(
+            net,
+            params,
+            stream,
+            optimizer=optimizer,
+            value_and_grad=value_and_grad,
+            kernels=kernels,
+            l2=l2,
+            dropout=dropout,
+            seed=seed,
+        )
+        run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
+        return training.through(updates, run)
 
 
 def _check_validation(net: Network, params: Params, validation: tuple[Array, Array] | None) -> None:

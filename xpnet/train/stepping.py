@@ -65,7 +65,9 @@ def steps(
     """
     check_dropout(dropout)
     params = backend.detached(params)
-    state = optimizer.init(params)
+    there = backend.on_device_of(params[0].W)
+    with there:
+        state = optimizer.init(params)
     for index, batch in enumerate(batches, 1):
         X, Y, weight = Batch(*batch)
         weight = sample_weight if weight is None else weight
@@ -76,19 +78,21 @@ def steps(
         if may_require_grad:
             X, Y, weight = backend.detached((X, Y, weight))
         t = state.t + 1
-        params, slots, J = step(
-            net,
-            params,
-            state.slots,
-            X,
-            Y,
-            optimizer.numbers(t),
-            apply=optimizer.apply,
-            kernels=kernels,
-            sample_weight=weight,
-            l2=l2,
-            masks=_masks(params, X, dropout, (seed, index)) if dropout else None,
-        )
+        # Entered for each step: between steps the caller's own device is the current one.
+        with there:
+            params, slots, J = step(
+                net,
+                params,
+                state.slots,
+                X,
+                Y,
+                optimizer.numbers(t),
+                apply=optimizer.apply,
+                kernels=kernels,
+                sample_weight=weight,
+                l2=l2,
+                masks=_masks(params, X, dropout, (seed, index)) if dropout else None,
+            )
         state = OptimizerState(t, slots)
         yield Step(index, params, J, state)
 
