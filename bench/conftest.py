@@ -9,9 +9,17 @@ import pytest
 from array_api_compat import is_dask_array
 
 from bench import case as cases
+from bench import machine
 from xpnet import backend
 
 Timed = Callable[..., Any]
+
+PACKAGES = ("xpnet", "numpy", "numba", "torch", "jax", "dask", "cupy-cuda12x", "cupy-cuda13x")
+
+
+def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
+    """Say in the JSON which BLAS and versions were measured, as `bench.peers` does."""
+    machine_info[machine.KEY] = machine.describe(PACKAGES)
 
 
 @pytest.fixture(scope="session")

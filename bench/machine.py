@@ -9,6 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+KEY = "described"
+"""Where pytest-benchmark's JSON holds a description among its own."""
+
 FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 

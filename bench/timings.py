@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench import markdown
+from bench import machine, markdown
 
 OPERATIONS = ("forward", "backward", "init", "step")
 KERNELS = ("on the host", "looped", "vectorized", "fused", "stacked")
@@ -27,8 +27,15 @@ class Timing(NamedTuple):
     gflops: float | None
 
 
-def read(results: Sequence[dict[str, Any]]) -> list[Timing]:
-    """The timings in pytest-benchmark's results, in the order of the table."""
+class Timings(NamedTuple):
+    """All timings, in the order of the table, and the machines that they were taken on."""
+
+    timings: list[Timing]
+    machines: list[str]
+
+
+def read(results: Sequence[dict[str, Any]]) -> Timings:
+    """The timings in pytest-benchmark's results."""
     found = [
         _timing(benchmark["extra_info"], benchmark["stats"]["median"])
         for result in results
@@ -36,23 +43,26 @@ def read(results: Sequence[dict[str, Any]]) -> list[Timing]:
         if "operation" in benchmark["extra_info"]
     ]
     works = list(dict.fromkeys(timing.work for timing in found))
-    return sorted(
-        found,
+    found.sort(
         key=lambda timing: (
             works.index(timing.work),
             OPERATIONS.index(timing.operation),
             KERNELS.index(timing.kernels),
-        ),
+        )
     )
+    machines = [machine.line(result["machine_info"][machine.KEY]) for result in results]
+    return Timings(found, list(dict.fromkeys(machines)))
 
 
-def tables(timings: Sequence[Timing]) -> str:
+def tables(measured: Timings) -> str:
     """The times, places side by side, and how much faster each kind is than the one before."""
-    return f"{_times(timings)}\n\nTimes as fast:\n\n{_speed_ups(timings)}"
+    times, speed_ups = _times(measured.timings), _speed_ups(measured.timings)
+    return "\n\n".join([times, "Times as fast:", speed_ups, *measured.machines])
 
 
-def chart(timings: Sequence[Timing]) -> Figure:
+def chart(measured: Timings) -> Figure:
     """A panel a network, a line a benchmark, a dot a place; further left is faster."""
+    timings = measured.timings
     works = {
         work: [timing for timing in timings if timing.work == work]
         for work in _each(timings, "work")

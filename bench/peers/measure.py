@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def measure(
 def disagreeing(rows: Sequence[Row], tolerance: float) -> list[str]:
     """The peers whose cost is far from the median of all: theirs would be other work."""
     costs = {row["peer"]: row["cost"] for row in rows if row["cost"] is not None}
-    middle = median(costs.values()) if costs else 0.0
+    middle = median([cost for cost in costs.values() if math.isfinite(cost)] or [0.0])
     return [name for name, cost in costs.items() if not abs(cost - middle) <= tolerance * middle]
 
 

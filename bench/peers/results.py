@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from bench import machine
+
 Row = dict[str, Any]
 Cell = dict[str, Any]
 
@@ -17,7 +19,7 @@ class Results(NamedTuple):
     """The cells of one or more files, and the machines that they were measured on."""
 
     cells: list[Cell]
-    machines: list[dict[str, Any]]
+    machines: list[str]
 
     def tasks(self) -> dict[str, list[Cell]]:
         """The cells of each task."""
@@ -28,10 +30,8 @@ class Results(NamedTuple):
 def read(results: Sequence[dict[str, Any]]) -> Results:
     """All cells; where two files have the same one, the later one counts."""
     cells = {title_of(cell): cell for result in results for cell in result["cells"]}
-    machines = [result["machine"] for result in results]
-    return Results(
-        list(cells.values()), [m for n, m in enumerate(machines) if m not in machines[:n]]
-    )
+    machines = [machine.line(result["machine"]) for result in results]
+    return Results(list(cells.values()), list(dict.fromkeys(machines)))
 
 
 def network_of(cell: Cell) -> str:

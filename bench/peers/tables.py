@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench import machine, markdown
+from bench import markdown
 from bench.peers.results import (
     DEFAULT,
     Cell,
@@ -30,7 +30,7 @@ def of_results(results: Results) -> str:
             parts.append(of_cell(cells[0]))
         else:
             parts += [f"{task}: µs a {cells[0]['unit']}", of_cells(cells), summary(cells)]
-    return "\n\n".join([*parts, *map(machine.line, results.machines)])
+    return "\n\n".join([*parts, *results.machines])
 
 
 def of_cell(cell: Cell) -> str:

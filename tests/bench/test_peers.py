@@ -1,0 +1,77 @@
+"""What is made of the peers' times: tables, summary, chart, and the check of equal work."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.peers import chart, results, summary, tables
+from bench.peers.measure import disagreeing
+
+
+@pytest.fixture
+def measured(peers_json):
+    return results.read([peers_json])
+
+
+def test_a_cell_a_row_with_its_ratios_and_the_first_in_bold(measured):
+    text = tables.of_cells(measured.cells)
+    assert "| network | batch | floor | xpnet | torch | jax | scan |" in text
+    # The scan is shown, and is neither first nor a peer.
+    assert "| 784-30-10 | 32 | 10 | **20** | 80 | 40 | 5 | 50% | 2.00 |" in text
+    assert "| 784-30-10 | 128 | 20 | 50 | 100 | **40** |  | 40% | 0.80 |" in text
+
+
+def test_one_cell_has_its_fastest_peer_on_top(measured):
+    rows = tables.of_cell(measured.cells[0]).splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| scan",
+        "| floor",
+        "| xpnet",
+        "| jax",
+        "| torch",
+    ]
+    assert rows[2] == "| xpnet | 20.0 | 10.0 | 50% | 0.50 | 0.2500 |"
+
+
+def test_summary_has_geometric_means(measured):
+    text = summary.summary(measured.cells)
+    assert "| the best of each cell | 1.26 | 1.26 |" in text  # √(2 · 0.8)
+    assert "| torch | 2.83 | 2.83 |" in text  # √(4 · 2)
+
+
+def test_summary_says_where_xpnet_is_not_the_first(measured):
+    assert summary.not_first(measured.cells) == [
+        "Not first: 784-30-10, batch 128: 25% behind jax (+25% in the fastest rounds)"
+    ]
+
+
+def test_a_cell_that_was_measured_again_counts_once(peers_json, cell_with):
+    again = peers_json | {"cells": [cell_with(batch=128, floor=20, xpnet=30)]}
+    read = results.read([peers_json, again])
+    seconds = [results.row_of(cell, "xpnet")["seconds"] for cell in read.cells]
+    assert seconds == pytest.approx([20e-6, 30e-6])
+    assert len(read.machines) == 1
+
+
+def test_the_chart_has_a_panel_a_task_and_a_dot_a_cell(peers_json, cell_with):
+    peers_json["cells"].append(cell_with(task="fit", xpnet=30, sklearn=90))
+    training, fit = chart.chart(results.read([peers_json])).axes
+    dots = {line.get_label(): list(line.get_xdata()) for line in training.lines}
+    assert dots["xpnet"] == pytest.approx([2, 2.5])
+    assert training.get_xlabel() == "times the matrix products alone"
+    # Without a floor, times are xpnet's.
+    assert [list(line.get_xdata()) for line in fit.lines] == [[1.0], [pytest.approx(3.0)]]
+
+
+@pytest.mark.parametrize(
+    ("costs", "others"),
+    [
+        ({"a": 0.20, "b": 0.21, "c": 0.19}, []),
+        ({"a": 0.20, "b": 0.30, "c": 0.19}, ["b"]),
+        ({"a": 0.20, "b": float("nan"), "c": 0.20, "d": 0.20}, ["b"]),
+        ({"floor": None, "a": 0.20}, []),
+    ],
+)
+def test_other_work_shows_in_the_cost(costs, others):
+    rows = [{"peer": peer, "cost": cost} for peer, cost in costs.items()]
+    assert disagreeing(rows, tolerance=0.15) == others

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.peers.cell import cell_of
+from bench.peers.measure import measure, workers
+from bench.peers.table import OURS, PEER, TASKS, TRAINING, Peer
+
+PLAIN = next(peer for peer in TRAINING.peers if peer.name == "xpnet, plain NumPy")
+CELL = cell_of((64, 8, 10), batch=32, steps=8, m=256)
+
+
+def test_a_cell_is_epochs_of_whole_batches_and_at_most_m_samples():
+    assert (CELL.epochs, CELL.m, CELL.steps) == (2, 4 * 32, 8)
+    assert cell_of((64, 8, 10), batch=32, steps=64, m=250).m == 7 * 32
+
+
+def test_a_peer_trains_in_a_process_of_its_own():
+    said = []
+    with workers("training", [PLAIN], said.append) as staff:
+        cell = measure("training", CELL, staff, 3, said.append)
+    (row,) = cell["rows"]
+    assert (row["peer"], row["role"], said) == (PLAIN.name, OURS, [])
+    assert len(row["rounds"]) == 3
+    assert 0 < row["best"] <= row["seconds"] < 1
+    assert 1 < row["cost"] < 4
+
+
+def test_what_is_not_installed_is_left_out_by_name():
+    said = []
+    absent = Peer("absent", PEER, "with_absent:absent", ("no_such_package",), ("no-such-program",))
+    with workers("training", [absent], said.append) as staff:
+        assert staff == []
+    assert said == ["absent left out: no_such_package, no-such-program not installed"]
+
+
+def test_a_peer_that_fails_is_left_out_with_its_reason():
+    said = []
+    with workers("training", [PLAIN], said.append) as staff:
+        unfit = cell_of((64, 8, 10), batch=32, steps=8, m=256, data="no-such-folder")
+        cell = measure("training", unfit, staff, 1, said.append)
+        again = measure("training", CELL, staff, 1, said.append)
+    assert cell["rows"] == []
+    assert [row["peer"] for row in again["rows"]] == [PLAIN.name]
+    (line,) = said
+    assert line.startswith(f"{PLAIN.name} left out: ")
+    assert "no-such-folder" in line
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_no_two_peers_of_a_task_share_a_name(task):
+    names = [peer.name for peer in task.peers]
+    assert len(set(names)) == len(names)
