@@ -14,6 +14,7 @@ from xpnet.backend import (
     to_numpy,
     use_backend,
 )
+from xpnet.fused import accelerate
 from xpnet.init import initialize_parameters_he, params_from_dict, params_to_dict
 from xpnet.kernels import LOOPED, VECTORIZED
 from xpnet.network import (
@@ -49,6 +50,7 @@ __all__ = [
     "Optimizer",
     "Params",
     "Step",
+    "accelerate",
     "available_backends",
     "backward",
     "check_gradients",
