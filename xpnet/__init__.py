@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xpnet import init, optim
+from xpnet import callbacks, init, optim
 from xpnet.backend import (
     BackendError,
     available_backends,
@@ -53,6 +53,7 @@ __all__ = [
     "accelerate",
     "available_backends",
     "backward",
+    "callbacks",
     "check_gradients",
     "cost",
     "default_backend",
