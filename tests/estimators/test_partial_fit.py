@@ -96,3 +96,26 @@ def test_copies_do_not_share_what_the_optimiser_remembers(few, library):
     model.partial_fit(X, few.y).partial_fit(X, few.y)
     twin.partial_fit(X, few.y).partial_fit(X, few.y)
     assert (backend.to_numpy(model.coefs_[0]) == backend.to_numpy(twin.coefs_[0])).all()
+
+
+def test_settings_may_change_between_parts(few):
+    model = MLPClassifier((4,), random_state=0).partial_fit(*few, classes=range(10))
+    for settings in ({"solver": "sgd"}, {"early_stopping": True}, {"early_stopping": False}):
+        model.set_params(**settings).partial_fit(*few)
+    assert len(model.loss_curve_) == 4
+    assert len(model.validation_scores_) == 1
+    assert (model.best_loss_, model.best_validation_score_) == (model.loss_curve_[-1], None)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_steps_may_go_on_from_lbfgs(few):
+    model = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=20, random_state=0)
+    loss = model.fit(*few).loss_
+    model.set_params(solver="adam", warm_start=True, max_iter=1).fit(*few)
+    assert model.loss_curve_[0] == pytest.approx(loss, rel=0.2)
+
+
+def test_layers_may_not_change(few):
+    model = MLPClassifier((4,)).partial_fit(*few, classes=range(10))
+    with pytest.raises(ValueError, match=r"is \(4, 2\), but the model that is to go on has \(4,\)"):
+        model.set_params(hidden_layer_sizes=(4, 2)).partial_fit(*few)

@@ -28,7 +28,7 @@ from xpnet.estimators._places import check_fitted_beside, reference
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples, split
 from xpnet.estimators._saving import Saves
-from xpnet.estimators._solvers import is_stochastic, learning_rate
+from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._stochastic import fit_stochastic
 from xpnet.estimators._validation import cast_like, checked_training_set, checked_weights
 from xpnet.types import Array, Params
@@ -82,6 +82,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         first = self._is_first(incremental)
         if not first:
             check_fitted_beside(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
+            self._check_same_layers()
             if incremental and self.early_stopping and _stopping.is_exhausted(self):
                 return self
         X, y = self._checked(given, reset=first)
@@ -92,12 +93,23 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         rng = check_random_state(self.random_state)
         if first:
             self._begin(samples, rng)
+        if is_stochastic(self.solver):
+            _stopping.begin(self, afresh=first)
         self._hold(self._trained(samples, held_out, rng, incremental))
         self._check_finite()
         return self
 
     def _is_first(self, incremental: bool) -> bool:
         return not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+
+    def _check_same_layers(self) -> None:
+        wanted = hidden_sizes(self.hidden_layer_sizes)
+        fitted = tuple(int(coef.shape[1]) for coef in self.coefs_[:-1])
+        if wanted != fitted:
+            raise ValueError(
+                f"hidden_layer_sizes is {wanted}, but the model that is to go on has {fitted}: "
+                "set it back, or warm_start=False to start anew"
+            )
 
     def _trained(
         self,
@@ -153,13 +165,11 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         self.n_outputs_, self.n_layers_ = sizes[-1], len(sizes)
         self.out_activation_ = self._output_activation()
         self._go_on_from(self._drawn(sizes, rng, reference(samples.X)))
-        if is_stochastic(self.solver):
-            _stopping.begin(self)
 
     def _go_on_from(self, params: Params) -> None:
         """Hold `params`, with an optimiser that has seen nothing yet."""
         self._hold(params)
-        self._rate, self._optimizer_state = learning_rate(self), None
+        restart(self)
         self._best_params, self._no_improvement_count = params, 0
 
     def _drawn(self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array) -> Params:

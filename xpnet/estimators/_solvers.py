@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from xpnet import optim
 from xpnet.types import Dense, Optimizer, OptimizerState, Params
 
-__all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "learning_rate", "resumed"]
+__all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "restart", "resumed"]
 
 SMALLEST_RATE = 1e-6
 """An adaptive rate is not lowered any more from here on."""
@@ -81,15 +81,18 @@ def is_stochastic(solver: Any) -> bool:
     return not isinstance(solver, str) or solver in STOCHASTIC
 
 
-def learning_rate(model: Any) -> LearningRate:
-    """The rate to start with; only ``sgd`` has a schedule."""
+def restart(model: Any) -> None:
+    """Give `model` an optimiser that has seen nothing yet; only ``sgd`` has a schedule."""
     schedule = model.learning_rate if model.solver == "sgd" else "constant"
-    return LearningRate(model.learning_rate_init, schedule, model.power_t)
+    model._rate = LearningRate(model.learning_rate_init, schedule, model.power_t)
+    model._optimizer_state, model._state_of = None, model.solver
 
 
-def resumed(model: Any, rate: LearningRate, state: OptimizerState | None) -> Optimizer:
-    """The optimiser of `model`, going on from `state` where there is one."""
-    optimizer = _clipped(model, rate)
+def resumed(model: Any) -> Optimizer:
+    """The optimiser of `model`, going on from what it remembers of the same solver's steps."""
+    if model._state_of != model.solver:
+        restart(model)
+    optimizer, state = _clipped(model, model._rate), model._optimizer_state
     return optimizer if state is None else optimizer._replace(init=lambda params: _copied(state))
 
 

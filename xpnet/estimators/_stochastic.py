@@ -18,7 +18,7 @@ from xpnet.estimators._held_out import validated
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import blocks
 from xpnet.estimators._samples import Samples, batches
-from xpnet.estimators._solvers import learning_rate, resumed
+from xpnet.estimators._solvers import restart, resumed
 from xpnet.network import Network
 from xpnet.train import steps
 from xpnet.types import Params, Run, Step
@@ -58,12 +58,12 @@ def fit_stochastic(
     """
     size = _batch_size(model.batch_size, samples.m)
     if not incremental:
-        model._rate, model._optimizer_state = learning_rate(model), None
+        restart(model)
     updates = steps(
         net,
         params,
         batches(samples, size, model.shuffle, rng),
-        optimizer=resumed(model, model._rate, model._optimizer_state),
+        optimizer=resumed(model),
         value_and_grad=reported(net),
         l2=float(model.alpha),
         dropout=model.dropout,

@@ -14,12 +14,16 @@ from xpnet.types import Params
 __all__ = ["begin", "is_exhausted", "note_loss", "note_score"]
 
 
-def begin(model: Any) -> None:
-    """Forget every earlier epoch."""
-    model.loss_curve_ = []
-    model.best_loss_ = None if model.early_stopping else math.inf
-    model.validation_scores_ = model.validation_loss_curve_ = None
-    model.best_validation_score_ = -math.inf if model.early_stopping else None
+def begin(model: Any, *, afresh: bool) -> None:
+    """Forget earlier epochs if `afresh`; else only the best by what is not watched any more."""
+    if afresh or not hasattr(model, "loss_curve_"):
+        model.loss_curve_ = []
+        model.validation_scores_ = model.validation_loss_curve_ = None
+        model.best_loss_ = model.best_validation_score_ = None
+    if model.early_stopping and model.best_validation_score_ is None:
+        model.best_loss_, model.best_validation_score_ = None, -math.inf
+    elif not model.early_stopping and model.best_loss_ is None:
+        model.best_loss_, model.best_validation_score_ = math.inf, None
 
 
 def note_loss(model: Any) -> None:
