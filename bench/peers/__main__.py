@@ -40,7 +40,7 @@ def main() -> int:
     wrong = [
         f"{results.title_of(cell)}: {peer} ends at another cost than the others"
         for cell in found["cells"]
-        for peer in disagreeing(cell["rows"], TASKS[cell["task"]].tolerance)
+        for peer in disagreeing(cell)
     ]
     for line in wrong:
         _say(line)

@@ -76,6 +76,15 @@ class Trial(NamedTuple):
 def cell_of(
     sizes: tuple[int, ...], batch: int, steps: int, m: int, data: str | None = None
 ) -> Cell:
-    """A cell of about so many steps: two epochs or more, of at most `m` samples."""
-    epochs = max(2, round(steps / (m // batch)))
-    return Cell(sizes, batch, epochs, max(1, steps // epochs) * batch, data)
+    """A cell of about so many steps: two epochs or more, of at most `m` samples.
+
+    Raises
+    ------
+    ValueError
+        If `m` samples do not make a batch.
+    """
+    most = m // batch
+    if not most:
+        raise ValueError(f"batch is {batch}: expected at most {m}, the number of samples")
+    epochs = max(2, round(steps / most))
+    return Cell(sizes, batch, epochs, min(most, max(1, steps // epochs)) * batch, data)

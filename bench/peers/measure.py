@@ -17,6 +17,9 @@ from bench.peers.worker import PeerError, Worker
 PAUSE = 0.1
 """Seconds between runs: the threads of a BLAS spin for a while when there is nothing left to do."""
 
+SCATTER = 30.0
+"""With 30² samples, costs may lie twice as far apart as with very many."""
+
 Row = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -66,10 +69,14 @@ def measure(
     }
 
 
-def disagreeing(rows: Sequence[Row], tolerance: float) -> list[str]:
-    """The peers whose cost is far from the median of all: theirs would be other work."""
-    costs = {row["peer"]: row["cost"] for row in rows if row["cost"] is not None}
+def disagreeing(cell: dict[str, Any]) -> list[str]:
+    """The peers whose cost is far from the median of all: theirs would be other work.
+
+    The order of samples differs from peer to peer, and matters more the fewer there are.
+    """
+    costs = {row["peer"]: row["cost"] for row in cell["rows"] if row["cost"] is not None}
     middle = median([cost for cost in costs.values() if math.isfinite(cost)] or [0.0])
+    tolerance = TASKS[cell["task"]].tolerance * (1 + SCATTER / math.sqrt(cell["samples"]))
     return [name for name, cost in costs.items() if not abs(cost - middle) <= tolerance * middle]
 
 

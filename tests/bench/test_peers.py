@@ -64,14 +64,15 @@ def test_the_chart_has_a_panel_a_task_and_a_dot_a_cell(peers_json, cell_with):
 
 
 @pytest.mark.parametrize(
-    ("costs", "others"),
+    ("costs", "samples", "others"),
     [
-        ({"a": 0.20, "b": 0.21, "c": 0.19}, []),
-        ({"a": 0.20, "b": 0.30, "c": 0.19}, ["b"]),
-        ({"a": 0.20, "b": float("nan"), "c": 0.20, "d": 0.20}, ["b"]),
-        ({"floor": None, "a": 0.20}, []),
+        ({"a": 0.20, "b": 0.21, "c": 0.19}, 10**6, []),
+        ({"a": 0.20, "b": 0.25, "c": 0.19}, 10**6, ["b"]),
+        ({"a": 0.20, "b": 0.25, "c": 0.19}, 30**2, []),
+        ({"a": 0.20, "b": float("nan"), "c": 0.20, "d": 0.20}, 30**2, ["b"]),
+        ({"floor": None, "a": 0.20}, 30**2, []),
     ],
 )
-def test_other_work_shows_in_the_cost(costs, others):
+def test_other_work_shows_in_the_cost(costs, samples, others):
     rows = [{"peer": peer, "cost": cost} for peer, cost in costs.items()]
-    assert disagreeing(rows, tolerance=0.15) == others
+    assert disagreeing({"task": "training", "samples": samples, "rows": rows}) == others

@@ -12,7 +12,13 @@ CELL = cell_of((64, 8, 10), batch=32, steps=8, m=256)
 
 def test_a_cell_is_epochs_of_whole_batches_and_at_most_m_samples():
     assert (CELL.epochs, CELL.m, CELL.steps) == (2, 4 * 32, 8)
-    assert cell_of((64, 8, 10), batch=32, steps=64, m=250).m == 7 * 32
+    long = cell_of((64, 8, 10), batch=32, steps=17, m=250)
+    assert (long.epochs, long.m) == (2, 7 * 32)
+
+
+def test_a_batch_that_is_larger_than_the_samples_is_refused():
+    with pytest.raises(ValueError, match="batch is 256: expected at most 250, the number of"):
+        cell_of((64, 8, 10), batch=256, steps=8, m=250)
 
 
 def test_a_peer_trains_in_a_process_of_its_own():
