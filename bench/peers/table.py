@@ -86,7 +86,8 @@ FIT = Task(
         Peer("xpnet", OURS, "logistic:ours", ("sklearn",)),
         Peer("scikit-learn", PEER, "logistic:sklearns", ("sklearn",)),
     ),
-    tolerance=1e-3,
+    # The same iterations of two minimisers, neither of them at its end: they get unequally far.
+    tolerance=0.05,
     whole_run=True,
 )
 
