@@ -153,7 +153,7 @@ def test_the_inverse_hessian_as_preconditioner_leads_there_at_once(numpy_):
         function,
         start,
         tol=1e-9,
-        precondition=lambda grads: unflatten(inverse @ flatten(grads), start),
+        preconditioner=lambda params: lambda grads: unflatten(inverse @ flatten(grads), start),
     )
     assert (best.converged, best.iterations, best.evaluations) == (True, 1, 2)
 
@@ -166,14 +166,34 @@ def test_a_preconditioner_saves_evaluations(numpy_):
         cost, ((dW, db),) = function((Dense(params[0].W * scale, params[0].b),))
         return cost, (Dense(dW * scale, db),)
 
-    def precondition(grads):
-        return (Dense(grads[0].W / scale**2, grads[0].b),)
+    def preconditioner(params):
+        return lambda grads: (Dense(grads[0].W / scale**2, grads[0].b),)
 
     plain = lbfgs(stretched, start, tol=1e-6)
-    helped = lbfgs(stretched, start, tol=1e-6, precondition=precondition)
+    helped = lbfgs(stretched, start, tol=1e-6, preconditioner=preconditioner)
     assert helped.converged
     assert helped.cost <= plain.cost + 1e-9
     assert helped.evaluations < 0.7 * plain.evaluations
+
+
+def test_the_preconditioner_is_asked_for_again_where_the_search_stands(numpy_):
+    function, start = quadratic(numpy_)
+    told, asked = [start], []
+
+    def preconditioner(params):
+        asked.append((len(told) - 1, flatten(params).tolist()))
+        return lambda grads: grads
+
+    lbfgs(
+        function,
+        start,
+        tol=0.0,
+        ftol=-1.0,
+        max_iter=17,
+        preconditioner=preconditioner,
+        callback=lambda best: told.append(best.params),
+    )
+    assert asked == [(steps, flatten(told[steps]).tolist()) for steps in (0, 8, 16)]
 
 
 def test_limits_end_the_search(numpy_):
@@ -245,8 +265,16 @@ def test_the_callback_is_told_each_step_and_can_end_the_search():
 
     best = lbfgs(rosenbrock, ROSENBROCK_START, callback=callback)
     assert [each.iterations for each in told] == [1, 2, 3, 4, 5]
+    assert all(each.message == "" for each in told)
     assert best == told[-1]._replace(message="stopped by the callback")
     assert all(later.cost < earlier.cost for earlier, later in pairwise(told))
+
+
+def test_the_callback_is_told_the_last_step_too():
+    told = []
+    best = lbfgs(rosenbrock, ROSENBROCK_START, callback=told.append)
+    assert told[-1] == best
+    assert len(told) == best.iterations
 
 
 def test_an_interrupt_returns_the_best_so_far():

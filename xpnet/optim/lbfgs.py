@@ -108,7 +108,9 @@ def lbfgs(
     try:
         if not best.message:
             for best in _steps(function, start, limits, memory):
-                if not best.message and callback is not None and callback(best):
+                if best.message == LOST or callback is None:
+                    continue
+                if callback(best) and not best.message:
                     return best._replace(message="stopped by the callback")
     except KeyboardInterrupt:
         return best._replace(converged=False, message="interrupted")
