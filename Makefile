@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 BENCH_JSON ?= bench/out/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports bench bench-check gpu check clean
+.PHONY: help demo test lint types imports bench bench-check peers gpu check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ bench: $(VENV)/.installed ## measure, then draw the table and the chart
 bench-check: $(VENV)/.installed ## run each benchmark once, unmeasured
 	$(BIN)/python -m pytest bench --benchmark-disable
 
+peers: $(VENV)/.peers ## xpnet beside scikit-learn, PyTorch, JAX, Keras and Thinc
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m bench.peers
+	$(BIN)/python -m bench.report bench/out/peers.json
+
 gpu: ## on a machine with a CUDA device: tests, benchmarks, peers, one JSON; uses what is installed
 	$(PYTHON) -m bench.gpu
 
@@ -53,6 +57,10 @@ clean: ## remove all that the other targets made
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test,bench,dev]'
+	touch $@
+
+$(VENV)/.peers: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[peers]'
 	touch $@
 
 $(DEMO)/.installed: pyproject.toml
