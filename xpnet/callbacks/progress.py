@@ -62,6 +62,8 @@ class Progress(Callback):
         """Close the bar; it stays on the screen."""
         if self._view is not None:
             self._view.close()
+        # A finished bar cannot be copied or pickled, and an estimator that holds it must be.
+        self._view = None
         return result
 
 
