@@ -151,13 +151,23 @@ def test_ctrl_c_keeps_what_was_learned(flowers, tmp_path):
     command = [sys.executable, "-m", "xpnet.cli", "train", str(flowers()), *SMALL]
     command += ["--epochs", "1000000", "--log", "log.jsonl"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        # Where the tests run in the background, a shell has them ignore Ctrl-C, and so their heirs.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     log = tmp_path / "log.jsonl"
-    while process.poll() is None and not (log.exists() and log.read_bytes()):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        while process.poll() is None and not (log.exists() and log.read_bytes()):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert (process.returncode, err) == (130, "")
     assert "\ninterrupted after " in out
     assert "\nmodel xpnet-flowers.safetensors\n" in out
