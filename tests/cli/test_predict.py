@@ -71,3 +71,17 @@ def test_options_that_cannot_be_met(fails, model, flowers, arguments, message):
 def test_samples_with_other_features(fails, model, tmp_path):
     (tmp_path / "wide.csv").write_text("1,2,3,4\n5,6,7,8\n")
     assert "wide.csv has samples of 3 features: expected 2" in fails("predict", model, "wide.csv")
+
+
+def test_the_label_column_of_the_training_is_remembered(run, tmp_path):
+    rng = np.random.default_rng(0)
+    kinds = np.arange(60) % 2
+    rows = [f"{'ab'[k]},{k + rng.normal(0, 0.1):.4f},{rng.normal():.4f}" for k in kinds]
+    (tmp_path / "first.csv").write_text("kind,x,y\n" + "\n".join(rows) + "\n")
+    (tmp_path / "bare.csv").write_text("x,y\n0.0,0.1\n1.0,0.1\n")
+    assert run("train", "first.csv", "--label", "kind", "--epochs", "20").code == 0
+    assert "accuracy 100.00%" in run("evaluate", "xpnet-first.safetensors", "first.csv").out
+    labelled = run("predict", "xpnet-first.safetensors", "first.csv").out.splitlines()[1:]
+    assert [line[0] for line in labelled] == ["ab"[k] for k in kinds]
+    bare = run("predict", "xpnet-first.safetensors", "bare.csv").out.splitlines()[1:]
+    assert [line[0] for line in bare] == ["a", "b"]

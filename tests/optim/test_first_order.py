@@ -16,6 +16,7 @@ OPTIMIZERS = {
     "adam": optim.adam(),
     "adamw": optim.adamw(),
     "clipped": optim.clip(optim.momentum(), 0.5),
+    "clipped twice": optim.clip(optim.clip(optim.momentum(), 0.5), 2.0),
 }
 each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
@@ -168,3 +169,11 @@ def test_numpy_scalars_keep_the_dtype(make, number):
     stepped = after(make(number), params, [params, params])
     assert {array.dtype.name for array in leaves(stepped)} == {"float32"}
     assert_trees_close(stepped, after(make(0.5), params, [params, params]))
+
+
+def test_of_two_clips_the_tighter_holds():
+    start, grads = numbers(np.asarray, 1.0), numbers(np.asarray, 3.0, 4.0)
+    twice = optim.clip(optim.clip(optim.sgd(1.0), 0.5), 2.0)
+    once = optim.clip(optim.sgd(1.0), 0.5)
+    assert after(twice, start, [grads])[0].W.item() == pytest.approx(1 - 0.3)
+    assert_trees_close(after(twice, start, [grads]), after(once, start, [grads]), "float64")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -79,3 +80,10 @@ def test_callbacks_are_told_of_a_divergence(case):
     assert heard.moments[-1] == "end"
     assert heard.result.stopped.startswith("failed: the cost is not finite from step 5 on")
     assert len(heard.result.history) == 1
+
+
+def test_it_can_be_sent_to_another_process():
+    error = DivergenceError(2, 7, 0.1, ())
+    again = copy.copy(error)  # by what a process pool sends, too
+    assert (again.epoch, again.step, again.learning_rate, again.params) == (2, 7, 0.1, ())
+    assert str(again) == str(error)

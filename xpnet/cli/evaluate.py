@@ -36,7 +36,8 @@ def evaluate(
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
         model = Model.load(path)
-        X, y, what = unseen(data.load(source, label=label), model.trained_on)
+        dataset = data.load(source, label=model.label_in(source, label))
+        X, y, what = unseen(dataset, model.trained_on)
         score = scores(model.net, model.params, *model.preparation.pair(X, y))
     typer.echo(f"{what}: {len(y)} samples")
     typer.echo(f"cost {score['cost']:.4f}\naccuracy {score['accuracy']:.2%}")

@@ -32,11 +32,14 @@ def learn(model: ModelFile, parts: Parts, seed: int, **options: Any) -> Result:
                 model.net, params, *parts.train, validation=parts.validation, seed=seed, **options
             )
     except DivergenceError as error:
-        model.save(error.params)
+        # In the first epoch nothing was learned that a model saved earlier should make room for.
+        saved = "Nothing was learned, and nothing saved"
+        if error.epoch > 1:
+            model.save(error.params)
+            saved = f"The parameters from before that epoch are saved in {model.path}"
         raise ArithmeticError(
             f"the cost is not finite from step {error.step} on, in epoch {error.epoch}, at "
-            f"learning rate {error.learning_rate:.4g}: lower --lr. The parameters from "
-            f"before that epoch are saved in {model.path}"
+            f"learning rate {error.learning_rate:.4g}: lower --lr. {saved}"
         ) from error
     model.save(result.params)
     return result

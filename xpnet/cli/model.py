@@ -22,9 +22,10 @@ class ModelFile(NamedTuple):
     metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, path: Path, net: Network, parts: Parts) -> ModelFile:
-        """Return the file at `path` for `net`, trained on `parts`."""
-        return cls(path, net, parts.preparation.metadata() | {"trained_on": parts.fingerprint})
+    def of(cls, path: Path, net: Network, parts: Parts, label: str | None) -> ModelFile:
+        """Return the file at `path` for `net`, trained on `parts`, whose labels are in `label`."""
+        origin = {"trained_on": parts.fingerprint, "label": label}
+        return cls(path, net, parts.preparation.metadata() | origin)
 
     def save(self, params: Params) -> None:
         """Save `params`, whole or not at all."""
@@ -32,12 +33,18 @@ class ModelFile(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What a model file holds; `trained_on` is the fingerprint of its data."""
+    """What a model file holds; `trained_on` is its data's fingerprint, `label` their column."""
 
     net: Network
     params: Params
     preparation: Preparation
     trained_on: str | None
+    label: str | None
+
+    def label_in(self, source: str, asked: str | None) -> str | None:
+        """Return the label column to read `source` by: as asked, else as in training."""
+        is_table = Path(source).suffix.lower() == ".csv"
+        return asked if asked is not None or not is_table else self.label
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -51,4 +58,4 @@ class Model(NamedTuple):
         net, params, metadata = persist.load(path)
         preparation = Preparation.read(metadata, net, str(path))
         cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
-        return cls(net, cast, preparation, metadata.get("trained_on"))
+        return cls(net, cast, preparation, metadata.get("trained_on"), metadata.get("label"))

@@ -56,7 +56,8 @@ def predict(
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
         model = Model.load(path)
-        X = model.preparation.inputs(data.load_samples(source, model.net.sizes[0], label=label))
+        column = model.label_in(source, label)
+        X = model.preparation.inputs(data.load_samples(source, model.net.sizes[0], label=column))
         A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
     content = to_bytes(A.T, model.preparation.classes)
     if out is None:

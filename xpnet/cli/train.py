@@ -106,7 +106,7 @@ def train(
         parts = Parts.of(dataset, validation)
         batch_size = batch_size or default_batch_size(parts.m)
         net = make_network(parts.n_x, hidden, parts.n_y, activation)
-        model = ModelFile.of(save, net, parts)
+        model = ModelFile.of(save, net, parts, label)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
         result = learn(
             model,

@@ -38,7 +38,7 @@ def read_csv(path: Path, label: str | int | None = None) -> Dataset:
 def read_csv_samples(path: Path, label: str | int | None, n_x: int) -> np.ndarray:
     """Return the features ``(m, n_x)`` in `path`; a label column may be there, or be empty."""
     table = open_table(path)
-    bare = label is None and len(table.names) == n_x
+    bare = len(table.names) == n_x and (label is None or label not in table.names)
     X, _ = _columns(table, None if bare else column_place(table, -1 if label is None else label))
     return X
 

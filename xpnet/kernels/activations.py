@@ -15,8 +15,8 @@ softplus   log(1 + eᶻ)                    1 − e⁻ᵃ                      a
 ========== ============================== ============================ =============
 
 Every function takes and returns arrays of any shape ``(..., n, m)``; every derivative has the
-signature ``(Z, A)``, and Z may be None where A determines it. The looped twin below each function
-takes ``(n, m)``.
+signature ``(Z, A)``, and Z may be None where A determines it. Each stands beside its looped twin,
+which takes ``(n, m)``, in `_piecewise` and `_smooth`.
 
 References: leaky_relu, Maas et al. 2013; elu, Clevert et al. 2016; gelu (tanh form) and silu,
 Hendrycks & Gimpel 2016.

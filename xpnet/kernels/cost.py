@@ -59,7 +59,8 @@ def softmax_looped(Z: Array) -> Array:
     for j in range(m):
         top = max(float(Z[i, j]) for i in range(n))
         powers = [math.exp(float(Z[i, j]) - top) for i in range(n)]
-        columns.append([p / sum(powers) for p in powers])
+        total = sum(powers)
+        columns.append([p / total for p in powers])
     return from_rows([[column[i] for column in columns] for i in range(n)], Z)
 
 

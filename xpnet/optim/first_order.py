@@ -147,7 +147,8 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     """
     norm = float(norm)
     return optimizer._replace(
-        numbers=lambda t: {**optimizer.numbers(t), "norm": norm}, apply=_clipped(optimizer.apply)
+        numbers=lambda t: {"norm": norm, "then": optimizer.numbers(t)},
+        apply=_clipped(optimizer.apply),
     )
 
 
@@ -156,10 +157,9 @@ def _clipped(apply: Apply) -> Apply:
     def apply_clipped(
         params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
     ) -> tuple[Params, Slots]:
-        numbers = dict(numbers)
-        factor = _clip_factor(grads, numbers.pop("norm"))
+        factor = _clip_factor(grads, numbers["norm"])
         clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
-        return apply(params, clipped, slots, numbers, kernels)
+        return apply(params, clipped, slots, numbers["then"], kernels)
 
     return apply_clipped
 

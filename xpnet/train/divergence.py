@@ -29,3 +29,6 @@ class DivergenceError(ArithmeticError):
             f"{learning_rate}: lower the learning rate, clip the gradients "
             "(xpnet.optim.clip), or scale X; .params holds the last finite epoch's parameters"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.epoch, self.step, self.learning_rate, self.params)
