@@ -22,7 +22,7 @@ def parts():
 def test_a_model_comes_back_of_the_dtype_that_is_computed_in(parts, tmp_path, dtype):
     path = tmp_path / "model"
     params = NET.init()
-    ModelFile.of(path, NET, parts).save(params)
+    ModelFile.of(path, NET, parts, "kind").save(params)
     with xpnet.use_backend("torch", dtype=dtype):
         model = Model.load(path)
     assert (model.net, model.trained_on) == (NET, parts.fingerprint)
