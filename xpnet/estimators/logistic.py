@@ -7,39 +7,54 @@ from numbers import Integral, Real
 from typing import Any
 
 from array_api_compat import array_namespace
-from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
 from xpnet.estimators._class_weights import class_weighted
 from xpnet.estimators._classifies import Classifies
 from xpnet.estimators._full_batch import fit_full_batch, loss_on
 from xpnet.estimators._labels import MULTILABEL, Labels, encoded, flat, labels_of, of_classes
+from xpnet.estimators._linear import HoldsLayer, linear_network
 from xpnet.estimators._moving import Moves
-from xpnet.estimators._outputs import outputs
 from xpnet.estimators._parameters import take
 from xpnet.estimators._penalty import check_solver, strength
-from xpnet.estimators._places import check_fitted_beside, is_sparse, on_host, reference
+from xpnet.estimators._places import reference
 from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples
 from xpnet.estimators._saving import Saves
 from xpnet.estimators._sklearn_private import Interval, StrOptions, checks_parameters
-from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
+from xpnet.estimators._validation import checked_training_set, checked_weights
 from xpnet.network import Network
-from xpnet.types import Array, Dense, Layer, Params
+from xpnet.types import Array, Dense, Params
 
 __all__ = ["LogisticRegression"]
 
-SOLVERS = {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
 FTOL = 64 * 2.0**-52  # scikit-learn's
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
+    "C": [Interval(Real, 0, None, closed="right")],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+    "dual": ["boolean"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "fit_intercept": ["boolean"],
+    "intercept_scaling": [Interval(Real, 0, None, closed="neither")],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "random_state": ["random_state"],
+    "solver": [StrOptions({"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
+    "max_iter": [Interval(Integral, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "n_jobs": [None, Integral],
+}
+"""What scikit-learn checks when a fit begins."""
 
 Loss = Callable[[Params], tuple[Array, Params]]
 
 
-class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEstimator):
+class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMixin, BaseEstimator):
     """Logistic regression of two classes or more, fitted where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters, the same minimum. X, y
@@ -85,7 +100,7 @@ class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEst
     intercept_ : array, shape (1,) or (n_classes,)
     n_iter_ : array of int, shape (1,)
     loss_ : float
-        The mean loss, penalty included, ``1 / S`` of scikit-learn's objective over C.
+        The mean loss, penalty included.
     stopped_ : str
         Why the search ended.
     n_features_in_ : int
@@ -100,31 +115,12 @@ class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEst
     ['no', 'yes']
     """
 
-    coef_: Array
-    intercept_: Array
     n_iter_: Array
 
-    _in_network = ("coef_", "intercept_")
+    _parameter_constraints = CONSTRAINTS
 
-    # What is told of a fit beyond scikit-learn's callbacks is no parameter here.
+    # The parameters are scikit-learn's and no others; its callbacks are set by `set_callbacks`.
     callbacks = ()
-
-    _parameter_constraints = {  # noqa: RUF012
-        "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
-        "C": [Interval(Real, 0, None, closed="right")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
-        "dual": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "fit_intercept": ["boolean"],
-        "intercept_scaling": [Interval(Real, 0, None, closed="neither")],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "random_state": ["random_state"],
-        "solver": [StrOptions(SOLVERS)],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "n_jobs": [None, Integral],
-    }
 
     def __init__(
         self,
@@ -170,7 +166,7 @@ class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEst
         check_solver(self)
         l2 = strength(self)
         samples = self._samples(X, y, sample_weight)
-        net = _network(samples.X.shape[1], samples.Y.shape[1])
+        net = linear_network(samples.X.shape[1], samples.Y.shape[1])
         params = self._start(net, reference(samples.X))
         loss = loss_on(net, samples, l2)
         self._hold(
@@ -187,48 +183,13 @@ class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEst
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
 
-    def decision_function(self, X: Any) -> Array:
-        """Return the logits ``(m, n_classes)``; of two classes, those of the second, ``(m,)``.
-
-        Raises
-        ------
-        NotFittedError
-        ValueError
-            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
-        """
-        Z: Array = self._last_layer(X, "decision_function").Z
-        return Z[0, :] if Z.shape[0] == 1 else array_namespace(Z).matrix_transpose(Z)
-
-    def sparsify(self) -> LogisticRegression:
-        """Turn `coef_` into a sparse matrix of SciPy, as scikit-learn's does; return the model.
-
-        Raises
-        ------
-        NotFittedError
-        TypeError
-            If the model does not lie in NumPy.
-        """
-        check_is_fitted(self)
-        if not on_host(self.coef_):
-            raise TypeError(
-                f"coef_ lies in {backend.where(self.coef_)}: expected NumPy, which SciPy's sparse "
-                "matrices are made of; move the model, model = model.to_device('numpy')"
-            )
-        self.coef_ = csr_matrix(self.coef_)
-        return self
-
-    def densify(self) -> LogisticRegression:
-        """Turn `coef_` back into an array; return the model."""
-        check_is_fitted(self)
-        self.coef_ = self._params()[0].W
-        return self
-
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
         """What to train on, checked; its classes become known."""
         X, y = checked_training_set(self, X, y, reset=True, numeric=False)
-        labels = _two_or_more(flat(y))
+        y = flat(y)
+        labels = _two_or_more(y)
         self.classes_ = labels.classes
-        Y, s = encoded(labels, flat(y), reference(X)), checked_weights(sample_weight, X)
+        Y, s = encoded(labels, y, reference(X)), checked_weights(sample_weight, X)
         return Samples(contiguous(X), Y, class_weighted(self.class_weight, labels, Y, s), y)
 
     def _start(self, net: Network, like: Array) -> Params:
@@ -253,26 +214,6 @@ class LogisticRegression(Classifies, Saves, Moves, CallbackSupportMixin, BaseEst
 
     def _labels(self) -> Labels:
         return of_classes(self.classes_)
-
-    def _net(self) -> Network:
-        return _network(*self.coef_.shape[::-1])
-
-    def _params(self) -> Params:
-        W = self.coef_.toarray() if is_sparse(self.coef_) else self.coef_
-        b = array_namespace(self.intercept_).reshape(self.intercept_, (-1, 1))
-        return (Dense(W, b),)
-
-    def _hold(self, params: Params) -> None:
-        ((self.coef_, b),) = params
-        self.intercept_ = array_namespace(b).reshape(b, (-1,))
-
-    def _go_on_from(self, params: Params) -> None:
-        self._hold(params)
-
-    def _last_layer(self, X: Any, method: str) -> Layer:
-        check_fitted_beside(self, X, "intercept_", method)
-        X = checked_samples(self, X, reset=False)
-        return outputs(self._net(), self._params(), X)
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect: sparse X, and arrays of every library."""
@@ -302,10 +243,6 @@ def _two_or_more(y: Array) -> Labels:
             f"only one class: {backend.to_numpy(labels.classes).tolist()[0]!r}"
         )
     return labels
-
-
-def _network(n_x: int, n_y: int) -> Network:
-    return Network((n_x, n_y), output="sigmoid" if n_y == 1 else "softmax")
 
 
 def _without_bias(loss: Loss) -> Loss:
