@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 
 import xpnet
 from xpnet import LogisticRegression, backend
-from xpnet.estimators import _outputs
+from xpnet.estimators import _full_batch, _outputs, logistic
 
 TIGHT = {"tol": 1e-8, "max_iter": 10_000}
 
@@ -250,6 +250,25 @@ def test_a_search_that_ends_early_says_so(few):
     with pytest.warns(ConvergenceWarning):
         start = LogisticRegression(max_iter=0).fit(*few)
     assert not start.coef_.any()
+
+
+def test_an_interrupt_keeps_what_was_found(few, monkeypatch):
+    def interrupted(*arguments):
+        loss, calls = _full_batch.loss_on(*arguments), []
+
+        def value_and_grad(params):
+            calls.append(params)
+            if len(calls) == 6:
+                raise KeyboardInterrupt
+            return loss(params)
+
+        return value_and_grad
+
+    monkeypatch.setattr(logistic, "loss_on", interrupted)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model = LogisticRegression().fit(*few)
+    assert model.stopped_ == "interrupted"
+    assert model.score(*few) > 0.9
 
 
 def test_verbose(few, capsys):
