@@ -43,7 +43,7 @@ def test_two_libraries(params, on_device1):
         backend.check_together(X=on_device1, params=params)
     assert str(caught.value) == (
         "X lies in array_api_strict on device1, but params in numpy on cpu: "
-        "move one to the other, as by params = backend.to_device(params, X)"
+        "move one to the other, as by params = xpnet.to_device(params, X)"
     )
 
 
@@ -69,7 +69,7 @@ def test_lists_are_no_arrays(params, position):
         trees = dict(reversed(trees.items()))
     with pytest.raises(TypeError) as caught:
         backend.check_together(**trees)
-    assert str(caught.value) == "X holds a list, expected an array: X = backend.asarray(X)"
+    assert str(caught.value) == "X holds a list, expected an array: X = xpnet.backend.asarray(X)"
 
 
 def test_torch_parameters_lie_beside_tensors():

@@ -177,3 +177,16 @@ def test_of_two_clips_the_tighter_holds():
     once = optim.clip(optim.sgd(1.0), 0.5)
     assert after(twice, start, [grads])[0].W.item() == pytest.approx(1 - 0.3)
     assert_trees_close(after(twice, start, [grads]), after(once, start, [grads]), "float64")
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_rates_of_the_host_follow_the_parameters(xp, name):
+    rates = np.asarray([0.1, 0.2]).reshape(2, 1, 1)
+    stack = (Dense(xp.asarray(np.ones((2, 1, 1))), xp.asarray(np.zeros((2, 1, 1)))),)
+    (moved,) = after(getattr(optim, name)(rates), stack, [stack])
+    assert moved.W.dtype == stack[0].W.dtype
+    for k, rate in enumerate((0.1, 0.2)):
+        alone = numbers(np.asarray, 1.0)
+        (expected,) = after(getattr(optim, name)(rate), alone, [alone])
+        got = xp.to_numpy(moved.W)[k]
+        np.testing.assert_allclose(got, expected.W, rtol=1e-6)

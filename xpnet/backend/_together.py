@@ -58,7 +58,7 @@ def _check_is_array(name: str, leaf: Any) -> None:
     if not array_api_compat.is_array_api_obj(leaf):
         raise TypeError(
             f"{name} holds a {type(leaf).__name__}, expected an array: "
-            f"{name} = backend.asarray({name})"
+            f"{name} = xpnet.backend.asarray({name})"
         )
 
 
@@ -84,9 +84,9 @@ def _apart(first: str, reference: Any, name: str, leaf: Any) -> str:
     if first == name:
         return (
             f"{name} lies partly in {places[0]}, partly in {places[1]}: bring it together, "
-            f"{name} = backend.to_device({name}, target)"
+            f"{name} = xpnet.to_device({name}, target)"
         )
     return (
         f"{first} lies in {places[0]}, but {name} in {places[1]}: move one to the other, as by "
-        f"{name} = backend.to_device({name}, {first})"
+        f"{name} = xpnet.to_device({name}, {first})"
     )

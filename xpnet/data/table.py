@@ -105,6 +105,10 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
 
 
 def _is_header(first: Row, second: Row) -> bool:
+    """Whether a name stands over a number, or columns are numbered from 0 beside a name."""
+    numbered = [cell.strip() for cell in first.cells if _is_number(cell)]
+    if 1 < len(numbered) < len(first.cells) and numbered == [*map(str, range(len(numbered)))]:
+        return True
     pairs = zip(first.cells, second.cells, strict=False)
     return any(
         _is_number(below) and not _is_number(above) and not is_missing(above)

@@ -95,13 +95,16 @@ def split(
 
 def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]:
     xp = array_namespace(samples.Y)
+    columns = backend.columns_of(samples.Y)
+    dense = () if is_sparse(samples.X) else (samples.X,)
     # One upload an epoch: one a step would be a copy from the host at every step.
     order_there = _indices(order, samples.Y)
     for start, stop in blocks(samples.m, size):
         rows = order_there[start:stop]
-        Y = xp.matrix_transpose(xp.take(samples.Y, rows, axis=0))
+        *gathered, Y = columns((*dense, samples.Y), order_there, start, stop)
+        X = gathered[0] if gathered else columns_at(samples.X, rows)
         s = None if samples.weights is None else xp.take(samples.weights, rows)[None, :]
-        yield Batch(columns_at(samples.X, rows), Y, s)
+        yield Batch(X, Y, s)
 
 
 def _sliced(samples: Samples, size: int) -> Iterator[Batch]:

@@ -14,7 +14,7 @@ from numbers import Real
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
@@ -189,7 +189,8 @@ def _applying(kernel_of: Callable[[Kernels], Callable[..., tuple[Params, ...]]])
     def apply(
         params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
     ) -> tuple[Params, Slots]:
-        new, *remembered = kernel_of(kernels)(params, grads, *slots, **numbers)
+        there = {name: _beside(number, params[0].W) for name, number in numbers.items()}
+        new, *remembered = kernel_of(kernels)(params, grads, *slots, **there)
         return new, tuple(remembered)
 
     return apply
@@ -206,6 +207,16 @@ def _unpromoting(number: float | Array) -> float | Array:
     if type(number) is float or not isinstance(number, Real):
         return number
     return float(number)
+
+
+def _beside(number: float | Array, W: Array) -> float | Array:
+    """A rate for each network as an array of W's library, device and dtype; a number as it is."""
+    if type(number) is float or not is_array_api_obj(number):
+        return number
+    xp = array_namespace(W)
+    if array_namespace(number) is xp:
+        return xp.astype(number, W.dtype, copy=False)
+    return xp.asarray(number, dtype=W.dtype, device=device(W))
 
 
 def _zeros_like(params: Params) -> Params:
