@@ -50,7 +50,7 @@ def test_params_in_another_library(function):
     strict = backend.to_device(X, backend.resolve("array_api_strict", device="device1"))
     message = (
         "params lies in numpy on cpu, but X in array_api_strict on device1: "
-        r"move one to the other, as by X = backend\.to_device\(X, params\)"
+        r"move one to the other, as by X = xpnet\.to_device\(X, params\)"
     )
     with pytest.raises(TypeError, match=message):
         function(net, params, strict, Y)
@@ -68,7 +68,7 @@ def test_params_in_two_libraries(function):
 def test_a_list_is_no_array(function):
     net, params, X, Y = random_case().data
     with pytest.raises(
-        TypeError, match=r"^X holds a list, expected an array: X = backend\.asarray"
+        TypeError, match=r"^X holds a list, expected an array: X = xpnet\.backend\.asarray"
     ):
         function(net, params, X.tolist(), Y)
 
