@@ -29,9 +29,10 @@ SIMD = {
     "piecewise_backward, masked": (loops.piecewise_backward, (M, M, M, SLOPE, M, B), ("div",)),
     "multiply_backward": (loops.multiply_backward, (M, M, None, M, B), ("mul", "add")),
     "row_sums": (loops.row_sums, (M, B), ("add",)),
-    "softmax_shift": (loops.softmax_shift, (M, M, 0.1, None, M), ("sub",)),
-    "softmax_cost": (loops.softmax_cost, (M, M, 0.1, None, 0.0), ("mul", "sub", "div")),
+    "leaky_backward": (loops.leaky_backward, (M, 0.01, M, B), ("mul", "add")),
+    "softmax_cost": (loops.softmax_cost, (M, M, 0.1, None, M), ("mul", "sub", "div")),
     "identity_cost": (loops.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
+    "square_sum": (loops.square_sum, (M,), ("mul", "add")),
     "add_scaled": (loops.add_scaled, (M, 0.1, M), ("mul", "add")),
     "gradient_descent": (steps.gradient_descent, (M, M, RATES, M), ("mul",)),
     "momentum": (steps.momentum, (M, M, M, RATES, 0.9, M), ("mul", "add")),
@@ -86,7 +87,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def test_every_loop_is_looked_at():
     looked_at = {loop.py_func.__name__ for loop, _, _ in SIMD.values()}
-    no_simd = {"compiled", "sigmoid_cost"}  # of exp and log1p there is no packed instruction
+    no_simd = {"compiled", "sigmoid_cost"}  # of log1p there is no packed instruction
     assert looked_at == {*loops.__all__, *steps.__all__} - no_simd
 
 

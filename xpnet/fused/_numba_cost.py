@@ -1,4 +1,4 @@
-"""Cost and dZ for NumPy arrays in one or two passes over the logits of one network."""
+"""Cost and dZ for NumPy arrays by one compiled call on the logits of one network."""
 
 from __future__ import annotations
 
@@ -14,16 +14,8 @@ from xpnet.types import Array, Kernels
 __all__ = ["fused_cost"]
 
 
-def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
-    """The dZ of softmax with cross-entropy; returns J."""
-    chosen = loops.softmax_shift(Z, Y, scale, weight, to_dZ)
-    np.exp(to_dZ, out=to_dZ)
-    J: float = loops.softmax_cost(to_dZ, Y, scale, weight, chosen)
-    return J
-
-
 COSTS: dict[str, Callable[..., float]] = {
-    "softmax": softmax_cost,
+    "softmax": loops.softmax_cost,
     "sigmoid": loops.sigmoid_cost,
     "identity": loops.identity_cost,
 }

@@ -17,19 +17,21 @@ import math
 import numpy as np
 from numba import njit
 
+from xpnet.fused._numba_exp import exp
 from xpnet.types import Array
 
 __all__ = [
     "add_scaled",
     "compiled",
     "identity_cost",
+    "leaky_backward",
     "multiply_backward",
     "piecewise_backward",
     "piecewise_forward",
     "row_sums",
     "sigmoid_cost",
     "softmax_cost",
-    "softmax_shift",
+    "square_sum",
 ]
 
 compiled = njit(
@@ -79,6 +81,20 @@ def piecewise_backward(
 
 
 @compiled
+def leaky_backward(A: Array, leak: float, dA: Array, to_db: Array) -> None:
+    """In place: dA, times `leak` where a is not positive, becomes dZ; db its row sums."""
+    n, m = A.shape
+    leak, one = A.dtype.type(leak), A.dtype.type(1)
+    for i in range(n):
+        total = A.dtype.type(0)
+        for j in range(m):
+            d = dA[i, j] * (one if A[i, j] > 0 else leak)
+            dA[i, j] = d
+            total += d
+        to_db[i, 0] = total
+
+
+@compiled
 def multiply_backward(
     dA: Array, slope: Array, mask: Array | None, to_dZ: Array, to_db: Array
 ) -> None:
@@ -107,38 +123,31 @@ def row_sums(dZ: Array, to_db: Array) -> None:
 
 
 @compiled
-def softmax_shift(Z: Array, Y: Array, scale: float, weight: Array | None, to_E: Array) -> float:
-    """E = Z less each column's largest logit; returns ``Σ scale · y · e``."""
+def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
+    """The dZ of softmax with cross-entropy; returns J."""
     n, m = Z.shape
     top = Z[0].copy()
     for i in range(1, n):
         for j in range(m):
             top[j] = max(top[j], Z[i, j])
-    chosen = 0.0
+    total = np.zeros(m, Z.dtype)
     for i in range(n):
         for j in range(m):
-            e = Z[i, j] - top[j]
-            to_E[i, j] = e
-            chosen += Y[i, j] * e * (scale if weight is None else weight[0, j])
-    return chosen
-
-
-@compiled
-def softmax_cost(E: Array, Y: Array, scale: float, weight: Array | None, chosen: float) -> float:
-    """In place: E, exponentials of shifted logits, becomes dZ; returns J."""
-    n, m = E.shape
-    total = np.zeros(m, E.dtype)
-    for i in range(n):
-        for j in range(m):
-            total[j] += E[i, j]
-    J = -chosen
+            e = exp(Z[i, j] - top[j])
+            to_dZ[i, j] = e
+            total[j] += e
+    J = 0.0
     for j in range(m):
         J += math.log(total[j]) * (scale if weight is None else weight[0, j])
-        total[j] = E.dtype.type(1) / total[j]
-    shared = E.dtype.type(scale)
+        total[j] = Z.dtype.type(1) / total[j]
+    shared = Z.dtype.type(scale)
     for i in range(n):
+        chosen = Z.dtype.type(0)
         for j in range(m):
-            E[i, j] = (E[i, j] * total[j] - Y[i, j]) * (shared if weight is None else weight[0, j])
+            y, s = Y[i, j], shared if weight is None else weight[0, j]
+            chosen += y * (Z[i, j] - top[j]) * s
+            to_dZ[i, j] = (to_dZ[i, j] * total[j] - y) * s
+        J -= chosen
     return J
 
 
@@ -152,7 +161,7 @@ def sigmoid_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: 
         for j in range(m):
             z, y = Z[i, j], Y[i, j]
             s = shared if weight is None else weight[0, j]
-            e = math.exp(-abs(z))
+            e = exp(-abs(z))
             a = (one if z > 0 else e) / (one + e)
             J += (max(z, Z.dtype.type(0)) - y * z + math.log1p(e)) * s
             to_dZ[i, j] = (a - y) * s
@@ -182,3 +191,16 @@ def add_scaled(W: Array, factor: float, to_dW: Array) -> None:
     for i in range(n):
         for j in range(m):
             to_dW[i, j] += factor * W[i, j]
+
+
+@compiled
+def square_sum(W: Array) -> float:
+    """``Σ w²``."""
+    n, m = W.shape
+    total = 0.0
+    for i in range(n):
+        row = W.dtype.type(0)
+        for j in range(m):
+            row += W[i, j] * W[i, j]
+        total += row
+    return total

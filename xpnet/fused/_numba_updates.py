@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import _numba_steps as loops
+from xpnet.fused._flat import Flats
 from xpnet.types import Array, Dense, Kernels, Params
 
-__all__ = ["fused_updates"]
+__all__ = ["DTYPES", "flat_updates", "fused_updates"]
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -45,6 +46,45 @@ def fused_updates(
     }
 
 
+def flat_updates(kernels: Kernels, flats: Flats) -> dict[str, Callable[..., Any]]:
+    """The update entries of `kernels` over the flat parameters of a training run.
+
+    One call for all tensors, but for AdamW, whose biases do not decay. What is remembered is
+    updated in place.
+    """
+    return {
+        name: _update_flat(loop, names, getattr(kernels, name), flats)
+        for name, (loop, names) in LOOPS.items()
+    }
+
+
+def _update_flat(
+    loop: Callable[..., None], names: tuple[str, ...], plain: Callable[..., Any], flats: Flats
+) -> Callable[..., Any]:
+    rates = np.empty(1)
+    mine: tuple[Params, ...] = ()
+
+    def update_flat(
+        params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any
+    ) -> Any:
+        nonlocal mine
+        if not isinstance(rate, float):
+            return plain(params, grads, *slots, rate=rate, **settings)
+        if not _same(mine, slots):
+            mine = tuple(flats.copied(slot) for slot in slots)
+        new = flats.fresh()
+        trees = (flats.flat(params), flats.flat(grads), *mine, new)
+        rates[0] = rate
+        if "decay" in names:
+            _update_each(loop, trees, rates, names, settings)
+        else:
+            *vectors, to_vector = map(flats.vector, trees)
+            loop(*vectors, rates, *[settings[name] for name in names], to_vector)
+        return new, *mine
+
+    return update_flat
+
+
 def _update_all(
     loop: Callable[..., None],
     names: tuple[str, ...],
@@ -60,23 +100,38 @@ def _update_all(
         nonlocal mine
         if not _takes(params, grads, slots, rate):
             return plain(params, grads, *slots, rate=rate, **settings)
-        if not (len(mine) == len(slots) and all(map(operator.is_, mine, slots))):
+        if not _same(mine, slots):
             slots = tuple(_copies(slot) for slot in slots)
         rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
-        numbers = [settings[name] for name in names]
-        bias_numbers = [0.0 if name == "decay" else settings[name] for name in names]
-        new = []
-        for layer in zip(params, grads, *slots, strict=True):
-            W, b = layer[0]
-            to_W, to_b = empty(W.shape, W.dtype), empty(b.shape, b.dtype)
-            loop(*[tensor[0] for tensor in layer], rates, *numbers, to_W)
-            loop(*[tensor[1] for tensor in layer], rates, *bias_numbers, to_b)
-            new.append(Dense(to_W, to_b))
+        new = tuple(Dense(empty(W.shape, W.dtype), empty(b.shape, b.dtype)) for W, b in params)
+        _update_each(loop, (params, grads, *slots, new), rates, names, settings)
         if one_run:
             mine = slots
-        return tuple(new), *slots
+        return new, *slots
 
     return update_all
+
+
+def _update_each(
+    loop: Callable[..., None],
+    trees: tuple[Params, ...],
+    rates: Array,
+    names: tuple[str, ...],
+    settings: dict[str, float],
+) -> None:
+    """Tensor by tensor, the last tree being written to; biases do not decay."""
+    numbers = [settings[name] for name in names]
+    for_biases = [0.0 if name == "decay" else settings[name] for name in names]
+    for layers in zip(*trees, strict=True):
+        *tensors, to_W = [layer[0] for layer in layers]
+        loop(*tensors, rates, *numbers, to_W)
+        *tensors, to_b = [layer[1] for layer in layers]
+        loop(*tensors, rates, *for_biases, to_b)
+
+
+def _same(mine: tuple[Params, ...], slots: tuple[Params, ...]) -> bool:
+    """Whether the slots are the very ones that were returned before, and so nobody else's."""
+    return len(mine) == len(slots) and all(map(operator.is_, mine, slots))
 
 
 def _copies(slot: Params) -> Params:

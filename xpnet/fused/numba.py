@@ -16,18 +16,17 @@ import numpy as np
 
 from xpnet.fused import _numba_loops as loops
 from xpnet.fused._numba_cost import fused_cost
+from xpnet.fused._numba_network import LEAKS
+from xpnet.fused._numba_step import compiled
 from xpnet.fused._numba_updates import DTYPES, fused_updates
 from xpnet.fused._pool import recycling
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Kernels, Layer
 
-__all__ = ["accelerate", "for_one_run"]
+__all__ = ["accelerate", "compiled", "for_one_run"]
 
 Empty = Callable[[tuple[int, ...], Any], Array]
-
-LEAKS = {"identity": 1.0, "relu": 0.0, "leaky_relu": 0.01}
-"""Activations that are a multiple of z below 0, and that multiple."""
 
 SLOPES = {
     "relu": ((1, 0, 0), (0, 0, 0)),

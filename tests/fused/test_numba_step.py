@@ -1,0 +1,172 @@
+"""A step on NumPy arrays as two compiled calls: what it takes, and that it is the same step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fused.cases import assert_alike, fortran, strided
+from tests.kernels.cases import Case, mapped, random_case
+from xpnet import optim
+from xpnet.fused import _numba_step
+from xpnet.kernels import VECTORIZED
+from xpnet.train import stepping, steps
+
+OPTIMIZERS = {
+    "sgd": optim.sgd(0.1),
+    "momentum": optim.momentum(0.1),
+    "nesterov": optim.nesterov(0.1),
+    "rmsprop": optim.rmsprop(0.01),
+    "adam": optim.adam(0.01),
+    "adamw": optim.adamw(0.01, weight_decay=0.3),
+    "clipped": optim.clip(optim.adam(0.01), 0.1),
+    "scheduled": optim.momentum(optim.cosine(0.1, 3)),
+}
+CASE = random_case((7, 5, 3), hidden="relu", output="softmax", m=11)
+
+
+def trained(
+    case: Case, optimizer: Any = OPTIMIZERS["adam"], dtype: str = "float64", **options: Any
+):
+    """The params and costs of three steps, on samples that lie as rows."""
+    case = mapped_arrays(case, lambda array: fortran(array.astype(dtype)))
+    batch = (case.X, case.Y, case.sample_weight)
+    updates = steps(case.net, case.params, [batch] * 3, optimizer=optimizer, l2=case.l2, **options)
+    return [(step.params, step.cost) for step in updates]
+
+
+def mapped_arrays(case: Case, function: Any) -> Case:
+    fields = ("params", "X", "Y", "sample_weight")
+    return replace(case, **{name: mapped(function, getattr(case, name)) for name in fields})
+
+
+def refuse(*args: Any, **kwargs: Any) -> Any:
+    pytest.fail("the step was left to kernels that are called one by one")
+
+
+def assert_the_same(case: Case, optimizer: Any = None, dtype: str = "float64") -> None:
+    """Compiled or not, each step gives the same parameters and the same cost."""
+    optimizer = optimizer or OPTIMIZERS["adam"]
+    plain = trained(case, optimizer, dtype, kernels=VECTORIZED)
+    with mock.patch.object(stepping, "_default_step", refuse):
+        compiled = trained(case, optimizer, dtype)
+    for (params, J), (expected, expected_J) in zip(compiled, plain, strict=True):
+        assert_alike(params, expected, dtype)
+        assert J.dtype == expected_J.dtype
+        np.testing.assert_allclose(J, expected_J, rtol=1e-12 if dtype == "float64" else 1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser(name, dtype):
+    assert_the_same(CASE, OPTIMIZERS[name], dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 0.3, 2])
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
+def test_every_cost(output, l2, weighted, dtype):
+    hidden = ("leaky_relu", "identity")
+    case = random_case((7, 5, 4, 3), hidden=hidden, output=output, weighted=weighted, l2=l2)
+    assert_the_same(case, dtype=dtype)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(1, 40), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_every_size(sizes, m, seed):
+    """One unit, one sample, no hidden layer and odd sizes among them."""
+    assert_the_same(random_case(tuple(sizes), hidden="relu", output="softmax", m=m, seed=seed))
+
+
+def test_samples_without_weight():
+    case = random_case(hidden="relu", weighted=True, l2=0.1)
+    assert_the_same(replace(case, sample_weight=0 * case.sample_weight))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_logits(dtype):
+    case = random_case((7, 5, 3), hidden="relu", output="softmax")
+    assert_the_same(replace(case, X=1e4 * case.X), OPTIMIZERS["sgd"], dtype)
+
+
+def test_batches_of_several_sizes():
+    case = mapped_arrays(random_case((7, 5, 3), hidden="relu", output="softmax", m=16), fortran)
+    parts = [slice(0, 4), slice(4, 15), slice(15, 16)]
+
+    def last(**options: Any) -> Any:
+        batches = [(case.X[:, part], case.Y[:, part]) for part in parts]
+        *_, step = steps(case.net, case.params, batches, optimizer=optim.adam(0.01), **options)
+        return step.params
+
+    plain = last(kernels=VECTORIZED)
+    with mock.patch.object(stepping, "_default_step", refuse):
+        assert_alike(last(), plain, "float64")
+
+
+LEFT = {
+    "masks": (CASE, {"dropout": 0.5}),
+    "a stack": (random_case((7, 5, 3), hidden="relu", output="softmax", stack=(2,)), {}),
+    "a hidden layer that keeps Z": (random_case((7, 5, 3), hidden=("gelu",)), {}),
+    "another cost": (random_case((7, 5, 3), hidden="relu", output="exp"), {}),
+    "a penalty that is an array": (replace(CASE, l2=np.full((1, 1), 0.1)), {}),
+}
+
+
+@pytest.mark.parametrize(("case", "options"), LEFT.values(), ids=LEFT)
+def test_what_is_left_to_the_kernels_one_by_one(case, options):
+    compiled = trained(case, **options)
+    plain = trained(case, **options, kernels=VECTORIZED)
+    for (params, _), (expected, _) in zip(compiled, plain, strict=True):
+        assert_alike(params, expected, "float64")
+
+
+@pytest.mark.parametrize("lay", [np.ascontiguousarray, strided], ids=["columns", "strided"])
+def test_samples_that_do_not_lie_as_rows(lay):
+    """After a step that was compiled: what is remembered goes over from one to the other."""
+    case = mapped_arrays(CASE, fortran)
+    batches = [(case.X, case.Y), (lay(case.X), lay(case.Y)), (case.X, case.Y)]
+    got, expected = (
+        [s.params for s in steps(case.net, case.params, batches, optimizer=optim.adam(0.01), **o)]
+        for o in ({}, {"kernels": VECTORIZED})
+    )
+    for one, other in zip(got, expected, strict=True):
+        assert_alike(one, other, "float64")
+
+
+def test_a_later_batch_of_a_wrong_shape_is_an_error():
+    case = mapped_arrays(CASE, fortran)
+    batches = [(case.X, case.Y), (case.X[1:], case.Y)]
+    with pytest.raises(ValueError, match=r"A_prev \(6, 11\)"):
+        list(steps(case.net, case.params, batches, optimizer=optim.adam(0.01)))
+
+
+def test_an_optimiser_that_remembers_the_parameters_themselves():
+    """What it remembers is updated in place, but parameters that a caller holds are not."""
+    case = mapped_arrays(CASE, fortran)
+    plain = optim.momentum(0.1)
+
+    def apply(params: Any, grads: Any, slots: Any, numbers: Any, kernels: Any) -> Any:
+        return plain.apply(params, grads, (params,), numbers, kernels)
+
+    def run(**options: Any) -> Any:
+        optimizer = plain._replace(apply=apply)
+        batches = [(case.X, case.Y)] * 3
+        return [
+            s.params for s in steps(case.net, case.params, batches, optimizer=optimizer, **options)
+        ]
+
+    for one, other in zip(run(), run(kernels=VECTORIZED), strict=True):
+        assert_alike(one, other, "float64")
+
+
+def test_without_numpys_matrix_product_the_kernels_are_called_one_by_one(monkeypatch):
+    monkeypatch.setattr(_numba_step, "routine", lambda dtype: None)
+    expected = trained(CASE, kernels=VECTORIZED)[-1][0]
+    assert_alike(trained(CASE)[-1][0], expected, "float64")

@@ -1,0 +1,99 @@
+"""Parameters whose tensors follow one another in one vector, for loops over all of them at once.
+
+They look like any others, and a step that a caller keeps stays as it is: memory is written again
+only when nobody holds any part of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.types import Array, Dense, Params
+
+__all__ = ["Flats"]
+
+ALIGNED = 16  # entries: a tensor begins where a cache line may begin
+MOST = 16  # vectors that are watched; more only where a caller keeps one step after another
+
+
+class _Kept(NamedTuple):
+    """Parameters, and every object of theirs that may be held."""
+
+    params: Params
+    parts: list[Any]
+
+
+class Flats:
+    """The flat parameters of one training run, all shaped like the first ones.
+
+    Attributes
+    ----------
+    layout : array of int, shape (L, 4)
+        A row a layer: n_out, n_in, and where W and b begin in a vector.
+    """
+
+    def __init__(self, like: Params) -> None:
+        begin, rows = 0, []
+        for W, b in like:
+            places = begin, begin + _padded(W.size)
+            begin = places[1] + _padded(b.size)
+            rows.append((*W.shape, *places))
+        self.layout = np.array(rows)
+        self._size, self._dtype = begin, like[0].W.dtype
+        self._vectors: dict[int, Array] = {}
+        self._queue: deque[_Kept] = deque()
+        self._new()
+        for kept in self._queue:
+            # Counted rather than known: Python releases differ in what counts.
+            self._unheld = list(map(sys.getrefcount, kept.parts))
+
+    def vector(self, params: Params) -> Array | None:
+        """The vector that `params` are views of; None if they are not from here."""
+        return self._vectors.get(id(params))
+
+    def fresh(self) -> Params:
+        """Flat parameters that nobody holds, of any numbers."""
+        queue = self._queue
+        for _ in range(len(queue)):
+            kept = queue[0]
+            queue.rotate(-1)
+            if list(map(sys.getrefcount, kept.parts)) == self._unheld:
+                return kept.params
+        return self._new()
+
+    def flat(self, params: Params) -> Params:
+        """`params` where they are flat already; otherwise a flat copy."""
+        return params if id(params) in self._vectors else self.copied(params)
+
+    def copied(self, params: Params) -> Params:
+        """The same numbers in flat parameters that nobody else holds."""
+        new = self.fresh()
+        for to, tensors in zip(new, params, strict=True):
+            for to_tensor, tensor in zip(to, tensors, strict=True):
+                to_tensor[...] = tensor
+        return new
+
+    def _new(self) -> Params:
+        # Zeros, so that arithmetic on what lies between two tensors stays harmless.
+        vector = np.zeros(self._size, self._dtype)
+        params = tuple(
+            Dense(
+                vector[W : W + n_out * n_in].reshape(n_out, n_in),
+                vector[b : b + n_out].reshape(n_out, 1),
+            )
+            for n_out, n_in, W, b in self.layout.tolist()
+        )
+        parts = [vector, params, *params, *(tensor for layer in params for tensor in layer)]
+        self._vectors[id(params)] = vector
+        self._queue.append(_Kept(params, parts))
+        if len(self._queue) > MOST:
+            del self._vectors[id(self._queue.popleft().params)]
+        return params
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNED) * ALIGNED
