@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-__all__ = ["Adapter", "drawn_on_host"]
+__all__ = ["Adapter", "drawn_on_host", "gathered_one_by_one"]
 
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
 Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
@@ -25,8 +25,10 @@ def _nothing_refused(dtype: str, device: Any) -> None:
     """Answer for a library that holds every dtype on every device."""
 
 
-def _columns(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
-    """Gather rows as columns: the transpose is a view."""
+def gathered_one_by_one(
+    arrays: Sequence[Any], order: Any, start: int, stop: int
+) -> tuple[Any, ...]:
+    """Gather rows as columns, as the standard can: the transpose is a view."""
     xp = array_namespace(order)
     rows = order[start:stop]
     return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)
@@ -66,7 +68,7 @@ class Adapter:
     uniform: Uniform
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
-    columns: Callable[..., tuple[Any, ...]] = _columns
+    columns: Callable[..., tuple[Any, ...]] = gathered_one_by_one
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = _nothing_refused
 
