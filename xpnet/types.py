@@ -15,6 +15,7 @@ __all__ = [
     "Batch",
     "Dense",
     "Epoch",
+    "Gather",
     "Kernels",
     "Layer",
     "Optimizer",
@@ -27,6 +28,9 @@ __all__ = [
 
 Array: TypeAlias = Any
 """An array of any library that follows the Array API standard."""
+
+Gather: TypeAlias = Callable[..., tuple[Any, ...]]
+"""``(arrays, order, start, stop) -> batch``: numbered rows of each array, as columns."""
 
 
 class Dense(NamedTuple):

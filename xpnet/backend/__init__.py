@@ -18,7 +18,7 @@ from xpnet.backend._arrays import (
 )
 from xpnet.backend._available import BackendInfo, available_backends
 from xpnet.backend._choice import default_backend, fusing, resolve, use_backend
-from xpnet.backend._columns import columns_of
+from xpnet.backend._columns import columns
 from xpnet.backend._find import Backend
 from xpnet.backend._libraries import BackendError
 from xpnet.backend._read import read
@@ -35,7 +35,7 @@ __all__ = [
     "asarray",
     "available_backends",
     "check_together",
-    "columns_of",
+    "columns",
     "default_backend",
     "detached",
     "device_report",

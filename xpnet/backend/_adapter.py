@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-__all__ = ["Adapter", "drawn_on_host", "gathered_one_by_one"]
+__all__ = ["Adapter", "drawn_on_host"]
 
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
 Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
@@ -23,15 +22,6 @@ def _nothing_to_wait_for(array: Any) -> None:
 
 def _nothing_refused(dtype: str, device: Any) -> None:
     """Answer for a library that holds every dtype on every device."""
-
-
-def gathered_one_by_one(
-    arrays: Sequence[Any], order: Any, start: int, stop: int
-) -> tuple[Any, ...]:
-    """Gather rows as columns, as the standard can: the transpose is a view."""
-    xp = array_namespace(order)
-    rows = order[start:stop]
-    return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)
 
 
 @dataclass(frozen=True)
@@ -51,8 +41,6 @@ class Adapter:
         Numbers in [0, 1), the same for the same seed.
     synchronize : ``(array) -> None``
         Waits until `array` is computed.
-    columns : ``(arrays, order, start, stop) -> arrays``
-        Of each array the rows that ``order[start:stop]`` numbers, as columns.
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
@@ -68,7 +56,6 @@ class Adapter:
     uniform: Uniform
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
-    columns: Callable[..., tuple[Any, ...]] = gathered_one_by_one
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = _nothing_refused
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from xpnet.backend._libraries import adapter, library_name
+from array_api_compat import array_namespace
 
-__all__ = ["columns_of"]
+__all__ = ["columns"]
 
 
-def columns_of(like: Any) -> Callable[..., tuple[Any, ...]]:
-    """Return the function that gathers batches in the library of `like`.
+def columns(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+    """Of each array ``(m, n)`` the rows that ``order[start:stop]`` numbers, as columns.
 
-    It is ``columns(arrays, order, start, stop)``: of each array ``(m, n)``, the rows that
-    ``order[start:stop]`` numbers, as columns ``(n, stop - start)``. Looked up once, called for
-    every batch.
+    The transpose ``(n, stop - start)`` is a view where the library has views.
     """
-    return adapter(library_name(like)).columns
+    xp = array_namespace(order)
+    rows = order[start:stop]
+    return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)

@@ -11,7 +11,6 @@ import cupy
 import numpy as np
 
 from xpnet.backend._adapter import Adapter
-from xpnet.backend._cupy_gather import columns
 from xpnet.backend._cupy_upload import pinned_upload
 from xpnet.backend._matmul import tf32
 
@@ -60,6 +59,5 @@ ADAPTER = Adapter(
     uniform=_uniform,
     synchronize=_synchronize,
     on_device=_on_device,
-    columns=columns,
     pinned_upload=pinned_upload,
 )

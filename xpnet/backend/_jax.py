@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import jax
@@ -49,18 +47,6 @@ def _refusal(dtype: str, device: Any) -> str | None:
     )
 
 
-@partial(jax.jit, static_argnames="size")
-def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tuple[Any, ...]:
-    rows = jax.lax.dynamic_slice_in_dim(order, start, size)
-    return tuple(xp.take(array, rows, axis=0).T for array in arrays)
-
-
-def _columns(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
-    # One program for all batches of a size, in place of four eager operations a batch.
-    columns: tuple[Any, ...] = _gathered(tuple(arrays), order, start, stop - start)
-    return columns
-
-
 def _synchronize(array: Any) -> None:
     array.block_until_ready()
 
@@ -72,6 +58,5 @@ ADAPTER = Adapter(
     to_numpy=np.asarray,
     uniform=_uniform,
     synchronize=_synchronize,
-    columns=_columns,
     refusal=_refusal,
 )

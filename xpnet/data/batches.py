@@ -20,7 +20,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.types import Array, Batch
+from xpnet.types import Array, Batch, Gather
 
 __all__ = ["batches", "sample_major"]
 
@@ -34,6 +34,7 @@ def batches(
     epoch: int = 0,
     sample_weight: Array | None = None,
     shuffle: bool = True,
+    columns: Gather = backend.columns,
 ) -> Iterator[Batch]:
     """Yield one epoch of mini-batches as columns, the short last one included.
 
@@ -48,6 +49,8 @@ def batches(
     sample_weight : array, shape (..., m) or (..., 1, m), optional
     shuffle : bool
         False yields slices in the order of X, without a copy.
+    columns : function, optional
+        In place of ``xpnet.backend.columns``, with its signature, to gather a shuffled batch.
 
     Yields
     ------
@@ -66,7 +69,7 @@ def batches(
     if not shuffle or len(bounds) == 1:
         return _sliced(X, Y, weight, bounds)
     order = np.random.default_rng((seed, epoch)).permutation(m)
-    return _gathered(X, Y, weight, bounds, order)
+    return _gathered(X, Y, weight, bounds, order, columns)
 
 
 def sample_major(X: Array) -> Array:
@@ -95,9 +98,9 @@ def _gathered(
     weight: Array | None,
     bounds: Sequence[tuple[int, int]],
     order: np.ndarray,
+    columns: Gather,
 ) -> Iterator[Batch]:
     xp = array_namespace(X)
-    columns = backend.columns_of(X)
     index_dtype = xp.__array_namespace_info__().default_dtypes()["indexing"]
     # One upload an epoch: one a step would be a copy from the host at every step.
     order_there = backend.asarray(order, like=X, dtype=index_dtype)

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TypeAlias, TypeVar
 
-from xpnet.types import Array, Kernels, Params
+from xpnet.types import Array, Gather, Kernels, Params
 
-__all__ = ["ACCELERATORS", "accelerate", "accelerator", "compiled", "for_one_run"]
+__all__ = ["ACCELERATORS", "accelerate", "accelerator", "columns", "compiled", "for_one_run"]
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
-Made = TypeVar("Made", Kernels, TrainingStep)
+Made = TypeVar("Made", Kernels, TrainingStep, Gather)
 
 ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"}
 """The package whose compiler fuses the kernels of each array library."""
@@ -80,6 +80,11 @@ def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
         (params, slots, cost)``. The slots that it returned may be overwritten by its next call.
     """
     return _made_for(xp, "compiled", step)
+
+
+def columns(plain: Gather, xp: ModuleType) -> Gather:
+    """`plain`, which gathers a batch, in one program or launch where the library can."""
+    return _made_for(xp, "columns", plain)
 
 
 def _made_for(xp: ModuleType, what: str, original: Made) -> Made:

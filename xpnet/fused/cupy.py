@@ -10,9 +10,10 @@ import numpy as np
 
 from xpnet.fused._cuda import Driver, fuse
 from xpnet.fused._cuda.source import options, source
+from xpnet.fused._cupy_gather import columns
 from xpnet.types import Array, Kernels
 
-__all__ = ["DRIVER", "accelerate", "for_one_run"]
+__all__ = ["DRIVER", "accelerate", "columns", "for_one_run"]
 
 
 def accelerate(kernels: Kernels) -> Kernels:

@@ -7,16 +7,16 @@ its whole step, from the batch to the new parameters, as one program.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from xpnet.types import Kernels
+from xpnet.types import Gather, Kernels
 
-__all__ = ["accelerate", "compiled", "for_one_run"]
+__all__ = ["accelerate", "columns", "compiled", "for_one_run"]
 
 CHOICES = {
     "dense_activation": ("activation",),
@@ -73,3 +73,19 @@ def _programs(step: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..
         jax.jit(step, static_argnames=(*choices, "l2"), donate_argnames=("slots",)),
         jax.jit(step, static_argnames=choices, donate_argnames=("slots",)),
     )
+
+
+def columns(plain: Gather) -> Gather:
+    """`plain`, the gathering of a batch, as one program for all batches of a size."""
+
+    def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+        batch: tuple[Any, ...] = _gathered(tuple(arrays), order, start, stop - start)
+        return batch
+
+    return gathered
+
+
+@partial(jax.jit, static_argnames="size")
+def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tuple[Any, ...]:
+    rows = jax.lax.dynamic_slice_in_dim(order, start, size)
+    return tuple(jnp.take(array, rows, axis=0).T for array in arrays)

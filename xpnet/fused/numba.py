@@ -16,6 +16,7 @@ import numpy as np
 
 from xpnet.fused import _numba_loops as loops
 from xpnet.fused._numba_cost import fused_cost
+from xpnet.fused._numba_gather import columns
 from xpnet.fused._numba_network import LEAKS
 from xpnet.fused._numba_step import compiled
 from xpnet.fused._numba_updates import DTYPES, fused_updates
@@ -24,7 +25,7 @@ from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Kernels, Layer
 
-__all__ = ["accelerate", "compiled", "for_one_run"]
+__all__ = ["accelerate", "columns", "compiled", "for_one_run"]
 
 Empty = Callable[[tuple[int, ...], Any], Array]
 

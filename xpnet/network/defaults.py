@@ -9,9 +9,9 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.kernels import VECTORIZED
-from xpnet.types import Array, Kernels
+from xpnet.types import Array, Gather, Kernels
 
-__all__ = ["compiled_for", "default_kernels", "kernels_for_one_run"]
+__all__ = ["columns_for", "compiled_for", "default_kernels", "kernels_for_one_run"]
 
 
 def default_kernels(X: Array) -> Kernels:
@@ -30,6 +30,15 @@ def kernels_for_one_run(X: Array) -> Kernels:
     from xpnet.fused import for_one_run
 
     return for_one_run(VECTORIZED, array_namespace(X))
+
+
+def columns_for(X: Array) -> Gather:
+    """The fastest way to gather batches of arrays of X's library."""
+    if not backend.fusing():
+        return backend.columns
+    from xpnet.fused import columns
+
+    return columns(backend.columns, array_namespace(X))
 
 
 def compiled_for(X: Array, step: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from array_api_compat import is_dask_array
 
 from xpnet import backend, data
 from xpnet.network import Network
+from xpnet.network.defaults import columns_for
 from xpnet.network.gradient import check_batch
 from xpnet.network.propagate import as_floating
 from xpnet.train.epochs import Training
@@ -93,6 +94,7 @@ def fit(
             batch_size=batch_size,
             seed=seed,
             sample_weight=sample_weight,
+            columns=columns_for(X),
         )
         batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
         stream = (

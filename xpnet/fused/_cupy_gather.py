@@ -11,7 +11,7 @@ from typing import Any
 
 import cupy
 
-from xpnet.backend._adapter import gathered_one_by_one
+from xpnet.types import Gather
 
 __all__ = ["OPERATION", "columns"]
 
@@ -35,16 +35,20 @@ _gather = cupy.ElementwiseKernel(
 )
 
 
-def columns(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
-    """As `xpnet.backend.columns_of` says: one launch for a pair of arrays of one dtype."""
-    if not _are_a_pair(arrays, order):
-        return gathered_one_by_one(arrays, order, start, stop)
-    X, Y = arrays
-    rows = min(stop, order.size) - start
-    to_X, to_Y = (cupy.empty((rows, array.shape[1]), array.dtype) for array in (X, Y))
-    widths = X.shape[1], Y.shape[1]
-    _gather(X, Y, order, start, *widths, to_X, to_Y, size=rows * sum(widths))
-    return to_X.T, to_Y.T
+def columns(plain: Gather) -> Gather:
+    """`plain`, the gathering of a batch, in one launch for a pair of arrays of one dtype."""
+
+    def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+        if not _are_a_pair(arrays, order):
+            return plain(arrays, order, start, stop)
+        X, Y = arrays
+        rows = min(stop, order.size) - start
+        to_X, to_Y = (cupy.empty((rows, array.shape[1]), array.dtype) for array in (X, Y))
+        widths = X.shape[1], Y.shape[1]
+        _gather(X, Y, order, start, *widths, to_X, to_Y, size=rows * sum(widths))
+        return to_X.T, to_Y.T
+
+    return gathered
 
 
 def _are_a_pair(arrays: Sequence[Any], order: Any) -> bool:
