@@ -9,8 +9,4 @@ from xpnet.data import Columns
     ("label", "features"), [(0, ("a", "b")), (1, ("kind", "b")), (2, ("kind", "a"))]
 )
 def test_features_are_all_columns_but_the_label(label, features):
-    assert Columns(("kind", "a", "b"), label).features == features
-
-
-def test_without_a_header_features_have_no_names():
-    assert Columns(None, 1).features == ()
+    assert Columns(("kind", "a", "b"), label, named=True).features == features

@@ -97,14 +97,16 @@ def test_tables_that_do_not_serve(csv_file, text, message):
         read_csv(csv_file(text))
 
 
-TRAINED = Columns(("length", "width", "kind"), 2)
+TRAINED = Columns(("length", "width", "kind"), 2, named=True)
 """Of a model that was trained on IRIS."""
 
 
 def test_the_columns_are_known(csv_file):
     assert read_csv(csv_file(IRIS)).columns == TRAINED
-    assert read_csv(csv_file("kind,a\nx,1\ny,2\n"), "kind").columns == Columns(("kind", "a"), 0)
-    assert read_csv(csv_file("x,1\ny,2\n"), "0").columns == Columns(None, 0)
+    assert read_csv(csv_file("kind,a\nx,1\ny,2\n"), "kind").columns == Columns(
+        ("kind", "a"), 0, True
+    )
+    assert read_csv(csv_file("x,1\ny,2\n"), "0").columns == Columns(("0", "1"), 0, False)
 
 
 @pytest.mark.parametrize(
@@ -131,19 +133,21 @@ def test_features_are_found_where_there_are_no_labels(csv_file):
 
 
 def test_without_a_header_the_label_lies_where_it_lay_in_training(csv_file):
-    trained = Columns(("kind", "a", "b"), 0)
+    trained = Columns(("kind", "a", "b"), 0, named=True)
     dataset = read_csv(csv_file("x,1,2\ny,3,4\n"), columns=trained)
     np.testing.assert_array_equal(dataset.X_train, [[1, 2], [3, 4]])
     assert dataset.y_train.tolist() == ["x", "y"]
 
 
 def test_a_model_of_a_table_without_header_takes_columns_by_place(csv_file):
-    dataset = read_csv(csv_file("kind,a,b\nx,1,2\ny,3,4\n"), columns=Columns(None, 0))
+    dataset = read_csv(
+        csv_file("kind,a,b\nx,1,2\ny,3,4\n"), columns=Columns(("0", "1", "2"), 0, False)
+    )
     np.testing.assert_array_equal(dataset.X_train, [[1, 2], [3, 4]])
 
 
 def test_numbers_as_names_are_found_in_any_order(csv_file):
-    trained = Columns(("0", "1", "kind"), 2)
+    trained = Columns(("0", "1", "kind"), 2, named=True)
     X = read_csv_samples(csv_file("1,0\n5,6\n7,8\n"), None, trained, n_x=2)
     np.testing.assert_array_equal(X, [[6, 5], [8, 7]])
 
@@ -166,3 +170,15 @@ def test_columns_of_the_training_that_are_not_found(csv_file, text, message):
 def test_a_label_that_is_not_there(csv_file):
     with pytest.raises(DataError, match=r"table.csv has no column 'kind': expected a number from"):
         read_csv(csv_file("length,width\n1,2\n"), columns=TRAINED)
+
+
+@pytest.mark.parametrize("columns", [TRAINED, Columns(("0", "1", "2"), 2, named=False)])
+def test_without_a_header_the_width_must_be_that_of_the_training(csv_file, columns):
+    path = csv_file("1,2,3,x\n4,5,6,y\n")
+    message = (
+        r"table.csv has 4 columns, and no names to find them by: expected 3, the label in column 2"
+    )
+    with pytest.raises(DataError, match=message):
+        read_csv(path, columns=columns)
+    with pytest.raises(DataError, match=message):
+        read_csv_samples(path, None, columns, n_x=2)

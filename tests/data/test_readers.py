@@ -57,7 +57,7 @@ def test_the_label_column_is_handed_on(sources):
 
 
 def test_the_columns_of_the_training_are_handed_on(sources):
-    columns = Columns(("kind", "b", "a"), 0)
+    columns = Columns(("kind", "b", "a"), 0, named=True)
     np.testing.assert_array_equal(load(sources["csv"], columns=columns).X_train, [[2, 1], [4, 3]])
     np.testing.assert_array_equal(
         load_samples(sources["csv"], 2, columns=columns), [[2, 1], [4, 3]]
@@ -66,7 +66,7 @@ def test_the_columns_of_the_training_are_handed_on(sources):
 
 @pytest.mark.parametrize("kind", ["digits", "folder", "npz"])
 def test_where_there_are_no_columns_those_of_the_training_do_not_matter(sources, kind):
-    columns = Columns(("a", "kind"), 1)
+    columns = Columns(("a", "kind"), 1, named=True)
     assert load(sources[kind], columns=columns).columns is None
 
 

@@ -12,17 +12,19 @@ class Columns(NamedTuple):
 
     Attributes
     ----------
-    names : tuple of str, or None
-        Of all columns, in their order; None where the table had no header.
+    names : tuple of str
+        Of all columns, in their order; numbers where the table had no header.
     label : int
         The place from 0 of the label column.
+    named : bool
+        Whether the names are those of a header.
     """
 
-    names: tuple[str, ...] | None
+    names: tuple[str, ...]
     label: int
+    named: bool
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features' names in the order of the training; none where there was no header."""
-        names = self.names or ()
-        return names[: self.label] + names[self.label + 1 :]
+        """The features' names in the order of the training."""
+        return self.names[: self.label] + self.names[self.label + 1 :]

@@ -22,8 +22,6 @@ from xpnet.data.table import Table, column_place, is_missing, named_places, open
 
 __all__ = ["read_csv", "read_csv_samples"]
 
-_UNTRAINED = Columns(None, -1)
-
 
 def read_csv(path: Path, label: str | int | None = None, columns: Columns | None = None) -> Dataset:
     """Return the table in `path`; `label` names or numbers its label column.
@@ -37,11 +35,12 @@ def read_csv(path: Path, label: str | int | None = None, columns: Columns | None
         Where a column is not there or there twice, a row has another width, a feature is not a
         finite number, a label is missing, or the labels are quantities.
     """
-    trained = columns or _UNTRAINED
-    table = open_table(path, trained.features)
-    place = column_place(table, _trained_label(table, trained) if label is None else label)
-    found = Columns(tuple(table.names) if table.has_header else None, place)
-    X, texts = _read(table, _features(table, columns or found, place), place)
+    table, named = _opened(path, columns)
+    if label is None:
+        label = named.names[named.label] if named else _usual_place(table, columns)
+    place = column_place(table, label)
+    found = Columns(tuple(table.names), place, table.has_header)
+    X, texts = _read(table, _features(table, named or found, place), place)
     where = f"{path}, column {table.names[place]!r}"
     _check_none_missing(texts, where)
     return Dataset(path.stem, X, as_labels(_parsed(texts), where), columns=found)
@@ -51,22 +50,31 @@ def read_csv_samples(
     path: Path, label: str | int | None, columns: Columns | None, n_x: int
 ) -> np.ndarray:
     """Return the features ``(m, n_x)`` in `path`; a label column may be there, or be empty."""
-    trained = columns or _UNTRAINED
-    table = open_table(path, trained.features)
+    table, named = _opened(path, columns)
     place = None
-    if not _by_name(table, trained) and not _is_bare(table, label, n_x):
-        place = column_place(table, trained.label if label is None else label)
-    return _read(table, _features(table, trained, place))[0]
+    if named is None and not _is_bare(table, label, n_x):
+        place = column_place(table, _usual_place(table, columns) if label is None else label)
+    return _read(table, _features(table, named, place))[0]
 
 
-def _by_name(table: Table, trained: Columns) -> bool:
-    return table.has_header and trained.names is not None
+def _opened(path: Path, columns: Columns | None) -> tuple[Table, Columns | None]:
+    """Return the table and, where its columns are to be found by name, `columns`."""
+    named = columns if columns is not None and columns.named else None
+    table = open_table(path, named.features if named else ())
+    return table, named if table.has_header else None
 
 
-def _trained_label(table: Table, trained: Columns) -> str | int:
-    if trained.names is None or not table.has_header:
-        return trained.label
-    return trained.names[trained.label]
+def _usual_place(table: Table, columns: Columns | None) -> int:
+    """Return the place of the label column where none is asked for: as in training, or the last."""
+    if columns is None:
+        return -1
+    if len(table.names) != len(columns.names):
+        raise DataError(
+            f"{table.path} has {len(table.names)} columns, and no names to find them by: expected "
+            f"{len(columns.names)}, the label in column {columns.label} (counted from 0), as the "
+            "model was trained on"
+        )
+    return columns.label
 
 
 def _is_bare(table: Table, label: str | int | None, n_x: int) -> bool:
@@ -74,10 +82,10 @@ def _is_bare(table: Table, label: str | int | None, n_x: int) -> bool:
     return len(table.names) == n_x and (label is None or label not in table.names)
 
 
-def _features(table: Table, trained: Columns, label: int | None) -> list[int]:
+def _features(table: Table, columns: Columns | None, label: int | None) -> list[int]:
     """Return the places of the features in the order of the training."""
-    if _by_name(table, trained):
-        return named_places(table, trained.features)
+    if columns is not None and columns.named:
+        return named_places(table, columns.features)
     return [place for place in range(len(table.names)) if place != label]
 
 
