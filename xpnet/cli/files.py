@@ -29,7 +29,7 @@ class Files(NamedTuple):
     ) -> Files:
         """Return the files as asked for; others are called after the data set's `name`."""
         save = save or Path(f"xpnet-{name}.safetensors")
-        return cls(save, plot or save.with_suffix(".png"), checkpoint, log)
+        return cls(save, plot or save.parent / f"{save.stem}.png", checkpoint, log)
 
     def check(self, source: str) -> None:
         """Raise now, and not after an hour's training, if one cannot be written.

@@ -107,6 +107,8 @@ def train(
     The test part is looked at once, when training is over: it is t10k-... or
     X_test where DATA has them, else a fifth of the samples.
 
+    The model keeps the names of a .csv's columns: evaluate and predict find them by name.
+
     Ctrl-C ends the training early and keeps what was learned.
     """
     if patience is not None and not validation:
@@ -126,17 +128,18 @@ def train(
         heard = tuple(listeners(model, patience, checkpoint, log))
         result = learn(model, parts, callbacks=heard, **options)
         accuracy = evaluate(net, result.params, *parts.test)["accuracy"]
-    _report(files, result, f"test accuracy {accuracy:.2%} ({counted(parts.m_test, 'sample')})")
+    score = f"test accuracy {accuracy:.2%} ({counted(parts.m_test, 'sample')})"
+    _report(files, result, score, f"{dataset.name}: {score}")
     if result.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 
-def _report(files: Files, result: Result, score: str) -> None:
+def _report(files: Files, result: Result, score: str, title: str) -> None:
     """Say how the training ended and what it has written; draw the learning curve."""
     from xpnet.cli.charts import write_learning_curve
 
     typer.echo(f"{result.stopped} after {counted(len(result.history), 'epoch')}\n{score}")
     typer.echo(f"model {files.save}")
     if result.history:
-        write_learning_curve(files.plot, result.history, score)
+        write_learning_curve(files.plot, result.history, title)
         typer.echo(f"plot  {files.plot}")
