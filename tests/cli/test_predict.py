@@ -121,9 +121,14 @@ def test_features_are_found_by_name(run, model, flowers, tmp_path, expected, nam
     np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
 
 
-def test_features_that_are_not_there(fails, model, flowers, tmp_path):
-    line = fails("predict", model, written(tmp_path / "new.csv", ["colour", "width"], flowers))
-    assert "new.csv has no column 'length': expected all features that the model" in line
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [(["colour", "width"], "'length'"), (["colour", "kind"], "'length', 'width'")],
+    ids=["one", "all"],
+)
+def test_features_that_are_not_there(fails, model, flowers, tmp_path, names, missing):
+    line = fails("predict", model, written(tmp_path / "new.csv", names, flowers))
+    assert f"new.csv has no column {missing}: expected all features that the model" in line
 
 
 def test_in_float64_nothing_is_rounded_to_float32(run, model, flowers, tmp_path):

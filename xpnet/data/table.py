@@ -1,8 +1,8 @@
 """A text file as named columns and rows of cells: separator, header line, errors by line.
 
 The separator is a comma, a semicolon or a tab, whichever the first line has most of. The first
-line is a header where a text in it stands over a number, or where it holds all the names that are
-looked for. Columns are counted from 0, lines from 1.
+line is a header where it is all words, where a text in it stands over a number, or where it holds
+all the names that are looked for. Columns are counted from 0, lines from 1.
 """
 
 from __future__ import annotations
@@ -147,20 +147,21 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
 def _is_header(head: list[Row], known: Collection[str]) -> bool:
     """Whether the first of the two rows, or the only one, names the columns.
 
-    A name stands over a number, or over nothing; or columns are numbered from 0 beside a name.
+    It is all words, as no sample is; or a name stands over a number, or columns are numbered from
+    0 beside a name.
     """
     names = [cell.strip() for cell in head[0].cells]
     numbered = [name for name in names if _is_number(name)]
     if known and set(known) <= set(names):
         return True
+    if not numbered and not any(map(is_missing, names)):
+        return True
     if 1 < len(numbered) < len(names) and numbered == [*map(str, range(len(numbered)))]:
         return True
-    if len(head) == 1:
-        return not numbered
-    pairs = zip(names, head[1].cells, strict=False)
     return any(
         _is_number(below) and not _is_number(above) and not is_missing(above)
-        for above, below in pairs
+        for row in head[1:]
+        for above, below in zip(names, row.cells, strict=False)
     )
 
 
