@@ -32,11 +32,12 @@ def evaluate(
 ) -> None:
     """Print the cost and accuracy of a model on labelled data.
 
-    If DATA has a test part, or the model was trained on DATA, on the test part; otherwise on all,
-    which may include samples that the model was trained on.
+    If DATA has a test part, or is what the model was trained on, on the test
+    part; otherwise on all, which may include samples that it was trained on.
 
-    In a .csv with a header, columns are found by the names that they had in training, in any
-    order, and others are not read. Without a header they must lie as in training.
+    In a .csv with a header, columns are found by their names in training, in
+    any order; others are not read. Without a header, in the data or in
+    training, columns must lie as they lay in training.
     """
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)

@@ -52,8 +52,9 @@ def predict(
 
     Where DATA has a test part, its samples are taken.
 
-    In a .csv with a header, features are found by the names that they had in training, in any
-    order, and other columns are not read. Without a header they must lie as in training.
+    In a .csv with a header, features are found by their names in training,
+    in any order; other columns are not read. Without a header, in the data or
+    in training, columns must lie as they lay in training.
     """
     to_bytes = as_csv if out is None else by_suffix("out", out, FORMATS)
     check_writable(path, source, out=out)

@@ -107,7 +107,8 @@ def train(
     The test part is looked at once, when training is over: it is t10k-... or
     X_test where DATA has them, else a fifth of the samples.
 
-    The model keeps the names of a .csv's columns: evaluate and predict find them by name.
+    The model keeps the names of a .csv's columns: evaluate and predict find
+    them by name.
 
     Ctrl-C ends the training early and keeps what was learned.
     """
