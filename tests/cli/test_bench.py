@@ -26,7 +26,14 @@ def test_a_table_and_a_chart(run, tmp_path, monkeypatch):
     ("options", "message"),
     [
         (("--backend", "dask"), "this command does not run on Dask"),
-        (("--plot", "no_folder/chart.png"), "--plot no_folder/chart.png cannot be written"),
+        (
+            ("--plot", "no_folder/chart.png"),
+            "--plot: cannot write no_folder/chart.png: there is no folder",
+        ),
+        (
+            ("--plot", "chart.bmp"),
+            "--plot is 'chart.bmp': expected a name that ends in one of .png",
+        ),
     ],
 )
 def test_options_that_cannot_be_met(fails, options, message):

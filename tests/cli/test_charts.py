@@ -28,6 +28,15 @@ def drawn(monkeypatch, tmp_path):
     return draw
 
 
+def test_every_format_is_drawn(tmp_path):
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml", ".jpg": b"\xff\xd8"}
+    assert starts.keys() == charts.FORMATS.keys()
+    for suffix, start in starts.items():
+        path = tmp_path / f"chart{suffix}"
+        charts.write_learning_curve(path, [{"epoch": 1, "cost": 2.0}], "title")
+        assert path.read_bytes().startswith(start)
+
+
 def test_a_learning_curve(drawn):
     rows = [
         {"epoch": 1, "cost": 2.0, "val_cost": 3.0, "val_accuracy": 0.5},

@@ -17,7 +17,10 @@ def test_what_training_said_of_the_test_part(run, flowers):
 
 def test_all_of_another_table(run, flowers, model):
     evaluated = run("evaluate", model, flowers("others.csv", seed=1))
-    assert "all of others: 90 samples" in evaluated.out
+    assert (
+        "all of others (which may include samples that the model was trained on): 90 samples"
+        in evaluated.out
+    )
     assert accuracy(evaluated.out) == 1.0
 
 
@@ -30,7 +33,14 @@ def test_elsewhere_than_trained(run, flowers, model, options):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2,3,iris\n4,5,6,lily\n", "X has shape (2, 3): expected (m, 2), the features that the"),
+        (
+            "1,2,3,iris\n4,5,6,lily\n",
+            "strange.csv has 4 columns, and no names to find them by: expected 3",
+        ),
+        ("long,width,kind\n1,2,iris\n", "strange.csv has no column 'length': expected all"),
+        ("length,width\n1,2\n", "strange.csv has no column 'kind': expected a number"),
+        ("length,width,kind\n", "strange.csv has a header, but no rows below it"),
+        ("", "strange.csv is empty"),
         ("1,2,iris\n4,5,oak\n", "labels that the model was not trained on: 'oak'"),
     ],
 )
@@ -51,3 +61,20 @@ def test_data_that_the_model_does_not_know(fails, model, tmp_path, text, message
 def test_a_file_that_is_no_model(fails, flowers, model, tmp_path, command, name, message):
     (tmp_path / "half").write_bytes(model.read_bytes()[:-100])
     assert message in fails(command, name, flowers())
+
+
+def test_columns_in_another_order_are_the_same_data(run, flowers, model, tmp_path):
+    path = flowers()
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    turned = tmp_path / "turned.csv"
+    turned.write_text("".join(f"{kind},{width},{length}\n" for length, width, kind in rows))
+    evaluated = run("evaluate", model, turned)
+    assert evaluated.out == run("evaluate", model, path).out.replace("flowers", "turned")
+    assert "test part of turned: 18 samples" in evaluated.out
+
+
+def test_a_file_that_has_changed_since_the_training(run, flowers, model):
+    path = flowers()
+    path.write_text(path.read_text() + "100000,0,iris\n")
+    words = "all of flowers (which may include samples that the model was trained on): 91 samples"
+    assert words in run("evaluate", model, path).out

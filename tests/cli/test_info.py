@@ -4,8 +4,10 @@ import sys
 from importlib import metadata
 
 import numpy as np
+import pytest
 
 import xpnet
+from xpnet.backend._libraries import adapter
 
 
 def test_what_is_here_and_what_is_not(run, monkeypatch):
@@ -35,3 +37,47 @@ def test_without_threadpoolctl(run, monkeypatch):
 def test_a_backend_that_cannot_be_had(fails, monkeypatch):
     monkeypatch.setenv("XPNET_DEVICE", "cuda:9")
     assert fails("info").endswith("choose one of cpu (asked for by XPNET_DEVICE=cuda:9)")
+
+
+def test_what_cannot_be_had_comes_after_what_can_be_said(run, monkeypatch):
+    monkeypatch.setenv("XPNET_DEVICE", "cuda:9")
+    out = run("info").out
+    assert f"numpy             {np.__version__}\n" in out
+    assert "new arrays" not in out
+
+
+def test_a_broken_library_that_is_not_chosen(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setitem(sys.modules, "xpnet.backend._dask", None)
+    adapter.cache_clear()
+    outcome = run("info")
+    adapter.cache_clear()
+    assert outcome.code == 0
+    assert "backend 'dask' cannot be imported (import of xpnet.backend._dask halted" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("backend", "fused", "words"),
+    [
+        ("numpy", "1", "by numba"),
+        ("torch", "1", "by torch"),
+        ("jax", "1", "by jax"),
+        ("array_api_strict", "1", "none for array_api_strict"),
+        ("numpy", "0", "off, by XPNET_FUSED=0"),
+    ],
+)
+def test_what_fuses_the_kernels(run, monkeypatch, backend, fused, words):
+    monkeypatch.setenv("XPNET_BACKEND", backend)
+    monkeypatch.setenv("XPNET_FUSED", fused)
+    assert run("info").out.endswith(f"fused kernels     {words}\n")
+
+
+def test_numba_not_installed(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    words = "none, as numba is not installed: pip install 'xpnet[fast]'"
+    assert run("info").out.endswith(f"fused kernels     {words}\n")
+
+
+def test_a_switch_that_is_neither(fails, monkeypatch):
+    monkeypatch.setenv("XPNET_FUSED", "3")
+    assert fails("info").startswith("XPNET_FUSED is '3': expected 0 (plain kernels) or 1")

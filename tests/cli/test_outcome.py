@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import xpnet
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -16,7 +18,7 @@ import pytest
         (("train", "digits", "--colour", "red"), "No such option: --colour"),
         (("train", "digits", "--epochs", "many"), "Invalid value for '--epochs'"),
         (("train", "digits", "--epochs", "0"), "Invalid value for '--epochs'"),
-        (("train", "digits", "--lr", "-1"), "Invalid value for '--lr'"),
+        (("train", "digits", "--lr", "-1"), "Invalid value for '--lr': -1 is not a number above 0"),
     ],
 )
 def test_wrong_usage(fails, arguments, message):
@@ -64,3 +66,14 @@ def test_help_is_quick_to_import():
     assert all(command in run.stdout for command in ("train", "evaluate", "predict", "info"))
     slow = {"cupy", "dask", "jax", "matplotlib", "numba", "scipy", "sklearn", "torch"}
     assert slow.isdisjoint(json.loads(run.stderr))
+
+
+def test_the_version(run):
+    assert run("--version")[:2] == (0, f"xpnet {xpnet.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("train", "-h")], ids=" ".join)
+def test_help_in_short(run, arguments):
+    outcome = run(*arguments)
+    assert outcome.code == 0
+    assert "Usage: xpnet" in outcome.out

@@ -58,7 +58,11 @@ def test_too_few_samples():
     ("dataset", "m", "words"),
     [
         (PLAIN, 20, "test part of plain"),
-        (Dataset("new", X + 1, Y), M, "all of new"),
+        (
+            Dataset("new", X + 1, Y),
+            M,
+            "all of new (which may include samples that the model was trained on)",
+        ),
         (DIVIDED, 10, "test part of divided"),
     ],
     ids=["trained on", "new", "with a test part"],

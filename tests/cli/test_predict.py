@@ -58,8 +58,15 @@ def test_a_label_column_in_front(run, model, flowers, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--out", "out.txt"), "--out is '.txt': expected one of .csv, .npy"),
-        (("--out", "no_folder/out.csv"), "--out no_folder/out.csv cannot be written"),
+        (
+            ("--out", "out.txt"),
+            "--out is 'out.txt': expected a name that ends in one of .csv, .npy",
+        ),
+        (
+            ("--out", "no_folder/out.csv"),
+            "--out: cannot write no_folder/out.csv: there is no folder",
+        ),
+        (("--out", "flowers.csv"), "--out is flowers.csv, which this command reads: expected"),
         (("--backend", "dask"), "does not run on Dask"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -70,7 +77,9 @@ def test_options_that_cannot_be_met(fails, model, flowers, arguments, message):
 
 def test_samples_with_other_features(fails, model, tmp_path):
     (tmp_path / "wide.csv").write_text("1,2,3,4\n5,6,7,8\n")
-    assert "wide.csv has samples of 3 features: expected 2" in fails("predict", model, "wide.csv")
+    assert "wide.csv has 4 columns, and no names to find them by: expected 3" in fails(
+        "predict", model, "wide.csv"
+    )
 
 
 def test_the_label_column_of_the_training_is_remembered(run, tmp_path):
@@ -85,3 +94,52 @@ def test_the_label_column_of_the_training_is_remembered(run, tmp_path):
     assert [line[0] for line in labelled] == ["ab"[k] for k in kinds]
     bare = run("predict", "xpnet-first.safetensors", "bare.csv").out.splitlines()[1:]
     assert [line[0] for line in bare] == ["a", "b"]
+
+
+def written(path, names, flowers):
+    """The columns `names` of the flowers, in that order, in a file at `path`."""
+    head, *rows = csv.reader(flowers().read_text().splitlines())
+    cells = (dict(zip(head, row, strict=True)) | {"colour": "red"} for row in rows)
+    lines = [names, *([row[name] for name in names] for row in cells)]
+    path.write_text("".join(",".join(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["width", "length"],
+        ["kind", "width", "length"],
+        ["width", "colour", "length", "kind", "colour"],
+    ],
+    ids=",".join,
+)
+def test_features_are_found_by_name(run, model, flowers, tmp_path, expected, names):
+    path = written(tmp_path / "new.csv", names, flowers)
+    outcome = run("predict", model, path)
+    assert (outcome.code, outcome.err) == (0, "")
+    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [(["colour", "width"], "'length'"), (["colour", "kind"], "'length', 'width'")],
+    ids=["one", "all"],
+)
+def test_features_that_are_not_there(fails, model, flowers, tmp_path, names, missing):
+    line = fails("predict", model, written(tmp_path / "new.csv", names, flowers))
+    assert f"new.csv has no column {missing}: expected all features that the model" in line
+
+
+def test_in_float64_nothing_is_rounded_to_float32(run, model, flowers, tmp_path):
+    run("predict", model, flowers(), "--out", "out.npy", "--dtype", "float64")
+    net, params, metadata = xpnet.load(model)
+    scaled = (load(flowers()).X_train - metadata["scaling_shift"]) / metadata["scaling_scale"]
+    double = tuple(xpnet.Dense(W.astype(np.float64), b.astype(np.float64)) for W, b in params)
+    expected = xpnet.predict(net, double, scaled.T).T
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-12)
+
+
+def test_one_prediction_is_no_plural(run, model, tmp_path):
+    (tmp_path / "one.csv").write_text("length,width\n100000,1\n")
+    assert run("predict", model, "one.csv", "--out", "OUT.CSV").out == "1 prediction OUT.CSV\n"

@@ -53,3 +53,11 @@ def test_a_model_without_it():
 def test_what_does_not_fit_its_network(preparation, changed, net):
     with pytest.raises(ModelFileError, match=r"^m has shift, scale, classes and output .*expected"):
         Preparation.read(preparation.metadata() | changed, net, "m")
+
+
+def test_float64_is_not_rounded_to_float32_on_the_way():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    preparation = Preparation.of(X, np.arange(20) % 2, None)
+    with xpnet.use_backend("numpy", dtype="float64"):
+        inputs = preparation.inputs(X)
+    np.testing.assert_allclose(inputs.T, (X - X.mean(axis=0)) / X.std(axis=0), rtol=1e-13)

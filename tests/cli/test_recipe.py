@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xpnet.cli.recipe import OPTIMIZERS, make_network, make_optimizer
+from xpnet.cli.recipe import OPTIMIZERS, Recipe, make_network, make_optimizer
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,20 @@ def test_cosine_ends_near_zero(name):
 def test_unknown_names(name, schedule, message):
     with pytest.raises(ValueError, match=message):
         make_optimizer(name, None, schedule, 10)
+
+
+RECIPE = Recipe("8", "tanh", 5, None, "sgd", 0.5, "cosine", 0.1, 0.2, 7)
+
+
+def test_a_recipe_as_arguments_of_the_library():
+    assert RECIPE.network(4, 3).sizes == (4, 8, 3)
+    options = RECIPE.options(100)
+    optimizer = options.pop("optimizer")
+    assert options == {"epochs": 5, "batch_size": 16, "l2": 0.1, "dropout": 0.2, "seed": 7}
+    # 5 epochs of 7 steps, the last of which takes the four samples that are left.
+    assert optimizer.rate(36) == pytest.approx(0.0)
+    assert optimizer.rate(35) > 1e-4
+
+
+def test_a_batch_size_as_asked_for():
+    assert RECIPE._replace(batch_size=3).options(100)["batch_size"] == 3

@@ -195,16 +195,21 @@ def test_ctrl_c_before_the_first_epoch_ends(run, flowers, tmp_path, monkeypatch)
         (("--hidden", "8x"), "--hidden is '8x': expected the units of each hidden layer"),
         (("--activation", "rely"), f"expected one of {', '.join(ACTIVATIONS)}"),
         (("--optimizer", "adamant"), "--optimizer is 'adamant': expected one of sgd, momentum"),
-        (("--dropout", "1"), "dropout is 1.0: expected a share of units, 0 or more and below 1"),
+        (("--dropout", "1"), "for '--dropout': 1 is not a share of units, 0 or more"),
         (("--label", "colour"), "has no column 'colour': expected a number from 0 to 2"),
         (("--backend", "theano"), "backend 'theano' is unknown: choose one of numpy"),
         (("--backend", "dask"), "this command does not run on Dask: choose another --backend"),
         (("--device", "cuda:7"), "backend 'numpy' has no device 'cuda:7' here: choose one of cpu"),
         (("--dtype", "int8"), "dtype 'int8' is unknown: choose float32 or float64"),
-        (("--save", "no_folder/model"), "--save no_folder/model cannot be written: expected"),
-        (("--plot", "."), "--plot . cannot be written: expected a file's name"),
-        (("--save", "model.png"), "--save and --plot are both model.png"),
-        (("--log", "no_folder/log"), "--log no_folder/log cannot be written"),
+        (("--save", "no_folder/model"), "--save: cannot write no_folder/model: there is no folder"),
+        (("--plot", "."), "--plot: cannot write .: it is a folder, expected a"),
+        (("--save", "model.png"), "--plot is model.png, which --save writes: expected another"),
+        (("--save", "flowers.csv"), "--save is flowers.csv, which this command reads: expected"),
+        (("--save", ""), "--save: cannot write .: it is a folder"),
+        (("--plot", "x.bmp"), "--plot is 'x.bmp': expected a name that ends in one of .png, .pdf"),
+        (("--plot", "x"), "--plot is 'x': expected a name that ends in"),
+        (("--plot", "no_folder/x.png"), "--plot: cannot write no_folder/x.png: there is no folder"),
+        (("--log", "no_folder/log"), "--log: cannot write no_folder/log: there is no folder"),
         (("--patience", "3", "--validation", "0"), "give --validation more than 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -229,3 +234,47 @@ def test_data_that_cannot_be_read(fails, tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_text(content)
     assert message in fails("train", name)
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("--lr", ["-1", "0", "nan", "inf"]),
+        ("--l2", ["-1", "nan", "inf"]),
+        ("--dropout", ["-0.1", "1", "nan"]),
+        ("--validation", ["-0.1", "0.95", "nan"]),
+        ("--epochs", ["-1", "0", "nan"]),
+        ("--batch-size", ["-1", "0"]),
+        ("--patience", ["0"]),
+        ("--seed", ["-1"]),
+        ("--hidden", ["0,-5", "nan"]),
+    ],
+)
+def test_numbers_out_of_range(fails, flowers, tmp_path, option, values):
+    path = flowers()
+    for value in values:
+        assert option in fails("train", path, *SMALL, option, value)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".pdf", b"%PDF"), (".svg", b"<?xml"), (".PNG", PNG)]
+)
+def test_a_learning_curve_in_the_format_of_its_name(run, flowers, tmp_path, suffix, start):
+    outcome = run("train", flowers(), *SMALL, "--epochs", "1", "--plot", f"curve{suffix}")
+    assert outcome.out.endswith(f"plot  curve{suffix}\n")
+    assert (tmp_path / f"curve{suffix}").read_bytes().startswith(start)
+
+
+def test_one_epoch_is_no_plural(run, flowers):
+    outcome = run("train", flowers(), *SMALL, "--epochs", "1")
+    assert "all epochs done after 1 epoch\n" in outcome.out
+
+
+def test_the_learning_curve_says_of_what_it_is(run, flowers, tmp_path):
+    run("train", flowers(), *SMALL, "--plot", "curve.svg")
+    # matplotlib draws letters as paths, and names the text in a comment.
+    assert (
+        "<!-- flowers: test accuracy 100.00% (18 samples) -->"
+        in (tmp_path / "curve.svg").read_text()
+    )

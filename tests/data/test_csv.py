@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xpnet.data import DataError
+from xpnet.data import Columns, DataError
 from xpnet.data.csv import read_csv, read_csv_samples
 
 IRIS = "length,width,kind\n5.1,3.5,setosa\n7.0,3.2,versicolor\n4.9,3e0,setosa\n"
@@ -49,11 +49,11 @@ def test_labels_are_whole_numbers_where_all_are(csv_file, labels, expected):
     ids=["labels", "no labels", "empty labels"],
 )
 def test_samples_to_predict_with_or_without_labels(csv_file, text):
-    np.testing.assert_array_equal(read_csv_samples(csv_file(text), None, n_x=2), FEATURES)
+    np.testing.assert_array_equal(read_csv_samples(csv_file(text), None, None, n_x=2), FEATURES)
 
 
 def test_samples_to_predict_with_a_label_in_front(csv_file):
-    X = read_csv_samples(csv_file("kind,a\nx,1\ny,2\n"), "kind", n_x=1)
+    X = read_csv_samples(csv_file("kind,a\nx,1\ny,2\n"), "kind", None, n_x=1)
     np.testing.assert_array_equal(X, [[1], [2]])
 
 
@@ -86,10 +86,99 @@ def test_quantities_as_labels(csv_file):
     ("text", "message"),
     [
         ("kind\n1\n2\n", "table.csv has 1 column: expected features and a label"),
-        ("a,b\n", "table.csv, line 1 has 'a' in column '0': expected a finite number"),
+        ("a,b\n", "table.csv has a header, but no rows below it: expected one for each sample"),
+        ("a,b,a,kind\n1,2,3,x\n", "table.csv has more than one column 'a': columns are found by"),
+        ("kind,a,kind\nx,1,y\n", "table.csv has more than one column 'kind': columns are found"),
         ("a,b\n1,2,3\n", "table.csv, line 2 has 3 columns: expected 2"),
     ],
 )
 def test_tables_that_do_not_serve(csv_file, text, message):
     with pytest.raises(DataError, match=message):
         read_csv(csv_file(text))
+
+
+TRAINED = Columns(("length", "width", "kind"), 2, named=True)
+"""Of a model that was trained on IRIS."""
+
+
+def test_the_columns_are_known(csv_file):
+    assert read_csv(csv_file(IRIS)).columns == TRAINED
+    assert read_csv(csv_file("kind,a\nx,1\ny,2\n"), "kind").columns == Columns(
+        ("kind", "a"), 0, True
+    )
+    assert read_csv(csv_file("x,1\ny,2\n"), "0").columns == Columns(("0", "1"), 0, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind,width,length\nsetosa,3.5,5.1\nversicolor,3.2,7.0\nsetosa,3e0,4.9\n",
+        "width,colour,kind,length,colour\n3.5,red,setosa,5.1,\n3.2,blue,versicolor,7,\n"
+        "3,,setosa,4.9,\n",
+        IRIS.partition("\n")[2],
+    ],
+    ids=["another order", "others between", "no header"],
+)
+def test_the_columns_of_the_training_are_found(csv_file, text):
+    path = csv_file(text)
+    dataset = read_csv(path, columns=TRAINED)
+    np.testing.assert_array_equal(dataset.X_train, FEATURES)
+    assert dataset.y_train.tolist() == ["setosa", "versicolor", "setosa"]
+    np.testing.assert_array_equal(read_csv_samples(path, None, TRAINED, n_x=2), FEATURES)
+
+
+def test_features_are_found_where_there_are_no_labels(csv_file):
+    path = csv_file("width,length\n3.5,5.1\n3.2,7.0\n3e0,4.9\n")
+    np.testing.assert_array_equal(read_csv_samples(path, None, TRAINED, n_x=2), FEATURES)
+
+
+def test_without_a_header_the_label_lies_where_it_lay_in_training(csv_file):
+    trained = Columns(("kind", "a", "b"), 0, named=True)
+    dataset = read_csv(csv_file("x,1,2\ny,3,4\n"), columns=trained)
+    np.testing.assert_array_equal(dataset.X_train, [[1, 2], [3, 4]])
+    assert dataset.y_train.tolist() == ["x", "y"]
+
+
+def test_a_model_of_a_table_without_header_takes_columns_by_place(csv_file):
+    dataset = read_csv(
+        csv_file("kind,a,b\nx,1,2\ny,3,4\n"), columns=Columns(("0", "1", "2"), 0, False)
+    )
+    np.testing.assert_array_equal(dataset.X_train, [[1, 2], [3, 4]])
+
+
+def test_numbers_as_names_are_found_in_any_order(csv_file):
+    trained = Columns(("0", "1", "kind"), 2, named=True)
+    X = read_csv_samples(csv_file("1,0\n5,6\n7,8\n"), None, trained, n_x=2)
+    np.testing.assert_array_equal(X, [[6, 5], [8, 7]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("long,width,kind\n1,2,x\n", r"has no column 'length': .*first line has 'long', 'width'"),
+        ("a,b,kind\n1,2,x\n", "has no column 'length', 'width': expected all features that the"),
+        ("length,width,width,kind\n1,2,3,x\n", "has more than one column 'width': columns are"),
+        ("length,width\n", "has a header, but no rows below it"),
+    ],
+)
+def test_columns_of_the_training_that_are_not_found(csv_file, text, message):
+    path = csv_file(text)
+    with pytest.raises(DataError, match=f"table.csv {message}"):
+        read_csv_samples(path, None, TRAINED, n_x=2)
+
+
+def test_a_label_that_is_not_there(csv_file):
+    with pytest.raises(DataError, match=r"table.csv has no column 'kind': expected a number from"):
+        read_csv(csv_file("length,width\n1,2\n"), columns=TRAINED)
+
+
+@pytest.mark.parametrize("columns", [TRAINED, Columns(("0", "1", "2"), 2, named=False)])
+def test_without_a_header_the_width_must_be_that_of_the_training(csv_file, columns):
+    path = csv_file("1,2,3,x\n4,5,6,y\n")
+    message = (
+        r"table.csv has 4 columns, and no names to find them by: expected 3, the label in column 2"
+    )
+    with pytest.raises(DataError, match=message):
+        read_csv(path, columns=columns)
+    with pytest.raises(DataError, match=message):
+        read_csv_samples(path, None, columns, n_x=2)

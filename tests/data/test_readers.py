@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.data import DataError, load, load_samples
+from xpnet.data import Columns, DataError, load, load_samples
 
 
 @pytest.fixture
@@ -54,6 +54,20 @@ def test_a_table_of_another_width(sources):
 
 def test_the_label_column_is_handed_on(sources):
     assert load(sources["csv"], label="a").y_train.tolist() == [1, 3]
+
+
+def test_the_columns_of_the_training_are_handed_on(sources):
+    columns = Columns(("kind", "b", "a"), 0, named=True)
+    np.testing.assert_array_equal(load(sources["csv"], columns=columns).X_train, [[2, 1], [4, 3]])
+    np.testing.assert_array_equal(
+        load_samples(sources["csv"], 2, columns=columns), [[2, 1], [4, 3]]
+    )
+
+
+@pytest.mark.parametrize("kind", ["digits", "folder", "npz"])
+def test_where_there_are_no_columns_those_of_the_training_do_not_matter(sources, kind):
+    columns = Columns(("a", "kind"), 1, named=True)
+    assert load(sources[kind], columns=columns).columns is None
 
 
 @pytest.mark.parametrize("kind", ["digits", "folder", "npz"])

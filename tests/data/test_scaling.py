@@ -50,6 +50,13 @@ def test_the_result_is_contiguous_float32_and_the_input_untouched(dtype):
     np.testing.assert_allclose(scaled, (X - X.mean(axis=0)) / X.std(axis=0), atol=1e-5)
 
 
+def test_float64_is_not_rounded_to_float32_on_the_way():
+    X = np.random.default_rng(0).normal(size=(700, 3))
+    scaled = Scaling.fit(X).apply(X, "float64")
+    assert scaled.dtype == np.float64
+    np.testing.assert_allclose(scaled, (X - X.mean(axis=0)) / X.std(axis=0), rtol=1e-13)
+
+
 @pytest.mark.parametrize("shape", [(4, 2), (3,)])
 def test_another_width_is_refused(shape):
     scaling = Scaling.fit(np.zeros((2, 3)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from xpnet.data import DataError
-from xpnet.data.table import column_place, open_table
+from xpnet.data.table import column_place, named_places, open_table
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,9 @@ from xpnet.data.table import column_place, open_table
         ("5,6,rose\n0,1,iris\n", ["0", "1", "2"], [1, 2]),
         (",a,b\n0,1,2\n", ["", "a", "b"], [2]),
         ("1,NA,2\n3,4,5\n", ["0", "1", "2"], [1, 2]),
+        ("NA,x\n1,y\n", ["0", "1"], [1, 2]),
+        ("a,b\nred,x\n", ["a", "b"], [2]),
+        ("a;b;kind\n1,5;2,5;x\n", ["a", "b", "kind"], [2]),
         ("1,2\n", ["0", "1"], [1]),
         ("a;b\n1,5;2\n", ["a", "b"], [2]),
         ("a\tb\n1\t2\n", ["a", "b"], [2]),
@@ -30,6 +33,9 @@ from xpnet.data.table import column_place, open_table
         "texts without names",
         "index",
         "missing value is no header",
+        "missing value and a label are no header",
+        "no number anywhere",
+        "decimal commas",
         "one row",
         "semicolon",
         "tab",
@@ -40,6 +46,7 @@ from xpnet.data.table import column_place, open_table
 def test_header_separator_and_lines(csv_file, text, names, lines):
     table = open_table(csv_file(text))
     assert table.names == names
+    assert table.has_header == (table.names != [*map(str, range(len(names)))])
     assert [row.line for row in table.rows] == lines
 
 
@@ -65,6 +72,17 @@ def test_a_column_that_is_not_there(csv_file, column):
     ) in str(caught.value)
 
 
+def test_columns_by_name(csv_file):
+    table = open_table(csv_file("a,b,c,c\n1,2,3,4\n"))
+    assert named_places(table, ["b", "a"]) == [1, 0]
+    with pytest.raises(DataError, match=r"table.csv has no column 'x', 'y': .* has 'a', 'b', 'c'"):
+        named_places(table, ["a", "x", "y"])
+    with pytest.raises(DataError, match=r"table.csv has more than one column 'c': .*its own in"):
+        named_places(table, ["a", "c"])
+    with pytest.raises(DataError, match=r"more than one column 'c'"):
+        column_place(table, "c")
+
+
 def test_many_names_are_listed_in_part(csv_file):
     table = open_table(csv_file(",".join(map(str, range(100)))))
     with pytest.raises(DataError, match=r"from 0 to 99 or .* '0', '1', .* '19', …$"):
@@ -75,6 +93,19 @@ def test_a_row_of_another_width(csv_file):
     table = open_table(csv_file("a,b\n1,2\n\n3,4,5\n"))
     with pytest.raises(DataError, match=r"table.csv, line 4 has 3 columns: expected 2, as in"):
         list(table.rows)
+
+
+@pytest.mark.parametrize("text", ["a,b,kind\n", "a", "0,1,kind"])
+def test_a_header_without_rows(csv_file, text):
+    with pytest.raises(DataError, match=r"table.csv has a header, but no rows below it: expected"):
+        open_table(csv_file(text))
+
+
+@pytest.mark.parametrize("first", ["1,0", " 0, 1", "7,1,0"])
+def test_names_that_are_looked_for_are_a_header(csv_file, first):
+    text = f"{first}\n5,6,7,8\n"
+    assert not open_table(csv_file(text)).has_header
+    assert open_table(csv_file(text), known=("0", "1")).has_header
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])

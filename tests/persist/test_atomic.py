@@ -87,3 +87,12 @@ def test_a_folder_that_is_not_there(tmp_path):
 def test_a_folder_in_the_place_of_the_file(tmp_path):
     with pytest.raises(ModelFileError, match=r"cannot write .*: it is a folder, expected a file's"):
         write_whole(tmp_path, b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
+def test_a_device_in_the_place_of_the_file(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ModelFileError, match=r"cannot write .*pipe: it is a device, expected a"):
+        write_whole(path, b"")
+    assert path.is_fifo()

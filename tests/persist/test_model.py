@@ -178,3 +178,24 @@ def test_a_backend_that_is_not_there(path):
     save(path, NET, drawn())
     with pytest.raises(backend.BackendError, match="backend 'nonesuch' is unknown"):
         load(path, xp="nonesuch")
+
+
+def test_float16_comes_back(path):
+    params = drawn(dtype="float16")
+    save(path, NET, params)
+    assert_equal(load(path)[1], params)
+
+
+def test_bfloat16_is_refused(path):
+    torch = pytest.importorskip("torch")
+    safetensors_torch = pytest.importorskip("safetensors.torch")
+    tensors = {
+        f"{letter}{number}": torch.from_numpy(array).to(torch.bfloat16)
+        for number, layer in enumerate(drawn(), 1)
+        for letter, array in zip("Wb", layer, strict=True)
+    }
+    safetensors_torch.save_file(tensors, path, metadata=to_header(NET, {}))
+    with pytest.raises(
+        ModelFileError, match=r"a tensor [Wb][12] of BF16, which NumPy does not have: expected flo"
+    ):
+        load(path)

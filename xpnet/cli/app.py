@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 import typer.main
+from typer import Option
 
+from xpnet import __version__
 from xpnet.cli.bench import bench
 from xpnet.cli.evaluate import evaluate
 from xpnet.cli.info import info
@@ -19,8 +22,11 @@ __all__ = ["run"]
 def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` ask for; return its exit code, errors being raised."""
     app = typer.Typer(
-        help="Neural networks that train where your arrays live.", add_completion=False
+        help="Neural networks that train where your arrays live.",
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_xpnet)
     for command in (train, evaluate, predict, info, bench):
         app.command()(command)
     group = typer.main.get_command(app)
@@ -31,3 +37,18 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     return 0
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"xpnet {__version__}")
+        raise typer.Exit
+
+
+def _xpnet(
+    version: Annotated[
+        bool,
+        Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Hold the options of ``xpnet`` itself, before any command."""

@@ -11,7 +11,15 @@ from typer import Option
 
 from xpnet import use_backend
 from xpnet.cli.ladder import NETWORKS, Comparison, climb, compare_kernels, compare_stack
-from xpnet.cli.options import BackendName, Device, DType, check_eager, check_writable, described
+from xpnet.cli.options import (
+    BackendName,
+    Device,
+    DType,
+    by_suffix,
+    check_eager,
+    check_writable,
+    described,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +28,9 @@ __all__ = ["bench"]
 
 
 def bench(
-    plot: Annotated[Path, Option(help="Chart, a PNG.")] = Path("xpnet-bench.png"),
+    plot: Annotated[Path, Option(help="Chart: .png, .pdf, .svg or .jpg.")] = Path(
+        "xpnet-bench.png"
+    ),
     backend: BackendName = None,
     device: Device = None,
     dtype: DType = None,
@@ -31,8 +41,9 @@ def bench(
     """
     from rich.console import Console
 
-    from xpnet.cli.charts import write_comparisons
+    from xpnet.cli.charts import FORMATS, write_comparisons
 
+    by_suffix("plot", plot, FORMATS)
     check_writable(plot=plot)
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)

@@ -14,13 +14,16 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from xpnet.cli.ladder import Comparison
 from xpnet.persist.atomic import write_whole
 
-__all__ = ["write_comparisons", "write_learning_curve"]
+__all__ = ["FORMATS", "write_comparisons", "write_learning_curve"]
+
+FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg"}
+"""What matplotlib draws, by the file's suffix."""
 
 _COLOURS = ("#1f5fa8", "#d1662b", "#3d8b4f", "#7a4fa3")
 
 
 def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
-    """Draw cost and accuracy over the epochs of a classifier's `history` into a PNG."""
+    """Draw cost and accuracy over the epochs of a classifier's `history`, by `FORMATS`."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(title)
     validated = "val_cost" in history[0]
@@ -36,7 +39,7 @@ def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title
 
 
 def write_comparisons(path: Path, groups: Mapping[str, Sequence[Comparison]], title: str) -> None:
-    """Draw each group of comparisons, over the units of a layer, into a PNG."""
+    """Draw each group of comparisons, over the units of a layer, by `FORMATS`."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(f"A training step on {title}")
     for axes, (name, group) in zip(figure.subplots(1, len(groups)), groups.items(), strict=True):
@@ -68,9 +71,9 @@ def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
 
 
 def _write(path: Path, figure: Figure) -> None:
-    """Write `figure` as a PNG, whole or not at all."""
+    """Write `figure` in the format of its suffix, whole or not at all."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150)
+    figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150)
     write_whole(path, file.getvalue())
 
 

@@ -15,6 +15,7 @@ from xpnet.cli.options import (
     Label,
     ModelPath,
     check_eager,
+    counted,
 )
 from xpnet.cli.parts import unseen
 
@@ -31,13 +32,18 @@ def evaluate(
 ) -> None:
     """Print the cost and accuracy of a model on labelled data.
 
-    If DATA has a test part, or the model was trained on DATA, on the test part; otherwise on all.
+    If DATA has a test part, or is what the model was trained on, on the test
+    part; otherwise on all, which may include samples that it was trained on.
+
+    In a .csv with a header, columns are found by their names in training, in
+    any order; others are not read. Without a header, in the data or in
+    training, columns must lie as they lay in training.
     """
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
         model = Model.load(path)
-        dataset = data.load(source, label=model.label_in(source, label))
+        dataset = data.load(source, label=label, columns=model.columns)
         X, y, what = unseen(dataset, model.trained_on)
         score = scores(model.net, model.params, *model.preparation.pair(X, y))
-    typer.echo(f"{what}: {len(y)} samples")
+    typer.echo(f"{what}: {counted(len(y), 'sample')}")
     typer.echo(f"cost {score['cost']:.4f}\naccuracy {score['accuracy']:.2%}")

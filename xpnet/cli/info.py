@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet import available_backends, backend
 from xpnet.cli.options import described
+from xpnet.fused import ACCELERATORS, accelerator
 
 __all__ = ["info"]
 
@@ -27,7 +28,7 @@ _PACKAGES = (
 
 
 def info() -> None:
-    """Show backends and their devices, the processor, BLAS and threads, and versions."""
+    """Show backends and their devices, the processor, BLAS and threads, versions, fused kernels."""
     from rich.console import Console
     from rich.table import Table
 
@@ -42,7 +43,6 @@ def info() -> None:
 
 def _facts() -> Iterator[tuple[str, str]]:
     """Yield names and what there is to say of them."""
-    yield "new arrays", described(backend.default_backend())
     yield "processor", f"{_processor()}, {os.cpu_count()} threads"
     yield "system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     yield from _blas()
@@ -52,6 +52,22 @@ def _facts() -> Iterator[tuple[str, str]]:
         yield found.device, f"{found.name}, {memory}, {versions}, products in {found.matmul}"
     for package in _PACKAGES:
         yield package, _version(package)
+    # Last: where what was asked for cannot be had, all that may tell why stands above the error.
+    place = backend.default_backend()
+    yield "new arrays", described(place)
+    yield "fused kernels", _fused(place)
+
+
+def _fused(place: backend.Backend) -> str:
+    """Return what fuses the kernels on `place`, or why nothing does."""
+    if not backend.fusing():
+        return "off, by XPNET_FUSED=0"
+    if place.name not in ACCELERATORS:
+        return f"none for {place.name}"
+    package = ACCELERATORS[place.name]
+    if accelerator(place.xp) is None:
+        return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
+    return f"by {package}"
 
 
 def _blas() -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from xpnet import backend, persist
 from xpnet.cli.parts import Parts
 from xpnet.cli.preparation import Preparation
+from xpnet.data import Columns
 from xpnet.network import Network
 from xpnet.types import Dense, Params
 
@@ -22,9 +23,10 @@ class ModelFile(NamedTuple):
     metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, path: Path, net: Network, parts: Parts, label: str | None) -> ModelFile:
-        """Return the file at `path` for `net`, trained on `parts`, whose labels are in `label`."""
-        origin = {"trained_on": parts.fingerprint, "label": label}
+    def of(cls, path: Path, net: Network, parts: Parts, columns: Columns | None) -> ModelFile:
+        """Return the file at `path` for `net`, trained on `parts` of a table with `columns`."""
+        kept = None if columns is None else columns._asdict()
+        origin = {"trained_on": parts.fingerprint, "columns": kept}
         return cls(path, net, parts.preparation.metadata() | origin)
 
     def save(self, params: Params) -> None:
@@ -33,18 +35,13 @@ class ModelFile(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What a model file holds; `trained_on` is its data's fingerprint, `label` their column."""
+    """What a model file holds; `trained_on` is its data's fingerprint, `columns` are theirs."""
 
     net: Network
     params: Params
     preparation: Preparation
     trained_on: str | None
-    label: str | None
-
-    def label_in(self, source: str, asked: str | None) -> str | None:
-        """Return the label column to read `source` by: as asked, else as in training."""
-        is_table = Path(source).suffix.lower() == ".csv"
-        return asked if asked is not None or not is_table else self.label
+    columns: Columns | None
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -58,4 +55,11 @@ class Model(NamedTuple):
         net, params, metadata = persist.load(path)
         preparation = Preparation.read(metadata, net, str(path))
         cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
-        return cls(net, cast, preparation, metadata.get("trained_on"), metadata.get("label"))
+        columns = _columns(metadata.get("columns"))
+        return cls(net, cast, preparation, metadata.get("trained_on"), columns)
+
+
+def _columns(kept: dict[str, Any] | None) -> Columns | None:
+    if kept is None:
+        return None
+    return Columns(tuple(kept["names"]), kept["label"], kept["named"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, TypeAlias, TypeVar
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from xpnet.backend import Backend, BackendError
+from xpnet.persist import ModelFileError
+from xpnet.persist.atomic import check_place
 
 __all__ = [
     "BackendName",
@@ -18,9 +20,12 @@ __all__ = [
     "Device",
     "Label",
     "ModelPath",
+    "by_suffix",
     "check_eager",
     "check_writable",
+    "counted",
     "described",
+    "number",
     "one_of",
 ]
 
@@ -39,7 +44,10 @@ ModelPath: TypeAlias = Annotated[
 ]
 Label: TypeAlias = Annotated[
     str | None,
-    Option(help="Label column of a .csv: name, or number from 0.", show_default="the last"),
+    Option(
+        help="Label column of a .csv: name, or number from 0.",
+        show_default="the model's, or the last",
+    ),
 ]
 BackendName: TypeAlias = Annotated[
     str | None,
@@ -71,32 +79,73 @@ def one_of(option: str, name: str, table: Mapping[str, T]) -> T:
     return table[name]
 
 
-def check_writable(**files: Path | None) -> None:
+def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
+    """Return the entry of `table` for the suffix of `path`.
+
+    Raises
+    ------
+    ValueError
+        Where there is none: says the choices.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in table:
+        raise ValueError(
+            f"--{option} is {str(path)!r}: expected a name that ends in one of {', '.join(table)}"
+        )
+    return table[suffix]
+
+
+def number(expected: str, holds: Callable[[float], bool]) -> Callable[[float | None], float | None]:
+    """Return an option's check that its number is as `expected`; NaN is not in any range."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not holds(value):
+            raise BadParameter(f"{value:g} is not {expected}")
+        return value
+
+    return check
+
+
+def check_writable(*read: str | Path, **files: Path | None) -> None:
     """Raise now, and not after an hour's training, if a file cannot be written.
 
     Parameters
     ----------
+    *read : str or path
+        What the command reads, and must not write over.
     **files : path or None
         By the name of the option.
 
     Raises
     ------
     ValueError
-        Where a path is a folder, lies in none that can be written to, or is given twice.
+        Where a path is a folder, lies in none that can be written to, is read or is given twice.
     """
-    given = {path.resolve(): option for option, path in files.items() if path is not None}
+    taken = {Path(path).resolve(): "this command reads" for path in read}
     for option, path in files.items():
         if path is None:
             continue
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
+        _check_place(option, path)
+        if path.resolve() in taken:
             raise ValueError(
-                f"--{option} {path} cannot be written: expected a file's name, in a folder that "
-                "exists and may be written to"
+                f"--{option} is {path}, which {taken[path.resolve()]}: expected another name"
             )
-        if given[path.resolve()] != option:
-            raise ValueError(
-                f"--{option} and --{given[path.resolve()]} are both {path}: expected two names"
-            )
+        taken[path.resolve()] = f"--{option} writes"
+
+
+def _check_place(option: str, path: Path) -> None:
+    try:
+        check_place(path)
+        # A trial tells more than permissions do: of read-only disks, quotas, and the root user.
+        with TemporaryFile(dir=path.parent):
+            pass
+    except ModelFileError as error:
+        raise ValueError(f"--{option}: {error}") from error
+    except OSError as error:
+        raise ValueError(
+            f"--{option}: cannot write {path}: {error.strerror} in {path.parent}; choose another "
+            "folder"
+        ) from error
 
 
 def check_eager(place: Backend) -> None:
@@ -111,3 +160,8 @@ def check_eager(place: Backend) -> None:
 def described(place: Backend) -> str:
     """Return `place` in words."""
     return f"{place.name}, {place.device}, {place.dtype}"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return ``1 epoch``, ``2 epochs``."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"

@@ -38,6 +38,11 @@ class Parts(NamedTuple):
         return int(self.train[0].shape[-1])
 
     @property
+    def m_test(self) -> int:
+        """Samples kept for the test."""
+        return int(self.test[0].shape[-1])
+
+    @property
     def n_x(self) -> int:
         """Features of a sample."""
         return int(self.train[0].shape[0])
@@ -50,7 +55,7 @@ class Parts(NamedTuple):
     def sizes(self) -> str:
         """Return how many samples each part has, in words."""
         held_out = self.validation[0].shape[-1] if self.validation else 0
-        return f"{self.m} training, {held_out} validation, {self.test[0].shape[-1]} test samples"
+        return f"{self.m} training, {held_out} validation, {self.m_test} test samples"
 
     @classmethod
     def of(cls, dataset: Dataset, validation: float) -> Parts:
@@ -79,10 +84,12 @@ def unseen(dataset: Dataset, trained_on: str | None) -> tuple[np.ndarray, np.nda
     """Return the samples and labels to evaluate on, and words for them.
 
     Where the source has a test part, or is what the model was `trained_on`, that is its test part;
-    of other sources it is every sample.
+    of other sources it is every sample, and the words say that some may have been trained on: the
+    file may be the one of the training with a row added.
     """
     if dataset.X_test is None and _fingerprint(dataset) != trained_on:
-        return dataset.X_train, dataset.y_train, f"all of {dataset.name}"
+        what = f"all of {dataset.name} (which may include samples that the model was trained on)"
+        return dataset.X_train, dataset.y_train, what
     _, (X, y) = _divided(dataset, _TEST_SHARE)
     return X, y, f"test part of {dataset.name}"
 

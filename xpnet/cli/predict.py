@@ -22,9 +22,10 @@ from xpnet.cli.options import (
     DType,
     Label,
     ModelPath,
+    by_suffix,
     check_eager,
     check_writable,
-    one_of,
+    counted,
 )
 from xpnet.data import Classes
 from xpnet.persist.atomic import write_whole
@@ -50,21 +51,26 @@ def predict(
     """Predict the class of each sample; DATA may have labels or none.
 
     Where DATA has a test part, its samples are taken.
+
+    In a .csv with a header, features are found by their names in training,
+    in any order; other columns are not read. Without a header, in the data or
+    in training, columns must lie as they lay in training.
     """
-    to_bytes = as_csv if out is None else one_of("out", out.suffix, FORMATS)
-    check_writable(out=out)
+    to_bytes = as_csv if out is None else by_suffix("out", out, FORMATS)
+    check_writable(path, source, out=out)
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
         model = Model.load(path)
-        column = model.label_in(source, label)
-        X = model.preparation.inputs(data.load_samples(source, model.net.sizes[0], label=column))
+        n_x = model.net.sizes[0]
+        samples = data.load_samples(source, n_x, label=label, columns=model.columns)
+        X = model.preparation.inputs(samples)
         A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
     content = to_bytes(A.T, model.preparation.classes)
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
         write_whole(out, content)
-        typer.echo(f"{A.shape[-1]} predictions {out}")
+        typer.echo(f"{counted(A.shape[-1], 'prediction')} {out}")
 
 
 def as_csv(A: np.ndarray, classes: Classes) -> bytes:

@@ -29,7 +29,7 @@ class Preparation(NamedTuple):
 
     def inputs(self, X: np.ndarray) -> Array:
         """Return samples `X` ``(m, n_x)`` scaled, as columns ``(n_x, m)`` on the device."""
-        return _columns(self.scaling.apply(X))
+        return _columns(self.scaling.apply(X, backend.default_backend().dtype))
 
     def pair(self, X: np.ndarray, y: np.ndarray) -> tuple[Array, Array]:
         """Return `X` as inputs, and labels `y` ``(m,)`` as one-hot columns ``(n_y, m)``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from inspect import signature
+from math import ceil
+from typing import Any, NamedTuple
 
 from xpnet import optim
 from xpnet.cli.options import one_of
@@ -10,7 +12,14 @@ from xpnet.kernels import ACTIVATIONS
 from xpnet.network import Network
 from xpnet.types import Optimizer
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "default_batch_size", "make_network", "make_optimizer"]
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Recipe",
+    "default_batch_size",
+    "make_network",
+    "make_optimizer",
+]
 
 OPTIMIZERS = {
     "sgd": optim.sgd,
@@ -26,6 +35,38 @@ SCHEDULES = {
     "constant": lambda rate, steps: optim.constant(rate),
 }
 """``(rate, steps of the whole training) -> schedule``."""
+
+
+class Recipe(NamedTuple):
+    """How ``xpnet train`` was asked to train; each field is the option of its name."""
+
+    hidden: str
+    activation: str
+    epochs: int
+    batch_size: int | None
+    optimizer: str
+    lr: float | None
+    schedule: str
+    l2: float
+    dropout: float
+    seed: int
+
+    def network(self, n_x: int, n_y: int) -> Network:
+        """Return the classifier of `n_x` features into `n_y` classes."""
+        return make_network(n_x, self.hidden, n_y, self.activation)
+
+    def options(self, m: int) -> dict[str, Any]:
+        """Return what `xpnet.fit` has to be told for `m` training samples."""
+        batch_size = self.batch_size or default_batch_size(m)
+        steps = self.epochs * ceil(m / batch_size)
+        return {
+            "optimizer": make_optimizer(self.optimizer, self.lr, self.schedule, steps),
+            "epochs": self.epochs,
+            "batch_size": batch_size,
+            "l2": self.l2,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
 
 
 def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 from typer import Option
 
 from xpnet import data, evaluate, use_backend
+from xpnet.cli.files import Files
 from xpnet.cli.learn import learn, listeners
 from xpnet.cli.model import ModelFile
 from xpnet.cli.options import (
@@ -19,19 +20,15 @@ from xpnet.cli.options import (
     DType,
     Label,
     check_eager,
-    check_writable,
+    counted,
     described,
+    number,
 )
 from xpnet.cli.outcome import INTERRUPTED
 from xpnet.cli.parts import Parts
-from xpnet.cli.recipe import (
-    OPTIMIZERS,
-    SCHEDULES,
-    default_batch_size,
-    make_network,
-    make_optimizer,
-)
+from xpnet.cli.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from xpnet.kernels import ACTIVATIONS
+from xpnet.types import Result
 
 __all__ = ["train"]
 
@@ -48,18 +45,37 @@ def train(
     optimizer: Annotated[str, Option(help=f"{', '.join(OPTIMIZERS)}.")] = "adam",
     lr: Annotated[
         float | None,
-        Option(min=0.0, help="Learning rate.", show_default="the optimizer's: 0.001 for adam"),
+        Option(
+            help="Learning rate.",
+            show_default="the optimizer's: 0.001 for adam",
+            callback=number("a number above 0", lambda rate: 0 < rate < inf),
+        ),
     ] = None,
     schedule: Annotated[
         str, Option(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
     ] = "cosine",
-    l2: Annotated[float, Option(min=0.0, help="Penalty on the weights.")] = 0.0,
-    dropout: Annotated[float, Option(help="Share of hidden units left out at each step.")] = 0.0,
+    l2: Annotated[
+        float,
+        Option(
+            help="Penalty on the weights.",
+            callback=number("a number, 0 or more", lambda l2: 0 <= l2 < inf),
+        ),
+    ] = 0.0,
+    dropout: Annotated[
+        float,
+        Option(
+            help="Share of hidden units left out at each step.",
+            callback=number("a share of units, 0 or more and below 1", lambda p: 0 <= p < 1),
+        ),
+    ] = 0.0,
     seed: Annotated[int, Option(min=0, help="Of weights, order of samples and dropout.")] = 0,
     label: Label = None,
     validation: Annotated[
         float,
-        Option(min=0.0, max=0.9, help="Share of the training part kept out to follow progress by."),
+        Option(
+            help="Share of the training part kept out to follow progress by.",
+            callback=number("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
+        ),
     ] = 0.1,
     patience: Annotated[
         int | None,
@@ -73,7 +89,8 @@ def train(
         Path | None, Option(help="Model file.", show_default="xpnet-DATA.safetensors")
     ] = None,
     plot: Annotated[
-        Path | None, Option(help="Learning curve, a PNG.", show_default="beside the model")
+        Path | None,
+        Option(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
     ] = None,
     checkpoint: Annotated[
         Path | None, Option(help="Model file written after each epoch.", show_default="none")
@@ -90,45 +107,40 @@ def train(
     The test part is looked at once, when training is over: it is t10k-... or
     X_test where DATA has them, else a fifth of the samples.
 
+    The model keeps the names of a .csv's columns: evaluate and predict find
+    them by name.
+
     Ctrl-C ends the training early and keeps what was learned.
     """
-    # Before the training, so that a missing matplotlib is known by then.
-    from xpnet.cli.charts import write_learning_curve
-
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
+    recipe = Recipe(
+        hidden, activation, epochs, batch_size, optimizer, lr, schedule, l2, dropout, seed
+    )
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
         dataset = data.load(source, label=label)
-        save = save or Path(f"xpnet-{dataset.name}.safetensors")
-        plot = plot or save.with_suffix(".png")
-        check_writable(save=save, plot=plot, checkpoint=checkpoint, log=log)
+        files = Files.of(dataset.name, save, plot, checkpoint, log)
+        files.check(source)
         parts = Parts.of(dataset, validation)
-        batch_size = batch_size or default_batch_size(parts.m)
-        net = make_network(parts.n_x, hidden, parts.n_y, activation)
-        model = ModelFile.of(save, net, parts, label)
+        net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
+        model = ModelFile.of(files.save, net, parts, dataset.columns)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
-        result = learn(
-            model,
-            parts,
-            seed,
-            optimizer=make_optimizer(
-                optimizer, lr, schedule, steps=epochs * ceil(parts.m / batch_size)
-            ),
-            epochs=epochs,
-            batch_size=batch_size,
-            l2=l2,
-            dropout=dropout,
-            callbacks=tuple(listeners(model, patience, checkpoint, log)),
-        )
+        heard = tuple(listeners(model, patience, checkpoint, log))
+        result = learn(model, parts, callbacks=heard, **options)
         accuracy = evaluate(net, result.params, *parts.test)["accuracy"]
-    typer.echo(
-        f"{result.stopped} after {len(result.history)} epochs\n"
-        f"test accuracy {accuracy:.2%} ({parts.test[0].shape[-1]} samples)\n"
-        f"model {save}"
-    )
-    if result.history:
-        write_learning_curve(plot, result.history, f"{dataset.name}: {accuracy:.2%} test accuracy")
-        typer.echo(f"plot  {plot}")
+    score = f"test accuracy {accuracy:.2%} ({counted(parts.m_test, 'sample')})"
+    _report(files, result, score, f"{dataset.name}: {score}")
     if result.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _report(files: Files, result: Result, score: str, title: str) -> None:
+    """Say how the training ended and what it has written; draw the learning curve."""
+    from xpnet.cli.charts import write_learning_curve
+
+    typer.echo(f"{result.stopped} after {counted(len(result.history), 'epoch')}\n{score}")
+    typer.echo(f"model {files.save}")
+    if result.history:
+        write_learning_curve(files.plot, result.history, title)
+        typer.echo(f"plot  {files.plot}")

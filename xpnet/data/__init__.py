@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xpnet.data.batches import batches, sample_major
+from xpnet.data.columns import Columns
 from xpnet.data.dataset import Dataset, split
 from xpnet.data.errors import DataError
 from xpnet.data.labels import Classes
@@ -12,6 +13,7 @@ from xpnet.data.streamed import streamed
 
 __all__ = [
     "Classes",
+    "Columns",
     "DataError",
     "Dataset",
     "Scaling",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xpnet.data.columns import Columns
 from xpnet.data.errors import DataError
 
 __all__ = ["Dataset", "split"]
@@ -26,6 +27,8 @@ class Dataset:
         None where the source has no test part of its own: see `split`.
     pixel_max : int or None
         The brightest value a pixel can take where samples are images; None for a table.
+    columns : Columns or None
+        What the columns of a .csv are; None for other sources.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Dataset:
     X_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
     pixel_max: int | None = None
+    columns: Columns | None = None
 
 
 def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:

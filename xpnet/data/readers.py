@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from xpnet.data.columns import Columns
 from xpnet.data.csv import read_csv, read_csv_samples
 from xpnet.data.dataset import Dataset
 from xpnet.data.digits import read_digits
@@ -25,14 +26,16 @@ T = TypeVar("T")
 class _Reader(NamedTuple):
     """How one kind of source is read.
 
-    ``dataset(path, label) -> Dataset`` and ``samples(path, label, n_x) -> X (m, n_x)``.
+    ``dataset(path, label, columns) -> Dataset`` and ``samples(path, label, columns, n_x) -> X``.
     """
 
-    dataset: Callable[[Path, Label], Dataset]
-    samples: Callable[[Path, Label, int], np.ndarray]
+    dataset: Callable[[Path, Label, Columns | None], Dataset]
+    samples: Callable[[Path, Label, Columns | None, int], np.ndarray]
 
 
-def load(source: str | PathLike[str], *, label: Label = None) -> Dataset:
+def load(
+    source: str | PathLike[str], *, label: Label = None, columns: Columns | None = None
+) -> Dataset:
     """Read a labelled dataset.
 
     Parameters
@@ -40,7 +43,11 @@ def load(source: str | PathLike[str], *, label: Label = None) -> Dataset:
     source : str or path
         ``"digits"`` (built in), a folder of IDX files, a ``.npz`` or a ``.csv`` file.
     label : str or int, optional
-        The label column of a ``.csv`` by name or number from 0; the last one by default.
+        The label column of a ``.csv`` by name or number from 0; by default that of `columns`,
+        or the last.
+    columns : Columns, optional
+        Those of the table that a model was trained on. In a ``.csv`` with a header, features and
+        label are then found by name, in whatever order, and other columns are not read.
 
     Raises
     ------
@@ -48,13 +55,19 @@ def load(source: str | PathLike[str], *, label: Label = None) -> Dataset:
         Where the source is missing, unknown, damaged or not fit to learn from; says what to do.
     """
     reader, path = _reader(source)
-    return reader.dataset(path, label)
+    return reader.dataset(path, label, columns)
 
 
-def load_samples(source: str | PathLike[str], n_x: int, *, label: Label = None) -> np.ndarray:
+def load_samples(
+    source: str | PathLike[str],
+    n_x: int,
+    *,
+    label: Label = None,
+    columns: Columns | None = None,
+) -> np.ndarray:
     """Read samples ``(m, n_x)`` to predict on, with or without labels beside them.
 
-    Where a source has a test part, that part is read.
+    Where a source has a test part, that part is read. `label` and `columns` are as in `load`.
 
     Raises
     ------
@@ -62,7 +75,7 @@ def load_samples(source: str | PathLike[str], n_x: int, *, label: Label = None) 
         As `load` does, and where the samples have other than `n_x` features.
     """
     reader, path = _reader(source)
-    X = reader.samples(path, label, n_x)
+    X = reader.samples(path, label, columns, n_x)
     if X.shape[1] != n_x:
         raise DataError(
             f"{source} has samples of {X.shape[1]} features: expected {n_x}, as the model was "
@@ -86,7 +99,7 @@ def _reader(source: str | PathLike[str]) -> tuple[_Reader, Path]:
 def _without_label(read: Callable[[Path], T]) -> Callable[..., T]:
     """Give `read` the readers' signature, refusing a label column where there are no columns."""
 
-    def read_path(path: Path, label: Label, n_x: int | None = None) -> T:
+    def read_path(path: Path, label: Label, *others: object) -> T:
         if label is not None:
             raise DataError(
                 f"label is {label!r}, but only a .csv file has a label column to choose: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from xpnet.data.errors import DataError
 
@@ -44,8 +45,8 @@ class Scaling:
         spread = X.std(axis=0, dtype=np.float64)
         return cls(mean, np.where(spread <= _ROUNDING * np.abs(mean), 1.0, spread))
 
-    def apply(self, X: np.ndarray) -> np.ndarray:
-        """Return scaled `X` ``(m, n_x)``, float32 and C-contiguous; `X` is not written to.
+    def apply(self, X: np.ndarray, dtype: DTypeLike = np.float32) -> np.ndarray:
+        """Return scaled `X` ``(m, n_x)``, of `dtype` and C-contiguous; `X` is not written to.
 
         Raises
         ------
@@ -57,7 +58,7 @@ class Scaling:
                 f"X has shape {X.shape}: expected (m, {len(self.shift)}), the features that the "
                 "model was trained on"
             )
-        scaled = np.empty(X.shape, dtype=np.float32)
+        scaled = np.empty(X.shape, dtype)
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
             scaled[rows] = (X[rows] - self.shift) / self.scale

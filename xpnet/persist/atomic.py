@@ -8,7 +8,16 @@ from secrets import token_hex
 
 from xpnet.persist.errors import ModelFileError
 
-__all__ = ["write_whole"]
+__all__ = ["check_place", "write_whole"]
+
+
+def check_place(path: Path) -> None:
+    """Raise ModelFileError unless `path` can name a file: in a folder, and no folder or device."""
+    if not path.parent.is_dir():
+        raise ModelFileError(f"cannot write {path}: there is no folder {path.parent}, create it")
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device"
+        raise ModelFileError(f"cannot write {path}: it is {kind}, expected a file's name")
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -20,14 +29,11 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises
     ------
     ModelFileError
-        Where the folder does not exist or `path` is itself a folder.
+        Where the folder does not exist, or `path` is itself a folder or a device.
     OSError
         Where the system cannot write: no space, no permission.
     """
-    if not path.parent.is_dir():
-        raise ModelFileError(f"cannot write {path}: there is no folder {path.parent}, create it")
-    if path.is_dir():
-        raise ModelFileError(f"cannot write {path}: it is a folder, expected a file's name")
+    check_place(path)
     # Opened by name, not by tempfile, which would leave the file unreadable to other users.
     temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:

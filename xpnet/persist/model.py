@@ -74,7 +74,7 @@ def load(
     -------
     net : Network
     params : Params
-        Of the dtype that was saved.
+        Of the dtype that was saved, float16 too.
     metadata : dict
         Arrays as NumPy arrays.
 
@@ -122,12 +122,24 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
     try:
         with safe_open(path, framework="np") as file:
             names = file.keys()
+            _check_types({name: file.get_slice(name).get_dtype() for name in names}, path)
             return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except ModelFileError:
+        raise
     except (SafetensorError, ValueError, TypeError) as error:
         raise ModelFileError(
             f"{path} cannot be read ({error}): it is truncated or not a safetensors file; expected "
             "a model that xpnet saved"
         ) from error
+
+
+def _check_types(types: Mapping[str, str], path: Path) -> None:
+    for name, kind in types.items():
+        if kind.startswith(("BF", "F4", "F6_", "F8")):
+            raise ModelFileError(
+                f"{path} has a tensor {name} of {kind}, which NumPy does not have: expected "
+                "float32 or float64; cast it where it was made and save the model again"
+            )
 
 
 def _params(net: Network, tensors: Mapping[str, np.ndarray], where: str) -> Params:
