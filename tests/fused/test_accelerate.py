@@ -76,6 +76,16 @@ def test_nothing_is_fused_without_the_compiler(xp, monkeypatch):
     assert defaults.compiled_for(X, step) is step
 
 
+def test_a_compiler_that_does_not_load_is_done_without(monkeypatch):
+    def broken(name):
+        raise ImportError("Numba needs NumPy 2.4 or less. Got NumPy 2.9.")
+
+    monkeypatch.setattr(fused, "import_module", broken)
+    monkeypatch.setattr(fused, "_maker", fused._maker.__wrapped__)  # which remembers
+    with pytest.warns(RuntimeWarning, match=r"numba .* does not load, .* not fused: Numba needs"):
+        assert fused.accelerator(np) is None
+
+
 @COMPILED
 @pytest.mark.parametrize("switch", [None, "1"])
 def test_fused_kernels_are_the_default(xp, switch, monkeypatch):

@@ -6,6 +6,7 @@ Deleting this folder changes nothing but speed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -25,7 +26,7 @@ ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"
 
 
 def accelerator(xp: ModuleType) -> str | None:
-    """The package that would fuse kernels for `xp`, or None where there is none installed.
+    """The package that fuses kernels for `xp`, or None where there is none that works.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def accelerator(xp: ModuleType) -> str | None:
     """
     library = xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
     package = ACCELERATORS.get(library)
-    return package if package is not None and find_spec(package) else None
+    return package if package and find_spec(package) and _maker(package) else None
 
 
 @cache
@@ -92,6 +93,17 @@ def _made_for(xp: ModuleType, what: str, original: Made) -> Made:
     package = accelerator(xp)
     if package is None:
         return original
-    make: Callable[[Made], Made] | None
-    make = getattr(import_module(f"xpnet.fused.{package}"), what, None)
+    make: Callable[[Made], Made] | None = getattr(_maker(package), what, None)
     return original if make is None else make(original)
+
+
+@cache
+def _maker(package: str) -> ModuleType | None:
+    """The module that fuses with `package`; None, with a warning, where that does not load."""
+    try:
+        return import_module(f"xpnet.fused.{package}")
+    except ImportError as error:
+        # As when numba has not caught up with a release of NumPy: slower is better than stopped.
+        message = f"{package} is installed but does not load, so kernels are not fused: {error}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return None
