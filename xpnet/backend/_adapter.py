@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-__all__ = ["Adapter", "drawn_on_host"]
+__all__ = ["Adapter", "drawn_on_host", "numpy_quiet"]
 
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
 Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
@@ -53,6 +53,8 @@ class Adapter:
         Of each array the rows that ``order[start:stop]`` numbers, as columns.
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
+    quiet : ``() -> context manager``
+        Within it, numbers that overflow, or are none, are not warned of.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
         Starts copies of host rows that run beside the computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
@@ -67,8 +69,14 @@ class Adapter:
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
     columns: Callable[..., tuple[Any, ...]] = _columns
+    quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = _nothing_refused
+
+
+def numpy_quiet() -> AbstractContextManager[Any]:
+    """Return a `quiet` of NumPy, for itself and for a library that computes with it."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def drawn_on_host(from_numpy: FromNumpy) -> Uniform:

@@ -18,6 +18,7 @@ __all__ = [
     "asarray",
     "detached",
     "on_device_of",
+    "quiet",
     "synchronize",
     "to_device",
     "to_numpy",
@@ -110,6 +111,14 @@ def on_device_of(array: Any) -> AbstractContextManager[Any]:
     """
     name = library_name(array)
     return adapter(name).on_device(array) if name in LIBRARIES else nullcontext()
+
+
+def quiet(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the library of `array` warns of no overflow and of no NaN.
+
+    For whoever looks at the numbers afterwards and has better words.
+    """
+    return adapter(_known_library(array)).quiet()
 
 
 def detached(tree: Any) -> Any:
