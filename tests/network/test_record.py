@@ -103,3 +103,31 @@ def test_like_leaves_no_choice(place):
     message = "like gives library, device and dtype: leave out xp, device, dtype"
     with pytest.raises(TypeError, match=message):
         Network((4, 1)).init(like=np.zeros((4, 5)), **place)
+
+
+def test_sizes_of_any_kind_of_integer():
+    net = Network(np.asarray([4, 3, 1]))
+    assert net == Network((np.int64(4), np.uint8(3), 1)) == Network((4, 3, 1))
+    assert all(type(n) is int for n in net.sizes)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [((784, 128, 10), "784, 128, 10"), ((784, 10), "784, 10"), ((np.int64(784),), "784, 1")],
+)
+def test_sizes_one_by_one(given, meant):
+    message = f"sizes is 784: expected a tuple of them, Network(({meant}))"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        Network(*given)
+
+
+def test_a_namespace_stands_for_its_library():
+    import array_api_strict
+
+    (layer,) = Network((4, 1)).init(xp=array_api_strict, device="device1")
+    assert backend.where(layer.W) == "array_api_strict on device1"
+
+
+def test_a_name_misspelt():
+    with pytest.raises(ValueError, match=r"^hidden is 'rleu': expected one .*mean 'relu'\?$"):
+        Network((4, 3, 1), hidden="rleu")
