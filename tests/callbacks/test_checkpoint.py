@@ -66,6 +66,25 @@ def test_a_stack_is_saved_with_its_row(path, fitted):
     assert len(metadata["row"]["cost"]) == 4
 
 
+def test_a_missing_folder_is_known_before_the_first_step(tmp_path, fitted):
+    class Steps(Callback):
+        count = 0
+
+        def on_step(self, step):
+            self.count += 1
+
+    steps, path = Steps(), tmp_path / "missing" / "checkpoint.safetensors"
+    with pytest.raises(xpnet.ModelFileError, match=r"there is no folder .*missing, create it$"):
+        fitted([Checkpoint(path), steps])
+    assert steps.count == 0
+
+
+def test_a_name_alone_is_in_the_current_folder(tmp_path, fitted, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fitted([Checkpoint("checkpoint.safetensors")])
+    assert xpnet.load("checkpoint.safetensors")[0] == NET
+
+
 def test_every_out_of_range(path):
     with pytest.raises(ValueError, match="every is 0: expected 1 epoch or more"):
         Checkpoint(path, every=0)
