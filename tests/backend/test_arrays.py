@@ -272,3 +272,9 @@ def test_quiet_says_nothing_of_numbers_that_overflow(name):
 def test_quiet_is_a_context_of_every_library(xp):
     with backend.quiet(xp.asarray([1.0])):
         pass
+
+
+@pytest.mark.parametrize("move", [backend.to_numpy, lambda tree: backend.to_device(tree, "numpy")])
+def test_a_list_is_not_moved(move):
+    with pytest.raises(TypeError, match=r"^a list came where an array was expected: only tuples"):
+        move([np.ones(2)])

@@ -85,9 +85,11 @@ def test_a_name_alone_is_in_the_current_folder(tmp_path, fitted, monkeypatch):
     assert xpnet.load("checkpoint.safetensors")[0] == NET
 
 
-def test_every_out_of_range(path):
-    with pytest.raises(ValueError, match="every is 0: expected 1 epoch or more"):
-        Checkpoint(path, every=0)
+@pytest.mark.parametrize("every", [0, 1.5])
+def test_every_out_of_range(path, every):
+    message = f"every is {every}: expected a whole number of epochs, 1 or more"
+    with pytest.raises(ValueError, match=message):
+        Checkpoint(path, every=every)
 
 
 def test_a_column_unknown(path):

@@ -42,6 +42,11 @@ def raises(error, message):
             "W of layer 1 has shape (4,), but X has 4 rows: expected (3, 4)",
         ),
         (
+            (tuple(GOOD[0]), GOOD[1]),
+            TypeError,
+            "params holds a tuple for layer 1: expected Dense(W, b)",
+        ),
+        (
             (GOOD[0], layer(2, 3, b_shape=(2,))),
             ValueError,
             "b of layer 2 has shape (2,): expected (2, 1), one bias a unit",
@@ -79,7 +84,11 @@ DONE_BY_FIT = ", or let fit and predict do it"
     ("X", "error", "message"),
     [
         (np.zeros((5, 7), "float32"), ValueError, f"X has shape (5, 7): {EXPECTED_X}"),
-        (np.zeros(4, "float32"), ValueError, f"X has shape (4,): {EXPECTED_X}"),
+        (
+            np.zeros(4, "float32"),
+            ValueError,
+            f"X has shape (4,): {EXPECTED_X}: pass one sample as X[:, None]",
+        ),
         (
             np.zeros((7, 4), "float32"),
             ValueError,
@@ -133,9 +142,13 @@ def test_inputs(X, error, message):
                 np.zeros((2, 7), "float32"),
                 np.zeros(shape, "float32"),
                 ValueError,
-                f"sample_weight has shape {shape}: expected (1, 7), a weight a sample",
+                f"sample_weight has shape {shape}: expected (1, 7), a weight a sample{hint}",
             )
-            for shape in ((7,), (1, 6), (2, 7))
+            for shape, hint in (
+                ((7,), ": pass sample_weight[None, :]"),
+                ((1, 6), ""),
+                ((2, 7), ""),
+            )
         ),
         (
             np.zeros((2, 7), "float32"),

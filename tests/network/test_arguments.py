@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -190,6 +192,7 @@ def test_params_as_plain_pairs(function, form):
     [
         (lambda params: params[0].W, "params is a ndarray: expected one pair"),
         (lambda params: None, "params is a NoneType: expected one pair"),
+        (lambda params: (), "params is a tuple: expected one pair"),
         (lambda params: [*params[0], *params[1]], "params holds a ndarray for layer 1: expected"),
         (lambda params: [params[0], (1, 2, 3)], "params holds a tuple for layer 2: expected"),
     ],
@@ -248,3 +251,43 @@ def test_complex_numbers_are_not_cast():
     net, params, X, _ = random_case().data
     with pytest.raises(TypeError, match="X has dtype complex128, but"):
         predict(net, params, X + 0j)
+
+
+@each_function
+def test_what_is_no_network(function):
+    net, params, X, Y = random_case().data
+    with pytest.raises(TypeError, match=r"^net is a tuple: expected a network, such as"):
+        function(net.sizes, params, X, Y)
+
+
+@each_with_targets
+@pytest.mark.parametrize("name", ["X", "Y"])
+def test_an_array_left_out(function, name):
+    case = replace(random_case(), **{name: None})
+    with pytest.raises(TypeError, match=f"^{name} is None: expected an array, samples as columns"):
+        function(*case.data)
+
+
+@each_function
+def test_kernels_that_are_none(function):
+    message = (
+        r"^kernels is 'looped': expected a record of them, xpnet\.VECTORIZED or xpnet\.LOOPED$"
+    )
+    with pytest.raises(TypeError, match=message):
+        function(*random_case().data, kernels="looped")
+
+
+@each_with_targets
+@pytest.mark.parametrize("shape", [(1,), (2,), (4, 1), (1, 7)])
+def test_a_penalty_of_another_shape(function, shape):
+    message = rf"^l2 has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\), one for each"
+    with pytest.raises(ValueError, match=message):
+        function(*random_case().data, l2=np.ones(shape))
+
+
+def test_one_sample_alone():
+    net, params, X, _ = random_case().data
+    with pytest.raises(
+        ValueError, match=r"X has shape \(3,\): .* pass one sample as X\[:, None\]$"
+    ):
+        predict(net, params, X[:, 0])

@@ -114,3 +114,8 @@ def test_plain_pairs_and_a_list_of_masks():
 def test_a_penalty_as_an_array_of_another_dtype():
     case = random_case(**SMALL)
     assert check_gradients(*case.data, l2=np.asarray([[0.7]], "float32")) < 1e-6
+
+
+def test_nothing_compared_is_nothing_checked():
+    with pytest.raises(ValueError, match="most is 0: expected 1 entry of each tensor or more"):
+        check_gradients(*random_case(**SMALL).data, most=0)

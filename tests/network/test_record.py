@@ -52,6 +52,13 @@ def test_a_record_is_frozen_compared_and_hashed_by_value():
             )
             for hidden in ("swish", ("swish",))
         ),
+        *(
+            (
+                {"sizes": (4, 3, 1), "hidden": hidden},
+                f"hidden is {hidden}: expected one of {', '.join(ACTIVATIONS)}",
+            )
+            for hidden in (None, 3)
+        ),
         (
             {"sizes": (4, 1), "hidden": "swish"},
             f"hidden is 'swish': expected one of {', '.join(ACTIVATIONS)}",
@@ -131,3 +138,19 @@ def test_a_namespace_stands_for_its_library():
 def test_a_name_misspelt():
     with pytest.raises(ValueError, match=r"^hidden is 'rleu': expected one .*mean 'relu'\?$"):
         Network((4, 3, 1), hidden="rleu")
+
+
+def test_sizes_left_out():
+    with pytest.raises(TypeError, match="sizes is None: expected a tuple of integers, such as"):
+        Network(None)
+
+
+def test_like_is_an_array():
+    with pytest.raises(TypeError, match="like holds a list, expected an array"):
+        Network((4, 1)).init(like=[1.0])
+
+
+def test_a_dtype_by_itself_or_by_name(xp):
+    for dtype in (xp.xp.float64, "float64"):
+        ((W, _),) = Network((4, 1)).init(xp=xp.xp, dtype=dtype)
+        assert W.dtype == xp.xp.float64

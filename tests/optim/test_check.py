@@ -81,7 +81,9 @@ def test_a_norm_to_clip_to(norm):
         optim.clip(optim.sgd(0.1), norm)
 
 
-@pytest.mark.parametrize(("given", "named"), [("adam", "'adam'"), (optim.adam, "adam")])
+@pytest.mark.parametrize(
+    ("given", "named"), [("adam", "'adam'"), (optim.adam, "the function adam")]
+)
 def test_what_is_no_optimiser(given, named):
     message = f"^optimizer is {named}: expected an optimiser, such as .*adam\\(1e-3\\)$"
     with pytest.raises(TypeError, match=message):
@@ -95,3 +97,11 @@ def test_the_ends_of_the_ranges_are_taken():
     optim.momentum(0.1, mu=1.0)
     optim.adam(beta1=0.0, beta2=0.0, eps=0.0)
     optim.cosine(0.1, 1, final=0.0)
+
+
+@each_optimiser
+@pytest.mark.parametrize("shape", [(2,), (1, 4), (3, 1)])
+def test_rates_that_would_be_spread_over_a_layer(make, shape):
+    message = rf"^learning_rate has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\)"
+    with pytest.raises(ValueError, match=message):
+        make(np.ones(shape))

@@ -83,6 +83,8 @@ def test_dask_is_refused(case):
         ({"l2": math.nan}, ValueError, "l2 is nan: expected 0 or more, and finite"),
         ({"l2": math.inf}, ValueError, "l2 is inf: expected 0 or more, and finite"),
         ({"l2": np.asarray([[-1.0]])}, ValueError, r"l2 is \[\[-1.\]\]: expected 0 or more"),
+        ({"l2": np.ones(2)}, ValueError, r"l2 has shape \(2,\): expected a number, or \(K, 1, 1\)"),
+        ({"kernels": "looped"}, TypeError, "kernels is 'looped': expected a record of them"),
         ({"l2": "0.1"}, TypeError, "l2 is '0.1': expected a number, 0 or more"),
         (
             {"optimizer": "adam"},

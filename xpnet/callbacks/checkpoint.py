@@ -47,8 +47,8 @@ class Checkpoint(Callback):
         best: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if every < 1:
-            raise ValueError(f"every is {every}: expected 1 epoch or more")
+        if not hasattr(every, "__index__") or every < 1:
+            raise ValueError(f"every is {every}: expected a whole number of epochs, 1 or more")
         self.path, self.every, self.best = path, every, best
         self.metadata = dict(metadata or {})
         self._monitor = None if best is None else Monitor(best)

@@ -9,7 +9,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from xpnet.types import Array, Layer, Params
+from xpnet.types import Array, Dense, Layer, Params
 
 __all__ = [
     "check_costed",
@@ -63,7 +63,12 @@ def check_params(sizes: tuple[int, ...], params: Params) -> None:
         raise ValueError(
             f"params has {len(params)} layers, but sizes {sizes} need {len(sizes) - 1}"
         )
-    for number, ((W, b), n_in, n_out) in enumerate(zip(params, sizes, sizes[1:], strict=False), 1):
+    for number, (layer, n_in, n_out) in enumerate(zip(params, sizes, sizes[1:], strict=False), 1):
+        if not isinstance(layer, Dense):
+            raise TypeError(
+                f"params holds a {type(layer).__name__} for layer {number}: expected Dense(W, b)"
+            )
+        W, b = layer
         if W.ndim < 2 or W.shape[-2:] != (n_out, n_in):
             before = (
                 f"layer {number - 1} gives {n_in} units" if number > 1 else f"X has {n_in} rows"
@@ -86,11 +91,9 @@ def check_params(sizes: tuple[int, ...], params: Params) -> None:
 def check_inputs(sizes: tuple[int, ...], params: Params, X: Array) -> None:
     """Raise unless ``X (..., n_x, m)`` has the network's rows and the dtype of `params`."""
     if X.ndim < 2 or X.shape[-2] != sizes[0]:
-        transposed = X.ndim >= 2 and X.shape[-1] == sizes[0]
-        hint = "; samples are columns: pass X.T" if transposed else ""
         raise ValueError(
             f"X has shape {_shape(X)}: expected ({sizes[0]}, m), as the network's first size "
-            f"is {sizes[0]}{hint}"
+            f"is {sizes[0]}{_hint_for_inputs(sizes[0], X)}"
         )
     _check_dtype("X", X, params[0].W)
 
@@ -107,8 +110,10 @@ def check_targets(sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Arr
     if sample_weight is None:
         return
     if sample_weight.ndim < 2 or sample_weight.shape[-2:] != (1, m):
+        hint = ": pass sample_weight[None, :]" if _shape(sample_weight) == (m,) else ""
         raise ValueError(
-            f"sample_weight has shape {_shape(sample_weight)}: expected {(1, m)}, a weight a sample"
+            f"sample_weight has shape {_shape(sample_weight)}: expected {(1, m)}, a weight a "
+            f"sample{hint}"
         )
     _check_dtype("sample_weight", sample_weight, X)
 
@@ -167,6 +172,13 @@ def _check_dtype(name: str, array: Array, like: Array) -> None:
             f"cast with xp.astype({name}, params[0].W.dtype)"
             + ("" if floating else ", or let fit and predict do it")
         )
+
+
+def _hint_for_inputs(n_x: int, X: Array) -> str:
+    """What to do with samples as rows, or one sample alone."""
+    if _shape(X) == (n_x,):
+        return ": pass one sample as X[:, None]"
+    return "; samples are columns: pass X.T" if X.ndim >= 2 and X.shape[-1] == n_x else ""
 
 
 def _hint_for_targets(n_y: int, m: int, Y: Array) -> str:

@@ -38,9 +38,9 @@ def as_params(params: Any) -> Params:
     TypeError
         If they are no such thing.
     """
-    if type(params) is tuple and all(isinstance(layer, Dense) for layer in params):
+    if type(params) is tuple and params and all(isinstance(layer, Dense) for layer in params):
         return params
-    if isinstance(params, Mapping) or not isinstance(params, Sequence):
+    if isinstance(params, Mapping) or not isinstance(params, Sequence) or not params:
         hint = ": xpnet.params_from_dict(params)" if isinstance(params, Mapping) else ""
         raise TypeError(
             f"params is a {type(params).__name__}: expected one pair (W, b) a layer{hint}"
@@ -62,11 +62,13 @@ def as_floating(X: Array, params: Params) -> Array:
 def as_weights(sample_weight: Array | None, params: Params) -> Array | None:
     """The weights, cast to the dtype of `params`: few numbers, whose rounding costs nothing."""
     kinds = ("bool", "integral", "real floating")
-    return None if sample_weight is None else _cast(sample_weight, params, kinds)
+    return _cast(sample_weight, params, kinds)
 
 
-def _cast(array: Array, params: Params, kinds: tuple[str, ...]) -> Array:
+def _cast(array: Array | None, params: Params, kinds: tuple[str, ...]) -> Array | None:
     """`array` in the dtype of `params`, if it is of one of these kinds."""
+    if array is None:
+        return None
     try:
         xp = array_namespace(array, params[0].W)
     except TypeError:
@@ -75,7 +77,7 @@ def _cast(array: Array, params: Params, kinds: tuple[str, ...]) -> Array:
     return xp.astype(array, params[0].W.dtype, copy=False) if of_kind else array
 
 
-def beside(l2: float | Array, like: Array) -> float | Array:
+def beside(l2: Any, like: Array) -> float | Array:
     """`l2` as a Python float, or as an array of the library and dtype of `like`.
 
     Anything else would promote float32, NumPy's own scalars among it.
@@ -84,6 +86,11 @@ def beside(l2: float | Array, like: Array) -> float | Array:
         return l2
     if isinstance(l2, Real):
         return float(l2)
+    if l2.ndim and l2.shape[-2:] != (1, 1):
+        raise ValueError(
+            f"l2 has shape {tuple(l2.shape)}: expected a number, or (K, 1, 1), one for each "
+            "network of a stack"
+        )
     xp = array_namespace(like)
     if array_namespace(l2) is xp:
         return xp.astype(l2, like.dtype, copy=False)
@@ -93,6 +100,7 @@ def beside(l2: float | Array, like: Array) -> float | Array:
 def checked_inputs(net: Network, params: Params, X: Array) -> tuple[Params, Array]:
     """`params` and `X`, detached, after every check of shape, dtype and place."""
     params = as_params(params)
+    _check_there(net, X=X)
     backend.check_together(params=params, X=X)
     _check.check_params(net.sizes, params)
     _check.check_inputs(net.sizes, params, X)
@@ -105,6 +113,7 @@ def check_batch(
 ) -> tuple[Params, Array, Array, Array | None]:
     """The arguments, detached, after every check of shape, dtype and place."""
     params = as_params(params)
+    _check_there(net, X=X, Y=Y)
     backend.check_together(params=params, X=X, Y=Y, sample_weight=sample_weight)
     params, X = checked_inputs(net, params, X)
     _check.check_targets(net.sizes, X, Y, sample_weight)
@@ -118,3 +127,14 @@ def check_masks(net: Network, X: Array, masks: Masks) -> None:
         return
     backend.check_together(X=X, masks=tuple(masks))
     _check.check_masks(net.sizes, X, masks)
+
+
+def _check_there(net: Network, **arrays: Array) -> None:
+    """Raise unless there is a network, and something in the place of each array."""
+    if not isinstance(net, Network):
+        raise TypeError(
+            f"net is a {type(net).__name__}: expected a network, such as xpnet.Network((784, 10))"
+        )
+    for name, array in arrays.items():
+        if array is None:
+            raise TypeError(f"{name} is None: expected an array, samples as columns")

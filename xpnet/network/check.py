@@ -56,8 +56,10 @@ def check_gradients(
     Raises
     ------
     ValueError, TypeError
-        As `value_and_grad`; or if a stack is given.
+        As `value_and_grad`; or if a stack is given, or `most` is below 1.
     """
+    if most < 1:
+        raise ValueError(f"most is {most}: expected 1 entry of each tensor or more")
     host = backend.resolve("numpy", device="cpu", dtype="float64")
     params = as_params(params)
     _refuse_stack(params, X, Y)

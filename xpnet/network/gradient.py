@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from xpnet import backend
 from xpnet.kernels import _check
 from xpnet.network.arguments import Masks, check_batch, check_masks
-from xpnet.network.defaults import default_kernels
+from xpnet.network.defaults import default_kernels, kernels_or_default
 from xpnet.network.propagate import hidden_and_logits, layer_gradients
 from xpnet.network.record import Network
 from xpnet.network.scale import scale_of, with_penalty
@@ -59,7 +59,7 @@ def cost(
         As `value_and_grad`.
     """
     params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
-    kernels = kernels or default_kernels(X)
+    kernels = kernels_or_default(kernels, X)
     with backend.on_device_of(X):
         scale = scale_of(X, sample_weight, l2)
         Z = hidden_and_logits(net, params, X, kernels, None)[-1].A
@@ -100,7 +100,7 @@ def backward(
     params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
     check_masks(net, X, masks)
     _check.check_layers(net.sizes, X, layers)
-    kernels = kernels or default_kernels(X)
+    kernels = kernels_or_default(kernels, X)
     with backend.on_device_of(X):
         scale = scale_of(X, sample_weight, l2)
         _, dZ = kernels.output_cost_backward(net.output, layers[-1].Z, Y, scale.samples)
@@ -154,6 +154,7 @@ def value_and_grad(
     """
     params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
     check_masks(net, X, masks)
+    kernels = kernels_or_default(kernels, X)
     with backend.on_device_of(X):
         return unchecked_value_and_grad(
             net, params, X, Y, kernels=kernels, sample_weight=sample_weight, l2=l2, masks=masks

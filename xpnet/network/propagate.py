@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xpnet import backend
 from xpnet.network.arguments import Masks, as_floating, as_params, check_masks, checked_inputs
-from xpnet.network.defaults import default_kernels
+from xpnet.network.defaults import kernels_or_default
 from xpnet.network.record import Network
 from xpnet.types import Array, Dense, Kernels, Layer, Params
 
@@ -102,7 +102,7 @@ def forward(
     """
     params, X = checked_inputs(net, params, X)
     check_masks(net, X, masks)
-    kernels = kernels or default_kernels(X)
+    kernels = kernels_or_default(kernels, X)
     with backend.on_device_of(X):
         *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
         return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from operator import index
@@ -40,7 +40,7 @@ class Network:
     ValueError
         If a size is not a positive integer, a name unknown, or the count of names wrong.
     TypeError
-        If `sizes` is one number.
+        If `sizes` is no tuple or list.
 
     Examples
     --------
@@ -54,8 +54,10 @@ class Network:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", _whole(self.sizes, self.hidden, self.output))
-        if not isinstance(self.hidden, str):
+        if isinstance(self.hidden, Iterable) and not isinstance(self.hidden, str):
             object.__setattr__(self, "hidden", tuple(self.hidden))
+        elif not isinstance(self.hidden, str):
+            raise ValueError(unknown("hidden", self.hidden, ACTIVATIONS))
         _check_sizes(self.sizes)
         if len(self.activations) != len(self.sizes) - 2:
             raise ValueError(
@@ -81,7 +83,7 @@ class Network:
         like: Array | None = None,
         xp: str | ModuleType | None = None,
         device: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> Params:
         """Draw first parameters: the same for one seed, wherever they are put.
 
@@ -97,8 +99,9 @@ class Network:
         xp : str or namespace, optional
             Backend (``"numpy"``, ``"cupy"``, …) to use where `like` is not given; the current one
             by default.
-        device, dtype : str, optional
-            Device and dtype there.
+        device : str, optional
+        dtype : str or dtype, optional
+            float32 or float64.
 
         Returns
         -------
@@ -112,6 +115,7 @@ class Network:
         """
         drawn = init.draw(self.sizes, seed, scheme)
         if like is not None:
+            backend.check_together(like=like)
             if (xp, device, dtype) != (None, None, None):
                 raise TypeError("like gives library, device and dtype: leave out xp, device, dtype")
             return _each_array(drawn, partial(backend.asarray, like=_floating(like)))
@@ -135,6 +139,8 @@ def _whole(sizes: Any, *others: Any) -> tuple[int, ...]:
         numbers = [n for n in (sizes, *others) if _is_whole(n)]
         inside = ", ".join(map(str, numbers)) if len(numbers) > 1 else f"{sizes}, 1"
         raise TypeError(f"sizes is {sizes}: expected a tuple of them, Network(({inside}))")
+    if not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes is {sizes!r}: expected a tuple of integers, such as (784, 128, 10)")
     return tuple(index(n) if _is_whole(n) else n for n in sizes)
 
 

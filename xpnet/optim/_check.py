@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
+from types import FunctionType
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
@@ -42,7 +43,11 @@ def check_optimizer(optimizer: Any) -> None:
         Says what is expected.
     """
     if not isinstance(optimizer, Optimizer):
-        name = getattr(optimizer, "__name__", repr(optimizer))
+        name = (
+            f"the function {optimizer.__name__}"
+            if isinstance(optimizer, FunctionType)
+            else repr(optimizer)
+        )
         raise TypeError(
             f"optimizer is {name}: expected an optimiser, such as xpnet.optim.adam(1e-3)"
         )
@@ -53,6 +58,11 @@ def _check(settings: dict[str, Any], fits: Callable[[Any], Any], expected: str) 
         if isinstance(number, Real):
             good = bool(fits(number))
         elif is_array_api_obj(number):
+            if number.ndim and number.shape[-2:] != (1, 1):
+                raise ValueError(
+                    f"{name} has shape {tuple(number.shape)}: expected a number, or (K, 1, 1), "
+                    "one for each network of a stack"
+                )
             good = bool(array_namespace(number).all(fits(number)))
         else:
             raise TypeError(f"{name} is {number!r}: expected {expected}")

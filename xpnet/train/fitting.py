@@ -9,6 +9,7 @@ from typing import Any
 from xpnet import backend, data, optim
 from xpnet.network import Network
 from xpnet.network.arguments import as_floating, as_params, as_weights, check_batch
+from xpnet.network.defaults import kernels_or_default
 from xpnet.train.arguments import (
     check_validation,
     check_weights,
@@ -96,6 +97,7 @@ def fit(
         sample_weight = as_weights(sample_weight, params)
         check_batch(net, params, X, Y, sample_weight)
         check_weights(sample_weight)
+        kernels_or_default(kernels, X)
         check_validation(net, params, validation)
         training = Training(net, params, optimizer, validation, callbacks, kernels)
         batches = functools.partial(
