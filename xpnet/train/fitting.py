@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from xpnet import backend, data, optim
@@ -36,7 +36,7 @@ def fit(
     batch_size: int = 128,
     seed: int = 0,
     validation: tuple[Array, Array] | None = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Iterable[Any] = (),
     value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,
@@ -65,7 +65,7 @@ def fit(
         Of the order of samples and of dropout: one seed, one result.
     validation : tuple of arrays (X, Y), optional
         Costs and scores on it go into the history after each epoch.
-    callbacks : sequence of `xpnet.callbacks.Callback`
+    callbacks : list of `xpnet.callbacks.Callback`
         Progress, early stopping, checkpoints, logs.
     value_and_grad, kernels, l2, dropout
         As in `steps`.
