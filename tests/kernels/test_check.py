@@ -126,7 +126,11 @@ def test_inputs(X, error, message):
                 ((2, 6), ""),
                 ((1, 7), ""),
                 ((7, 2), "; samples are columns: pass Y.T"),
-                ((7,), "; of labels, xpnet.data.Classes.of(Y).encode(Y).T makes one-hot columns"),
+                (
+                    (7,),
+                    "; of labels y on the host, xpnet.data.Classes.of(y).encode(y).T makes "
+                    "one-hot columns",
+                ),
             )
         ),
         (

@@ -153,7 +153,7 @@ def test_data_are_refused_before_anything_is_told(case, change, error, message):
 
 def test_labels_are_pointed_to_one_hot_columns(case):
     labels = np.argmax(case.Y, axis=0)
-    with pytest.raises(ValueError, match=r"Classes\.of\(Y\)\.encode\(Y\)\.T makes one-hot"):
+    with pytest.raises(ValueError, match=r"Classes\.of\(y\)\.encode\(y\)\.T makes one-hot"):
         train(replace(case, Y=labels))
     encoded = data.Classes.of(labels).encode(labels).T
     np.testing.assert_array_equal(encoded, case.Y)

@@ -96,6 +96,17 @@ def test_a_callback_may_return_nothing(case):
     assert heard.result is result
 
 
+def test_a_callback_may_return_nothing_else(case):
+    class Careless(Callback):
+        def on_end(self, result):
+            return result.params
+
+    with pytest.raises(
+        TypeError, match=r"Careless\.on_end returned a tuple: expected None, or a Re"
+    ):
+        train(case, callbacks=[Careless()])
+
+
 @pytest.mark.parametrize("moment", ["start", "step", "epoch"])
 def test_callbacks_are_told_the_end_when_an_error_passes_through(case, moment):
     def failing(now, told):

@@ -189,7 +189,7 @@ def _hint_for_targets(n_y: int, m: int, Y: Array) -> str:
         return ""
     if n_y == 1:
         return ": pass Y[None, :]"
-    return "; of labels, xpnet.data.Classes.of(Y).encode(Y).T makes one-hot columns"
+    return "; of labels y on the host, xpnet.data.Classes.of(y).encode(y).T makes one-hot columns"
 
 
 def _shape(array: Array) -> tuple[int, ...]:

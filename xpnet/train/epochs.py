@@ -119,7 +119,12 @@ class Training:
         result = Result(self.params, tuple(self.history), self.stopped)
         for callback in self.callbacks:
             another = callback.on_end(result)
-            result = result if another is None else another
+            if another is not None and not isinstance(another, Result):
+                raise TypeError(
+                    f"{type(callback).__name__}.on_end returned a {type(another).__name__}: "
+                    "expected None, or a Result such as result._replace(params=…)"
+                )
+            result = another or result
         return result
 
 
