@@ -126,3 +126,15 @@ def test_names_that_are_not_those(names):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         init.params_from_dict(dict.fromkeys(names))
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_a_seed_that_is_none(seed):
+    with pytest.raises(ValueError, match=f"^seed is {seed}: expected a whole number, 0 or more$"):
+        init.draw((3, 2), seed, "he")
+
+
+def test_names_are_looked_for_in_a_dict():
+    message = r"^parameters is a tuple: expected a dict of W1, b1, …, such as xpnet\.params_to_dict"
+    with pytest.raises(TypeError, match=message):
+        init.params_from_dict(init.draw((3, 2), 0, "he"))

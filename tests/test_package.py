@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -48,6 +49,35 @@ def test_an_optional_package_would_be_noticed():
 @pytest.mark.parametrize("name", xpnet.__all__)
 def test_public_name_resolves(name):
     assert getattr(xpnet, name) is not None
+
+
+@pytest.mark.parametrize("name", ["backend", "callbacks", "data", "init", "optim"])
+def test_a_module_is_a_name_of_its_own(name):
+    assert getattr(xpnet, name) is importlib.import_module(f"xpnet.{name}")
+    assert name in xpnet.__all__
+
+
+def test_every_error_is_at_hand():
+    from xpnet import backend, data, persist
+
+    assert xpnet.BackendError is backend.BackendError
+    assert xpnet.DataError is data.DataError
+    assert xpnet.ModelFileError is persist.ModelFileError
+
+
+@pytest.mark.parametrize("name", ["LogisticRegression", "MLPClassifier", "MLPRegressor"])
+def test_without_scikit_learn_an_estimator_names_what_installs_it(name):
+    script = f"""
+import sys, importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "sklearn" else found(name, *rest)
+import xpnet
+xpnet.{name}
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.stderr.splitlines()[-1] == (
+        "ImportError: xpnet's estimators need scikit-learn: pip install 'xpnet[sklearn]'"
+    )
 
 
 def home(thing: object) -> str:

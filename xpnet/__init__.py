@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xpnet import callbacks, init, optim
+from xpnet import backend, callbacks, data, init, optim
 from xpnet.backend import (
     BackendError,
     available_backends,
@@ -14,6 +14,7 @@ from xpnet.backend import (
     to_numpy,
     use_backend,
 )
+from xpnet.data import DataError
 from xpnet.fused import accelerate
 from xpnet.init import initialize_parameters_he, params_from_dict, params_to_dict
 from xpnet.kernels import LOOPED, VECTORIZED
@@ -26,7 +27,7 @@ from xpnet.network import (
     predict,
     value_and_grad,
 )
-from xpnet.persist import load, save
+from xpnet.persist import ModelFileError, load, save
 from xpnet.train import DivergenceError, evaluate, fit, steps
 from xpnet.types import Dense, Kernels, Layer, Optimizer, Params, Step
 
@@ -39,6 +40,7 @@ __all__ = [
     "LOOPED",
     "VECTORIZED",
     "BackendError",
+    "DataError",
     "Dense",
     "DivergenceError",
     "Kernels",
@@ -46,16 +48,19 @@ __all__ = [
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
+    "ModelFileError",
     "Network",
     "Optimizer",
     "Params",
     "Step",
     "accelerate",
     "available_backends",
+    "backend",
     "backward",
     "callbacks",
     "check_gradients",
     "cost",
+    "data",
     "default_backend",
     "evaluate",
     "fit",

@@ -100,8 +100,10 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
     Raises
     ------
     ValueError
-        If `scheme` is a name that does not exist.
+        If `seed` is negative or no integer, or `scheme` a name that does not exist.
     """
+    if not hasattr(seed, "__index__") or seed < 0:
+        raise ValueError(f"seed is {seed!r}: expected a whole number, 0 or more")
     if isinstance(scheme, str) and scheme not in SCHEMES:
         raise ValueError(
             f"scheme is {scheme!r}: expected one of {', '.join(SCHEMES)}, or a function "
@@ -153,7 +155,14 @@ def params_from_dict(parameters: Mapping[str, Array]) -> Params:
     ------
     ValueError
         If the names are not exactly those.
+    TypeError
+        If there are no names.
     """
+    if not isinstance(parameters, Mapping):
+        raise TypeError(
+            f"parameters is a {type(parameters).__name__}: expected a dict of W1, b1, …, such as "
+            "xpnet.params_to_dict(params) makes"
+        )
     names = [f"{name}{number + 1}" for number in range(len(parameters) // 2) for name in "Wb"]
     if set(names) != set(parameters):
         raise ValueError(

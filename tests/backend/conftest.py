@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import sys
 from collections.abc import Callable, Iterator
 
@@ -20,6 +21,30 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
         adapter.cache_clear()
 
     yield hide
+    adapter.cache_clear()
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Exception], None]]:
+    """``broken("torch", error)``: from here on in the test, importing torch raises `error`."""
+
+    class Broken(importlib.abc.MetaPathFinder):
+        def __init__(self, name: str, error: Exception) -> None:
+            self.name, self.error = name, error
+
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == self.name:
+                raise self.error
+
+    def break_(name: str, error: Exception) -> None:
+        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+            monkeypatch.delitem(sys.modules, module)
+        monkeypatch.delitem(sys.modules, f"xpnet.backend._{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"array_api_compat.{name}", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Broken(name, error), *sys.meta_path])
+        adapter.cache_clear()
+
+    yield break_
     adapter.cache_clear()
 
 

@@ -256,3 +256,25 @@ def test_cupy_computes_on_the_device_of_the_array():
     pointer = cupy.cuda.MemoryPointer(nowhere, 0)
     array = cupy.ndarray((0,), memptr=pointer)
     assert backend.on_device_of(array) == cupy.cuda.Device(1)
+
+
+@pytest.mark.parametrize("name", ["numpy", "array_api_strict"])
+def test_quiet_says_nothing_of_numbers_that_overflow(name):
+    huge = backend.asarray([3e38, -3e38], backend=name)
+    for _ in range(2):
+        with backend.quiet(huge):
+            far = huge * huge
+            assert backend.to_numpy(far - far).tolist() == pytest.approx([np.nan] * 2, nan_ok=True)
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        huge * huge
+
+
+def test_quiet_is_a_context_of_every_library(xp):
+    with backend.quiet(xp.asarray([1.0])):
+        pass
+
+
+@pytest.mark.parametrize("move", [backend.to_numpy, lambda tree: backend.to_device(tree, "numpy")])
+def test_a_list_is_not_moved(move):
+    with pytest.raises(TypeError, match=r"^a list came where an array was expected: only tuples"):
+        move([np.ones(2)])

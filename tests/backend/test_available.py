@@ -38,3 +38,28 @@ def test_installed_library_without_a_device_keeps_its_version(no_cuda, by_name):
     assert by_name["cupy"].version
     assert by_name["cupy"].devices == ()
     assert "no CUDA device answers" in by_name["cupy"].reason
+
+
+@pytest.mark.parametrize("error", [RuntimeError, AttributeError, OSError, ValueError])
+def test_a_library_that_breaks_on_import_has_a_reason(broken, error):
+    broken("torch", error("binary\nincompatibility"))
+    (info,) = (info for info in available_backends() if info.name == "torch")
+    assert (info.version, info.devices) == (None, ())
+    assert info.reason == (
+        "backend 'torch' cannot be imported (binary incompatibility): pip install 'xpnet[torch]'"
+    )
+
+
+def test_a_library_that_cannot_list_its_devices_has_a_reason(monkeypatch):
+    torch = pytest.importorskip("torch")
+
+    def failing():
+        raise AttributeError("no attribute 'accelerator'")
+
+    monkeypatch.setattr(torch.accelerator, "is_available", failing)
+    (info,) = (info for info in available_backends() if info.name == "torch")
+    assert info.version == str(torch.__version__)
+    assert info.reason == (
+        "backend 'torch' cannot list its devices (no attribute 'accelerator'): "
+        "pip install 'xpnet[torch]'"
+    )

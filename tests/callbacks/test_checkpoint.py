@@ -66,9 +66,30 @@ def test_a_stack_is_saved_with_its_row(path, fitted):
     assert len(metadata["row"]["cost"]) == 4
 
 
-def test_every_out_of_range(path):
-    with pytest.raises(ValueError, match="every is 0: expected 1 epoch or more"):
-        Checkpoint(path, every=0)
+def test_a_missing_folder_is_known_before_the_first_step(tmp_path, fitted):
+    class Steps(Callback):
+        count = 0
+
+        def on_step(self, step):
+            self.count += 1
+
+    steps, path = Steps(), tmp_path / "missing" / "checkpoint.safetensors"
+    with pytest.raises(xpnet.ModelFileError, match=r"there is no folder .*missing, create it$"):
+        fitted([Checkpoint(path), steps])
+    assert steps.count == 0
+
+
+def test_a_name_alone_is_in_the_current_folder(tmp_path, fitted, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fitted([Checkpoint("checkpoint.safetensors")])
+    assert xpnet.load("checkpoint.safetensors")[0] == NET
+
+
+@pytest.mark.parametrize("every", [0, 1.5])
+def test_every_out_of_range(path, every):
+    message = f"every is {every}: expected a whole number of epochs, 1 or more"
+    with pytest.raises(ValueError, match=message):
+        Checkpoint(path, every=every)
 
 
 def test_a_column_unknown(path):

@@ -59,7 +59,7 @@ def test_a_line_an_epoch_elsewhere(fitted, stack):
 
 
 def test_the_bar_is_closed_when_training_fails(terminal, fitted):
-    with pytest.raises(ArithmeticError, match="not finite"), np.errstate(all="ignore"):
+    with pytest.raises(ArithmeticError, match="not finite"):
         fitted([Progress(terminal)], optimizer=sgd(float("inf")))
     assert terminal.file.getvalue().endswith("\x1b[?25h")  # The cursor is shown again.
 
@@ -67,6 +67,16 @@ def test_the_bar_is_closed_when_training_fails(terminal, fitted):
 def test_an_end_without_a_start_is_no_error():
     result = Result(params(0), (), "failed: something before it")
     assert Progress().on_end(result) is result
+
+
+def test_without_rich_it_names_what_installs_it(fitted, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"^Progress needs rich: pip install 'xpnet\[cli\]'"
+    ):
+        fitted([Progress()])
 
 
 def test_rich_is_asked_for_only_when_training_starts():

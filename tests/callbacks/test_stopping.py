@@ -67,9 +67,10 @@ def test_ctrl_c_returns_the_best_too(fitted):
     assert result.params is stopping.best
 
 
-def test_patience_out_of_range():
-    with pytest.raises(ValueError, match="patience is 0: expected 1 epoch or more"):
-        EarlyStopping(patience=0)
+@pytest.mark.parametrize("patience", [0, float("nan")])
+def test_patience_out_of_range(patience):
+    with pytest.raises(ValueError, match=f"patience is {patience}: expected 1 epoch or more"):
+        EarlyStopping(patience=patience)
 
 
 def test_fit_without_validation_says_so(fitted):

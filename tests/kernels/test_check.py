@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xpnet.kernels import _check
-from xpnet.types import Dense
+from xpnet.types import Dense, Layer
 
 SIZES = (4, 3, 2)
 
@@ -42,6 +42,11 @@ def raises(error, message):
             "W of layer 1 has shape (4,), but X has 4 rows: expected (3, 4)",
         ),
         (
+            (tuple(GOOD[0]), GOOD[1]),
+            TypeError,
+            "params holds a tuple for layer 1: expected Dense(W, b)",
+        ),
+        (
             (GOOD[0], layer(2, 3, b_shape=(2,))),
             ValueError,
             "b of layer 2 has shape (2,): expected (2, 1), one bias a unit",
@@ -71,14 +76,19 @@ def test_params(params, error, message):
 
 
 EXPECTED_X = "expected (4, m), as the network's first size is 4"
-CAST = "cast with xp.astype({}, params[0].W.dtype), or let fit and predict do it"
+CAST = "cast with xp.astype({}, params[0].W.dtype)"
+DONE_BY_FIT = ", or let fit and predict do it"
 
 
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
         (np.zeros((5, 7), "float32"), ValueError, f"X has shape (5, 7): {EXPECTED_X}"),
-        (np.zeros(4, "float32"), ValueError, f"X has shape (4,): {EXPECTED_X}"),
+        (
+            np.zeros(4, "float32"),
+            ValueError,
+            f"X has shape (4,): {EXPECTED_X}: pass one sample as X[:, None]",
+        ),
         (
             np.zeros((7, 4), "float32"),
             ValueError,
@@ -89,9 +99,10 @@ CAST = "cast with xp.astype({}, params[0].W.dtype), or let fit and predict do it
                 np.zeros((4, 7), dtype),
                 TypeError,
                 f"X has dtype {dtype}, but the kernels were given float32 beside it: "
-                + CAST.format("X"),
+                + CAST.format("X")
+                + hint,
             )
-            for dtype in ("uint8", "int64", "float64")
+            for dtype, hint in (("uint8", DONE_BY_FIT), ("int64", DONE_BY_FIT), ("float64", ""))
         ),
     ],
 )
@@ -108,25 +119,40 @@ def test_inputs(X, error, message):
                 np.zeros(shape, "float32"),
                 None,
                 ValueError,
-                f"Y has shape {shape}: expected (2, 7), one row an output and one column a sample "
-                "(labels as one-hot columns)",
+                f"Y has shape {shape}: expected (2, 7), one row an output and one column a sample"
+                + hint,
             )
-            for shape in ((2, 6), (1, 7), (7,))
+            for shape, hint in (
+                ((2, 6), ""),
+                ((1, 7), ""),
+                ((7, 2), "; samples are columns: pass Y.T"),
+                (
+                    (7,),
+                    "; of labels y on the host, xpnet.data.Classes.of(y).encode(y).T makes "
+                    "one-hot columns",
+                ),
+            )
         ),
         (
             np.zeros((2, 7), "int64"),
             None,
             TypeError,
-            "Y has dtype int64, but the kernels were given float32 beside it: " + CAST.format("Y"),
+            "Y has dtype int64, but the kernels were given float32 beside it: "
+            + CAST.format("Y")
+            + DONE_BY_FIT,
         ),
         *(
             (
                 np.zeros((2, 7), "float32"),
                 np.zeros(shape, "float32"),
                 ValueError,
-                f"sample_weight has shape {shape}: expected (1, 7), a weight a sample",
+                f"sample_weight has shape {shape}: expected (1, 7), a weight a sample{hint}",
             )
-            for shape in ((7,), (1, 6), (2, 7))
+            for shape, hint in (
+                ((7,), ": pass sample_weight[None, :]"),
+                ((1, 6), ""),
+                ((2, 7), ""),
+            )
         ),
         (
             np.zeros((2, 7), "float32"),
@@ -142,11 +168,97 @@ def test_targets(Y, weight, error, message):
         _check.check_targets(SIZES, np.zeros((4, 7), "float32"), Y, weight)
 
 
-@pytest.mark.parametrize("masks", [(), (None, None)])
-def test_masks(masks):
-    message = f"masks has {len(masks)} entries: expected 1, one for each hidden layer"
+def test_one_output_needs_labels_as_a_row():
+    message = "Y has shape (7,): expected (1, 7), one row an output and one column a sample"
+    with raises(ValueError, f"{message}: pass Y[None, :]"):
+        _check.check_targets((4, 1), np.zeros((4, 7)), np.zeros(7), None)
+
+
+def test_params_as_a_dict():
+    message = (
+        "params is a dict: expected one Dense(W, b) a layer, as xpnet.params_from_dict(params) "
+        "makes of the keys W1, b1, …"
+    )
+    with raises(TypeError, message):
+        _check.check_params(SIZES, {"W1": GOOD[0].W, "b1": GOOD[0].b})
+
+
+@pytest.mark.parametrize(
+    ("masks", "error", "message"),
+    [
+        *(
+            (
+                masks,
+                ValueError,
+                f"masks has {len(masks)} entries: expected 1, one for each hidden layer",
+            )
+            for masks in ((), (None, None))
+        ),
+        *(
+            (
+                (np.ones(shape, "float32"),),
+                ValueError,
+                f"the mask of layer 1 has shape {shape}: expected (3, 7), a row a unit and a "
+                "column a sample",
+            )
+            for shape in ((3, 1), (4, 7), (7,))
+        ),
+        (
+            (np.ones((3, 7), "float64"),),
+            TypeError,
+            "masks[0] has dtype float64, but the kernels were given float32 beside it: "
+            + CAST.format("masks[0]"),
+        ),
+    ],
+)
+def test_masks(masks, error, message):
+    with raises(error, message):
+        _check.check_masks(SIZES, np.zeros((4, 7), "float32"), masks)
+
+
+def made(n, m=7):
+    return Layer(None, np.zeros((n, m)))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            (made(3),),
+            "layers holds 1 entries (Layer): expected the 2 of type Layer that "
+            "xpnet.forward(net, params, X) returned",
+        ),
+        (
+            (made(3), np.zeros((2, 7))),
+            "layers holds 2 entries (Layer, ndarray): expected the 2 of type Layer that "
+            "xpnet.forward(net, params, X) returned",
+        ),
+        (
+            (made(3, m=6), made(2)),
+            "A of layer 1 in layers has shape (3, 6): expected (3, 7), what xpnet.forward makes "
+            "of this X",
+        ),
+    ],
+)
+def test_layers(layers, message):
     with raises(ValueError, message):
-        _check.check_masks(SIZES, masks)
+        _check.check_layers(SIZES, np.zeros((4, 7)), layers)
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (2, 1), (2, 6), (7,)])
+def test_targets_beside_logits(shape):
+    message = (
+        f"Y has shape {shape}, but the logits Z have (2, 7): expected (2, 7), one row an output "
+        "and one column a sample"
+    )
+    with raises(ValueError, message):
+        _check.check_costed(np.zeros((2, 7)), np.zeros(shape))
+
+
+def test_integers_beside_logits():
+    message = "Y has dtype int64, but the logits Z have float64: cast with xp.astype(Y, Z.dtype)"
+    with raises(TypeError, message):
+        _check.check_costed(np.zeros((2, 7)), np.zeros((2, 7), "int64"))
 
 
 def test_what_fits_passes(xp):
@@ -155,7 +267,8 @@ def test_what_fits_passes(xp):
     _check.check_params(SIZES, params)
     _check.check_inputs(SIZES, params, X)
     _check.check_targets(SIZES, X, Y, weight)
-    _check.check_masks(SIZES, (None,))
+    _check.check_masks(SIZES, X, (None,))
+    _check.check_masks(SIZES, X, (xp.asarray(np.ones((3, 7))),))
 
 
 def test_leading_axes_fit():

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.cases import targets
+from xpnet import accelerate
 from xpnet.kernels import LOOPED, OUTPUTS, VECTORIZED
 
 LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)
@@ -172,3 +173,18 @@ def test_cost_is_not_that_of_a_rounded_prediction(kernels):
     Z, Y = np.full((1, 1), 40, "float32"), np.zeros((1, 1), "float32")
     assert float(kernels.output_activation("sigmoid", Z)[0, 0]) == 1
     assert float(kernels.output_cost("sigmoid", Z, Y, 1.0)) == 40
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (2, 1), (1, 1), (5,)])
+@pytest.mark.parametrize("name", ["output_cost", "output_cost_backward"])
+def test_targets_are_not_broadcast(eager_xp, kernels, output, name, shape):
+    Z, Y = eager_xp.asarray(np.zeros((2, 5))), eager_xp.asarray(np.zeros(shape))
+    for record in (kernels, accelerate(kernels, eager_xp.xp)):
+        with pytest.raises(ValueError, match=r"^Y has shape .*expected \(2, 5\), one row an outp"):
+            getattr(record, name)(output, Z, Y, 0.2)
+
+
+@pytest.mark.parametrize("name", ["output_cost", "output_cost_backward"])
+def test_integer_targets_are_refused(kernels, output, name):
+    with pytest.raises(TypeError, match=r"^Y has dtype int64, but the logits Z have float64: c"):
+        getattr(kernels, name)(output, np.zeros((2, 5)), np.zeros((2, 5), "int64"), 0.2)

@@ -187,3 +187,10 @@ def test_dtypes_that_differ(product, odd):
     )
     with pytest.raises(TypeError, match=message):
         product(*(np.zeros(shape, t) for shape, t in zip(shapes, dtypes, strict=True)))
+
+
+@pytest.mark.parametrize("product", [dense, dense_looped])
+def test_integers_are_refused(xp, product):
+    W, b, A_prev = (xp.asarray(np.ones(shape), "int64") for shape in ((3, 4), (3, 1), (4, 2)))
+    with pytest.raises(TypeError, match=r"W, b and A_prev have dtype .*int64: expected float32 or"):
+        product(W, b, A_prev)

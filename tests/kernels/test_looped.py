@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from xpnet import LOOPED
 from xpnet.kernels._looped import entry_by_entry, from_rows, read
+from xpnet.types import Dense, Layer
 
 
 def test_rows_become_an_array_beside_another(eager_xp):
@@ -39,3 +41,27 @@ def test_entry_by_entry_leaves_none_out(eager_xp):
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
 def test_entry_by_entry_keeps_an_empty_shape(shape):
     assert entry_by_entry(lambda x: x)(np.zeros(shape)).shape == shape
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda stack: LOOPED.dense_activation("relu", stack, stack, stack),
+        lambda stack: LOOPED.dense_activation("relu", stack[0], stack[0], stack),
+        lambda stack: LOOPED.activation_dense_backward(
+            "relu", stack, Layer(None, stack), stack, stack
+        ),
+        lambda stack: LOOPED.output_activation("softmax", stack),
+        lambda stack: LOOPED.output_activation("sigmoid", stack),
+        lambda stack: LOOPED.output_cost("sigmoid", stack, stack, 1.0),
+        lambda stack: LOOPED.output_cost_backward("sigmoid", stack, stack, 1.0),
+        lambda stack: LOOPED.adam((Dense(stack, stack),), *[(Dense(stack, stack),)] * 3),
+    ],
+)
+def test_a_stack_is_refused(call):
+    message = (
+        r"looped kernels were given an array of shape \(3, 1, 1\): expected \(n, m\), for they "
+        r"take one network at a time; a stack needs xpnet\.VECTORIZED"
+    )
+    with pytest.raises(ValueError, match=message):
+        call(np.ones((3, 1, 1)))

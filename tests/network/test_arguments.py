@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.kernels.cases import RequiringGrad, assert_trees_close, random_case, tree_leaves
-from xpnet import backend, backward, cost, forward, predict, value_and_grad
+from xpnet import (
+    LOOPED,
+    backend,
+    backward,
+    cost,
+    forward,
+    params_to_dict,
+    predict,
+    value_and_grad,
+)
 
 
 def backward_of(net, params, X, Y, **options):
@@ -150,3 +161,133 @@ def test_one_mask_may_be_left_out():
     left_out = value_and_grad(*case.data, masks=(case.masks[0], None))
     all_kept = value_and_grad(*case.data, masks=(case.masks[0], ones))
     assert_trees_close(left_out, all_kept, "float64")
+
+
+@each_function
+def test_params_as_a_dict(function):
+    net, params, X, Y = random_case().data
+    message = r"params is a dict: expected one pair.*: xpnet\.params_from_dict\(params\)$"
+    with pytest.raises(TypeError, match=message):
+        function(net, params_to_dict(params), X, Y)
+
+
+@each_function
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda params: tuple(map(tuple, params)),
+        list,
+        lambda params: [list(layer) for layer in params],
+    ],
+)
+def test_params_as_plain_pairs(function, form):
+    net, params, X, Y = random_case().data
+    got, expected = (function(net, given, X, Y) for given in (form(params), params))
+    assert_trees_close(got, expected, "float64")
+
+
+@each_function
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda params: params[0].W, "params is a ndarray: expected one pair"),
+        (lambda params: None, "params is a NoneType: expected one pair"),
+        (lambda params: (), "params is a tuple: expected one pair"),
+        (lambda params: [*params[0], *params[1]], "params holds a ndarray for layer 1: expected"),
+        (lambda params: [params[0], (1, 2, 3)], "params holds a tuple for layer 2: expected"),
+    ],
+)
+def test_params_that_are_none(function, wrong, message):
+    net, params, X, Y = random_case().data
+    with pytest.raises(TypeError, match=message):
+        function(net, wrong(params), X, Y)
+
+
+with_masks = pytest.mark.parametrize("function", [value_and_grad, backward_of, forward_of])
+
+
+@with_masks
+def test_masks_that_do_not_fit(function):
+    case = random_case(dropout=0.5)
+    first, second = case.masks
+    with pytest.raises(ValueError, match=r"mask of layer 1 has shape \(5, 1\): expected \(5, 7\)"):
+        function(*case.data, masks=(first[:, :1], second))
+    with pytest.raises(TypeError, match=r"masks\[1\] has dtype bool, but .*float64 beside it"):
+        function(*case.data, masks=(None, second > 0))
+
+
+@with_masks
+def test_masks_that_lie_elsewhere(function):
+    case = random_case(dropout=0.5)
+    masks = backend.to_device(case.masks, "array_api_strict")
+    with pytest.raises(TypeError, match="X lies in numpy on cpu, but masks in array_api_strict"):
+        function(*case.data, masks=masks)
+
+
+@with_masks
+def test_masks_as_a_list(function):
+    case = random_case(dropout=0.5)
+    got, expected = (function(*case.data, masks=form(case.masks)) for form in (list, tuple))
+    assert_trees_close(got, expected, "float64")
+
+
+def test_layers_of_another_pass():
+    net, params, X, Y = random_case().data
+    layers = forward(net, params, X)
+    with pytest.raises(ValueError, match=r"layers holds 2 entries .* expected the 3 of type Layer"):
+        backward(net, params, layers[1:], X, Y)
+    with pytest.raises(ValueError, match=r"A of layer 1 in layers has shape \(5, 7\): .*\(5, 3\)"):
+        backward(net, params, layers, X[:, :3], Y[:, :3])
+
+
+@each_function
+def test_a_stack_with_looped_kernels(function):
+    stack = random_case(stack=(2,))
+    with pytest.raises(ValueError, match=r"looped kernels were given .*\(2, .*expected \(n, m\)"):
+        function(*stack.data, kernels=LOOPED)
+
+
+def test_complex_numbers_are_not_cast():
+    net, params, X, _ = random_case().data
+    with pytest.raises(TypeError, match="X has dtype complex128, but"):
+        predict(net, params, X + 0j)
+
+
+@each_function
+def test_what_is_no_network(function):
+    net, params, X, Y = random_case().data
+    with pytest.raises(TypeError, match=r"^net is a tuple: expected a network, such as"):
+        function(net.sizes, params, X, Y)
+
+
+@each_with_targets
+@pytest.mark.parametrize("name", ["X", "Y"])
+def test_an_array_left_out(function, name):
+    case = replace(random_case(), **{name: None})
+    with pytest.raises(TypeError, match=f"^{name} is None: expected an array, samples as columns"):
+        function(*case.data)
+
+
+@each_function
+def test_kernels_that_are_none(function):
+    message = (
+        r"^kernels is 'looped': expected a record of them, xpnet\.VECTORIZED or xpnet\.LOOPED$"
+    )
+    with pytest.raises(TypeError, match=message):
+        function(*random_case().data, kernels="looped")
+
+
+@each_with_targets
+@pytest.mark.parametrize("shape", [(1,), (2,), (4, 1), (1, 7)])
+def test_a_penalty_of_another_shape(function, shape):
+    message = rf"^l2 has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\), one for each"
+    with pytest.raises(ValueError, match=message):
+        function(*random_case().data, l2=np.ones(shape))
+
+
+def test_one_sample_alone():
+    net, params, X, _ = random_case().data
+    with pytest.raises(
+        ValueError, match=r"X has shape \(3,\): .* pass one sample as X\[:, None\]$"
+    ):
+        predict(net, params, X[:, 0])

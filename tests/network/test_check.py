@@ -92,3 +92,30 @@ def test_what_does_not_fit_is_refused():
     net, params, X, Y = random_case().data
     with pytest.raises(ValueError, match=r"X has shape \(7, 3\)"):
         check_gradients(net, params, X.T, Y)
+
+
+@pytest.mark.parametrize("name", ["params", "X", "Y"])
+def test_a_stack_is_refused(name):
+    case = random_case(**SMALL)
+    stack = random_case(**SMALL, stack=(2,)).params
+    leading = {"params": stack, "X": case.X[None], "Y": case.Y[None]}
+    with pytest.raises(
+        ValueError, match=r"has shape \(\d, \d, \d\): check_gradients takes one net"
+    ):
+        check_gradients(*replace(case, **{name: leading[name]}).data)
+
+
+def test_plain_pairs_and_a_list_of_masks():
+    case = random_case(**SMALL, dropout=0.4)
+    case = replace(case, params=[tuple(layer) for layer in case.params], masks=list(case.masks))
+    assert check_gradients(*case.data, masks=case.masks) < 1e-6
+
+
+def test_a_penalty_as_an_array_of_another_dtype():
+    case = random_case(**SMALL)
+    assert check_gradients(*case.data, l2=np.asarray([[0.7]], "float32")) < 1e-6
+
+
+def test_nothing_compared_is_nothing_checked():
+    with pytest.raises(ValueError, match="most is 0: expected 1 entry of each tensor or more"):
+        check_gradients(*random_case(**SMALL).data, most=0)

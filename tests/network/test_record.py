@@ -52,6 +52,13 @@ def test_a_record_is_frozen_compared_and_hashed_by_value():
             )
             for hidden in ("swish", ("swish",))
         ),
+        *(
+            (
+                {"sizes": (4, 3, 1), "hidden": hidden},
+                f"hidden is {hidden}: expected one of {', '.join(ACTIVATIONS)}",
+            )
+            for hidden in (None, 3)
+        ),
         (
             {"sizes": (4, 1), "hidden": "swish"},
             f"hidden is 'swish': expected one of {', '.join(ACTIVATIONS)}",
@@ -103,3 +110,47 @@ def test_like_leaves_no_choice(place):
     message = "like gives library, device and dtype: leave out xp, device, dtype"
     with pytest.raises(TypeError, match=message):
         Network((4, 1)).init(like=np.zeros((4, 5)), **place)
+
+
+def test_sizes_of_any_kind_of_integer():
+    net = Network(np.asarray([4, 3, 1]))
+    assert net == Network((np.int64(4), np.uint8(3), 1)) == Network((4, 3, 1))
+    assert all(type(n) is int for n in net.sizes)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [((784, 128, 10), "784, 128, 10"), ((784, 10), "784, 10"), ((np.int64(784),), "784, 1")],
+)
+def test_sizes_one_by_one(given, meant):
+    message = f"sizes is 784: expected a tuple of them, Network(({meant}))"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        Network(*given)
+
+
+def test_a_namespace_stands_for_its_library():
+    import array_api_strict
+
+    (layer,) = Network((4, 1)).init(xp=array_api_strict, device="device1")
+    assert backend.where(layer.W) == "array_api_strict on device1"
+
+
+def test_a_name_misspelt():
+    with pytest.raises(ValueError, match=r"^hidden is 'rleu': expected one .*mean 'relu'\?$"):
+        Network((4, 3, 1), hidden="rleu")
+
+
+def test_sizes_left_out():
+    with pytest.raises(TypeError, match="sizes is None: expected a tuple of integers, such as"):
+        Network(None)
+
+
+def test_like_is_an_array():
+    with pytest.raises(TypeError, match="like holds a list, expected an array"):
+        Network((4, 1)).init(like=[1.0])
+
+
+def test_a_dtype_by_itself_or_by_name(xp):
+    for dtype in (xp.xp.float64, "float64"):
+        ((W, _),) = Network((4, 1)).init(xp=xp.xp, dtype=dtype)
+        assert W.dtype == xp.xp.float64

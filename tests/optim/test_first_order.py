@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import Library, assert_trees_close, leaves, random_case
+from tests.optim.cases import after, numbers
 from xpnet import LOOPED, VECTORIZED, Dense, optim
 
 OPTIMIZERS = {
@@ -20,18 +21,6 @@ OPTIMIZERS = {
 }
 each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
-
-
-def numbers(asarray, W, b=0.0):
-    """The parameters, or the gradients, of one weight and one bias."""
-    return (Dense(asarray([[W]]), asarray([[b]])),)
-
-
-def after(optimizer, params, many_grads, kernels=VECTORIZED):
-    state = optimizer.init(params)
-    for grads in many_grads:
-        params, state = optimizer.update(params, grads, state, kernels)
-    return params
 
 
 def adam_by_hand(second_step):
@@ -115,41 +104,6 @@ def test_a_state_counts_its_steps_and_starts_at_zero(xp, optimizer):
     assert all(array.dtype == params[0].W.dtype for slot in state.slots for array in slot[0])
 
 
-def norm_of(params):
-    return math.sqrt(sum((array**2).sum() for array in leaves(params)))
-
-
-def clipped(grads, norm):
-    """What an optimiser is given, read off a step of −1."""
-    zero = tuple(Dense(0 * W, 0 * b) for W, b in grads)
-    return after(optim.clip(optim.sgd(-1.0), norm), zero, [grads])
-
-
-def test_clip_scales_down_to_the_norm(xp):
-    grads = random_case().params
-    norm = norm_of(grads)
-    there = random_case().on(xp, "float64").params
-    scaled = tuple(Dense(W / 2, b / 2) for W, b in grads)
-    assert_trees_close(clipped(there, norm / 2), scaled, "float64")
-    assert_trees_close(clipped(there, norm * 1.01), grads, "float64")
-
-
-def test_clip_takes_each_network_of_a_stack_by_itself():
-    params = random_case(stack=(3,)).params
-    members = [tuple(Dense(W[k], b[k]) for W, b in params) for k in range(3)]
-    norm = sorted(norm_of(member) for member in members)[1]
-    stacked = clipped(params, norm)
-    for k, member in enumerate(members):
-        alone = tuple(Dense(W[k], b[k]) for W, b in stacked)
-        assert norm_of(alone) == pytest.approx(min(norm, norm_of(member)))
-        assert_trees_close(alone, clipped(member, norm), "float64")
-
-
-def test_clip_leaves_a_zero_gradient_at_zero():
-    zero = numbers(np.asarray, 0.0)
-    assert_trees_close(clipped(zero, 1.0), zero, "float64")
-
-
 @pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5)], ids=repr)
 @pytest.mark.parametrize(
     "make",
@@ -169,14 +123,6 @@ def test_numpy_scalars_keep_the_dtype(make, number):
     stepped = after(make(number), params, [params, params])
     assert {array.dtype.name for array in leaves(stepped)} == {"float32"}
     assert_trees_close(stepped, after(make(0.5), params, [params, params]))
-
-
-def test_of_two_clips_the_tighter_holds():
-    start, grads = numbers(np.asarray, 1.0), numbers(np.asarray, 3.0, 4.0)
-    twice = optim.clip(optim.clip(optim.sgd(1.0), 0.5), 2.0)
-    once = optim.clip(optim.sgd(1.0), 0.5)
-    assert after(twice, start, [grads])[0].W.item() == pytest.approx(1 - 0.3)
-    assert_trees_close(after(twice, start, [grads]), after(once, start, [grads]), "float64")
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])

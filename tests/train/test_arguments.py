@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.kernels.cases import assert_trees_close
+from tests.kernels.cases import assert_trees_close, random_case
 from tests.train.cases import Heard, M, train
-from xpnet import LOOPED, VECTORIZED, backend, value_and_grad
+from xpnet import LOOPED, VECTORIZED, backend, data, evaluate, params_to_dict, value_and_grad
+from xpnet.callbacks import EarlyStopping
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
@@ -73,7 +75,22 @@ def test_dask_is_refused(case):
     ("settings", "error", "message"),
     [
         ({"batch_size": 0}, ValueError, "batch_size is 0: expected 1 or more samples a batch"),
-        ({"seed": -1}, ValueError, "seed is -1 and epoch 0: expected numbers from 0 on"),
+        ({"batch_size": 2.5}, TypeError, "batch_size is 2.5: expected a whole number"),
+        ({"epochs": -1}, ValueError, "epochs is -1: expected 0 or more"),
+        ({"epochs": math.nan}, TypeError, "epochs is nan: expected a whole number"),
+        ({"seed": -1}, ValueError, "seed is -1: expected 0 or more"),
+        ({"l2": -0.1}, ValueError, "l2 is -0.1: expected 0 or more, and finite"),
+        ({"l2": math.nan}, ValueError, "l2 is nan: expected 0 or more, and finite"),
+        ({"l2": math.inf}, ValueError, "l2 is inf: expected 0 or more, and finite"),
+        ({"l2": np.asarray([[-1.0]])}, ValueError, r"l2 is \[\[-1.\]\]: expected 0 or more"),
+        ({"l2": np.ones(2)}, ValueError, r"l2 has shape \(2,\): expected a number, or \(K, 1, 1\)"),
+        ({"kernels": "looped"}, TypeError, "kernels is 'looped': expected a record of them"),
+        ({"l2": "0.1"}, TypeError, "l2 is '0.1': expected a number, 0 or more"),
+        (
+            {"optimizer": "adam"},
+            TypeError,
+            r"optimizer is 'adam': expected an optimiser, such as xpnet\.optim\.adam\(1e-3\)",
+        ),
         (
             {"dropout": 1.0},
             ValueError,
@@ -85,9 +102,24 @@ def test_dask_is_refused(case):
             rf"sample_weight has shape \({M},\): expected \(1, {M}\), a weight a sample",
         ),
         (
-            {"sample_weight": np.ones((1, M), "float32")},
+            {"sample_weight": np.ones((1, M), "complex128")},
             TypeError,
-            "sample_weight has dtype float32, but .*float64",
+            "sample_weight has dtype complex128, but .*float64",
+        ),
+        (
+            {"sample_weight": np.asarray([[*[1.0] * (M - 1), -2.0]])},
+            ValueError,
+            r"sample_weight holds weights from -2\.0 to 1\.0: expected 0 or more, and finite",
+        ),
+        (
+            {"sample_weight": np.full((1, M), math.nan)},
+            ValueError,
+            "sample_weight holds weights from nan to nan: expected 0 or more, and finite",
+        ),
+        (
+            {"validation": 0.2},
+            TypeError,
+            r"validation: expected a pair of arrays, validation=\(X, Y\)",
         ),
     ],
 )
@@ -117,6 +149,83 @@ def test_data_are_refused_before_anything_is_told(case, change, error, message):
     with pytest.raises(error, match=message):
         train(replace(case, X=change(case.X)), callbacks=[heard])
     assert heard.moments == []
+
+
+def test_labels_are_pointed_to_one_hot_columns(case):
+    labels = np.argmax(case.Y, axis=0)
+    with pytest.raises(ValueError, match=r"Classes\.of\(y\)\.encode\(y\)\.T makes one-hot"):
+        train(replace(case, Y=labels))
+    encoded = data.Classes.of(labels).encode(labels).T
+    np.testing.assert_array_equal(encoded, case.Y)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_weights_of_another_dtype_are_cast(eager_xp, case, dtype):
+    weight = np.asarray([[0, 1, 1, 0, 1, 1, 1, 1, 0, 1]])
+    there = case.on(eager_xp, "float64")
+    results = [
+        train(there, sample_weight=eager_xp.asarray(weight, given), epochs=1)
+        for given in (dtype, "float64")
+    ]
+    assert_trees_close(results[0].params, results[1].params, "float64")
+    assert results[0].params[0].W.dtype == there.X.dtype
+
+
+@pytest.mark.parametrize("fused", ["0", "1"])
+def test_a_penalty_of_the_host_follows_the_parameters(eager_xp, monkeypatch, fused):
+    monkeypatch.setenv("XPNET_FUSED", fused)
+    stack = random_case((3, 4, 2), m=M, stack=(2,))
+    l2 = np.asarray([0.1, 2.0]).reshape(2, 1, 1)
+    expected = train(replace(stack, l2=l2), kernels=VECTORIZED)
+    result = train(replace(stack.on(eager_xp), l2=l2))
+    assert result.params[0].W.dtype == eager_xp.xp.float32
+    assert_trees_close(result.params, expected.params, rtol=1e-3, atol=1e-4)
+
+
+def test_params_as_plain_pairs(case):
+    plain = replace(case, params=[tuple(layer) for layer in case.params])
+    validation = (case.X, case.Y)
+    results = [train(given, validation=validation) for given in (plain, case)]
+    assert_trees_close(results[0].params, results[1].params, "float64")
+    assert evaluate(*plain.data) == evaluate(*case.data)
+
+
+def test_params_as_a_dict(case):
+    with pytest.raises(TypeError, match=r"^params is a dict: .*xpnet\.params_from_dict\(params\)$"):
+        train(replace(case, params=params_to_dict(case.params)))
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        (Heard(), r"callbacks is a Heard: expected a list, callbacks=\[Heard\(…\)\]"),
+        (Heard, r"callbacks is the class Heard: expected a list, callbacks=\[Heard\(…\)\]"),
+        (
+            [Heard(), EarlyStopping],
+            "callbacks holds the class EarlyStopping: expected instances of xpnet.callbacks."
+            r"Callback, such as EarlyStopping\(…\)",
+        ),
+        ([print], r"holds a builtin_function_or_method: expected .* such as EarlyStopping\(…\)"),
+        (["progress"], "callbacks holds a str: expected instances"),
+    ],
+)
+def test_what_does_not_listen_is_refused(case, callbacks, message):
+    with pytest.raises(TypeError, match=message):
+        train(case, callbacks=callbacks)
+
+
+def test_callbacks_may_come_one_by_one(case):
+    heard = Heard(), Heard()
+    train(case, callbacks=iter(heard))
+    assert heard[0].moments == heard[1].moments
+    assert heard[0].moments[-1] == "end"
+
+
+def test_numbers_of_numpy_are_numbers(case):
+    settings = {"epochs": np.int64(1), "batch_size": np.int32(4), "seed": np.uint8(3)}
+    result = train(case, **settings)
+    expected = train(case, **{name: int(number) for name, number in settings.items()})
+    assert_trees_close(result.params, expected.params, "float64")
 
 
 def test_no_samples_are_refused(case):

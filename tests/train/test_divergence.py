@@ -8,7 +8,8 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, random_case
 from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train, unreal_gradient
-from xpnet import DivergenceError, optim
+from xpnet import LOOPED, DivergenceError, optim
+from xpnet.kernels import OUTPUTS
 
 
 def bad_at(step, cost=math.nan):
@@ -66,9 +67,34 @@ def test_divergence_of_one_network_of_a_stack():
     assert caught.value.learning_rate == rates.tolist()
 
 
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("hidden", ["relu", "gelu"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.usefixtures("plain_and_fused")
+def test_no_warning_comes_before_the_error(eager_xp, output, hidden, dtype):
+    """Any warning would be an error here."""
+    case = random_case((3, 4, 2), hidden=hidden, output=output, m=M).on(eager_xp, dtype)
+    optimizer = optim.momentum(1e30)
+    with pytest.raises(DivergenceError):
+        train(case, optimizer=optimizer, epochs=40, validation=(case.X, case.Y))
+
+
+@pytest.mark.parametrize("output", ["identity", "exp"])
+def test_looped_kernels_diverge_alike(output):
+    case = random_case((3, 2), output=output, m=M)
+    with pytest.raises(DivergenceError):
+        train(case, optimizer=optim.momentum(1e100), epochs=40, kernels=LOOPED)
+
+
+def test_the_callers_warnings_are_left_as_they_were(case):
+    before = np.geterr()
+    train(case)
+    assert np.geterr() == before
+
+
 def test_a_learning_rate_that_is_far_too_high():
     case = random_case((3, 2), output="identity", m=M)
-    with np.errstate(all="ignore"), pytest.raises(DivergenceError) as caught:
+    with pytest.raises(DivergenceError) as caught:
         train(case, optimizer=optim.sgd(1e50), epochs=9)
     assert all(np.isfinite(array).all() for layer in caught.value.params for array in layer)
 

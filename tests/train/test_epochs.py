@@ -7,6 +7,7 @@ import pytest
 from tests.kernels.cases import assert_trees_close
 from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
 from xpnet import backend, value_and_grad
+from xpnet.callbacks import Callback
 
 
 @pytest.mark.parametrize(("moment", "number"), [("start", 0), ("step", 2), ("step", 5)])
@@ -82,6 +83,28 @@ def test_a_callback_may_return_another_result(case):
     result = train(case, callbacks=[Heard(other_params), Heard(another_reason)])
     assert result.params is case.params
     assert result.stopped == "all epochs done, and restored"
+
+
+def test_a_callback_may_return_nothing(case):
+    class Silent(Callback):
+        def on_end(self, result):
+            pass
+
+    heard = Heard()
+    result = train(case, callbacks=[Silent(), heard])
+    assert result.stopped == "all epochs done"
+    assert heard.result is result
+
+
+def test_a_callback_may_return_nothing_else(case):
+    class Careless(Callback):
+        def on_end(self, result):
+            return result.params
+
+    with pytest.raises(
+        TypeError, match=r"Careless\.on_end returned a tuple: expected None, or a Re"
+    ):
+        train(case, callbacks=[Careless()])
 
 
 @pytest.mark.parametrize("moment", ["start", "step", "epoch"])

@@ -39,9 +39,10 @@ def test_every_member_is_trained_as_if_alone(eager_xp, stack):
             assert np.ravel(row["learning_rate"])[k] == rate
 
 
-def test_weights_common_to_all(stack):
+def test_weights_common_to_all(eager_xp, stack):
     common = stack.sample_weight[0]
-    result = train(stack, sample_weight=common)
+    there = stack.on(eager_xp, "float64")
+    result = train(there, sample_weight=eager_xp.asarray(common, "float64"))
     alone = train(stack.member(1), sample_weight=common)
     assert_trees_close(of_member(1, result.params), alone.params, "float64")
     assert result.history[0]["cost"][1] == pytest.approx(alone.history[0]["cost"])

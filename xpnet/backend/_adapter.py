@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Adapter", "drawn_on_host"]
+__all__ = ["Adapter", "drawn_on_host", "numpy_quiet"]
 
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
 Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
@@ -43,6 +43,8 @@ class Adapter:
         Waits until `array` is computed.
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
+    quiet : ``() -> context manager``
+        Within it, numbers that overflow, or are none, are not warned of.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
         Starts copies of host rows that run beside the computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
@@ -56,8 +58,14 @@ class Adapter:
     uniform: Uniform
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
+    quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = _nothing_refused
+
+
+def numpy_quiet() -> AbstractContextManager[Any]:
+    """Return a `quiet` of NumPy, for itself and for a library that computes with it."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def drawn_on_host(from_numpy: FromNumpy) -> Uniform:

@@ -7,7 +7,7 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from xpnet.backend._adapter import Adapter, drawn_on_host
+from xpnet.backend._adapter import Adapter, drawn_on_host, numpy_quiet
 
 __all__ = ["ADAPTER"]
 
@@ -32,4 +32,5 @@ ADAPTER = Adapter(
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
     uniform=drawn_on_host(_from_numpy),
+    quiet=numpy_quiet,
 )

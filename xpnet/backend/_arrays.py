@@ -10,7 +10,7 @@ import array_api_compat
 import numpy as np
 
 from xpnet.backend._choice import resolve
-from xpnet.backend._find import NAMES, Backend, find_device
+from xpnet.backend._find import NAMES, Backend, dtype_name, find_device
 from xpnet.backend._libraries import LIBRARIES, adapter, devices, library_name, refuse
 from xpnet.backend._trees import arrays_in, map_arrays
 
@@ -18,6 +18,7 @@ __all__ = [
     "asarray",
     "detached",
     "on_device_of",
+    "quiet",
     "synchronize",
     "to_device",
     "to_numpy",
@@ -64,7 +65,7 @@ def asarray(
     if like is not None and backend is not None:
         raise TypeError("both like and backend say where the array goes: give one of them")
     place = _place(like if like is not None else backend)
-    return _put(values, place if dtype is None else place._replace(dtype=_dtype_name(dtype)))
+    return _put(values, place if dtype is None else place._replace(dtype=dtype_name(dtype)))
 
 
 def to_numpy(array: Any) -> np.ndarray[Any, Any]:
@@ -112,6 +113,14 @@ def on_device_of(array: Any) -> AbstractContextManager[Any]:
     return adapter(name).on_device(array) if name in LIBRARIES else nullcontext()
 
 
+def quiet(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the library of `array` warns of no overflow and of no NaN.
+
+    For whoever looks at the numbers afterwards and has better words.
+    """
+    return adapter(_known_library(array)).quiet()
+
+
 def detached(tree: Any) -> Any:
     """Return `tree` with torch tensors that require grad read detached, all else as it is."""
     return map_arrays(
@@ -154,17 +163,18 @@ def _place(target: Any) -> _Place:
     if array is None:
         raise TypeError("the target holds no array to lie beside: give an array or a backend")
     device = array_api_compat.device(array)
-    return _Place(_known_library(array), device, _dtype_name(array.dtype))
+    return _Place(_known_library(array), device, dtype_name(array.dtype))
 
 
 def _on_device(array: Any, device: str) -> Any:
     library = _known_library(array)
     there = devices(library)[find_device(library, device)]
-    return _put(array, _Place(library, there, _dtype_name(array.dtype)))
+    return _put(array, _Place(library, there, dtype_name(array.dtype)))
 
 
 def _keeping_dtype(array: Any, place: _Place) -> _Place:
-    return place._replace(dtype=_dtype_name(array.dtype))
+    _known_library(array)
+    return place._replace(dtype=dtype_name(array.dtype))
 
 
 def _put(values: Any, place: _Place) -> Any:
@@ -180,14 +190,12 @@ def _put(values: Any, place: _Place) -> Any:
 
 
 def _known_library(array: Any) -> str:
+    if not array_api_compat.is_array_api_obj(array):
+        raise TypeError(
+            f"a {type(array).__name__} came where an array was expected: only tuples of arrays can "
+            "be moved; xpnet.backend.asarray makes an array of host values"
+        )
     name = library_name(array)
     if name not in LIBRARIES:
         raise TypeError(f"array of {name}: xpnet moves arrays of {', '.join(LIBRARIES)}")
     return name
-
-
-def _dtype_name(dtype: Any) -> str:
-    """Return ``float32`` for any library's float32, or for the name itself."""
-    if isinstance(dtype, type):
-        return dtype.__name__
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]

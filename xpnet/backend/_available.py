@@ -43,5 +43,5 @@ def _info(name: str) -> BackendInfo:
 def _version(name: str) -> str | None:
     try:
         return str(import_module(name).__version__)
-    except (ImportError, OSError):
+    except Exception:  # whatever a broken installation raises
         return None

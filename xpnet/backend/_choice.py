@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, Token
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from xpnet.backend._find import Backend, find
+from xpnet.backend._find import Backend, dtype_name, find
 from xpnet.backend._libraries import BackendError, name_of_namespace
 from xpnet.backend._matmul import refuse_tf32_without_device
 
@@ -58,7 +58,7 @@ def fusing() -> bool:
 
 
 def use_backend(
-    name: str | ModuleType | None = None, *, device: str | None = None, dtype: str | None = None
+    name: str | ModuleType | None = None, *, device: str | None = None, dtype: Any = None
 ) -> AbstractContextManager[Backend]:
     """Choose where new arrays are made from here on, or within a ``with`` block.
 
@@ -96,7 +96,7 @@ def _restoring(backend: Backend, earlier: Token[_Wish]) -> Iterator[Backend]:
 
 
 def resolve(
-    name: str | ModuleType | None = None, *, device: str | None = None, dtype: str | None = None
+    name: str | ModuleType | None = None, *, device: str | None = None, dtype: Any = None
 ) -> Backend:
     """Return the backend asked for, what is left out being filled in as by `default_backend`.
 
@@ -108,7 +108,7 @@ def resolve(
     device : str, optional
         ``cpu``, ``cuda:1``, ``device1``, ... A device chosen for one library is not taken over by
         another, which then uses its own default.
-    dtype : str, optional
+    dtype : str or dtype, optional
         ``float32`` or ``float64``.
 
     Raises
@@ -118,7 +118,8 @@ def resolve(
     """
     if isinstance(name, ModuleType):
         name = name_of_namespace(name)
-    asked = _filled(_Wish(name, device, dtype), _chosen.get())
+    wanted = _Wish(name, device, None if dtype is None else dtype_name(dtype))
+    asked = _filled(wanted, _chosen.get())
     environment = _Wish(*(os.environ.get(variable) or None for variable in _VARIABLES))
     wish = _filled(_filled(asked, environment), _FALLBACK)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from xpnet.backend._libraries import LIBRARIES, BackendError, adapter, devices, refuse
 
-__all__ = ["NAMES", "Backend", "find", "find_device"]
+__all__ = ["NAMES", "Backend", "dtype_name", "find", "find_device"]
 
 _AUTO = "auto"
 _DTYPES = ("float32", "float64")
@@ -65,6 +65,13 @@ def _library(name: str | None) -> str:
     except BackendError:
         return "numpy"
     return "cupy"
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return ``float32`` for any library's float32, or for the name itself."""
+    if isinstance(dtype, type):
+        return dtype.__name__
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
 
 
 def find_device(name: str, device: str) -> str:

@@ -73,10 +73,12 @@ def adapter(name: str) -> Adapter:
     """
     try:
         module = import_module(f"xpnet.backend._{name}")
-    except (ImportError, OSError) as error:
-        reason = " ".join(str(error).split())
+    except BackendError:
+        raise
+    # A broken installation fails in ways of its own: a driver, a binary of another version.
+    except Exception as error:
         raise BackendError(
-            f"backend {name!r} cannot be imported ({reason}): {LIBRARIES[name].install}"
+            f"backend {name!r} cannot be imported ({_reason(error)}): {LIBRARIES[name].install}"
         ) from error
     found: Adapter = module.ADAPTER
     return found
@@ -90,10 +92,21 @@ def devices(name: str) -> Mapping[str, Any]:
     BackendError
         If the library cannot be imported, or none of its devices answers.
     """
-    found = adapter(name).devices()
+    there = adapter(name)
+    try:
+        found = there.devices()
+    except Exception as error:
+        raise BackendError(
+            f"backend {name!r} cannot list its devices ({_reason(error)}): "
+            f"{LIBRARIES[name].install}"
+        ) from error
     if not found:
         raise BackendError(f"backend {name!r} is installed, but {LIBRARIES[name].no_device}")
     return found
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def refuse(name: str, dtype: str, device: Any) -> None:

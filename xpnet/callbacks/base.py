@@ -20,8 +20,8 @@ class Callback:
         """After each epoch. A text ends the training and is kept as ``Result.stopped``."""
         return None
 
-    def on_end(self, result: Result) -> Result:
-        """At the end, however it comes: returns `result` or another one in its place.
+    def on_end(self, result: Result) -> Result | None:
+        """At the end, however it comes: may return another result; None keeps this one.
 
         If training failed, the error is raised afterwards and the result is lost.
         """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from xpnet.callbacks.base import Callback
 from xpnet.callbacks.monitor import Monitor
-from xpnet.persist import save
+from xpnet.persist import ModelFileError, save
 from xpnet.types import Epoch, Run
 
 __all__ = ["Checkpoint"]
@@ -34,6 +35,8 @@ class Checkpoint(Callback):
     ------
     ValueError
         If an argument is out of range; while training, as `xpnet.save` and `EarlyStopping`.
+    ModelFileError
+        At the start of the training, where there is no folder for the file.
     """
 
     def __init__(
@@ -44,15 +47,20 @@ class Checkpoint(Callback):
         best: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if every < 1:
-            raise ValueError(f"every is {every}: expected 1 epoch or more")
+        if not hasattr(every, "__index__") or every < 1:
+            raise ValueError(f"every is {every}: expected a whole number of epochs, 1 or more")
         self.path, self.every, self.best = path, every, best
         self.metadata = dict(metadata or {})
         self._monitor = None if best is None else Monitor(best)
         self._last = 0
 
     def on_start(self, run: Run) -> None:
-        """Forget an earlier training."""
+        """Forget an earlier training; refuse a wrong folder before the first step."""
+        folder = Path(self.path).parent
+        if not folder.is_dir():
+            raise ModelFileError(
+                f"cannot write {self.path}: there is no folder {folder}, create it"
+            )
         self._monitor = None if self.best is None else Monitor(self.best)
         self._last = run.epochs
 

@@ -34,7 +34,7 @@ class Progress(Callback):
     Raises
     ------
     ModuleNotFoundError
-        At the start of the training, where rich is not installed.
+        At the start of the training, where rich is not installed; names what installs it.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -43,7 +43,11 @@ class Progress(Callback):
 
     def on_start(self, run: Run) -> None:
         """Open the bar."""
-        from rich.console import Console
+        try:
+            from rich.console import Console
+        except ImportError as error:
+            message = "Progress needs rich: pip install 'xpnet[cli]'"
+            raise ModuleNotFoundError(message, name=error.name) from error
 
         console = self.console or Console()
         self._view = _Bar(console, run) if console.is_terminal else _Lines(console, run)

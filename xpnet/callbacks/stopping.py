@@ -34,7 +34,7 @@ class EarlyStopping(Callback):
     def __init__(
         self, monitor: str = "val_cost", patience: int = 10, min_delta: float = 0.0
     ) -> None:
-        if patience < 1:
+        if not patience >= 1:
             raise ValueError(f"patience is {patience}: expected 1 epoch or more")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self._best = Monitor(monitor, min_delta)

@@ -15,7 +15,7 @@ from array_api_compat import array_namespace, device
 
 from xpnet.types import Array
 
-__all__ = ["entry_by_entry", "from_rows", "read"]
+__all__ = ["entry_by_entry", "from_rows", "of_one_network", "read"]
 
 
 def from_rows(rows: float | Sequence[Any], like: Array) -> Array:
@@ -32,6 +32,17 @@ def within(rows: Any, limit: float) -> Any:
     return math.copysign(math.inf, rows) if abs(rows) > limit else rows
 
 
+def of_one_network(array: Array) -> tuple[int, int]:
+    """The shape ``(n, m)`` of an array that belongs to one network, and not to a stack."""
+    if array.ndim != 2:
+        raise ValueError(
+            f"the looped kernels were given an array of shape {tuple(array.shape)}: expected "
+            "(n, m), for they take one network at a time; a stack needs xpnet.VECTORIZED"
+        )
+    n, m = array.shape
+    return n, m
+
+
 def read(values: Any, j: int) -> float:
     """Entry j of a ``(1, m)`` row, or the one number that holds for all columns."""
     return float(values[0, j]) if getattr(values, "ndim", 0) else float(values)
@@ -43,7 +54,7 @@ def entry_by_entry(f: Callable[..., float]) -> Callable[..., Array]:
     @functools.wraps(f)
     def looped(*arrays: Array | None) -> Array:
         like = next(a for a in arrays if a is not None)
-        n, m = like.shape
+        n, m = of_one_network(like)
         rows = []
         for i in range(n):
             row = []

@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 from xpnet.kernels import _piecewise as piecewise
 from xpnet.kernels import _smooth as smooth
+from xpnet.kernels._named import Named
 from xpnet.types import Array
 
 __all__ = ["ACTIVATIONS", "LOOPED_ACTIVATIONS", "Activation"]
@@ -41,26 +42,34 @@ class Activation(NamedTuple):
     derivative: Callable[[Array | None, Array], Array]
 
 
-ACTIVATIONS = {
-    "identity": Activation(piecewise.identity, piecewise.identity_derivative),
-    "relu": Activation(piecewise.relu, piecewise.relu_derivative),
-    "leaky_relu": Activation(piecewise.leaky_relu, piecewise.leaky_relu_derivative),
-    "elu": Activation(piecewise.elu, piecewise.elu_derivative),
-    "sigmoid": Activation(smooth.sigmoid, smooth.sigmoid_derivative),
-    "tanh": Activation(smooth.tanh, smooth.tanh_derivative),
-    "gelu": Activation(smooth.gelu, smooth.gelu_derivative),
-    "silu": Activation(smooth.silu, smooth.silu_derivative),
-    "softplus": Activation(smooth.softplus, smooth.softplus_derivative),
-}
+ACTIVATIONS = Named(
+    "activation",
+    {
+        "identity": Activation(piecewise.identity, piecewise.identity_derivative),
+        "relu": Activation(piecewise.relu, piecewise.relu_derivative),
+        "leaky_relu": Activation(piecewise.leaky_relu, piecewise.leaky_relu_derivative),
+        "elu": Activation(piecewise.elu, piecewise.elu_derivative),
+        "sigmoid": Activation(smooth.sigmoid, smooth.sigmoid_derivative),
+        "tanh": Activation(smooth.tanh, smooth.tanh_derivative),
+        "gelu": Activation(smooth.gelu, smooth.gelu_derivative),
+        "silu": Activation(smooth.silu, smooth.silu_derivative),
+        "softplus": Activation(smooth.softplus, smooth.softplus_derivative),
+    },
+)
 
-LOOPED_ACTIVATIONS = {
-    "identity": Activation(piecewise.identity_looped, piecewise.identity_derivative_looped),
-    "relu": Activation(piecewise.relu_looped, piecewise.relu_derivative_looped),
-    "leaky_relu": Activation(piecewise.leaky_relu_looped, piecewise.leaky_relu_derivative_looped),
-    "elu": Activation(piecewise.elu_looped, piecewise.elu_derivative_looped),
-    "sigmoid": Activation(smooth.sigmoid_looped, smooth.sigmoid_derivative_looped),
-    "tanh": Activation(smooth.tanh_looped, smooth.tanh_derivative_looped),
-    "gelu": Activation(smooth.gelu_looped, smooth.gelu_derivative_looped),
-    "silu": Activation(smooth.silu_looped, smooth.silu_derivative_looped),
-    "softplus": Activation(smooth.softplus_looped, smooth.softplus_derivative_looped),
-}
+LOOPED_ACTIVATIONS = Named(
+    "activation",
+    {
+        "identity": Activation(piecewise.identity_looped, piecewise.identity_derivative_looped),
+        "relu": Activation(piecewise.relu_looped, piecewise.relu_derivative_looped),
+        "leaky_relu": Activation(
+            piecewise.leaky_relu_looped, piecewise.leaky_relu_derivative_looped
+        ),
+        "elu": Activation(piecewise.elu_looped, piecewise.elu_derivative_looped),
+        "sigmoid": Activation(smooth.sigmoid_looped, smooth.sigmoid_derivative_looped),
+        "tanh": Activation(smooth.tanh_looped, smooth.tanh_derivative_looped),
+        "gelu": Activation(smooth.gelu_looped, smooth.gelu_derivative_looped),
+        "silu": Activation(smooth.silu_looped, smooth.silu_derivative_looped),
+        "softplus": Activation(smooth.softplus_looped, smooth.softplus_derivative_looped),
+    },
+)

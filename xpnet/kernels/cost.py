@@ -30,7 +30,9 @@ from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
-from xpnet.kernels._looped import entry_by_entry, from_rows, read
+from xpnet.kernels._check import check_costed
+from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network, read
+from xpnet.kernels._named import Named
 from xpnet.kernels._piecewise import identity, identity_looped
 from xpnet.kernels._smooth import sigmoid, sigmoid_looped, softplus
 from xpnet.types import Array
@@ -54,7 +56,7 @@ def softmax(Z: Array) -> Array:
 
 def softmax_looped(Z: Array) -> Array:
     """`softmax`, sample by sample."""
-    n, m = Z.shape
+    n, m = of_one_network(Z)
     columns = []
     for j in range(m):
         top = max(float(Z[i, j]) for i in range(n))
@@ -118,7 +120,8 @@ def identity_loss_looped(z: list[float], y: list[float]) -> float:
     """`identity_loss` of one sample."""
     loss = 0.0
     for k in range(len(z)):
-        loss += 0.5 * (z[k] - y[k]) ** 2
+        r = z[k] - y[k]
+        loss += 0.5 * r * r
     return loss
 
 
@@ -138,19 +141,25 @@ def exp_loss_looped(z: list[float], y: list[float]) -> float:
     return loss
 
 
-OUTPUTS = {
-    "sigmoid": Output(sigmoid, sigmoid_loss),
-    "softmax": Output(softmax, softmax_loss),
-    "identity": Output(identity, identity_loss),
-    "exp": Output(exp, exp_loss),
-}
+OUTPUTS = Named(
+    "output",
+    {
+        "sigmoid": Output(sigmoid, sigmoid_loss),
+        "softmax": Output(softmax, softmax_loss),
+        "identity": Output(identity, identity_loss),
+        "exp": Output(exp, exp_loss),
+    },
+)
 
-LOOPED_OUTPUTS = {
-    "sigmoid": Output(sigmoid_looped, sigmoid_loss_looped),
-    "softmax": Output(softmax_looped, softmax_loss_looped),
-    "identity": Output(identity_looped, identity_loss_looped),
-    "exp": Output(exp_looped, exp_loss_looped),
-}
+LOOPED_OUTPUTS = Named(
+    "output",
+    {
+        "sigmoid": Output(sigmoid_looped, sigmoid_loss_looped),
+        "softmax": Output(softmax_looped, softmax_loss_looped),
+        "identity": Output(identity_looped, identity_loss_looped),
+        "exp": Output(exp_looped, exp_loss_looped),
+    },
+)
 
 
 def output_activation(output: str, Z: Array) -> Array:
@@ -165,14 +174,16 @@ def output_activation_looped(output: str, Z: Array) -> Array:
 
 def output_cost(output: str, Z: Array, Y: Array, scale: float | Array) -> Array:
     """``J = Σ_samples scale · loss``."""
+    check_costed(Z, Y)
     losses = OUTPUTS[output].loss(Z, Y) * scale
     return array_namespace(losses).sum(losses, axis=(-2, -1))
 
 
 def output_cost_looped(output: str, Z: Array, Y: Array, scale: float | Array) -> Array:
     """`output_cost`, sample by sample."""
+    check_costed(Z, Y)
     loss = LOOPED_OUTPUTS[output].loss
-    n, m = Z.shape
+    n, m = of_one_network(Z)
     J = 0.0
     for j in range(m):
         z = [float(Z[i, j]) for i in range(n)]
@@ -192,9 +203,10 @@ def output_cost_backward_looped(
     output: str, Z: Array, Y: Array, scale: float | Array
 ) -> tuple[Array, Array]:
     """`output_cost_backward` by loops over scalars."""
+    J = output_cost_looped(output, Z, Y, scale)
     A = LOOPED_OUTPUTS[output].apply(Z)
-    n, m = Z.shape
+    n, m = of_one_network(Z)
     rows = [
         [read(scale, j) * (float(A[i, j]) - float(Y[i, j])) for j in range(m)] for i in range(n)
     ]
-    return output_cost_looped(output, Z, Y, scale), from_rows(rows, Z)
+    return J, from_rows(rows, Z)

@@ -27,7 +27,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from xpnet.kernels._check import check_dense
-from xpnet.kernels._looped import entry_by_entry, from_rows, read
+from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network, read
 from xpnet.kernels.activations import ACTIVATIONS, LOOPED_ACTIVATIONS
 from xpnet.types import Array, Dense, Layer
 
@@ -47,15 +47,16 @@ __all__ = [
 
 def dense(W: Array, b: Array, A_prev: Array) -> Array:
     """``Z = W A_prev + b``."""
-    check_dense(W, b, A_prev)
-    return array_namespace(W, A_prev).matmul(W, A_prev) + b
+    xp = array_namespace(W, A_prev)
+    check_dense(xp, W, b, A_prev)
+    return xp.matmul(W, A_prev) + b
 
 
 def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
     """``z_ij = b_i + Σ_k w_ik a_kj``, one product at a time."""
-    check_dense(W, b, A_prev)
-    n_out, n_in = W.shape
-    m = A_prev.shape[1]
+    check_dense(array_namespace(W, A_prev), W, b, A_prev)
+    n_out, n_in = of_one_network(W)
+    _, m = of_one_network(A_prev)
     Z = []
     for i in range(n_out):
         row = []
@@ -78,8 +79,8 @@ def dense_backward(dZ: Array, A_prev: Array, W: Array, decay: float | Array | No
 
 def dense_backward_looped(dZ: Array, A_prev: Array, W: Array, decay: float | Array | None) -> Dense:
     """``dw_ik = Σ_j dz_ij a_kj + decay w_ik``, ``db_i = Σ_j dz_ij``."""
-    n_out, m = dZ.shape
-    n_in = A_prev.shape[0]
+    n_out, n_in = of_one_network(W)
+    _, m = of_one_network(dZ)
     shrink = 0.0 if decay is None else read(decay, 0)
     dW, db = [], []
     for i in range(n_out):
@@ -105,8 +106,8 @@ def input_gradient(W: Array, dZ: Array) -> Array:
 
 def input_gradient_looped(W: Array, dZ: Array) -> Array:
     """``da_kj = Σ_i w_ik dz_ij``."""
-    n_out, n_in = W.shape
-    m = dZ.shape[1]
+    n_out, n_in = of_one_network(W)
+    _, m = of_one_network(dZ)
     dA_prev = []
     for k in range(n_in):
         row = []

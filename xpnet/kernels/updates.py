@@ -28,7 +28,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from xpnet.kernels._looped import from_rows
+from xpnet.kernels._looped import from_rows, of_one_network
 from xpnet.types import Array, Dense, Params
 
 __all__ = [
@@ -65,7 +65,7 @@ def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tu
 
     @functools.wraps(f)
     def looped(theta: Array, g: Array, *slots: Array, **settings: Any) -> tuple[Array, ...]:
-        n, m = theta.shape
+        n, m = of_one_network(theta)
         results: tuple[list[list[float]], ...] = tuple([] for _ in (theta, *slots))
         for i in range(n):
             for rows in results:

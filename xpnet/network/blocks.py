@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
-from xpnet.network.gradient import unpromoting
+from xpnet.network.arguments import Masks, as_params, beside
 from xpnet.network.gradient import value_and_grad as plain_value_and_grad
-from xpnet.network.propagate import Masks
 from xpnet.network.record import Network
 from xpnet.types import Array, Dense, Kernels, Params
 
@@ -65,7 +64,8 @@ def in_blocks(
         l2: float | Array = 0.0,
         masks: Masks = None,
     ) -> CostAndGrads:
-        l2 = unpromoting(l2)
+        params = as_params(params)
+        l2 = beside(l2, params[0].W)
         parts = (
             _times(
                 block.share,

@@ -9,8 +9,8 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.kernels import VECTORIZED
+from xpnet.network.arguments import Masks, as_params
 from xpnet.network.gradient import value_and_grad
-from xpnet.network.propagate import Masks
 from xpnet.network.record import Network
 from xpnet.types import Array, Kernels, Params
 
@@ -29,7 +29,7 @@ def check_gradients(
     *,
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,
-    l2: float = 0.0,
+    l2: float | Array = 0.0,
     masks: Masks = None,
     most: int = 1000,
 ) -> float:
@@ -56,9 +56,14 @@ def check_gradients(
     Raises
     ------
     ValueError, TypeError
-        As `value_and_grad`.
+        As `value_and_grad`; or if a stack is given, or `most` is below 1.
     """
+    if most < 1:
+        raise ValueError(f"most is {most}: expected 1 entry of each tensor or more")
     host = backend.resolve("numpy", device="cpu", dtype="float64")
+    params = as_params(params)
+    _refuse_stack(params, X, Y)
+    masks = None if masks is None else tuple(masks)
     params, X, Y, sample_weight, masks = _on(host, (params, X, Y, sample_weight, masks))
 
     def gradient_of(params: Params, kernels: Kernels | None) -> tuple[Array, Params]:
@@ -73,6 +78,18 @@ def check_gradients(
         for field in layer._fields
         for cost_of in [_along(gradient_of, params, number, field)]
     )
+
+
+def _refuse_stack(params: Params, X: Array, Y: Array) -> None:
+    """Raise if there are leading axes: the differences take that place."""
+    named = [("W", params[0].W), ("X", X), ("Y", Y)] if params else []
+    for name, array in named:
+        if getattr(array, "ndim", 0) > 2:
+            raise ValueError(
+                f"{name} has shape {tuple(array.shape)}: check_gradients takes one network, not a "
+                "stack; of params, network k is tuple(Dense(W[k, ...], b[k, ...]) for W, b in "
+                "params)"
+            )
 
 
 def _along(

@@ -11,7 +11,13 @@ from xpnet import backend
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array, Gather, Kernels
 
-__all__ = ["columns_for", "compiled_for", "default_kernels", "kernels_for_one_run"]
+__all__ = [
+    "columns_for",
+    "compiled_for",
+    "default_kernels",
+    "kernels_for_one_run",
+    "kernels_or_default",
+]
 
 
 def default_kernels(X: Array) -> Kernels:
@@ -21,6 +27,23 @@ def default_kernels(X: Array) -> Kernels:
     from xpnet.fused import accelerate
 
     return accelerate(VECTORIZED, array_namespace(X))
+
+
+def kernels_or_default(kernels: Kernels | None, X: Array) -> Kernels:
+    """`kernels`, or where there are none the default ones for X.
+
+    Raises
+    ------
+    TypeError
+        If they are no record of kernels.
+    """
+    if kernels is None:
+        return default_kernels(X)
+    if not isinstance(kernels, Kernels):
+        raise TypeError(
+            f"kernels is {kernels!r}: expected a record of them, xpnet.VECTORIZED or xpnet.LOOPED"
+        )
+    return kernels
 
 
 def kernels_for_one_run(X: Array) -> Kernels:

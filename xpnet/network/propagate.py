@@ -1,28 +1,16 @@
-"""Forward: from inputs to activations, and to predictions."""
+"""Through the layers: forward to activations and predictions, backward to gradients."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-from array_api_compat import array_namespace
+from collections.abc import Sequence
 
 from xpnet import backend
-from xpnet.kernels import _check
-from xpnet.network.defaults import default_kernels
+from xpnet.network.arguments import Masks, as_floating, as_params, check_masks, checked_inputs
+from xpnet.network.defaults import kernels_or_default
 from xpnet.network.record import Network
-from xpnet.types import Array, Kernels, Layer, Params
+from xpnet.types import Array, Dense, Kernels, Layer, Params
 
-__all__ = [
-    "Masks",
-    "as_floating",
-    "checked_inputs",
-    "each_mask",
-    "forward",
-    "hidden_and_logits",
-    "predict",
-]
-
-Masks: TypeAlias = tuple[Array | None, ...] | None
+__all__ = ["forward", "hidden_and_logits", "layer_gradients", "predict"]
 
 
 def hidden_and_logits(
@@ -32,13 +20,47 @@ def hidden_and_logits(
     layers: list[Layer] = []
     A = X
     activations = (*net.activations, "identity")
-    for activation, (W, b), mask in zip(activations, params, each_mask(params, masks), strict=True):
+    for activation, (W, b), mask in zip(
+        activations, params, _each_mask(params, masks), strict=True
+    ):
         layers.append(kernels.dense_activation(activation, W, b, A, mask))
         A = layers[-1].A
     return layers
 
 
-def each_mask(params: Params, masks: Masks) -> tuple[Array | None, ...]:
+def layer_gradients(
+    net: Network,
+    params: Params,
+    layers: Sequence[Layer],
+    X: Array,
+    dA: Array,
+    kernels: Kernels,
+    decay: float | Array | None,
+    masks: Masks,
+) -> Params:
+    """Gradients from the last layer to the first; the output's dA is its dZ already.
+
+    Nothing is checked.
+    """
+    activations = (*net.activations, "identity")
+    mask = _each_mask(params, masks)
+    grads: list[Dense] = []
+    for number in reversed(range(len(params))):
+        dense, dA = kernels.activation_dense_backward(
+            activations[number],
+            dA,
+            layers[number],
+            layers[number - 1].A if number else X,
+            params[number].W,
+            mask=mask[number],
+            decay=decay,
+            need_dA_prev=number > 0,
+        )
+        grads.append(dense)
+    return tuple(reversed(grads))
+
+
+def _each_mask(params: Params, masks: Masks) -> tuple[Array | None, ...]:
     """A mask, or None, for every layer; the output layer has none."""
     return (None,) * len(params) if masks is None else (*masks, None)
 
@@ -79,8 +101,8 @@ def forward(
         If dtypes, libraries or devices differ, or are no floating-point ones.
     """
     params, X = checked_inputs(net, params, X)
-    _check.check_masks(net.sizes, masks)
-    kernels = kernels or default_kernels(X)
+    check_masks(net, X, masks)
+    kernels = kernels_or_default(kernels, X)
     with backend.on_device_of(X):
         *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
         return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))
@@ -106,22 +128,5 @@ def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None =
     ValueError, TypeError
         As `forward`.
     """
+    params = as_params(params)
     return forward(net, params, as_floating(X, params), kernels=kernels)[-1].A
-
-
-def as_floating(X: Array, params: Params) -> Array:
-    """X, cast to the dtype of `params` where it holds integers or booleans."""
-    try:
-        xp = array_namespace(X, params[0].W)
-    except TypeError:
-        return X  # no array, or of another library: the checks that follow say so by name
-    return X if xp.isdtype(X.dtype, "real floating") else xp.astype(X, params[0].W.dtype)
-
-
-def checked_inputs(net: Network, params: Params, X: Array) -> tuple[Params, Array]:
-    """`params` and `X`, detached, after every check of shape, dtype and place."""
-    backend.check_together(params=params, X=X)
-    _check.check_params(net.sizes, params)
-    _check.check_inputs(net.sizes, params, X)
-    detached: tuple[Params, Array] = backend.detached((params, X))
-    return detached

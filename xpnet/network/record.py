@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from operator import index
+from types import ModuleType
+from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import backend, init
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
+from xpnet.kernels._named import unknown
 from xpnet.types import Array, Dense, Params
 
 __all__ = ["Network"]
@@ -35,6 +39,8 @@ class Network:
     ------
     ValueError
         If a size is not a positive integer, a name unknown, or the count of names wrong.
+    TypeError
+        If `sizes` is no tuple or list.
 
     Examples
     --------
@@ -47,9 +53,11 @@ class Network:
     output: str = "sigmoid"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))
-        if not isinstance(self.hidden, str):
+        object.__setattr__(self, "sizes", _whole(self.sizes, self.hidden, self.output))
+        if isinstance(self.hidden, Iterable) and not isinstance(self.hidden, str):
             object.__setattr__(self, "hidden", tuple(self.hidden))
+        elif not isinstance(self.hidden, str):
+            raise ValueError(unknown("hidden", self.hidden, ACTIVATIONS))
         _check_sizes(self.sizes)
         if len(self.activations) != len(self.sizes) - 2:
             raise ValueError(
@@ -73,9 +81,9 @@ class Network:
         scheme: str | init.Scheme = "he",
         *,
         like: Array | None = None,
-        xp: str | None = None,
+        xp: str | ModuleType | None = None,
         device: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> Params:
         """Draw first parameters: the same for one seed, wherever they are put.
 
@@ -88,9 +96,12 @@ class Network:
             ``(rng, n_out, n_in) -> W`` such as ``xpnet.init.normal(0.01)``.
         like : array, optional
             Put the parameters in its library, on its device, in its dtype.
-        xp, device, dtype : str, optional
-            Backend (``"numpy"``, ``"cupy"``, …), device and dtype to use where `like` is not
-            given; each defaults to the current backend's.
+        xp : str or namespace, optional
+            Backend (``"numpy"``, ``"cupy"``, …) to use where `like` is not given; the current one
+            by default.
+        device : str, optional
+        dtype : str or dtype, optional
+            float32 or float64.
 
         Returns
         -------
@@ -104,6 +115,7 @@ class Network:
         """
         drawn = init.draw(self.sizes, seed, scheme)
         if like is not None:
+            backend.check_together(like=like)
             if (xp, device, dtype) != (None, None, None):
                 raise TypeError("like gives library, device and dtype: leave out xp, device, dtype")
             return _each_array(drawn, partial(backend.asarray, like=_floating(like)))
@@ -121,6 +133,25 @@ def _floating(like: Array) -> Array:
     return like if xp.isdtype(like.dtype, "real floating") else xp.astype(like[:1, ...], xp.float32)
 
 
+def _whole(sizes: Any, *others: Any) -> tuple[int, ...]:
+    """`sizes` as Python's own integers; what is none of them stays, and is refused later."""
+    if _is_whole(sizes):
+        numbers = [n for n in (sizes, *others) if _is_whole(n)]
+        inside = ", ".join(map(str, numbers)) if len(numbers) > 1 else f"{sizes}, 1"
+        raise TypeError(f"sizes is {sizes}: expected a tuple of them, Network(({inside}))")
+    if not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes is {sizes!r}: expected a tuple of integers, such as (784, 128, 10)")
+    return tuple(index(n) if _is_whole(n) else n for n in sizes)
+
+
+def _is_whole(number: Any) -> bool:
+    try:
+        index(number)
+    except TypeError:
+        return False
+    return True
+
+
 def _check_sizes(sizes: tuple[int, ...]) -> None:
     if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
         raise ValueError(
@@ -131,4 +162,4 @@ def _check_sizes(sizes: tuple[int, ...]) -> None:
 
 def _check_name(argument: str, name: str, names: tuple[str, ...]) -> None:
     if name not in names:
-        raise ValueError(f"{argument} is {name!r}: expected one of {', '.join(names)}")
+        raise ValueError(unknown(argument, name, names))

@@ -1,6 +1,8 @@
 """Optimisers and their learning-rate schedules."""
 
-from xpnet.optim.first_order import adam, adamw, clip, momentum, nesterov, rmsprop, sgd
+from xpnet.optim._check import check_optimizer
+from xpnet.optim.clipping import clip
+from xpnet.optim.first_order import adam, adamw, momentum, nesterov, rmsprop, sgd
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.optim.schedules import (
     constant,
@@ -15,6 +17,7 @@ __all__ = [
     "Minimum",
     "adam",
     "adamw",
+    "check_optimizer",
     "clip",
     "constant",
     "cosine",

@@ -2,12 +2,11 @@
 
 Each takes a learning rate: a number, an array ``(K, 1, 1)`` for a stack of K networks, or a
 schedule. What depends on t alone is computed here, on the host; what depends on arrays is the
-kernels' work.
+kernels' work. A setting out of its range is a `ValueError` where the optimiser is made.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from numbers import Real
@@ -16,10 +15,11 @@ from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace, device, is_array_api_obj
 
+from xpnet.optim._check import at_least_zero, fractions, shares
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
 
-__all__ = ["adam", "adamw", "clip", "momentum", "nesterov", "rmsprop", "sgd"]
+__all__ = ["adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
 
 Slots: TypeAlias = tuple[Params, ...]
 Apply: TypeAlias = Callable[..., tuple[Params, Slots]]
@@ -43,7 +43,9 @@ def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
     ----------
     learning_rate : float, array or schedule, default 0.1
     mu : float, default 0.9
+        From 0 to 1.
     """
+    shares(mu=mu)
     rate = constant(learning_rate)
     return _optimizer(_APPLY["momentum"], 1, rate, lambda t: {"rate": rate(t), "mu": mu})
 
@@ -55,7 +57,9 @@ def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
     ----------
     learning_rate : float, array or schedule, default 0.1
     mu : float, default 0.9
+        From 0 to 1.
     """
+    shares(mu=mu)
     rate = constant(learning_rate)
     return _optimizer(_APPLY["nesterov"], 1, rate, lambda t: {"rate": rate(t), "mu": mu})
 
@@ -69,8 +73,11 @@ def rmsprop(
     ----------
     learning_rate : float, array or schedule, default 1e-3
     rho : float, default 0.9
+        Below 1.
     eps : float, default 1e-8
     """
+    fractions(rho=rho)
+    at_least_zero(eps=eps)
     rate = constant(learning_rate)
     return _optimizer(
         _APPLY["rmsprop"], 1, rate, lambda t: {"rate": rate(t), "rho": rho, "eps": eps}
@@ -92,8 +99,11 @@ def adam(
     ----------
     learning_rate : float, array or schedule, default 1e-3
     beta1, beta2 : float, defaults 0.9 and 0.999
+        Below 1.
     eps : float, default 1e-8
     """
+    fractions(beta1=beta1, beta2=beta2)
+    at_least_zero(eps=eps)
     rate = constant(learning_rate)
 
     def settings(t: int) -> dict[str, Any]:
@@ -118,12 +128,15 @@ def adamw(
     weight_decay : float, default 1e-2
         λ, apart from any `l2` in the cost.
     beta1, beta2 : float, defaults 0.9 and 0.999
+        Below 1.
     eps : float, default 1e-8
 
     References
     ----------
     Loshchilov & Hutter 2019.
     """
+    fractions(beta1=beta1, beta2=beta2)
+    at_least_zero(weight_decay=weight_decay, eps=eps)
     rate = constant(learning_rate)
 
     def settings(t: int) -> dict[str, Any]:
@@ -132,43 +145,6 @@ def adamw(
         return {"rate": rate(t), **fixed, **corrections}
 
     return _optimizer(_APPLY["adamw"], 2, rate, settings)
-
-
-def clip(optimizer: Optimizer, norm: float) -> Optimizer:
-    """`optimizer`, given gradients scaled down to at most `norm`: ``g · min(1, norm / ‖g‖)``.
-
-    The norm is taken over all parameters of one network, for each network of a stack by itself.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-    norm : float
-        Largest Euclidean norm of the gradients that `optimizer` sees.
-    """
-    norm = float(norm)
-    return optimizer._replace(
-        numbers=lambda t: {"norm": norm, "then": optimizer.numbers(t)},
-        apply=_clipped(optimizer.apply),
-    )
-
-
-@functools.cache
-def _clipped(apply: Apply) -> Apply:
-    def apply_clipped(
-        params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
-    ) -> tuple[Params, Slots]:
-        factor = _clip_factor(grads, numbers["norm"])
-        clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
-        return apply(params, clipped, slots, numbers["then"], kernels)
-
-    return apply_clipped
-
-
-def _clip_factor(grads: Params, norm: float) -> Array:
-    """``min(1, norm / ‖g‖)``, shape (..., 1, 1)."""
-    xp = array_namespace(grads[0].W)
-    squares = sum(xp.sum(g * g, axis=(-2, -1), keepdims=True) for layer in grads for g in layer)
-    return norm / xp.maximum(xp.sqrt(squares), norm)
 
 
 def _optimizer(

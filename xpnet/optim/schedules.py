@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
+from xpnet.optim._check import at_least_zero, positive
 from xpnet.types import Array
 
 __all__ = [
@@ -28,9 +29,21 @@ Schedule: TypeAlias = Callable[[int], Rate]
 
 
 def constant(rate: Rate | Schedule) -> Schedule:
-    """The same rate at every step; a schedule passes as it is."""
+    """The same rate at every step; a schedule passes as it is.
+
+    Parameters
+    ----------
+    rate : float, array or schedule
+        0 or more.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `rate` is negative or NaN, or no number; as every schedule and optimiser does.
+    """
     if callable(rate):
         return rate
+    at_least_zero(learning_rate=rate)
     return lambda t: rate
 
 
@@ -44,6 +57,8 @@ def step(rate: Rate | Schedule, every: int, factor: float = 0.1) -> Schedule:
         Steps at one rate.
     factor : float, default 0.1
     """
+    positive(every=every)
+    at_least_zero(factor=factor)
     base = constant(rate)
     return lambda t: base(t) * factor ** ((t - 1) // every)
 
@@ -58,6 +73,8 @@ def exponential(rate: Rate | Schedule, decay: float, every: int = 1) -> Schedule
         Factor over `every` steps, below 1.
     every : int, default 1
     """
+    positive(every=every)
+    at_least_zero(decay=decay)
     base = constant(rate)
     return lambda t: base(t) * decay ** ((t - 1) / every)
 
@@ -70,6 +87,7 @@ def inverse_scaling(rate: Rate | Schedule, power: float = 0.5) -> Schedule:
     rate : float, array or schedule
     power : float, default 0.5
     """
+    at_least_zero(power=power)
     base = constant(rate)
     return lambda t: base(t) / t**power
 
@@ -89,6 +107,8 @@ def cosine(rate: Rate | Schedule, steps: int, final: float = 0.0) -> Schedule:
     ----------
     Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
     """
+    positive(steps=steps)
+    at_least_zero(final=final)
     base = constant(rate)
 
     def rate_at(t: int) -> Rate:
@@ -111,5 +131,6 @@ def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
     ----------
     Goyal et al. 2017.
     """
+    positive(steps=steps)
     base = constant(rate)
     return lambda t: base(t) * min(t / steps, 1.0)

@@ -75,24 +75,24 @@ class Training:
             self.costs.append(step.cost)
             for callback in self.callbacks:
                 callback.on_step(step)
-        costs = backend.read(self.costs)
+        costs, sizes = self.read()
         seconds = time.perf_counter() - start
         self.raise_if_diverged(number, index, costs)
         self.finite = self.params
         row = {
             "epoch": number,
-            "cost": self.mean(costs),
+            "cost": _mean(costs, sizes),
             "learning_rate": _plain(self.optimizer.rate(index)),
             "seconds": seconds,
         }
         self.history.append(row | self.validated())
 
-    def mean(self, costs: Any) -> Any:
-        """``Σ S J / Σ S`` over the epoch's batches; 0 where nothing has a weight."""
-        sizes = backend.read(self.sizes)
-        sizes = sizes[:, None] if sizes.ndim < costs.ndim else sizes
-        total = sizes.sum(axis=0)
-        return ((costs * sizes).sum(axis=0) / (total + (total == 0))).tolist()
+    def read(self) -> tuple[Any, Any]:
+        """The costs, and what their batches weigh, on the host after a single read."""
+        if isinstance(self.sizes[0], float):
+            return backend.read(self.costs), backend.read(self.sizes)
+        both = backend.read([*self.costs, *map(_shaped_like, self.sizes, self.costs)])
+        return both[: len(self.costs)], both[len(self.costs) :]
 
     def raise_if_diverged(self, epoch: int, last: int, costs: Any) -> None:
         """Raise `DivergenceError` at the first cost that is infinite or NaN."""
@@ -115,11 +115,31 @@ class Training:
         return [answer for answer in answers if answer]
 
     def ended(self) -> Result:
-        """Tell every callback of the end; each may return another result."""
+        """Tell every callback of the end; each may return another result, or None to keep it."""
         result = Result(self.params, tuple(self.history), self.stopped)
         for callback in self.callbacks:
-            result = callback.on_end(result)
+            another = callback.on_end(result)
+            if another is not None and not isinstance(another, Result):
+                raise TypeError(
+                    f"{type(callback).__name__}.on_end returned a {type(another).__name__}: "
+                    "expected None, or a Result such as result._replace(params=…)"
+                )
+            result = another or result
         return result
+
+
+def _shaped_like(size: Array, cost: Array) -> Array:
+    """What a batch weighs, for each network of a stack that shares its samples' weights."""
+    if size.shape == cost.shape:
+        return size
+    return array_namespace(size).broadcast_to(size, cost.shape)
+
+
+def _mean(costs: Any, sizes: Any) -> Any:
+    """``Σ S J / Σ S`` over an epoch's batches; 0 where nothing has a weight."""
+    sizes = sizes[:, None] if sizes.ndim < costs.ndim else sizes
+    total = sizes.sum(axis=0)
+    return ((costs * sizes).sum(axis=0) / (total + (total == 0))).tolist()
 
 
 def _plain(rate: Any) -> Any:

@@ -7,9 +7,8 @@ from typing import Any
 from xpnet import backend
 from xpnet.metrics import METRICS
 from xpnet.network import Network, forward
-from xpnet.network.defaults import default_kernels
-from xpnet.network.gradient import check_batch
-from xpnet.network.propagate import as_floating
+from xpnet.network.arguments import as_floating, as_params, check_batch
+from xpnet.network.defaults import kernels_or_default
 from xpnet.types import Array, Kernels, Params
 
 __all__ = ["evaluate", "labelled_data"]
@@ -36,10 +35,11 @@ def evaluate(
     ValueError, TypeError
         As `xpnet.value_and_grad`; and if X holds no samples.
     """
-    metric = METRICS[net.output]
+    params = as_params(params)
     with backend.on_device_of(params[0].W):
         X, Y = labelled_data(net, params, X, Y)
-        kernels = kernels or default_kernels(X)
+        metric = METRICS[net.output]
+        kernels = kernels_or_default(kernels, X)
         last = forward(net, params, X, kernels=kernels)[-1]
         cost = kernels.output_cost(net.output, last.Z, Y, 1.0 / X.shape[-1])
         cost_and_score = backend.read([cost, metric.score(last.A, Y)])

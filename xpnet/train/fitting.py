@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from array_api_compat import is_dask_array
-
-from xpnet import backend, data
+from xpnet import backend, data, optim
 from xpnet.network import Network
-from xpnet.network.defaults import columns_for
-from xpnet.network.gradient import check_batch
-from xpnet.network.propagate import as_floating
+from xpnet.network.arguments import as_floating, as_params, as_weights, check_batch
+from xpnet.network.defaults import columns_for, kernels_or_default
+from xpnet.train.arguments import (
+    check_validation,
+    check_weights,
+    checked_callbacks,
+    checked_penalty,
+    refuse_dask,
+    whole,
+)
 from xpnet.train.epochs import Training
-from xpnet.train.evaluation import labelled_data
 from xpnet.train.stepping import check_dropout, steps
 from xpnet.types import Array, Kernels, Optimizer, Params, Result, Run
 
@@ -32,7 +36,7 @@ def fit(
     batch_size: int = 128,
     seed: int = 0,
     validation: tuple[Array, Array] | None = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Iterable[Any] = (),
     value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,
@@ -45,7 +49,7 @@ def fit(
     ----------
     net : Network
     params : Params
-        Where to start; never written to.
+        Where to start; never written to. Plain pairs (W, b) will do.
     X : array, shape (n_x, m)
         Samples as columns. Lies best as the transpose of a C-contiguous ``(m, n_x)``; otherwise
         one such copy is made. Integers are cast to the dtype of `params`.
@@ -54,18 +58,19 @@ def fit(
     optimizer : Optimizer
         From `xpnet.optim`.
     epochs : int, default 10
+        With 0, nothing is learned.
     batch_size : int, default 128
         Samples a step; the last, short batch of an epoch is trained on too.
     seed : int, default 0
         Of the order of samples and of dropout: one seed, one result.
     validation : tuple of arrays (X, Y), optional
         Costs and scores on it go into the history after each epoch.
-    callbacks : sequence of `xpnet.callbacks.Callback`
+    callbacks : list of `xpnet.callbacks.Callback`
         Progress, early stopping, checkpoints, logs.
     value_and_grad, kernels, l2, dropout
         As in `steps`.
     sample_weight : array, shape (..., 1, m), optional
-        Non-negative weights, one a sample.
+        Non-negative weights, one a sample, of any real dtype. They are read once at the start.
 
     Returns
     -------
@@ -78,15 +83,23 @@ def fit(
     DivergenceError
         If a cost is not finite; it carries the last finite epoch's parameters.
     ValueError, TypeError
-        As `steps`.
+        As `steps`; and if a number is negative or NaN, or a callback is none.
     """
-    _refuse_dask(X)
+    refuse_dask(X)
     check_dropout(dropout)
+    optim.check_optimizer(optimizer)
+    seed, epochs = whole("seed", seed, 0), whole("epochs", epochs, 0)
+    batch_size = whole("batch_size", batch_size, 1, " samples a batch")
+    callbacks, params = checked_callbacks(callbacks), as_params(params)
+    l2 = checked_penalty(l2, params)
     with backend.on_device_of(params[0].W):
         X, Y = as_floating(X, params), as_floating(Y, params)
-        training = Training(net, params, optimizer, validation, callbacks, kernels)
+        sample_weight = as_weights(sample_weight, params)
         check_batch(net, params, X, Y, sample_weight)
-        _check_validation(net, params, validation)
+        check_weights(sample_weight)
+        kernels_or_default(kernels, X)
+        check_validation(net, params, validation)
+        training = Training(net, params, optimizer, validation, callbacks, kernels)
         batches = functools.partial(
             data.batches,
             data.sample_major(X),
@@ -112,22 +125,6 @@ def fit(
             seed=seed,
         )
         run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
-        return training.through(updates, run)
-
-
-def _check_validation(net: Network, params: Params, validation: tuple[Array, Array] | None) -> None:
-    """Refuse before the first epoch what `evaluate` would refuse after it."""
-    if validation is None:
-        return
-    try:
-        labelled_data(net, params, *validation)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"validation: {error}") from error
-
-
-def _refuse_dask(X: Array) -> None:
-    if is_dask_array(X):
-        raise TypeError(
-            "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
-            "move X with X.compute()"
-        )
+        # A training that diverges ends in an error of its own, which says more than warnings.
+        with backend.quiet(X):
+            return training.through(updates, run)

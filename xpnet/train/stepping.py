@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.network import Network
+from xpnet.network.arguments import as_params
 from xpnet.network.defaults import compiled_for, kernels_for_one_run
 from xpnet.network.gradient import check_batch, unchecked_value_and_grad
+from xpnet.optim import check_optimizer
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
 __all__ = ["check_dropout", "steps"]
@@ -64,7 +67,8 @@ def steps(
         As `xpnet.value_and_grad`, at the first batch; or if `dropout` is not in [0, 1).
     """
     check_dropout(dropout)
-    params = backend.detached(params)
+    check_optimizer(optimizer)
+    params = backend.detached(as_params(params))
     there = backend.on_device_of(params[0].W)
     with there:
         state = optimizer.init(params)
@@ -146,5 +150,7 @@ def _masks(params: Params, X: Array, dropout: float, seed: tuple[int, int]) -> t
 
 def check_dropout(dropout: float) -> None:
     """Raise unless `dropout` is a share of units below 1."""
+    if not isinstance(dropout, Real):
+        raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units")
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout is {dropout}: expected a share of units, 0 or more and below 1")

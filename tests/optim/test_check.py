@@ -1,0 +1,107 @@
+"""Settings are refused where an optimiser or a schedule is made, and not at a step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from xpnet import optim
+
+MAKERS = [optim.sgd, optim.momentum, optim.nesterov, optim.rmsprop, optim.adam, optim.adamw]
+each_optimiser = pytest.mark.parametrize("make", MAKERS)
+
+
+@each_optimiser
+@pytest.mark.parametrize("rate", [-0.1, math.nan, np.float32(-0.1), -1])
+def test_a_rate_below_zero(make, rate):
+    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more$"):
+        make(rate)
+    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more$"):
+        optim.warmup(rate, 10)
+
+
+@each_optimiser
+def test_a_rate_below_zero_among_those_of_a_stack(xp, make):
+    rates = xp.asarray(np.asarray([0.1, -0.5, 0.2]).reshape(3, 1, 1))
+    with pytest.raises(ValueError, match=r"(?s)^learning_rate is .*: expected 0 or more$"):
+        make(rates)
+
+
+@each_optimiser
+@pytest.mark.parametrize("rate", ["0.1", None, [0.1, 0.2]])
+def test_a_rate_that_is_no_number(make, rate):
+    with pytest.raises(TypeError, match=r"^learning_rate is .*: expected 0 or more$"):
+        make(rate)
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "expected"),
+    [
+        (optim.momentum, {"mu": 1.5}, "a number from 0 to 1"),
+        (optim.nesterov, {"mu": -0.1}, "a number from 0 to 1"),
+        (optim.momentum, {"mu": math.nan}, "a number from 0 to 1"),
+        (optim.rmsprop, {"rho": 1.0}, "0 or more and below 1"),
+        (optim.rmsprop, {"eps": -1e-8}, "0 or more"),
+        (optim.adam, {"beta1": 1.0}, "0 or more and below 1"),
+        (optim.adam, {"beta2": -0.5}, "0 or more and below 1"),
+        (optim.adam, {"eps": math.nan}, "0 or more"),
+        (optim.adamw, {"beta2": 1.0}, "0 or more and below 1"),
+        (optim.adamw, {"weight_decay": -0.1}, "0 or more"),
+    ],
+)
+def test_settings_out_of_range(make, settings, expected):
+    ((name, value),) = settings.items()
+    with pytest.raises(ValueError, match=f"^{name} is {value}: expected {expected}$"):
+        make(**settings)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value", "expected"),
+    [
+        *((optim.cosine, "steps", value, "a number above 0") for value in (0, -5, math.nan)),
+        (optim.warmup, "steps", 0, "a number above 0"),
+        (optim.step, "every", 0, "a number above 0"),
+        (lambda rate, every: optim.exponential(rate, 0.9, every), "every", 0, "a number above 0"),
+        (optim.exponential, "decay", -0.5, "0 or more"),
+        (lambda rate, factor: optim.step(rate, 3, factor), "factor", -0.5, "0 or more"),
+        (lambda rate, final: optim.cosine(rate, 3, final), "final", -0.5, "0 or more"),
+        (optim.inverse_scaling, "power", math.nan, "0 or more"),
+    ],
+)
+def test_schedules_out_of_range(make, name, value, expected):
+    with pytest.raises(ValueError, match=f"^{name} is {value}: expected {expected}$"):
+        make(0.1, value)
+
+
+@pytest.mark.parametrize("norm", [0, -1.0, math.nan, math.inf])
+def test_a_norm_to_clip_to(norm):
+    with pytest.raises(ValueError, match=f"^norm is {norm}: expected a number above 0$"):
+        optim.clip(optim.sgd(0.1), norm)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [("adam", "'adam'"), (optim.adam, "the function adam")]
+)
+def test_what_is_no_optimiser(given, named):
+    message = f"^optimizer is {named}: expected an optimiser, such as .*adam\\(1e-3\\)$"
+    with pytest.raises(TypeError, match=message):
+        optim.clip(given, 1.0)
+    with pytest.raises(TypeError, match=message):
+        optim.check_optimizer(given)
+
+
+def test_the_ends_of_the_ranges_are_taken():
+    optim.sgd(0.0)
+    optim.momentum(0.1, mu=1.0)
+    optim.adam(beta1=0.0, beta2=0.0, eps=0.0)
+    optim.cosine(0.1, 1, final=0.0)
+
+
+@each_optimiser
+@pytest.mark.parametrize("shape", [(2,), (1, 4), (3, 1)])
+def test_rates_that_would_be_spread_over_a_layer(make, shape):
+    message = rf"^learning_rate has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\)"
+    with pytest.raises(ValueError, match=message):
+        make(np.ones(shape))

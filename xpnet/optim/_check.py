@@ -1,0 +1,70 @@
+"""Errors of optimisers' settings, raised where they are made: at a step it would be too late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from types import FunctionType
+from typing import Any
+
+from array_api_compat import array_namespace, is_array_api_obj
+
+from xpnet.types import Optimizer
+
+__all__ = ["at_least_zero", "check_optimizer", "fractions", "positive", "shares"]
+
+
+def at_least_zero(**settings: Any) -> None:
+    """Raise unless every setting, a number or an array of them, is 0 or more."""
+    _check(settings, lambda number: number >= 0, "0 or more")
+
+
+def positive(**settings: Any) -> None:
+    """Raise unless every setting is above 0, and finite."""
+    _check(settings, lambda number: (number > 0) & (number < float("inf")), "a number above 0")
+
+
+def fractions(**settings: Any) -> None:
+    """Raise unless every setting is 0 or more and below 1: averages divide by 1 less it."""
+    _check(settings, lambda number: (number >= 0) & (number < 1), "0 or more and below 1")
+
+
+def shares(**settings: Any) -> None:
+    """Raise unless every setting lies between 0 and 1, both included."""
+    _check(settings, lambda number: (number >= 0) & (number <= 1), "a number from 0 to 1")
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Raise unless `optimizer` is one.
+
+    Raises
+    ------
+    TypeError
+        Says what is expected.
+    """
+    if not isinstance(optimizer, Optimizer):
+        name = (
+            f"the function {optimizer.__name__}"
+            if isinstance(optimizer, FunctionType)
+            else repr(optimizer)
+        )
+        raise TypeError(
+            f"optimizer is {name}: expected an optimiser, such as xpnet.optim.adam(1e-3)"
+        )
+
+
+def _check(settings: dict[str, Any], fits: Callable[[Any], Any], expected: str) -> None:
+    for name, number in settings.items():
+        if isinstance(number, Real):
+            good = bool(fits(number))
+        elif is_array_api_obj(number):
+            if number.ndim and number.shape[-2:] != (1, 1):
+                raise ValueError(
+                    f"{name} has shape {tuple(number.shape)}: expected a number, or (K, 1, 1), "
+                    "one for each network of a stack"
+                )
+            good = bool(array_namespace(number).all(fits(number)))
+        else:
+            raise TypeError(f"{name} is {number!r}: expected {expected}")
+        if not good:
+            raise ValueError(f"{name} is {number}: expected {expected}")
