@@ -199,3 +199,16 @@ def test_bfloat16_is_refused(path):
         ModelFileError, match=r"a tensor [Wb][12] of BF16, which NumPy does not have: expected flo"
     ):
         load(path)
+
+
+def test_arguments_in_another_order_are_named(tmp_path):
+    net = Network((2, 1))
+    with pytest.raises(TypeError, match=r"^net is a tuple: expected save\(path, net, params\)$"):
+        save(net, net.init(), tmp_path / "a.safetensors")
+
+
+def test_plain_pairs_are_parameters_too(tmp_path):
+    net = Network((2, 1))
+    path = tmp_path / "a.safetensors"
+    save(path, net, [(np.ones((1, 2)), np.zeros((1, 1)))])
+    np.testing.assert_array_equal(load(path)[1][0].W, np.ones((1, 2)))

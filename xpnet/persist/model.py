@@ -19,6 +19,7 @@ from safetensors.numpy import save as to_safetensors
 from xpnet import backend
 from xpnet.kernels._check import check_params
 from xpnet.network import Network
+from xpnet.network.arguments import as_params
 from xpnet.persist.atomic import write_whole
 from xpnet.persist.errors import ModelFileError
 from xpnet.persist.header import from_header, to_header
@@ -49,6 +50,9 @@ def save(path: str | PathLike[str], net: Network, params: Params, **metadata: An
     ValueError, TypeError
         Where `params` do not fit `net`, or metadata cannot be stored.
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net is a {type(net).__name__}: expected save(path, net, params)")
+    params = as_params(params)
     check_params(net.sizes, params)
     arrays = {name: value for name, value in metadata.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in metadata.items() if name not in arrays}
