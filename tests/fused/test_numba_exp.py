@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.fused._numba_exp import exp
+from xpnet.fused._numba_exp import exp, expm1
 from xpnet.fused._numba_loops import compiled
 
 
@@ -13,6 +13,12 @@ from xpnet.fused._numba_loops import compiled
 def of_each(x, to):
     for i in range(x.size):
         to[i] = exp(x[i])
+
+
+@compiled
+def less_one_of_each(x, to):
+    for i in range(x.size):
+        to[i] = expm1(x[i])
 
 
 def exponentials(x):
@@ -40,3 +46,13 @@ def test_at_its_ends(dtype):
     assert min(large) > 1e-1 * limits.max
     assert limits.tiny <= small == smaller < 2 * limits.tiny
     assert one == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_less_one_it_keeps_its_digits_about_zero(dtype):
+    x = np.concatenate([np.linspace(-5, 5, 100_001), np.geomspace(1e-30, 1, 1001)]).astype(dtype)
+    to = np.empty_like(x)
+    less_one_of_each(x, to)
+    expected = np.expm1(x.astype(np.longdouble))
+    error = abs(to - expected)
+    assert (error <= 3 * np.finfo(dtype).eps * abs(expected)).all()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numba import jit
 
+from xpnet.fused import _numba_cost as costs
 from xpnet.fused import _numba_loops as loops
 from xpnet.fused import _numba_steps as steps
 
@@ -25,13 +26,15 @@ RATES = np.asarray([0.1])
 SIMD = {
     "piecewise_forward": (loops.piecewise_forward, (M, B, 0.01, None), ("add", "mul")),
     "piecewise_forward, masked": (loops.piecewise_forward, (M, B, 0.01, M), ("add", "mul")),
+    "sigmoid_forward": (loops.sigmoid_forward, (M, B, None), ("mul", "add", "div")),
+    "tanh_forward": (loops.tanh_forward, (M, B, None), ("mul", "add", "div")),
+    "elu_forward": (loops.elu_forward, (M, B, None), ("mul", "add")),
     "piecewise_backward": (loops.piecewise_backward, (M, M, None, SLOPE, M, B), ("mul", "add")),
     "piecewise_backward, masked": (loops.piecewise_backward, (M, M, M, SLOPE, M, B), ("div",)),
     "multiply_backward": (loops.multiply_backward, (M, M, None, M, B), ("mul", "add")),
     "row_sums": (loops.row_sums, (M, B), ("add",)),
-    "leaky_backward": (loops.leaky_backward, (M, 0.01, M, B), ("mul", "add")),
-    "softmax_cost": (loops.softmax_cost, (M, M, 0.1, None, M), ("mul", "sub", "div")),
-    "identity_cost": (loops.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
+    "softmax_cost": (costs.softmax_cost, (M, M, 0.1, None, M), ("mul", "sub", "div")),
+    "identity_cost": (costs.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
     "square_sum": (loops.square_sum, (M,), ("mul", "add")),
     "add_scaled": (loops.add_scaled, (M, 0.1, M), ("mul", "add")),
     "gradient_descent": (steps.gradient_descent, (M, M, RATES, M), ("mul",)),
@@ -88,7 +91,8 @@ def test_the_options_are_what_it_takes(name, options):
 def test_every_loop_is_looked_at():
     looked_at = {loop.py_func.__name__ for loop, _, _ in SIMD.values()}
     no_simd = {"compiled", "sigmoid_cost"}  # of log1p there is no packed instruction
-    assert looked_at == {*loops.__all__, *steps.__all__} - no_simd
+    every = {*loops.__all__, *steps.__all__, *costs.__all__} - {"fused_cost"}
+    assert looked_at == every - no_simd
 
 
 COUNT = """
@@ -122,6 +126,6 @@ def test_a_second_interpreter_compiles_nothing(tmp_path):
 
 
 def test_every_loop_is_kept_on_disk():
-    for room in (loops, steps):
-        for name in {*room.__all__} - {"compiled"}:
+    for room in (loops, steps, costs):
+        for name in {*room.__all__} - {"compiled", "fused_cost"}:
             assert getattr(room, name).stats.cache_path, name

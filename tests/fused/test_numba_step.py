@@ -15,6 +15,7 @@ from tests.fused.cases import assert_alike, fortran, strided
 from tests.kernels.cases import Case, mapped, random_case
 from xpnet import optim
 from xpnet.fused import _numba_step
+from xpnet.fused._numba_activations import KINDS
 from xpnet.kernels import VECTORIZED
 from xpnet.train import stepping, steps
 
@@ -73,9 +74,17 @@ def test_every_optimiser(name, dtype):
 @pytest.mark.parametrize("l2", [0.0, 0.3, 2])
 @pytest.mark.parametrize("output", ["softmax", "sigmoid", "identity"])
 def test_every_cost(output, l2, weighted, dtype):
-    hidden = ("leaky_relu", "identity")
-    case = random_case((7, 5, 4, 3), hidden=hidden, output=output, weighted=weighted, l2=l2)
+    case = random_case(
+        (7, 5, 4, 3), hidden=("leaky_relu", "tanh"), output=output, weighted=weighted, l2=l2
+    )
     assert_the_same(case, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", KINDS)
+def test_every_hidden_activation(hidden, dtype):
+    case = random_case((7, 5, 6, 3), hidden=hidden, output="softmax", m=40)
+    assert_the_same(replace(case, X=4 * case.X), dtype=dtype)
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(1, 40), st.integers(0, 99))

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-__all__ = ["exp"]
+__all__ = ["exp", "expm1"]
 
 # Sums may not be reordered here: r is the difference of close numbers.
 compiled = njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True)
@@ -42,18 +42,37 @@ def exp(x: float) -> float:
     return math.exp(x)
 
 
+def expm1(x: float) -> float:
+    """``eˣ − 1`` within compiled loops, with all its digits where x is small."""
+    return math.expm1(x)
+
+
 @overload(exp)
 def _exp(x: Any) -> Callable[[Any], Any]:
-    exponential = _exp32 if x == types.float32 else _exp64
+    parts = _parts32 if x == types.float32 else _parts64
 
     def implementation(x: Any) -> Any:
-        return exponential(x)
+        q, scale = parts(x)
+        return scale + q * scale
+
+    return implementation
+
+
+@overload(expm1)
+def _expm1(x: Any) -> Callable[[Any], Any]:
+    parts = _parts32 if x == types.float32 else _parts64
+    one = F(1) if x == types.float32 else D(1)
+
+    def implementation(x: Any) -> Any:
+        q, scale = parts(x)
+        return q * scale + (scale - one)
 
     return implementation
 
 
 @compiled
-def _exp32(x: Any) -> Any:
+def _parts32(x: Any) -> Any:
+    """``eʳ − 1`` and ``2ᵏ``."""
     x = min(max(x, F(-87)), F(88))
     k = np.floor(x * F(OCTAVES) + F(0.5))
     # ln 2 in two parts: the products of the first are exact.
@@ -64,12 +83,12 @@ def _exp32(x: Any) -> Any:
     p = p * r + F(1 / 24)
     p = p * r + F(1 / 6)
     p = p * r + F(0.5)
-    p = p * r * r + r + F(1)
-    return p * _float32_of((np.int32(k) + np.int32(127)) << np.int32(23))
+    return p * r * r + r, _float32_of((np.int32(k) + np.int32(127)) << np.int32(23))
 
 
 @compiled
-def _exp64(x: Any) -> Any:
+def _parts64(x: Any) -> Any:
+    """``eʳ − 1`` and ``2ᵏ``."""
     x = min(max(x, D(-708)), D(709))
     k = np.floor(x * D(OCTAVES) + D(0.5))
     r = (x - k * D(45426 / 65536)) - k * D(1.42860682030941723e-6)
@@ -85,6 +104,6 @@ def _exp64(x: Any) -> Any:
     p = p * r + D(1 / 24)
     p = p * r + D(1 / 6)
     p = p * r + D(0.5)
-    p = p * r * r + r + D(1)
     # Through 32 bits: before AVX-512 no instruction makes 64-bit integers of doubles.
-    return p * _float64_of((np.int64(np.int32(k)) + np.int64(1023)) << np.int64(52))
+    scale = _float64_of((np.int64(np.int32(k)) + np.int64(1023)) << np.int64(52))
+    return p * r * r + r, scale

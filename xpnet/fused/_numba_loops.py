@@ -12,26 +12,22 @@ Rows are units, columns samples. What is written to is always an argument whose 
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 from numba import njit
 
-from xpnet.fused._numba_exp import exp
+from xpnet.fused._numba_exp import exp, expm1
 from xpnet.types import Array
 
 __all__ = [
     "add_scaled",
     "compiled",
-    "identity_cost",
-    "leaky_backward",
+    "elu_forward",
     "multiply_backward",
     "piecewise_backward",
     "piecewise_forward",
     "row_sums",
-    "sigmoid_cost",
-    "softmax_cost",
+    "sigmoid_forward",
     "square_sum",
+    "tanh_forward",
 ]
 
 compiled = njit(
@@ -51,6 +47,43 @@ def piecewise_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> No
             if z < zero:
                 z = leak * z if leaks else zero
             Z[i, j] = z if mask is None else z * mask[i, j]
+
+
+@compiled
+def sigmoid_forward(Z: Array, b: Array, mask: Array | None) -> None:
+    """In place: ``z ← 1 / (1 + exp(−z − b))``, times the mask."""
+    n, m = Z.shape
+    one = Z.dtype.type(1)
+    for i in range(n):
+        for j in range(m):
+            a = one / (one + exp(-(Z[i, j] + b[i, 0])))
+            Z[i, j] = a if mask is None else a * mask[i, j]
+
+
+@compiled
+def tanh_forward(Z: Array, b: Array, mask: Array | None) -> None:
+    """In place: ``z ← tanh(z + b)``, times the mask; of ``e = exp(2|z|) − 1`` it is e / (e + 2)."""
+    n, m = Z.shape
+    two = Z.dtype.type(2)
+    for i in range(n):
+        for j in range(m):
+            z = Z[i, j] + b[i, 0]
+            e = expm1(two * abs(z))
+            a = e / (e + two)
+            a = -a if z < 0 else a
+            Z[i, j] = a if mask is None else a * mask[i, j]
+
+
+@compiled
+def elu_forward(Z: Array, b: Array, mask: Array | None) -> None:
+    """In place: z + b where that is positive, ``exp(z + b) − 1`` elsewhere; times the mask."""
+    n, m = Z.shape
+    for i in range(n):
+        for j in range(m):
+            z = Z[i, j] + b[i, 0]
+            e = expm1(z)
+            a = z if z > 0 else e
+            Z[i, j] = a if mask is None else a * mask[i, j]
 
 
 @compiled
@@ -81,20 +114,6 @@ def piecewise_backward(
 
 
 @compiled
-def leaky_backward(A: Array, leak: float, dA: Array, to_db: Array) -> None:
-    """In place: dA, times `leak` where a is not positive, becomes dZ; db its row sums."""
-    n, m = A.shape
-    leak, one = A.dtype.type(leak), A.dtype.type(1)
-    for i in range(n):
-        total = A.dtype.type(0)
-        for j in range(m):
-            d = dA[i, j] * (one if A[i, j] > 0 else leak)
-            dA[i, j] = d
-            total += d
-        to_db[i, 0] = total
-
-
-@compiled
 def multiply_backward(
     dA: Array, slope: Array, mask: Array | None, to_dZ: Array, to_db: Array
 ) -> None:
@@ -120,67 +139,6 @@ def row_sums(dZ: Array, to_db: Array) -> None:
         for j in range(m):
             total += dZ[i, j]
         to_db[i, 0] = total
-
-
-@compiled
-def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
-    """The dZ of softmax with cross-entropy; returns J."""
-    n, m = Z.shape
-    top = Z[0].copy()
-    for i in range(1, n):
-        for j in range(m):
-            top[j] = max(top[j], Z[i, j])
-    total = np.zeros(m, Z.dtype)
-    for i in range(n):
-        for j in range(m):
-            e = exp(Z[i, j] - top[j])
-            to_dZ[i, j] = e
-            total[j] += e
-    J = 0.0
-    for j in range(m):
-        J += math.log(total[j]) * (scale if weight is None else weight[0, j])
-        total[j] = Z.dtype.type(1) / total[j]
-    shared = Z.dtype.type(scale)
-    for i in range(n):
-        chosen = Z.dtype.type(0)
-        for j in range(m):
-            y, s = Y[i, j], shared if weight is None else weight[0, j]
-            chosen += y * (Z[i, j] - top[j]) * s
-            to_dZ[i, j] = (to_dZ[i, j] * total[j] - y) * s
-        J -= chosen
-    return J
-
-
-@compiled
-def sigmoid_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
-    """The dZ of sigmoid with binary cross-entropy, from ``e = exp(−|z|)``; returns J."""
-    n, m = Z.shape
-    shared, one = Z.dtype.type(scale), Z.dtype.type(1)
-    J = 0.0
-    for i in range(n):
-        for j in range(m):
-            z, y = Z[i, j], Y[i, j]
-            s = shared if weight is None else weight[0, j]
-            e = exp(-abs(z))
-            a = (one if z > 0 else e) / (one + e)
-            J += (max(z, Z.dtype.type(0)) - y * z + math.log1p(e)) * s
-            to_dZ[i, j] = (a - y) * s
-    return J
-
-
-@compiled
-def identity_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
-    """The dZ of half the squared error; returns J."""
-    n, m = Z.shape
-    shared = Z.dtype.type(scale)
-    J = 0.0
-    for i in range(n):
-        for j in range(m):
-            r = Z[i, j] - Y[i, j]
-            d = r * (shared if weight is None else weight[0, j])
-            J += 0.5 * r * d
-            to_dZ[i, j] = d
-    return J
 
 
 @compiled

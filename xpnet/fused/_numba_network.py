@@ -1,24 +1,22 @@
 """Cost and gradients of a whole network as one compiled call, its products among the rest.
 
 Called one by one, the kernels of a small network take less time than Python between them. This
-program takes networks whose hidden activations are a multiple of z below 0, which keep no Z. All
-parameters lie in one vector and all gradients in another; `layout` has a row a layer: n_out, n_in,
-and where W and b begin in both.
+program takes networks whose hidden layers keep no Z. All parameters lie in one vector and all
+gradients in another; `layout` has a row a layer: n_out, n_in, and where W and b begin in both.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from xpnet.fused import _numba_cost as costs
 from xpnet.fused import _numba_loops as loops
+from xpnet.fused._numba_activations import activate
 from xpnet.fused._numba_blas import product
 from xpnet.fused._numba_loops import compiled
 from xpnet.types import Array
 
-__all__ = ["LEAKS", "OUTPUTS", "cost_and_gradients"]
-
-LEAKS = {"identity": 1.0, "relu": 0.0, "leaky_relu": 0.01}
-"""Activations that are a multiple of z below 0, and that multiple."""
+__all__ = ["OUTPUTS", "cost_and_gradients"]
 
 SOFTMAX, SIGMOID, IDENTITY = range(3)
 OUTPUTS = {"softmax": SOFTMAX, "sigmoid": SIGMOID, "identity": IDENTITY}
@@ -28,7 +26,8 @@ OUTPUTS = {"softmax": SOFTMAX, "sigmoid": SIGMOID, "identity": IDENTITY}
 def cost_and_gradients(
     blas: int,
     layout: Array,
-    leaks: Array,
+    kinds: Array,
+    slopes: Array,
     output: int,
     X: Array,
     Y: Array,
@@ -45,8 +44,9 @@ def cost_and_gradients(
     blas : int
         Of `routine`.
     layout : array of int, shape (L, 4)
-    leaks : array, shape (L,)
-        What z below 0 is multiplied by; 1 in the output layer.
+    kinds : array of int, shape (L,)
+    slopes : array, shape (L, 2, 3)
+        Of `_numba_activations`; the identity in the output layer.
     output : int
         Of `OUTPUTS`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
@@ -55,26 +55,34 @@ def cost_and_gradients(
     l2 : float
     theta, to_gradients : array, shape (P,)
     work : array
-        Room for A and dA of every layer, ``2 m Σ n_out``.
+        Room for A, dZ and dA of every layer, ``3 m Σ n_out``.
     """
     m = X.shape[0]
     S = float(m) if weight is None else float(weight.sum())
     share = 1.0 / S if S > 0 else 0.0
     ends = m * np.cumsum(layout[:, 0])
     A, dZ = work[: ends[-1]], work[ends[-1] : 2 * ends[-1]]
-    forward(blas, layout, leaks, X, theta, ends, A)
+    forward(blas, layout, kinds, slopes, X, theta, ends, A)
     Z, last = units(A, ends, len(layout) - 1, m), units(dZ, ends, len(layout) - 1, m)
     if weight is None:
         J = cost(output, Z, Y.T, share, None, last)
     else:
         J = cost(output, Z, Y.T, 1.0, weight * X.dtype.type(share), last)
-    backward(blas, layout, leaks, X, theta, ends, A, dZ, to_gradients)
+    dA = work[2 * ends[-1] : 3 * ends[-1]]
+    backward(blas, layout, slopes, X, theta, ends, A, dZ, dA, to_gradients)
     return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
 
 
 @compiled
 def forward(
-    blas: int, layout: Array, leaks: Array, X: Array, theta: Array, ends: Array, to_A: Array
+    blas: int,
+    layout: Array,
+    kinds: Array,
+    slopes: Array,
+    X: Array,
+    theta: Array,
+    ends: Array,
+    to_A: Array,
 ) -> None:
     for layer in range(len(layout)):
         W, b = dense(theta, layout, layer)
@@ -83,19 +91,20 @@ def forward(
             product(blas, W, False, X, True, A)
         else:
             product(blas, W, False, units(to_A, ends, layer - 1, X.shape[0]), False, A)
-        loops.piecewise_forward(A, b, leaks[layer], None)
+        activate(kinds[layer], slopes[layer], A, b, None)
 
 
 @compiled
 def backward(
     blas: int,
     layout: Array,
-    leaks: Array,
+    slopes: Array,
     X: Array,
     theta: Array,
     ends: Array,
     A: Array,
     dZ: Array,
+    dA: Array,
     to_gradients: Array,
 ) -> None:
     """From the last layer's dZ, which is in its place, to all gradients."""
@@ -103,13 +112,17 @@ def backward(
     for layer in range(len(layout) - 1, -1, -1):
         W, _ = dense(theta, layout, layer)
         dW, db = dense(to_gradients, layout, layer)
-        dZ_layer = units(dZ, ends, layer, m)
-        loops.leaky_backward(units(A, ends, layer, m), leaks[layer], dZ_layer, db)
-        if layer == 0:
-            product(blas, dZ_layer, False, X, False, dW)
+        dZ_here, dA_here = units(dZ, ends, layer, m), units(dA, ends, layer, m)
+        if layer == len(layout) - 1:
+            loops.row_sums(dZ_here, db)
         else:
-            product(blas, dZ_layer, False, units(A, ends, layer - 1, m), True, dW)
-            product(blas, W, True, dZ_layer, False, units(dZ, ends, layer - 1, m))
+            A_here = units(A, ends, layer, m)
+            loops.piecewise_backward(dA_here, A_here, None, slopes[layer], dZ_here, db)
+        if layer == 0:
+            product(blas, dZ_here, False, X, False, dW)
+        else:
+            product(blas, dZ_here, False, units(A, ends, layer - 1, m), True, dW)
+            product(blas, W, True, dZ_here, False, units(dA, ends, layer - 1, m))
 
 
 @compiled
@@ -117,10 +130,10 @@ def cost(
     output: int, Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array
 ) -> float:
     if output == SOFTMAX:
-        return loops.softmax_cost(Z, Y, scale, weight, to_dZ)
+        return costs.softmax_cost(Z, Y, scale, weight, to_dZ)
     if output == SIGMOID:
-        return loops.sigmoid_cost(Z, Y, scale, weight, to_dZ)
-    return loops.identity_cost(Z, Y, scale, weight, to_dZ)
+        return costs.sigmoid_cost(Z, Y, scale, weight, to_dZ)
+    return costs.identity_cost(Z, Y, scale, weight, to_dZ)
 
 
 @compiled

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused._flat import Flats
+from xpnet.fused._numba_activations import KINDS, SLOPES
 from xpnet.fused._numba_blas import routine
-from xpnet.fused._numba_network import LEAKS, OUTPUTS, cost_and_gradients
+from xpnet.fused._numba_network import OUTPUTS, cost_and_gradients
 from xpnet.fused._numba_updates import DTYPES, flat_updates
 from xpnet.types import Array, Kernels, Params
 
@@ -57,7 +58,7 @@ def _suits(net: Any, params: Params) -> bool:
         W.ndim == 2
         and W.dtype in DTYPES
         and net.output in OUTPUTS
-        and LEAKS.keys() >= set(net.activations)
+        and KINDS.keys() >= set(net.activations)
         and routine(W.dtype) is not None
     )
 
@@ -71,7 +72,9 @@ class _Run:
         self.flats = Flats(params)
         self.kernels = dataclasses.replace(kernels, **flat_updates(kernels, self.flats))
         self.output = OUTPUTS[net.output]
-        self.leaks = np.array([*(LEAKS[name] for name in net.activations), 1.0], self.dtype)
+        activations = (*net.activations, "identity")
+        self.kinds = np.array([KINDS[name] for name in activations])
+        self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
         self.units = sum(net.sizes[1:])
         self.blas: Any = routine(self.dtype)
         self.work = np.empty(0, self.dtype)
@@ -96,14 +99,15 @@ class _Run:
         self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: float
     ) -> tuple[Array, Params]:
         """The cost and flat gradients."""
-        flats, room = self.flats, 2 * self.units * X.shape[1]
+        flats, room = self.flats, 3 * self.units * X.shape[1]
         if self.work.size < room:
             self.work = np.empty(room, self.dtype)
         grads = flats.fresh()
         J = cost_and_gradients(
             self.blas,
             flats.layout,
-            self.leaks,
+            self.kinds,
+            self.slopes,
             self.output,
             X.T,
             Y.T,

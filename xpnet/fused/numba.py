@@ -1,8 +1,8 @@
 """Kernels for NumPy arrays: matrix products by BLAS, everything between them in compiled loops.
 
 A product's fresh array takes the bias and the activation in place; backward, one loop makes dZ and
-the bias gradient; cost and dZ come from two passes over the logits; each optimiser's step is one
-loop over a tensor. Tanh and exp stay NumPy's, whose vector instructions numba does not have.
+the bias gradient; cost and dZ come from one call over the logits; each optimiser's step is one loop
+over a tensor. A training step of one network is joined to two calls in all: see `_numba_step`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import _numba_loops as loops
+from xpnet.fused._numba_activations import KINDS, SLOPES, activate
 from xpnet.fused._numba_cost import fused_cost
 from xpnet.fused._numba_gather import columns
-from xpnet.fused._numba_network import LEAKS
 from xpnet.fused._numba_step import compiled
 from xpnet.fused._numba_updates import DTYPES, fused_updates
 from xpnet.fused._pool import recycling
@@ -28,19 +28,6 @@ from xpnet.types import Array, Dense, Kernels, Layer
 __all__ = ["accelerate", "columns", "compiled", "for_one_run"]
 
 Empty = Callable[[tuple[int, ...], Any], Array]
-
-SLOPES = {
-    "relu": ((1, 0, 0), (0, 0, 0)),
-    "leaky_relu": ((1, 0, 0), (0.01, 0, 0)),
-    "elu": ((1, 0, 0), (1, 1, 0)),
-    "sigmoid": ((0, 1, -1), (0, 1, -1)),
-    "tanh": ((1, 0, -1), (1, 0, -1)),
-}
-"""Derivatives that are a quadratic of a: coefficients of 1, a, a² for a > 0, and for the rest."""
-
-COEFFICIENTS = {
-    (name, dtype): np.asarray(rows, dtype) for name, rows in SLOPES.items() for dtype in DTYPES
-}
 
 
 def accelerate(kernels: Kernels) -> Kernels:
@@ -78,8 +65,9 @@ def _dense_activation(kernels: Kernels, empty: Empty) -> Callable[..., Layer]:
         Z = _product(W, A_prev, empty)
         if not _like(mask, Z):
             return plain(activation, W, b, A_prev, mask)
-        if activation in LEAKS:
-            loops.piecewise_forward(_rows(Z), _rows(b), LEAKS[activation], _rows(mask))
+        if activation in KINDS:
+            slope = SLOPES[activation, Z.dtype]
+            activate(KINDS[activation], slope, _rows(Z), _rows(b), _rows(mask))
             return Layer(None, Z)
         loops.piecewise_forward(_rows(Z), _rows(b), 1.0, None)
         A = ACTIVATIONS[activation].apply(Z)
@@ -137,10 +125,10 @@ def _through_activation(
         loops.row_sums(_rows(dA), _rows(db))
         return dA, db
     dZ = empty(dA.shape, dA.dtype)
-    coefficients = COEFFICIENTS.get((activation, dA.dtype))
-    if coefficients is not None:
+    slope = SLOPES.get((activation, dA.dtype))
+    if slope is not None:
         loops.piecewise_backward(
-            _rows(dA), _rows(layer.A), _rows(mask), coefficients, _rows(dZ), _rows(db)
+            _rows(dA), _rows(layer.A), _rows(mask), slope, _rows(dZ), _rows(db)
         )
     else:
         slope = ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
