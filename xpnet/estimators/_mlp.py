@@ -121,9 +121,8 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
-            return fit_full_batch(
-                self, net, params, samples, loss, ftol=FTOL, max_evaluations=self.max_fun
-            )
+            most = self.max_fun + 1  # SciPy goes on until there were more than max_fun
+            return fit_full_batch(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
         if self.early_stopping and held_out is None:
             stratify = self._output_activation() == "logistic" and self.n_outputs_ == 1
             samples, held_out = split(samples, self.validation_fraction, stratify, rng)
