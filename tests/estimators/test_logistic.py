@@ -408,3 +408,9 @@ def test_classes_have_the_dtype_of_y(few, dtype):
     assert model.classes_.dtype == reference.classes_.dtype == np.dtype(dtype)
     assert model.predict(few.X).dtype == np.dtype(dtype)
     assert (model.predict(few.X) == reference.predict(few.X)).all()
+
+
+def test_a_loss_that_is_not_finite_at_the_start_is_named(few, monkeypatch):
+    monkeypatch.setattr(logistic, "loss_on", lambda *_: lambda params: (np.asarray(np.nan), params))
+    with pytest.raises(ValueError, match=r"gives cost nan .* expected finite numbers"):
+        LogisticRegression().fit(*few)

@@ -92,6 +92,7 @@ def fit_full_batch(
         return best.params
 
     model.stopped_ = ""
+    model._hold(params)
     return audience.around(minimised)
 
 

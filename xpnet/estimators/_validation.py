@@ -155,6 +155,11 @@ def _check_signs(weights: Array) -> None:
 
 def _check_shape(X: Array, name: str) -> None:
     """Raise what scikit-learn raises where X is not two-dimensional, or empty along an axis."""
+    if str(getattr(X, "layout", "strided")).startswith("torch.sparse"):
+        raise TypeError(
+            f"X is a sparse tensor, of layout {X.layout}: expected a dense one, X.to_dense(), or a "
+            "sparse matrix of SciPy or cupyx"
+        )
     if X.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}.\n"
