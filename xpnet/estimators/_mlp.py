@@ -31,7 +31,8 @@ from xpnet.estimators._samples import Samples, check_outputs, split
 from xpnet.estimators._saving import Saves
 from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._stochastic import fit_stochastic
-from xpnet.estimators._validation import cast_like, checked_training_set, checked_weights
+from xpnet.estimators._validation import cast_like, checked_training_set
+from xpnet.estimators._weights import checked_weights
 from xpnet.types import Array, Params
 
 __all__ = ["BaseMLP", "Given", "has_steps"]

@@ -24,7 +24,8 @@ from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples
 from xpnet.estimators._saving import Saves
 from xpnet.estimators._sklearn_private import checks_parameters
-from xpnet.estimators._validation import checked_training_set, checked_weights
+from xpnet.estimators._validation import checked_training_set
+from xpnet.estimators._weights import checked_weights
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
