@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.callback import ProgressBar
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.utils import check_array
 
-from xpnet import MLPClassifier, MLPRegressor, backend
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -141,6 +143,58 @@ def test_not_fitted(there):
 def test_parameters(setting, message):
     with pytest.raises(ValueError, match=message):
         MLPClassifier(**SETTINGS | setting).fit(ONES, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"solver": lambda rate: rate}, r"solver returned .*: expected an Optimizer, made of the"),
+        ({"callbacks": [ProgressBar()]}, r"callbacks holds .*ProgressBar.*set_callbacks"),
+    ],
+)
+def test_parameters_of_another_kind(setting, message):
+    with pytest.raises(TypeError, match=message):
+        MLPClassifier(**SETTINGS | setting).fit(ONES, LABELS)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier(**SETTINGS), LogisticRegression()])
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({0: -3.0}, "class_weight gives class 0 a weight of -3.0: expected a number, 0 or more"),
+        ({1: np.nan}, "class_weight gives class 1 a weight of nan"),
+        ({0: 0.0, 1: 0.0}, "class_weight gives every class a weight of 0"),
+    ],
+)
+def test_weights_of_classes_that_cannot_be(few, estimator, weights, message):
+    with pytest.raises(ValueError, match=message):
+        clone(estimator).set_params(class_weight=weights).fit(few.X, few.y % 2)
+
+
+def test_outputs_that_are_not_the_models(few):
+    several = np.stack([few.y, few.y % 3], axis=1)
+    model = MLPRegressor(**SETTINGS, warm_start=True)
+    with pytest.raises(ValueError, match=r"y_val has 2 output\(s\), but the model has 1"):
+        model.fit(*few, X_val=few.X, y_val=several)
+    model.fit(*few)
+    for again in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=r"y has 2 output\(s\), but the model has 1"):
+            again(few.X, several)
+
+
+def test_weights_without_a_validation_set(few):
+    with pytest.raises(ValueError, match="sample_weight_val belongs to it: give X_val and y_val"):
+        MLPRegressor(**SETTINGS).fit(*few, sample_weight_val=np.ones(5))
+
+
+def test_a_sparse_tensor_is_told_what_to_become(few):
+    torch = pytest.importorskip("torch")
+    X = torch.asarray(few.X)
+    with pytest.raises(TypeError, match=r"layout torch\.sparse_coo: expected a dense one, X\.to_d"):
+        MLPClassifier(**SETTINGS).fit(X.to_sparse(), few.y)
+    model = MLPClassifier(**SETTINGS).fit(X, few.y)
+    with pytest.raises(TypeError, match="layout torch"):
+        model.predict(X.to_sparse())
 
 
 def test_a_batch_larger_than_the_samples_is_clipped():

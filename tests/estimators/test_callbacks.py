@@ -6,11 +6,12 @@ import io
 import json
 
 import pytest
+from sklearn import linear_model
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 
 import xpnet
-from xpnet import MLPClassifier, MLPRegressor
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet.callbacks import Callback, Checkpoint, EarlyStopping, JSONLog, Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -110,6 +111,55 @@ def test_scikit_learns_scoring_monitor(few):
     assert len(scores) == 4
     assert scores[-1]["accuracy"] == model.score(*few)
     assert len({entry["accuracy"] for entry in scores}) > 1
+
+
+class Tasks:
+    """A callback of scikit-learn that notes which tasks begin and end, and how far the fit is."""
+
+    def __init__(self):
+        self.told = []
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context):
+        self.told.append(("begin", context.task_name, getattr(estimator, "n_iter_", 0)))
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.told.append(("end", context.task_name, fitted_estimator is not None))
+
+
+def tasks_of(estimator, few):
+    tasks = Tasks()
+    estimator.set_callbacks(tasks).fit(*few)
+    return tasks.told
+
+
+def test_tasks_have_scikit_learns_names(few):
+    theirs = {name for _, name, _ in tasks_of(linear_model.LogisticRegression(max_iter=3), few)}
+    assert theirs == {"fit", "lbfgs-iter"}
+    assert {name for _, name, _ in tasks_of(LogisticRegression(max_iter=3), few)} == theirs
+    lbfgs = MLPClassifier(**SETTINGS, solver="lbfgs")
+    assert {name for _, name, _ in tasks_of(lbfgs, few)} == theirs
+    assert {name for _, name, _ in tasks_of(MLPClassifier(**SETTINGS), few)} == {"fit", "epoch"}
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_rounds_begin_before_they_are_trained_and_end_after(few, solver):
+    _, *rounds, _ = tasks_of(MLPRegressor(**SETTINGS | {"max_iter": 2}, solver=solver), few)
+    assert [(moment, state) for moment, _, state in rounds] == [
+        ("begin", 0),
+        ("end", True),
+        ("begin", 1),
+        ("end", True),
+    ]
+
+
+def test_a_round_that_comes_to_nothing_is_ended_all_the_same(few):
+    """L-BFGS knows only once it has looked that there is no step to take."""
+    told = tasks_of(MLPRegressor(**SETTINGS, solver="lbfgs", tol=1e9), few)
+    assert told[1:3] == [("begin", "lbfgs-iter", 0), ("end", "lbfgs-iter", False)]
 
 
 def test_scikit_learns_callbacks_may_stop(few):

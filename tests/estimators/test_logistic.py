@@ -283,6 +283,7 @@ def test_verbose(few, capsys):
     [
         (np.zeros(200), r"at least 2 classes in the data, .* only one class: 0.0"),
         (np.tile([[0, 1]], (200, 1)), r"y should be a 1d array, got an array of shape \(200, 2\)"),
+        (np.tile([[1, 2, 3]], (200, 1)), r"y should be a 1d array, got an array of shape"),
         (np.linspace(0, 1, 200), "Unknown label type"),
         (np.zeros(5), "inconsistent numbers of samples"),
         (None, "requires y to be passed"),
@@ -385,7 +386,7 @@ def test_scikit_learns_callbacks(few, capsys):
     pytest.importorskip("rich")
     monitor = ScoringMonitor(scoring="accuracy")
     model = LogisticRegression().set_callbacks(monitor, ProgressBar()).fit(*few)
-    scores = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    scores = [entry for entry in monitor.get_logs().data if entry["task_name"] == "lbfgs-iter"]
     assert len(scores) == model.n_iter_[0]
     assert scores[-1]["accuracy"] == model.score(*few)
     assert "LogisticRegression - fit" in capsys.readouterr().out
@@ -398,3 +399,18 @@ def test_nothing_is_written_to_and_nothing_is_said(few):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         LogisticRegression(class_weight="balanced").fit(X, y, s).score(X, y)
+
+
+@pytest.mark.parametrize("dtype", [object, "<U1", np.int8, bool, float])
+def test_classes_have_the_dtype_of_y(few, dtype):
+    y = np.asarray(few.y % 2, dtype=dtype if dtype is not object else "<U1").astype(dtype)
+    model, reference = (of().fit(few.X, y) for of in (LogisticRegression, Theirs))
+    assert model.classes_.dtype == reference.classes_.dtype == np.dtype(dtype)
+    assert model.predict(few.X).dtype == np.dtype(dtype)
+    assert (model.predict(few.X) == reference.predict(few.X)).all()
+
+
+def test_a_loss_that_is_not_finite_at_the_start_is_named(few, monkeypatch):
+    monkeypatch.setattr(logistic, "loss_on", lambda *_: lambda params: (np.asarray(np.nan), params))
+    with pytest.raises(ValueError, match=r"gives cost nan .* expected finite numbers"):
+        LogisticRegression().fit(*few)

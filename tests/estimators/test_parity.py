@@ -58,6 +58,38 @@ def test_same_curve(digits, name, loss, target, settings, weighted):
     np.testing.assert_allclose(model.intercepts_[-1], reference.intercepts_[-1], atol=1e-8)
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(("name", "loss", "target"), TARGETS.values(), ids=TARGETS)
+def test_lbfgs_takes_the_same_steps(digits, name, loss, target, activation, weighted):
+    X, y = digits.X, target(*digits)
+    s = np.random.default_rng(0).uniform(0, 2, len(X)) if weighted else None
+    settings = {"hidden_layer_sizes": (16,), "activation": activation, "random_state": 1} | loss
+    settings |= {"solver": "lbfgs", "max_iter": 10, "alpha": 1.0}
+    reference = getattr(theirs, name)(**settings).fit(X, y, sample_weight=s)
+    model = getattr(xpnet, name)(**settings).fit(X, y, sample_weight=s)
+    assert model.n_iter_ == reference.n_iter_ == 10
+    assert model.loss_ == pytest.approx(reference.loss_, rel=1e-8)
+    for ours, coef in zip(model.coefs_, reference.coefs_, strict=True):
+        np.testing.assert_allclose(ours, coef, atol=1e-6)
+
+
+def test_lbfgs_ends_where_scikit_learn_ends(digits):
+    """Not only in as good a minimum, but in the same one, after as many steps."""
+    settings = {"hidden_layer_sizes": (16,), "solver": "lbfgs", "random_state": 0}
+    reference = theirs.MLPClassifier(**settings).fit(*digits)
+    model = xpnet.MLPClassifier(**settings).fit(*digits)
+    assert model.n_iter_ == reference.n_iter_
+    assert model.loss_ == pytest.approx(reference.loss_, rel=1e-3)
+    assert model.score(*digits) == reference.score(*digits)
+
+
+def test_lbfgs_goes_on_until_there_were_more_than_max_fun_evaluations(digits):
+    settings = {"hidden_layer_sizes": (8,), "solver": "lbfgs", "random_state": 0, "max_fun": 10}
+    reference = theirs.MLPClassifier(**settings).fit(*digits)
+    assert xpnet.MLPClassifier(**settings).fit(*digits).n_iter_ == reference.n_iter_
+
+
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
 def test_same_parameters_and_defaults(name):
     defaults = getattr(theirs, name)().get_params()
@@ -110,3 +142,14 @@ def test_verbose_writes_the_same_lines(digits, capsys):
         written.append(capsys.readouterr().out)
     assert written[0] == written[1]
     assert "Validation score" in written[1]
+
+
+def test_verbose_says_when_an_adaptive_rate_is_too_small(digits, capsys):
+    written = []
+    settings = {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 1e-6}
+    settings |= {"tol": 1.0, "n_iter_no_change": 1, "random_state": 0, "verbose": True}
+    for package in (theirs, xpnet):
+        model = package.MLPClassifier((8,), **settings).fit(*digits)
+        written.append(capsys.readouterr().out)
+    assert written[0] == written[1]
+    assert model.stopped_.endswith("consecutive epochs. Learning rate too small.")

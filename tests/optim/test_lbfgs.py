@@ -38,6 +38,11 @@ def rosenbrock(params):
     return cost, (Dense(-400.0 * W * (b - W * W) - 2.0 * (1.0 - W), 200.0 * (b - W * W)),)
 
 
+def scaled(factor, cost, grads):
+    """The cost and the gradients, times a factor."""
+    return factor * cost, tuple(Dense(factor * dW, factor * db) for dW, db in grads)
+
+
 def logistic(library, dtype):
     """The cost of a penalised softmax regression, and where to start."""
     case = random_case((5, 3), output="softmax", m=60, weighted=True, l2=2.0).on(library, dtype)
@@ -109,6 +114,22 @@ def test_logistic_regression_ends_where_scipy_ends(eager_xp, numpy_, dtype, rtol
     assert str(W.dtype).endswith(dtype)
     assert array_namespace(W) is array_namespace(eager_xp.asarray(0.0))
     np.testing.assert_allclose(eager_xp.to_numpy(flatten(best.params)), expected, rtol, rtol)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20])
+@pytest.mark.parametrize("problem", ["rosenbrock", "quadratic", "logistic", "gentle slope"])
+def test_the_iterates_are_those_of_scipy(numpy_, problem, steps):
+    """From the first step on, which is of length 1 however small the gradient is."""
+    function, start = {
+        "rosenbrock": (rosenbrock, ROSENBROCK_START),
+        "quadratic": quadratic(numpy_),
+        "logistic": logistic(numpy_, "float64"),
+        "gentle slope": (lambda p: scaled(1e-3, *rosenbrock(p)), ROSENBROCK_START),
+    }[problem]
+    best = lbfgs(function, start, tol=0.0, ftol=0.0, max_iter=steps)
+    expected = scipys(function, start, gtol=0.0, ftol=0.0, maxiter=steps)
+    assert (best.iterations, best.evaluations) == (expected.nit, expected.nfev)
+    np.testing.assert_allclose(flatten(best.params), expected.x, rtol=1e-6, atol=1e-9)
 
 
 def test_all_libraries_take_the_same_steps(eager_xp, numpy_):

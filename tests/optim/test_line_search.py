@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from xpnet.optim.line_search import C1, C2, Point, strong_wolfe
@@ -40,12 +41,35 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", ["rational", "kink", "valley"])
 def test_the_step_found_satisfies_the_strong_wolfe_conditions(name, first):
     start, found = searched(along(*FUNCTIONS[name]), first, most=50)
     assert found.cost <= start.cost + C1 * found.step * start.slope
     assert abs(found.slope) <= C2 * abs(start.slope)
     assert found.place == f"place {found.step}"
+
+
+@pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])
+def test_a_step_within_a_tenth_of_a_sharp_minimum_is_near_enough(first):
+    # Its slope is that of the start, 5e-7, only within 1e-7 of the minimum.
+    start, found = searched(along(*FUNCTIONS["power"]), first, most=50)
+    assert found.cost <= start.cost + C1 * found.step * start.slope
+    assert found.step == pytest.approx(1.6 - 0.004, rel=0.1)
+
+
+@pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_steps_tried_are_those_of_scipy(name, first):
+    scipys = pytest.importorskip("scipy.optimize._dcsrch", reason="SciPy keeps it private")
+    evaluate, theirs = along(*FUNCTIONS[name]), along(*FUNCTIONS[name])
+    _, found = searched(evaluate, first)
+    limits = {"ftol": C1, "gtol": C2, "xtol": 0.1, "stpmin": 0.0, "stpmax": 1e10}
+    search = scipys.DCSRCH(lambda t: theirs(t).cost, FUNCTIONS[name][1], **limits)
+    search(first, phi0=FUNCTIONS[name][0](0.0), derphi0=FUNCTIONS[name][1](0.0))
+    # Where the bracket is narrow, SciPy goes back to its lowest step and evaluates it once more.
+    tried = evaluate.steps[1:]
+    np.testing.assert_allclose(tried, theirs.steps[: len(tried)], rtol=1e-6)
+    assert theirs.steps[len(tried) :] in ([], [pytest.approx(found.step, rel=1e-6)])
 
 
 def test_a_first_step_that_is_good_enough_is_taken_as_it_is():
@@ -71,8 +95,8 @@ def test_steps_where_cost_or_slope_is_not_finite_are_drawn_back(bad, of):
 def test_a_cost_without_a_floor_is_followed_until_the_evaluations_run_out():
     evaluate = along(lambda t: -t, lambda t: -1.0)
     _, found = searched(evaluate, 1.0, most=4)
-    assert found.step == max(evaluate.steps) == 1e4
-    assert len(evaluate.steps) == 2 + 4
+    assert found.step == max(evaluate.steps)
+    assert evaluate.steps == [0.0, 1.0, 5.0, 21.0, 85.0, 341.0]
 
 
 def test_the_lowest_step_so_far_is_taken_when_the_evaluations_run_out_in_a_bracket():
@@ -93,8 +117,8 @@ def test_a_bracket_without_width_ends_the_search():
     # The cost falls until 1 and jumps up there: nothing is flat however close one looks.
     evaluate = along(lambda t: -t if t <= 1.0 else 9.0, lambda t: -1.0)
     _, found = searched(evaluate, 2.0, most=1000)
-    assert found.step == pytest.approx(1.0)
-    assert len(evaluate.steps) < 100
+    assert found.step == pytest.approx(1.0, rel=0.1)
+    assert len(evaluate.steps) < 20
 
 
 @pytest.mark.parametrize(("noise", "found"), [(1e-6, True), (0.0, False)])

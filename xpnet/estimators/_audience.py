@@ -30,10 +30,12 @@ class Audience:
         What is trained on.
     run : Run
         What xpnet's callbacks are told at the start.
+    round_name : str
+        What scikit-learn calls a round of this solver: ``epoch`` or ``lbfgs-iter``.
     """
 
-    def __init__(self, model: Any, samples: Samples, run: Run) -> None:
-        self.model, self.run = model, run
+    def __init__(self, model: Any, samples: Samples, run: Run, round_name: str) -> None:
+        self.model, self.run, self.round_name = model, run, round_name
         self.history: list[dict[str, Any]] = []
         weights = {} if samples.weights is None else {"sample_weight": samples.weights}
         self.told = {"X": samples.X, "y": samples.y, "metadata": weights}
@@ -56,6 +58,8 @@ class Audience:
         except Exception as error:
             self.ended(self.model._params(), f"failed: {error}")
             raise
+        if self.round is not None:
+            self.round.call_on_fit_task_end(estimator=self.model)
         params = self.ended(params, self.model.stopped_)
         self.model._hold(params)
         self.task.call_on_fit_task_end(
@@ -65,7 +69,7 @@ class Audience:
 
     def round_started(self) -> None:
         """An epoch, or an iteration of L-BFGS, begins."""
-        self.round = self.task.subcontext(task_name="epoch")
+        self.round = self.task.subcontext(task_name=self.round_name)
         self.round.call_on_fit_task_begin(estimator=self.model, **self.told)
 
     def stepped(self, step: Step) -> None:
@@ -81,6 +85,7 @@ class Audience:
         stop = self.round.call_on_fit_task_end(
             estimator=self.model, reconstruction_attributes=self.fitted, **self.told
         )
+        self.round = None
         asked = "stopped by a scikit-learn callback" if stop else ""
         return next((reason for reason in reasons if reason), asked)
 

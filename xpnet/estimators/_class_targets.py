@@ -25,6 +25,7 @@ class ClassTargets(BaseMLP):
     """
 
     class_weight: Any
+    loss = "log_loss"  # as scikit-learn's says; no parameter
 
     def _labels(self) -> Labels:
         return Labels(self.target_kind_, self.classes_)

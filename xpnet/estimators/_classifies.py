@@ -14,7 +14,8 @@ from xpnet.estimators._labels import Labels, decoded, flat
 from xpnet.estimators._outputs import log_probabilities
 from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._scores import accuracy
-from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.estimators._validation import targets_beside
+from xpnet.estimators._weights import checked_weights
 from xpnet.network import Network
 from xpnet.types import Array, Layer
 

@@ -59,19 +59,23 @@ def fit_full_batch(
     ftol, max_evaluations, preconditioner
         As in `xpnet.optim.lbfgs`.
     """
-    audience = Audience(model, samples, Run(net, model.max_iter, 1, samples.m))
+    run = Run(net, model.max_iter, 1, samples.m)
+    audience = Audience(model, samples, run, "lbfgs-iter")
     began = [time.perf_counter()]
 
     def told(best: Minimum) -> str:
         _note(model, best)
         began.append(time.perf_counter())
         say(model, f"Iteration {best.iterations}, loss = {best.cost:.8f}")
-        audience.round_started()
         row = {"epoch": best.iterations, "cost": best.cost, "seconds": began[-1] - began[-2]}
         model.stopped_ = reason = audience.round_ended(best.params, row)
+        if not (reason or best.message):
+            audience.round_started()
         return reason
 
     def minimised() -> Params:
+        if model.max_iter:
+            audience.round_started()
         best = lbfgs(
             loss,
             params,
@@ -88,6 +92,7 @@ def fit_full_batch(
         return best.params
 
     model.stopped_ = ""
+    model._hold(params)
     return audience.around(minimised)
 
 

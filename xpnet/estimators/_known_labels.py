@@ -12,7 +12,35 @@ from xpnet.estimators._labels import MULTILABEL, Labels, labels_of, of_classes
 from xpnet.estimators._places import to_host
 from xpnet.types import Array
 
-__all__ = ["labels_known"]
+__all__ = ["labels_known", "two_or_more"]
+
+
+def two_or_more(y: Array) -> Labels:
+    """Return the labels in `y`, in its dtype, for a classifier that needs two at least.
+
+    Parameters
+    ----------
+    y : array, shape (m,)
+
+    Raises
+    ------
+    ValueError
+        If there is one class, or samples have several labels.
+    """
+    if y.ndim != 1:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {tuple(y.shape)} instead: for samples "
+            "with several labels there are MLPClassifier(()) and sklearn's MultiOutputClassifier"
+        )
+    labels = labels_of(y)
+    if isinstance(y, np.ndarray):
+        labels = labels._replace(classes=labels.classes.astype(y.dtype))
+    if labels.classes.shape[0] < 2:
+        raise ValueError(
+            "This solver needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {_plain(labels)[0]!r}"
+        )
+    return labels
 
 
 def labels_known(known: Labels | None, y: Array, classes: Any, *, incremental: bool) -> Labels:

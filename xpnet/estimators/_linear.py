@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from array_api_compat import array_namespace
@@ -15,14 +16,25 @@ from xpnet.estimators._validation import checked_samples
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params
 
-__all__ = ["HoldsLayer", "linear_network"]
+__all__ = ["HoldsLayer", "linear_network", "without_bias"]
 
+Loss = Callable[[Params], tuple[Array, Params]]
 Self = TypeVar("Self", bound="HoldsLayer")
 
 
 def linear_network(n_x: int, n_y: int) -> Network:
     """Logistic regression as a network: one sigmoid for two classes, else a softmax."""
     return Network((n_x, n_y), output="sigmoid" if n_y == 1 else "softmax")
+
+
+def without_bias(loss: Loss) -> Loss:
+    """`loss` with biases that stay as they are."""
+
+    def value_and_grad(params: Params) -> tuple[Array, Params]:
+        J, ((dW, db),) = loss(params)
+        return J, (Dense(dW, array_namespace(db).zeros_like(db)),)
+
+    return value_and_grad
 
 
 class HoldsLayer:

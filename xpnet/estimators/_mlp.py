@@ -21,16 +21,18 @@ from xpnet.estimators._moving import Moves
 from xpnet.estimators._parameters import (
     CONSTRAINTS,
     activation_names,
+    check_callbacks,
     check_solver_reads,
     hidden_sizes,
 )
 from xpnet.estimators._places import check_fitted_beside, reference
 from xpnet.estimators._rows import contiguous
-from xpnet.estimators._samples import Samples, split
+from xpnet.estimators._samples import Samples, check_outputs, split
 from xpnet.estimators._saving import Saves
 from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._stochastic import fit_stochastic
-from xpnet.estimators._validation import cast_like, checked_training_set, checked_weights
+from xpnet.estimators._validation import cast_like, checked_training_set
+from xpnet.estimators._weights import checked_weights
 from xpnet.types import Array, Params
 
 __all__ = ["BaseMLP", "Given", "has_steps"]
@@ -78,6 +80,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
 
     def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
         """Fit, or go on from where the last fit ended; see the public methods."""
+        check_callbacks(self.callbacks)
         check_solver_reads(self, validation.X is not None)
         first = self._is_first(incremental)
         if not first:
@@ -88,6 +91,8 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         X, y = self._checked(given, reset=first)
         self._learn_targets(y, given.classes, incremental)
         samples = self._samples(X, y, given.sample_weight)
+        if not first:
+            check_outputs(samples, self.n_outputs_, "y")
         samples = samples._replace(weights=self._class_weighted(samples))
         held_out = self._held_out(validation, samples)
         rng = check_random_state(self.random_state)
@@ -121,9 +126,8 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
-            return fit_full_batch(
-                self, net, params, samples, loss, ftol=FTOL, max_evaluations=self.max_fun
-            )
+            most = self.max_fun + 1  # SciPy goes on until there were more than max_fun
+            return fit_full_batch(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
         if self.early_stopping and held_out is None:
             stratify = self._output_activation() == "logistic" and self.n_outputs_ == 1
             samples, held_out = split(samples, self.validation_fraction, stratify, rng)
@@ -142,16 +146,20 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
 
     def _held_out(self, validation: Given, samples: Samples) -> Samples | None:
         """The validation set that the caller gave, if any, in the dtype of `samples`."""
-        if (validation.X is None) != (validation.y is None):
-            raise ValueError("X_val and y_val make a validation set together: give both, or none")
-        if validation.X is None:
+        X, y, sample_weight, _ = validation
+        if (X is None) != (y is None) or (X is None and sample_weight is not None):
+            raise ValueError(
+                "X_val and y_val make a validation set together, and sample_weight_val belongs to "
+                "it: give X_val and y_val, or none of them"
+            )
+        if X is None:
             return None
-        X, y = checked_training_set(
-            self, validation.X, validation.y, reset=False, numeric=self._numeric_targets
-        )
+        X, y = checked_training_set(self, X, y, reset=False, numeric=self._numeric_targets)
         backend.check_together(X=reference(samples.X), X_val=reference(X))
         X = cast_like(X, reference(samples.X))
-        return self._samples(X, flat(y), validation.sample_weight)
+        held_out = self._samples(X, flat(y), sample_weight)
+        check_outputs(held_out, samples.Y.shape[1], "y_val")
+        return held_out
 
     def _class_weighted(self, samples: Samples) -> Array | None:
         """The weights of samples, times those of their classes."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import Interval, Options, StrOptions
 from xpnet.estimators._solvers import STOCHASTIC
 from xpnet.init import SCHEMES
@@ -56,6 +57,16 @@ def take(estimator: Any, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         if name != "self":
             setattr(estimator, name, value)
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Raise TypeError unless all are callbacks of xpnet's kind."""
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks holds {callback!r}: expected instances of xpnet.callbacks.Callback; "
+                "scikit-learn's callbacks are set by set_callbacks"
+            )
 
 
 def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:

@@ -14,9 +14,30 @@ None                 ``C=numpy.inf``         0
 from __future__ import annotations
 
 import warnings
+from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["check_solver", "strength"]
+from xpnet.estimators._sklearn_private import Interval, StrOptions
+
+__all__ = ["CONSTRAINTS", "check_solver", "strength"]
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
+    "C": [Interval(Real, 0, None, closed="right")],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+    "dual": ["boolean"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "fit_intercept": ["boolean"],
+    "intercept_scaling": [Interval(Real, 0, None, closed="neither")],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "random_state": ["random_state"],
+    "solver": [StrOptions({"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
+    "max_iter": [Interval(Integral, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "n_jobs": [None, Integral],
+}
+"""What scikit-learn checks when a fit begins."""
 
 
 def check_solver(model: Any) -> None:

@@ -36,7 +36,7 @@ def reported(net: Network) -> Callable[..., tuple[Array, Params]] | None:
         Y: Array,
         *,
         sample_weight: Array | None = None,
-        l2: float = 0.0,
+        l2: float | Array = 0.0,
         **rest: Any,
     ) -> tuple[Array, Params]:
         J, grads = unchecked_value_and_grad(
@@ -48,11 +48,12 @@ def reported(net: Network) -> Callable[..., tuple[Array, Params]] | None:
     return value_and_grad
 
 
-def _penalty(params: Params, l2: float, m: int, sample_weight: Array | None) -> Array:
-    """``(λ / 2S) Σ_l ‖W[l]‖²``."""
+def _penalty(params: Params, l2: float | Array, m: int, sample_weight: Array | None) -> Array:
+    """``(λ / 2S) Σ_l ‖W[l]‖²``; λ is (1, 1) where a block's share of the weights is in it."""
     xp = array_namespace(params[0].W)
     squares = sum(xp.sum(W * W) for W, _ in params)
     if sample_weight is None:
         return squares * (0.5 * l2 / m)
     S = xp.sum(sample_weight)
-    return squares * 0.5 * l2 / xp.where(S > 0, S, xp.ones_like(S))
+    decay = l2 if isinstance(l2, float) else l2[..., 0, 0]
+    return squares * 0.5 * decay / xp.where(S > 0, S, xp.ones_like(S))

@@ -20,7 +20,7 @@ from xpnet.estimators._rows import blocks, columns_at, columns_between
 from xpnet.network.defaults import columns_for
 from xpnet.types import Array, Batch
 
-__all__ = ["Samples", "batches", "split"]
+__all__ = ["Samples", "batches", "check_outputs", "split"]
 
 
 class Samples(NamedTuple):
@@ -45,6 +45,15 @@ class Samples(NamedTuple):
     def m(self) -> int:
         """How many samples there are."""
         return int(self.X.shape[0])
+
+
+def check_outputs(samples: Samples, n_outputs: int, name: str) -> None:
+    """Raise ValueError unless the targets, called `name`, have so many columns."""
+    if samples.Y.shape[1] != n_outputs:
+        raise ValueError(
+            f"{name} has {samples.Y.shape[1]} output(s), but the model has {n_outputs}: expected "
+            f"as many columns of {name} as at the first fit; leave some out, or fit a new model"
+        )
 
 
 def batches(

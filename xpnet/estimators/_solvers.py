@@ -112,10 +112,21 @@ def _clipped(model: Any, rate: LearningRate) -> Optimizer:
 
 
 def _chosen(model: Any, rate: LearningRate) -> Optimizer:
-    """A name's optimiser, an optimiser itself, or what a function of the rate returns."""
+    """A name's optimiser, an optimiser itself, or what a function of the rate returns.
+
+    Raises
+    ------
+    TypeError
+        If the function returns something else.
+    """
     if isinstance(model.solver, str):
         return STOCHASTIC[model.solver](model, rate)
     if isinstance(model.solver, Optimizer):
         return model.solver
-    chosen: Optimizer = model.solver(rate)
+    chosen = model.solver(rate)
+    if not isinstance(chosen, Optimizer):
+        raise TypeError(
+            f"solver returned {chosen!r}: expected an Optimizer, made of the learning rate that it "
+            "is given, as xpnet.optim.adamw makes one"
+        )
     return chosen

@@ -70,7 +70,7 @@ def fit_stochastic(
         seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
     )
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
-    audience = Audience(model, samples, run)
+    audience = Audience(model, samples, run, "epoch")
     epochs = _Epochs(model, params, held_out, audience)
     return audience.around(lambda: epochs.through(updates, size, incremental))
 
@@ -154,13 +154,16 @@ class _Epochs:
 
     def out_of_patience(self) -> str:
         """Why to stop, if patience is at its end and no adaptive rate can be lowered."""
-        reason = _stopping.is_exhausted(self.model)
-        if reason and self.model._rate.lowered():
-            say(self.model, f"{reason} Setting learning rate to {self.model._rate.value:f}")
+        reason, rate = _stopping.is_exhausted(self.model), self.model._rate
+        if not reason:
+            return ""
+        if rate.lowered():
+            say(self.model, f"{reason} Setting learning rate to {rate.value:f}")
             self.model._no_improvement_count = 0
             return ""
-        if reason:
-            say(self.model, f"{reason} Stopping.")
+        if rate.schedule == "adaptive":
+            reason += " Learning rate too small."
+        say(self.model, f"{reason} Stopping.")
         return reason
 
 

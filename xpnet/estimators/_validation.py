@@ -1,4 +1,4 @@
-"""Samples, targets and weights checked as scikit-learn checks them, on the device they lie on.
+"""Samples and targets checked as scikit-learn checks them, on the device they lie on.
 
 What lies on the host goes through scikit-learn's own checks. An array of another library stays
 where it is, and is held to the same rules with the same words.
@@ -14,14 +14,13 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 
 from xpnet import backend
 from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to_host, usual_dtype
-from xpnet.estimators._sklearn_private import host_weights
 from xpnet.types import Array
 
 __all__ = [
     "cast_like",
+    "check_finite",
     "checked_samples",
     "checked_training_set",
-    "checked_weights",
     "targets_beside",
 ]
 
@@ -99,29 +98,6 @@ def checked_training_set(
     return X, y
 
 
-def checked_weights(sample_weight: Any, X: Array) -> Array | None:
-    """Return the weights of samples beside X and of its dtype, ``(m,)``; None stays None.
-
-    Raises
-    ------
-    ValueError
-        If the shape does not fit, or a weight is negative, infinite or NaN, or all are 0.
-    """
-    if sample_weight is None:
-        return None
-    like = reference(X)
-    if on_host(X):
-        return host_weights(to_host(sample_weight), X, like.dtype)
-    m = X.shape[0]
-    values = np.full(m, sample_weight) if np.isscalar(sample_weight) else sample_weight
-    weights = backend.asarray(values, like=like)
-    if weights.shape != (m,):
-        raise ValueError(f"sample_weight.shape == {tuple(weights.shape)}, expected {(m,)}!")
-    check_finite(weights, "sample_weight")
-    _check_signs(weights)
-    return weights
-
-
 def cast_like(X: Array, like: Array) -> Array:
     """Return X, dense or sparse, in the dtype of `like`; X itself where it has that dtype."""
     if X.dtype == like.dtype:
@@ -142,19 +118,13 @@ def check_finite(array: Array, name: str) -> None:
     raise ValueError(f"Input {name} contains {problem}.")
 
 
-def _check_signs(weights: Array) -> None:
-    xp = array_namespace(weights)
-    smallest, largest = backend.read([xp.min(weights), xp.max(weights)])
-    if smallest < 0:
-        raise ValueError(
-            f"Negative values in data passed to `sample_weight`: the smallest is {smallest}."
-        )
-    if largest == 0:
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-
-
 def _check_shape(X: Array, name: str) -> None:
     """Raise what scikit-learn raises where X is not two-dimensional, or empty along an axis."""
+    if str(getattr(X, "layout", "strided")).startswith("torch.sparse"):
+        raise TypeError(
+            f"X is a sparse tensor, of layout {X.layout}: expected a dense one, X.to_dense(), or a "
+            "sparse matrix of SciPy or cupyx"
+        )
     if X.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}.\n"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any
 
-from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
@@ -14,44 +12,26 @@ from xpnet import backend
 from xpnet.estimators._class_weights import class_weighted
 from xpnet.estimators._classifies import Classifies
 from xpnet.estimators._full_batch import fit_full_batch, loss_on
-from xpnet.estimators._labels import MULTILABEL, Labels, encoded, flat, labels_of, of_classes
-from xpnet.estimators._linear import HoldsLayer, linear_network
+from xpnet.estimators._known_labels import two_or_more
+from xpnet.estimators._labels import Labels, encoded, flat, of_classes
+from xpnet.estimators._linear import HoldsLayer, linear_network, without_bias
 from xpnet.estimators._moving import Moves
 from xpnet.estimators._parameters import take
-from xpnet.estimators._penalty import check_solver, strength
+from xpnet.estimators._penalty import CONSTRAINTS, check_solver, strength
 from xpnet.estimators._places import reference
 from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples
 from xpnet.estimators._saving import Saves
-from xpnet.estimators._sklearn_private import Interval, StrOptions, checks_parameters
-from xpnet.estimators._validation import checked_training_set, checked_weights
+from xpnet.estimators._sklearn_private import checks_parameters
+from xpnet.estimators._validation import checked_training_set
+from xpnet.estimators._weights import checked_weights
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
 __all__ = ["LogisticRegression"]
 
 FTOL = 64 * 2.0**-52  # scikit-learn's
-
-CONSTRAINTS: dict[str, list[Any]] = {
-    "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
-    "C": [Interval(Real, 0, None, closed="right")],
-    "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
-    "dual": ["boolean"],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "fit_intercept": ["boolean"],
-    "intercept_scaling": [Interval(Real, 0, None, closed="neither")],
-    "class_weight": [dict, StrOptions({"balanced"}), None],
-    "random_state": ["random_state"],
-    "solver": [StrOptions({"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
-    "max_iter": [Interval(Integral, 0, None, closed="left")],
-    "verbose": ["verbose"],
-    "warm_start": ["boolean"],
-    "n_jobs": [None, Integral],
-}
-"""What scikit-learn checks when a fit begins."""
-
-Loss = Callable[[Params], tuple[Array, Params]]
 
 
 class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMixin, BaseEstimator):
@@ -175,7 +155,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
                 net,
                 params,
                 samples,
-                loss if self.fit_intercept else _without_bias(loss),
+                loss if self.fit_intercept else without_bias(loss),
                 ftol=FTOL,
                 preconditioner=self._preconditioner(net, samples, l2),
             )
@@ -187,7 +167,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         """What to train on, checked; its classes become known."""
         X, y = checked_training_set(self, X, y, reset=True, numeric=False)
         y = flat(y)
-        labels = _two_or_more(y)
+        labels = two_or_more(y)
         self.classes_ = labels.classes
         Y, s = encoded(labels, y, reference(X)), checked_weights(sample_weight, X)
         return Samples(contiguous(X), Y, class_weighted(self.class_weight, labels, Y, s), y)
@@ -221,35 +201,3 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
-
-
-def _two_or_more(y: Array) -> Labels:
-    """The labels in `y`.
-
-    Raises
-    ------
-    ValueError
-        If there is one class, or samples have several labels.
-    """
-    labels = labels_of(y)
-    if labels.kind == MULTILABEL:
-        raise ValueError(
-            f"y should be a 1d array, got an array of shape {tuple(y.shape)} instead: for samples "
-            "with several labels there are MLPClassifier(()) and sklearn's MultiOutputClassifier"
-        )
-    if labels.classes.shape[0] < 2:
-        raise ValueError(
-            "This solver needs samples of at least 2 classes in the data, but the data contains "
-            f"only one class: {backend.to_numpy(labels.classes).tolist()[0]!r}"
-        )
-    return labels
-
-
-def _without_bias(loss: Loss) -> Loss:
-    """`loss` with biases that stay as they are."""
-
-    def value_and_grad(params: Params) -> tuple[Array, Params]:
-        J, ((dW, db),) = loss(params)
-        return J, (Dense(dW, array_namespace(db).zeros_like(db)),)
-
-    return value_and_grad

@@ -14,7 +14,8 @@ from xpnet.estimators._parameters import CONSTRAINTS, take
 from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._scores import r2
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
-from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.estimators._validation import targets_beside
+from xpnet.estimators._weights import checked_weights
 from xpnet.types import Array
 
 __all__ = ["MLPRegressor"]

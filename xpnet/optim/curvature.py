@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 
 
 def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
-    """Return −H g; without pairs −P g, and without P either −g, no longer than 1.
+    """Return −H g; without pairs −P g, and without P either −g, of length 1.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | Non
         ``q -> P q``.
     """
     if not pairs:
-        return -_shortened(g) if P is None else -P(g)
+        return -_normalized(g) if P is None else -P(g)
     vecdot = array_namespace(g).vecdot
     weights = []
     q = g
@@ -64,7 +64,8 @@ def _initial(q: Array, newest: Pair, P: Callable[[Array], Array] | None) -> Arra
     return Pq / (newest.rho * array_namespace(q).vecdot(newest.y, Py))
 
 
-def _shortened(g: Array) -> Array:
-    """``g / max(‖g‖, 1)``: nothing is known of the scale yet."""
+def _normalized(g: Array) -> Array:
+    """``g / ‖g‖``: nothing is known of the scale yet."""
     xp = array_namespace(g)
-    return g / xp.maximum(xp.sqrt(xp.vecdot(g, g)), 1.0)
+    norm = xp.sqrt(xp.vecdot(g, g))
+    return g / xp.where(norm > 0, norm, 1.0)

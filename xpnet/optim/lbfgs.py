@@ -1,11 +1,13 @@
 """Minimisation by limited-memory BFGS: every vector stays on the device of the parameters.
 
 A step goes along −H g, H being what the last steps tell of the inverse Hessian (`curvature`), as
-far as the strong Wolfe conditions ask for (`line_search`).
+far as the strong Wolfe conditions ask for (`line_search`). First step, line search and stopping
+rules are those of SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
 
 References
 ----------
-Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.5.
+Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.5; Zhu, Byrd, Lu & Nocedal 1997,
+"Algorithm 778: L-BFGS-B".
 """
 
 from __future__ import annotations
