@@ -147,6 +147,10 @@ class Optimizer(NamedTuple):
     apply: Callable[..., tuple[Params, tuple[Params, ...]]]
     rate: Callable[[int], float | Array]
 
+    def __repr__(self) -> str:
+        """Its kind, and its numbers at the first step."""
+        return f"Optimizer({self.apply}, step 1: {self.numbers(1)})"
+
     def update(
         self, params: Params, grads: Params, state: OptimizerState, kernels: Kernels
     ) -> tuple[Params, OptimizerState]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -27,23 +29,31 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     """
     check_optimizer(optimizer)
     positive(norm=norm)
-    norm = float(norm)
     return optimizer._replace(
-        numbers=lambda t: {"norm": norm, "then": optimizer.numbers(t)},
-        apply=_clipped(optimizer.apply),
+        numbers=partial(_numbers, float(norm), optimizer.numbers),
+        apply=_Clipping(optimizer.apply),
     )
 
 
-@functools.cache
-def _clipped(apply: Apply) -> Apply:
-    def apply_clipped(
-        params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
+def _numbers(norm: float, then: Callable[[int], dict[str, Any]], t: int) -> dict[str, Any]:
+    return {"norm": norm, "then": then(t)}
+
+
+@dataclass(frozen=True)
+class _Clipping:
+    """The update `then`, given clipped gradients; equal to any other with an equal one."""
+
+    then: Apply
+
+    def __str__(self) -> str:
+        return f"clipped {self.then}"
+
+    def __call__(
+        self, params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
     ) -> tuple[Params, Slots]:
         factor = _clip_factor(grads, numbers["norm"])
         clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
-        return apply(params, clipped, slots, numbers["then"], kernels)
-
-    return apply_clipped
+        return self.then(params, clipped, slots, numbers["then"], kernels)
 
 
 def _clip_factor(grads: Params, norm: float) -> Array:

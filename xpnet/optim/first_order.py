@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from numbers import Real
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace, device, is_array_api_obj
@@ -32,8 +33,7 @@ def sgd(learning_rate: Rate | Schedule = 0.1) -> Optimizer:
     ----------
     learning_rate : float, array or schedule, default 0.1
     """
-    rate = constant(learning_rate)
-    return _optimizer(_APPLY["gradient_descent"], 0, rate, lambda t: {"rate": rate(t)})
+    return _optimizer("gradient_descent", 0, _as_given, learning_rate)
 
 
 def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
@@ -46,8 +46,7 @@ def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
         From 0 to 1.
     """
     shares(mu=mu)
-    rate = constant(learning_rate)
-    return _optimizer(_APPLY["momentum"], 1, rate, lambda t: {"rate": rate(t), "mu": mu})
+    return _optimizer("momentum", 1, _as_given, learning_rate, mu=mu)
 
 
 def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
@@ -60,8 +59,7 @@ def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
         From 0 to 1.
     """
     shares(mu=mu)
-    rate = constant(learning_rate)
-    return _optimizer(_APPLY["nesterov"], 1, rate, lambda t: {"rate": rate(t), "mu": mu})
+    return _optimizer("nesterov", 1, _as_given, learning_rate, mu=mu)
 
 
 def rmsprop(
@@ -78,10 +76,7 @@ def rmsprop(
     """
     fractions(rho=rho)
     at_least_zero(eps=eps)
-    rate = constant(learning_rate)
-    return _optimizer(
-        _APPLY["rmsprop"], 1, rate, lambda t: {"rate": rate(t), "rho": rho, "eps": eps}
-    )
+    return _optimizer("rmsprop", 1, _as_given, learning_rate, rho=rho, eps=eps)
 
 
 def adam(
@@ -104,13 +99,8 @@ def adam(
     """
     fractions(beta1=beta1, beta2=beta2)
     at_least_zero(eps=eps)
-    rate = constant(learning_rate)
-
-    def settings(t: int) -> dict[str, Any]:
-        corrected = rate(t) * (math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t))
-        return {"rate": corrected, "beta1": beta1, "beta2": beta2, "eps": eps}
-
-    return _optimizer(_APPLY["adam"], 2, rate, settings)
+    settings = {"beta1": beta1, "beta2": beta2, "eps": eps}
+    return _optimizer("adam", 2, _rate_corrected, learning_rate, **settings)
 
 
 def adamw(
@@ -137,48 +127,72 @@ def adamw(
     """
     fractions(beta1=beta1, beta2=beta2)
     at_least_zero(weight_decay=weight_decay, eps=eps)
-    rate = constant(learning_rate)
-
-    def settings(t: int) -> dict[str, Any]:
-        corrections = {"c1": 1.0 - beta1**t, "c2": 1.0 - beta2**t}
-        fixed = {"beta1": beta1, "beta2": beta2, "eps": eps, "decay": weight_decay}
-        return {"rate": rate(t), **fixed, **corrections}
-
-    return _optimizer(_APPLY["adamw"], 2, rate, settings)
+    settings = {"beta1": beta1, "beta2": beta2, "eps": eps, "decay": weight_decay}
+    return _optimizer("adamw", 2, _with_corrections, learning_rate, **settings)
 
 
 def _optimizer(
-    apply: Apply, slots: int, rate: Schedule, numbers: Callable[[int], dict[str, Any]]
+    name: str,
+    slots: int,
+    numbers: Callable[..., dict[str, Any]],
+    learning_rate: Rate | Schedule,
+    **settings: float,
 ) -> Optimizer:
-    """An optimiser from its kernel, how much it remembers, and the numbers of step t."""
+    """An optimiser from its kernel, how much it remembers, and the numbers of step t.
 
-    def init(params: Params) -> OptimizerState:
-        return OptimizerState(0, tuple(_zeros_like(params) for _ in range(slots)))
+    Made of functions that have a name in this module, so that it can be pickled.
+    """
+    rate = constant(learning_rate)
+    return Optimizer(
+        partial(_init, slots), partial(_unpromoting, numbers, rate, settings), _Applying(name), rate
+    )
 
-    def unpromoting(t: int) -> dict[str, Any]:
-        return {name: _unpromoting(number) for name, number in numbers(t).items()}
 
-    return Optimizer(init, unpromoting, apply, rate)
+def _init(slots: int, params: Params) -> OptimizerState:
+    return OptimizerState(0, tuple(_zeros_like(params) for _ in range(slots)))
 
 
-def _applying(kernel_of: Callable[[Kernels], Callable[..., tuple[Params, ...]]]) -> Apply:
-    def apply(
-        params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
+@dataclass(frozen=True)
+class _Applying:
+    """One update by the kernel of that name; equal to any other of the same name."""
+
+    kernel: str
+
+    def __str__(self) -> str:
+        return self.kernel
+
+    def __call__(
+        self, params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
     ) -> tuple[Params, Slots]:
         there = {name: _beside(number, params[0].W) for name, number in numbers.items()}
-        new, *remembered = kernel_of(kernels)(params, grads, *slots, **there)
+        new, *remembered = getattr(kernels, self.kernel)(params, grads, *slots, **there)
         return new, tuple(remembered)
 
-    return apply
+
+def _as_given(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+    return {"rate": rate, **settings}
 
 
-_APPLY = {
-    name: _applying(attrgetter(name))
-    for name in ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-}
+def _rate_corrected(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """Adam's: both corrections of its moments as one of the rate."""
+    correction = math.sqrt(1.0 - settings["beta2"] ** t) / (1.0 - settings["beta1"] ** t)
+    return {"rate": rate * correction, **settings}
 
 
-def _unpromoting(number: float | Array) -> float | Array:
+def _with_corrections(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """AdamW's: a correction for each of its moments."""
+    corrections = {"c1": 1.0 - settings["beta1"] ** t, "c2": 1.0 - settings["beta2"] ** t}
+    return {"rate": rate, **settings, **corrections}
+
+
+def _unpromoting(
+    numbers: Callable[..., dict[str, Any]], rate: Schedule, settings: dict[str, Any], t: int
+) -> dict[str, Any]:
+    """The numbers of step t, none of which would promote float32."""
+    return {name: _as_float(number) for name, number in numbers(rate(t), t, settings).items()}
+
+
+def _as_float(number: float | Array) -> float | Array:
     """`number`, as a Python float where it is a NumPy scalar, which would promote float32."""
     if type(number) is float or not isinstance(number, Real):
         return number

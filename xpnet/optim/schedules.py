@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from xpnet.optim._check import at_least_zero, positive
@@ -44,7 +45,7 @@ def constant(rate: Rate | Schedule) -> Schedule:
     if callable(rate):
         return rate
     at_least_zero(learning_rate=rate)
-    return lambda t: rate
+    return partial(_constant, rate)
 
 
 def step(rate: Rate | Schedule, every: int, factor: float = 0.1) -> Schedule:
@@ -59,8 +60,7 @@ def step(rate: Rate | Schedule, every: int, factor: float = 0.1) -> Schedule:
     """
     positive(every=every)
     at_least_zero(factor=factor)
-    base = constant(rate)
-    return lambda t: base(t) * factor ** ((t - 1) // every)
+    return partial(_step, constant(rate), every, factor)
 
 
 def exponential(rate: Rate | Schedule, decay: float, every: int = 1) -> Schedule:
@@ -75,8 +75,7 @@ def exponential(rate: Rate | Schedule, decay: float, every: int = 1) -> Schedule
     """
     positive(every=every)
     at_least_zero(decay=decay)
-    base = constant(rate)
-    return lambda t: base(t) * decay ** ((t - 1) / every)
+    return partial(_exponential, constant(rate), decay, every)
 
 
 def inverse_scaling(rate: Rate | Schedule, power: float = 0.5) -> Schedule:
@@ -88,8 +87,7 @@ def inverse_scaling(rate: Rate | Schedule, power: float = 0.5) -> Schedule:
     power : float, default 0.5
     """
     at_least_zero(power=power)
-    base = constant(rate)
-    return lambda t: base(t) / t**power
+    return partial(_inverse_scaling, constant(rate), power)
 
 
 def cosine(rate: Rate | Schedule, steps: int, final: float = 0.0) -> Schedule:
@@ -109,13 +107,7 @@ def cosine(rate: Rate | Schedule, steps: int, final: float = 0.0) -> Schedule:
     """
     positive(steps=steps)
     at_least_zero(final=final)
-    base = constant(rate)
-
-    def rate_at(t: int) -> Rate:
-        progress = min((t - 1) / steps, 1.0)
-        return base(t) * (final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * progress)))
-
-    return rate_at
+    return partial(_cosine, constant(rate), steps, final)
 
 
 def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
@@ -132,5 +124,32 @@ def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
     Goyal et al. 2017.
     """
     positive(steps=steps)
-    base = constant(rate)
-    return lambda t: base(t) * min(t / steps, 1.0)
+    return partial(_warmup, constant(rate), steps)
+
+
+# Functions with a name in this module, and not closures: what is made of them can be pickled.
+
+
+def _constant(rate: Rate, t: int) -> Rate:
+    return rate
+
+
+def _step(base: Schedule, every: int, factor: float, t: int) -> Rate:
+    return base(t) * factor ** ((t - 1) // every)
+
+
+def _exponential(base: Schedule, decay: float, every: int, t: int) -> Rate:
+    return base(t) * decay ** ((t - 1) / every)
+
+
+def _inverse_scaling(base: Schedule, power: float, t: int) -> Rate:
+    return base(t) / t**power
+
+
+def _cosine(base: Schedule, steps: int, final: float, t: int) -> Rate:
+    progress = min((t - 1) / steps, 1.0)
+    return base(t) * (final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * progress)))
+
+
+def _warmup(base: Schedule, steps: int, t: int) -> Rate:
+    return base(t) * min(t / steps, 1.0)
