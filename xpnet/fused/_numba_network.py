@@ -55,21 +55,22 @@ def cost_and_gradients(
     l2 : float
     theta, to_gradients : array, shape (P,)
     work : array
-        Room for A, dZ and dA of every layer, ``3 m Σ n_out``.
+        Room for A of every layer and three matrices of the widest: ``m (Σ n_out + 3 max n_out)``.
     """
     m = X.shape[0]
     S = float(m) if weight is None else float(weight.sum())
     share = 1.0 / S if S > 0 else 0.0
     ends = m * np.cumsum(layout[:, 0])
-    A, dZ = work[: ends[-1]], work[ends[-1] : 2 * ends[-1]]
+    A, back = work[: ends[-1]], work[ends[-1] : ends[-1] + 3 * m * layout[:, 0].max()]
+    passes = back.reshape((3, m * layout[:, 0].max()))
     forward(blas, layout, kinds, slopes, X, theta, ends, A)
-    Z, last = units(A, ends, len(layout) - 1, m), units(dZ, ends, len(layout) - 1, m)
+    last = len(layout) - 1
+    Z, dZ = units(A, ends, last, m), matrix(passes[last % 2], layout[last, 0], m)
     if weight is None:
-        J = cost(output, Z, Y.T, share, None, last)
+        J = cost(output, Z, Y.T, share, None, dZ)
     else:
-        J = cost(output, Z, Y.T, 1.0, weight * X.dtype.type(share), last)
-    dA = work[2 * ends[-1] : 3 * ends[-1]]
-    backward(blas, layout, slopes, X, theta, ends, A, dZ, dA, to_gradients)
+        J = cost(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
+    backward(blas, layout, slopes, X, theta, ends, A, passes, to_gradients)
     return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
 
 
@@ -103,26 +104,29 @@ def backward(
     theta: Array,
     ends: Array,
     A: Array,
-    dZ: Array,
-    dA: Array,
+    passes: Array,
     to_gradients: Array,
 ) -> None:
-    """From the last layer's dZ, which is in its place, to all gradients."""
-    m = X.shape[0]
-    for layer in range(len(layout) - 1, -1, -1):
+    """From the last layer's dZ, which is in its place, to all gradients.
+
+    The first two rows of `passes` hold dZ of one layer and the next in turn, the third dA.
+    """
+    m, last = X.shape[0], len(layout) - 1
+    for layer in range(last, -1, -1):
         W, _ = dense(theta, layout, layer)
         dW, db = dense(to_gradients, layout, layer)
-        dZ_here, dA_here = units(dZ, ends, layer, m), units(dA, ends, layer, m)
-        if layer == len(layout) - 1:
-            loops.row_sums(dZ_here, db)
+        n_out, n_in = W.shape
+        dZ = matrix(passes[layer % 2], n_out, m)
+        if layer == last:
+            loops.row_sums(dZ, db)
         else:
-            A_here = units(A, ends, layer, m)
-            loops.piecewise_backward(dA_here, A_here, None, slopes[layer], dZ_here, db)
+            dA, A_here = matrix(passes[2], n_out, m), units(A, ends, layer, m)
+            loops.piecewise_backward(dA, A_here, None, slopes[layer], dZ, db)
         if layer == 0:
-            product(blas, dZ_here, False, X, False, dW)
+            product(blas, dZ, False, X, False, dW)
         else:
-            product(blas, dZ_here, False, units(A, ends, layer - 1, m), True, dW)
-            product(blas, W, True, dZ_here, False, units(dA, ends, layer - 1, m))
+            product(blas, dZ, False, units(A, ends, layer - 1, m), True, dW)
+            product(blas, W, True, dZ, False, matrix(passes[2], n_in, m))
 
 
 @compiled
@@ -161,3 +165,9 @@ def units(vector: Array, ends: Array, layer: int, m: int) -> Array:
     """The matrix (n_out, m) of a layer."""
     begin = ends[layer - 1] if layer > 0 else 0
     return vector[begin : ends[layer]].reshape(((ends[layer] - begin) // m, m))
+
+
+@compiled
+def matrix(vector: Array, n: int, m: int) -> Array:
+    """The first entries as a matrix (n, m)."""
+    return vector[: n * m].reshape((n, m))

@@ -75,7 +75,7 @@ class _Run:
         activations = (*net.activations, "identity")
         self.kinds = np.array([KINDS[name] for name in activations])
         self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
-        self.units = sum(net.sizes[1:])
+        self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:])
         self.blas: Any = routine(self.dtype)
         self.work = np.empty(0, self.dtype)
 
@@ -99,7 +99,7 @@ class _Run:
         self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: float
     ) -> tuple[Array, Params]:
         """The cost and flat gradients."""
-        flats, room = self.flats, 3 * self.units * X.shape[1]
+        flats, room = self.flats, self.rows * X.shape[1]
         if self.work.size < room:
             self.work = np.empty(room, self.dtype)
         grads = flats.fresh()
