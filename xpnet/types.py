@@ -24,6 +24,7 @@ __all__ = [
     "Result",
     "Run",
     "Step",
+    "ValueAndGrad",
 ]
 
 Array: TypeAlias = Any
@@ -31,6 +32,9 @@ Array: TypeAlias = Any
 
 Gather: TypeAlias = Callable[..., tuple[Any, ...]]
 """``(arrays, order, start, stop) -> batch``: numbered rows of each array, as columns."""
+
+ValueAndGrad: TypeAlias = Callable[..., "tuple[Array, Params]"]
+"""A function with the signature of `xpnet.value_and_grad`."""
 
 
 class Dense(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 import xpnet
 from bench.peers.cell import Cell, Trial
 from xpnet.network.blocks import in_blocks as blocks
+from xpnet.network.defaults import value_and_grad_for
 
 C = 1.0
 
@@ -30,6 +31,11 @@ def _gradient(cell: Cell, value_and_grad: Callable[..., Any]) -> Trial:
 
 in_two_passes = partial(_gradient, value_and_grad=xpnet.value_and_grad)
 in_blocks = partial(_gradient, value_and_grad=blocks())
+
+
+def compiled(cell: Cell) -> Trial:
+    value_and_grad = value_and_grad_for(cell.samples.X, xpnet.value_and_grad)
+    return _gradient(cell, value_and_grad=blocks(value_and_grad))
 
 
 def _fit(cell: Cell, make: Callable[..., Any]) -> Trial:

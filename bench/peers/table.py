@@ -74,6 +74,7 @@ TRAINING = Task(
 GRADIENT = Task(
     "call",
     (
+        Peer("xpnet", OURS, "logistic:compiled", ("numba",)),
         Peer("xpnet in blocks", OURS, "logistic:in_blocks"),
         Peer("xpnet in two passes", PEER, "logistic:in_two_passes"),
     ),

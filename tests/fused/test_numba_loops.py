@@ -17,6 +17,7 @@ from numba import jit
 from xpnet.fused import _numba_cost as costs
 from xpnet.fused import _numba_loops as loops
 from xpnet.fused import _numba_steps as steps
+from xpnet.fused import _numba_thin as thin
 
 M = np.ones((8, 64), "float32")
 B = np.ones((8, 1), "float32")
@@ -35,6 +36,8 @@ SIMD = {
     "row_sums": (loops.row_sums, (M, B), ("add",)),
     "softmax_cost": (costs.softmax_cost, (M, M, 0.1, None, M), ("mul", "sub", "div")),
     "identity_cost": (costs.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
+    "thin_forward": (thin.thin_forward, (M, M, np.ones((8, 8), "float32")), ("mul", "add")),
+    "thin_backward": (thin.thin_backward, (np.ones((8, 8), "float32"), M, M), ("mul", "add")),
     "square_sum": (loops.square_sum, (M,), ("mul", "add")),
     "add_scaled": (loops.add_scaled, (M, 0.1, M), ("mul", "add")),
     "gradient_descent": (steps.gradient_descent, (M, M, RATES, M), ("mul",)),
@@ -90,9 +93,10 @@ def test_the_options_are_what_it_takes(name, options):
 
 def test_every_loop_is_looked_at():
     looked_at = {loop.py_func.__name__ for loop, _, _ in SIMD.values()}
-    no_simd = {"compiled", "sigmoid_cost"}  # of log1p there is no packed instruction
-    every = {*loops.__all__, *steps.__all__, *costs.__all__} - {"fused_cost"}
-    assert looked_at == every - no_simd
+    # Of log1p there is no packed instruction; the others call loops that are looked at.
+    no_simd = {"sigmoid_cost", "fused_cost", "cost_of", "thin_cost_and_gradients"}
+    every = {*loops.__all__, *steps.__all__, *costs.__all__, *thin.__all__}
+    assert looked_at == {name for name in every if name.islower()} - no_simd
 
 
 COUNT = """
@@ -126,6 +130,27 @@ def test_a_second_interpreter_compiles_nothing(tmp_path):
 
 
 def test_every_loop_is_kept_on_disk():
-    for room in (loops, steps, costs):
-        for name in {*room.__all__} - {"compiled", "fused_cost"}:
+    for room in (loops, steps, costs, thin):
+        for name in {n for n in room.__all__ if n.islower()} - {"fused_cost"}:
             assert getattr(room, name).stats.cache_path, name
+
+
+NAME = """
+from xpnet.fused._numba_loops import row_sums
+print(row_sums._cache._cache_file._data_name(1))
+"""
+
+
+def test_no_two_processes_write_one_file():
+    names = [
+        subprocess.run(
+            [sys.executable, "-c", NAME],
+            cwd=Path(__file__).parents[2],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert len({*names}) == 2
+    assert all(name.startswith("_numba_loops.row_sums") for name in names)

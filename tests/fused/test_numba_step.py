@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.fused.cases import assert_alike, fortran, strided
 from tests.kernels.cases import Case, mapped, random_case
 from xpnet import optim
-from xpnet.fused import _numba_step
+from xpnet.fused import _numba_program
 from xpnet.fused._numba_activations import KINDS
 from xpnet.kernels import VECTORIZED
 from xpnet.train import stepping, steps
@@ -176,6 +176,6 @@ def test_an_optimiser_that_remembers_the_parameters_themselves():
 
 
 def test_without_numpys_matrix_product_the_kernels_are_called_one_by_one(monkeypatch):
-    monkeypatch.setattr(_numba_step, "routine", lambda dtype: None)
+    monkeypatch.setattr(_numba_program, "routine", lambda dtype: None)
     expected = trained(CASE, kernels=VECTORIZED)[-1][0]
     assert_alike(trained(CASE)[-1][0], expected, "float64")

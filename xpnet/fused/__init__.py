@@ -14,12 +14,20 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TypeAlias, TypeVar
 
-from xpnet.types import Array, Gather, Kernels, Params
+from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
 
-__all__ = ["ACCELERATORS", "accelerate", "accelerator", "columns", "compiled", "for_one_run"]
+__all__ = [
+    "ACCELERATORS",
+    "accelerate",
+    "accelerator",
+    "columns",
+    "compiled",
+    "for_one_run",
+    "value_and_grad",
+]
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
-Made = TypeVar("Made", Kernels, TrainingStep, Gather)
+Made = TypeVar("Made", Kernels, TrainingStep, Gather, ValueAndGrad)
 
 ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"}
 """The package whose compiler fuses the kernels of each array library."""
@@ -86,6 +94,14 @@ def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
 def columns(plain: Gather, xp: ModuleType) -> Gather:
     """`plain`, which gathers a batch, in one program or launch where the library can."""
     return _made_for(xp, "columns", plain)
+
+
+def value_and_grad(plain: ValueAndGrad, xp: ModuleType) -> ValueAndGrad:
+    """`plain`, the cost and gradients, as one compiled call where the library can.
+
+    It is for one network and one thread, and computes without the kernels it is given.
+    """
+    return _made_for(xp, "value_and_grad", plain)
 
 
 def _made_for(xp: ModuleType, what: str, original: Made) -> Made:

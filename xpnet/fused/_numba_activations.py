@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xpnet.fused import _numba_loops as loops
-from xpnet.fused._numba_loops import compiled
+from xpnet.fused._numba_compiled import compiled
 from xpnet.fused._numba_updates import DTYPES
 from xpnet.types import Array
 

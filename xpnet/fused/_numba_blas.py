@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from xpnet.fused._numba_loops import compiled
+from xpnet.fused._numba_compiled import compiled
 from xpnet.types import Array
 
 __all__ = ["product", "routine"]

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.fused._numba_compiled import compiled
 from xpnet.fused._numba_exp import exp
-from xpnet.fused._numba_loops import compiled
 from xpnet.fused._numba_updates import DTYPES
 from xpnet.types import Array, Kernels
 
-__all__ = ["fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
+__all__ = ["OUTPUTS", "cost_of", "fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
 
 
 @compiled
@@ -77,11 +77,21 @@ def identity_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ:
     return J
 
 
-COSTS: dict[str, Callable[..., float]] = {
-    "softmax": softmax_cost,
-    "sigmoid": sigmoid_cost,
-    "identity": identity_cost,
-}
+SOFTMAX, SIGMOID, IDENTITY = range(3)
+OUTPUTS = {"softmax": SOFTMAX, "sigmoid": SIGMOID, "identity": IDENTITY}
+"""The outputs there are loops for."""
+
+
+@compiled
+def cost_of(
+    output: int, Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array
+) -> float:
+    """The loop of that output."""
+    if output == SOFTMAX:
+        return softmax_cost(Z, Y, scale, weight, to_dZ)
+    if output == SIGMOID:
+        return sigmoid_cost(Z, Y, scale, weight, to_dZ)
+    return identity_cost(Z, Y, scale, weight, to_dZ)
 
 
 def fused_cost(kernels: Kernels, empty: Callable[..., Array]) -> Callable[..., tuple[Array, Array]]:
@@ -98,11 +108,10 @@ def fused_cost(kernels: Kernels, empty: Callable[..., Array]) -> Callable[..., t
         output: str, Z: Array, Y: Array, scale: float | Array
     ) -> tuple[Array, Array]:
         weight = None if isinstance(scale, float) else scale
-        cost = COSTS.get(output)
-        if cost is None or not _takes(Z, Y, weight):
+        if output not in OUTPUTS or not _takes(Z, Y, weight):
             return plain(output, Z, Y, scale)
         dZ = empty(Z.shape, Z.dtype)
-        J = cost(Z, Y, scale if weight is None else 1.0, weight, dZ)
+        J = cost_of(OUTPUTS[output], Z, Y, scale if weight is None else 1.0, weight, dZ)
         return Z.dtype.type(J), dZ
 
     return output_cost_backward

@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from xpnet.fused._numba_loops import compiled
+from xpnet.fused._numba_compiled import compiled
 from xpnet.fused._numba_updates import DTYPES
 from xpnet.types import Array, Gather
 

@@ -1,25 +1,19 @@
 """The loops that numba compiles: each reads its arrays once and writes what `fused/numba.py` needs.
 
 Rows are units, columns samples. What is written to is always an argument whose name begins with
-``to_``, or is said to be updated in place. How they come to run as SIMD code:
-
-- ``error_model="numpy"``: a division that may raise would end vectorisation.
-- The fastmath flags let sums be reordered; NaN and infinity keep their meaning, so that a
-  diverging cost is seen.
-- Numbers are cast to the arrays' dtype, or float32 would become float64 in every lane.
-- One thread: beside OpenBLAS's spinning threads a second pool made everything slower.
+``to_``, or is said to be updated in place. They run as SIMD code by the flags of `compiled`, and as
+numbers are cast to the arrays' dtype: float32 would become float64 in every lane. They run on one
+thread: beside OpenBLAS's spinning threads a second pool made everything slower.
 """
 
 from __future__ import annotations
 
-from numba import njit
-
+from xpnet.fused._numba_compiled import compiled
 from xpnet.fused._numba_exp import exp, expm1
 from xpnet.types import Array
 
 __all__ = [
     "add_scaled",
-    "compiled",
     "elu_forward",
     "multiply_backward",
     "piecewise_backward",
@@ -29,10 +23,6 @@ __all__ = [
     "square_sum",
     "tanh_forward",
 ]
-
-compiled = njit(
-    error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}, cache=True, nogil=True
-)
 
 
 @compiled

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from xpnet.fused import _numba_cost as costs
 from xpnet.fused import _numba_loops as loops
 from xpnet.fused._numba_activations import activate
 from xpnet.fused._numba_blas import product
-from xpnet.fused._numba_loops import compiled
+from xpnet.fused._numba_compiled import compiled
+from xpnet.fused._numba_cost import cost_of
+from xpnet.fused._numba_thin import MOST_OUTPUTS, thin_cost_and_gradients
 from xpnet.types import Array
 
-__all__ = ["OUTPUTS", "cost_and_gradients"]
-
-SOFTMAX, SIGMOID, IDENTITY = range(3)
-OUTPUTS = {"softmax": SOFTMAX, "sigmoid": SIGMOID, "identity": IDENTITY}
+__all__ = ["cost_and_gradients"]
 
 
 @compiled
@@ -60,18 +58,45 @@ def cost_and_gradients(
     m = X.shape[0]
     S = float(m) if weight is None else float(weight.sum())
     share = 1.0 / S if S > 0 else 0.0
+    if len(layout) == 1 and layout[0, 0] <= MOST_OUTPUTS:
+        W, b = dense(theta, layout, 0)
+        dW, db = dense(to_gradients, layout, 0)
+        J = thin_cost_and_gradients(output, X, Y, weight, share, W, b, dW, db)
+    else:
+        J = by_products(
+            blas, layout, kinds, slopes, output, X, Y, weight, share, theta, work, to_gradients
+        )
+    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+
+
+@compiled
+def by_products(
+    blas: int,
+    layout: Array,
+    kinds: Array,
+    slopes: Array,
+    output: int,
+    X: Array,
+    Y: Array,
+    weight: Array | None,
+    share: float,
+    theta: Array,
+    work: Array,
+    to_gradients: Array,
+) -> float:
+    """The same for any layers, by matrix products; without the penalty."""
+    m, last = X.shape[0], len(layout) - 1
     ends = m * np.cumsum(layout[:, 0])
-    A, back = work[: ends[-1]], work[ends[-1] : ends[-1] + 3 * m * layout[:, 0].max()]
-    passes = back.reshape((3, m * layout[:, 0].max()))
+    room = m * layout[:, 0].max()
+    A, passes = work[: ends[-1]], work[ends[-1] : ends[-1] + 3 * room].reshape((3, room))
     forward(blas, layout, kinds, slopes, X, theta, ends, A)
-    last = len(layout) - 1
     Z, dZ = units(A, ends, last, m), matrix(passes[last % 2], layout[last, 0], m)
     if weight is None:
-        J = cost(output, Z, Y.T, share, None, dZ)
+        J = cost_of(output, Z, Y.T, share, None, dZ)
     else:
-        J = cost(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
+        J = cost_of(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
     backward(blas, layout, slopes, X, theta, ends, A, passes, to_gradients)
-    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+    return J
 
 
 @compiled
@@ -127,17 +152,6 @@ def backward(
         else:
             product(blas, dZ, False, units(A, ends, layer - 1, m), True, dW)
             product(blas, W, True, dZ, False, matrix(passes[2], n_in, m))
-
-
-@compiled
-def cost(
-    output: int, Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array
-) -> float:
-    if output == SOFTMAX:
-        return costs.softmax_cost(Z, Y, scale, weight, to_dZ)
-    if output == SIGMOID:
-        return costs.sigmoid_cost(Z, Y, scale, weight, to_dZ)
-    return costs.identity_cost(Z, Y, scale, weight, to_dZ)
 
 
 @compiled

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xpnet.fused._numba_loops import compiled
+from xpnet.fused._numba_compiled import compiled
 from xpnet.types import Array
 
 __all__ = ["adam", "adamw", "gradient_descent", "momentum", "nesterov", "rmsprop"]

@@ -18,6 +18,7 @@ from xpnet.fused import _numba_loops as loops
 from xpnet.fused._numba_activations import KINDS, SLOPES, activate
 from xpnet.fused._numba_cost import fused_cost
 from xpnet.fused._numba_gather import columns
+from xpnet.fused._numba_program import value_and_grad
 from xpnet.fused._numba_step import compiled
 from xpnet.fused._numba_updates import DTYPES, fused_updates
 from xpnet.fused._pool import recycling
@@ -25,7 +26,7 @@ from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Kernels, Layer
 
-__all__ = ["accelerate", "columns", "compiled", "for_one_run"]
+__all__ = ["accelerate", "columns", "compiled", "for_one_run", "value_and_grad"]
 
 Empty = Callable[[tuple[int, ...], Any], Array]
 

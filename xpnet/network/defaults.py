@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.kernels import VECTORIZED
-from xpnet.types import Array, Gather, Kernels
+from xpnet.types import Array, Gather, Kernels, ValueAndGrad
 
 __all__ = [
     "columns_for",
@@ -17,6 +17,7 @@ __all__ = [
     "default_kernels",
     "kernels_for_one_run",
     "kernels_or_default",
+    "value_and_grad_for",
 ]
 
 
@@ -62,6 +63,15 @@ def columns_for(X: Array) -> Gather:
     from xpnet.fused import columns
 
     return columns(backend.columns, array_namespace(X))
+
+
+def value_and_grad_for(X: Array, plain: ValueAndGrad) -> ValueAndGrad:
+    """`plain`, for one network that is asked many times, as one call where X's library can."""
+    if not backend.fusing():
+        return plain
+    from xpnet.fused import value_and_grad
+
+    return value_and_grad(plain, array_namespace(X))
 
 
 def compiled_for(X: Array, step: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,111 @@
+"""`cost_and_gradients` with what goes with it: layout, memory, and a test of what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused._flat import Flats
+from xpnet.fused._numba_activations import KINDS, SLOPES
+from xpnet.fused._numba_blas import routine
+from xpnet.fused._numba_cost import OUTPUTS
+from xpnet.fused._numba_network import cost_and_gradients
+from xpnet.fused._numba_updates import DTYPES
+from xpnet.types import Array, Params, ValueAndGrad
+
+__all__ = ["Program", "suits", "value_and_grad"]
+
+
+def value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
+    """`plain` as one compiled call, for one network and one thread; the rest is left to `plain`."""
+    program: Program | None = None
+
+    def compiled_value_and_grad(
+        net: Any,
+        params: Params,
+        X: Array,
+        Y: Array,
+        *,
+        sample_weight: Array | None = None,
+        l2: float | Array = 0.0,
+        masks: Any = None,
+        **rest: Any,
+    ) -> tuple[Array, Params]:
+        nonlocal program
+        if program is None and suits(net, params):
+            program = Program(net, params)
+        settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
+        if program is None or not program.takes(X, Y, **settings):
+            return plain(net, params, X, Y, **settings, **rest)
+        return program(program.flats.flat(params), X, Y, sample_weight, float(l2))
+
+    return compiled_value_and_grad
+
+
+def suits(net: Any, params: Params) -> bool:
+    """Whether there is a program for one such network, and a matrix product that it can call."""
+    W = params[0].W
+    return (
+        W.ndim == 2
+        and W.dtype in DTYPES
+        and net.output in OUTPUTS
+        and KINDS.keys() >= set(net.activations)
+        and routine(W.dtype) is not None
+    )
+
+
+class Program:
+    """The cost and flat gradients of one network, for one thread: its memory is used again."""
+
+    def __init__(self, net: Any, params: Params) -> None:
+        self.dtype = params[0].W.dtype
+        self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
+        self.flats = Flats(params)
+        self.output = OUTPUTS[net.output]
+        activations = (*net.activations, "identity")
+        self.kinds = np.array([KINDS[name] for name in activations])
+        self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
+        self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:])
+        self.blas: Any = routine(self.dtype)
+        self.work = np.empty(0, self.dtype)
+
+    def takes(self, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any) -> bool:
+        """Whether this batch lies as rows, without masks, and is weighted by numbers alone."""
+        m = X.shape[-1]
+        s = sample_weight
+        return (
+            masks is None
+            and isinstance(l2, float | int)
+            and X.shape == (self.n_x, m)
+            and Y.shape == (self.n_y, m)
+            and m > 0
+            and X.dtype == Y.dtype == self.dtype
+            and X.flags.f_contiguous
+            and Y.flags.f_contiguous
+            and (s is None or (s.shape == (1, m) and s.dtype == self.dtype))
+        )
+
+    def __call__(
+        self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: float
+    ) -> tuple[Array, Params]:
+        """J and its gradients, by flat `params`."""
+        flats, room = self.flats, self.rows * X.shape[1]
+        if self.work.size < room:
+            self.work = np.empty(room, self.dtype)
+        grads = flats.fresh()
+        J = cost_and_gradients(
+            self.blas,
+            flats.layout,
+            self.kinds,
+            self.slopes,
+            self.output,
+            X.T,
+            Y.T,
+            sample_weight,
+            float(l2),
+            flats.vector(params),
+            self.work,
+            flats.vector(grads),
+        )
+        return self.dtype.type(J), grads
