@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.peers import floor
 from bench.peers.cell import Cell, Trial
 
-FEWEST_STEPS, MOST_STEPS = 6, 4_096
+FEWEST_STEPS, MOST_STEPS = 16, 4_096
 
 
 class Run(NamedTuple):

@@ -16,6 +16,10 @@ from xpnet.types import Array, Kernels
 __all__ = ["OUTPUTS", "cost_of", "fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
 
 
+LEAST32, LEAST64 = -80.0, -700.0
+"""Below, a probability is 0: its products with a sample's share would be denormal, and slow."""
+
+
 @compiled
 def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
     """The dZ of softmax with cross-entropy; returns J."""
@@ -25,9 +29,11 @@ def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: 
         for j in range(m):
             top[j] = max(top[j], Z[i, j])
     total = np.zeros(m, Z.dtype)
+    zero, least = Z.dtype.type(0), Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
     for i in range(n):
         for j in range(m):
-            e = exp(Z[i, j] - top[j])
+            z = Z[i, j] - top[j]
+            e = zero if z < least else exp(z)
             to_dZ[i, j] = e
             total[j] += e
     J = 0.0
