@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from xpnet.cli.app import run
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -34,3 +36,11 @@ def test_the_example_with_labels_learns_digits_and_saves_them(tmp_path, monkeypa
     assert right.mean() > 0.96
     assert names["metadata"]["classes"] == list(range(10))
     np.testing.assert_array_equal(names["params"][0].W, names["result"].params[0].W)
+    assert run(["evaluate", "digits.safetensors", "digits"]) == 0
+
+
+def test_the_example_of_a_stack_trains_eight_networks():
+    names = ran(2)
+    assert len(names["costs"]) == 8
+    assert min(names["costs"]) < 0.1 < max(names["costs"])
+    assert names["result"].params[0].W.shape == (8, 16, 2)

@@ -29,7 +29,8 @@ def drawn(monkeypatch, tmp_path):
 
 
 def test_every_format_is_drawn(tmp_path):
-    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml", ".jpg": b"\xff\xd8"}
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    starts |= dict.fromkeys((".jpg", ".jpeg"), b"\xff\xd8")
     assert starts.keys() == charts.FORMATS.keys()
     for suffix, start in starts.items():
         path = tmp_path / f"chart{suffix}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import pytest
 from sklearn import linear_model
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -182,3 +183,13 @@ def test_progress_bar_through_a_grid_search(few, capsys):
     search = GridSearchCV(MLPClassifier(**SETTINGS), {"alpha": [0.1, 1.0]}, cv=2)
     search.set_callbacks(ProgressBar()).fit(*few)
     assert "MLPClassifier - fit" in capsys.readouterr().out
+
+
+def test_a_callback_that_returns_nothing_at_the_end_changes_nothing():
+    class Silent(Callback):
+        def on_end(self, result):
+            return None
+
+    X, y = np.random.default_rng(0).random((30, 4)), np.arange(30) % 2
+    model = xpnet.MLPClassifier((3,), max_iter=2, callbacks=[Silent()], tol=1e9, n_iter_no_change=1)
+    assert model.fit(X, y).coefs_[0].shape == (4, 3)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.fused.cases import HOLDERS, random_params
 from xpnet.fused._flat import ALIGNED, MOST, Flats
+from xpnet.types import Dense
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def flats(given):
 
 
 def test_a_copy_has_the_same_numbers_in_one_vector(flats, given):
-    flat = flats.flat(given)
+    flat = flats.copied(given)
     vector = flats.vector(flat)
     for number, (layer, expected) in enumerate(zip(flat, given, strict=True)):
         n_out, n_in, *places = flats.layout[number]
@@ -34,12 +35,24 @@ def test_a_copy_has_the_same_numbers_in_one_vector(flats, given):
     assert abs(gaps) < 1e-12
 
 
-def test_what_is_flat_is_not_copied_and_what_is_not_is_unknown(flats, given):
-    flat = flats.flat(given)
-    assert flats.flat(flat) is flat
-    assert flats.copied(flat) is not flat
-    assert flats.vector(given) is None
-    assert Flats(given).vector(flat) is None
+def test_what_is_flat_is_not_copied_and_what_is_not_is(flats, given):
+    flat = flats.copied(given)
+    vector = flats.vector(flat)
+    assert flats.vector(flat) is vector
+    assert flat[0].W.base is vector
+    of_a_copy = flats.vector(given)
+    assert of_a_copy is not vector
+    np.testing.assert_array_equal(of_a_copy, vector)
+    assert given[0].W.base is not of_a_copy
+
+
+def test_what_fits(flats, given, rng):
+    assert flats.fits(given)
+    assert flats.fits(flats.fresh())
+    stack = random_params(rng, (2,))
+    for other in (stack, given[:1], (given[0], stack[1]), (*given, given[0])):
+        assert not flats.fits(other)
+    assert not flats.fits(tuple(Dense(W.astype("float32"), b) for W, b in given))
 
 
 def test_memory_is_used_again_once_nobody_holds_it(flats):
@@ -77,9 +90,12 @@ def test_memory_of_which_any_part_is_held_is_never_written_again(flats, given, h
     assert vector in {id(flats.vector(flats.fresh())) for _ in range(4)}
 
 
-def test_of_many_that_are_kept_the_oldest_are_forgotten(flats, given):
+def test_of_many_that_are_kept_the_oldest_are_forgotten_and_stay_as_they_were(flats, given):
     kept = [flats.copied(given) for _ in range(2 * MOST)]
-    assert sum(flats.vector(params) is not None for params in kept) == MOST
+    assert kept[-1][0].W.base is flats.vector(kept[-1])
+    assert kept[0][0].W.base is not flats.vector(kept[0])
+    for _ in range(MOST):
+        flats.vector(flats.fresh())[...] = -1.0
     for params in kept:
         for layer, expected in zip(params, given, strict=True):
             np.testing.assert_array_equal(layer.W, expected.W)

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fused.cases import assert_alike, fortran, strided
+from tests.fused.cases import HOLDERS, assert_alike, fortran, strided
 from tests.kernels.cases import Case, mapped, random_case
-from xpnet import optim
+from xpnet import Network, optim, value_and_grad
 from xpnet.fused import _numba_program
 from xpnet.fused._numba_activations import KINDS
+from xpnet.fused._numba_blas import routine
 from xpnet.kernels import VECTORIZED
 from xpnet.train import stepping, steps
+from xpnet.types import Dense
 
 OPTIMIZERS = {
     "sgd": optim.sgd(0.1),
@@ -30,6 +32,11 @@ OPTIMIZERS = {
     "scheduled": optim.momentum(optim.cosine(0.1, 3)),
 }
 CASE = random_case((7, 5, 3), hidden="relu", output="softmax", m=11)
+
+
+pytestmark = pytest.mark.skipif(
+    routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
+)
 
 
 def trained(
@@ -176,6 +183,97 @@ def test_an_optimiser_that_remembers_the_parameters_themselves():
 
 
 def test_without_numpys_matrix_product_the_kernels_are_called_one_by_one(monkeypatch):
-    monkeypatch.setattr(_numba_program, "routine", lambda dtype: None)
     expected = trained(CASE, kernels=VECTORIZED)[-1][0]
-    assert_alike(trained(CASE)[-1][0], expected, "float64")
+    monkeypatch.setattr(_numba_program, "routine", lambda dtype: None)
+    with mock.patch.object(stepping, "_default_step", wraps=stepping._default_step) as one_by_one:
+        assert_alike(trained(CASE)[-1][0], expected, "float64")
+    assert one_by_one.call_count == 3
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "clipped"])
+@pytest.mark.parametrize("keep", [1.0, 0.5, 0.0], ids=["all", "some", "none"])
+def test_whatever_a_caller_keeps(name, keep, rng):
+    """Long after what is kept has been forgotten, and mixed with what has been dropped."""
+    case = mapped_arrays(CASE, fortran)
+    batches = [(case.X, case.Y)] * 60
+    chosen = rng.random(60) < keep
+    with mock.patch.object(stepping, "_default_step", refuse):
+        updates = steps(case.net, case.params, batches, optimizer=OPTIMIZERS[name])
+        kept = [s.params if take else None for s, take in zip(updates, chosen, strict=True)]
+    plain = steps(case.net, case.params, batches, optimizer=OPTIMIZERS[name], kernels=VECTORIZED)
+    for params, expected in zip(kept, plain, strict=True):
+        if params is not None:
+            assert_alike(params, expected.params, "float64")
+
+
+@pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
+def test_what_is_held_of_a_step_stays_as_it_was(hold):
+    case = mapped_arrays(CASE, lambda array: fortran(array.astype("float32")))
+    with mock.patch.object(stepping, "_default_step", refuse):
+        updates = steps(case.net, case.params, [(case.X, case.Y)] * 9, optimizer=optim.adam(0.1))
+        held = hold(next(updates).params[0].W)
+        before = np.asarray(held).copy()
+        assert len(list(updates)) == 8
+    np.testing.assert_array_equal(np.asarray(held), before)
+
+
+def test_a_state_that_is_gone_on_from_twice():
+    case = mapped_arrays(CASE, fortran)
+    optimizer, batch = optim.adam(0.1), (case.X, case.Y)
+    *_, straight = steps(case.net, case.params, [batch] * 6, optimizer=optimizer)
+    *_, half = steps(case.net, case.params, [batch] * 3, optimizer=optimizer)
+    for _ in range(2):
+        going_on = optimizer._replace(init=lambda params: half.state)
+        *_, last = steps(case.net, half.params, [batch] * 3, optimizer=going_on)
+        assert_alike(last.params, straight.params, "float64")
+
+
+def layer_by_layer(params: Any, grads: Any, slots: Any, numbers: Any, kernels: Any) -> Any:
+    """A rate for each layer."""
+    new = [
+        kernels.gradient_descent((layer,), (g,), rate=numbers["rate"] * (1 + number))[0][0]
+        for number, (layer, g) in enumerate(zip(params, grads, strict=True))
+    ]
+    return tuple(new), slots
+
+
+def test_an_optimiser_that_updates_layers_apart():
+    assert_the_same(CASE, optim.sgd(0.1)._replace(apply=layer_by_layer))
+
+
+@pytest.mark.parametrize("place", ["the last weights", "the last biases", "all biases"])
+def test_parameters_of_which_some_are_stacked(place):
+    """Shared with the others of a stack: no network of one, though the first weights look so."""
+    *first, last = CASE.params
+    twice = lambda array: np.stack([array, array])  # noqa: E731
+    params = {
+        "the last weights": (*first, Dense(twice(last.W), twice(last.b))),
+        "the last biases": (*first, Dense(last.W, twice(last.b))),
+        "all biases": tuple(Dense(W, b[None]) for W, b in CASE.params),
+    }[place]
+    for one, other in zip(
+        trained(replace(CASE, params=params)),
+        trained(replace(CASE, params=params), kernels=VECTORIZED),
+        strict=True,
+    ):
+        assert_alike(one[0], other[0], "float64")
+
+
+def test_rates_that_make_a_stack_of_one_network():
+    optimizer = optim.sgd(np.asarray([0.1, 0.2]).reshape(2, 1, 1))
+    for one, other in zip(
+        trained(CASE, optimizer), trained(CASE, optimizer, kernels=VECTORIZED), strict=True
+    ):
+        assert_alike(one[0], other[0], "float64")
+
+
+def test_many_weights_are_summed_in_double_precision():
+    net = Network((1, 2), output="softmax")
+    m = 2_000_000
+    X, Y = np.ones((1, m), "float32"), np.ones((2, m), "float32") / 2
+    s = np.full((1, m), 0.1, "float32")
+    params = net.init(seed=0, like=X)
+    exact = value_and_grad(net, params, X[:, :1], Y[:, :1])[0]
+    for batch in ((X, fortran(Y), s), (X, fortran(Y)), (X, Y, s), (X, Y)):
+        (step,) = steps(net, params, [batch], optimizer=optim.sgd(0.1))
+        np.testing.assert_allclose(step.cost, exact, rtol=2e-6)

@@ -78,6 +78,7 @@ def test_params(params, error, message):
 EXPECTED_X = "expected (4, m), as the network's first size is 4"
 CAST = "cast with xp.astype({}, params[0].W.dtype)"
 DONE_BY_FIT = ", or let fit and predict do it"
+LIKE_X = ", or make the parameters with net.init(like=X)"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ DONE_BY_FIT = ", or let fit and predict do it"
                 + CAST.format("X")
                 + hint,
             )
-            for dtype, hint in (("uint8", DONE_BY_FIT), ("int64", DONE_BY_FIT), ("float64", ""))
+            for dtype, hint in (("uint8", DONE_BY_FIT), ("int64", DONE_BY_FIT), ("float64", LIKE_X))
         ),
     ],
 )

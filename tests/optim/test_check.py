@@ -32,7 +32,7 @@ def test_a_rate_below_zero_among_those_of_a_stack(xp, make):
 @each_optimiser
 @pytest.mark.parametrize("rate", ["0.1", None, [0.1, 0.2]])
 def test_a_rate_that_is_no_number(make, rate):
-    with pytest.raises(TypeError, match=r"^learning_rate is .*: expected 0 or more$"):
+    with pytest.raises(TypeError, match=r"^learning_rate is .*: expected 0 or more; for a stack"):
         make(rate)
 
 

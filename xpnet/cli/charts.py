@@ -9,14 +9,14 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from xpnet.cli.ladder import Comparison
 from xpnet.persist.atomic import write_whole
 
 __all__ = ["FORMATS", "write_comparisons", "write_learning_curve"]
 
-FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg"}
+FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg", ".jpeg": "jpg"}
 """What matplotlib draws, by the file's suffix."""
 
 _COLOURS = ("#1f5fa8", "#d1662b", "#3d8b4f", "#7a4fa3")
@@ -30,6 +30,9 @@ def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title
     cost, *scores = figure.subplots(1, 1 + validated, squeeze=False)[0]
     _curve(cost, history, "cost", "training", _COLOURS[0])
     cost.set(title="cost (cross-entropy)", yscale="log")
+    # Below a decade, powers of ten between two ticks say nothing.
+    for formatted in (cost.yaxis.set_major_formatter, cost.yaxis.set_minor_formatter):
+        formatted(FuncFormatter(lambda cost, _: f"{cost:g}"))
     if validated:
         _curve(cost, history, "val_cost", "validation", _COLOURS[1])
         _curve(scores[0], history, "val_accuracy", "validation", _COLOURS[1])

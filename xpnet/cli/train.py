@@ -126,6 +126,9 @@ def train(
         net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
         model = ModelFile.of(files.save, net, parts, dataset.columns)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
+        if files.save.exists():
+            # Said now: there is still time to stop.
+            typer.echo(f"replaces {files.save} in the end (--save FILE for another)")
         heard = tuple(listeners(model, patience, checkpoint, log))
         result = learn(model, parts, callbacks=heard, **options)
         accuracy = evaluate(net, result.params, *parts.test)["accuracy"]

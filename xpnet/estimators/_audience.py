@@ -93,7 +93,7 @@ class Audience:
         """Tell xpnet's callbacks of the end; each may return another result."""
         result = Result(params, tuple(self.history), stopped)
         for callback in self.model.callbacks:
-            result = callback.on_end(result)
+            result = callback.on_end(result) or result
         return result.params
 
     def fitted(self) -> dict[str, Any]:

@@ -51,9 +51,25 @@ class Flats:
             # Counted rather than known: Python releases differ in what counts.
             self._unheld = list(map(sys.getrefcount, kept.parts))
 
-    def vector(self, params: Params) -> Array | None:
-        """The vector that `params` are views of; None if they are not from here."""
-        return self._vectors.get(id(params))
+    def fits(self, params: Params) -> bool:
+        """Whether `params` are from here, or of the same shapes and dtype."""
+        return id(params) in self._vectors or (
+            len(params) == len(self.layout)
+            and all(
+                W.shape == (n_out, n_in)
+                and b.shape == (n_out, 1)
+                and W.dtype == b.dtype == self._dtype
+                for (W, b), (n_out, n_in, *_) in zip(params, self.layout.tolist(), strict=True)
+            )
+        )
+
+    def vector(self, params: Params) -> Array:
+        """The vector that `params` are views of; that of a copy where they are not from here.
+
+        It stays as it is while the caller holds it.
+        """
+        known = self._vectors.get(id(params))
+        return self._vectors[id(self.copied(params))] if known is None else known
 
     def fresh(self) -> Params:
         """Flat parameters that nobody holds, of any numbers."""
@@ -64,10 +80,6 @@ class Flats:
             if list(map(sys.getrefcount, kept.parts)) == self._unheld:
                 return kept.params
         return self._new()
-
-    def flat(self, params: Params) -> Params:
-        """`params` where they are flat already; otherwise a flat copy."""
-        return params if id(params) in self._vectors else self.copied(params)
 
     def copied(self, params: Params) -> Params:
         """The same numbers in flat parameters that nobody else holds."""
@@ -91,6 +103,7 @@ class Flats:
         self._vectors[id(params)] = vector
         self._queue.append(_Kept(params, parts))
         if len(self._queue) > MOST:
+            # Forgotten, not freed: whoever holds it keeps it, and it is never written again.
             del self._vectors[id(self._queue.popleft().params)]
         return params
 

@@ -7,8 +7,10 @@ threads of its own, and they would fight.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,13 +38,20 @@ def routine(dtype: Any) -> int | None:
     dtype : dtype
         float32 or float64.
     """
-    try:
-        # Looking a name up in a library looks in those it is linked to as well.
-        numpy_itself = ctypes.CDLL(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]
-        found = getattr(numpy_itself, ROUTINES[dtype.name])
-    except (AttributeError, OSError):
-        return None
-    return ctypes.cast(found, ctypes.c_void_p).value
+    for file in _libraries():
+        with suppress(AttributeError, OSError):
+            found = getattr(ctypes.CDLL(file), ROUTINES[dtype.name])
+            return ctypes.cast(found, ctypes.c_void_p).value
+    return None
+
+
+def _libraries() -> Iterator[str]:
+    """Where the product may be; a library that is loaded already is not loaded twice."""
+    core = getattr(np, "_core", None)
+    # Looking a name up in a library looks in those it is linked to as well, but on Windows.
+    if (linked := getattr(core, "_multiarray_umath", None)) is not None:
+        yield linked.__file__
+    yield from map(str, Path(np.__file__).parents[1].glob("numpy.libs/*openblas*"))
 
 
 @compiled

@@ -27,7 +27,11 @@ def compiled(function: Loop) -> Loop:
     - The fastmath flags let sums be reordered; NaN and infinity keep their meaning, so that a
       diverging cost is seen.
     """
-    loop: Any = njit(error_model="numpy", fastmath=FLAGS, cache=True, nogil=True)(function)
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": FLAGS, "nogil": True}
+    try:
+        loop: Any = njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written to: each process compiles for itself
+        return njit(**options)(function)  # type: ignore[no-any-return]
     _keep_apart(loop._cache._cache_file)
     return loop  # type: ignore[no-any-return]
 

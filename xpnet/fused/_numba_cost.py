@@ -16,6 +16,8 @@ from xpnet.types import Array, Kernels
 __all__ = ["OUTPUTS", "cost_of", "fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
 
 
+BLOCK = 256  # terms that are summed in the arrays' precision, before they go into a double
+
 LEAST32, LEAST64 = -80.0, -700.0
 """Below, a probability is 0: its products with a sample's share would be denormal, and slow."""
 
@@ -42,12 +44,13 @@ def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: 
         total[j] = Z.dtype.type(1) / total[j]
     shared = Z.dtype.type(scale)
     for i in range(n):
-        chosen = Z.dtype.type(0)
-        for j in range(m):
-            y, s = Y[i, j], shared if weight is None else weight[0, j]
-            chosen += y * (Z[i, j] - top[j]) * s
-            to_dZ[i, j] = (to_dZ[i, j] * total[j] - y) * s
-        J -= chosen
+        for start in range(0, m, BLOCK):
+            chosen = zero
+            for j in range(start, min(start + BLOCK, m)):
+                y, s = Y[i, j], shared if weight is None else weight[0, j]
+                chosen += y * (Z[i, j] - top[j]) * s
+                to_dZ[i, j] = (to_dZ[i, j] * total[j] - y) * s
+            J -= chosen
     return J
 
 

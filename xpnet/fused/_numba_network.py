@@ -56,7 +56,7 @@ def cost_and_gradients(
         Room for A of every layer and three matrices of the widest: ``m (Σ n_out + 3 max n_out)``.
     """
     m = X.shape[0]
-    S = float(m) if weight is None else float(weight.sum())
+    S = float(m) if weight is None else total(weight)
     share = 1.0 / S if S > 0 else 0.0
     if len(layout) == 1 and layout[0, 0] <= MOST_OUTPUTS:
         W, b = dense(theta, layout, 0)
@@ -67,6 +67,15 @@ def cost_and_gradients(
             blas, layout, kinds, slopes, output, X, Y, weight, share, theta, work, to_gradients
         )
     return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+
+
+@compiled
+def total(weight: Array) -> float:
+    """``Σ s``, in double precision: of a million in single, three digits would be gone."""
+    S = 0.0
+    for j in range(weight.shape[1]):
+        S += weight[0, j]
+    return S
 
 
 @compiled

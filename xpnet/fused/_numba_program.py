@@ -36,9 +36,9 @@ def value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         if program is None and suits(net, params):
             program = Program(net, params)
         settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
-        if program is None or not program.takes(X, Y, **settings):
+        if program is None or not program.takes(params, X, Y, **settings):
             return plain(net, params, X, Y, **settings, **rest)
-        return program(program.flats.flat(params), X, Y, sample_weight, float(l2))
+        return program(params, X, Y, sample_weight, float(l2))
 
     return compiled_value_and_grad
 
@@ -47,7 +47,7 @@ def suits(net: Any, params: Params) -> bool:
     """Whether there is a program for one such network, and a matrix product that it can call."""
     W = params[0].W
     return (
-        W.ndim == 2
+        all(tensor.ndim == 2 and tensor.dtype == W.dtype for layer in params for tensor in layer)
         and W.dtype in DTYPES
         and net.output in OUTPUTS
         and KINDS.keys() >= set(net.activations)
@@ -70,13 +70,16 @@ class Program:
         self.blas: Any = routine(self.dtype)
         self.work = np.empty(0, self.dtype)
 
-    def takes(self, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any) -> bool:
-        """Whether this batch lies as rows, without masks, and is weighted by numbers alone."""
+    def takes(
+        self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
+    ) -> bool:
+        """Whether this batch lies as rows, without masks, and the rest is of one network."""
         m = X.shape[-1]
         s = sample_weight
         return (
             masks is None
             and isinstance(l2, float | int)
+            and self.flats.fits(params)
             and X.shape == (self.n_x, m)
             and Y.shape == (self.n_y, m)
             and m > 0
@@ -89,10 +92,11 @@ class Program:
     def __call__(
         self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: float
     ) -> tuple[Array, Params]:
-        """J and its gradients, by flat `params`."""
+        """J and its gradients, which are flat."""
         flats, room = self.flats, self.rows * X.shape[1]
         if self.work.size < room:
             self.work = np.empty(room, self.dtype)
+        theta = flats.vector(params)
         grads = flats.fresh()
         J = cost_and_gradients(
             self.blas,
@@ -104,7 +108,7 @@ class Program:
             Y.T,
             sample_weight,
             float(l2),
-            flats.vector(params),
+            theta,
             self.work,
             flats.vector(grads),
         )

@@ -38,9 +38,8 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None and suits(net, params):
             program = Program(net, params)
             own = dataclasses.replace(kernels, **flat_updates(kernels, program.flats))
-        if program is None or not program.takes(X, Y, **settings):
+        if program is None or not program.takes(params, X, Y, **settings):
             return step(net, params, slots, X, Y, numbers, kernels=kernels, apply=apply, **settings)
-        params = program.flats.flat(params)
         J, grads = program(params, X, Y, settings["sample_weight"], settings["l2"])
         params, slots = apply(params, grads, slots, numbers, own)
         return params, slots, J

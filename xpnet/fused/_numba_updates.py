@@ -63,23 +63,25 @@ def _update_flat(
 ) -> Callable[..., Any]:
     rates = np.empty(1)
     mine: tuple[Params, ...] = ()
+    memory: list[Array] = []
 
     def update_flat(
         params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any
     ) -> Any:
-        nonlocal mine
-        if not isinstance(rate, float):
+        nonlocal mine, memory
+        if not _are_floats(settings, rate) or not all(map(flats.fits, (params, grads, *slots))):
             return plain(params, grads, *slots, rate=rate, **settings)
         if not _same(mine, slots):
             mine = tuple(flats.copied(slot) for slot in slots)
+            memory = [flats.vector(slot) for slot in mine]
+        theta, g = flats.vector(params), flats.vector(grads)
         new = flats.fresh()
-        trees = (flats.flat(params), flats.flat(grads), *mine, new)
         rates[0] = rate
         if "decay" in names:
-            _update_each(loop, trees, rates, names, settings)
+            _update_each(loop, (params, grads, *mine, new), rates, names, settings)
         else:
-            *vectors, to_vector = map(flats.vector, trees)
-            loop(*vectors, rates, *[settings[name] for name in names], to_vector)
+            numbers = [settings[name] for name in names]
+            loop(theta, g, *memory, rates, *numbers, flats.vector(new))
         return new, *mine
 
     return update_flat
@@ -98,7 +100,7 @@ def _update_all(
         params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any
     ) -> Any:
         nonlocal mine
-        if not _takes(params, grads, slots, rate):
+        if not _are_floats(settings) or not _takes(params, grads, slots, rate):
             return plain(params, grads, *slots, rate=rate, **settings)
         if not _same(mine, slots):
             slots = tuple(_copies(slot) for slot in slots)
@@ -127,6 +129,11 @@ def _update_each(
         loop(*tensors, rates, *numbers, to_W)
         *tensors, to_b = [layer[1] for layer in layers]
         loop(*tensors, rates, *for_biases, to_b)
+
+
+def _are_floats(settings: dict[str, Any], rate: Any = 0.0) -> bool:
+    """Whether they are numbers for all, none of them one for each network of a stack."""
+    return isinstance(rate, float) and all(isinstance(n, float) for n in settings.values())
 
 
 def _same(mine: tuple[Params, ...], slots: tuple[Params, ...]) -> bool:

@@ -167,10 +167,11 @@ def _check_dtype(name: str, array: Array, like: Array) -> None:
     if array.dtype != like.dtype:
         # Both cast what is no floating-point number, and nothing else.
         floating = _is_floating(array_namespace(array), array.dtype)
+        like_X = ", or make the parameters with net.init(like=X)" if name == "X" else ""
         raise TypeError(
             f"{name} has dtype {array.dtype}, but the kernels were given {like.dtype} beside it: "
             f"cast with xp.astype({name}, params[0].W.dtype)"
-            + ("" if floating else ", or let fit and predict do it")
+            + (like_X if floating else ", or let fit and predict do it")
         )
 
 

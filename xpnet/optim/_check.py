@@ -65,6 +65,9 @@ def _check(settings: dict[str, Any], fits: Callable[[Any], Any], expected: str) 
                 )
             good = bool(array_namespace(number).all(fits(number)))
         else:
-            raise TypeError(f"{name} is {number!r}: expected {expected}")
+            raise TypeError(
+                f"{name} is {number!r}: expected {expected}; for a stack of networks an array of "
+                "shape (K, 1, 1)"
+            )
         if not good:
             raise ValueError(f"{name} is {number}: expected {expected}")
