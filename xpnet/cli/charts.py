@@ -9,7 +9,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
 from xpnet.cli.ladder import Comparison
 from xpnet.persist.atomic import write_whole
@@ -30,9 +36,10 @@ def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title
     cost, *scores = figure.subplots(1, 1 + validated, squeeze=False)[0]
     _curve(cost, history, "cost", "training", _COLOURS[0])
     cost.set(title="cost (cross-entropy)", yscale="log")
-    # Below a decade, powers of ten between two ticks say nothing.
-    for formatted in (cost.yaxis.set_major_formatter, cost.yaxis.set_minor_formatter):
-        formatted(FuncFormatter(lambda cost, _: f"{cost:g}"))
+    # Powers of ten alone would leave a cost that falls by less without a number.
+    cost.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    cost.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
+    cost.yaxis.set_minor_formatter(NullFormatter())
     if validated:
         _curve(cost, history, "val_cost", "validation", _COLOURS[1])
         _curve(scores[0], history, "val_accuracy", "validation", _COLOURS[1])
