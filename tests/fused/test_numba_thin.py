@@ -73,6 +73,19 @@ def test_in_blocks_and_after_one_another():
         assert_alike(grads, plain, "float64")
 
 
+def test_another_network_is_not_taken_for_the_first():
+    first, other = (
+        random_case((7, 5, 3), hidden=name, output="softmax") for name in ("relu", "tanh")
+    )
+    X, Y = fortran(first.X), fortran(first.Y)
+    gradients = value_and_grad_for(X, value_and_grad)
+    for case in (first, other, first):
+        J, grads = gradients(case.net, case.params, X, Y)
+        plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED)
+        np.testing.assert_allclose(J, plain_J)
+        assert_alike(grads, plain, "float64")
+
+
 def test_samples_without_weight():
     case = random_case((7, 3), output="softmax", weighted=True)
     X, Y, s = fortran(case.X), fortran(case.Y), 0 * case.sample_weight

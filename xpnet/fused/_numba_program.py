@@ -36,9 +36,9 @@ def value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         if program is None and suits(net, params):
             program = Program(net, params)
         settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
-        if program is None or not program.takes(params, X, Y, **settings):
+        if program is None or program.net != net or not program.takes(params, X, Y, **settings):
             return plain(net, params, X, Y, **settings, **rest)
-        return program(params, X, Y, sample_weight, float(l2))
+        return program(params, X, Y, sample_weight, l2)
 
     return compiled_value_and_grad
 
@@ -59,7 +59,7 @@ class Program:
     """The cost and flat gradients of one network, for one thread: its memory is used again."""
 
     def __init__(self, net: Any, params: Params) -> None:
-        self.dtype = params[0].W.dtype
+        self.net, self.dtype = net, params[0].W.dtype
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
         self.output = OUTPUTS[net.output]
@@ -90,7 +90,7 @@ class Program:
         )
 
     def __call__(
-        self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: float
+        self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: Any
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
         flats, room = self.flats, self.rows * X.shape[1]
