@@ -89,7 +89,8 @@ class Progress(Callback):
             if view is None or not _is_gone(view.console, error):
                 raise
             self._view = None
-            with suppress(OSError, ValueError, SystemExit):
+            # A bar of rich's that is half open fails in ways of its own.
+            with suppress(Exception, SystemExit):
                 view.close()
 
 
