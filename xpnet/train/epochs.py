@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.network import Network
 from xpnet.train.divergence import DivergenceError
-from xpnet.train.evaluation import evaluate
+from xpnet.train.evaluation import scores
 from xpnet.types import Array, Batch, Epoch, Kernels, Optimizer, Params, Result, Run, Step
 
 __all__ = ["Training"]
@@ -105,8 +105,8 @@ class Training:
         """The epoch's costs and scores on the validation set, if there is one."""
         if self.validation is None:
             return {}
-        scores = evaluate(self.net, self.params, *self.validation, kernels=self.kernels)
-        return {f"val_{name}": value for name, value in scores.items()}
+        found = scores(self.net, self.params, *self.validation, kernels=self.kernels)
+        return {f"val_{name}": value for name, value in found.items()}
 
     def told(self, number: int) -> list[str]:
         """Tell every callback of the epoch; return the reasons to stop."""
