@@ -45,10 +45,8 @@ def _synchronize(array: Any) -> None:
 
 
 def _has_values(array: Any) -> bool:
-    # Within torch.compile, or a transform of torch.func, there are none to read.
-    return not (
-        torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(array)
-    )
+    # Within torch.compile, or a transform of torch.func, no result can be read.
+    return not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack() is None
 
 
 def _refusal(dtype: str, device: Any) -> str | None:

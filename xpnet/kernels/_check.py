@@ -249,4 +249,4 @@ def _hint_for_targets(n_y: int, m: int, Y: Array) -> str:
 
 
 def _shape(array: Array) -> tuple[int, ...]:
-    return tuple(array.shape)
+    return tuple(getattr(array, "shape", ()))
