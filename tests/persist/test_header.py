@@ -76,7 +76,7 @@ def test_a_foreign_header(header):
         (record(format="1"), "TypeError: 'str' object cannot be interpreted as an integer"),
         ({KEY: record()[KEY].replace("1", "1e999", 1)}, "TypeError: 'float' object"),
         ({KEY: "[" * 200_000}, "RecursionError: maximum recursion depth exceeded"),
-        (record(network={"sizes": [[0] * 9999]}), "ValueError: sizes is .{110}…"),
+        (record(network={"sizes": [[0] * 9999]}), "ValueError: sizes is .{100,120}…"),
     ],
 )
 def test_a_damaged_header(header, message):

@@ -336,12 +336,14 @@ def test_a_damaged_file_is_told_to_be_one_or_is_a_model(path, seed):
     content, loaded = path.read_bytes(), 0
     for _ in range(250):
         path.write_bytes(damaged(content, rng))
+        told = ""
         try:
             net, params, metadata = load(path)
         except ModelFileError as error:
-            assert len(str(error)) <= 300 + len(str(path))
-            assert str(error).encode()
-        else:
+            told = str(error).removeprefix(str(path))
+            told.encode()
+        assert len(told) <= 300
+        if not told:
             loaded += 1
             assert [W.shape for W, _ in params] == list(zip(net.sizes[1:], net.sizes, strict=False))
             assert all(np.isfinite(array).all() for layer in params for array in layer)

@@ -191,8 +191,8 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
         raise
     except (SafetensorError, ValueError, TypeError) as error:
         raise ModelFileError(
-            f"{path} cannot be read ({quoted(error)}): it is truncated or not a safetensors file; expected "
-            "a model that xpnet saved"
+            f"{path} cannot be read ({quoted(error)}): it is truncated or not a safetensors file; "
+            "expected a model that xpnet saved"
         ) from error
 
 
@@ -200,8 +200,8 @@ def _check_types(types: Mapping[str, str], path: Path) -> None:
     for name, kind in types.items():
         if kind.startswith(("BF", "F4", "F6_", "F8")):
             raise ModelFileError(
-                f"{path} has a tensor {quoted(name)} of {kind}, which NumPy does not have: expected "
-                "float32 or float64; cast it where it was made and save the model again"
+                f"{path} has a tensor {quoted(name)} of {kind}, which NumPy does not have: "
+                "expected float32 or float64; cast it where it was made and save the model again"
             )
 
 
