@@ -20,10 +20,20 @@ class DivergenceError(ArithmeticError):
         The optimiser's rate at that step.
     params : Params
         The parameters after the last epoch whose costs were all finite.
+    history : tuple of dict
+        The rows of the epochs behind `params`; empty where nothing was learned.
     """
 
-    def __init__(self, epoch: int, step: int, learning_rate: Any, params: Params) -> None:
+    def __init__(
+        self,
+        epoch: int,
+        step: int,
+        learning_rate: Any,
+        params: Params,
+        history: tuple[dict[str, Any], ...] = (),
+    ) -> None:
         self.epoch, self.step, self.learning_rate, self.params = epoch, step, learning_rate, params
+        self.history = history
         super().__init__(
             f"the cost is not finite from step {step} on, in epoch {epoch}, at learning rate "
             f"{learning_rate}: lower the learning rate, clip the gradients "
@@ -31,4 +41,4 @@ class DivergenceError(ArithmeticError):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.epoch, self.step, self.learning_rate, self.params)
+        return type(self), (self.epoch, self.step, self.learning_rate, self.params, self.history)

@@ -99,7 +99,8 @@ class Training:
         finite = abs(costs.reshape(len(costs), -1)).max(axis=1) < math.inf
         if not finite.all():
             step = last - len(costs) + 1 + int(finite.argmin())
-            raise DivergenceError(epoch, step, _plain(self.optimizer.rate(step)), self.finite)
+            rate = _plain(self.optimizer.rate(step))
+            raise DivergenceError(epoch, step, rate, self.finite, tuple(self.history))
 
     def validated(self) -> dict[str, Any]:
         """The epoch's costs and scores on the validation set, if there is one."""
