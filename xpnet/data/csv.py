@@ -132,7 +132,10 @@ def _read(
 ) -> tuple[np.ndarray, list[str]]:
     """Return the columns at `features` as ``(m, n_x)``, and the texts of that at `label`."""
     if not features:
-        raise DataError(f"{table.path} has 1 column: expected features and a label")
+        raise DataError(
+            f"{table.path} has 1 column: expected features and a label; if another character than "
+            "; , or a tab separates them, name it (--delimiter)"
+        )
     names = [table.names[place] for place in features]
     # A flat array of C doubles: lists of Python floats would take eight times the memory.
     values = array("d")
@@ -184,7 +187,7 @@ def _is_finite(cell: str) -> bool:
 def _advice(cell: str, name: str) -> str:
     """Return what to do about a `cell` that is no number."""
     if _DECIMAL_COMMA.fullmatch(cell):
-        return "write it with a decimal point"
+        return f"write it with a decimal point, as {cell.strip().replace(',', '.')}"
     if any(mark in cell for mark in ";\t|"):
         return "if columns are separated by another character, name it (--delimiter)"
     if is_missing(cell) or "inf" in cell.lower():

@@ -45,17 +45,21 @@ def is_header(
         Where a line may be a header or a sample, and a prediction would be wanting or too many.
     """
     names = [cell.strip() for cell in head[0].cells]
+    features = [(name, k) for k, name in enumerate(names) if k != place]
     if known and set(known) <= set(names):
         return True
+    if any(_is_name(name, _below(head[:2], k)) for name, k in features):
+        return True
     if place is None:
-        return _names_features(names, head[1:], None)
-    label = names[place]
-    below = [row.cells[place].strip() for row in head[1:] if len(row.cells) > place]
+        return _all_names(names)
+    label, below = names[place], _below(head, place)
     if not is_number(label) and label in (below if classes is None else classes):
         return False
-    if _names_features(names, head[1:], place) or (label not in below and _is_name(label, below)):
+    if _all_names(names) or (label not in below and _is_name(label, below)):
         return True
-    return _numbers_name(names, place) and _is_no_class(label, below, known, classes)
+    return _numbers_name([name for name, k in features if k or name]) and _is_no_class(
+        label, below, known, classes
+    )
 
 
 def is_missing(cell: str) -> bool:
@@ -72,18 +76,9 @@ def is_number(cell: str) -> bool:
     return not is_missing(cell) and "_" not in cell
 
 
-def _names_features(names: list[str], rows: Sequence[Row], label: int | None) -> bool:
-    numbered = [name for name in names if is_number(name)]
-    if not numbered and not any(map(is_missing, names)):
-        return True
-    counted = len(numbered) > 1 and numbered == [*map(str, range(len(numbered)))]
-    if counted and not _COUNTED > len(numbered) == len(names):
-        return True
-    return any(
-        _is_name(above, [row.cells[place] for row in rows[:1] if len(row.cells) > place])
-        for place, above in enumerate(names)
-        if place != label
-    )
+def _below(head: Sequence[Row], place: int) -> list[str]:
+    """Return the cells below the first of column `place`."""
+    return [row.cells[place].strip() for row in head[1:] if len(row.cells) > place]
 
 
 def _is_name(above: str, below: Sequence[str]) -> bool:
@@ -91,10 +86,19 @@ def _is_name(above: str, below: Sequence[str]) -> bool:
     return bool(below) and is_number(below[0]) and not is_number(above) and not is_missing(above)
 
 
-def _numbers_name(names: list[str], label: int) -> bool:
-    """Whether the features' names may be numbers: whole and all different."""
-    others = [name for place, name in enumerate(names) if place != label and (place or name)]
-    return len(others) > 1 and len(set(others)) == len(others) and all(map(str.isdigit, others))
+def _all_names(names: list[str]) -> bool:
+    """Whether a line is all words, or counts columns from 0 beside a word or as far as 3."""
+    numbered = [name for name in names if is_number(name)]
+    if not numbered:
+        return not any(map(is_missing, names))
+    counted = len(numbered) > 1 and numbered == [*map(str, range(len(numbered)))]
+    return counted and not _COUNTED > len(numbered) == len(names)
+
+
+def _numbers_name(features: list[str]) -> bool:
+    """Whether numbers may name the `features`: whole and all different."""
+    different = 1 < len(features) == len(set(features))
+    return different and all(map(str.isdigit, features))
 
 
 def _is_no_class(

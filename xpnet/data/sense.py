@@ -34,7 +34,9 @@ def check_classes(dataset: Dataset) -> None:
         return
     columns = dataset.columns
     what = "y" if columns is None else f"label column {quoted(columns.names[columns.label])}"
-    values = f"{len(labels)} different values" if len(labels) > 1 else f"only {listed(labels)}"
+    values = (
+        f"{len(labels)} different values" if len(labels) > 1 else f"only {listed(labels.tolist())}"
+    )
     raise DataError(
         f"{dataset.name}: {what} holds {values} in {len(y)} samples: expected classes of several "
         f"samples each; {_advice(dataset.X_train, y, columns)}"
