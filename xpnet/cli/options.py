@@ -83,7 +83,7 @@ Delimiter: TypeAlias = Annotated[
 MaxMemory: TypeAlias = Annotated[
     int | None,
     Option(
-        help="Memory that the data may take, once read: bytes, or as 500MB or 4GB.",
+        help="Memory that the data may take, read and scaled: bytes, 500MB, 4GB.",
         metavar="SIZE",
         parser=size,
         show_default="half of what is free",

@@ -24,7 +24,7 @@ from xpnet.data.errors import DataError, quoted
 from xpnet.data.header import is_missing, is_number
 from xpnet.data.index import is_index, may_have_index
 from xpnet.data.labels import as_whole_numbers
-from xpnet.data.memory import check_fits
+from xpnet.data.memory import check_fits, taken
 from xpnet.data.sense import check_no_quantities
 from xpnet.data.table import Table, column_place, named_places, open_table
 
@@ -58,7 +58,7 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
     )
     where = f"{path}, column {quoted(table.names[place])}"
     _check_none_missing(texts, where)
-    check_fits(X.nbytes + _nbytes(texts), asked.limit, str(path))
+    check_fits(taken(X.shape, X.itemsize) + _nbytes(texts), asked.limit, str(path))
     y = as_whole_numbers(np.array(texts))
     check_no_quantities(X, y, found, where)
     return Dataset(path.stem, X, as_labels(y, where), columns=found)
@@ -147,7 +147,7 @@ def _read(
             texts.append(one_of_each.setdefault(text, text))
         chosen = [cells[place] for place in features]
         values.extend(_numbers(chosen, names, table.path, line))
-        check_fits(values.itemsize * (len(values) + len(texts)), limit, str(table.path))
+        check_fits(taken((1, len(values)), values.itemsize), limit, str(table.path))
     return np.frombuffer(values).reshape(-1, len(features)), texts
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from xpnet.data.errors import DataError
 
-__all__ = ["check_fits", "default_limit"]
+__all__ = ["check_fits", "default_limit", "taken"]
 
 _UNKNOWN = 2**33
 """Free memory in bytes where the system does not say."""
@@ -26,6 +28,11 @@ _GROUPS = (
 def default_limit() -> int:
     """Return half of the memory that is free, in bytes."""
     return min([_system(), *_containers()]) // 2
+
+
+def taken(shape: Sequence[int], itemsize: int) -> int:
+    """Return what an array takes in bytes: samples scaled to float32, too, labels as int64."""
+    return math.prod(shape) * (itemsize + 4 if len(shape) > 1 else max(itemsize, 8))
 
 
 def check_fits(nbytes: int, limit: int, where: str) -> None:

@@ -6,7 +6,7 @@ from its header before any of it is read.
 
 from __future__ import annotations
 
-import math
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +19,16 @@ from numpy.lib import format as npy
 from xpnet.data.checks import as_labels, as_samples, check_pair
 from xpnet.data.dataset import Dataset
 from xpnet.data.errors import DataError, listed
-from xpnet.data.memory import check_fits
+from xpnet.data.memory import check_fits, taken
 from xpnet.data.streams import filled
 
 __all__ = ["read_npz", "read_npz_samples"]
 
 _SUFFIX = ".npy"
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of others, zipfile gives no bound to what a few bytes become."""
+
+_LONGEST_HEADER = 2**16
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -94,7 +98,7 @@ def _pair(archive: _Archive, X_name: str, y_name: str) -> tuple[np.ndarray, np.n
 def _nbytes(archive: _Archive, name: str) -> int:
     with _member(archive, name) as stream:
         shape, _, dtype = _header(stream)
-        return math.prod(shape) * dtype.itemsize
+        return taken(shape, dtype.itemsize)
 
 
 def _array(archive: _Archive, name: str) -> np.ndarray:
@@ -107,10 +111,13 @@ def _array(archive: _Archive, name: str) -> np.ndarray:
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = npy.read_magic(stream)
+    # A header may call itself as long as it likes: what NumPy is given of it is bounded.
+    start = io.BytesIO(stream.read(_LONGEST_HEADER))
+    version = npy.read_magic(start)
     if version not in _HEADERS:
         raise ValueError(f"its format is {version}")
-    shape, in_columns, dtype = _HEADERS[version](stream)
+    shape, in_columns, dtype = _HEADERS[version](start)
+    stream.seek(start.tell())
     if dtype.kind not in "biufcUS":
         raise ValueError(f"its dtype is {dtype}")
     if any(size < 0 for size in shape):
@@ -127,7 +134,10 @@ def _member(archive: _Archive, name: str) -> Iterator[IO[bytes]]:
             "expected X and y, or X_train, y_train and, for testing, X_test, y_test"
         )
     try:
-        with archive.file.open(archive.names[name] + _SUFFIX) as stream:
+        member = archive.file.getinfo(archive.names[name] + _SUFFIX)
+        if member.compress_type not in _COMPRESSIONS:
+            raise ValueError("its compression is none of numpy.savez or savez_compressed")
+        with archive.file.open(member) as stream:
             yield stream
     except Exception as error:  # zipfile, its decompressors and NumPy's parser have many.
         raise DataError(

@@ -66,7 +66,7 @@ def load(
     classes : Classes, optional
         Those of the model: a first line that ends in one of them is a sample.
     max_memory : int, optional
-        Bytes that the data may take; by default half of what is free.
+        Bytes that the data may take, read and scaled to float32; by default half of what is free.
 
     Raises
     ------
