@@ -26,7 +26,7 @@ def test_wrong_usage(fails, arguments, message):
 
 
 def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monkeypatch):
-    def load(source, *, label):
+    def load(source, **options):
         raise KeyError("first\nsecond")
 
     monkeypatch.setattr("xpnet.data.load", load)
@@ -34,7 +34,7 @@ def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monke
 
 
 def test_ctrl_c_before_training(run, monkeypatch):
-    def load(source, *, label):
+    def load(source, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("xpnet.data.load", load)

@@ -16,9 +16,12 @@ from xpnet.cli.model import ModelFile
 from xpnet.cli.options import (
     BackendName,
     DataSource,
+    Delimiter,
     Device,
     DType,
+    Header,
     Label,
+    MaxMemory,
     check_eager,
     counted,
     described,
@@ -27,6 +30,7 @@ from xpnet.cli.options import (
 from xpnet.cli.output import unheard
 from xpnet.cli.parts import Parts
 from xpnet.cli.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from xpnet.cli.understood import say_understood
 from xpnet.kernels import ACTIVATIONS
 from xpnet.types import Result
 
@@ -70,6 +74,15 @@ def train(
     ] = 0.0,
     seed: Annotated[int, Option(min=0, help="Of weights, order of samples and dropout.")] = 0,
     label: Label = None,
+    header: Header = None,
+    delimiter: Delimiter = None,
+    keep_index: Annotated[
+        bool,
+        Option(
+            "--keep-index", help="Train on a first column of a .csv that only numbers its rows."
+        ),
+    ] = False,
+    max_memory: MaxMemory = None,
     validation: Annotated[
         float,
         Option(
@@ -123,12 +136,20 @@ def train(
     )
     with unheard(), use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
-        dataset = data.load(source, label=label)
+        dataset = data.load(
+            source,
+            label=label,
+            header=header,
+            delimiter=delimiter,
+            keep_index=keep_index,
+            max_memory=max_memory,
+        )
         files = Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
         parts = Parts.of(dataset, validation)
         net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
         model = ModelFile.of(files.save, net, parts, dataset.columns)
+        say_understood(dataset)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
         if files.save.exists():
             # Said now: there is still time to stop.
