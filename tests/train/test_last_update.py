@@ -137,6 +137,12 @@ def test_one_cost_more_a_fit_and_none_a_step(case):
     assert counts == [0, 1, 1]
 
 
+def test_who_computes_the_gradients_tells_the_last_cost(case):
+    """Here the seventh, after six steps; xpnet's own cost of these parameters is finite."""
+    assert diverged(case, value_and_grad=bad_at(7)).at_end
+    assert train(case, value_and_grad=bad_at(8)).stopped == "all epochs done"
+
+
 def test_the_parameters_of_a_penalty_are_measured_with_it(case):
     """Weights of 1e200 cost 1e400 under a penalty, whatever the samples say."""
     case = random_case((3, 2), output="sigmoid", m=M)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xpnet import backend, data, optim
-from xpnet.network import Network
+from xpnet.network import Network, cost
 from xpnet.network.arguments import as_floating, as_params, as_weights, check_batch
 from xpnet.network.defaults import columns_for, kernels_or_default
 from xpnet.train.arguments import (
@@ -20,7 +20,7 @@ from xpnet.train.arguments import (
 )
 from xpnet.train.epochs import Training
 from xpnet.train.stepping import check_dropout, taken
-from xpnet.types import Array, Kernels, Optimizer, Params, Result, Run
+from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run
 
 __all__ = ["fit"]
 
@@ -76,15 +76,18 @@ def fit(
     Returns
     -------
     Result
-        ``params``, ``history`` and ``stopped``. Ctrl-C ends the training, not the program: what
-        has been learned so far is returned, with ``stopped == "interrupted"``.
+        ``params``, ``history``, ``stopped`` and ``steps``; what `params` cost after the last
+        update, on the last batch, is finite. Ctrl-C ends the training, not the program: what has
+        been learned so far is returned, with ``stopped == "interrupted"``.
 
     Raises
     ------
     DivergenceError
-        If a cost is not finite; it carries the last finite epoch's parameters.
+        If a cost is not finite, or the last update leaves such a cost or such parameters. It
+        carries the last parameters that are known to be good, and names the members of a stack.
     ValueError, TypeError
-        As `steps`; and if a number is negative or NaN, or a callback is none.
+        As `steps`; if a number is negative or NaN, or a callback is none; and if X, a validation
+        sample or the parameters to start from are not finite, as soon as a cost shows it.
     """
     refuse_dask(X)
     check_dropout(dropout)
@@ -100,7 +103,8 @@ def fit(
         check_samples(X, Y)
         kernels_or_default(kernels, X)
         check_validation(net, params, validation)
-        training = Training(net, params, X, optimizer, validation, callbacks, kernels, l2)
+        cost_of = _cost_by(value_and_grad, net, kernels=kernels, l2=l2)
+        training = Training(net, params, X, optimizer, validation, callbacks, kernels, cost_of)
         batches = functools.partial(
             data.batches,
             data.sample_major(X),
@@ -129,3 +133,17 @@ def fit(
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
             return training.through(updates, run)
+
+
+def _cost_by(
+    value_and_grad: Callable[..., tuple[Array, Params]] | None, net: Network, **options: Any
+) -> Callable[[Params, Batch], Array]:
+    """What parameters cost on a batch, in the eyes of whoever computes the gradients."""
+
+    def cost_of(params: Params, batch: Batch) -> Array:
+        X, Y, weight = batch
+        if value_and_grad is None:
+            return cost(net, params, X, Y, sample_weight=weight, **options)
+        return value_and_grad(net, params, X, Y, sample_weight=weight, masks=None, **options)[0]
+
+    return cost_of
