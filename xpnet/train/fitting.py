@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xpnet import backend, data, optim
-from xpnet.network import Network, cost
+from xpnet.network import Network
 from xpnet.network.arguments import as_floating, as_params, as_weights, check_batch
 from xpnet.network.defaults import columns_for, kernels_or_default
 from xpnet.train.arguments import (
@@ -20,7 +20,7 @@ from xpnet.train.arguments import (
 )
 from xpnet.train.epochs import Training
 from xpnet.train.stepping import check_dropout, taken
-from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run
+from xpnet.types import Array, Kernels, Optimizer, Params, Result, Run
 
 __all__ = ["fit"]
 
@@ -103,8 +103,7 @@ def fit(
         check_samples(X, Y)
         kernels_or_default(kernels, X)
         check_validation(net, params, validation)
-        cost_of = _cost_by(value_and_grad, net, kernels=kernels, l2=l2)
-        training = Training(net, params, X, optimizer, validation, callbacks, kernels, cost_of)
+        training = Training(net, params, X, optimizer, validation, callbacks, kernels, l2)
         batches = functools.partial(
             data.batches,
             data.sample_major(X),
@@ -133,17 +132,3 @@ def fit(
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
             return training.through(updates, run)
-
-
-def _cost_by(
-    value_and_grad: Callable[..., tuple[Array, Params]] | None, net: Network, **options: Any
-) -> Callable[[Params, Batch], Array]:
-    """What parameters cost on a batch, in the eyes of whoever computes the gradients."""
-
-    def cost_of(params: Params, batch: Batch) -> Array:
-        X, Y, weight = batch
-        if value_and_grad is None:
-            return cost(net, params, X, Y, sample_weight=weight, **options)
-        return value_and_grad(net, params, X, Y, sample_weight=weight, masks=None, **options)[0]
-
-    return cost_of
