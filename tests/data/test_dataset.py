@@ -57,7 +57,7 @@ def test_too_few_samples_to_split():
     tiny = Dataset("tiny", np.zeros((3, 1)), np.array(["rose", "iris", "rose"]))
     with pytest.raises(
         DataError,
-        match="^tiny has too few samples of a class to set 20% apart, at most 2 of 'iris', "
+        match=r"^tiny has too few samples of a class to set 20% apart, at most 2 of 'iris', "
         "'rose': expected 3 or more of one; give more data or a larger share$",
     ):
         split(tiny)

@@ -79,6 +79,12 @@ def test_samples_without_labels(written):
         np.testing.assert_array_equal(load_samples(written(bare), 2, columns=columns), FEATURES)
 
 
+def test_a_label_in_front_of_a_table_without_a_header(written):
+    dataset = load(written(FRAME[["kind", "a", "b"]], header=False, index=False), label=0)
+    assert dataset.columns == Columns(("0", "1", "2"), 0, named=False)
+    np.testing.assert_array_equal(dataset.X_train, FEATURES)
+
+
 def test_the_label_column_is_counted_in_the_file(written):
     path = written(FRAME[["kind", "a", "b"]])
     dataset = load(path, label="1")

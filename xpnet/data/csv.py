@@ -50,8 +50,7 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
     indexed = named is None and may_have_index(table, asked)
     place = _label_place(table, named, asked, indexed)
     X, texts = _read(table, _features(table, named, place), asked.limit, place)
-    if indexed and place != 0:
-        X, indexed = _without_index(table, X, asked)
+    X, indexed = _without_index(table, X, asked) if indexed and place != 0 else (X, False)
     names = tuple(table.names[indexed:])
     found = Columns(
         names, place - indexed, table.has_header, indexed, asked.header, asked.delimiter
