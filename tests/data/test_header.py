@@ -56,6 +56,9 @@ def test_a_header_is_believed_where_it_is_asked_for(csv_file):
     assert load(path, columns=columns).y_train.tolist() == ["label", "a", "a"]
     assert len(load_samples(path, 2, columns=columns)) == 3
     assert len(load_samples(path, 2, columns=columns, header=True)) == 2
+    words = csv_file("a,b,label\n3,4,a\n")
+    with pytest.raises(DataError, match=r"line 1 has 'a' in .* names the columns, say so \(--head"):
+        load(words, columns=columns)
 
 
 @pytest.mark.parametrize("label", ["label", "2021"])

@@ -6,6 +6,7 @@ import numpy as np
 import typer
 
 from xpnet.data import Dataset
+from xpnet.data.errors import quoted
 
 __all__ = ["say_understood"]
 
@@ -19,7 +20,7 @@ def say_understood(dataset: Dataset) -> None:
     facts = [
         f"{len(columns.names) + columns.indexed} columns",
         "header" if columns.named else "no header",
-        f"label {columns.names[columns.label]!r}",
+        f"label {quoted(columns.names[columns.label])}",
         f"{classes} class{'es' * (classes != 1)}",
     ]
     if columns.indexed:

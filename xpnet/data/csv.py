@@ -175,7 +175,7 @@ def _numbers(cells: list[str], names: list[str], path: Path, line: int) -> list[
     place = next(k for k, cell in enumerate(cells) if not _is_finite(cell))
     raise DataError(
         f"{path}, line {line} has {quoted(cells[place])} in column {quoted(names[place])}: "
-        f"expected a finite number; {_advice(cells[place], names[place])}"
+        f"expected a finite number; {_advice(cells[place], names[place], line)}"
     )
 
 
@@ -183,7 +183,7 @@ def _is_finite(cell: str) -> bool:
     return is_number(cell) and math.isfinite(float(cell))
 
 
-def _advice(cell: str, name: str) -> str:
+def _advice(cell: str, name: str, line: int) -> str:
     """Return what to do about a `cell` that is no number."""
     if _DECIMAL_COMMA.fullmatch(cell):
         return f"write it with a decimal point, as {cell.strip().replace(',', '.')}"
@@ -191,6 +191,8 @@ def _advice(cell: str, name: str) -> str:
         return "if columns are separated by another character, name it (--delimiter)"
     if is_missing(cell) or "inf" in cell.lower():
         return "fill it, or leave that sample out"
+    if line == 1:
+        return "if that line names the columns, say so (--header); if not, encode it as numbers"
     return (
         f"if that is the label column, ask for it (--label {quoted(name)}); if not, encode it as "
         "numbers or leave it out"
