@@ -67,6 +67,21 @@ def test_a_label_column_by_a_name_in_the_first_line(csv_file, label):
     assert dataset.y_train.tolist() == [3, 6]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (",1,2\n0,5,0\n1,6,1\n", ("1", "2")),
+        (",0,1\n7,0.5,0\n3,1.5,1\n", ("0", "1")),
+        (",2000,label\n7,5,b\n3,5,c\n4,1,b\n5,2,c\n", ("2000", "label")),
+        ("2000,label\n1,b\n0,c\n0,b\n0,c\n", ("2000", "label")),
+        ("1,2\n130,setosa\n129,rosa\n", ("1", "2")),
+    ],
+    ids=["index", "shuffled index", "index and label", "one feature", "a number over words"],
+)
+def test_few_columns(csv_file, text, names):
+    assert load(csv_file(text)).columns.names == names
+
+
 UNNAMED = Columns(("0", "1", "2"), 2, named=False)
 
 
