@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xpnet.data import Columns, DataError, load, load_samples
+from xpnet.data import Classes, Columns, DataError, load, load_samples
 
 FEATURES = [[5.5, 3.0], [7.0, 3.5], [4.5, 3.0], [6.0, 2.5], [5.0, 2.0]]
 FRAME = pd.DataFrame(FEATURES, columns=["a", "b"]).assign(kind=[*"xyxyx"])
@@ -83,6 +83,15 @@ def test_a_label_in_front_of_a_table_without_a_header(written):
     dataset = load(written(FRAME[["kind", "a", "b"]], header=False, index=False), label=0)
     assert dataset.columns == Columns(("0", "1", "2"), 0, named=False)
     np.testing.assert_array_equal(dataset.X_train, FEATURES)
+
+
+def test_features_beside_an_index_without_a_header(written):
+    columns = load(written(header=False)).columns
+    options = {"columns": columns, "classes": Classes(("x", "y"))}
+    bare = written(FRAME[["a", "b"]], header=False)
+    np.testing.assert_array_equal(load_samples(bare, 2, **options), FEATURES)
+    unknown = written(FRAME.assign(kind="?"), header=False, index=False)
+    np.testing.assert_array_equal(load_samples(unknown, 2, **options), FEATURES)
 
 
 def test_the_label_column_is_counted_in_the_file(written):

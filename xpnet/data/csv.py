@@ -70,8 +70,13 @@ def read_csv_samples(path: Path, asked: Asked, n_x: int) -> np.ndarray:
     place = None
     if named is None and not _is_bare(table, asked.label, n_x + indexed):
         place = _label_place(table, None, asked, indexed)
-    X, _ = _read(table, _features(table, named, place), asked.limit)
-    return _without_index(table, X, asked)[0] if indexed else X
+    X, texts = _read(table, _features(table, named, place), asked.limit, place)
+    if indexed:
+        return _without_index(table, X, asked)[0]
+    if not table.has_header and _are_quantities(texts, asked) and is_index(table, X[:, 0], asked):
+        # An index and features are as many columns as features and a label.
+        return _read(open_table(path, asked), range(1, len(table.names)), asked.limit)[0]
+    return X
 
 
 def _opened(path: Path, asked: Asked) -> tuple[Table, Columns | None]:
@@ -115,6 +120,14 @@ def _without_index(table: Table, X: np.ndarray, asked: Asked) -> tuple[np.ndarra
 def _is_bare(table: Table, label: str | int | None, width: int) -> bool:
     """Whether the table has no label column, but features alone."""
     return len(table.names) == width and (label is None or label not in table.names)
+
+
+def _are_quantities(texts: list[str], asked: Asked) -> bool:
+    """Whether what stands in the place of the label is a feature: numbers, but no classes."""
+    if asked.classes is None or not texts:
+        return False
+    different = set(texts)
+    return all(map(is_number, different)) and different.isdisjoint(map(str, asked.classes.labels))
 
 
 def _features(table: Table, columns: Columns | None, label: int | None) -> list[int]:
