@@ -111,13 +111,14 @@ def test_the_default_is_half_of_what_is_free(monkeypatch, tmp_path):
             (tmp_path / name).write_text(text)
 
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_GROUPS", ((tmp_path / "most", tmp_path / "taken"),))
+    monkeypatch.setattr(memory, "_GROUP_FOLDER", tmp_path)
     assert memory.default_limit() > 0
     says(meminfo="MemTotal: 9000000 kB\nMemAvailable:   8000000 kB\n")
     assert memory.default_limit() == 4_096_000_000
-    says(most="max", taken="5")
+    says(**{"memory.max": "max", "memory.current": "5"})
     assert memory.default_limit() == 4_096_000_000
-    says(most=f"{3 * GIGA}", taken=f"{GIGA}")
+    stat = f"anon 7\ninactive_file {GIGA}\nactive_file {GIGA}\n"
+    says(**{"memory.max": f"{3 * GIGA}", "memory.current": f"{3 * GIGA}", "memory.stat": stat})
     assert memory.default_limit() == GIGA
-    says(meminfo="nonsense\n", most=f"{10**18}")
+    says(**{"memory.max": f"{10**18}", "meminfo": "nonsense\n"})
     assert memory.default_limit() == memory._UNKNOWN // 2

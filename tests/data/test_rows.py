@@ -30,7 +30,7 @@ def test_a_delimiter_that_cannot_be(csv_file, delimiter):
 @pytest.mark.parametrize("header", ["", "a;b;kind\n"])
 def test_decimal_commas(csv_file, header):
     with pytest.raises(
-        DataError, match=r"has '[45],[19]' in column .* a decimal point, as [45]\.[19]"
+        DataError, match=r"has '[45],[19]' in column .*; write a decimal point inst"
     ):
         load(csv_file(f"{header}5,1;3,5;x\n4,9;3,0;y\n"))
 

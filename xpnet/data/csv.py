@@ -199,7 +199,7 @@ def _is_finite(cell: str) -> bool:
 def _advice(cell: str, name: str, line: int) -> str:
     """Return what to do about a `cell` that is no number."""
     if _DECIMAL_COMMA.fullmatch(cell):
-        return f"write it with a decimal point, as {cell.strip().replace(',', '.')}"
+        return "write a decimal point instead of the comma, and nothing between thousands"
     if any(mark in cell for mark in ";\t|"):
         return "if columns are separated by another character, name it (--delimiter)"
     if is_missing(cell) or "inf" in cell.lower():
