@@ -46,6 +46,12 @@ def test_an_index_without_a_header(written):
     np.testing.assert_array_equal(dataset.X_train, FEATURES)
 
 
+def test_a_count_from_1_without_a_header(written):
+    dataset = load(written(FRAME.set_index(np.arange(1, 6)), header=False))
+    assert dataset.columns.indexed
+    np.testing.assert_array_equal(dataset.X_train, FEATURES)
+
+
 def test_what_is_no_index_is_kept(written):
     assert load(written(FRAME[::2], header=False)).X_train.shape == (3, 3)
     assert load(written(FRAME.set_index("a"))).X_train.shape == (5, 2)

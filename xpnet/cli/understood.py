@@ -7,6 +7,7 @@ import typer
 
 from xpnet.data import Dataset
 from xpnet.data.errors import quoted
+from xpnet.data.index import counts_rows
 
 __all__ = ["say_understood"]
 
@@ -25,4 +26,6 @@ def say_understood(dataset: Dataset) -> None:
     ]
     if columns.indexed:
         facts.append("first column left out, as it only numbers the rows (train --keep-index)")
+    elif columns.label != 0 and counts_rows(dataset.X_train[:, 0]):
+        facts.append(f"first column {quoted(columns.names[0])} counts the rows: is it a feature?")
     typer.echo(f"{dataset.name}: {', '.join(facts)}")

@@ -205,7 +205,10 @@ def _advice(cell: str, name: str, line: int) -> str:
     if is_missing(cell) or "inf" in cell.lower():
         return "fill it, or leave that sample out"
     if line == 1:
-        return "if that line names the columns, say so (--header); if not, encode it as numbers"
+        return (
+            "if that line names the columns, say so (--header); if that column is the label, ask "
+            f"for it (--label {quoted(name)})"
+        )
     return (
         f"if that is the label column, ask for it (--label {quoted(name)}); if not, encode it as "
         "numbers or leave it out"
