@@ -144,6 +144,14 @@ def test_labels_that_make_no_sense(fails, frame, tmp_path, column, message):
     assert not (tmp_path / MODEL).exists()
 
 
+def test_a_column_whose_spread_overflows_is_named(fails, frame, tmp_path):
+    turned = frame.assign(b=frame.b * 1e300)[["kind", "a", "b"]]
+    turned.to_csv(tmp_path / "table.csv", index=False)
+    line = fails("train", "table.csv", "--label", "kind", *SMALL)
+    assert line.startswith("column 'b' holds numbers up to 5.")
+    assert not (tmp_path / MODEL).exists()
+
+
 def test_a_label_in_the_first_column(fails, frame, tmp_path):
     frame[["kind", "a", "b"]].to_csv(tmp_path / "table.csv", index=False)
     assert "(--label 'kind')" in fails("train", "table.csv")

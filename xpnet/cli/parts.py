@@ -72,7 +72,8 @@ class Parts(NamedTuple):
         held_out = None
         if validation:
             (X, y), held_out = _divided(Dataset(dataset.name, X, y), validation)
-        preparation = Preparation.of(X, y, dataset.pixel_max)
+        names = dataset.columns.features if dataset.columns else ()
+        preparation = Preparation.of(X, y, dataset.pixel_max, names)
         return cls(
             preparation,
             preparation.pair(X, y),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +24,11 @@ class Preparation(NamedTuple):
     classes: Classes
 
     @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, pixel_max: int | None) -> Preparation:
-        """Return what the training part ``X (m, n_x)``, ``y (m,)`` asks for."""
-        return cls(Scaling.fit(X, pixel_max), Classes.of(y))
+    def of(
+        cls, X: np.ndarray, y: np.ndarray, pixel_max: int | None, names: Sequence[str] = ()
+    ) -> Preparation:
+        """Return what the training part ``X (m, n_x)``, ``y (m,)`` asks for; errors use `names`."""
+        return cls(Scaling.fit(X, pixel_max, names), Classes.of(y))
 
     def inputs(self, X: np.ndarray) -> Array:
         """Return samples `X` ``(m, n_x)`` scaled, as columns ``(n_x, m)`` on the device."""
