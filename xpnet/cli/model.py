@@ -10,6 +10,7 @@ from xpnet.cli.parts import Parts
 from xpnet.cli.preparation import Preparation
 from xpnet.data import Columns
 from xpnet.network import Network
+from xpnet.persist import ModelFileError
 from xpnet.types import Dense, Params
 
 __all__ = ["Model", "ModelFile"]
@@ -55,10 +56,21 @@ class Model(NamedTuple):
         net, params, metadata = persist.load(path)
         preparation = Preparation.read(metadata, net, str(path))
         cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
-        columns = _columns(metadata.get("columns"))
+        columns = _columns(metadata.get("columns"), str(path))
         return cls(net, cast, preparation, metadata.get("trained_on"), columns)
 
 
-def _columns(kept: dict[str, Any] | None) -> Columns | None:
-    # Models of former versions keep names, label and named alone.
-    return None if kept is None else Columns(**(kept | {"names": tuple(kept["names"])}))
+def _columns(kept: Any, where: str) -> Columns | None:
+    """Return the columns in a model file; those of former versions keep names, label, named."""
+    if kept is None:
+        return None
+    try:
+        columns = Columns(**(kept | {"names": tuple(kept["names"])}))
+        if all(isinstance(name, str) for name in columns.names) and columns.features:
+            return columns
+    except (IndexError, KeyError, TypeError):
+        pass  # Said below.
+    raise ModelFileError(
+        f"{where} has damaged columns: expected the names of a table's columns and the place of "
+        "the label; train and save the model again"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +24,11 @@ class Preparation(NamedTuple):
     classes: Classes
 
     @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, pixel_max: int | None) -> Preparation:
-        """Return what the training part ``X (m, n_x)``, ``y (m,)`` asks for."""
-        return cls(Scaling.fit(X, pixel_max), Classes.of(y))
+    def of(
+        cls, X: np.ndarray, y: np.ndarray, pixel_max: int | None, names: Sequence[str] = ()
+    ) -> Preparation:
+        """Return what the training part ``X (m, n_x)``, ``y (m,)`` asks for; errors use `names`."""
+        return cls(Scaling.fit(X, pixel_max, names), Classes.of(y))
 
     def inputs(self, X: np.ndarray) -> Array:
         """Return samples `X` ``(m, n_x)`` scaled, as columns ``(n_x, m)`` on the device."""
@@ -53,14 +56,14 @@ class Preparation(NamedTuple):
             Where it kept nothing, or what does not fit `net`.
         """
         try:
-            shift, scale = metadata["scaling_shift"], metadata["scaling_scale"]
-            classes = tuple(metadata["classes"])
+            shift, scale = (_vector(metadata[name]) for name in ("scaling_shift", "scaling_scale"))
+            classes = _labels(metadata["classes"])
         except KeyError as error:
             raise ModelFileError(
                 f"{where} has no {error.args[0]}: expected a classifier that xpnet train saved, "
                 "with its scaling and classes"
             ) from error
-        kept = (np.shape(shift), np.shape(scale), len(classes), net.output)
+        kept = (shift.shape, scale.shape, len(classes), net.output)
         expected = ((net.sizes[0],), (net.sizes[0],), net.sizes[-1], "softmax")
         if kept != expected:
             raise ModelFileError(
@@ -68,6 +71,21 @@ class Preparation(NamedTuple):
                 f"sizes {net.sizes}; train and save the model again"
             )
         return cls(Scaling(shift, scale), Classes(classes))
+
+
+def _vector(kept: Any) -> np.ndarray:
+    """Return numbers from a model file, as an array of no dimensions where they are none."""
+    try:
+        return np.asarray(kept, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.zeros(())
+
+
+def _labels(kept: Any) -> tuple[Any, ...]:
+    """Return class labels from a model file, none where they are not all text or all numbers."""
+    labels = tuple(kept) if isinstance(kept, list) else tuple(np.asarray(kept).ravel().tolist())
+    alike = any(all(isinstance(label, kind) for label in labels) for kind in (str, (int, float)))
+    return labels if alike and len(set(labels)) == len(labels) else ()
 
 
 def _columns(rows: np.ndarray) -> Array:

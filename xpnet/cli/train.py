@@ -144,12 +144,12 @@ def train(
             keep_index=keep_index,
             max_memory=max_memory,
         )
+        say_understood(dataset)
         files = Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
         parts = Parts.of(dataset, validation)
         net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
         model = ModelFile.of(files.save, net, parts, dataset.columns)
-        say_understood(dataset)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
         if files.save.exists():
             # Said now: there is still time to stop.

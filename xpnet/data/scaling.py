@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from xpnet.data.errors import DataError
+from xpnet.data.errors import DataError, quoted
 
 __all__ = ["Scaling"]
 
@@ -32,11 +33,12 @@ class Scaling:
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, X: np.ndarray, pixel_max: int | None = None) -> Scaling:
+    def fit(cls, X: np.ndarray, pixel_max: int | None = None, names: Sequence[str] = ()) -> Scaling:
         """Return the scaling for training samples `X` ``(m, n_x)``.
 
         Pixels are divided by `pixel_max`. Columns of a table (`pixel_max` None) get mean 0 and
-        variance 1; a constant column is shifted to 0 and not divided.
+        variance 1; a constant column is shifted to 0 and not divided. An error says which it is by
+        the columns' `names`, if they have any.
 
         Raises
         ------
@@ -51,8 +53,9 @@ class Scaling:
             spread = X.std(axis=0, dtype=np.float64)
         if not np.isfinite(spread).all():
             column = int(np.argmin(np.isfinite(spread)))
+            name = quoted(names[column]) if names else f"{column} of X (counted from 0)"
             raise DataError(
-                f"column {column} of X (counted from 0) holds numbers up to "
+                f"column {name} holds numbers up to "
                 f"{np.abs(X[:, column]).max():.3g}: expected a spread that float64 can hold; "
                 "divide that column, or leave it out"
             )
