@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeAlias
 
-__all__ = ["Interrupted", "handled", "interrupt"]
+__all__ = ["Interrupted", "handled", "ignore", "interrupt"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
@@ -33,17 +35,29 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def handled(handler: _Handler) -> Iterator[None]:
-    """Have `handler` called at each signal, unless it is ignored, as nohup does."""
-    former = {}
-    # Python lets no other thread set handlers, and calls them in none.
-    if threading.current_thread() is threading.main_thread():
-        former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def handled(handler: _Handler, *, last: bool = False) -> Iterator[None]:
+    """Have `handler` called at each signal, unless it is ignored, as nohup does.
+
+    Afterwards they are handled as before, unless the process ends with the block: that is its
+    `last`.
+    """
+    former = {number: signal.getsignal(number) for number in _SIGNALS}
     heeded = {n: old for n, old in former.items() if old not in (signal.SIG_IGN, None)}
     try:
-        for number in heeded:
-            signal.signal(number, handler)
+        _set(dict.fromkeys(heeded, handler))
         yield
     finally:
-        for number, old in heeded.items():
-            signal.signal(number, old)
+        if not last:
+            _set(heeded)
+
+
+def ignore() -> None:
+    """Let no further signal disturb what is left: to say how the command has ended."""
+    _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
+
+
+def _set(handlers: Mapping[signal.Signals, Any]) -> None:
+    # Python lets no other thread set handlers, and calls them in none.
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
