@@ -6,11 +6,11 @@ whose cost is finite.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from secrets import token_hex
-from signal import SIGINT
 from tempfile import gettempdir
 from types import FrameType
 from typing import Any
@@ -24,7 +24,7 @@ from xpnet.cli.model import ModelFile
 from xpnet.cli.options import counted
 from xpnet.cli.outcome import FAILED
 from xpnet.cli.parts import Parts
-from xpnet.cli.signals import Interrupted, handled
+from xpnet.cli.signals import SIGNALS, Interrupted, handled
 from xpnet.types import Params, Result, Step
 
 __all__ = ["learn", "listeners"]
@@ -105,12 +105,14 @@ class FirstSignal(callbacks.Callback):
     """
 
     def __init__(self) -> None:
-        self.number: int = SIGINT
+        self.number: int = signal.SIGINT
         self.steps = 0
         self._raised = self._waiting = self._ended = False
+        self._former: dict[int, Any] = {}
         self._handlers = ExitStack()
 
     def __enter__(self) -> FirstSignal:
+        self._former = {number: signal.getsignal(number) for number in SIGNALS}
         self._handlers.enter_context(handled(self._heard))
         return self
 
@@ -137,7 +139,7 @@ class FirstSignal(callbacks.Callback):
             self._waiting = True
         else:
             self._raised, self.number = True, number
-            raise Interrupted(number)
+            self._former[number](number, frame)
 
 
 def listeners(

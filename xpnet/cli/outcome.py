@@ -22,7 +22,7 @@ from signal import SIGINT
 from typing import NoReturn
 
 from xpnet.cli.output import flush, open_standard_streams
-from xpnet.cli.signals import Interrupted, handled, ignore, interrupt
+from xpnet.cli.signals import Interrupted, Raising, handled, ignore
 
 __all__ = ["FAILED", "main", "say"]
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         Always, with one of the codes above.
     """
     open_standard_streams()
-    with handled(interrupt, last=arguments is None):
+    with handled(Raising(), last=arguments is None):
         code = _code(sys.argv[1:] if arguments is None else arguments)
     sys.exit(code)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeAlias
 
-__all__ = ["Interrupted", "handled", "ignore", "interrupt"]
+__all__ = ["SIGNALS", "Interrupted", "Raising", "handled", "ignore"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_PAUSE = 1.0
+"""Seconds."""
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
@@ -29,9 +33,22 @@ class Interrupted(KeyboardInterrupt):
         return 128 + self.number
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise `Interrupted`: the handler of a command."""
-    raise Interrupted(number)
+class Raising:
+    """The handler of a command: raises `Interrupted`, and not again within a second.
+
+    Who presses Ctrl-C twice in a row means it once, and the second must not disturb what the first
+    has set off. Later ones are raised: the first may have been lost, in a destructor, say.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Raise, if it is time."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _PAUSE
+            raise Interrupted(number)
 
 
 @contextmanager
@@ -41,7 +58,7 @@ def handled(handler: _Handler, *, last: bool = False) -> Iterator[None]:
     Afterwards they are handled as before, unless the process ends with the block: that is its
     `last`.
     """
-    former = {number: signal.getsignal(number) for number in _SIGNALS}
+    former = {number: signal.getsignal(number) for number in SIGNALS}
     heeded = {n: old for n, old in former.items() if old not in (signal.SIG_IGN, None)}
     try:
         _set(dict.fromkeys(heeded, handler))
@@ -53,7 +70,7 @@ def handled(handler: _Handler, *, last: bool = False) -> Iterator[None]:
 
 def ignore() -> None:
     """Let no further signal disturb what is left: to say how the command has ended."""
-    _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
+    _set(dict.fromkeys(SIGNALS, signal.SIG_IGN))
 
 
 def _set(handlers: Mapping[signal.Signals, Any]) -> None:
