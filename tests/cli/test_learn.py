@@ -121,10 +121,18 @@ def test_a_signal_while_the_model_is_saved_waits(run, flowers, former, monkeypat
 
     def interrupted(path, target):
         for _ in range(3):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
         real(path, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
+    outcome = run("train", flowers(), *SMALL, "--epochs", "2")
+    assert (outcome.code, outcome.err) == (143, "xpnet: interrupted\n")
+    assert outcome.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
+    assert xpnet.load(former)[0].sizes == (2, 8, 3)
+
+
+def test_a_signal_in_the_last_epochs_callbacks_waits(run, flowers, former, monkeypatch):
+    send(monkeypatch, "on_epoch", signal.SIGINT, at=2)
     outcome = run("train", flowers(), *SMALL, "--epochs", "2")
     assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
     assert outcome.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
@@ -188,9 +196,10 @@ def test_full_disks_of_the_other_files_end_neither_training_nor_saving(
     options = ("--checkpoint", "full/last", "--log", "full/log", "--plot", "full/curve.png")
     outcome = run("train", flowers(), *SMALL, *options)
     why = "No space left on device"
+    later = "the training goes on, and tries again after each epoch"
     assert outcome.err.splitlines() == [
-        f"xpnet: --checkpoint: cannot write full/last: {why}; the training goes on",
-        f"xpnet: --log: cannot write full/log: {why}; the training goes on",
+        f"xpnet: cannot write full/last ({why}): {later}",
+        f"xpnet: cannot write full/log ({why}): {later}",
         f"xpnet: --plot: cannot write full/curve.png: {why}; the model is saved",
     ]
     assert outcome.code == 2

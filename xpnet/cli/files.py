@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from xpnet import callbacks
 from xpnet.cli.options import by_suffix, check_writable
-from xpnet.cli.outcome import say
 from xpnet.persist import ModelFileError
-from xpnet.types import Epoch, Run
 
-__all__ = ["CANNOT_WRITE", "Files", "Spared", "unwritten"]
+__all__ = ["CANNOT_WRITE", "Files", "unwritten"]
 
 CANNOT_WRITE = (OSError, ModelFileError)
 """A full disk, a folder that is gone."""
@@ -52,35 +49,6 @@ class Files(NamedTuple):
 
         check_writable(source, **self._asdict())
         by_suffix("plot", self.plot, FORMATS)
-
-
-class Spared(callbacks.Callback):
-    """A listener that writes a file; where it cannot, that is said once, and the training goes on.
-
-    Parameters
-    ----------
-    option : str
-        That asked for the file.
-    path : Path
-    listener : callback
-    """
-
-    def __init__(self, option: str, path: Path, listener: callbacks.Callback) -> None:
-        self.option, self.path, self.listener = option, path, listener
-        self.failed = False
-
-    def on_start(self, run: Run) -> None:
-        """Tell the listener; nothing is lost yet if it fails."""
-        self.listener.on_start(run)
-
-    def on_epoch(self, epoch: Epoch) -> None:
-        """Tell the listener, each time anew: a disk does not stay full forever."""
-        try:
-            self.listener.on_epoch(epoch)
-        except CANNOT_WRITE as error:
-            if not self.failed:
-                say(f"{unwritten(self.option, self.path, error)}; the training goes on")
-            self.failed = True
 
 
 def unwritten(option: str, path: Path, error: Exception) -> str:

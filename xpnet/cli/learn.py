@@ -6,26 +6,26 @@ whose cost is finite.
 
 from __future__ import annotations
 
-import signal
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from tempfile import gettempdir
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import typer
 
 from xpnet import DivergenceError, callbacks, fit
-from xpnet.cli.files import CANNOT_WRITE, Spared, unwritten
+from xpnet.cli.files import CANNOT_WRITE, unwritten
+from xpnet.cli.first_signal import FirstSignal
 from xpnet.cli.model import ModelFile
 from xpnet.cli.options import counted
-from xpnet.cli.outcome import FAILED
+from xpnet.cli.outcome import FAILED, say
 from xpnet.cli.parts import Parts
-from xpnet.cli.signals import SIGNALS, Interrupted, handled
-from xpnet.types import Params, Result, Step
+from xpnet.cli.signals import Interrupted
+from xpnet.types import Params, Result
 
 __all__ = ["learn", "listeners"]
 
@@ -63,7 +63,7 @@ def learn(
     with FirstSignal() as first:
         try:
             # An overflow shows in the cost, and fit says where.
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), _warnings_as_lines():
                 result = fit(
                     model.net,
                     params,
@@ -74,9 +74,10 @@ def learn(
                     **options,
                 )
         except DivergenceError as error:
+            where = "after the last step" if error.at_end else f"from step {error.step} on"
             raise ArithmeticError(
-                f"the cost is not finite from step {error.step} on, in epoch {error.epoch}, at "
-                f"learning rate {error.learning_rate:.4g}: lower --lr; {_rescued(model, error)}"
+                f"the cost is not finite {where}, in epoch {error.epoch}, at learning rate "
+                f"{error.learning_rate:.4g}: lower --lr; {_rescued(model, error)}"
             ) from error
         except KeyboardInterrupt:
             raise Interrupted(first.number, _unchanged(model)) from None
@@ -91,57 +92,6 @@ def learn(
     return result, FAILED if any(getattr(one, "failed", False) for one in heard) else 0
 
 
-class FirstSignal(callbacks.Callback):
-    """Lets the first signal end a training, and has others wait until its model is saved.
-
-    A context, and a callback of the training within it.
-
-    Attributes
-    ----------
-    number : int
-        Of the first signal.
-    steps : int
-        Those done so far.
-    """
-
-    def __init__(self) -> None:
-        self.number: int = signal.SIGINT
-        self.steps = 0
-        self._raised = self._waiting = self._ended = False
-        self._former: dict[int, Any] = {}
-        self._handlers = ExitStack()
-
-    def __enter__(self) -> FirstSignal:
-        self._former = {number: signal.getsignal(number) for number in SIGNALS}
-        self._handlers.enter_context(handled(self._heard))
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._handlers.close()
-        if self._waiting and error == (None, None, None):
-            raise Interrupted(self.number)
-
-    def on_step(self, step: Step) -> None:
-        """Count; and raise the signal again where it was raised and has been lost.
-
-        That happens in a destructor, or in a compiled library's call of Python.
-        """
-        self.steps = step.index
-        if self._raised:
-            raise Interrupted(self.number)
-
-    def on_end(self, result: Result) -> None:
-        """From now on a signal would only keep the model from being saved."""
-        self._ended = True
-
-    def _heard(self, number: int, frame: FrameType | None) -> None:
-        if self._raised or self._ended:
-            self._waiting = True
-        else:
-            self._raised, self.number = True, number
-            self._former[number](number, frame)
-
-
 def listeners(
     model: ModelFile, patience: int | None, checkpoint: Path | None, log: Path | None
 ) -> Iterator[callbacks.Callback]:
@@ -150,10 +100,18 @@ def listeners(
     if patience is not None:
         yield callbacks.EarlyStopping(patience=patience)
     if checkpoint is not None:
-        saves = callbacks.Checkpoint(checkpoint, metadata=model.metadata)
-        yield Spared("checkpoint", checkpoint, saves)
+        yield callbacks.Checkpoint(checkpoint, metadata=model.metadata)
     if log is not None:
-        yield Spared("log", log, callbacks.JSONLog(log))
+        yield callbacks.JSONLog(log)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Say what is warned of, such as a full disk, in a line as errors are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.showwarning = lambda message, *rest, **more: say(str(message))
+        yield
 
 
 def _rescued(model: ModelFile, error: DivergenceError) -> str:
