@@ -18,7 +18,7 @@ import numpy as np
 import typer
 
 from xpnet import DivergenceError, callbacks, fit
-from xpnet.cli.files import CANNOT_WRITE, unwritten
+from xpnet.cli.files import CANNOT_WRITE, reason, unwritten
 from xpnet.cli.first_signal import FirstSignal
 from xpnet.cli.model import ModelFile
 from xpnet.cli.options import counted
@@ -142,5 +142,5 @@ def _saved_elsewhere(model: ModelFile, params: Params) -> str:
         another = model._replace(path=Path(gettempdir()) / name)
         another.save(params)
     except CANNOT_WRITE as error:
-        return f"nor can it be saved in the temporary folder ({error}): the model is lost"
+        return f"nor can it be saved in the temporary folder ({reason(error)}): the model is lost"
     return f"the model is in {another.path} instead"
