@@ -164,7 +164,7 @@ def test_what_was_learned_before_a_divergence_is_saved_where_no_model_was(
 ):
     diverge(monkeypatch, epochs=2)
     line = fails("train", flowers(), *SMALL)
-    assert line.endswith(f"lower --lr; the parameters of 2 epochs are saved in {NAME}")
+    assert line.endswith(f"lower --lr; 2 epochs before it are saved in {NAME}")
     assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
 
 

@@ -60,33 +60,17 @@ def learn(
         If the model cannot be written where it should be; says where it is.
     """
     params = model.net.init(seed)
+    options |= {"validation": parts.validation, "seed": seed}
     with FirstSignal() as first:
         try:
             # An overflow shows in the cost, and fit says where.
             with np.errstate(all="ignore"), _warnings_as_lines():
-                result = fit(
-                    model.net,
-                    params,
-                    *parts.train,
-                    validation=parts.validation,
-                    seed=seed,
-                    callbacks=(first, *heard),
-                    **options,
-                )
+                result = fit(model.net, params, *parts.train, callbacks=(first, *heard), **options)
         except DivergenceError as error:
-            where = "after the last step" if error.at_end else f"from step {error.step} on"
-            raise ArithmeticError(
-                f"the cost is not finite {where}, in epoch {error.epoch}, at learning rate "
-                f"{error.learning_rate:.4g}: lower --lr; {_rescued(model, error)}"
-            ) from error
+            raise ArithmeticError(_diverged(model, error)) from error
         except KeyboardInterrupt:
             raise Interrupted(first.number, _unchanged(model)) from None
-        epochs, steps = counted(len(result.history), "epoch"), counted(first.steps, "step")
-        if not result.history and (model.path.exists() or not first.steps):
-            raise Interrupted(first.number, f"{steps} done and no epoch: {_unchanged(model)}")
-        _save(model, result.params)
-        done = epochs if result.history else steps
-        typer.echo(f"{result.stopped} after {done}\nmodel {model.path}")
+        _keep(model, result, first)
     if result.stopped == "interrupted":
         return result, Interrupted(first.number).code
     return result, FAILED if any(getattr(one, "failed", False) for one in heard) else 0
@@ -114,12 +98,28 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _rescued(model: ModelFile, error: DivergenceError) -> str:
-    """Save what a training had learned before it diverged, where no model was; say so."""
-    if not error.history or model.path.exists():
-        return _unchanged(model)
-    _save(model, error.params)
-    return f"the parameters of {counted(len(error.history), 'epoch')} are saved in {model.path}"
+def _keep(model: ModelFile, result: Result, first: FirstSignal) -> None:
+    """Save what was learned, unless a model is there that has learned for longer; say so."""
+    done, steps = counted(len(result.history), "epoch"), counted(first.steps, "step")
+    if not result.history:
+        if model.path.exists() or not first.steps:
+            raise Interrupted(first.number, f"{steps} done and no epoch: {_unchanged(model)}")
+        done = steps
+    _save(model, result.params)
+    typer.echo(f"{result.stopped} after {done}\nmodel {model.path}")
+
+
+def _diverged(model: ModelFile, error: DivergenceError) -> str:
+    """Save what was learned before, where no model was; return what there is to say."""
+    kept = _unchanged(model)
+    if error.history and not model.path.exists():
+        _save(model, error.params)
+        kept = f"{counted(len(error.history), 'epoch')} before it are saved in {model.path}"
+    where = "after the last step" if error.at_end else f"from step {error.step} on"
+    return (
+        f"the cost is not finite {where}, in epoch {error.epoch}, at learning rate "
+        f"{error.learning_rate:.4g}: lower --lr; {kept}"
+    )
 
 
 def _unchanged(model: ModelFile) -> str:
