@@ -49,6 +49,15 @@ def test_a_validation_sample_that_is_no_number_is_named(case, which):
         train(case, validation=tuple(validation.values()))
 
 
+def test_validation_samples_too_far_away_are_no_fault(eager_xp):
+    """exp of what these samples are given overflows; the training itself is sound."""
+    case = random_case((3, 2), output="exp", m=M).on(eager_xp)
+    far = eager_xp.xp.astype(case.X * 0 + 1, eager_xp.xp.int32) * 1_000_000
+    result = train(case, optimizer=optim.sgd(1e-6), validation=(far, case.Y))
+    assert result.stopped == "all epochs done"
+    assert math.isinf(result.history[-1]["val_cost"])
+
+
 def test_parameters_that_are_no_numbers_to_start_from(case):
     first, (W, b) = case.params
     params = (first, Dense(spoilt(W, (0, 0)), b))

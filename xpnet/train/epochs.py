@@ -12,6 +12,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.network import Network, cost
+from xpnet.network.arguments import as_floating
 from xpnet.network.values import check_finite
 from xpnet.train.divergence import DivergenceError, all_finite, check_start
 from xpnet.train.evaluation import scores
@@ -164,7 +165,8 @@ class Training:
             return {}
         found = scores(self.net, self.params, *self.validation, kernels=self.kernels)
         if not _is_finite(found["cost"]):
-            check_finite("validation: X", self.validation[0], "feature")
+            X = as_floating(self.validation[0], self.params)
+            check_finite("validation: X", X, "feature")
         return {f"val_{name}": value for name, value in found.items()}
 
     def told(self, number: int) -> list[str]:

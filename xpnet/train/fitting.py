@@ -76,15 +76,18 @@ def fit(
     Returns
     -------
     Result
-        ``params``, ``history`` and ``stopped``. Ctrl-C ends the training, not the program: what
-        has been learned so far is returned, with ``stopped == "interrupted"``.
+        ``params``, ``history``, ``stopped`` and ``steps``; what `params` cost after the last
+        update, on the last batch, is finite. Ctrl-C ends the training, not the program: what has
+        been learned so far is returned, with ``stopped == "interrupted"``.
 
     Raises
     ------
     DivergenceError
-        If a cost is not finite; it carries the last finite epoch's parameters.
+        If a cost is not finite, or the last update leaves such a cost or such parameters. It
+        carries the last parameters that are known to be good, and names the members of a stack.
     ValueError, TypeError
-        As `steps`; and if a number is negative or NaN, or a callback is none.
+        As `steps`; if a number is negative or NaN, or a callback is none; and if X, a validation
+        sample or the parameters to start from are not finite, as soon as a cost shows it.
     """
     refuse_dask(X)
     check_dropout(dropout)
