@@ -15,7 +15,15 @@ from xpnet.persist import ModelFileError
 TABLE = Columns(("a", "kind", "b"), 1, named=True)
 
 
-@pytest.mark.parametrize("found", [[1.0, 2.0], np.array([1.0, np.nan]), np.array([True]), None, {}])
+@pytest.mark.parametrize("found", [np.array([1, 2], np.uint8), [1.0, 2.0]])
+def test_numbers(found):
+    np.testing.assert_array_equal(numbers_in({"shift": found}, "shift", "m"), [1, 2])
+
+
+@pytest.mark.parametrize(
+    "found",
+    [np.array([1.0, np.nan]), np.array([True]), None, {}, "12", ["a"], [[1], [1, 2]], [10**30]],
+)
 def test_numbers_that_are_none(found):
     with pytest.raises(ModelFileError, match=r"^m has shift .*: expected an array of finite num"):
         numbers_in({"shift": found}, "shift", "m")
@@ -61,6 +69,7 @@ def test_columns():
     "change",
     [
         {"names": "abc"},
+        {"names": ["a"], "label": 0},
         {"names": ["a", 5, "b"]},
         {"names": ["a", "\ud800", "b"]},
         {"label": 3},

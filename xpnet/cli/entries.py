@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,8 +27,10 @@ def numbers_in(metadata: Mapping[str, Any], name: str, where: str) -> np.ndarray
         Where there are none, or something else.
     """
     found = _entry(metadata, name, where)
-    if isinstance(found, np.ndarray) and found.dtype.kind in "iuf" and np.isfinite(found).all():
-        return found
+    with suppress(ValueError):  # Lists of lists of different lengths.
+        numbers = np.asarray(found)
+        if numbers.dtype.kind in "iuf" and np.isfinite(numbers).all():
+            return numbers
     _refuse(where, name, found, "an array of finite numbers")
 
 
@@ -89,6 +92,7 @@ def _are_columns(columns: Columns) -> bool:
         and all(map(_is_text, names))
         and type(label) is int
         and label in range(len(names))
+        and len(names) > 1
         and isinstance(columns.named, bool)
         and isinstance(columns.indexed, bool)
         and isinstance(columns.header, bool | None)
