@@ -45,18 +45,10 @@ def test_a_model_without_it():
     ("changed", "net"),
     [
         ({"classes": ["a", "b", "c"]}, NET),
-        ({"classes": ["a", 1]}, NET),
-        ({"classes": ["a", "a"]}, NET),
-        ({"classes": 2}, NET),
         ({"scaling_shift": np.zeros(3)}, NET),
-        ({"scaling_shift": {"a": "b"}}, NET),
-        ({"scaling_scale": ["a", "b"]}, NET),
         ({}, xpnet.Network((2, 2), output="sigmoid")),
     ],
-    ids=[
-        *("classes", "mixed classes", "one class twice", "no classes"),
-        *("scaling", "no numbers", "text", "output"),
-    ],
+    ids=["classes", "scaling", "output"],
 )
 def test_what_does_not_fit_its_network(preparation, changed, net):
     with pytest.raises(ModelFileError, match=r"^m has shift, scale, classes and output .*expected"):

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpnet import backend, persist
+from xpnet.cli.entries import columns_in, fingerprint_in
 from xpnet.cli.parts import Parts
 from xpnet.cli.preparation import Preparation
 from xpnet.data import Columns
 from xpnet.network import Network
-from xpnet.persist import ModelFileError
 from xpnet.types import Dense, Params
 
 __all__ = ["Model", "ModelFile"]
@@ -56,21 +56,5 @@ class Model(NamedTuple):
         net, params, metadata = persist.load(path)
         preparation = Preparation.read(metadata, net, str(path))
         cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
-        columns = _columns(metadata.get("columns"), str(path))
-        return cls(net, cast, preparation, metadata.get("trained_on"), columns)
-
-
-def _columns(kept: Any, where: str) -> Columns | None:
-    """Return the columns in a model file; those of former versions keep names, label, named."""
-    if kept is None:
-        return None
-    try:
-        columns = Columns(**(kept | {"names": tuple(kept["names"])}))
-        if all(isinstance(name, str) for name in columns.names) and columns.features:
-            return columns
-    except (IndexError, KeyError, TypeError):
-        pass  # Said below.
-    raise ModelFileError(
-        f"{where} has damaged columns: expected the names of a table's columns and the place of "
-        "the label; train and save the model again"
-    )
+        trained_on = fingerprint_in(metadata, str(path))
+        return cls(net, cast, preparation, trained_on, columns_in(metadata, str(path)))

@@ -9,9 +9,11 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet.cli.entries import classes_in, numbers_in
 from xpnet.data import Classes, Scaling
 from xpnet.network import Network
 from xpnet.persist import ModelFileError
+from xpnet.persist.errors import quoted
 from xpnet.types import Array
 
 __all__ = ["Preparation"]
@@ -55,37 +57,17 @@ class Preparation(NamedTuple):
         ModelFileError
             Where it kept nothing, or what does not fit `net`.
         """
-        try:
-            shift, scale = (_vector(metadata[name]) for name in ("scaling_shift", "scaling_scale"))
-            classes = _labels(metadata["classes"])
-        except KeyError as error:
-            raise ModelFileError(
-                f"{where} has no {error.args[0]}: expected a classifier that xpnet train saved, "
-                "with its scaling and classes"
-            ) from error
-        kept = (shift.shape, scale.shape, len(classes), net.output)
+        shift = numbers_in(metadata, "scaling_shift", where)
+        scale = numbers_in(metadata, "scaling_scale", where)
+        classes = classes_in(metadata, where)
+        kept = (np.shape(shift), np.shape(scale), len(classes), net.output)
         expected = ((net.sizes[0],), (net.sizes[0],), net.sizes[-1], "softmax")
         if kept != expected:
             raise ModelFileError(
                 f"{where} has shift, scale, classes and output {kept}: expected {expected} for "
-                f"sizes {net.sizes}; train and save the model again"
+                f"sizes {quoted(net.sizes)}; train and save the model again"
             )
         return cls(Scaling(shift, scale), Classes(classes))
-
-
-def _vector(kept: Any) -> np.ndarray:
-    """Return numbers from a model file, as an array of no dimensions where they are none."""
-    try:
-        return np.asarray(kept, dtype=np.float64)
-    except (TypeError, ValueError):
-        return np.zeros(())
-
-
-def _labels(kept: Any) -> tuple[Any, ...]:
-    """Return class labels from a model file, none where they are not all text or all numbers."""
-    labels = tuple(kept) if isinstance(kept, list) else tuple(np.asarray(kept).ravel().tolist())
-    alike = any(all(isinstance(label, kind) for label in labels) for kind in (str, (int, float)))
-    return labels if alike and len(set(labels)) == len(labels) else ()
 
 
 def _columns(rows: np.ndarray) -> Array:
