@@ -73,7 +73,7 @@ class Classifies(ClassifierMixin):
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         predicted = self.predict(X)
-        y = flat(targets_beside(y, X, numeric=False))
+        y = flat(self, targets_beside(y, X, numeric=False))
         if isinstance(predicted, np.ndarray):
             return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
         return accuracy(predicted, y, checked_weights(sample_weight, X))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from xpnet.estimators._places import on_host
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import columns_between
 from xpnet.estimators._samples import Samples
+from xpnet.estimators._warnings import warn
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import default_kernels, value_and_grad_for
@@ -88,7 +88,7 @@ def fit_full_batch(
         )
         _note(model, best)
         model.stopped_ = model.stopped_ or best.message
-        _warn(best, "max_iter" if max_evaluations is None else "max_iter or max_fun")
+        _warn(model, best, "max_iter" if max_evaluations is None else "max_iter or max_fun")
         return best.params
 
     model.stopped_ = ""
@@ -102,14 +102,14 @@ def _note(model: Any, best: Minimum) -> None:
     model._hold(best.params)
 
 
-def _warn(best: Minimum, limits: str) -> None:
+def _warn(model: Any, best: Minimum, limits: str) -> None:
     """Warn as scikit-learn does where the search ended too early."""
     if not best.converged:
-        warnings.warn(
+        warn(
+            model,
             f"lbfgs failed to converge after {best.iterations} iteration(s): {best.message}.\n\n"
             f"You might want to raise {limits}, or to scale the data.",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
 

@@ -13,8 +13,7 @@ Labels that are numbers stay in X's library and on its device; names stay on the
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -26,6 +25,7 @@ from sklearn.utils.multiclass import (
 )
 
 from xpnet import backend
+from xpnet.estimators._warnings import warn
 from xpnet.types import Array
 
 __all__ = [
@@ -80,16 +80,16 @@ def of_classes(classes: Array) -> Labels:
     return Labels(MULTICLASS if classes.shape[0] > 2 else BINARY, classes)
 
 
-def flat(y: Array) -> Array:
-    """Return a single column as ``(m,)``, with scikit-learn's warning; all else as it is."""
+def flat(model: Any, y: Array) -> Array:
+    """Return a single column as ``(m,)``, with `model`'s warning; all else as it is."""
     y = y.toarray() if hasattr(y, "toarray") else y
     if y.ndim != 2 or y.shape[1] != 1:
         return y
-    warnings.warn(
+    warn(
+        model,
         "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
         "to (n_samples, ), for example using ravel().",
         DataConversionWarning,
-        stacklevel=2,
     )
     return array_namespace(y).reshape(y, (-1,))
 

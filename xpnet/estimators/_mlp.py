@@ -65,6 +65,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
     _parameter_constraints = CONSTRAINTS
     _in_network = ("coefs_", "intercepts_")
     _numeric_targets = False
+    _warns_as = "sklearn.neural_network._multilayer_perceptron"
 
     @abstractmethod
     def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
@@ -139,7 +140,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
             self, given.X, given.y, reset=reset, numeric=self._numeric_targets
         )
         X = contiguous(X if reset else cast_like(X, self.coefs_[0]))
-        return X, flat(y)
+        return X, flat(self, y)
 
     def _samples(self, X: Array, y: Array, sample_weight: Any) -> Samples:
         return Samples(X, self._encoded(y, reference(X)), checked_weights(sample_weight, X), y)
@@ -157,7 +158,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         X, y = checked_training_set(self, X, y, reset=False, numeric=self._numeric_targets)
         backend.check_together(X=reference(samples.X), X_val=reference(X))
         X = cast_like(X, reference(samples.X))
-        held_out = self._samples(X, flat(y), sample_weight)
+        held_out = self._samples(X, flat(self, y), sample_weight)
         check_outputs(held_out, samples.Y.shape[1], "y_val")
         return held_out
 
