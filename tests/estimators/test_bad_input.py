@@ -171,6 +171,29 @@ def test_weights_of_classes_that_cannot_be(few, estimator, weights, message):
         clone(estimator).set_params(class_weight=weights).fit(few.X, few.y % 2)
 
 
+def test_new_classes_are_printed_as_by_scikit_learn():
+    for model in (MLPClassifier(**SETTINGS, warm_start=True), TheirClassifier(**SETTINGS)):
+        model.set_params(warm_start=True).fit(ONES, LABELS)
+        with pytest.raises(ValueError, match=r"Previously got \[0 1\], `y` has \[0 1 2\]$"):
+            model.fit(ONES, np.arange(6) % 3)
+    partly = MLPClassifier(**SETTINGS).partial_fit(ONES, LABELS, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"self.classes_` has \[0 1\]. 'y' has \[0 1 2\]\."):
+        partly.partial_fit(ONES, np.arange(6) % 3)
+    many = MLPClassifier((), max_iter=1, warm_start=True)
+    X, y = np.eye(100).repeat(2, axis=0), np.arange(200) // 2
+    many.fit(X, y)
+    with pytest.raises(ValueError, match=r"got \[ *0 +1 +2 \.\.\. 97 98 99\]"):
+        many.fit(X, y + 1)
+
+
+@pytest.mark.parametrize("device", ["numpy", "torch"])
+def test_a_class_too_small_to_be_split_is_named_by_its_label(device):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.where(np.arange(40) < 39, 7, 3)
+    X = backend.asarray(X, backend=device)
+    with pytest.raises(ValueError, match=r"too few members are: \[3\]"):
+        MLPClassifier(**SETTINGS, early_stopping=True).fit(X, y)
+
+
 def test_outputs_that_are_not_the_models(few):
     several = np.stack([few.y, few.y % 3], axis=1)
     model = MLPRegressor(**SETTINGS, warm_start=True)

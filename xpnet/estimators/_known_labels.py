@@ -98,13 +98,18 @@ def _check_fit(labels: Labels, found: Labels, *, all_of_them: bool) -> None:
     if all_of_them and known != here:
         raise ValueError(
             "warm_start can only be used where `y` has the same classes as in the previous call "
-            f"to fit. Previously got {known}, `y` has {here}"
+            f"to fit. Previously got {_shown(labels)}, `y` has {_shown(found)}"
         )
     if set(here) - set(known):
         raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {here}. "
-            "The first call to partial_fit names them all, classes=..."
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {_shown(labels)}. 'y' has "
+            f"{_shown(found)}. The first call to partial_fit names them all, classes=..."
         )
+
+
+def _shown(labels: Labels) -> str:
+    """The classes as NumPy prints them, as scikit-learn's messages do; the middle of many left out."""
+    return np.array2string(backend.to_numpy(labels.classes), threshold=20, max_line_width=1000)
 
 
 def _plain(labels: Labels) -> list[Any]:

@@ -90,8 +90,8 @@ def split(
     ValueError
         If fewer than two samples are held out, or a class has too few to be split.
     """
-    # Where two classes are to be balanced, their numbers, and only these, come to the host.
-    classes = backend.to_numpy(samples.Y[:, 0]) if stratify else None
+    # Where two classes are to be balanced, their labels, and only these, come to the host.
+    classes = backend.to_numpy(samples.y) if stratify else None
     kept, held_out = train_test_split(
         np.arange(samples.m), random_state=rng, test_size=fraction, stratify=classes
     )
