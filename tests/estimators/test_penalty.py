@@ -19,7 +19,7 @@ X, Y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
         ({"solver": "liblinear"}, "liblinear alone penalises the intercept"),
         (
             {"solver": "newton-cg", "dual": True},
-            "leave solver and dual out. The minimum is the sam",
+            "leave solver and dual out. The minimum is the",
         ),
         ({"l1_ratio": 0.5}, "^l1_ratio=0.5 asks for an L1 penalty: .* alone, l1_ratio=0"),
         ({"l1_ratio": 1, "solver": "saga"}, "^l1_ratio=1 asks for an L1 penalty: .* use sklearn"),
@@ -52,7 +52,7 @@ def test_a_penalty_that_is_not_smooth_is_an_error(penalty):
             {"C": np.inf},
             [
                 "'penalty' was deprecated",
-                "^Setting penalty=None will ignore the C and l1_ratio par",
+                "^Setting penalty=None will ignore the C and l1_ratio",
             ],
         ),
         ({"C": np.inf, "l1_ratio": 1}, {"C": np.inf}, []),

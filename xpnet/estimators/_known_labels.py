@@ -102,13 +102,13 @@ def _check_fit(labels: Labels, found: Labels, *, all_of_them: bool) -> None:
         )
     if set(here) - set(known):
         raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {_shown(labels)}. 'y' has "
-            f"{_shown(found)}. The first call to partial_fit names them all, classes=..."
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {_shown(labels)}. "
+            f"'y' has {_shown(found)}. The first call to partial_fit names them all, classes=..."
         )
 
 
 def _shown(labels: Labels) -> str:
-    """The classes as NumPy prints them, as scikit-learn's messages do; the middle of many left out."""
+    """The classes as scikit-learn's messages print them; of many the first and the last."""
     return np.array2string(backend.to_numpy(labels.classes), threshold=20, max_line_width=1000)
 
 
