@@ -3,13 +3,21 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from xpnet.persist import ModelFileError
 from xpnet.persist.atomic import write_whole
+
+if os.name == "posix":
+    import fcntl
+
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
 
 
 @pytest.fixture
@@ -96,3 +104,111 @@ def test_a_device_in_the_place_of_the_file(tmp_path):
     with pytest.raises(ModelFileError, match=r"cannot write .*pipe: it is a device, expected a"):
         write_whole(path, b"")
     assert path.is_fifo()
+
+
+def leave_a_temporary(path):
+    """Write to `path` in a process that is killed before it is done; return what it left."""
+    script = (
+        "import os, signal, sys; from pathlib import Path; from xpnet.persist import atomic\n"
+        "os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "atomic.write_whole(Path(sys.argv[1]), b'half')"
+    )
+    before = set(path.parent.iterdir())
+    run = subprocess.run([sys.executable, "-c", script, str(path)])
+    assert run.returncode == -signal.SIGKILL
+    [left] = set(path.parent.iterdir()) - before
+    return left
+
+
+@posix
+def test_what_a_killed_process_left_is_removed_by_the_next_write_of_that_name(old):
+    other = leave_a_temporary(old.with_name("other"))
+    left = leave_a_temporary(old)
+    assert left.read_bytes() == b"half"
+    write_whole(old, b"new")
+    assert sorted(old.parent.iterdir()) == sorted([old, other])
+    assert old.read_bytes() == b"new"
+
+
+@posix
+def test_what_another_writer_is_still_writing_stays(old, monkeypatch):
+    real, second = os.replace, []
+
+    def meanwhile(*paths):
+        # Another write of the name, begun and done while this one is on its way.
+        if not second:
+            second.append(True)
+            write_whole(old, b"second")
+            assert old.read_bytes() == b"second"
+        real(*paths)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    write_whole(old, b"first")
+    assert old.read_bytes() == b"first"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@posix
+def test_a_temporary_removed_before_it_was_locked_is_made_anew(old, monkeypatch):
+    real, removed = fcntl.flock, []
+
+    def late(file, how):
+        if not removed:
+            [name] = [path for path in old.parent.iterdir() if path != old]
+            name.unlink()
+            removed.append(name)
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    write_whole(old, b"new")
+    assert removed
+    assert old.read_bytes() == b"new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@posix
+def test_where_files_cannot_be_locked_they_are_written_all_the_same(old, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", fail_with(OSError(errno.ENOLCK, "No locks available")))
+    left = leave_a_temporary(old)
+    write_whole(old, b"new")
+    assert old.read_bytes() == b"new"
+    assert sorted(old.parent.iterdir()) == sorted([old, left])
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_a_file_keeps_its_mode(old, mode):
+    old.chmod(mode)
+    write_whole(old, b"new")
+    assert stat.S_IMODE(old.stat().st_mode) == mode
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False], ids=["a file", "nothing yet"])
+def test_a_link_is_followed(tmp_path, there):
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / "file", tmp_path / "link"
+    if there:
+        target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "é" * 127])
+def test_names_up_to_the_limit_of_the_file_system(tmp_path, name):
+    path = tmp_path / name
+    for data in (b"old", b"new"):
+        write_whole(path, data)
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_what_a_write_of_a_long_name_left_is_found_too(tmp_path):
+    path = tmp_path / ("n" * 255)
+    leave_a_temporary(path)
+    write_whole(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]

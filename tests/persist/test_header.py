@@ -72,6 +72,11 @@ def test_a_foreign_header(header):
         (record(network={"sizes": [3, 2], "output": "x"}), "ValueError: output is 'x'"),
         (record(network={"width": 3}), "TypeError: .* unexpected keyword argument 'width'"),
         (record(metadata=None), "KeyError: 'metadata'"),
+        (record(metadata=[["a", 1]]), "TypeError: metadata is a list: expected a dict"),
+        (record(format="1"), "TypeError: 'str' object cannot be interpreted as an integer"),
+        ({KEY: record()[KEY].replace("1", "1e999", 1)}, "TypeError: 'float' object"),
+        ({KEY: "[" * 200_000}, "RecursionError: maximum recursion depth exceeded"),
+        (record(network={"sizes": [[0] * 9999]}), "ValueError: sizes is .{100,120}…"),
     ],
 )
 def test_a_damaged_header(header, message):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import random
+import struct
 
 import numpy as np
 import pytest
@@ -212,3 +215,146 @@ def test_plain_pairs_are_parameters_too(tmp_path):
     path = tmp_path / "a.safetensors"
     save(path, net, [(np.ones((1, 2)), np.zeros((1, 1)))])
     np.testing.assert_array_equal(load(path)[1][0].W, np.ones((1, 2)))
+
+
+def with_a_wrong_number(value, *, layer=1):
+    params = list(drawn())
+    params[layer].W[0, 1] = value
+    return tuple(params)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_are_saved_and_loaded_only_if_asked(path, value):
+    params = with_a_wrong_number(value)
+    refused = r"W of layer 2 holds 1 entry that is NaN or infinite"
+    with pytest.raises(ValueError, match=rf"^{refused}: .*allow_nonfinite=True"):
+        save(path, NET, params)
+    assert not path.exists()
+    save(path, NET, params, allow_nonfinite=True)
+    with pytest.raises(ModelFileError, match=rf"model.safetensors: {refused}: .*allow_nonfinite"):
+        load(path)
+    _, loaded, metadata = load(path, allow_nonfinite=True)
+    assert_equal(loaded, params)
+    assert metadata == {}
+
+
+def test_a_diverged_model_does_not_replace_the_one_that_was_there(path):
+    params = drawn()
+    save(path, NET, params)
+    with pytest.raises(ValueError, match="b of layer 1 holds 4 entries that are NaN or infinite"):
+        save(path, NET, (Dense(params[0].W, np.full_like(params[0].b, np.nan)), params[1]))
+    assert_equal(load(path)[1], params)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("scaling_scale", 0.0), ("scaling_scale", np.nan), ("scaling_shift", np.inf)],
+)
+def test_a_scaling_that_cannot_be_applied(path, name, value):
+    scaling = {"scaling_shift": np.zeros(3), "scaling_scale": np.ones(3)}
+    scaling[name][1] = value
+    with pytest.raises(ValueError, match=rf"^{name} holds {value} at 1: expected .*finite"):
+        save(path, NET, drawn(), **scaling)
+    save(path, NET, drawn(), **scaling, allow_nonfinite=True)
+    with pytest.raises(ModelFileError, match=rf"model.safetensors: {name} holds {value} at 1"):
+        load(path)
+
+
+@pytest.mark.parametrize("dtype", [np.longdouble, np.complex64])
+def test_dtypes_that_no_file_holds(path, dtype):
+    params = drawn(dtype=dtype)
+    with pytest.raises(TypeError, match=r"W of layer 1 has dtype \S+: expected float32 or float64"):
+        save(path, NET, params)
+    with pytest.raises(TypeError, match=r"metadata extra is an array of \S+: expected numbers"):
+        save(path, NET, drawn(), extra=np.zeros(2, dtype))
+    assert not path.exists()
+
+
+def test_big_endian_parameters_keep_their_values(path):
+    params = drawn(dtype=">f4")
+    save(path, NET, params)
+    np.testing.assert_array_equal(load(path)[1][0].W, params[0].W)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"model"])
+def test_a_path_that_is_none(wrong):
+    with pytest.raises(TypeError, match=r"^path is .*: expected a file's name, as text or a Path"):
+        save(wrong, NET, drawn())
+    with pytest.raises(TypeError, match=r"^path is .*: expected a file's name, as text or a Path"):
+        load(wrong)
+
+
+WRONG = (None, True, -1, 1.5, 10**30, "", "x", "\ud800", [], {}, [[0]] * 300, "9" * 5000)
+RAW = ("1e999", "NaN", "[" * 200_000 + "]" * 200_000, "1" * 5000, '{"a":' * 2000 + "1" + "}" * 2000)
+
+
+def changed_within(value, rng):
+    """`value` with something wrong in a place of it."""
+    if value and isinstance(value, dict | list) and rng.random() < 0.8:
+        place = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        copy = value.copy()
+        if rng.random() < 0.2:
+            del copy[place]
+        else:
+            copy[place] = changed_within(value[place], rng)
+        return copy
+    return rng.choice([*WRONG, *(f"RAW{number}" for number in range(len(RAW)))])
+
+
+def as_json(value):
+    text = json.dumps(value)
+    for number, raw in enumerate(RAW):
+        text = text.replace(f'"RAW{number}"', raw)
+    return text
+
+
+def damaged(content, rng):
+    """A model file with bits flipped, an end cut off, or something wrong in its header."""
+    size = struct.unpack("<Q", content[:8])[0]
+    kind = rng.random()
+    if kind < 0.3:
+        flipped = bytearray(content)
+        for _ in range(rng.choice([1, 3])):
+            flipped[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        return bytes(flipped)
+    if kind < 0.4:
+        return content[: rng.randrange(len(content))]
+    header = json.loads(content[8 : 8 + size])
+    if kind < 0.6:
+        header = changed_within(header, rng)
+    else:
+        record = json.loads(header["__metadata__"]["xpnet"])
+        header["__metadata__"]["xpnet"] = as_json(changed_within(record, rng))
+    text = as_json(header).encode(errors="replace")
+    return struct.pack("<Q", len(text)) + text + content[8 + size :]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_is_told_to_be_one_or_is_a_model(path, seed):
+    rng = random.Random(seed)
+    save(path, NET, drawn(), labels=["a", "b"], shift=np.arange(3.0), nested={"a": [1, None]})
+    content, loaded = path.read_bytes(), 0
+    for _ in range(250):
+        path.write_bytes(damaged(content, rng))
+        told = ""
+        try:
+            net, params, metadata = load(path)
+        except ModelFileError as error:
+            told = str(error).removeprefix(str(path))
+            told.encode()
+        assert len(told) <= 300
+        if not told:
+            loaded += 1
+            assert [W.shape for W, _ in params] == list(zip(net.sizes[1:], net.sizes, strict=False))
+            assert all(np.isfinite(array).all() for layer in params for array in layer)
+            assert isinstance(metadata, dict)
+    assert 0 < loaded < 125
+
+
+def test_a_header_that_claims_more_than_the_file_holds(path):
+    save(path, NET, drawn())
+    header = {"W1": {"dtype": "F64", "shape": [2**40, 2**20], "data_offsets": [0, 2**63]}}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(100))
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        load(path)

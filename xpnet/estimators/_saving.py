@@ -73,6 +73,9 @@ class Saves:
             for name, value in vars(self).items()
             if name.endswith("_") and not name.startswith("_") and name not in self._in_network
         }
+        arrays: dict[str, Any] = {
+            ARRAY + name: backend.to_numpy(v) for name, v in fitted.items() if _is_numbers(v)
+        }
         persist.save(
             path,
             self._net(),
@@ -80,7 +83,7 @@ class Saves:
             estimator=type(self).__name__,
             parameters={name: _packed(value) for name, value in parameters if _is_plain(value)},
             fitted={name: _packed(value) for name, value in fitted.items() if _is_plain(value)},
-            **{ARRAY + name: backend.to_numpy(v) for name, v in fitted.items() if _is_numbers(v)},
+            **arrays,
         )
 
     @classmethod

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 from xpnet.persist.errors import ModelFileError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["check_place", "write_whole"]
 
 
 def check_place(path: Path) -> None:
     """Raise ModelFileError unless `path` can name a file: in a folder, and no folder or device."""
-    if not path.parent.is_dir():
-        raise ModelFileError(f"cannot write {path}: there is no folder {path.parent}, create it")
+    folder = _behind_links(path).parent
+    if not folder.is_dir():
+        raise ModelFileError(f"cannot write {path}: there is no folder {folder}, create it")
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a device"
         raise ModelFileError(f"cannot write {path}: it is {kind}, expected a file's name")
@@ -24,7 +34,8 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path`; whatever fails, the file that was there stays as it was.
 
     The bytes go to a temporary file in the same folder (a rename across file systems would be a
-    copy), onto the disk, and then over `path` in one step. No temporary file is left behind.
+    copy), onto the disk, and then over `path` in one step. What is left of a write that was killed
+    is removed by the next one to `path`. The file keeps its mode; a link is followed.
 
     Raises
     ------
@@ -34,14 +45,67 @@ def write_whole(path: Path, data: bytes) -> None:
         Where the system cannot write: no space, no permission.
     """
     check_place(path)
-    # Opened by name, not by tempfile, which would leave the file unreadable to other users.
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+    target = _behind_links(path)
+    # Of a name of any length, and a short one: the system's limit is that of the file's own name.
+    start = f".xpnet-{sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
+    for left in target.parent.glob(f"{start}*.tmp"):
+        _remove_if_left(left)
+    with _temporary(target, start) as (file, name):
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        if sys.platform == "win32":
+            file.close()  # Windows renames no open file.
+        name.replace(target)
+
+
+def _behind_links(path: Path) -> Path:
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+@contextmanager
+def _temporary(target: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
+    """A locked file beside `target`, and its name; removed if the block fails."""
+    file, name = _locked(target, start)
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with file:
+            if target.exists():
+                # A file system that has no modes does not keep one.
+                with suppress(OSError):
+                    name.chmod(stat.S_IMODE(target.stat().st_mode))
+            yield file, name
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
+
+
+def _locked(target: Path, start: str) -> tuple[BinaryIO, Path]:
+    """A new file that is locked as long as its writer lives, and its name."""
+    while True:
+        name = target.with_name(f"{start}{token_hex(4)}.tmp")
+        # Opened by name, not by tempfile, which would leave the file unreadable to other users.
+        file = name.open("xb")
+        _lock(file, wait=True)
+        if name.exists():
+            return file, name
+        file.close()  # Another writer took it for one that was left, before it was locked.
+
+
+def _remove_if_left(temporary: Path) -> None:
+    """Remove `temporary` unless its writer still lives."""
+    with suppress(OSError), temporary.open("rb") as file:
+        if sys.platform == "win32":
+            file.close()  # Windows removes no open file: neither ours nor its writer's.
+        if _lock(file, wait=False):
+            temporary.unlink()
+
+
+def _lock(file: BinaryIO, *, wait: bool) -> bool:
+    """Lock `file` until it is closed or its process dies; return whether that was possible."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            # Held by another, or on a file system without locks: nothing there is ever removed.
+            return False
+    return True

@@ -1,9 +1,19 @@
-"""The one error of this room."""
+"""The one error of this room, and what it quotes."""
 
 from __future__ import annotations
 
-__all__ = ["ModelFileError"]
+__all__ = ["ModelFileError", "quoted"]
+
+_ROOM = 120
+"""Characters of a file's words that an error has room for."""
 
 
 class ModelFileError(ValueError):
     """A model file that cannot be read or written; its text names the file, why, and the fix."""
+
+
+def quoted(words: object) -> str:
+    """Return what a file says, or an error about it, in so few characters that a line holds it."""
+    # JSON's text can hold halves of characters, which no terminal or log can be given.
+    text = str(words).encode(errors="backslashreplace").decode()
+    return text if len(text) <= _ROOM else f"{text[:_ROOM]}…"

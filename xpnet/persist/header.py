@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from xpnet.network import Network
-from xpnet.persist.errors import ModelFileError
+from xpnet.persist.errors import ModelFileError, quoted
 
 __all__ = ["KEY", "from_header", "to_header"]
 
@@ -47,18 +48,24 @@ def from_header(header: Mapping[str, str], where: str) -> tuple[Network, dict[st
         )
     try:
         record = json.loads(header[KEY])
-        version = int(record["format"])
+        version = index(record["format"])
         if version <= _FORMAT:
-            return Network(**record["network"]), dict(record["metadata"])
-    except (KeyError, TypeError, ValueError) as error:
+            return Network(**record["network"]), _entries(record["metadata"])
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{where} has a damaged header ({type(error).__name__}: {error}): expected format, "
-            "network and metadata; save the model again"
+            f"{where} has a damaged header ({type(error).__name__}: {quoted(error)}): expected "
+            "format, network and metadata; save the model again"
         ) from error
     raise ModelFileError(
-        f"{where} has format {version}, this xpnet reads up to {_FORMAT}: "
+        f"{where} has format {quoted(version)}, this xpnet reads up to {_FORMAT}: "
         "a newer xpnet wrote it; pip install -U xpnet"
     )
+
+
+def _entries(metadata: Any) -> dict[str, Any]:
+    if not isinstance(metadata, dict):
+        raise TypeError(f"metadata is a {type(metadata).__name__}: expected a dict")
+    return metadata
 
 
 def _plain(value: Any) -> Any:

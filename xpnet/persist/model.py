@@ -21,7 +21,8 @@ from xpnet.kernels._check import check_params
 from xpnet.network import Network
 from xpnet.network.arguments import as_params
 from xpnet.persist.atomic import write_whole
-from xpnet.persist.errors import ModelFileError
+from xpnet.persist.errors import ModelFileError, quoted
+from xpnet.persist.finite import check_finite
 from xpnet.persist.header import from_header, to_header
 from xpnet.types import Dense, Params
 
@@ -29,8 +30,17 @@ __all__ = ["load", "save"]
 
 _METADATA = "metadata."
 
+_FLOATS = ("float16", "float32", "float64")
 
-def save(path: str | PathLike[str], net: Network, params: Params, **metadata: Any) -> None:
+
+def save(
+    path: str | PathLike[str],
+    net: Network,
+    params: Params,
+    *,
+    allow_nonfinite: bool = False,
+    **metadata: Any,
+) -> None:
     """Save a network, or a stack of them, so that a crash never leaves half a file.
 
     Parameters
@@ -40,30 +50,41 @@ def save(path: str | PathLike[str], net: Network, params: Params, **metadata: An
     net : Network
     params : Params
         ``W (..., n_out, n_in)`` and ``b (..., n_out, 1)`` of any library, on any device.
+    allow_nonfinite : bool, default False
+        Save a model that cannot predict all the same: with weights that are NaN or infinite.
     **metadata
-        JSON values (tuples come back as lists) or NumPy arrays of numbers.
+        JSON values (tuples come back as lists) or NumPy arrays of numbers. ``scaling_shift`` and
+        ``scaling_scale`` are what samples were scaled by: finite, and a scale that is not 0.
 
     Raises
     ------
     ModelFileError
         Where the folder does not exist or `path` is itself a folder.
     ValueError, TypeError
-        Where `params` do not fit `net`, or metadata cannot be stored.
+        Where `params` do not fit `net` or are not finite, or metadata cannot be stored.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net is a {type(net).__name__}: expected save(path, net, params)")
+    place = _as_path(path)
     params = as_params(params)
     check_params(net.sizes, params)
+    params = _on_host(params)
+    if not allow_nonfinite:
+        _check_saved(params, metadata)
     arrays = {name: value for name, value in metadata.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in metadata.items() if name not in arrays}
     tensors = _named(params) | {_METADATA + name: _numeric(name, arrays[name]) for name in arrays}
     # safetensors would write the memory of a transposed view in its own order.
     in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    write_whole(Path(path), to_safetensors(in_order, metadata=to_header(net, rest)))
+    write_whole(place, to_safetensors(in_order, metadata=to_header(net, rest)))
 
 
 def load(
-    path: str | PathLike[str], *, xp: str | ModuleType | None = None, device: str | None = None
+    path: str | PathLike[str],
+    *,
+    xp: str | ModuleType | None = None,
+    device: str | None = None,
+    allow_nonfinite: bool = False,
 ) -> tuple[Network, Params, dict[str, Any]]:
     """Load what `save` saved.
 
@@ -73,6 +94,8 @@ def load(
     xp : str or array namespace, optional
         Library to load the parameters into; the default backend's if left out.
     device : str, optional
+    allow_nonfinite : bool, default False
+        Load a model that was saved so, too.
 
     Returns
     -------
@@ -85,13 +108,13 @@ def load(
     Raises
     ------
     ModelFileError
-        Where the file is missing, truncated, not ours, of a newer format, or its tensors do not
-        fit its network.
+        Where the file is missing, truncated, not ours, of a newer format, its tensors do not fit
+        its network, or its weights are not finite.
     BackendError
         Where the library or device cannot be had.
     """
     target = backend.resolve(xp, device=device)
-    header, tensors = _read(Path(path))
+    header, tensors = _read(_as_path(path))
     net, metadata = from_header(header, str(path))
     params = _params(net, tensors, str(path))
     metadata |= {
@@ -99,21 +122,57 @@ def load(
         for name, tensor in tensors.items()
         if name.startswith(_METADATA)
     }
+    if not allow_nonfinite:
+        _check_loaded(params, metadata, str(path))
     return net, backend.to_device(params, target), metadata
+
+
+def _as_path(path: Any) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise TypeError(f"path is {path!r}: expected a file's name, as text or a Path") from None
+
+
+def _on_host(params: Params) -> Params:
+    """`params` as NumPy arrays, of a dtype that a file can hold."""
+    on_host = tuple(Dense(*map(backend.to_numpy, layer)) for layer in params)
+    if on_host[0].W.dtype.name not in _FLOATS:
+        raise TypeError(
+            f"W of layer 1 has dtype {on_host[0].W.dtype}: expected float32 or float64; cast with "
+            "astype"
+        )
+    return on_host
+
+
+def _check_saved(params: Params, metadata: Mapping[str, Any]) -> None:
+    try:
+        check_finite(params, metadata)
+    except ValueError as error:
+        raise ValueError(f"{error}; allow_nonfinite=True saves them all the same") from None
+
+
+def _check_loaded(params: Params, metadata: Mapping[str, Any], where: str) -> None:
+    try:
+        check_finite(params, metadata)
+    except ValueError as error:
+        raise ModelFileError(
+            f"{where}: {error}; train it again, or look into it with allow_nonfinite=True"
+        ) from error
 
 
 def _named(params: Params) -> dict[str, np.ndarray]:
     return {
-        f"{letter}{number}": backend.to_numpy(array)
+        f"{letter}{number}": array
         for number, layer in enumerate(params, 1)
         for letter, array in zip("Wb", layer, strict=True)
     }
 
 
 def _numeric(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biu" and array.dtype.name not in _FLOATS:
         raise TypeError(
-            f"metadata {name} is an array of {array.dtype}: expected numbers; "
+            f"metadata {name} is an array of {array.dtype}: expected numbers of 64 bits at most; "
             f"pass text as a list, {name}={name}.tolist()"
         )
     return array
@@ -132,8 +191,8 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
         raise
     except (SafetensorError, ValueError, TypeError) as error:
         raise ModelFileError(
-            f"{path} cannot be read ({error}): it is truncated or not a safetensors file; expected "
-            "a model that xpnet saved"
+            f"{path} cannot be read ({quoted(error)}): it is truncated or not a safetensors file; "
+            "expected a model that xpnet saved"
         ) from error
 
 
@@ -141,8 +200,8 @@ def _check_types(types: Mapping[str, str], path: Path) -> None:
     for name, kind in types.items():
         if kind.startswith(("BF", "F4", "F6_", "F8")):
             raise ModelFileError(
-                f"{path} has a tensor {name} of {kind}, which NumPy does not have: expected "
-                "float32 or float64; cast it where it was made and save the model again"
+                f"{path} has a tensor {quoted(name)} of {kind}, which NumPy does not have: "
+                "expected float32 or float64; cast it where it was made and save the model again"
             )
 
 
@@ -156,8 +215,8 @@ def _params(net: Network, tensors: Mapping[str, np.ndarray], where: str) -> Para
     except KeyError as error:
         raise ModelFileError(
             f"{where} has no tensor {error.args[0]}: expected W1, b1 to W{len(net.sizes) - 1}, "
-            f"b{len(net.sizes) - 1} for sizes {net.sizes}; save the model again"
+            f"b{len(net.sizes) - 1} for sizes {quoted(net.sizes)}; save the model again"
         ) from error
     except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{where} does not fit its own header: {error}") from error
+        raise ModelFileError(f"{where} does not fit its own header: {quoted(error)}") from error
     return params
