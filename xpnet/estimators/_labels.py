@@ -33,6 +33,7 @@ __all__ = [
     "MULTICLASS",
     "MULTILABEL",
     "Labels",
+    "check_labels",
     "decoded",
     "encoded",
     "flat",
@@ -78,6 +79,16 @@ def labels_of(y: Array) -> Labels:
 def of_classes(classes: Array) -> Labels:
     """Return the labels for sorted `classes` without double ones."""
     return Labels(MULTICLASS if classes.shape[0] > 2 else BINARY, classes)
+
+
+def check_labels(labels: Labels, n_outputs: int) -> None:
+    """Raise ValueError unless `labels` are such as `labels_of` returns, for so many outputs."""
+    kinds = MULTILABEL, of_classes(labels.classes).kind
+    if labels.kind not in kinds or labels.n_outputs != n_outputs:
+        raise ValueError(
+            f"its {labels.classes.shape[0]} classes are no {labels.kind} target of {n_outputs} "
+            "output(s)"
+        )
 
 
 def flat(model: Any, y: Array) -> Array:

@@ -33,6 +33,7 @@ from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._stochastic import fit_stochastic
 from xpnet.estimators._validation import cast_like, checked_training_set
 from xpnet.estimators._weights import checked_weights
+from xpnet.network import Network
 from xpnet.types import Array, Params
 
 __all__ = ["BaseMLP", "Given", "has_steps"]
@@ -64,6 +65,14 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
 
     _parameter_constraints = CONSTRAINTS
     _in_network = ("coefs_", "intercepts_")
+    _always_fitted: tuple[str, ...] = (
+        "n_features_in_",
+        "n_iter_",
+        "n_layers_",
+        "n_outputs_",
+        "out_activation_",
+        "t_",
+    )
     _numeric_targets = False
     _warns_as = "sklearn.neural_network._multilayer_perceptron"
 
@@ -180,6 +189,12 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         self._hold(params)
         restart(self)
         self._best_params, self._no_improvement_count = params, 0
+
+    def _check_restored(self, net: Network) -> None:
+        counts = self.n_layers_, self.n_outputs_
+        if self._net() != net or counts != (len(net.sizes), net.sizes[-1]):
+            raise ValueError(f"its attributes are not those of {net}")
+        _stopping.check_known(self)
 
     def _drawn(self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array) -> Params:
         hidden = activation_names(self.activation, len(sizes) - 2)

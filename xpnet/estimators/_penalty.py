@@ -93,7 +93,7 @@ def _name(model: Any) -> str | None:
     """The penalty by its former name, whichever of the two ways it is asked for."""
     if model.penalty != "deprecated":
         return str(model.penalty) if model.penalty else None
-    if model.C == math.inf:
+    if math.isinf(model.C):
         return None
     return {0: "l2", None: "l2", 1: "l1"}.get(model.l1_ratio, "elasticnet")
 
@@ -118,16 +118,14 @@ def check_solver(model: Any) -> None:
     model : LogisticRegression
     """
     if model.solver != "lbfgs":
-        same = model.solver != "liblinear" or not model.fit_intercept
+        another = model.solver == "liblinear" and model.fit_intercept
+        minimum = (
+            "liblinear alone penalises the intercept" if another else "The minimum is the same"
+        )
         raise ValueError(
             f"solver={model.solver!r} is not in xpnet, which has 'lbfgs' alone: leave "
-            f"{'solver and dual' if model.dual else 'solver'} out. "
-            + (
-                "The minimum is the same"
-                if same
-                else "liblinear alone penalises the intercept, too"
-            )
-            + ", and X needs no scaling"
+            f"{'solver and dual' if model.dual else 'solver'} out. {minimum}, and X needs no "
+            "scaling"
         )
     if model.dual:
         raise ValueError(

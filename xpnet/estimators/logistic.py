@@ -13,7 +13,7 @@ from xpnet.estimators._class_weights import class_weighted
 from xpnet.estimators._classifies import Classifies
 from xpnet.estimators._full_batch import fit_full_batch, loss_on
 from xpnet.estimators._known_labels import two_or_more
-from xpnet.estimators._labels import Labels, encoded, flat, of_classes
+from xpnet.estimators._labels import Labels, check_labels, encoded, flat, of_classes
 from xpnet.estimators._linear import HoldsLayer, linear_network, without_bias
 from xpnet.estimators._moving import Moves
 from xpnet.estimators._parameters import take
@@ -195,6 +195,11 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
 
     def _labels(self) -> Labels:
         return of_classes(self.classes_)
+
+    def _check_restored(self, net: Network) -> None:
+        if self._net() != net:
+            raise ValueError(f"its network is {net}")
+        check_labels(self._labels(), net.sizes[-1])
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect: sparse X, and arrays of every library."""
