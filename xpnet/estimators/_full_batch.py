@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 from sklearn.exceptions import ConvergenceWarning
 
@@ -76,16 +77,18 @@ def fit_full_batch(
     def minimised() -> Params:
         if model.max_iter:
             audience.round_started()
-        best = lbfgs(
-            loss,
-            params,
-            max_iter=model.max_iter,
-            tol=model.tol,
-            ftol=ftol,
-            max_evaluations=max_evaluations,
-            preconditioner=preconditioner,
-            callback=told,
-        )
+        # The search steps back from what overflows, and says so where it cannot.
+        with np.errstate(over="ignore", invalid="ignore"):
+            best = lbfgs(
+                loss,
+                params,
+                max_iter=model.max_iter,
+                tol=model.tol,
+                ftol=ftol,
+                max_evaluations=max_evaluations,
+                preconditioner=preconditioner,
+                callback=told,
+            )
         _note(model, best)
         model.stopped_ = model.stopped_ or best.message
         _warn(model, best, "max_iter" if max_evaluations is None else "max_iter or max_fun")

@@ -102,7 +102,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         self._learn_targets(y, given.classes, incremental)
         samples = self._samples(X, y, given.sample_weight)
         if not first:
-            check_outputs(samples, self.n_outputs_, "y")
+            check_outputs(samples.Y, self.n_outputs_, "y")
         samples = samples._replace(weights=self._class_weighted(samples))
         held_out = self._held_out(validation, samples)
         rng = check_random_state(self.random_state)
@@ -168,7 +168,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         backend.check_together(X=reference(samples.X), X_val=reference(X))
         X = cast_like(X, reference(samples.X))
         held_out = self._samples(X, flat(self, y), sample_weight)
-        check_outputs(held_out, samples.Y.shape[1], "y_val")
+        check_outputs(held_out.Y, samples.Y.shape[1], "y_val")
         return held_out
 
     def _class_weighted(self, samples: Samples) -> Array | None:
