@@ -30,8 +30,12 @@ BY_HAND = [
     # Squares left: 1 + 1 = 2 of 8; nothing left of 2.
     Worked("identity", [[1, 3, 4], [0, 1, 2]], [[0, 2, 4], [0, 1, 2]], (3 / 4 + 1) / 2),
     Worked("identity", [[2, 2, 2]], [[1, 2, 3]], 0),
-    # A target that never varies has nothing to explain.
+    # A target that never varies has nothing to explain: all or nothing.
     Worked("identity", [[1, 2]], [[5, 5]], 0),
+    Worked("identity", [[5, 5]], [[5, 5]], 1),
+    Worked("identity", [[5, 5], [2, 2]], [[5, 5], [1, 3]], 1 / 2),
+    Worked("exp", [[3, 3]], [[3, 3]], 1),
+    Worked("exp", [[0, 0]], [[0, 0]], 1),
     # Deviances: a for y = 0, and 4 ln(4 / a) − 4 + a for y = 4; those of the mean add to 4 ln 2.
     Worked("exp", [[2, 2]], [[0, 4]], 0),
     Worked("exp", [[1, 4]], [[0, 4]], 1 - 1 / (4 * LN2)),
@@ -78,6 +82,21 @@ def test_against_sklearn(output):
     Y = rng.poisson(3.0, (3, 30)).astype(float)
     A = rng.gamma(3.0, 1.0, (3, 30))
     assert METRICS[output].score(A, Y) == pytest.approx(theirs(Y.T, A.T), rel=1e-12)
+
+
+@pytest.mark.parametrize("Y", [[[5.0, 5.0]], [[0.0, 0.0]]])
+def test_a_constant_target_is_scored_as_sklearn_does(Y):
+    metrics = pytest.importorskip("sklearn.metrics")
+    for A in (Y, [[5.0, 4.0]]):
+        expected = metrics.r2_score(np.transpose(Y), np.transpose(A))
+        assert METRICS["identity"].score(np.asarray(A), np.asarray(Y)) == expected
+
+
+@pytest.mark.parametrize("output", ["identity", "exp"])
+@pytest.mark.parametrize("Y", [[[5.0, 5.0]], [[1.0, 5.0]]], ids=["constant", "varying"])
+def test_a_prediction_that_is_no_number_has_no_score(xp, output, Y):
+    score = METRICS[output].score(xp.asarray([[math.nan, 5.0]]), xp.asarray(Y))
+    assert math.isnan(float(xp.to_numpy(score)))
 
 
 def test_a_prediction_that_shrank_to_0_has_a_finite_score(xp):

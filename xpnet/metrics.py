@@ -66,9 +66,12 @@ def _deviance(A: Array, Y: Array) -> Array:
 
 
 def _explained(left: Array, total: Array) -> Array:
+    """The mean over outputs of ``1 − left / total``; where `total` is 0: 1 if `left` is, else 0."""
     xp = array_namespace(left, total)
     known = total > 0
-    return xp.mean(xp.where(known, 1.0 - left / xp.where(known, total, 1.0), 0.0), axis=-1)
+    # left − left: a prediction that is no number has no score.
+    constant = xp.where(left == 0, xp.ones_like(left), left - left)
+    return xp.mean(xp.where(known, 1.0 - left / xp.where(known, total, 1.0), constant), axis=-1)
 
 
 METRICS = {

@@ -117,11 +117,14 @@ class Result(NamedTuple):
         validation set, ``val_cost`` and ``val_`` with the metric's name.
     stopped : str
         Why training ended: ``"all epochs done"``, ``"interrupted"``, or a callback's reason.
+    steps : int
+        How many updates were made, also in an epoch that was not completed.
     """
 
     params: Params
     history: tuple[dict[str, Any], ...]
     stopped: str
+    steps: int = 0
 
 
 class OptimizerState(NamedTuple):

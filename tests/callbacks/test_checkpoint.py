@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.callbacks.cases import NET, value
+from tests.callbacks.cases import NET, params, value
 from xpnet.callbacks import Callback, Checkpoint
+from xpnet.types import Epoch
 
 
 @pytest.fixture
@@ -40,9 +41,9 @@ def test_only_the_best(path, played, monkeypatch):
 def test_the_file_is_a_whole_model(path, played):
     metadata = {"classes": ["a", "b"], "shift": np.arange(2.0)}
     played(Checkpoint(path, metadata=metadata), [{"cost": 0.25}])
-    net, params, read = xpnet.load(path)
+    net, saved, read = xpnet.load(path)
     assert net == NET
-    assert value(params) == 1
+    assert value(saved) == 1
     assert read.pop("shift").tolist() == [0.0, 1.0]
     row = {"epoch": 1, "cost": 0.25, "seconds": 0.1}
     assert read == {"classes": ["a", "b"], "epoch": 1, "row": row}
@@ -61,8 +62,8 @@ def test_a_crash_leaves_the_last_epoch_saved(path, fitted):
 
 def test_a_stack_is_saved_with_its_row(path, fitted):
     fitted([Checkpoint(path)], stack=4)
-    _, params, metadata = xpnet.load(path)
-    assert params[0].W.shape == (4, 3, 2)
+    _, saved, metadata = xpnet.load(path)
+    assert saved[0].W.shape == (4, 3, 2)
     assert len(metadata["row"]["cost"]) == 4
 
 
@@ -90,6 +91,34 @@ def test_every_out_of_range(path, every):
     message = f"every is {every}: expected a whole number of epochs, 1 or more"
     with pytest.raises(ValueError, match=message):
         Checkpoint(path, every=every)
+
+
+@pytest.mark.parametrize("metadata", [5, "x", [("a", 1)]])
+def test_metadata_of_another_kind(path, metadata):
+    with pytest.raises(TypeError, match=r"^metadata is a \w+: expected a dict$"):
+        Checkpoint(path, metadata=metadata)
+
+
+def test_a_folder_in_its_place_is_known_before_the_first_step(tmp_path, played):
+    with pytest.raises(xpnet.ModelFileError, match="it is a folder, expected a file's name"):
+        played(Checkpoint(tmp_path), [{}])
+
+
+def test_a_folder_that_cannot_be_written_in_is_known_before_the_first_step(
+    path, played, monkeypatch
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(xpnet.ModelFileError, match="no permission to write in"):
+        played(Checkpoint(path), [{}])
+
+
+@pytest.mark.parametrize("fill", [np.nan, np.inf])
+def test_parameters_that_are_not_finite_leave_the_former_file(path, played, fill):
+    checkpoint = Checkpoint(path)
+    played(checkpoint, [{}])
+    checkpoint.on_epoch(Epoch(2, NET, params(fill), {"epoch": 2, "cost": 0.5}))
+    _, saved, metadata = xpnet.load(path)
+    assert (metadata["epoch"], value(saved)) == (1, 1)
 
 
 def test_a_column_unknown(path):

@@ -37,6 +37,8 @@ def test_a_gain_up_to_min_delta_does_not_count():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((None,), r"monitor is None: expected one of cost, accuracy, r2, d2, with val"),
+        ((["cost"],), r"monitor is \['cost'\]: expected one of cost"),
         (("val_loss",), r"monitor is 'val_loss': expected one of cost, accuracy, r2, d2, with val"),
         (("cost", -1.0), r"min_delta is -1.0: expected 0 or more"),
         (("cost", float("nan")), r"min_delta is nan: expected 0 or more"),
@@ -45,6 +47,12 @@ def test_a_gain_up_to_min_delta_does_not_count():
 def test_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         Monitor(*arguments)
+
+
+@pytest.mark.parametrize("min_delta", [None, "x", [0.1]])
+def test_a_least_gain_that_is_no_number(min_delta):
+    with pytest.raises(TypeError, match=r"^min_delta is .*: expected 0 or more$"):
+        Monitor("cost", min_delta)
 
 
 def test_a_column_that_the_history_has_not():

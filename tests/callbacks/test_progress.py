@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import io
+import math
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from tests.callbacks.cases import params
-from xpnet.callbacks import Progress, progress
+from xpnet.callbacks import Callback, Progress, progress
 from xpnet.optim import sgd
 from xpnet.types import Result
 
@@ -62,6 +65,98 @@ def test_the_bar_is_closed_when_training_fails(terminal, fitted):
     with pytest.raises(ArithmeticError, match="not finite"):
         fitted([Progress(terminal)], optimizer=sgd(float("inf")))
     assert terminal.file.getvalue().endswith("\x1b[?25h")  # The cursor is shown again.
+
+
+class Gone(io.StringIO):
+    """A stream that nobody can write to after the first few times."""
+
+    def __init__(self, error, writes=0):
+        super().__init__()
+        self.error, self.writes, self.tried = error, writes, 0
+
+    def write(self, text):
+        self.tried += 1
+        if self.tried > self.writes:
+            raise self.error
+        return super().write(text)
+
+
+GONE = [
+    BrokenPipeError(errno.EPIPE, "Broken pipe"),
+    OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.EIO, "Input/output error"),
+]
+
+
+@pytest.mark.parametrize("error", GONE, ids=lambda error: errno.errorcode[error.errno])
+@pytest.mark.parametrize("terminal", [True, False], ids=["bar", "lines"])
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_stream_that_goes_away_ends_no_training(
+    fitted, monkeypatch, capfd, terminal, error, writes
+):
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    monkeypatch.setattr(os, "dup2", lambda *descriptors: None)  # rich turns stdout off
+    file = Gone(error, writes)
+    console = Console(file=file, force_terminal=terminal)
+    stdout = sys.stdout
+    result = fitted([Progress(console)])
+    assert (result.stopped, len(result.history)) == ("all epochs done", 3)
+    assert sys.stdout is stdout
+    assert file.tried <= writes + 3  # no more once the bar is closed
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["bar", "lines"])
+def test_a_closed_stream_ends_no_training(fitted, monkeypatch, terminal):
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    file = io.StringIO()
+
+    class Closing(Callback):
+        def on_epoch(self, epoch):
+            file.close()
+
+    result = fitted([Progress(Console(file=file, force_terminal=terminal)), Closing()])
+    assert result.stopped == "all epochs done"
+
+
+def test_a_console_can_be_used_again_after_its_stream_was_full(fitted):
+    """A bar that was not closed would leave the console to no other."""
+    file = Gone(OSError(errno.ENOSPC, "No space left on device"), 1)
+    console = Console(file=file, force_terminal=True, color_system=None)
+    fitted([Progress(console)])
+    file.writes = math.inf
+    fitted([Progress(console)])
+    assert "epoch 3/3" in text(console)
+
+
+@pytest.mark.parametrize("error", [ValueError("a fault of ours"), SystemExit(3)])
+def test_other_faults_are_not_hidden(fitted, error):
+    with pytest.raises(type(error)):
+        fitted([Progress(Console(file=Gone(error)))])
+
+
+@pytest.mark.parametrize("console", [sys.stdout, "x"])
+def test_what_is_no_console(console):
+    with pytest.raises(TypeError, match=r"console is a \w+: expected a rich\.console\.Console, s"):
+        Progress(console)
+
+
+def test_a_pipe_that_is_closed_ends_no_training():
+    """``python train.py | head -1``, with standard output as Python opens it."""
+    script = """
+import numpy as np, sys, xpnet
+from xpnet.callbacks import Progress
+X = np.ones((2, 4), np.float32)
+net = xpnet.Network((2, 1))
+settings = {"optimizer": xpnet.optim.sgd(0.1), "epochs": 2000, "callbacks": [Progress()]}
+result = xpnet.fit(net, net.init(0, like=X), X, X[:1], **settings)
+sys.stderr.write(f"{result.stopped} {len(result.history)}")
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout.readline().startswith(b"epoch 1/2000")
+        run.stdout.close()
+        assert run.stderr.read() == b"all epochs done 2000"
+    assert run.returncode == 0
 
 
 def test_an_end_without_a_start_is_no_error():

@@ -73,6 +73,22 @@ def test_patience_out_of_range(patience):
         EarlyStopping(patience=patience)
 
 
+@pytest.mark.parametrize("patience", [None, "10", [10]])
+def test_patience_that_is_no_number(patience):
+    with pytest.raises(TypeError, match=r"^patience is .*: expected 1 epoch or more$"):
+        EarlyStopping(patience=patience)
+
+
+def test_a_monitor_that_is_none():
+    with pytest.raises(ValueError, match=r"^monitor is None: expected one of cost, accuracy, "):
+        EarlyStopping(None)
+
+
+def test_a_monitor_that_was_never_a_number(played):
+    _, reason = played(EarlyStopping(patience=2), rows(float("inf"), float("nan"), 1.0))
+    assert reason == "val_cost not finite in any of 2 epochs"
+
+
 def test_fit_without_validation_says_so(fitted):
     with pytest.raises(ValueError, match=r"'val_cost', but .* only epoch, cost, .*: choose"):
         fitted([EarlyStopping()])

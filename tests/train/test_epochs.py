@@ -122,6 +122,81 @@ def test_callbacks_are_told_the_end_when_an_error_passes_through(case, moment):
         assert heard.result.stopped == "failed: disk full"
 
 
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "Broken pipe"), SystemExit(1), AssertionError(), ValueError("x")]
+)
+@pytest.mark.parametrize("moment", ["start", "step", "epoch"])
+def test_whatever_a_callback_raises_all_are_told_the_end(case, moment, error):
+    def failing(now, told):
+        if now == moment:
+            raise error
+
+    before, culprit, after = Heard(), Heard(failing), Heard()
+    with pytest.raises(type(error)) as caught:
+        train(case, callbacks=[before, culprit, after])
+    assert caught.value is error
+    for heard in (before, culprit, after):
+        assert heard.moments[-1] == "end"
+        assert heard.moments.count("end") == 1
+        assert heard.result.stopped == f"failed: {str(error) or 'AssertionError'}"
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), SystemExit(1)])
+def test_a_callback_that_fails_at_the_end_keeps_no_other_from_its_own(case, error):
+    def failing(moment, told):
+        if moment == "end":
+            raise error
+
+    culprits, heard = [Heard(failing), Heard(failing)], Heard()
+    with pytest.raises(type(error)) as caught:
+        train(case, callbacks=[*culprits, heard])
+    assert caught.value is error
+    assert heard.result.stopped == "all epochs done"
+
+
+def test_what_ended_the_training_is_raised_and_not_what_failed_at_its_end(case):
+    def failing(moment, told):
+        if moment == "epoch":
+            raise RuntimeError("out of power")
+        if moment == "end":
+            raise OSError("disk full")
+
+    heard = Heard()
+    with pytest.raises(RuntimeError, match=r"^out of power\n") as caught:
+        train(case, callbacks=[Heard(failing), heard])
+    assert caught.value.__notes__ == ["A callback failed at the end, too: OSError('disk full')"]
+    assert heard.result.stopped == "failed: out of power"
+
+
+def test_ctrl_c_at_the_end_loses_nothing(case):
+    def interrupt(moment, told):
+        if moment == "end":
+            raise KeyboardInterrupt
+
+    heard = Heard()
+    result = train(case, callbacks=[Heard(interrupt), heard])
+    assert (result.stopped, len(result.history)) == ("interrupted", 2)
+    assert result.params is heard.epochs[-1].params
+    assert heard.moments[-1] == "end"
+
+
+def test_a_second_ctrl_c_is_the_callers(case, monkeypatch):
+    """While the last parameters are looked at, after a first one."""
+
+    def interrupt(moment, told):
+        if moment == "step":
+            raise KeyboardInterrupt
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xpnet.train.epochs.cost", interrupted)
+    heard = Heard(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(case, callbacks=[heard])
+    assert heard.moments[-1] == "end"
+
+
 def test_a_cost_stays_on_the_device_until_it_is_asked_for(case):
     strict = backend.resolve("array_api_strict", device="device1", dtype="float64")
 

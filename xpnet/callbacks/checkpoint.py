@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from copy import copy
 from os import PathLike
-from pathlib import Path
 from typing import Any
+
+from array_api_compat import array_namespace
 
 from xpnet.callbacks.base import Callback
 from xpnet.callbacks.monitor import Monitor
+from xpnet.callbacks.unwritten import checked_path, warn_of
 from xpnet.persist import ModelFileError, save
-from xpnet.types import Epoch, Run
+from xpnet.persist.atomic import check_place
+from xpnet.types import Epoch, Params, Run
 
 __all__ = ["Checkpoint"]
 
 
 class Checkpoint(Callback):
     """Saves a whole model file every few epochs and after the last; a crash never damages it.
+
+    Where the file cannot be written (a full disk), there is one warning, the training goes on, and
+    the next epoch is saved. Parameters that are not finite are not saved: the former file stays.
 
     Parameters
     ----------
@@ -33,10 +41,11 @@ class Checkpoint(Callback):
 
     Raises
     ------
-    ValueError
-        If an argument is out of range; while training, as `xpnet.save` and `EarlyStopping`.
+    ValueError, TypeError
+        If an argument is out of range, or of another kind; while training, as `xpnet.save` and
+        `EarlyStopping`.
     ModelFileError
-        At the start of the training, where there is no folder for the file.
+        At the start of the training, where `path` cannot be a file.
     """
 
     def __init__(
@@ -49,24 +58,47 @@ class Checkpoint(Callback):
     ) -> None:
         if not hasattr(every, "__index__") or every < 1:
             raise ValueError(f"every is {every}: expected a whole number of epochs, 1 or more")
-        self.path, self.every, self.best = path, every, best
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise TypeError(f"metadata is a {type(metadata).__name__}: expected a dict")
+        self.path, self.every, self.best = checked_path(path), every, best
         self.metadata = dict(metadata or {})
-        self._monitor = None if best is None else Monitor(best)
-        self._last = 0
+        self._begin(0)
+
+    def _begin(self, last: int) -> None:
+        self._monitor = None if self.best is None else Monitor(self.best)
+        self._last, self._missed, self._warned = last, False, False
 
     def on_start(self, run: Run) -> None:
-        """Forget an earlier training; refuse a wrong folder before the first step."""
-        folder = Path(self.path).parent
-        if not folder.is_dir():
+        """Forget an earlier training; refuse a wrong path before the first step."""
+        check_place(self.path)
+        if not os.access(self.path.parent, os.W_OK):
             raise ModelFileError(
-                f"cannot write {self.path}: there is no folder {folder}, create it"
+                f"cannot write {self.path}: no permission to write in {self.path.parent}"
             )
-        self._monitor = None if self.best is None else Monitor(self.best)
-        self._last = run.epochs
+        self._begin(run.epochs)
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Save, if it is time."""
-        due = epoch.number % self.every == 0 or epoch.number == self._last
-        if due and (self._monitor is None or self._monitor.improved(epoch)):
-            metadata = self.metadata | {"epoch": epoch.number, "row": epoch.row}
+        if not (self._missed or epoch.number % self.every == 0 or epoch.number == self._last):
+            return
+        before = copy(self._monitor)
+        if self._monitor is not None and not self._monitor.improved(epoch):
+            return
+        # Then the training is about to end in a DivergenceError, and the former file is better.
+        if not _all_finite(epoch.params):
+            return
+        metadata = self.metadata | {"epoch": epoch.number, "row": epoch.row}
+        try:
             save(self.path, epoch.net, epoch.params, **metadata)
+        except (OSError, ModelFileError) as error:
+            self._missed, self._monitor = True, before
+            if not self._warned:
+                warn_of(self.path, error)
+            self._warned = True
+        else:
+            self._missed = False
+
+
+def _all_finite(params: Params) -> bool:
+    xp = array_namespace(params[0].W)
+    return all(bool(xp.all(xp.isfinite(array))) for layer in params for array in layer)

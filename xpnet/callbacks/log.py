@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xpnet.callbacks.base import Callback
+from xpnet.callbacks.unwritten import checked_path, warn_of
 from xpnet.types import Epoch, Run
 
 __all__ = ["JSONLog"]
@@ -19,7 +21,8 @@ class JSONLog(Callback):
     """Appends each epoch's row of the history to a file of JSON lines, on the disk at once.
 
     What the file held stays, and a line that a crash left unfinished is closed first. JSON knows
-    no NaN and no infinity: they are written as null.
+    no NaN and no infinity: they are written as null. Where a line cannot be written (a full disk),
+    there is one warning, the training goes on, and the line is written with a later one.
 
     Parameters
     ----------
@@ -27,26 +30,47 @@ class JSONLog(Callback):
 
     Raises
     ------
+    TypeError
+        If `path` is none.
     OSError
         At the start of the training, where the file cannot be written.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = checked_path(path)
+        self._unwritten, self._warned = b"", False
 
     def on_start(self, run: Run) -> None:
         """Open the file once, so that a wrong path is known before the first step."""
         with self.path.open("a+b") as file:
             if _ends_within_a_line(file):
                 file.write(b"\n")
+        self._unwritten, self._warned = b"", False
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Append the row."""
-        line = json.dumps(_finite(epoch.row), allow_nan=False) + "\n"
-        with self.path.open("ab") as file:
-            file.write(line.encode())
-            file.flush()
+        self._unwritten += json.dumps(_finite(epoch.row), allow_nan=False).encode() + b"\n"
+        try:
+            _append(self.path, self._unwritten)
+        except OSError as error:
+            if not self._warned:
+                warn_of(self.path, error)
+            self._warned = True
+        else:
+            self._unwritten = b""
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """Add whole lines to the file, on the disk at once, or nothing."""
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(lines) < len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def _ends_within_a_line(file: Any) -> bool:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
+from typing import Any
 
 from xpnet.types import Epoch
 
-__all__ = ["Monitor"]
+__all__ = ["Monitor", "check_number"]
 
 _SIGNS = {"cost": -1.0, "accuracy": 1.0, "r2": 1.0, "d2": 1.0}
 """-1 where less is better, by the column's name without ``val_``."""
+
+
+def check_number(name: str, number: Any, least: int, expected: str) -> None:
+    """Raise TypeError if `number` is none, ValueError if it is below `least` or NaN."""
+    if not isinstance(number, Real):
+        raise TypeError(f"{name} is {number!r}: expected {expected}")
+    if not float(number) >= least:
+        raise ValueError(f"{name} is {number}: expected {expected}")
 
 
 class Monitor:
@@ -24,18 +34,17 @@ class Monitor:
 
     Raises
     ------
-    ValueError
-        If the column's name is another, or `min_delta` negative.
+    ValueError, TypeError
+        If the column's name is another, or `min_delta` negative or no number.
     """
 
     def __init__(self, name: str, min_delta: float = 0.0) -> None:
-        if name.removeprefix("val_") not in _SIGNS:
+        if not isinstance(name, str) or name.removeprefix("val_") not in _SIGNS:
             raise ValueError(
                 f"monitor is {name!r}: expected one of {', '.join(_SIGNS)}, with val_ before it "
                 "for the validation set's"
             )
-        if not min_delta >= 0.0:
-            raise ValueError(f"min_delta is {min_delta}: expected 0 or more")
+        check_number("min_delta", min_delta, 0, "0 or more")
         self.name, self.min_delta = name, min_delta
         self._sign = _SIGNS[name.removeprefix("val_")]
         self.best, self.epoch = -self._sign * math.inf, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +25,8 @@ class Progress(Callback):
     """Shows epoch, cost, samples a second and the time left. Needs rich.
 
     On a terminal it is a bar, and the cost is read from the device four times a second; anywhere
-    else it is a line an epoch, and nothing is read. A stack's costs are shown as their mean.
+    else it is a line an epoch, and nothing is read. A stack's costs are shown as their mean. Where
+    the stream is closed or full it goes quiet, and the training goes on.
 
     Parameters
     ----------
@@ -33,11 +35,18 @@ class Progress(Callback):
 
     Raises
     ------
+    TypeError
+        If `console` is no such thing.
     ModuleNotFoundError
         At the start of the training, where rich is not installed; names what installs it.
     """
 
     def __init__(self, console: Console | None = None) -> None:
+        if console is not None and not hasattr(console, "is_terminal"):
+            raise TypeError(
+                f"console is a {type(console).__name__}: expected a rich.console.Console, such as "
+                "Console(file=sys.stderr)"
+            )
         self.console = console
         self._view: _View | None = None
 
@@ -51,27 +60,45 @@ class Progress(Callback):
 
         console = self.console or Console()
         self._view = _Bar(console, run) if console.is_terminal else _Lines(console, run)
+        self._show("open")
 
     def on_step(self, step: Step) -> None:
         """Move the bar, if it is time."""
         if self._view is not None:
-            self._view.step(step)
+            self._show("step", step)
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Show the epoch's mean cost."""
         if self._view is not None:
-            self._view.epoch(epoch)
+            self._show("epoch", epoch)
 
     def on_end(self, result: Result) -> Result:
         """Close the bar; it stays on the screen."""
         if self._view is not None:
-            self._view.close()
+            self._show("close")
         # A finished bar cannot be copied or pickled, and an estimator that holds it must be.
         self._view = None
         return result
 
+    def _show(self, moment: str, *told: Any) -> None:
+        """Tell the view; if its stream is gone, close it, and show nothing from then on."""
+        view = self._view
+        try:
+            getattr(view, moment)(*told)
+        except (OSError, ValueError, SystemExit) as error:
+            if view is None or not _is_gone(view.console, error):
+                raise
+            self._view = None
+            # A bar of rich's that is half open fails in ways of its own.
+            with suppress(Exception, SystemExit):
+                view.close()
+
 
 class _View(Protocol):
+    console: Console
+
+    def open(self) -> None: ...
+
     def step(self, step: Step) -> None: ...
 
     def epoch(self, epoch: Epoch) -> None: ...
@@ -83,7 +110,10 @@ class _Lines:
     """A line an epoch, for files and pipes."""
 
     def __init__(self, console: Console, run: Run) -> None:
-        self._console, self._run = console, run
+        self.console, self._run = console, run
+
+    def open(self) -> None:
+        pass
 
     def step(self, step: Step) -> None:
         pass
@@ -92,7 +122,7 @@ class _Lines:
         scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
         shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
         parts = [_place(epoch.number, self._run), *shown, _speed(self._run.m, epoch)]
-        self._console.print("  ".join(parts), highlight=False, soft_wrap=True)
+        self.console.print("  ".join(parts), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         pass
@@ -110,9 +140,11 @@ class _Bar:
         self._bar = Progress(
             *columns, *numbers, TimeRemainingColumn(), console=console, auto_refresh=False
         )
-        self._run, self._number = run, 1
+        self.console, self._run, self._number = console, run, 1
         steps = run.epochs * run.steps_per_epoch
         self._task = self._bar.add_task(_place(1, run), total=steps, cost="", speed="")
+
+    def open(self) -> None:
         self._began = self._drawn = time.perf_counter()
         self._bar.start()
 
@@ -137,8 +169,10 @@ class _Bar:
         self._number = epoch.number + 1
 
     def close(self) -> None:
-        self._draw()
-        self._bar.stop()
+        try:
+            self._draw()
+        finally:
+            self._bar.stop()
 
     def _update(self, done: int, cost: float, speed: str) -> None:
         place = _place(self._number, self._run)
@@ -148,6 +182,13 @@ class _Bar:
     def _draw(self) -> None:
         self._bar.refresh()
         self._drawn = time.perf_counter()
+
+
+def _is_gone(console: Console, error: BaseException) -> bool:
+    """Whether `error` says that nobody can read what is written any more."""
+    if isinstance(error, SystemExit):  # how rich answers a broken pipe
+        return isinstance(error.__context__, BrokenPipeError)
+    return isinstance(error, OSError) or getattr(console.file, "closed", False)
 
 
 def _place(number: int, run: Run) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xpnet.callbacks.base import Callback
-from xpnet.callbacks.monitor import Monitor
+from xpnet.callbacks.monitor import Monitor, check_number
 from xpnet.types import Epoch, Params, Result, Run
 
 __all__ = ["EarlyStopping"]
@@ -28,14 +28,13 @@ class EarlyStopping(Callback):
     ValueError
         If an argument is out of range; while training, if the history has no such column.
     TypeError
-        While training, if a stack of networks is trained.
+        If an argument is no number; while training, if a stack of networks is trained.
     """
 
     def __init__(
         self, monitor: str = "val_cost", patience: int = 10, min_delta: float = 0.0
     ) -> None:
-        if not patience >= 1:
-            raise ValueError(f"patience is {patience}: expected 1 epoch or more")
+        check_number("patience", patience, 1, "1 epoch or more")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self._best = Monitor(monitor, min_delta)
         self._params: Params | None = None
@@ -49,6 +48,8 @@ class EarlyStopping(Callback):
         if self._best.improved(epoch):
             self._params = epoch.params
         elif epoch.number - self._best.epoch >= self.patience:
+            if not self._best.epoch:
+                return f"{self.monitor} not finite in any of {epoch.number} epochs"
             return (
                 f"{self.monitor} no better for {self.patience} epochs than {self._best.best:.4g} "
                 f"in epoch {self._best.epoch}"

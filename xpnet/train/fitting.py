@@ -99,7 +99,7 @@ def fit(
         check_weights(sample_weight)
         kernels_or_default(kernels, X)
         check_validation(net, params, validation)
-        training = Training(net, params, optimizer, validation, callbacks, kernels)
+        training = Training(net, params, (X, Y), optimizer, validation, callbacks, kernels, l2)
         batches = functools.partial(
             data.batches,
             data.sample_major(X),

@@ -1,0 +1,114 @@
+"""Who is to blame for a cost that is no number: the samples, the start, a member, or the rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import of_member, random_case
+from tests.train.cases import Heard, M, train
+from tests.train.test_divergence import bad_at
+from xpnet import DivergenceError, optim
+from xpnet.types import Dense
+
+
+@pytest.fixture
+def case():
+    return random_case((3, 4, 2), output="identity", m=M)
+
+
+def spoilt(array, place, value=math.nan):
+    copy = array.copy()
+    copy[place] = value
+    return copy
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize(("name", "row"), [("X", "feature"), ("Y", "output")])
+def test_a_sample_that_is_no_number_is_named(eager_xp, case, name, row, value):
+    array = spoilt(spoilt(getattr(case, name), (1, 7), value), (0, 9))
+    there = replace(case, **{name: array}).on(eager_xp)
+    heard = Heard()
+    message = (
+        rf"^{name} holds {value} at {row} 1 of sample 7 \(counted from 0\): expected finite numb"
+    )
+    with pytest.raises(ValueError, match=message):
+        train(there, callbacks=[heard])
+    assert heard.result.stopped.startswith(f"failed: {name} holds {value}")
+
+
+@pytest.mark.parametrize(("which", "row"), [(0, "feature"), (1, "output")])
+def test_a_validation_sample_that_is_no_number_is_named(case, which, row):
+    validation = [case.X, case.Y]
+    validation[which] = spoilt(validation[which], (0, 3))
+    message = f"^validation {'XY'[which]} holds nan at {row} 0 of sample 3"
+    with pytest.raises(ValueError, match=message):
+        train(case, validation=validation)
+
+
+def test_parameters_that_are_no_numbers_to_start_from(case):
+    first, (W, b) = case.params
+    params = (first, Dense(spoilt(W, (0, 0)), b))
+    with pytest.raises(ValueError, match=r"^params hold NaN or infinity in layer 2: expected fin"):
+        train(replace(case, params=params))
+
+
+def stack_of(*leading):
+    return random_case((3, 4, 2), m=M, stack=leading)
+
+
+def test_the_member_of_a_stack_is_named():
+    rates = np.asarray([0.1, 0.2, 0.3]).reshape(3, 1, 1)
+    bad = np.asarray([0.0, math.nan, 0.0])
+    with pytest.raises(DivergenceError) as caught:
+        train(stack_of(3), optimizer=optim.sgd(rates), value_and_grad=bad_at(2, bad))
+    error = caught.value
+    assert (error.epoch, error.step, error.members) == (1, 2, (1,))
+    assert error.learning_rate == rates.tolist()
+    assert str(error).startswith(
+        "the cost of network 1 of the stack (counted from 0) is not finite from step 2 on, in "
+        "epoch 1, at learning rate 0.2: "
+    )
+
+
+def test_the_other_members_are_carried():
+    """Each as it was when all were finite."""
+    rates = np.asarray([0.1, 1e300, 0.3]).reshape(3, 1, 1)
+    stack, heard = stack_of(3), Heard()
+    slow = optim.sgd(lambda t: rates if t > 6 else np.full_like(rates, 0.1))
+    with pytest.raises(DivergenceError) as caught:
+        train(stack, optimizer=slow, epochs=4, callbacks=[heard], l2=0.1)
+    error = caught.value
+    assert error.members == (1,)
+    assert error.params is heard.epochs[len(error.history) - 1].params
+    for k in (0, 2):
+        alone = train(stack.member(k), optimizer=optim.sgd(0.1), epochs=len(error.history), l2=0.1)
+        np.testing.assert_allclose(of_member(k, error.params)[0].W, alone.params[0].W, rtol=1e-12)
+
+
+def test_the_last_update_of_one_member():
+    rates = np.asarray([0.1, 1e300]).reshape(2, 1, 1)
+    last = optim.sgd(lambda t: rates if t == 6 else np.full_like(rates, 0.1))
+    with pytest.raises(
+        DivergenceError, match=r"^parameters or cost of network 1 of the st"
+    ) as error:
+        train(stack_of(2), optimizer=last, l2=0.1)
+    assert error.value.members == (1,)
+
+
+def test_members_of_a_stack_of_stacks():
+    bad = np.asarray([[0.0, math.nan, math.inf], [0.0, 0.0, math.nan]])
+    with pytest.raises(DivergenceError, match=r"networks \(0, 1\), \(0, 2\), \(1, 2\) of") as error:
+        train(stack_of(2, 3), value_and_grad=bad_at(1, bad))
+    assert error.value.members == ((0, 1), (0, 2), (1, 2))
+
+
+def test_many_members_leave_the_error_short():
+    rates = np.geomspace(1 / 3, 3e5, 40).reshape(40, 1, 1)
+    with pytest.raises(DivergenceError, match=r"networks 0, 1, 2, 3, 4, … of the stack") as error:
+        train(stack_of(40), optimizer=optim.sgd(rates), value_and_grad=bad_at(5), epochs=2)
+    assert error.value.members == tuple(range(40))
+    assert len(str(error.value)) <= 300
