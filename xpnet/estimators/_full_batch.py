@@ -74,12 +74,11 @@ def fit_full_batch(
             audience.round_started()
         return reason
 
-    def minimised() -> Params:
-        if model.max_iter:
-            audience.round_started()
-        # The search steps back from what overflows, and says so where it cannot.
-        with np.errstate(over="ignore", invalid="ignore"):
-            best = lbfgs(
+    # The search steps back from what overflows, and says so where it cannot.
+    @np.errstate(over="ignore", invalid="ignore")
+    def searched() -> Minimum:
+        try:
+            return lbfgs(
                 loss,
                 params,
                 max_iter=model.max_iter,
@@ -89,6 +88,18 @@ def fit_full_batch(
                 preconditioner=preconditioner,
                 callback=told,
             )
+        except ValueError as error:
+            if audience.history:
+                raise
+            raise ValueError(
+                "The loss is not finite at the first parameters. The input data may contain large "
+                "values and need to be preprocessed: scale X, and y in regression"
+            ) from error
+
+    def minimised() -> Params:
+        if model.max_iter:
+            audience.round_started()
+        best = searched()
         _note(model, best)
         model.stopped_ = model.stopped_ or best.message
         _warn(model, best, "max_iter" if max_evaluations is None else "max_iter or max_fun")

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
@@ -111,7 +110,6 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         if is_stochastic(self.solver):
             _stopping.begin(self, afresh=first)
         self._hold(self._trained(samples, held_out, rng, incremental))
-        self._check_finite()
         return self
 
     def _is_first(self, incremental: bool) -> bool:
@@ -203,17 +201,6 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         # The output layer's interval is that of the last hidden layer, as in scikit-learn.
         last = hidden[-1:] or activation_names(self.activation, 1)
         return drawn_as_scikit_learn(sizes, (*hidden, *last), rng, like)
-
-    def _check_finite(self) -> None:
-        """Raise scikit-learn's error where training diverged."""
-        xp = array_namespace(self.coefs_[0])
-        arrays = [*self.coefs_, *self.intercepts_]
-        if not backend.read([xp.all(xp.isfinite(array)) for array in arrays]).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed: scale X, lower learning_rate_init, or set "
-                "clip_norm."
-            )
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect: sparse X, and arrays of every library."""

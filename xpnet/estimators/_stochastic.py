@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from xpnet import backend
 from xpnet.estimators import _stopping
 from xpnet.estimators._audience import Audience, say
+from xpnet.estimators._divergence import check_learned
 from xpnet.estimators._held_out import validated
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import blocks
@@ -72,7 +73,17 @@ def fit_stochastic(
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
     audience = Audience(model, samples, run, "epoch")
     epochs = _Epochs(model, params, held_out, audience)
-    return audience.around(lambda: epochs.through(updates, size, incremental))
+
+    def trained() -> Params:
+        learned = epochs.through(updates, size, incremental)
+        try:
+            check_learned(model, net, learned, samples.X[:size, :])
+        except ValueError:
+            model._go_on_from(params)
+            raise
+        return learned
+
+    return audience.around(trained)
 
 
 class _Epochs:
