@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -16,6 +16,7 @@ from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._scores import accuracy
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
+from xpnet.kernels._smooth import sigmoid
 from xpnet.network import Network
 from xpnet.types import Array, Layer
 
@@ -53,10 +54,12 @@ class Classifies(ClassifierMixin):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
-        A = self._last_layer(X, "predict_proba").A
+        last = self._last_layer(X, "predict_proba")
+        A, Z = last.A, cast(Array, last.Z)
         xp = array_namespace(A)
         if A.shape[0] == 1:
-            A = xp.concat([1.0 - A, A], axis=0)
+            # Not 1 − A, which is 0 where the first class is improbable.
+            A = xp.concat([sigmoid(-1.0 * Z), A], axis=0)
         return xp.matrix_transpose(A)
 
     def predict_log_proba(self, X: Any) -> Array:
