@@ -40,6 +40,11 @@ def test_the_logarithm_of_each_probability(estimator, classes, dtype, library):
     # The logarithm of a number that is rounded is off by eps, whatever its own size.
     np.testing.assert_allclose(np.log(proba), log_proba, rtol=4 * eps, atol=8 * eps)
     np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=4 * eps)
+    furthest = np.asarray([[-2000.0], [2000.0]], dtype=dtype)
+    far = backend.asarray(furthest, backend=library, dtype=np.dtype(dtype).name)
+    smallest = np.finfo(dtype).smallest_normal
+    assert backend.to_numpy(model.predict_proba(far)).min(axis=1).tolist() == [smallest] * 2
+    assert backend.to_numpy(model.predict_log_proba(far)).min() <= -2000.0
     if classes == 2:
         exact = np.exp(np.minimum(LOGITS, 0.0)) / (1.0 + np.exp(-np.abs(LOGITS)))
         np.testing.assert_allclose(proba[:, 1], exact, rtol=16 * eps)

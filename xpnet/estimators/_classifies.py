@@ -53,17 +53,20 @@ class Classifies(ClassifierMixin):
         return decoded(self._labels(), A)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
+        """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
+
+        None is 0, so that each has a logarithm: the least is the dtype's smallest normal number.
+        """
         last = self._last_layer(X, "predict_proba")
         A, Z = last.A, cast(Array, last.Z)
         xp = array_namespace(A)
         if A.shape[0] == 1:
             # Not 1 − A, which is 0 where the first class is improbable.
             A = xp.concat([sigmoid(-1.0 * Z), A], axis=0)
-        return xp.matrix_transpose(A)
+        return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, finite however small the probability."""
+        """Return the logarithm of the probability of each class, however small that is."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
         xp = array_namespace(Z)
         log_A = log_probabilities(self._net().output, Z)
