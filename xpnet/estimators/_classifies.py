@@ -16,6 +16,7 @@ from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._scores import accuracy
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
+from xpnet.kernels import OUTPUTS
 from xpnet.network import Network
 from xpnet.types import Array, Layer
 
@@ -53,10 +54,10 @@ class Classifies(ClassifierMixin):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
-        A = self._last_layer(X, "predict_proba").A
+        Z, A = self._last_layer(X, "predict_proba")
         xp = array_namespace(A)
         if A.shape[0] == 1:
-            A = xp.concat([1.0 - A, A], axis=0)
+            A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
         return xp.matrix_transpose(A)
 
     def predict_log_proba(self, X: Any) -> Array:
