@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -16,7 +16,7 @@ from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._scores import accuracy
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
-from xpnet.kernels._smooth import sigmoid
+from xpnet.kernels import OUTPUTS
 from xpnet.network import Network
 from xpnet.types import Array, Layer
 
@@ -57,12 +57,11 @@ class Classifies(ClassifierMixin):
 
         None is 0, so that each has a logarithm: the least is the dtype's smallest normal number.
         """
-        last = self._last_layer(X, "predict_proba")
-        A, Z = last.A, cast(Array, last.Z)
+        Z, A = self._last_layer(X, "predict_proba")
         xp = array_namespace(A)
         if A.shape[0] == 1:
             # Not 1 − A, which is 0 where the first class is improbable.
-            A = xp.concat([sigmoid(-1.0 * Z), A], axis=0)
+            A = xp.concat([OUTPUTS[self._net().output].apply(xp.negative(Z)), A], axis=0)
         return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
     def predict_log_proba(self, X: Any) -> Array:
