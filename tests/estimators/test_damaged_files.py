@@ -131,6 +131,7 @@ def test_a_file_is_refused_in_one_line_or_is_a_model(files, name, tmp_path):
 REFUSED = {
     "no-parameters": ("parameters", None, "it has no parameters"),
     "another-class": ("estimator", "Pipeline", "it holds Pipeline: expected MLPClassifier"),
+    "another-line": ("estimator", "a\nb", "it holds a b: expected"),
     "unknown": ("parameters", {"colour": 1}, "unexpected keyword argument 'colour'"),
     "wide-names": (
         "parameters",

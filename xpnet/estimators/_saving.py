@@ -135,8 +135,9 @@ class Saves:
         try:
             model: Self = restored(cls, net, params, metadata)
         except WRONG as error:
+            reason = quoted(" ".join(str(error).split()))
             raise persist.ModelFileError(
-                f"{path} is no {cls.__name__} ({quoted(error)}): load it with the class that saved "
-                "it, or with xpnet.load; if it is damaged, save the model again"
+                f"{path} is no {cls.__name__} ({reason}): load it with the class that saved it, or "
+                "with xpnet.load; if it is damaged, save the model again"
             ) from error
         return model
