@@ -107,7 +107,9 @@ def test_lbfgs_warns_wherever_scikit_learns_was_cut(limit):
 def test_lbfgs_goes_on_until_there_were_more_than_max_fun_evaluations(digits):
     settings = {"hidden_layer_sizes": (8,), "solver": "lbfgs", "random_state": 0, "max_fun": 10}
     reference = theirs.MLPClassifier(**settings).fit(*digits)
-    assert xpnet.MLPClassifier(**settings).fit(*digits).n_iter_ == reference.n_iter_
+    model = xpnet.MLPClassifier(**settings).fit(*digits)
+    assert model.n_iter_ == reference.n_iter_
+    assert model.stopped_ == "all evaluations of max_fun done"
 
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])

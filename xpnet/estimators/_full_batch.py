@@ -100,6 +100,7 @@ def fit_full_batch(
         if model.max_iter:
             audience.round_started()
         best = searched()
+        best = best._replace(message=best.message.replace("max_evaluations", "max_fun"))
         _note(model, best)
         model.stopped_ = model.stopped_ or best.message
         _warn(model, best, "max_iter" if max_evaluations is None else "max_iter or max_fun")

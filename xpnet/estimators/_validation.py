@@ -122,7 +122,7 @@ def check_finite(array: Array, name: str) -> None:
 
 def check_unmasked(values: Any, name: str) -> None:
     """Raise ValueError if `values`, called `name`, are a masked array whose mask hides some."""
-    if np.ma.is_masked(values):
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"{name} is a masked array with {np.ma.count_masked(values)} masked entries, and masks "
             f"have no meaning here: fill them, {name}.filled(...), or leave their samples out"
