@@ -85,7 +85,7 @@ def _check_same(labels: Labels, classes: Any) -> None:
     if named != _plain(labels):
         raise ValueError(
             f"`classes={named}` is not the same as on last call to partial_fit, was: "
-            f"{_plain(labels)}"
+            f"array({_shown(labels, ', ')})"
         )
 
 
@@ -107,9 +107,10 @@ def _check_fit(labels: Labels, found: Labels, *, all_of_them: bool) -> None:
         )
 
 
-def _shown(labels: Labels) -> str:
+def _shown(labels: Labels, separator: str = " ") -> str:
     """The classes as scikit-learn's messages print them; of many the first and the last."""
-    return np.array2string(backend.to_numpy(labels.classes), threshold=20, max_line_width=1000)
+    classes = backend.to_numpy(labels.classes)
+    return np.array2string(classes, threshold=20, max_line_width=1000, separator=separator)
 
 
 def _plain(labels: Labels) -> list[Any]:
