@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,21 +54,25 @@ class Classifies(ClassifierMixin):
         return decoded(self._labels(), A)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
+        """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
+
+        None is below the dtype's smallest normal number, so that every logarithm is finite.
+        """
         Z, A = self._last_layer(X, "predict_proba")
         xp = array_namespace(A)
         if A.shape[0] == 1:
             A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
-        return xp.matrix_transpose(A)
+        return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, finite however small the probability."""
+        """Return the logarithm of `predict_proba`, from logits rather than from what is rounded."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
         xp = array_namespace(Z)
         log_A = log_probabilities(self._net().output, Z)
         if Z.shape[0] == 1:
             log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
-        return xp.matrix_transpose(log_A)
+        least = math.log(float(xp.finfo(log_A.dtype).smallest_normal))
+        return xp.matrix_transpose(xp.maximum(log_A, least))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on X and y, the share of samples whose labels are all right."""
