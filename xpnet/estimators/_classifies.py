@@ -58,7 +58,9 @@ class Classifies(ClassifierMixin):
 
         None is below the dtype's smallest normal number, so that every logarithm is finite.
         """
-        Z, A = self._last_layer(X, "predict_proba")
+        last = self._last_layer(X, "predict_proba")
+        Z: Array = last.Z
+        A = last.A
         xp = array_namespace(A)
         if A.shape[0] == 1:
             A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
