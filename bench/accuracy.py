@@ -1,8 +1,8 @@
 """The largest error of every activation and output, over the whole range of its dtype.
 
 ``python -m bench.accuracy`` prints the table of ``docs/numerics.md`` (with ``JAX_ENABLE_X64=1`` for
-float64 on JAX). The reference
-is mpmath's, of 120 bits; errors are in units in the last place of the exact result (ulp).
+float64 on JAX). The reference is mpmath's, of 120 bits; errors are in units in the last place of the
+exact result (ulp).
 """
 
 from __future__ import annotations
