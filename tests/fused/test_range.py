@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bench.accuracy import layer, predicted
-from tests.kernels.cases import Library
 from tests.kernels.test_range import OF_ONE_LOGIT, assert_slope, assert_within_ulps, row
 from xpnet import fused
 from xpnet.kernels import ACTIVATIONS, VECTORIZED

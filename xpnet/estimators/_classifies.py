@@ -56,24 +56,25 @@ class Classifies(ClassifierMixin):
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
 
-        None is 0, so that each has a logarithm: the least is the smallest normal number of the
-        dtype, about 1e-38 or 2e-308.
+        None is below the dtype's smallest normal number, so that every logarithm is finite.
         """
-        Z, A = self._last_layer(X, "predict_proba")
+        last = self._last_layer(X, "predict_proba")
+        Z: Array = last.Z
+        A = last.A
         xp = array_namespace(A)
         if A.shape[0] == 1:
-            # Not 1 − A, which is 0 where the first class is improbable.
-            A = xp.concat([OUTPUTS[self._net().output].apply(xp.negative(Z)), A], axis=0)
-        return xp.matrix_transpose(xp.maximum(A, _least(A)))
+            A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
+        return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, from the logits and as exact as they are."""
+        """Return the logarithm of `predict_proba`, from logits rather than from what is rounded."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
         xp = array_namespace(Z)
         log_A = log_probabilities(self._net().output, Z)
         if Z.shape[0] == 1:
             log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
-        return xp.matrix_transpose(xp.maximum(log_A, math.log(_least(log_A))))
+        least = math.log(float(xp.finfo(log_A.dtype).smallest_normal))
+        return xp.matrix_transpose(xp.maximum(log_A, least))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on X and y, the share of samples whose labels are all right."""
@@ -84,8 +85,3 @@ class Classifies(ClassifierMixin):
         if isinstance(predicted, np.ndarray):
             return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
         return accuracy(predicted, y, checked_weights(sample_weight, X))
-
-
-def _least(A: Array) -> float:
-    """The least probability: the smallest normal number of the dtype of `A`."""
-    return float(array_namespace(A).finfo(A.dtype).smallest_normal)

@@ -129,6 +129,7 @@ def _activation_dense_backward(kernels: Kernels) -> Callable[..., tuple[Dense, A
         if not (
             _is_pair(W, A_prev)
             and _is_pair(dA, A_prev.mT)
+            and _like(layer.Z, dA)
             and _like(layer.A, dA)
             and _like(mask, dA)
             and _scales(decay, W)
@@ -151,7 +152,7 @@ def _through_activation(activation: str, dA: Array, layer: Layer, mask: Array | 
     dA = dA if mask is None else dA * mask
     if activation == "identity":
         return dA
-    if activation in OF_Z:
+    if activation in OF_Z and layer.Z is not None:
         return OF_Z[activation][1](dA, layer.Z)
     A = before_dropout(layer.A, mask)
     if activation in BACKWARD:

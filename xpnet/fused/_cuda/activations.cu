@@ -7,7 +7,7 @@ const T LEAK = T(0.01);
 // As in xpnet/kernels/_smooth.py: where e^z / (1 + e^z) has come to 1, and gelu to 0 and to z.
 const T MOST = T(50), GELU_LEAST = T(-22), GELU_MOST = T(8);
 const T GELU_LINEAR = T(1.5957691216057308);  // 2 sqrt(2 / pi)
-const T GELU_CUBIC = T(0.044715) * GELU_LINEAR;
+const T GELU_CUBIC = T(0.07135481627260025);  // 0.044715 times that
 
 __device__ inline T at_least(T z, T least) { return z < least ? least : z; }
 
