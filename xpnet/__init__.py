@@ -5,34 +5,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xpnet import backend, callbacks, data, init, optim
-from xpnet.backend import (
-    BackendError,
-    available_backends,
-    default_backend,
-    to_device,
-    to_numpy,
-    use_backend,
-)
-from xpnet.data import DataError
-from xpnet.fused import accelerate
-from xpnet.init import initialize_parameters_he, params_from_dict, params_to_dict
-from xpnet.kernels import LOOPED, VECTORIZED
-from xpnet.network import (
-    Network,
-    backward,
-    check_gradients,
-    cost,
-    forward,
-    predict,
-    value_and_grad,
-)
-from xpnet.persist import ModelFileError, load, save
-from xpnet.train import DivergenceError, evaluate, fit, steps
-from xpnet.types import Dense, Kernels, Layer, Optimizer, Params, Step
-
 if TYPE_CHECKING:
+    from xpnet import backend, callbacks, data, init, optim
+    from xpnet.backend import (
+        BackendError,
+        available_backends,
+        default_backend,
+        to_device,
+        to_numpy,
+        use_backend,
+    )
+    from xpnet.data import DataError
     from xpnet.estimators import LogisticRegression, MLPClassifier, MLPRegressor
+    from xpnet.fused import accelerate
+    from xpnet.init import initialize_parameters_he, params_from_dict, params_to_dict
+    from xpnet.kernels import LOOPED, VECTORIZED
+    from xpnet.network import (
+        Network,
+        backward,
+        check_gradients,
+        cost,
+        forward,
+        predict,
+        value_and_grad,
+    )
+    from xpnet.persist import ModelFileError, load, save
+    from xpnet.train import DivergenceError, evaluate, fit, steps
+    from xpnet.types import Dense, Kernels, Layer, Optimizer, Params, Step
 
 __version__ = "0.1.0"
 
@@ -80,18 +79,62 @@ __all__ = [
     "value_and_grad",
 ]
 
-_ON_FIRST_USE = {
-    "LogisticRegression": "xpnet.estimators",
-    "MLPClassifier": "xpnet.estimators",
-    "MLPRegressor": "xpnet.estimators",
+_ROOMS = (
+    "backend",
+    "callbacks",
+    "data",
+    "fused",
+    "init",
+    "kernels",
+    "metrics",
+    "network",
+    "optim",
+    "persist",
+    "train",
+    "types",
+)
+
+_NAMES = {
+    "backend": (
+        "BackendError",
+        "available_backends",
+        "default_backend",
+        "to_device",
+        "to_numpy",
+        "use_backend",
+    ),
+    "data": ("DataError",),
+    "estimators": ("LogisticRegression", "MLPClassifier", "MLPRegressor"),
+    "fused": ("accelerate",),
+    "init": ("initialize_parameters_he", "params_from_dict", "params_to_dict"),
+    "kernels": ("LOOPED", "VECTORIZED"),
+    "network": (
+        "Network",
+        "backward",
+        "check_gradients",
+        "cost",
+        "forward",
+        "predict",
+        "value_and_grad",
+    ),
+    "persist": ("ModelFileError", "load", "save"),
+    "train": ("DivergenceError", "evaluate", "fit", "steps"),
+    "types": ("Dense", "Kernels", "Layer", "Optimizer", "Params", "Step"),
 }
-"""What needs an optional package, and the module that it is in."""
+"""The public names, by the room that they live in."""
+
+_HOMES = {name: room for room, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ON_FIRST_USE:
+    # On first use: the command line must be there to take a Ctrl-C before NumPy is imported, and
+    # what needs an optional package does without until it is asked for.
+    if name in _ROOMS:
+        return import_module(f"xpnet.{name}")
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ON_FIRST_USE[name]), name)
+    globals()[name] = getattr(import_module(f"xpnet.{_HOMES[name]}"), name)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -100,20 +100,35 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
     Raises
     ------
     ValueError
-        If `seed` is negative or no integer, or `scheme` a name that does not exist.
+        If `seed` is negative or no integer, or `scheme` a name that does not exist, or it returns
+        another shape.
+    TypeError
+        If `scheme` is neither a name nor a function.
     """
     if not hasattr(seed, "__index__") or seed < 0:
         raise ValueError(f"seed is {seed!r}: expected a whole number, 0 or more")
-    if isinstance(scheme, str) and scheme not in SCHEMES:
-        raise ValueError(
+    weights = SCHEMES.get(scheme) if isinstance(scheme, str) else scheme
+    if not callable(weights):
+        kind = ValueError if isinstance(scheme, str) else TypeError
+        raise kind(
             f"scheme is {scheme!r}: expected one of {', '.join(SCHEMES)}, or a function "
             "(rng, n_out, n_in) -> W such as xpnet.init.normal(0.01)"
         )
-    weights = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     rng = np.random.default_rng(seed)
     return tuple(
-        Dense(weights(rng, n_out, n_in), np.zeros((n_out, 1))) for n_in, n_out in pairwise(sizes)
+        Dense(_shaped(weights(rng, n_out, n_in), n_out, n_in), np.zeros((n_out, 1)))
+        for n_in, n_out in pairwise(sizes)
     )
+
+
+def _shaped(W: Matrix, n_out: int, n_in: int) -> Matrix:
+    """`W`, if a scheme of one's own returned what it was asked for."""
+    if np.shape(W) != (n_out, n_in):
+        raise ValueError(
+            f"scheme returned a {type(W).__name__} of shape {np.shape(W)}: expected an array "
+            f"({n_out}, {n_in}), which is (n_out, n_in)"
+        )
+    return W
 
 
 def initialize_parameters_he(layer_dims: Sequence[int], seed: int = 3) -> dict[str, Matrix]:

@@ -286,3 +286,50 @@ def test_quiet_is_a_context_of_every_library(xp):
 def test_a_list_is_not_moved(move):
     with pytest.raises(TypeError, match=r"^a list came where an array was expected: only tuples"):
         move([np.ones(2)])
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "readable", "at_hand"),
+    [
+        ("numpy", "cpu", True, True),
+        ("array_api_strict", "cpu", True, True),
+        ("array_api_strict", "device1", True, False),
+        ("torch", "cpu", True, True),
+        ("jax", "cpu", True, False),
+        ("dask", "cpu", False, False),
+    ],
+)
+def test_what_can_be_read(name, device, readable, at_hand):
+    pytest.importorskip(name)
+    there = backend.resolve(name, device=device, dtype="float32")
+    array = backend.asarray([1.0], backend=there)
+    assert (backend.has_values(array), backend.on_host(array)) == (readable, at_hand)
+
+
+def test_nothing_can_be_read_while_jax_traces():
+    jax = pytest.importorskip("jax")
+    seen = []
+    jax.jit(lambda X: seen.append(backend.has_values(X)))(jax.numpy.ones(2))
+    assert seen == [False]
+
+
+def test_nothing_can_be_read_while_torch_transforms():
+    torch = pytest.importorskip("torch")
+    seen = []
+
+    def function(X):
+        seen.append((backend.has_values(X), backend.on_host(X)))
+        return X.sum()
+
+    torch.func.grad(function)(torch.ones(2))
+    torch.func.vmap(function)(torch.ones(2, 2))
+    assert seen == [(False, False), (False, False)]
+
+
+def test_what_torch_records():
+    torch = pytest.importorskip("torch")
+    plain, requiring = torch.ones(2), torch.ones(2, requires_grad=True)
+    assert backend.tracked((plain, (None, requiring), 1.0))
+    assert not backend.tracked((plain, np.ones(2)))
+    with torch.no_grad():
+        assert not backend.tracked(requiring)

@@ -7,7 +7,7 @@ import array_api_compat.numpy
 import array_api_strict
 import pytest
 
-from xpnet.backend import Backend, BackendError, default_backend, resolve, use_backend
+from xpnet.backend import Backend, BackendError, default_backend, fusing, resolve, use_backend
 
 NUMPY = Backend("numpy", "cpu", "float32")
 STRICT = Backend("array_api_strict", "device1", "float64")
@@ -202,3 +202,15 @@ def test_double_precision_on_jax_needs_its_switch(environment, source):
 def test_backend_speaks_the_librarys_own_objects(xp):
     array = xp.xp.zeros(2, dtype=xp.backend.dtype_object, device=xp.backend.device_object)
     assert xp.to_numpy(array).dtype == xp.backend.dtype
+
+
+@pytest.mark.parametrize(("switch", "expected"), [("0", False), ("1", True), ("", True)])
+def test_the_switch_of_fused_kernels(environment, switch, expected):
+    environment(FUSED=switch)
+    assert fusing() is expected
+
+
+def test_a_switch_that_is_none(environment):
+    environment(FUSED="yes")
+    with pytest.raises(BackendError, match="^XPNET_FUSED is 'yes': expected 0 "):
+        fusing()

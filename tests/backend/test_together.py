@@ -94,3 +94,27 @@ def test_traced_arrays_do_not_go_with_another_library(params):
     jax = pytest.importorskip("jax")
     with pytest.raises(TypeError, match="X lies in jax, but params in numpy on cpu"):
         jax.jit(lambda X: backend.check_together(X=X, params=params))(jax.numpy.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(3, "int"), (2.5, "float"), (True, "bool"), ("x", "str"), ({}, "dict")]
+)
+@pytest.mark.parametrize("others", [{}, {"Y": np.ones(2)}])
+def test_what_is_no_array(value, kind, others):
+    with pytest.raises(TypeError, match=f"^X holds a {kind}, expected an array$"):
+        backend.check_together(**others, X=value)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (np.ma.masked_array, r"X holds a MaskedArray: its mask would get lost: .*X\.filled\(…\)"),
+        (np.matrix, r"X holds a matrix: its \* multiplies matrices: X = np\.asarray\(X\)"),
+    ],
+)
+def test_arrays_of_another_arithmetic(made, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        backend.check_together(X=made(np.ones((2, 3))))
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        backend.check_together(W=np.ones((2, 3)), X=made(np.ones((2, 3))))

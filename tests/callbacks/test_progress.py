@@ -63,7 +63,7 @@ def test_a_line_an_epoch_elsewhere(fitted, stack):
 
 def test_the_bar_is_closed_when_training_fails(terminal, fitted):
     with pytest.raises(ArithmeticError, match="not finite"):
-        fitted([Progress(terminal)], optimizer=sgd(float("inf")))
+        fitted([Progress(terminal)], optimizer=sgd(1e38))
     assert terminal.file.getvalue().endswith("\x1b[?25h")  # The cursor is shown again.
 
 

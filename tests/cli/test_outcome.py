@@ -26,7 +26,7 @@ def test_wrong_usage(fails, arguments, message):
 
 
 def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monkeypatch):
-    def load(source, *, label):
+    def load(source, **options):
         raise KeyError("first\nsecond")
 
     monkeypatch.setattr("xpnet.data.load", load)
@@ -34,7 +34,7 @@ def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monke
 
 
 def test_ctrl_c_before_training(run, monkeypatch):
-    def load(source, *, label):
+    def load(source, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("xpnet.data.load", load)
@@ -77,3 +77,55 @@ def test_help_in_short(run, arguments):
     outcome = run(*arguments)
     assert outcome.code == 0
     assert "Usage: xpnet" in outcome.out
+
+
+INTERRUPTED_AT = """
+import importlib.abc, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class AtImport(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, AtImport())
+sys.argv = ["xpnet", "train", "digits"]
+{start}
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "start"),
+    [
+        ("numpy", "runpy.run_module('xpnet.cli', run_name='__main__')"),
+        ("xpnet.cli.app", "from xpnet.cli import main; sys.exit(main())"),
+        ("matplotlib", "from xpnet.cli import main; sys.exit(main())"),
+    ],
+)
+def test_ctrl_c_during_an_import_is_one_line(tmp_path, module, start):
+    script = INTERRUPTED_AT.format(module=module, start=start)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "xpnet: interrupted\n")
+
+
+def test_an_error_that_an_import_made_of_ctrl_c_is_one(run, monkeypatch):
+    def load(source, *, label):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    monkeypatch.setattr("xpnet.data.load", load)
+    outcome = run("train", "digits")
+    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
+
+
+def test_a_long_error_keeps_its_beginning_and_its_end(fails, monkeypatch):
+    def load(source, *, label):
+        raise ValueError("y holds " + "x" * 1000 + ": do that")
+
+    monkeypatch.setattr("xpnet.data.load", load)
+    line = fails("train", "digits")
+    assert line.startswith("y holds xxx")
+    assert line.endswith("xxx: do that")
+    assert len(f"xpnet: {line}") <= 300

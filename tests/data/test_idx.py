@@ -8,13 +8,14 @@ import pytest
 from xpnet.data import DataError
 from xpnet.data.idx import read_idx, read_idx_folder, read_idx_samples
 
+LIMIT = 2**30
 TRAIN = "train-images-idx3-ubyte"
 
 
 @pytest.mark.parametrize("mark", ["-", "."])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_folder_as_mnist_comes(idx_folder, images, mark, zipped):
-    dataset = read_idx_folder(idx_folder(images, mark, zipped))
+    dataset = read_idx_folder(idx_folder(images, mark, zipped), LIMIT)
     assert (dataset.name, dataset.pixel_max) == ("tiny", 255)
     assert dataset.X_train.dtype == np.uint8
     assert dataset.y_train.dtype == np.int64
@@ -26,21 +27,21 @@ def test_a_folder_as_mnist_comes(idx_folder, images, mark, zipped):
 
 def test_a_folder_without_a_test_part(idx_folder, images):
     folder = idx_folder({stem: images[stem] for stem in ("train-images", "train-labels")})
-    dataset = read_idx_folder(folder)
+    dataset = read_idx_folder(folder, LIMIT)
     assert dataset.X_test is None
     assert dataset.y_test is None
-    np.testing.assert_array_equal(read_idx_samples(folder), dataset.X_train)
+    np.testing.assert_array_equal(read_idx_samples(folder, LIMIT), dataset.X_train)
 
 
 def test_samples_to_predict_are_the_test_part_and_need_no_labels(idx_folder, images):
-    X = read_idx_samples(idx_folder({"t10k-images": images["t10k-images"]}))
+    X = read_idx_samples(idx_folder({"t10k-images": images["t10k-images"]}), LIMIT)
     np.testing.assert_array_equal(X, images["t10k-images"].reshape(3, 6))
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4", "f4", "f8"])
 def test_every_type_of_element(idx_folder, dtype):
     array = np.arange(6).reshape(1, 2, 3).astype(dtype)
-    read = read_idx(idx_folder({"train-images": array}) / TRAIN, dimensions=3)
+    read = read_idx(idx_folder({"train-images": array}) / TRAIN, dimensions=3, limit=LIMIT)
     assert read.dtype == np.dtype(dtype)
     assert read.dtype.isnative
     np.testing.assert_array_equal(read, array)
@@ -50,13 +51,13 @@ def test_every_type_of_element(idx_folder, dtype):
 def test_a_missing_file_is_named(idx_folder, images, missing):
     del images[missing]
     with pytest.raises(DataError, match=rf"tiny has no file {missing}-idx[13]-ubyte \(or .gz\)"):
-        read_idx_folder(idx_folder(images))
+        read_idx_folder(idx_folder(images), LIMIT)
 
 
 def test_more_images_than_labels(idx_folder, images):
     images["train-labels"] = images["train-labels"][:4]
     with pytest.raises(DataError, match=r"train-images.* and train-labels.*: 5 samples, but 4"):
-        read_idx_folder(idx_folder(images))
+        read_idx_folder(idx_folder(images), LIMIT)
 
 
 def test_images_and_labels_exchanged(idx_folder, images):
@@ -64,7 +65,7 @@ def test_images_and_labels_exchanged(idx_folder, images):
     labels = (folder / "train-labels-idx1-ubyte").read_bytes()
     (folder / TRAIN).write_bytes(labels)
     with pytest.raises(DataError, match=f"{TRAIN} holds an array of 1 dimensions: expected 3"):
-        read_idx_folder(folder)
+        read_idx_folder(folder, LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_damaged_file(idx_folder, images, damage, message):
     path = idx_folder(images) / TRAIN
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=f"{TRAIN} {message}"):
-        read_idx(path, dimensions=3)
+        read_idx(path, dimensions=3, limit=LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +93,11 @@ def test_a_damaged_file(idx_folder, images, damage, message):
 def test_a_damaged_gzip_file(idx_folder, images, damage):
     path = idx_folder(images, zipped=True) / f"{TRAIN}.gz"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=rf"{TRAIN}.gz cannot be decompressed \(.*\): expected"):
-        read_idx(path, dimensions=3)
+    with pytest.raises(DataError, match=rf"{TRAIN}.gz (cannot be decompressed|starts with)"):
+        read_idx(path, dimensions=3, limit=LIMIT)
 
 
 def test_the_raw_file_is_read_where_both_are_there(idx_folder, images):
     folder = idx_folder(images)
     (folder / f"{TRAIN}.gz").write_bytes(gzip.compress(b"not read"))
-    assert read_idx_folder(folder).X_train.shape == (5, 6)
+    assert read_idx_folder(folder, LIMIT).X_train.shape == (5, 6)

@@ -10,6 +10,7 @@ import pytest
 from tests.kernels.cases import RequiringGrad, assert_trees_close, random_case, tree_leaves
 from xpnet import (
     LOOPED,
+    Dense,
     backend,
     backward,
     cost,
@@ -138,18 +139,14 @@ def test_masks_that_are_too_few(function):
         function(*case.data, masks=(None,))
 
 
-def test_tensors_that_require_grad_are_read_detached():
+def test_gradients_of_tensors_that_require_grad_are_detached():
     torch = pytest.importorskip("torch")
-    case = random_case(weighted=True).on(RequiringGrad)
-    s = {"sample_weight": case.sample_weight}
-    results = (
-        value_and_grad(*case.data, **s),
-        cost(*case.data, **s),
-        forward(*case.data[:3]),
-        predict(*case.data[:3]),
-    )
+    case = random_case(weighted=True, dropout=0.5).on(RequiringGrad)
+    s = {"sample_weight": case.sample_weight, "masks": case.masks}
+    layers = forward(*case.data[:3], masks=case.masks)
+    results = value_and_grad(*case.data, **s), backward(*case.data[:2], layers, *case.data[2:], **s)
     tensors = tree_leaves(results)
-    assert len(tensors) == 1 + 6 + 1 + 6 + 1
+    assert len(tensors) == 1 + 6 + 6
     assert not any(tensor.requires_grad for tensor in tensors)
     assert all(torch.is_tensor(tensor) for tensor in tensors)
     assert all(tensor.requires_grad for tensor in tree_leaves(case.params))
@@ -193,6 +190,17 @@ def test_params_as_plain_pairs(function, form):
         (lambda params: params[0].W, "params is a ndarray: expected one pair"),
         (lambda params: None, "params is a NoneType: expected one pair"),
         (lambda params: (), "params is a tuple: expected one pair"),
+        (lambda params: "abc", r"params is a str: expected one pair .* as net\.init\(\) makes"),
+        (lambda params: 5, "params is a int: expected one pair"),
+        (lambda params: [[1, 2]] * 3, "W of layer 1 in params is a int: expected an array"),
+        (
+            lambda params: (*params[:2], Dense(params[2].W, None)),
+            "b of layer 3 in params is a NoneType: expected an array",
+        ),
+        (
+            lambda params: (params[0], Dense(params[1].W.tolist(), params[1].b), params[2]),
+            "W of layer 2 in params is a list: expected an array",
+        ),
         (lambda params: [*params[0], *params[1]], "params holds a ndarray for layer 1: expected"),
         (lambda params: [params[0], (1, 2, 3)], "params holds a tuple for layer 2: expected"),
     ],
@@ -283,6 +291,147 @@ def test_a_penalty_of_another_shape(function, shape):
     message = rf"^l2 has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\), one for each"
     with pytest.raises(ValueError, match=message):
         function(*random_case().data, l2=np.ones(shape))
+
+
+@each_function
+@pytest.mark.parametrize("wrong", [3, 2.5, True, "x", (1.0, 2.0)], ids=repr)
+def test_samples_that_are_no_array(function, wrong):
+    message = "X is (3|2.5|True|'x'|a tuple): expected an array, samples as columns"
+    net, params, _, Y = random_case().data
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        function(net, params, wrong, Y)
+
+
+@each_with_targets
+@pytest.mark.parametrize("wrong", [3, "x", (1.0, 2.0)], ids=repr)
+def test_targets_and_weights_that_are_no_array(function, wrong):
+    net, params, X, Y = random_case().data
+    with pytest.raises(TypeError, match=r"^Y is .*: expected an array, samples as columns$"):
+        function(net, params, X, wrong)
+    with pytest.raises(TypeError, match=r"^sample_weight is .*: expected an array, samples as col"):
+        function(net, params, X, Y, sample_weight=wrong)
+
+
+@each_with_targets
+@pytest.mark.parametrize("l2", ["x", None, [1.0]])
+def test_a_penalty_that_is_no_number(function, l2):
+    with pytest.raises(TypeError, match=r"^l2 is .*: expected a number, 0 or more$"):
+        function(*random_case().data, l2=l2)
+
+
+@with_masks
+@pytest.mark.parametrize("masks", [5, "ab"])
+def test_masks_that_are_none(function, masks):
+    with pytest.raises(TypeError, match=r"^masks is a (int|str): expected a tuple of arrays or"):
+        function(*random_case().data, masks=masks)
+
+
+@with_masks
+def test_a_mask_that_is_no_array(function):
+    with pytest.raises(TypeError, match="^masks holds a int, expected an array$"):
+        function(*random_case().data, masks=(None, 1))
+
+
+def stacked(array, K=3):
+    return np.stack([array] * K)
+
+
+@each_function
+def test_a_stack_beside_samples_of_another(function):
+    net, params, X, Y = random_case(stack=(2,)).data
+    message = (
+        r"X has shape \(3, 3, 7\), but W of layer 1 is stacked \(2,\): expected the same \(2,\) "
+        "before its last two axes, one entry a network, or none"
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        function(net, params, stacked(X), Y)
+
+
+@each_with_targets
+def test_a_stack_beside_targets_weights_and_penalties_of_another(function):
+    case = random_case(stack=(2,))
+    net, params, X, Y = case.data
+    with pytest.raises(ValueError, match=r"^Y has shape \(3, 2, 7\), but W of layer 1 is stacked"):
+        function(net, params, X, stacked(Y))
+    options = {"sample_weight": np.ones((3, 1, 7)), "l2": np.ones((3, 1, 1))}
+    for name, array in options.items():
+        with pytest.raises(ValueError, match=rf"^{name} has shape \(3, 1, .\), but W of layer 1 is"):
+            function(*case.data, **{name: array})
+
+
+@each_function
+def test_layers_of_stacks_of_two_sizes(function):
+    net, params, X, Y = random_case(stack=(2,)).data
+    first, second, last = params
+    for wrong, message in (
+        ((first, Dense(*map(stacked, random_case().params[1])), last), "W of layer 2 has shape"),
+        ((first, second, last._replace(b=stacked(last.b[0]))), "b of layer 3 has shape"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message} .* layer 1 is stacked"):
+            function(net, wrong, X, Y)
+
+
+def test_a_mask_of_another_stack():
+    case = random_case(stack=(2,))
+    with pytest.raises(ValueError, match=r"^masks\[1\] has shape \(3, 4, 7\), but W of layer 1 is"):
+        forward(*case.data[:3], masks=(None, np.ones((3, 4, 7))))
+
+
+@each_function
+@pytest.mark.parametrize(
+    ("dtype", "advice"),
+    [
+        ("float16", r"expected float32 or float64; make them with net\.init\(dtype='float32'\)"),
+        (np.longdouble, "expected float32 or float64; make them with"),
+        (">f4", r"of another byte order .* W\.astype\(W\.dtype\.newbyteorder\('='\)\)"),
+    ],
+)
+def test_dtypes_that_nothing_computes_in(function, dtype, advice):
+    case = random_case()._mapped(lambda array: array.astype(dtype))
+    with pytest.raises(TypeError, match=f"^params have dtype [a-z0-9>]+[:,] {advice}"):
+        function(*case.data)
+
+
+@each_function
+@pytest.mark.parametrize(("name", "dtype"), [("torch", "bfloat16"), ("torch", "float16")])
+def test_half_precision_of_torch(function, name, dtype):
+    torch = pytest.importorskip("torch")
+    case = random_case()._mapped(lambda array: torch.tensor(array, dtype=getattr(torch, dtype)))
+    with pytest.raises(TypeError, match=rf"^params have dtype torch\.{dtype}: expected float32 or"):
+        function(*case.data)
+
+
+def test_samples_in_half_precision_are_not_for_parameters():
+    net, params, X, _ = random_case().data
+    with pytest.raises(TypeError, match=r"cast with xp\.astype\(X, params\[0\]\.W\.dtype\)$"):
+        forward(net, params, X.astype(np.float16))
+
+
+@pytest.mark.parametrize("layers", [5, None])
+def test_layers_that_are_none(layers):
+    net, params, X, Y = random_case().data
+    with pytest.raises(TypeError, match=r"^layers is a .*: expected what xpnet\.forward"):
+        backward(net, params, layers, X, Y)
+
+
+def test_layers_without_what_is_needed():
+    net, params, X, Y = random_case().data
+    *hidden, last = forward(net, params, X)
+    with pytest.raises(ValueError, match="^Z of the last of layers is None: expected its logits"):
+        backward(net, params, (*hidden, last._replace(Z=None)), X, Y)
+    with pytest.raises(ValueError, match="^A of layer 3 in layers has shape"):
+        backward(net, params, (*hidden, last._replace(A=5)), X, Y)
+    with pytest.raises(TypeError, match=r"^layers\[2\]\.A has dtype float32, but"):
+        backward(net, params, (*hidden, last._replace(A=last.A.astype(np.float32))), X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@each_function
+@pytest.mark.parametrize("made", [np.ma.masked_array, np.matrix])
+def test_arrays_of_another_arithmetic(function, made):
+    net, params, X, Y = random_case().data
+    with pytest.raises(TypeError, match="^X holds a (MaskedArray|matrix): its"):
+        function(net, params, made(X), Y)
 
 
 def test_one_sample_alone():

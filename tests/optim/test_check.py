@@ -16,23 +16,23 @@ each_optimiser = pytest.mark.parametrize("make", MAKERS)
 @each_optimiser
 @pytest.mark.parametrize("rate", [-0.1, math.nan, np.float32(-0.1), -1])
 def test_a_rate_below_zero(make, rate):
-    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more$"):
+    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"):
         make(rate)
-    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more$"):
+    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"):
         optim.warmup(rate, 10)
 
 
 @each_optimiser
 def test_a_rate_below_zero_among_those_of_a_stack(xp, make):
     rates = xp.asarray(np.asarray([0.1, -0.5, 0.2]).reshape(3, 1, 1))
-    with pytest.raises(ValueError, match=r"(?s)^learning_rate is .*: expected 0 or more$"):
+    with pytest.raises(ValueError, match=r"(?s)^learning_rate is .*: expected 0 or more, and finite$"):
         make(rates)
 
 
 @each_optimiser
 @pytest.mark.parametrize("rate", ["0.1", None, [0.1, 0.2]])
 def test_a_rate_that_is_no_number(make, rate):
-    with pytest.raises(TypeError, match=r"^learning_rate is .*: expected 0 or more; for a stack"):
+    with pytest.raises(TypeError, match=r"^learning_rate is .*: expected 0 or more, and finite; for a stack"):
         make(rate)
 
 
@@ -43,12 +43,12 @@ def test_a_rate_that_is_no_number(make, rate):
         (optim.nesterov, {"mu": -0.1}, "a number from 0 to 1"),
         (optim.momentum, {"mu": math.nan}, "a number from 0 to 1"),
         (optim.rmsprop, {"rho": 1.0}, "0 or more and below 1"),
-        (optim.rmsprop, {"eps": -1e-8}, "0 or more"),
+        (optim.rmsprop, {"eps": -1e-8}, "0 or more, and finite"),
         (optim.adam, {"beta1": 1.0}, "0 or more and below 1"),
         (optim.adam, {"beta2": -0.5}, "0 or more and below 1"),
-        (optim.adam, {"eps": math.nan}, "0 or more"),
+        (optim.adam, {"eps": math.nan}, "0 or more, and finite"),
         (optim.adamw, {"beta2": 1.0}, "0 or more and below 1"),
-        (optim.adamw, {"weight_decay": -0.1}, "0 or more"),
+        (optim.adamw, {"weight_decay": -0.1}, "0 or more, and finite"),
     ],
 )
 def test_settings_out_of_range(make, settings, expected):
@@ -64,10 +64,10 @@ def test_settings_out_of_range(make, settings, expected):
         (optim.warmup, "steps", 0, "a number above 0"),
         (optim.step, "every", 0, "a number above 0"),
         (lambda rate, every: optim.exponential(rate, 0.9, every), "every", 0, "a number above 0"),
-        (optim.exponential, "decay", -0.5, "0 or more"),
-        (lambda rate, factor: optim.step(rate, 3, factor), "factor", -0.5, "0 or more"),
-        (lambda rate, final: optim.cosine(rate, 3, final), "final", -0.5, "0 or more"),
-        (optim.inverse_scaling, "power", math.nan, "0 or more"),
+        (optim.exponential, "decay", -0.5, "0 or more, and finite"),
+        (lambda rate, factor: optim.step(rate, 3, factor), "factor", -0.5, "0 or more, and finite"),
+        (lambda rate, final: optim.cosine(rate, 3, final), "final", -0.5, "0 or more, and finite"),
+        (optim.inverse_scaling, "power", math.nan, "0 or more, and finite"),
     ],
 )
 def test_schedules_out_of_range(make, name, value, expected):

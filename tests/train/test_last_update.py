@@ -46,6 +46,16 @@ def test_damage_of_the_last_step_is_seen(eager_xp, case):
     assert error.history == (heard.epochs[0].row,)
 
 
+@pytest.mark.usefixtures("plain_and_fused")
+def test_what_is_carried_is_not_written_over(eager_xp, case):
+    """Nobody but `fit` holds the parameters; compiled steps use memory again that nobody holds."""
+    case = case.on(eager_xp)
+    error = diverged(case, optimizer=ruined_at(STEPS_AN_EPOCH * 4), epochs=4)
+    expected = train(case, optimizer=optim.sgd(0.01), epochs=3)
+    assert len(error.history) == 3
+    assert_trees_close(error.params, expected.params)
+
+
 def test_of_a_single_epoch_nothing_is_left(case):
     error = diverged(case, optimizer=ruined_at(3, 1e300), epochs=1)
     assert_trees_close(error.params, case.params, "float64")

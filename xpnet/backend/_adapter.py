@@ -20,6 +20,16 @@ def _nothing_to_wait_for(array: Any) -> None:
     """Answer for a library that has computed an array by the time it returns it."""
 
 
+def _always(array: Any) -> bool:
+    """Answer for a library whose arrays have values from the start."""
+    return True
+
+
+def _never(array: Any) -> bool:
+    """Answer for a library whose arrays lie on a device, or are computed later."""
+    return False
+
+
 def _nothing_refused(dtype: str, device: Any) -> None:
     """Answer for a library that holds every dtype on every device."""
 
@@ -43,6 +53,10 @@ class Adapter:
         Waits until `array` is computed.
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
+    has_values : ``(array) -> bool``
+        Whether `array` can be read at all: not while it is traced, or no more than a plan.
+    on_host : ``(array) -> bool``
+        Whether its values lie in the host's memory already: to read them waits for nothing.
     quiet : ``() -> context manager``
         Within it, numbers that overflow, or are none, are not warned of.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
@@ -58,6 +72,8 @@ class Adapter:
     uniform: Uniform
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
+    has_values: Callable[[Any], bool] = _always
+    on_host: Callable[[Any], bool] = _never
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = _nothing_refused

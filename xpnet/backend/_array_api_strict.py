@@ -32,5 +32,6 @@ ADAPTER = Adapter(
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
     uniform=drawn_on_host(_from_numpy),
+    on_host=lambda array: array.device == _CPU,
     quiet=numpy_quiet,
 )

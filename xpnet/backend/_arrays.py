@@ -17,11 +17,14 @@ from xpnet.backend._trees import arrays_in, map_arrays
 __all__ = [
     "asarray",
     "detached",
+    "has_values",
     "on_device_of",
+    "on_host",
     "quiet",
     "synchronize",
     "to_device",
     "to_numpy",
+    "tracked",
     "uniform",
 ]
 
@@ -126,6 +129,28 @@ def detached(tree: Any) -> Any:
     return map_arrays(
         lambda array: array.detach() if getattr(array, "requires_grad", False) else array, tree
     )
+
+
+def tracked(tree: Any) -> bool:
+    """Return whether torch records what becomes of `tree`, to differentiate it later."""
+    requiring = any(getattr(array, "requires_grad", False) for array in arrays_in(tree))
+    return requiring and bool(adapter("torch").xp.is_grad_enabled())
+
+
+def has_values(array: Any) -> bool:
+    """Return whether `array` can be read: not while it is traced, nor of Dask, which would run."""
+    return _asked(array, "has_values")
+
+
+def on_host(array: Any) -> bool:
+    """Return whether the values of `array` lie on the host: to read them waits for nothing."""
+    return _asked(array, "on_host")
+
+
+def _asked(array: Any, question: str) -> bool:
+    """What the adapter of its library says of `array`; no, where the library is none of ours."""
+    name = library_name(array)
+    return name in LIBRARIES and bool(getattr(adapter(name), question)(array))
 
 
 def uniform(shape: tuple[int, ...], seed: int, like: Any) -> Any:

@@ -51,7 +51,7 @@ def fusing() -> bool:
     BackendError
         If ``XPNET_FUSED`` is neither 0 nor 1.
     """
-    switch = os.environ.get("XPNET_FUSED", "1")
+    switch = os.environ.get("XPNET_FUSED") or "1"
     if switch not in ("0", "1"):
         raise BackendError(f"XPNET_FUSED is {switch!r}: expected 0 (plain kernels) or 1 (fused)")
     return switch == "1"

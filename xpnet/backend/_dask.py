@@ -26,4 +26,5 @@ ADAPTER = Adapter(
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
     uniform=drawn_on_host(_from_numpy),
+    has_values=lambda array: False,
 )

@@ -58,5 +58,6 @@ ADAPTER = Adapter(
     to_numpy=np.asarray,
     uniform=_uniform,
     synchronize=_synchronize,
+    has_values=lambda array: not isinstance(array, jax.core.Tracer),
     refusal=_refusal,
 )

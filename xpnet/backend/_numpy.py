@@ -22,5 +22,6 @@ ADAPTER = Adapter(
     from_numpy=_from_numpy,
     to_numpy=np.asarray,
     uniform=drawn_on_host(_from_numpy),
+    on_host=lambda array: True,
     quiet=numpy_quiet,
 )

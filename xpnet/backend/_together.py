@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
 from xpnet.backend._libraries import LIBRARIES, adapter, library_name
-from xpnet.backend._trees import arrays_in
 
 __all__ = ["check_together", "where"]
 
@@ -30,10 +31,10 @@ def check_together(**trees: Any) -> None:
     Raises
     ------
     TypeError
-        If they do not, or if something is no array: says which argument lies where and how to
-        move it.
+        If they do not, or if something is no array, or one of NumPy's that computes in another
+        way: says which argument lies where and how to move it.
     """
-    leaves = [(name, leaf) for name, tree in trees.items() for leaf in arrays_in(tree)]
+    leaves = [(name, leaf) for name, tree in trees.items() for leaf in _leaves(tree)]
     if _plainly_together([leaf for _, leaf in leaves]):
         return
     for name, leaf in leaves:
@@ -44,21 +45,42 @@ def check_together(**trees: Any) -> None:
             raise TypeError(_apart(first, reference, name, leaf))
 
 
+def _leaves(tree: Any) -> Iterator[Any]:
+    """Yield all but None: here a number stands where an array should."""
+    if isinstance(tree, tuple):
+        for branch in tree:
+            yield from _leaves(branch)
+    elif tree is not None:
+        yield tree
+
+
 def _plainly_together(leaves: list[Any]) -> bool:
     """Settle the usual case cheaply, as this runs at every step: one type, one device."""
     if not leaves:
         return True
     kind, device = type(leaves[0]), getattr(leaves[0], "device", None)
-    return array_api_compat.is_array_api_obj(leaves[0]) and all(
+    plain = array_api_compat.is_array_api_obj(leaves[0]) and kind not in _OTHER_ARITHMETIC
+    return plain and all(
         type(leaf) is kind and getattr(leaf, "device", None) == device for leaf in leaves
     )
 
 
+_OTHER_ARITHMETIC = {
+    np.ma.MaskedArray: "its mask would get lost: leave masked samples out, or use {0}.filled(…)",
+    np.matrix: "its * multiplies matrices: {0} = np.asarray({0})",
+}
+"""Subclasses of NumPy's array that give other numbers, and what to do."""
+
+
 def _check_is_array(name: str, leaf: Any) -> None:
+    for kind, advice in _OTHER_ARITHMETIC.items():
+        if isinstance(leaf, kind):
+            raise TypeError(f"{name} holds a {kind.__name__}: {advice.format(name)}")
     if not array_api_compat.is_array_api_obj(leaf):
+        is_list = isinstance(leaf, Sequence) and not isinstance(leaf, str)
         raise TypeError(
-            f"{name} holds a {type(leaf).__name__}, expected an array: "
-            f"{name} = xpnet.backend.asarray({name})"
+            f"{name} holds a {type(leaf).__name__}, expected an array"
+            + (f": {name} = xpnet.backend.asarray({name})" if is_list else "")
         )
 
 

@@ -44,6 +44,11 @@ def _synchronize(array: Any) -> None:
         torch.accelerator.synchronize(array.device)
 
 
+def _has_values(array: Any) -> bool:
+    # Within torch.compile, or a transform of torch.func, no result can be read.
+    return not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack() is None
+
+
 def _refusal(dtype: str, device: Any) -> str | None:
     if device.type == "mps" and dtype in ("float64", "complex128"):
         return "Apple's GPUs have no double precision: use float32, or the device 'cpu'"
@@ -60,5 +65,7 @@ ADAPTER = Adapter(
     to_numpy=_to_numpy,
     uniform=_uniform,
     synchronize=_synchronize,
+    has_values=_has_values,
+    on_host=lambda array: array.device.type == "cpu" and _has_values(array),
     refusal=_refusal,
 )

@@ -23,6 +23,7 @@ class Callback:
     def on_end(self, result: Result) -> Result | None:
         """At the end, however it comes: may return another result; None keeps this one.
 
-        If training failed, the error is raised afterwards and the result is lost.
+        Whatever a callback raises, at any moment, every other is told the end. If training failed,
+        the error is raised afterwards and the result is lost.
         """
         return result

@@ -10,9 +10,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from xpnet.callbacks.base import Callback
+from xpnet.callbacks.files import FileCallback
 from xpnet.callbacks.monitor import Monitor
-from xpnet.callbacks.unwritten import checked_path, warn_of
 from xpnet.persist import ModelFileError, save
 from xpnet.persist.atomic import check_place
 from xpnet.types import Epoch, Params, Run
@@ -20,7 +19,7 @@ from xpnet.types import Epoch, Params, Run
 __all__ = ["Checkpoint"]
 
 
-class Checkpoint(Callback):
+class Checkpoint(FileCallback):
     """Saves a whole model file every few epochs and after the last; a crash never damages it.
 
     Where the file cannot be written (a full disk), there is one warning, the training goes on, and
@@ -60,22 +59,22 @@ class Checkpoint(Callback):
             raise ValueError(f"every is {every}: expected a whole number of epochs, 1 or more")
         if metadata is not None and not isinstance(metadata, Mapping):
             raise TypeError(f"metadata is a {type(metadata).__name__}: expected a dict")
-        self.path, self.every, self.best = checked_path(path), every, best
-        self.metadata = dict(metadata or {})
+        super().__init__(path)
+        self.every, self.best, self.metadata = every, best, dict(metadata or {})
         self._begin(0)
-
-    def _begin(self, last: int) -> None:
-        self._monitor = None if self.best is None else Monitor(self.best)
-        self._last, self._missed, self._warned = last, False, False
 
     def on_start(self, run: Run) -> None:
         """Forget an earlier training; refuse a wrong path before the first step."""
         check_place(self.path)
-        if not os.access(self.path.parent, os.W_OK):
-            raise ModelFileError(
-                f"cannot write {self.path}: no permission to write in {self.path.parent}"
-            )
+        folder = self.path.resolve().parent
+        if not os.access(folder, os.W_OK):
+            raise ModelFileError(f"cannot write {self.path}: no permission to write in {folder}")
+        super().on_start(run)
         self._begin(run.epochs)
+
+    def _begin(self, last: int) -> None:
+        self._monitor = None if self.best is None else Monitor(self.best)
+        self._last, self._missed = last, False
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Save, if it is time."""
@@ -92,9 +91,7 @@ class Checkpoint(Callback):
             save(self.path, epoch.net, epoch.params, **metadata)
         except (OSError, ModelFileError) as error:
             self._missed, self._monitor = True, before
-            if not self._warned:
-                warn_of(self.path, error)
-            self._warned = True
+            self.cannot_write(error)
         else:
             self._missed = False
 

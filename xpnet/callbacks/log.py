@@ -10,14 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from xpnet.callbacks.base import Callback
-from xpnet.callbacks.unwritten import checked_path, warn_of
+from xpnet.callbacks.files import FileCallback
 from xpnet.types import Epoch, Run
 
 __all__ = ["JSONLog"]
 
 
-class JSONLog(Callback):
+class JSONLog(FileCallback):
     """Appends each epoch's row of the history to a file of JSON lines, on the disk at once.
 
     What the file held stays, and a line that a crash left unfinished is closed first. JSON knows
@@ -37,15 +36,16 @@ class JSONLog(Callback):
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = checked_path(path)
-        self._unwritten, self._warned = b"", False
+        super().__init__(path)
+        self._unwritten = b""
 
     def on_start(self, run: Run) -> None:
         """Open the file once, so that a wrong path is known before the first step."""
         with self.path.open("a+b") as file:
             if _ends_within_a_line(file):
                 file.write(b"\n")
-        self._unwritten, self._warned = b"", False
+        super().on_start(run)
+        self._unwritten = b""
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Append the row."""
@@ -53,9 +53,7 @@ class JSONLog(Callback):
         try:
             _append(self.path, self._unwritten)
         except OSError as error:
-            if not self._warned:
-                warn_of(self.path, error)
-            self._warned = True
+            self.cannot_write(error)
         else:
             self._unwritten = b""
 

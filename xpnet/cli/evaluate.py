@@ -10,14 +10,18 @@ from xpnet.cli.model import Model
 from xpnet.cli.options import (
     BackendName,
     DataSource,
+    Delimiter,
     Device,
     DType,
+    Header,
     Label,
+    MaxMemory,
     ModelPath,
     check_eager,
     counted,
 )
 from xpnet.cli.parts import unseen
+from xpnet.cli.understood import say_understood
 
 __all__ = ["evaluate"]
 
@@ -26,6 +30,9 @@ def evaluate(
     path: ModelPath,
     source: DataSource,
     label: Label = None,
+    header: Header = None,
+    delimiter: Delimiter = None,
+    max_memory: MaxMemory = None,
     backend: BackendName = None,
     device: Device = None,
     dtype: DType = None,
@@ -42,7 +49,16 @@ def evaluate(
     with use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
         model = Model.load(path)
-        dataset = data.load(source, label=label, columns=model.columns)
+        dataset = data.load(
+            source,
+            label=label,
+            header=header,
+            delimiter=delimiter,
+            columns=model.columns,
+            classes=model.preparation.classes,
+            max_memory=max_memory,
+        )
+        say_understood(dataset)
         X, y, what = unseen(dataset, model.trained_on)
         score = scores(model.net, model.params, *model.preparation.pair(X, y))
     typer.echo(f"{what}: {counted(len(y), 'sample')}")

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.cli.options import by_suffix, check_writable
+from xpnet.persist import ModelFileError
 
-__all__ = ["Files"]
+__all__ = ["CANNOT_WRITE", "Files", "unwritten"]
+
+CANNOT_WRITE = (OSError, ModelFileError)
+"""A full disk, a folder that is gone."""
 
 
 class Files(NamedTuple):
@@ -45,3 +49,9 @@ class Files(NamedTuple):
 
         check_writable(source, **self._asdict())
         by_suffix("plot", self.plot, FORMATS)
+
+
+def unwritten(option: str, path: Path, error: Exception) -> str:
+    """Return in words that `error` kept the file of `option` from being written."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"--{option}: cannot write {path}: {why}"

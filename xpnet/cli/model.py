@@ -60,6 +60,5 @@ class Model(NamedTuple):
 
 
 def _columns(kept: dict[str, Any] | None) -> Columns | None:
-    if kept is None:
-        return None
-    return Columns(tuple(kept["names"]), kept["label"], kept["named"])
+    # Models of former versions keep names, label and named alone.
+    return None if kept is None else Columns(**(kept | {"names": tuple(kept["names"])}))

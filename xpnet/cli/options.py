@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,8 +18,11 @@ __all__ = [
     "BackendName",
     "DType",
     "DataSource",
+    "Delimiter",
     "Device",
+    "Header",
     "Label",
+    "MaxMemory",
     "ModelPath",
     "by_suffix",
     "check_eager",
@@ -30,6 +34,17 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", re.IGNORECASE)
+
+
+def size(text: str) -> int:
+    """Return so many bytes as `text` says: ``500MB``, ``4 GB``."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise BadParameter(f"{text!r} is not a size, such as 500MB or 4GB")
+    return int(float(match[1]) * 1000 ** " kmgt".index(match[2].lower() or " "))
+
 
 DataSource: TypeAlias = Annotated[
     str,
@@ -47,6 +62,31 @@ Label: TypeAlias = Annotated[
     Option(
         help="Label column of a .csv: name, or number from 0.",
         show_default="the model's, or the last",
+    ),
+]
+Header: TypeAlias = Annotated[
+    bool | None,
+    Option(
+        "--header/--no-header",
+        help="Whether the first line of a .csv names its columns.",
+        show_default="as in training, or as it looks",
+    ),
+]
+Delimiter: TypeAlias = Annotated[
+    str | None,
+    Option(
+        help="What separates the columns of a .csv; 'tab' for a tab.",
+        show_default="as in training, or as it looks: ; , or tab",
+        callback=lambda text: "\t" if text in ("tab", r"\t") else text,
+    ),
+]
+MaxMemory: TypeAlias = Annotated[
+    int | None,
+    Option(
+        help="Memory that the data may take, read and scaled: bytes, 500MB, 4GB.",
+        metavar="SIZE",
+        parser=size,
+        show_default="half of what is free",
     ),
 ]
 BackendName: TypeAlias = Annotated[

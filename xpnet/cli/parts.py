@@ -13,6 +13,7 @@ import numpy as np
 
 from xpnet.cli.preparation import Preparation
 from xpnet.data import Dataset, split
+from xpnet.data.sense import check_classes
 from xpnet.types import Array
 
 __all__ = ["Parts", "unseen"]
@@ -64,8 +65,9 @@ class Parts(NamedTuple):
         Raises
         ------
         DataError
-            Where there are too few samples to set any apart.
+            Where labels make no sense as classes, or there are too few samples to set any apart.
         """
+        check_classes(dataset)
         (X, y), test = _divided(dataset, _TEST_SHARE)
         held_out = None
         if validation:

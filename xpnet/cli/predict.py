@@ -18,9 +18,12 @@ from xpnet.cli.model import Model
 from xpnet.cli.options import (
     BackendName,
     DataSource,
+    Delimiter,
     Device,
     DType,
+    Header,
     Label,
+    MaxMemory,
     ModelPath,
     by_suffix,
     check_eager,
@@ -28,9 +31,12 @@ from xpnet.cli.options import (
     counted,
 )
 from xpnet.data import Classes
+from xpnet.data.header import is_number
 from xpnet.persist.atomic import write_whole
 
 __all__ = ["predict"]
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def predict(
@@ -44,6 +50,9 @@ def predict(
         ),
     ] = None,
     label: Label = None,
+    header: Header = None,
+    delimiter: Delimiter = None,
+    max_memory: MaxMemory = None,
     backend: BackendName = None,
     device: Device = None,
     dtype: DType = None,
@@ -55,6 +64,9 @@ def predict(
     In a .csv with a header, features are found by their names in training,
     in any order; other columns are not read. Without a header, in the data or
     in training, columns must lie as they lay in training.
+
+    In the CSV a label that a spreadsheet would run (it starts with =, +, -, @,
+    a tab or a carriage return, and is no number) has an apostrophe in front.
     """
     to_bytes = as_csv if out is None else by_suffix("out", out, FORMATS)
     check_writable(path, source, out=out)
@@ -62,7 +74,16 @@ def predict(
         check_eager(place)
         model = Model.load(path)
         n_x = model.net.sizes[0]
-        samples = data.load_samples(source, n_x, label=label, columns=model.columns)
+        samples = data.load_samples(
+            source,
+            n_x,
+            label=label,
+            header=header,
+            delimiter=delimiter,
+            columns=model.columns,
+            classes=model.preparation.classes,
+            max_memory=max_memory,
+        )
         X = model.preparation.inputs(samples)
         A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
     content = to_bytes(A.T, model.preparation.classes)
@@ -78,11 +99,18 @@ def as_csv(A: np.ndarray, classes: Classes) -> bytes:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["label", *(f"p_{name}" for name in classes.labels)])
-    labels = classes.decode(A.argmax(axis=1))
+    labels = [_harmless(label) for label in classes.labels]
     table.writerows(
-        [label, *(f"{p:.6g}" for p in row)] for label, row in zip(labels, A, strict=True)
+        [labels[place], *(f"{p:.6g}" for p in row)]
+        for place, row in zip(A.argmax(axis=1), A, strict=True)
     )
     return text.getvalue().encode()
+
+
+def _harmless(label: str | int) -> str:
+    """Return `label` as a cell that no spreadsheet takes for a formula; numbers are none."""
+    text = str(label)
+    return f"'{text}" if text.startswith(_FORMULAS) and not is_number(text) else text
 
 
 def as_npy(A: np.ndarray, classes: Classes) -> bytes:

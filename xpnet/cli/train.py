@@ -10,23 +10,27 @@ import typer
 from typer import Option
 
 from xpnet import data, evaluate, use_backend
-from xpnet.cli.files import Files
+from xpnet.cli.files import CANNOT_WRITE, Files, unwritten
 from xpnet.cli.learn import learn, listeners
 from xpnet.cli.model import ModelFile
 from xpnet.cli.options import (
     BackendName,
     DataSource,
+    Delimiter,
     Device,
     DType,
+    Header,
     Label,
+    MaxMemory,
     check_eager,
     counted,
     described,
     number,
 )
-from xpnet.cli.outcome import INTERRUPTED
+from xpnet.cli.output import unheard
 from xpnet.cli.parts import Parts
 from xpnet.cli.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from xpnet.cli.understood import say_understood
 from xpnet.kernels import ACTIVATIONS
 from xpnet.types import Result
 
@@ -70,6 +74,15 @@ def train(
     ] = 0.0,
     seed: Annotated[int, Option(min=0, help="Of weights, order of samples and dropout.")] = 0,
     label: Label = None,
+    header: Header = None,
+    delimiter: Delimiter = None,
+    keep_index: Annotated[
+        bool,
+        Option(
+            "--keep-index", help="Train on a first column of a .csv that only numbers its rows."
+        ),
+    ] = False,
+    max_memory: MaxMemory = None,
     validation: Annotated[
         float,
         Option(
@@ -110,40 +123,53 @@ def train(
     The model keeps the names of a .csv's columns: evaluate and predict find
     them by name.
 
-    Ctrl-C ends the training early and keeps what was learned.
+    Ctrl-C and SIGTERM end the training early and keep what was learned.
+    A model of that name is replaced only by one that was trained for an
+    epoch or more and whose cost is finite: it stays if the training
+    diverges or is ended earlier. If the model cannot be written, it goes
+    to the temporary folder.
     """
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     recipe = Recipe(
         hidden, activation, epochs, batch_size, optimizer, lr, schedule, l2, dropout, seed
     )
-    with use_backend(backend, device=device, dtype=dtype) as place:
+    with unheard(), use_backend(backend, device=device, dtype=dtype) as place:
         check_eager(place)
-        dataset = data.load(source, label=label)
+        dataset = data.load(
+            source,
+            label=label,
+            header=header,
+            delimiter=delimiter,
+            keep_index=keep_index,
+            max_memory=max_memory,
+        )
         files = Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
         parts = Parts.of(dataset, validation)
         net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
         model = ModelFile.of(files.save, net, parts, dataset.columns)
+        say_understood(dataset)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
         if files.save.exists():
             # Said now: there is still time to stop.
-            typer.echo(f"replaces {files.save} in the end (--save FILE for another)")
+            typer.echo(f"{files.save} is replaced if all goes well (--save FILE for another)")
         heard = tuple(listeners(model, patience, checkpoint, log))
-        result = learn(model, parts, callbacks=heard, **options)
+        result, code = learn(model, parts, heard=heard, **options)
         accuracy = evaluate(net, result.params, *parts.test)["accuracy"]
-    score = f"test accuracy {accuracy:.2%} ({counted(parts.m_test, 'sample')})"
-    _report(files, result, score, f"{dataset.name}: {score}")
-    if result.stopped == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        score = f"test accuracy {accuracy:.2%} ({counted(parts.m_test, 'sample')})"
+        typer.echo(score)
+        if result.history:
+            _plot(files.plot, result, f"{dataset.name}: {score}")
+    raise typer.Exit(code)
 
 
-def _report(files: Files, result: Result, score: str, title: str) -> None:
-    """Say how the training ended and what it has written; draw the learning curve."""
+def _plot(path: Path, result: Result, title: str) -> None:
+    """Draw the learning curve, and say where it is."""
     from xpnet.cli.charts import write_learning_curve
 
-    typer.echo(f"{result.stopped} after {counted(len(result.history), 'epoch')}\n{score}")
-    typer.echo(f"model {files.save}")
-    if result.history:
-        write_learning_curve(files.plot, result.history, title)
-        typer.echo(f"plot  {files.plot}")
+    try:
+        write_learning_curve(path, result.history, title)
+    except CANNOT_WRITE as error:
+        raise OSError(f"{unwritten('plot', path, error)}; the model is saved") from error
+    typer.echo(f"plot  {path}")

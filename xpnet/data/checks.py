@@ -33,17 +33,20 @@ def as_samples(X: np.ndarray, where: str) -> np.ndarray:
             f"{where} has shape {X.shape}: expected (m, n_x), a row a sample, and at least one"
         )
     rows = X.reshape(X.shape[0], -1)
-    if not np.isfinite(rows).all():
+    # Extremes show NaN and infinity without another array of the size of X.
+    if X.dtype.kind == "f" and not np.isfinite([rows.min(), rows.max()]).all():
         row, column = np.argwhere(~np.isfinite(rows))[0]
         raise DataError(
             f"{where} holds {rows[row, column]} at row {row}, column {column} (counted from 0): "
             "expected finite numbers; fill it or leave that sample out"
         )
-    return rows
+    return rows.astype(rows.dtype.newbyteorder("="), copy=False)
 
 
 def as_labels(y: np.ndarray, where: str) -> np.ndarray:
-    """Return `y` as ``(m,)`` of int64 or of strings; whole floats become integers.
+    """Return `y` as ``(m,)`` of int64, of strings or, where it holds larger numbers, of uint64.
+
+    Whole floats become integers.
 
     Raises
     ------
@@ -61,7 +64,8 @@ def as_labels(y: np.ndarray, where: str) -> np.ndarray:
         raise DataError(f"{where} has dtype {y.dtype}: expected whole numbers or text")
     if y.dtype.kind == "f":
         _check_whole(y, where)
-    return y.astype(np.int64)
+    wide = y.dtype.kind == "u" and y.size > 0 and int(y.max()) > np.iinfo(np.int64).max
+    return y.astype(np.uint64 if wide else np.int64)
 
 
 def check_pair(X: np.ndarray, y: np.ndarray, where: str) -> None:

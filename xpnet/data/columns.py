@@ -13,16 +13,23 @@ class Columns(NamedTuple):
     Attributes
     ----------
     names : tuple of str
-        Of all columns, in their order; numbers where the table had no header.
+        Of all columns but an index, in their order; numbers where the table had no header.
     label : int
-        The place from 0 of the label column.
+        The place from 0 of the label column among them.
     named : bool
         Whether the names are those of a header.
+    indexed : bool
+        Whether a first column that only numbers the rows was left out.
+    header, delimiter
+        How the table was asked to be read; None where that was found out.
     """
 
     names: tuple[str, ...]
     label: int
     named: bool
+    indexed: bool = False
+    header: bool | None = None
+    delimiter: str | None = None
 
     @property
     def features(self) -> tuple[str, ...]:

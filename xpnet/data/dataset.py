@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xpnet.data.columns import Columns
-from xpnet.data.errors import DataError
+from xpnet.data.errors import DataError, listed
 
 __all__ = ["Dataset", "split"]
 
@@ -22,7 +23,7 @@ class Dataset:
     X_train : ndarray, shape (m, n_x)
         As read: not scaled.
     y_train : ndarray, shape (m,)
-        int64 or strings.
+        int64, uint64 where that does not hold them, or strings.
     X_test, y_test : ndarray or None
         None where the source has no test part of its own: see `split`.
     pixel_max : int or None
@@ -61,14 +62,21 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
         )
     chosen = _stratified(dataset.y_train, test, np.random.default_rng(seed))
     if not chosen.any():
+        labels, counts = np.unique(dataset.y_train, return_counts=True)
         raise DataError(
-            f"{dataset.name} has too few samples of a class to set {test:.0%} apart: "
-            "expected a class with more than one; give more data or a larger share"
+            f"{dataset.name} has too few samples of a class to set {test:.0%} apart, at most "
+            f"{counts.max()} of {listed(labels.tolist())}: expected {_least(test)} or more of one; "
+            "give more data or a larger share"
         )
     X, y = dataset.X_train, dataset.y_train
     return replace(
         dataset, X_train=X[~chosen], y_train=y[~chosen], X_test=X[chosen], y_test=y[chosen]
     )
+
+
+def _least(share: float) -> int:
+    """Return of how many samples of a class, at least, the `share` is one or more."""
+    return max(2, math.floor(0.5 / share) + 1)
 
 
 def _stratified(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -19,83 +19,111 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
 from xpnet.data.checks import as_labels, as_samples, check_pair
 from xpnet.data.dataset import Dataset
 from xpnet.data.errors import DataError
+from xpnet.data.memory import check_fits, taken
+from xpnet.data.streams import filled
 
 __all__ = ["read_idx", "read_idx_folder", "read_idx_samples"]
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
+_DENSEST = 1032
+"""Bytes that one byte of gzip can stand for, at most."""
 
-def read_idx_folder(folder: Path) -> Dataset:
+
+def read_idx_folder(folder: Path, limit: int) -> Dataset:
     """Return the training part in `folder`, and the test part (``t10k-…``) where there is one.
 
     Raises
     ------
     DataError
-        Where a file is missing, is not IDX, is truncated, or does not fit its fellow.
+        Where a file is missing, is not IDX, is truncated, does not fit its fellow, or holds more
+        than `limit` bytes.
     """
-    X_train, y_train = _read_part(folder, "train")
+    X_train, y_train = _read_part(folder, "train", limit)
     pixel_max = 255 if X_train.dtype == np.uint8 else None
     X_test = y_test = None
     if _find(folder, "t10k-images", 3) is not None:
-        X_test, y_test = _read_part(folder, "t10k")
+        X_test, y_test = _read_part(folder, "t10k", limit - X_train.nbytes)
     name = folder.resolve().name
     return Dataset(name, X_train, y_train, X_test, y_test, pixel_max)
 
 
-def read_idx_samples(folder: Path) -> np.ndarray:
+def read_idx_samples(folder: Path, limit: int) -> np.ndarray:
     """Return the images ``(m, n_x)`` of the test part in `folder`, else of the training part."""
     path = _find(folder, "t10k-images", 3) or _require(folder, "train-images", 3)
-    return as_samples(read_idx(path, dimensions=3), str(path))
+    return as_samples(read_idx(path, dimensions=3, limit=limit), str(path))
 
 
-def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
+def read_idx(path: Path, *, dimensions: int, limit: int) -> np.ndarray:
     """Return the array in one IDX file, raw or (``.gz``) gzipped.
 
     Raises
     ------
     DataError
-        Where the file is not IDX, has other than so many `dimensions`, or the wrong length.
+        Where the file is not IDX, has other than so many `dimensions`, the wrong length, or an
+        array of more than `limit` bytes.
     """
-    data = _bytes(path)
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
+    with _opened(path) as file:
+        dtype, shape = _header(path, file, dimensions)
+        nbytes = math.prod(shape) * dtype.itemsize
+        _check_length(path, 4 + 4 * dimensions + nbytes, shape)
+        check_fits(taken(shape, dtype.itemsize), limit, str(path))
+        array = filled(file, shape, dtype)
+    if array is None:
         raise DataError(
-            f"{path} starts with {data[:4].hex(' ') or 'nothing'}: expected an IDX file's magic "
+            f"{path} does not decompress to the {nbytes} bytes of shape {shape}: it is damaged, "
+            "download it again"
+        )
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _header(path: Path, file: IO[bytes], dimensions: int) -> tuple[np.dtype, tuple[int, ...]]:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
+        raise DataError(
+            f"{path} starts with {magic.hex(' ') or 'nothing'}: expected an IDX file's magic "
             f"number, such as 00 00 08 {dimensions:02x}; download it again or check its name"
         )
-    if data[3] != dimensions:
+    if magic[3] != dimensions:
         raise DataError(
-            f"{path} holds an array of {data[3]} dimensions: expected {dimensions}; images have 3 "
+            f"{path} holds an array of {magic[3]} dimensions: expected {dimensions}; images have 3 "
             "and labels 1, check that the two files are not exchanged"
         )
-    return _elements(path, data, dimensions)
-
-
-def _elements(path: Path, data: bytes, dimensions: int) -> np.ndarray:
-    start = 4 + 4 * dimensions
-    dtype = np.dtype(_TYPES[data[2]])
-    shape = struct.unpack_from(f">{dimensions}I", data, 4) if len(data) >= start else ()
-    expected = start + math.prod(shape) * dtype.itemsize
-    if not shape or len(data) != expected:
+    sizes = file.read(4 * dimensions)
+    if len(sizes) < 4 * dimensions:
         raise DataError(
-            f"{path} has {len(data)} bytes: expected "
-            f"{f'{expected} for shape {shape}' if shape else f'a header of {start}'}; "
-            "it is truncated or damaged, download it again"
+            f"{path} has {4 + len(sizes)} bytes: expected a header of {4 + 4 * dimensions}; it is "
+            "truncated or damaged, download it again"
         )
-    return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    return np.dtype(_TYPES[magic[2]]), struct.unpack(f">{dimensions}I", sizes)
 
 
-def _read_part(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+def _check_length(path: Path, expected: int, shape: tuple[int, ...]) -> None:
+    """Raise DataError where the file's own length rules out that it holds `expected` bytes."""
+    length = path.stat().st_size
+    zipped = path.suffix == ".gz"
+    if length * _DENSEST < expected if zipped else length != expected:
+        raise DataError(
+            f"{path} has {length} bytes: expected {expected}{' or near, zipped,' * zipped} for "
+            f"shape {shape}; it is truncated or damaged, download it again"
+        )
+
+
+def _read_part(folder: Path, part: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
     images = _require(folder, f"{part}-images", 3)
     labels = _require(folder, f"{part}-labels", 1)
-    X = as_samples(read_idx(images, dimensions=3), str(images))
-    y = as_labels(read_idx(labels, dimensions=1), str(labels))
+    X = as_samples(read_idx(images, dimensions=3, limit=limit), str(images))
+    y = as_labels(read_idx(labels, dimensions=1, limit=limit), str(labels))
     check_pair(X, y, f"{images} and {labels.name}")
     return X, y
 
@@ -118,12 +146,12 @@ def _require(folder: Path, stem: str, dimensions: int) -> Path:
     return path
 
 
-def _bytes(path: Path) -> bytes:
-    data = path.read_bytes()
-    if path.suffix != ".gz":
-        return data
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open the file, raw or gzipped; what damaged compression raises is a DataError."""
     try:
-        return gzip.decompress(data)
+        with path.open("rb") as raw:
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be decompressed ({error}): expected a whole gzip file; download it "

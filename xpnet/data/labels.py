@@ -1,35 +1,44 @@
-"""Class labels to one-hot rows and back."""
+"""Class labels to one-hot rows and back.
+
+A label is a number or a text. Data and model may differ in which of the two they hold, as a file
+that has only the labels 1 and 2 of the classes 1, 2 and x; the model's classes then decide: a
+label is the class of that very text or, failing that, the only class that means the same whole
+number, as 1.0 means 1. 01 and 1e0 are texts, and mean no number.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from xpnet.data.errors import DataError
+from xpnet.data.errors import DataError, listed
 
-__all__ = ["Classes"]
+__all__ = ["Classes", "as_whole_numbers"]
 
-_NAMED = 10
-"""How many labels an error names."""
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0+)?")
+
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The labels that a model tells apart, in sorted order; output k stands for ``labels[k]``.
+    """The labels that a model tells apart; output k stands for ``labels[k]``.
 
     Attributes
     ----------
     labels : tuple of str or of int
-        Plain Python values, so that they can be stored as JSON.
+        Plain Python values, so that they can be stored as JSON; in any order.
     """
 
     labels: tuple[str, ...] | tuple[int, ...]
 
     @classmethod
     def of(cls, y: np.ndarray) -> Classes:
-        """Return the classes of training labels `y` ``(m,)``.
+        """Return the classes of training labels `y` ``(m,)``, in sorted order.
 
         Raises
         ------
@@ -39,7 +48,7 @@ class Classes:
         labels = tuple(np.unique(y).tolist())
         if len(labels) < 2:
             raise DataError(
-                f"y holds one class only, {_named(labels)}: expected two or more to tell apart"
+                f"y holds one class only, {listed(labels)}: expected two or more to tell apart"
             )
         return cls(labels)
 
@@ -51,21 +60,54 @@ class Classes:
         DataError
             Where y holds labels that are not among the classes; names them.
         """
-        unseen = [label for label in np.unique(y).tolist() if label not in self.labels]
+        found, number = np.unique(y, return_inverse=True)
+        places = self._places(found.tolist())
+        unseen = [label for label, place in zip(found.tolist(), places, strict=True) if place < 0]
         if unseen:
             raise DataError(
-                f"y holds labels that the model was not trained on: {_named(unseen)}. Expected "
-                f"some of {_named(self.labels)}; train with these classes or leave their samples "
+                f"y holds labels that the model was not trained on: {listed(unseen)}. Expected "
+                f"some of {listed(self.labels)}; train with these classes or leave their samples "
                 "out"
             )
         one_hot = np.zeros((len(y), len(self.labels)), dtype=np.float32)
-        one_hot[np.arange(len(y)), np.searchsorted(np.asarray(self.labels), y)] = 1.0
+        one_hot[np.arange(len(y)), np.asarray(places, dtype=np.intp)[number]] = 1.0
         return one_hot
 
     def decode(self, indices: np.ndarray) -> np.ndarray:
         """Return the labels ``(m,)`` of class numbers `indices` ``(m,)``, such as an argmax."""
-        return np.take(np.asarray(self.labels), indices)
+        # Left to itself, NumPy makes floats of integers that 64 signed bits do not hold.
+        wide = any(isinstance(label, int) and label > _LARGEST for label in self.labels)
+        return np.take(np.asarray(self.labels, dtype=np.uint64 if wide else None), indices)
+
+    def _places(self, labels: Sequence[str | int]) -> list[int]:
+        """Return the class number of each of the `labels`, -1 for what is no class."""
+        exact = {str(label): place for place, label in enumerate(self.labels)}
+        meanings = [_meaning(label) for label in self.labels]
+        counts = Counter(meanings)
+        alike = {meaning: place for place, meaning in enumerate(meanings) if counts[meaning] == 1}
+        return [exact.get(str(label), alike.get(_meaning(label), -1)) for label in labels]
 
 
-def _named(labels: Sequence[str | int]) -> str:
-    return ", ".join(map(repr, labels[:_NAMED])) + (", …" if len(labels) > _NAMED else "")
+def as_whole_numbers(texts: np.ndarray) -> np.ndarray:
+    """Return `texts` as int64 or uint64 if that loses nothing of any, else the texts themselves."""
+    distinct, number = np.unique(texts, return_inverse=True)
+    if not all(_is_written_whole(text) for text in distinct.tolist()):
+        return texts
+    for dtype in (np.int64, np.uint64):
+        try:
+            return distinct.astype(dtype)[number]
+        except (ValueError, OverflowError):
+            continue
+    return texts
+
+
+def _is_written_whole(text: str) -> bool:
+    """Whether `text` is how a whole number is written, so that it can be had back from it."""
+    match = _WHOLE.fullmatch(text)
+    return match is not None and match[2] is None
+
+
+def _meaning(label: str | int) -> str:
+    """Return the whole number that `label` means, as text, or what else it says."""
+    match = _WHOLE.fullmatch(str(label))
+    return str(label) if match is None else match[1]

@@ -5,36 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from os import PathLike, fspath
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from xpnet.data.asked import Asked
 from xpnet.data.columns import Columns
 from xpnet.data.csv import read_csv, read_csv_samples
 from xpnet.data.dataset import Dataset
 from xpnet.data.digits import read_digits
 from xpnet.data.errors import DataError
 from xpnet.data.idx import read_idx_folder, read_idx_samples
+from xpnet.data.labels import Classes
+from xpnet.data.memory import default_limit
 from xpnet.data.npz import read_npz, read_npz_samples
 
 __all__ = ["load", "load_samples"]
 
-Label: TypeAlias = str | int | None
 T = TypeVar("T")
 
 
 class _Reader(NamedTuple):
-    """How one kind of source is read.
+    """How one kind of source is read: what is asked for is the second argument."""
 
-    ``dataset(path, label, columns) -> Dataset`` and ``samples(path, label, columns, n_x) -> X``.
-    """
-
-    dataset: Callable[[Path, Label, Columns | None], Dataset]
-    samples: Callable[[Path, Label, Columns | None, int], np.ndarray]
+    dataset: Callable[[Path, Asked], Dataset]
+    samples: Callable[[Path, Asked, int], np.ndarray]
 
 
 def load(
-    source: str | PathLike[str], *, label: Label = None, columns: Columns | None = None
+    source: str | PathLike[str],
+    *,
+    label: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    keep_index: bool = False,
+    columns: Columns | None = None,
+    classes: Classes | None = None,
+    max_memory: int | None = None,
 ) -> Dataset:
     """Read a labelled dataset.
 
@@ -45,29 +52,48 @@ def load(
     label : str or int, optional
         The label column of a ``.csv`` by name or number from 0; by default that of `columns`,
         or the last.
+    header : bool, optional
+        Whether the first line of a ``.csv`` names its columns; by default as it looks.
+    delimiter : str, optional
+        What separates the columns of a ``.csv``; by default whichever of semicolon, comma and tab
+        its first line has most of.
+    keep_index : bool, default False
+        Whether a first column of a ``.csv`` that only numbers its rows, as pandas writes one, is
+        a feature.
     columns : Columns, optional
         Those of the table that a model was trained on. In a ``.csv`` with a header, features and
         label are then found by name, in whatever order, and other columns are not read.
+    classes : Classes, optional
+        Those of the model: a first line that ends in one of them is a sample.
+    max_memory : int, optional
+        Bytes that the data may take, read and scaled to float32; by default half of what is free.
 
     Raises
     ------
     DataError
-        Where the source is missing, unknown, damaged or not fit to learn from; says what to do.
+        Where the source is missing, unknown, damaged, too large or not fit to learn from; says
+        what to do.
     """
     reader, path = _reader(source)
-    return reader.dataset(path, label, columns)
+    limit = default_limit() if max_memory is None else max_memory
+    asked = Asked(limit, label, header, delimiter, keep_index, columns, classes)
+    return reader.dataset(path, asked)
 
 
 def load_samples(
     source: str | PathLike[str],
     n_x: int,
     *,
-    label: Label = None,
+    label: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
     columns: Columns | None = None,
+    classes: Classes | None = None,
+    max_memory: int | None = None,
 ) -> np.ndarray:
     """Read samples ``(m, n_x)`` to predict on, with or without labels beside them.
 
-    Where a source has a test part, that part is read. `label` and `columns` are as in `load`.
+    Where a source has a test part, that part is read. The others are as in `load`.
 
     Raises
     ------
@@ -75,7 +101,9 @@ def load_samples(
         As `load` does, and where the samples have other than `n_x` features.
     """
     reader, path = _reader(source)
-    X = reader.samples(path, label, columns, n_x)
+    limit = default_limit() if max_memory is None else max_memory
+    asked = Asked(limit, label, header, delimiter, columns=columns, classes=classes)
+    X = reader.samples(path, asked, n_x)
     if X.shape[1] != n_x:
         raise DataError(
             f"{source} has samples of {X.shape[1]} features: expected {n_x}, as the model was "
@@ -96,16 +124,18 @@ def _reader(source: str | PathLike[str]) -> tuple[_Reader, Path]:
     return _FILES[kind], path
 
 
-def _without_label(read: Callable[[Path], T]) -> Callable[..., T]:
-    """Give `read` the readers' signature, refusing a label column where there are no columns."""
+def _no_table(read: Callable[[Path, int], T]) -> Callable[..., T]:
+    """Give `read(path, limit)` the readers' signature, refusing what only a table has."""
 
-    def read_path(path: Path, label: Label, *others: object) -> T:
-        if label is not None:
-            raise DataError(
-                f"label is {label!r}, but only a .csv file has a label column to choose: "
-                f"leave it out for {path}"
-            )
-        return read(path)
+    def read_path(path: Path, asked: Asked, *others: object) -> T:
+        for name in ("label", "header", "delimiter", "keep_index"):
+            value = getattr(asked, name)
+            if value != Asked._field_defaults[name]:
+                raise DataError(
+                    f"{name} is {value!r}, but only a .csv file has a label column to choose, a "
+                    f"header, a delimiter and an index: leave it out for {path}"
+                )
+        return read(path, asked.limit)
 
     return read_path
 
@@ -114,13 +144,13 @@ _EXPECTED = "'digits', a folder of IDX files (as MNIST comes), a .npz or a .csv 
 
 _BUILT_IN = {
     "digits": _Reader(
-        dataset=_without_label(lambda path: read_digits()),
-        samples=_without_label(lambda path: read_digits().X_train),
+        dataset=_no_table(lambda path, limit: read_digits()),
+        samples=_no_table(lambda path, limit: read_digits().X_train),
     ),
 }
 
 _FILES = {
-    "folder": _Reader(_without_label(read_idx_folder), _without_label(read_idx_samples)),
-    ".npz": _Reader(_without_label(read_npz), _without_label(read_npz_samples)),
+    "folder": _Reader(_no_table(read_idx_folder), _no_table(read_idx_samples)),
+    ".npz": _Reader(_no_table(read_npz), _no_table(read_npz_samples)),
     ".csv": _Reader(read_csv, read_csv_samples),
 }

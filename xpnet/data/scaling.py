@@ -37,12 +37,25 @@ class Scaling:
 
         Pixels are divided by `pixel_max`. Columns of a table (`pixel_max` None) get mean 0 and
         variance 1; a constant column is shifted to 0 and not divided.
+
+        Raises
+        ------
+        DataError
+            Where the numbers of a column are so large that their spread overflows.
         """
         n_x = X.shape[1]
         if pixel_max is not None:
             return cls(np.zeros(n_x), np.full(n_x, float(pixel_max)))
-        mean = X.mean(axis=0, dtype=np.float64)
-        spread = X.std(axis=0, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = X.mean(axis=0, dtype=np.float64)
+            spread = X.std(axis=0, dtype=np.float64)
+        if not np.isfinite(spread).all():
+            column = int(np.argmin(np.isfinite(spread)))
+            raise DataError(
+                f"column {column} of X (counted from 0) holds numbers up to "
+                f"{np.abs(X[:, column]).max():.3g}: expected a spread that float64 can hold; "
+                "divide that column, or leave it out"
+            )
         return cls(mean, np.where(spread <= _ROUNDING * np.abs(mean), 1.0, spread))
 
     def apply(self, X: np.ndarray, dtype: DTypeLike = np.float32) -> np.ndarray:
@@ -51,7 +64,8 @@ class Scaling:
         Raises
         ------
         DataError
-            Where X has another number of columns than the training samples had.
+            Where X has another number of columns than the training samples had, or numbers so
+            far from theirs that `dtype` cannot hold them scaled.
         """
         if X.ndim != 2 or X.shape[1] != len(self.shift):
             raise DataError(
@@ -61,5 +75,16 @@ class Scaling:
         scaled = np.empty(X.shape, dtype)
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            scaled[rows] = (X[rows] - self.shift) / self.scale
+            with np.errstate(over="ignore"):
+                scaled[rows] = (X[rows] - self.shift) / self.scale
+            if not np.isfinite(scaled[rows]).all():
+                self._refuse(X, scaled, start)
         return scaled
+
+    def _refuse(self, X: np.ndarray, scaled: np.ndarray, start: int) -> None:
+        row, column = np.argwhere(~np.isfinite(scaled[start : start + _BLOCK]))[0]
+        raise DataError(
+            f"X holds {X[start + row, column]:.3g} at row {start + row}, column {column} (counted "
+            f"from 0): expected a number near {self.shift[column]:.3g}, give or take "
+            f"{self.scale[column]:.3g}, as in training; scaled, {scaled.dtype} cannot hold it"
+        )

@@ -1,35 +1,24 @@
-"""A text file as named columns and rows of cells: separator, header line, errors by line.
-
-The separator is a comma, a semicolon or a tab, whichever the first line has most of. The first
-line is a header where it is all words, where a text in it stands over a number, or where it holds
-all the names that are looked for. Columns are counted from 0, lines from 1.
-"""
+"""A text file as named columns and rows of cells. Columns are counted from 0."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from xpnet.data.errors import DataError
+from xpnet.data.asked import Asked
+from xpnet.data.errors import DataError, listed, quoted
+from xpnet.data.header import is_header
+from xpnet.data.rows import Row, read_rows
 
-__all__ = ["Row", "Table", "column_place", "is_missing", "named_places", "open_table"]
+__all__ = ["Table", "column_place", "named_places", "open_table"]
 
-_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
+_HEAD = 1000
+"""Rows by which a header is told from a sample, at most."""
 
-_LISTED = 20
-"""How many column names an error lists."""
-
-
-class Row(NamedTuple):
-    """The cells of one row and the file's line on which it ends."""
-
-    line: int
-    cells: list[str]
+_HEAD_CELLS = 100_000
 
 
 class Table(NamedTuple):
@@ -44,8 +33,8 @@ class Table(NamedTuple):
     rows: Iterator[Row]
 
 
-def open_table(path: Path, known: Collection[str] = ()) -> Table:
-    """Return the table in `path`; a first line that holds all `known` names is a header.
+def open_table(path: Path, asked: Asked) -> Table:
+    """Return the table in `path`, read as it is `asked` for or, where it is not, as it looks.
 
     Raises
     ------
@@ -53,11 +42,12 @@ def open_table(path: Path, known: Collection[str] = ()) -> Table:
         Where the file is not UTF-8 text or has no rows; while reading, where a row's width
         differs.
     """
-    rows = _rows(path, _text(path))
+    rows = read_rows(path, asked.limit, asked.delimiter, asked.columns)
     head = list(islice(rows, 2))
     if not head:
         raise DataError(f"{path} is empty: expected rows of features and a label")
-    has_header = _is_header(head, known)
+    head += islice(rows, min(_HEAD, _HEAD_CELLS // len(head[0].cells)))
+    has_header = _has_header(path, head, asked)
     if has_header and len(head) == 1:
         raise DataError(f"{path} has a header, but no rows below it: expected one for each sample")
     names = [str(number) for number in range(len(head[0].cells))]
@@ -81,8 +71,8 @@ def column_place(table: Table, column: str | int) -> int:
         return range(width)[int(column)]
     except (ValueError, IndexError):
         raise DataError(
-            f"{table.path} has no column {column!r}: expected a number from 0 to {width - 1} or "
-            f"one of the names {_listed(table.names)}"
+            f"{table.path} has no column {quoted(column)}: expected a number from 0 to {width - 1} "
+            f"or one of the names {listed(table.names)}"
         ) from None
 
 
@@ -98,79 +88,52 @@ def named_places(table: Table, names: Sequence[str]) -> list[int]:
     missing = [name for name in names if name not in places]
     if missing:
         raise DataError(
-            f"{table.path} has no column {_listed(missing)}: expected all features that the model "
-            f"was trained on, by name; its first line has {_listed(table.names)}"
+            f"{table.path} has no column {listed(missing)}: expected all features that the model "
+            f"was trained on, by name; its first line has {listed(table.names)}"
         )
     counts = Counter(table.names)
     twice = [name for name in dict.fromkeys(names) if counts[name] > 1]
     if twice:
         raise DataError(
-            f"{table.path} has more than one column {_listed(twice)}: columns are found by name, "
+            f"{table.path} has more than one column {listed(twice)}: columns are found by name, "
             "give each its own in the first line"
         )
     return [places[name] for name in names]
 
 
-def is_missing(cell: str) -> bool:
-    """Tell whether `cell` is empty or one of the usual words for a missing value."""
-    return cell.strip().lower() in _MISSING
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:_LISTED])) + (", …" if len(names) > _LISTED else "")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not text ({error.reason} at byte {error.start}): expected a CSV file "
-            "in UTF-8; save it as one"
-        ) from error
-
-
-def _rows(path: Path, text: str) -> Iterator[Row]:
-    first = text.lstrip().partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    try:
-        for cells in reader:
-            if cells:
-                yield Row(reader.line_num, cells)
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {reader.line_num}: {error}. Expected CSV text; look for a quotation "
-            "mark that is not closed"
-        ) from error
-
-
-def _is_header(head: list[Row], known: Collection[str]) -> bool:
-    """Whether the first of the two rows, or the only one, names the columns.
-
-    It is all words, as no sample is; or a name stands over a number, or columns are numbered from
-    0 beside a name.
-    """
-    names = [cell.strip() for cell in head[0].cells]
-    numbered = [name for name in names if _is_number(name)]
-    if known and set(known) <= set(names):
-        return True
-    if not numbered and not any(map(is_missing, names)):
-        return True
-    if 1 < len(numbered) < len(names) and numbered == [*map(str, range(len(numbered)))]:
-        return True
-    return any(
-        _is_number(below) and not _is_number(above) and not is_missing(above)
-        for row in head[1:]
-        for above, below in zip(names, row.cells, strict=False)
-    )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
+def _has_header(path: Path, head: Sequence[Row], asked: Asked) -> bool:
+    """Whether the table has a header: as asked for, as asked for in training, or as it looks."""
+    if asked.header is not None:
+        return asked.header
+    columns = asked.columns
+    if columns is not None and columns.header is False:
         return False
-    return not is_missing(cell)
+    place = _label_place(len(head[0].cells), asked)
+    known: tuple[str, ...] = ()
+    if columns is not None and columns.named:
+        known = columns.features
+    elif asked.label is not None and place is None:
+        known = (str(asked.label),)
+    classes = None
+    if asked.classes is not None:
+        classes = [str(label) for label in asked.classes.labels]
+    try:
+        return is_header(head, place, known, classes)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _label_place(width: int, asked: Asked) -> int | None:
+    """Return the place of the label column as far as it is known without names."""
+    if asked.label is not None:
+        try:
+            return range(width)[int(asked.label)]
+        except (ValueError, IndexError):
+            return None
+    if asked.columns is None:
+        return width - 1
+    surplus = width - len(asked.columns.names)
+    return asked.columns.label + surplus if surplus in (0, 1) else None
 
 
 def _checked_width(path: Path, width: int, rows: Iterator[Row]) -> Iterator[Row]:
@@ -178,6 +141,6 @@ def _checked_width(path: Path, width: int, rows: Iterator[Row]) -> Iterator[Row]
         if len(row.cells) != width:
             raise DataError(
                 f"{path}, line {row.line} has {len(row.cells)} columns: expected {width}, as in "
-                "the first line"
+                "the first line; if another character separates them, name it (--delimiter)"
             )
         yield row

@@ -46,7 +46,6 @@ def accelerator(xp: ModuleType) -> str | None:
     return package if package and find_spec(package) and _maker(package) else None
 
 
-@cache
 def accelerate(kernels: Kernels, xp: ModuleType) -> Kernels:
     """`kernels` with the entries replaced that run faster fused on the arrays of `xp`.
 
@@ -67,7 +66,25 @@ def accelerate(kernels: Kernels, xp: ModuleType) -> Kernels:
     >>> import numpy
     >>> import xpnet
     >>> fast = xpnet.accelerate(xpnet.VECTORIZED, numpy)
+
+    Raises
+    ------
+    TypeError
+        If `kernels` is no record of kernels, or `xp` no module.
     """
+    if not isinstance(kernels, Kernels):
+        raise TypeError(
+            f"kernels is a {type(kernels).__name__}: expected a record, such as xpnet.VECTORIZED"
+        )
+    if not isinstance(xp, ModuleType):
+        raise TypeError(
+            f"xp is a {type(xp).__name__}: expected the module of an array library, such as numpy"
+        )
+    return _accelerated(kernels, xp)
+
+
+@cache
+def _accelerated(kernels: Kernels, xp: ModuleType) -> Kernels:
     return _made_for(xp, "accelerate", kernels)
 
 

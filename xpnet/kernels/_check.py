@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import ModuleType
@@ -18,6 +19,8 @@ __all__ = [
     "check_layers",
     "check_masks",
     "check_params",
+    "check_precision",
+    "check_stacked",
     "check_targets",
 ]
 
@@ -29,7 +32,7 @@ def check_dense(xp: ModuleType, W: Array, b: Array, A_prev: Array) -> None:
             f"W, b and A_prev must have one dtype, but they have {W.dtype}, {b.dtype} and "
             f"{A_prev.dtype}: cast with xp.astype(A_prev, W.dtype)"
         )
-    if not _is_floating(xp, W.dtype):
+    if not is_computed(xp, W.dtype):
         raise TypeError(f"W, b and A_prev have dtype {W.dtype}: expected float32 or float64")
     if W.shape[-1] != A_prev.shape[-2] or b.shape[-2:] != (W.shape[-2], 1):
         raise ValueError(
@@ -139,6 +142,11 @@ def check_masks(sizes: tuple[int, ...], X: Array, masks: Sequence[Array | None] 
 
 def check_layers(sizes: tuple[int, ...], X: Array, layers: Sequence[Layer]) -> None:
     """Raise unless `layers` are what a forward pass of X made: one `Layer` for each of params."""
+    if not isinstance(layers, Sequence):
+        raise TypeError(
+            f"layers is a {type(layers).__name__}: expected what xpnet.forward(net, params, X) "
+            "returned"
+        )
     if len(layers) != len(sizes) - 1 or not all(isinstance(layer, Layer) for layer in layers):
         kinds = ", ".join(type(layer).__name__ for layer in layers)
         raise ValueError(
@@ -146,32 +154,79 @@ def check_layers(sizes: tuple[int, ...], X: Array, layers: Sequence[Layer]) -> N
             "Layer that xpnet.forward(net, params, X) returned"
         )
     for number, ((_, A), n) in enumerate(zip(layers, sizes[1:], strict=True), 1):
-        if A.shape[-2:] != (n, X.shape[-1]):
+        if getattr(A, "shape", ())[-2:] != (n, X.shape[-1]):
             raise ValueError(
                 f"A of layer {number} in layers has shape {_shape(A)}: expected "
                 f"{(n, X.shape[-1])}, what xpnet.forward makes of this X"
             )
+        _check_dtype(f"layers[{number - 1}].A", A, X)
+    if layers[-1].Z is None:
+        raise ValueError(
+            "Z of the last of layers is None: expected its logits, as xpnet.forward returns them"
+        )
+
+
+def check_stacked(params: Params, X: Array, **others: Any) -> None:
+    """Raise unless the axes before the last two agree: one entry a network of a stack, or none."""
+    tensors = [tensor for layer in params for tensor in layer]
+    if all(getattr(array, "ndim", 0) <= 2 for array in (*tensors, X, *others.values())):
+        return
+    names = [f"{name} of layer {n}" for n in range(1, len(params) + 1) for name in "Wb"]
+    first, stack = "", ()
+    for name, array in {**dict(zip(names, tensors, strict=True)), "X": X, **others}.items():
+        leading = _shape(array)[:-2] if getattr(array, "ndim", 0) > 2 else ()
+        if not broadcast(leading, stack):
+            raise ValueError(
+                f"{name} has shape {_shape(array)}, but {first} is stacked {stack}: expected the "
+                f"same {stack} before its last two axes, one entry a network, or none"
+            )
+        if math.prod(leading) > math.prod(stack):
+            first, stack = name, leading
+
+
+def broadcast(left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    pairs = zip(reversed(left), reversed(right), strict=False)
+    return all(m == n or 1 in (m, n) for m, n in pairs)
+
+
+def check_precision(params: Params) -> None:
+    """Raise unless the kernels compute in the dtype of `params`; files may hold others."""
+    W = params[0].W
+    if is_computed(array_namespace(W), W.dtype):
+        return
+    if not getattr(W.dtype, "isnative", True):
+        raise TypeError(
+            f"params have dtype {W.dtype}, of another byte order than this machine: cast each "
+            "with W.astype(W.dtype.newbyteorder('='))"
+        )
+    raise TypeError(
+        f"params have dtype {W.dtype}: expected float32 or float64; make them with "
+        "net.init(dtype='float32'), or cast each with xp.astype(W, xp.float32)"
+    )
 
 
 @cache
-def _is_floating(xp: ModuleType, dtype: Any) -> bool:
-    return bool(xp.isdtype(dtype, "real floating"))
+def is_computed(xp: ModuleType, dtype: Any) -> bool:
+    """Whether the kernels compute in `dtype`, in this machine's byte order."""
+    return dtype in (xp.float32, xp.float64)
 
 
 def _check_floating(name: str, array: Array) -> None:
-    if not _is_floating(array_namespace(array), array.dtype):
+    if not array_namespace(array).isdtype(array.dtype, "real floating"):
         raise TypeError(f"{name} has dtype {array.dtype}: expected float32 or float64")
 
 
 def _check_dtype(name: str, array: Array, like: Array) -> None:
     if array.dtype != like.dtype:
-        # Both cast what is no floating-point number, and nothing else.
-        floating = _is_floating(array_namespace(array), array.dtype)
-        like_X = ", or make the parameters with net.init(like=X)" if name == "X" else ""
+        xp = array_namespace(array)
+        advice = ""
+        if xp.isdtype(array.dtype, ("bool", "integral")):
+            advice = ", or let fit and predict do it"
+        elif name == "X" and is_computed(xp, array.dtype):
+            advice = ", or make the parameters with net.init(like=X)"
         raise TypeError(
             f"{name} has dtype {array.dtype}, but the kernels were given {like.dtype} beside it: "
-            f"cast with xp.astype({name}, params[0].W.dtype)"
-            + (like_X if floating else ", or let fit and predict do it")
+            f"cast with xp.astype({name}, params[0].W.dtype){advice}"
         )
 
 
@@ -194,4 +249,4 @@ def _hint_for_targets(n_y: int, m: int, Y: Array) -> str:
 
 
 def _shape(array: Array) -> tuple[int, ...]:
-    return tuple(array.shape)
+    return tuple(getattr(array, "shape", ()))

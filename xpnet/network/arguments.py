@@ -5,15 +5,17 @@ Loops that pass the same arguments many times come here once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeAlias
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet import backend
 from xpnet.kernels import _check
 from xpnet.network.record import Network
+from xpnet.network.values import check_values
 from xpnet.types import Array, Dense, Params
 
 __all__ = [
@@ -22,9 +24,10 @@ __all__ = [
     "as_params",
     "as_weights",
     "beside",
+    "check_arrays",
     "check_batch",
+    "check_inputs",
     "check_masks",
-    "checked_inputs",
 ]
 
 Masks: TypeAlias = Sequence[Array | None] | None
@@ -38,12 +41,24 @@ def as_params(params: Any) -> Params:
     TypeError
         If they are no such thing.
     """
-    if type(params) is tuple and params and all(isinstance(layer, Dense) for layer in params):
-        return params
-    if isinstance(params, Mapping) or not isinstance(params, Sequence) or not params:
+    if not (type(params) is tuple and params and all(isinstance(layer, Dense) for layer in params)):
+        params = _as_dense(params)
+    for number, layer in enumerate(params, 1):
+        for name, array in zip("Wb", layer, strict=True):
+            if not hasattr(array, "shape"):
+                raise TypeError(
+                    f"{name} of layer {number} in params is a {type(array).__name__}: expected an "
+                    "array, as net.init() makes"
+                )
+    return params
+
+
+def _as_dense(params: Any) -> Params:
+    if isinstance(params, Mapping | str) or not isinstance(params, Sequence) or not params:
         hint = ": xpnet.params_from_dict(params)" if isinstance(params, Mapping) else ""
         raise TypeError(
-            f"params is a {type(params).__name__}: expected one pair (W, b) a layer{hint}"
+            f"params is a {type(params).__name__}: expected one pair (W, b) a layer, as "
+            f"net.init() makes{hint}"
         )
     for number, layer in enumerate(params, 1):
         if not isinstance(layer, tuple | list) or len(layer) != 2:
@@ -65,14 +80,14 @@ def as_weights(sample_weight: Array | None, params: Params) -> Array | None:
     return _cast(sample_weight, params, kinds)
 
 
-def _cast(array: Array | None, params: Params, kinds: tuple[str, ...]) -> Array | None:
+def _cast(array: Any, params: Params, kinds: tuple[str, ...]) -> Any:
     """`array` in the dtype of `params`, if it is of one of these kinds."""
-    if array is None:
-        return None
+    if not is_array_api_obj(array):
+        return array  # the checks that follow say so by name
     try:
         xp = array_namespace(array, params[0].W)
     except TypeError:
-        return array  # no array, or of another library: the checks that follow say so by name
+        return array  # of another library: the same
     of_kind = xp.isdtype(array.dtype, kinds)
     return xp.astype(array, params[0].W.dtype, copy=False) if of_kind else array
 
@@ -82,10 +97,13 @@ def beside(l2: Any, like: Array) -> float | Array:
 
     Anything else would promote float32, NumPy's own scalars among it.
     """
-    if type(l2) is float:
-        return l2
     if isinstance(l2, Real):
-        return float(l2)
+        number = float(l2)
+        if not 0.0 <= number < math.inf:
+            raise ValueError(f"l2 is {l2}: expected 0 or more, and finite")
+        return number
+    if not is_array_api_obj(l2):
+        raise TypeError(f"l2 is {l2!r}: expected a number, 0 or more")
     if l2.ndim and l2.shape[-2:] != (1, 1):
         raise ValueError(
             f"l2 has shape {tuple(l2.shape)}: expected a number, or (K, 1, 1), one for each "
@@ -97,44 +115,86 @@ def beside(l2: Any, like: Array) -> float | Array:
     return backend.asarray(l2, like=like)
 
 
-def checked_inputs(net: Network, params: Params, X: Array) -> tuple[Params, Array]:
-    """`params` and `X`, detached, after every check of shape, dtype and place."""
-    params = as_params(params)
-    _check_there(net, X=X)
+def check_inputs(net: Network, params: Params, X: Array) -> None:
+    """Raise unless `params` and `X` fit the network, in shape, dtype and place."""
+    check_arrays(net, X=X)
     backend.check_together(params=params, X=X)
     _check.check_params(net.sizes, params)
+    _check.check_precision(params)
     _check.check_inputs(net.sizes, params, X)
-    detached: tuple[Params, Array] = backend.detached((params, X))
-    return detached
+    _check.check_stacked(params, X)
 
 
 def check_batch(
-    net: Network, params: Params, X: Array, Y: Array, sample_weight: Array | None
-) -> tuple[Params, Array, Array, Array | None]:
-    """The arguments, detached, after every check of shape, dtype and place."""
-    params = as_params(params)
-    _check_there(net, X=X, Y=Y)
+    net: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    sample_weight: Array | None,
+    *,
+    l2: float | Array = 0.0,
+    readable: Callable[[Array], bool] = backend.on_host,
+) -> None:
+    """Raise unless everything fits the network, in shape, dtype and place, and is in its range.
+
+    Parameters
+    ----------
+    net, params, X, Y, sample_weight, l2
+        As in `xpnet.value_and_grad`.
+    readable : function
+        Of which arrays the values may be read to check them; those of the host by default.
+    """
+    check_arrays(net, X=X, Y=Y, sample_weight=sample_weight)
     backend.check_together(params=params, X=X, Y=Y, sample_weight=sample_weight)
-    params, X = checked_inputs(net, params, X)
+    _check.check_params(net.sizes, params)
+    _check.check_precision(params)
+    _check.check_inputs(net.sizes, params, X)
     _check.check_targets(net.sizes, X, Y, sample_weight)
-    Y, sample_weight = backend.detached((Y, sample_weight))
-    return params, X, Y, sample_weight
+    l2 = beside(l2, params[0].W)
+    _check.check_stacked(params, X, Y=Y, sample_weight=sample_weight, l2=l2)
+    check_values(net.output, Y, sample_weight, l2, readable)
 
 
-def check_masks(net: Network, X: Array, masks: Masks) -> None:
+def check_as_many(params: Params, **arrays: Any) -> None:
+    """Raise unless what a training takes is of the networks in `params`, each its own or shared.
+
+    Unlike a single cost, which would be one of each, a training has to stay of as many networks.
+    """
+    stacks = [tuple(tensor.shape)[:-2] for layer in params for tensor in layer]
+    stack = max(stacks, key=math.prod)
+    for name, array in arrays.items():
+        leading = tuple(getattr(array, "shape", ()))[:-2]
+        if leading and not (len(leading) <= len(stack) and _check.broadcast(leading, stack)):
+            networks = f"a stack {stack}" if stack else "one network"
+            raise ValueError(
+                f"{name} has shape {tuple(array.shape)}, but params are of {networks}: expected "
+                "as many networks everywhere, or one for all; xpnet stacks (K, n_out, n_in)"
+            )
+
+
+def check_masks(net: Network, params: Params, X: Array, masks: Masks) -> None:
     """Raise unless `masks` fit the network and lie beside X."""
     if masks is None:
         return
+    if not isinstance(masks, Sequence) or isinstance(masks, str):
+        raise TypeError(
+            f"masks is a {type(masks).__name__}: expected a tuple of arrays or None, one for each "
+            "hidden layer"
+        )
     backend.check_together(X=X, masks=tuple(masks))
     _check.check_masks(net.sizes, X, masks)
+    _check.check_stacked(params, X, **{f"masks[{n}]": mask for n, mask in enumerate(masks)})
 
 
-def _check_there(net: Network, **arrays: Array) -> None:
-    """Raise unless there is a network, and something in the place of each array."""
+def check_arrays(net: Network, **arrays: Array) -> None:
+    """Raise unless there is a network, and one thing in the place of each array but weights."""
     if not isinstance(net, Network):
         raise TypeError(
             f"net is a {type(net).__name__}: expected a network, such as xpnet.Network((784, 10))"
         )
     for name, array in arrays.items():
-        if array is None:
-            raise TypeError(f"{name} is None: expected an array, samples as columns")
+        if array is None and name == "sample_weight":
+            continue
+        if array is None or isinstance(array, tuple | Real | str):
+            what = "a tuple" if isinstance(array, tuple) else repr(array)
+            raise TypeError(f"{name} is {what:.40}: expected an array, samples as columns")

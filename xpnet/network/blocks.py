@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
@@ -41,8 +42,8 @@ def in_blocks(
 
     Raises
     ------
-    ValueError
-        If `samples` is below 1.
+    ValueError, TypeError
+        If `samples` is no whole number from 1 on, or `value_and_grad` no function.
 
     Notes
     -----
@@ -50,6 +51,13 @@ def in_blocks(
     Each is given λ times that share, so that ``(S_block / S) · λ (S_block / S) / 2S_block`` adds up
     to ``λ / 2S``: the penalty is counted once.
     """
+    if not callable(value_and_grad):
+        raise TypeError(
+            f"value_and_grad is {value_and_grad!r}: expected a function with the signature of "
+            "xpnet.value_and_grad"
+        )
+    if not isinstance(samples, Integral):
+        raise TypeError(f"samples is {samples!r}: expected a whole number, the columns of a block")
     if samples < 1:
         raise ValueError(f"samples is {samples}: expected 1 or more, the columns of a block")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet import backend
 from xpnet.kernels import VECTORIZED
-from xpnet.network.arguments import Masks, as_params
+from xpnet.network.arguments import Masks, as_params, check_arrays
 from xpnet.network.gradient import value_and_grad
 from xpnet.network.record import Network
 from xpnet.types import Array, Kernels, Params
@@ -58,12 +59,18 @@ def check_gradients(
     ValueError, TypeError
         As `value_and_grad`; or if a stack is given, or `most` is below 1.
     """
+    if not isinstance(most, Integral):
+        raise TypeError(f"most is {most!r}: expected a whole number, 1 or more")
     if most < 1:
         raise ValueError(f"most is {most}: expected 1 entry of each tensor or more")
     host = backend.resolve("numpy", device="cpu", dtype="float64")
     params = as_params(params)
-    _refuse_stack(params, X, Y)
-    masks = None if masks is None else tuple(masks)
+    check_arrays(net, X=X, Y=Y, sample_weight=sample_weight)
+    _refuse_stack(params, X, Y, sample_weight)
+    for name, array in (("X", X), ("Y", Y), ("sample_weight", sample_weight)):
+        # Each by itself: they need not lie together, as all are moved.
+        backend.check_together(**{name: array})
+    masks = tuple(masks) if isinstance(masks, Sequence) else masks
     params, X, Y, sample_weight, masks = _on(host, (params, X, Y, sample_weight, masks))
 
     def gradient_of(params: Params, kernels: Kernels | None) -> tuple[Array, Params]:
@@ -80,10 +87,10 @@ def check_gradients(
     )
 
 
-def _refuse_stack(params: Params, X: Array, Y: Array) -> None:
+def _refuse_stack(params: Params, X: Array, Y: Array, sample_weight: Array | None) -> None:
     """Raise if there are leading axes: the differences take that place."""
-    named = [("W", params[0].W), ("X", X), ("Y", Y)] if params else []
-    for name, array in named:
+    named = [("W", W) for W, _ in params] + [("b", b) for _, b in params]
+    for name, array in [*named, ("X", X), ("Y", Y), ("sample_weight", sample_weight)]:
         if getattr(array, "ndim", 0) > 2:
             raise ValueError(
                 f"{name} has shape {tuple(array.shape)}: check_gradients takes one network, not a "
@@ -141,4 +148,6 @@ def _on(host: backend.Backend, tree: Any) -> Any:
     if isinstance(tree, tuple):
         moved = [_on(host, item) for item in tree]
         return type(tree)(*moved) if hasattr(tree, "_fields") else tuple(moved)
+    if not is_array_api_obj(tree):
+        return tree  # the checks that follow say so by name
     return backend.asarray(backend.to_numpy(tree), backend=host)

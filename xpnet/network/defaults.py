@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.kernels import VECTORIZED
+from xpnet.kernels import LOOPED, VECTORIZED
 from xpnet.types import Array, Gather, Kernels, ValueAndGrad
 
 __all__ = [
@@ -30,19 +30,31 @@ def default_kernels(X: Array) -> Kernels:
     return accelerate(VECTORIZED, array_namespace(X))
 
 
-def kernels_or_default(kernels: Kernels | None, X: Array) -> Kernels:
+def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = False) -> Kernels:
     """`kernels`, or where there are none the default ones for X.
+
+    Parameters
+    ----------
+    kernels : Kernels or None
+    X : array
+    tracked : bool
+        Whether torch's autograd records what they do. Fused kernels write over what it keeps.
 
     Raises
     ------
     TypeError
-        If they are no record of kernels.
+        If they are no record of kernels, or loops over scalars, which autograd cannot follow.
     """
     if kernels is None:
-        return default_kernels(X)
+        return VECTORIZED if tracked else default_kernels(X)
     if not isinstance(kernels, Kernels):
         raise TypeError(
             f"kernels is {kernels!r}: expected a record of them, xpnet.VECTORIZED or xpnet.LOOPED"
+        )
+    if tracked and kernels is LOOPED:
+        raise TypeError(
+            "kernels is xpnet.LOOPED, which reads one number at a time where autograd cannot "
+            "follow: detach() what requires grad, or take xpnet.VECTORIZED"
         )
     return kernels
 

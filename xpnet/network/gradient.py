@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from xpnet import backend
 from xpnet.kernels import _check
-from xpnet.network.arguments import Masks, check_batch, check_masks
+from xpnet.network.arguments import Masks, as_params, check_batch, check_masks
 from xpnet.network.defaults import default_kernels, kernels_or_default
 from xpnet.network.propagate import hidden_and_logits, layer_gradients
 from xpnet.network.record import Network
@@ -24,7 +24,6 @@ from xpnet.types import Array, Kernels, Layer, Params
 
 __all__ = [
     "backward",
-    "check_batch",
     "cost",
     "unchecked_value_and_grad",
     "value_and_grad",
@@ -51,15 +50,18 @@ def cost(
     Returns
     -------
     array, shape (...)
-        0-dimensional for one network.
+        0-dimensional for one network. Where torch's tensors require grad it can be differentiated,
+        as what `xpnet.forward` returns.
 
     Raises
     ------
     ValueError, TypeError
         As `value_and_grad`.
     """
-    params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
-    kernels = kernels_or_default(kernels, X)
+    params = as_params(params)
+    check_batch(net, params, X, Y, sample_weight, l2=l2)
+    tracked = backend.tracked((params, X, Y, sample_weight, l2))
+    kernels = kernels_or_default(kernels, X, tracked=tracked)
     with backend.on_device_of(X):
         scale = scale_of(X, sample_weight, l2)
         Z = hidden_and_logits(net, params, X, kernels, None)[-1].A
@@ -90,17 +92,21 @@ def backward(
     Returns
     -------
     Params
-        ``dW`` and ``db`` of each layer, shaped like ``W`` and ``b``.
+        ``dW`` and ``db`` of each layer, shaped like ``W`` and ``b``; detached, as those of
+        `value_and_grad`.
 
     Raises
     ------
     ValueError, TypeError
         As `value_and_grad`.
     """
-    params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
-    check_masks(net, X, masks)
+    params = as_params(params)
+    check_batch(net, params, X, Y, sample_weight, l2=l2)
+    check_masks(net, params, X, masks)
     _check.check_layers(net.sizes, X, layers)
     kernels = kernels_or_default(kernels, X)
+    given = params, tuple(layers), X, Y, sample_weight, l2, masks and tuple(masks)
+    params, layers, X, Y, sample_weight, l2, masks = backend.detached(given)
     with backend.on_device_of(X):
         scale = scale_of(X, sample_weight, l2)
         _, dZ = kernels.output_cost_backward(net.output, layers[-1].Z, Y, scale.samples)
@@ -128,7 +134,8 @@ def value_and_grad(
     X : array, shape (..., n_x, m)
         Samples as columns, in the library, on the device and in the dtype of `params`.
     Y : array, shape (..., n_y, m)
-        Targets; labels as one-hot columns.
+        Targets; labels as one-hot columns. From 0 to 1 for ``sigmoid`` and ``softmax``, whose
+        columns sum to 1; 0 or more for ``exp``.
     kernels : Kernels, optional
         `VECTORIZED`, `LOOPED` or a record of one's own; the fastest for X's library by default.
     sample_weight : array, shape (..., 1, m), optional
@@ -143,18 +150,23 @@ def value_and_grad(
     cost : array, shape (...)
         On the device of X; reading it as a number waits for the device.
     grads : Params
-        ``dW`` and ``db`` of each layer.
+        ``dW`` and ``db`` of each layer. Torch tensors that require grad are read detached, and
+        so are cost and gradients: to differentiate the cost by autograd, take `xpnet.cost`.
 
     Raises
     ------
     ValueError
-        If a shape does not fit; the message names the layer, what came and what was expected.
+        If a shape does not fit; the message names the layer, what came and what was expected. If
+        targets, weights or `l2` are out of range, where they lie on the host.
     TypeError
-        If dtypes, libraries or devices differ, or are no floating-point ones.
+        If dtypes, libraries or devices differ, or are neither float32 nor float64.
     """
-    params, X, Y, sample_weight = check_batch(net, params, X, Y, sample_weight)
-    check_masks(net, X, masks)
+    params = as_params(params)
+    check_batch(net, params, X, Y, sample_weight, l2=l2)
+    check_masks(net, params, X, masks)
     kernels = kernels_or_default(kernels, X)
+    given = params, X, Y, sample_weight, l2, masks and tuple(masks)
+    params, X, Y, sample_weight, l2, masks = backend.detached(given)
     with backend.on_device_of(X):
         return unchecked_value_and_grad(
             net, params, X, Y, kernels=kernels, sample_weight=sample_weight, l2=l2, masks=masks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpnet import backend
-from xpnet.network.arguments import Masks, as_floating, as_params, check_masks, checked_inputs
+from xpnet.network.arguments import Masks, as_floating, as_params, check_inputs, check_masks
 from xpnet.network.defaults import kernels_or_default
 from xpnet.network.record import Network
 from xpnet.types import Array, Dense, Kernels, Layer, Params
@@ -98,11 +98,18 @@ def forward(
     ValueError
         If a shape does not fit.
     TypeError
-        If dtypes, libraries or devices differ, or are no floating-point ones.
+        If dtypes, libraries or devices differ, or are neither float32 nor float64.
+
+    Notes
+    -----
+    Automatic differentiation goes through: of `params`, `X` and `masks` that require grad torch
+    records what happens to them, by the vectorized kernels unless others are given; on JAX,
+    ``jax.grad``, ``jax.vmap`` and ``jax.jit`` take it as any function.
     """
-    params, X = checked_inputs(net, params, X)
-    check_masks(net, X, masks)
-    kernels = kernels_or_default(kernels, X)
+    params = as_params(params)
+    check_inputs(net, params, X)
+    check_masks(net, params, X, masks)
+    kernels = kernels_or_default(kernels, X, tracked=backend.tracked((params, X, masks)))
     with backend.on_device_of(X):
         *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
         return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))
@@ -122,6 +129,7 @@ def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None =
     Returns
     -------
     array, shape (..., n_y, m)
+        Differentiable where `forward` is.
 
     Raises
     ------

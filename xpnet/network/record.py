@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend, init
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
+from xpnet.kernels._check import is_computed
 from xpnet.kernels._named import unknown
 from xpnet.types import Array, Dense, Params
 
@@ -38,7 +39,8 @@ class Network:
     Raises
     ------
     ValueError
-        If a size is not a positive integer, a name unknown, or the count of names wrong.
+        If a size is not a positive integer, a name unknown, or the count of names wrong; or for
+        a softmax of one unit, which is always 1.
     TypeError
         If `sizes` is no tuple or list.
 
@@ -67,6 +69,11 @@ class Network:
         for name in (self.hidden,) if isinstance(self.hidden, str) else self.hidden:
             _check_name("hidden", name, tuple(ACTIVATIONS))
         _check_name("output", self.output, tuple(OUTPUTS))
+        if self.output == "softmax" and self.sizes[-1] == 1:
+            raise ValueError(
+                f"sizes is {self.sizes}: a softmax of one unit is always 1; two classes need "
+                "2 units, or output='sigmoid'"
+            )
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -111,7 +118,10 @@ class Network:
         Raises
         ------
         TypeError
-            If `like` comes together with `xp`, `device` or `dtype`.
+            If `like` comes together with `xp`, `device` or `dtype`, or is no array of numbers that
+            weights can be; if `scheme` is neither a name nor a function.
+        ValueError
+            If `seed` is no whole number from 0 on, or `scheme` returns another shape.
         """
         drawn = init.draw(self.sizes, seed, scheme)
         if like is not None:
@@ -130,7 +140,14 @@ def _each_array(params: Params, f: Callable[[Array], Array]) -> Params:
 def _floating(like: Array) -> Array:
     """`like`, or its first entries as float32 where it holds integers: weights never do."""
     xp = array_namespace(like)
-    return like if xp.isdtype(like.dtype, "real floating") else xp.astype(like[:1, ...], xp.float32)
+    if xp.isdtype(like.dtype, ("bool", "integral")):
+        return xp.astype(like[:1, ...], xp.float32)
+    if not is_computed(xp, like.dtype) and getattr(like.dtype, "isnative", True):
+        raise TypeError(
+            f"like has dtype {like.dtype}: expected float32 or float64 (or integers, for float32): "
+            "cast X first, as by xp.astype(X, xp.float32)"
+        )
+    return like
 
 
 def _whole(sizes: Any, *others: Any) -> tuple[int, ...]:

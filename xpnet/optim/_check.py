@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
+from numbers import Integral, Real
 from types import FunctionType
 from typing import Any
 
@@ -11,12 +11,28 @@ from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet.types import Optimizer
 
-__all__ = ["at_least_zero", "check_optimizer", "fractions", "positive", "shares"]
+__all__ = [
+    "at_least_zero",
+    "check_kind",
+    "check_optimizer",
+    "fractions",
+    "positive",
+    "shares",
+    "tolerances",
+    "whole",
+]
 
 
 def at_least_zero(**settings: Any) -> None:
-    """Raise unless every setting, a number or an array of them, is 0 or more."""
-    _check(settings, lambda number: number >= 0, "0 or more")
+    """Raise unless every setting, a number or an array of them, is 0 or more, and finite."""
+    _check(
+        settings, lambda number: (number >= 0) & (number < float("inf")), "0 or more, and finite"
+    )
+
+
+def tolerances(**settings: Any) -> None:
+    """Raise unless every setting is a number: below 0 is never met, infinity at once."""
+    _check(settings, lambda number: number == number, "a number")
 
 
 def positive(**settings: Any) -> None:
@@ -32,6 +48,15 @@ def fractions(**settings: Any) -> None:
 def shares(**settings: Any) -> None:
     """Raise unless every setting lies between 0 and 1, both included."""
     _check(settings, lambda number: (number >= 0) & (number <= 1), "a number from 0 to 1")
+
+
+def whole(least: int, **settings: Any) -> None:
+    """Raise unless every setting is a whole number, not below `least`."""
+    for name, number in settings.items():
+        if not isinstance(number, Integral):
+            raise TypeError(f"{name} is {number!r}: expected a whole number, {least} or more")
+        if number < least:
+            raise ValueError(f"{name} is {number}: expected {least} or more")
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -53,21 +78,25 @@ def check_optimizer(optimizer: Any) -> None:
         )
 
 
+def check_kind(name: str, number: Any, expected: str) -> None:
+    """Raise unless `number` is one, or an array of one for each network; nothing is read."""
+    if isinstance(number, Real):
+        return
+    if not is_array_api_obj(number):
+        raise TypeError(
+            f"{name} is {number!r}: expected {expected}; for a stack of networks an array of "
+            "shape (K, 1, 1)"
+        )
+    if number.ndim and number.shape[-2:] != (1, 1):
+        raise ValueError(
+            f"{name} has shape {tuple(number.shape)}: expected a number, or (K, 1, 1), "
+            "one for each network of a stack"
+        )
+
+
 def _check(settings: dict[str, Any], fits: Callable[[Any], Any], expected: str) -> None:
     for name, number in settings.items():
-        if isinstance(number, Real):
-            good = bool(fits(number))
-        elif is_array_api_obj(number):
-            if number.ndim and number.shape[-2:] != (1, 1):
-                raise ValueError(
-                    f"{name} has shape {tuple(number.shape)}: expected a number, or (K, 1, 1), "
-                    "one for each network of a stack"
-                )
-            good = bool(array_namespace(number).all(fits(number)))
-        else:
-            raise TypeError(
-                f"{name} is {number!r}: expected {expected}; for a stack of networks an array of "
-                "shape (K, 1, 1)"
-            )
-        if not good:
+        check_kind(name, number, expected)
+        good = fits(number)
+        if not bool(good if isinstance(number, Real) else array_namespace(number).all(good)):
             raise ValueError(f"{name} is {number}: expected {expected}")

@@ -15,12 +15,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from xpnet.optim._check import tolerances, whole
 from xpnet.optim.curvature import Pair, direction
 from xpnet.optim.ray import Function, Iterate, Ray, start_of
 from xpnet.optim.vectors import unflatten
-from xpnet.types import Array, Params
+from xpnet.types import Array, Dense, Params
 
 __all__ = ["Minimum", "lbfgs"]
 
@@ -101,8 +102,15 @@ def lbfgs(
     Raises
     ------
     ValueError
-        If the cost has another shape than (), or cost or gradient is not finite at `params`.
+        If the cost has another shape than (), or cost or gradient is not finite at `params`; or if
+        a number is out of its range.
+    TypeError
+        If something is no function, no number, or no parameters.
     """
+    _check_arguments(value_and_grad, params, preconditioner, callback)
+    whole(0, max_iter=max_iter)
+    whole(0, memory=memory)
+    tolerances(tol=tol, ftol=ftol, max_evaluations=max_evaluations or 0)
     function = Function(value_and_grad, params, preconditioner)
     limits = _Limits(max_iter, tol, ftol, max_evaluations)
     start = start_of(function)
@@ -117,6 +125,19 @@ def lbfgs(
     except KeyboardInterrupt:
         return best._replace(converged=False, message="interrupted")
     return best
+
+
+def _check_arguments(value_and_grad: Any, params: Any, *optional: Any) -> None:
+    """Raise unless these are functions, or None where they may be left out, and parameters."""
+    names = ("value_and_grad", "preconditioner", "callback")
+    for name, function in zip(names, (value_and_grad, *optional), strict=True):
+        if not callable(function) and (function is not None or name == "value_and_grad"):
+            raise TypeError(f"{name} is {function!r}: expected a function")
+    if not isinstance(params, tuple) or not all(isinstance(layer, Dense) for layer in params):
+        raise TypeError(
+            f"params is a {type(params).__name__}: expected a tuple of Dense(W, b), one a layer, "
+            "as net.init() makes"
+        )
 
 
 class _Limits(NamedTuple):

@@ -115,9 +115,10 @@ def start_of(function: Function) -> Iterate:
     x = flatten(function.params)
     xp = array_namespace(x)
     cost, g = function(x)
-    if cost.shape != ():
+    if getattr(cost, "shape", None) != ():
+        found = f"shape {tuple(cost.shape)}" if hasattr(cost, "shape") else type(cost).__name__
         raise ValueError(
-            f"value_and_grad returned a cost of shape {tuple(cost.shape)}: expected (), one "
+            f"value_and_grad returned a cost of {found}: expected an array of shape (), one "
             "number; minimise the networks of a stack one by one"
         )
     cost_read, norm = read(cost, xp.max(xp.abs(g)))

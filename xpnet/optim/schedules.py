@@ -1,7 +1,8 @@
 """Learning rates that change: functions of the step ``t = 1, 2, …`` that return a rate.
 
 A rate is a number, or an array ``(K, 1, 1)`` with one for each network of a stack. Whatever takes
-a rate takes a schedule, so they compose: ``warmup(cosine(1e-3, 10_000), 500)``.
+a rate takes a schedule, so they compose: ``warmup(cosine(1e-3, 10_000), 500)``. A function of one's
+own is asked at every step, and what it returns is checked there.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from numbers import Real
 from typing import TypeAlias
 
-from xpnet.optim._check import at_least_zero, positive
+from xpnet.optim._check import at_least_zero, check_kind, positive
 from xpnet.types import Array
 
 __all__ = [
@@ -30,22 +32,26 @@ Schedule: TypeAlias = Callable[[int], Rate]
 
 
 def constant(rate: Rate | Schedule) -> Schedule:
-    """The same rate at every step; a schedule passes as it is.
+    """The same rate at every step; a schedule passes, and what it returns is checked.
 
     Parameters
     ----------
     rate : float, array or schedule
-        0 or more.
+        0 or more, and finite.
 
     Raises
     ------
     ValueError, TypeError
-        If `rate` is negative or NaN, or no number; as every schedule and optimiser does.
+        If `rate` is out of that range or no number; as every schedule and optimiser does. For a
+        schedule, at the step at which it returns such a rate; of one that returns arrays the
+        numbers are read at the first step.
     """
-    if callable(rate):
+    if isinstance(rate, _Known):
         return rate
+    if callable(rate):
+        return _Known(_checked, rate)
     at_least_zero(learning_rate=rate)
-    return partial(_constant, rate)
+    return _Known(_constant, rate)
 
 
 def step(rate: Rate | Schedule, every: int, factor: float = 0.1) -> Schedule:
@@ -60,7 +66,7 @@ def step(rate: Rate | Schedule, every: int, factor: float = 0.1) -> Schedule:
     """
     positive(every=every)
     at_least_zero(factor=factor)
-    return partial(_step, constant(rate), every, factor)
+    return _Known(_step, constant(rate), every, factor)
 
 
 def exponential(rate: Rate | Schedule, decay: float, every: int = 1) -> Schedule:
@@ -75,7 +81,7 @@ def exponential(rate: Rate | Schedule, decay: float, every: int = 1) -> Schedule
     """
     positive(every=every)
     at_least_zero(decay=decay)
-    return partial(_exponential, constant(rate), decay, every)
+    return _Known(_exponential, constant(rate), decay, every)
 
 
 def inverse_scaling(rate: Rate | Schedule, power: float = 0.5) -> Schedule:
@@ -87,7 +93,7 @@ def inverse_scaling(rate: Rate | Schedule, power: float = 0.5) -> Schedule:
     power : float, default 0.5
     """
     at_least_zero(power=power)
-    return partial(_inverse_scaling, constant(rate), power)
+    return _Known(_inverse_scaling, constant(rate), power)
 
 
 def cosine(rate: Rate | Schedule, steps: int, final: float = 0.0) -> Schedule:
@@ -107,7 +113,7 @@ def cosine(rate: Rate | Schedule, steps: int, final: float = 0.0) -> Schedule:
     """
     positive(steps=steps)
     at_least_zero(final=final)
-    return partial(_cosine, constant(rate), steps, final)
+    return _Known(_cosine, constant(rate), steps, final)
 
 
 def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
@@ -124,10 +130,25 @@ def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
     Goyal et al. 2017.
     """
     positive(steps=steps)
-    return partial(_warmup, constant(rate), steps)
+    return _Known(_warmup, constant(rate), steps)
+
+
+class _Known(partial[Rate]):
+    """A schedule whose rates need no checking, as they are made of ones that were checked."""
 
 
 # Functions with a name in this module, and not closures: what is made of them can be pickled.
+
+
+def _checked(schedule: Schedule, t: int) -> Rate:
+    rate = schedule(t)
+    if type(rate) is not float or not 0.0 <= rate < math.inf:
+        name = f"learning_rate at step {t}, which the schedule returned,"
+        check_kind(name, rate, "0 or more, and finite")
+        # An array is read at the first step alone, or every step would wait for its device.
+        if isinstance(rate, Real) or (isinstance(t, int) and t == 1):
+            at_least_zero(**{name: rate})
+    return rate
 
 
 def _constant(rate: Rate, t: int) -> Rate:

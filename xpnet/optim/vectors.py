@@ -12,9 +12,10 @@ __all__ = ["flatten", "read", "unflatten"]
 
 
 def flatten(params: Params) -> Array:
-    """Return W and b of every layer, one after the other, as one vector ``(n,)``."""
+    """Return W and b of every layer, one after the other, as one vector ``(n,)``, detached."""
     xp = array_namespace(params[0].W)
-    return xp.concat([xp.reshape(array, (-1,)) for layer in params for array in layer])
+    vector = xp.concat([xp.reshape(array, (-1,)) for layer in params for array in layer])
+    return vector.detach() if getattr(vector, "requires_grad", False) else vector
 
 
 def unflatten(vector: Array, like: Params) -> Params:

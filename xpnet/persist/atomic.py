@@ -74,8 +74,10 @@ def _temporary(target: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
                 with suppress(OSError):
                     name.chmod(stat.S_IMODE(target.stat().st_mode))
             yield file, name
-    except BaseException:
+    except BaseException as error:
         name.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(target)  # A full disk does not name the file.
         raise
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Iterable
-from numbers import Real
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from array_api_compat import array_namespace, is_array_api_obj, is_dask_array
+from array_api_compat import is_array_api_obj, is_dask_array
 
 from xpnet.network import Network
-from xpnet.network.arguments import beside
 from xpnet.train.evaluation import labelled_data
-from xpnet.types import Array, Params
+from xpnet.types import Array, Batch, Params
 
 __all__ = [
+    "as_batch",
+    "check_batches",
+    "check_gradient",
+    "check_samples",
     "check_validation",
-    "check_weights",
     "checked_callbacks",
-    "checked_penalty",
     "refuse_dask",
     "whole",
 ]
@@ -54,24 +53,49 @@ def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
     return found
 
 
-def checked_penalty(l2: Any, params: Params) -> float | Array:
-    """λ as a float, or as an array beside `params`; neither negative nor NaN nor infinite."""
-    if not isinstance(l2, Real) and not is_array_api_obj(l2):
-        raise TypeError(f"l2 is {l2!r}: expected a number, 0 or more")
-    if not _all_in_reach(l2):
-        raise ValueError(f"l2 is {l2}: expected 0 or more, and finite")
-    return beside(l2, params[0].W)
-
-
-def check_weights(sample_weight: Array | None) -> None:
-    """Raise if a sample weighs less than nothing, or no number. Reads the device once."""
-    if sample_weight is not None and not _all_in_reach(sample_weight):
-        xp = array_namespace(sample_weight)
-        lowest, highest = (float(end(sample_weight)) for end in (xp.min, xp.max))
-        raise ValueError(
-            f"sample_weight holds weights from {lowest} to {highest}: expected 0 or more, and "
-            "finite"
+def check_gradient(value_and_grad: Any) -> None:
+    """Raise unless `value_and_grad` is a function, or left out."""
+    if value_and_grad is not None and not callable(value_and_grad):
+        raise TypeError(
+            f"value_and_grad is {value_and_grad!r}: expected a function with the signature of "
+            "xpnet.value_and_grad"
         )
+
+
+def check_batches(batches: Any) -> None:
+    """Raise unless `batches` can be walked through, and is more than one batch."""
+    single = is_array_api_obj(batches) or isinstance(batches, Batch | Mapping | str)
+    if not isinstance(batches, Iterable) or single:
+        raise TypeError(
+            f"batches is a {type(batches).__name__}: expected an iterable of (X, Y) or "
+            "(X, Y, sample_weight), such as [(X, Y)]"
+        )
+
+
+def as_batch(batch: Any, number: int) -> Batch:
+    """`batch`, where it comes as another pair or triple, as the `Batch` it is."""
+    if not isinstance(batch, tuple | list):
+        raise TypeError(
+            f"batch {number} is a {type(batch).__name__}: expected (X, Y) or "
+            "(X, Y, sample_weight); a single batch goes as batches=[(X, Y)]"
+        )
+    if not 2 <= len(batch) <= 3:
+        raise ValueError(
+            f"batch {number} has {len(batch)} entries: expected (X, Y) or (X, Y, sample_weight)"
+        )
+    return Batch(*batch)
+
+
+def check_samples(X: Array, Y: Array) -> None:
+    """Raise unless X and Y are samples that can be shuffled, and there is one."""
+    for name, array in (("X", X), ("Y", Y)):
+        if array.ndim != 2:
+            raise ValueError(
+                f"{name} has shape {tuple(array.shape)}: fit gives every network of a stack the "
+                "same samples, expected (n, m); xpnet.steps takes batches (K, n, m)"
+            )
+    if X.shape[1] == 0:
+        raise ValueError(f"X has shape {tuple(X.shape)}: expected at least one sample to train on")
 
 
 def check_validation(net: Network, params: Params, validation: Any) -> None:
@@ -93,12 +117,6 @@ def refuse_dask(X: Array) -> None:
             "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
             "move X with X.compute()"
         )
-
-
-def _all_in_reach(numbers: Any) -> bool:
-    """Whether all are 0 or more and finite; NaN is neither."""
-    good = (numbers >= 0) & (numbers < math.inf)
-    return bool(good if isinstance(numbers, Real) else array_namespace(numbers).all(good))
 
 
 def _named(thing: Any) -> str:

@@ -1,4 +1,4 @@
-"""The error of a training whose cost is no number any more, and the search for who is to blame."""
+"""The error of a training whose cost is no number any more."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from xpnet import backend
-from xpnet.types import Array, Params
+from xpnet.types import Params
 
-__all__ = ["DivergenceError", "all_finite", "refuse_non_finite", "refuse_non_finite_params"]
+__all__ = ["DivergenceError", "all_finite", "check_start"]
 
 _SHOWN = 5
 """Members of a stack that an error names; the rest are in ``.members``."""
@@ -77,36 +75,7 @@ def all_finite(params: Params) -> Any:
     return functools.reduce(operator.and_, flags)
 
 
-def refuse_non_finite(name: str, array: Array, row: str) -> None:
-    """Raise if an array ``(..., n, m)`` holds NaN or infinity, naming the first such sample.
-
-    Parameters
-    ----------
-    name : str
-        Of the argument.
-    array : array, shape (..., n, m)
-    row : str
-        What a row of it is: a feature or an output.
-
-    Raises
-    ------
-    ValueError
-    """
-    xp = array_namespace(array)
-    bad = xp.reshape(xp.any(~xp.isfinite(array), axis=-2), (-1, array.shape[-1]))
-    bad = xp.astype(xp.any(bad, axis=0), xp.int32)
-    if not int(xp.max(bad)):
-        return
-    sample = int(xp.argmax(bad))
-    values = backend.to_numpy(array[..., sample]).reshape(-1).tolist()
-    index, value = next((i, v) for i, v in enumerate(values) if not math.isfinite(v))
-    raise ValueError(
-        f"{name} holds {value} at {row} {index % array.shape[-2]} of sample {sample} (counted from "
-        "0): expected finite numbers; fill such entries in, or leave those samples out"
-    )
-
-
-def refuse_non_finite_params(params: Params) -> None:
+def check_start(params: Params) -> None:
     """Raise ValueError if parameters hold NaN or infinity, naming the first such layer."""
     for number, layer in enumerate(params, 1):
         if not all_finite((layer,)).all():

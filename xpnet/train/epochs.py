@@ -12,13 +12,10 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.network import Network, cost
-from xpnet.train.divergence import (
-    DivergenceError,
-    all_finite,
-    refuse_non_finite,
-    refuse_non_finite_params,
-)
-from xpnet.train.evaluation import evaluate
+from xpnet.network.arguments import as_floating
+from xpnet.network.values import check_finite
+from xpnet.train.divergence import DivergenceError, all_finite, check_start
+from xpnet.train.evaluation import scores
 from xpnet.types import Array, Batch, Epoch, Kernels, Optimizer, Params, Result, Run, Step
 
 __all__ = ["Training", "tell_end"]
@@ -42,14 +39,14 @@ class Training:
         self,
         net: Network,
         params: Params,
-        data: tuple[Array, Array],
+        X: Array,
         optimizer: Optimizer,
         validation: tuple[Array, Array] | None,
         callbacks: Sequence[Any],
         kernels: Kernels | None,
         l2: float | Array,
     ) -> None:
-        self.net, self.params, self.data = net, params, data
+        self.net, self.params, self.X = net, params, X
         self.start = self.completed = self.finite = Learned(params, 0)
         self.optimizer, self.validation, self.kernels, self.l2 = optimizer, validation, kernels, l2
         self.callbacks = callbacks
@@ -151,9 +148,8 @@ class Training:
 
     def raise_diverged(self, step: int, finite: Any, at_end: bool) -> NoReturn:
         """Go back to what is known to be finite, and say who is to blame: the data, or the rate."""
-        for name, array, row in zip("XY", self.data, ("feature", "output"), strict=True):
-            refuse_non_finite(name, array, row)
-        refuse_non_finite_params(self.start.params)
+        check_finite("X", self.X, "feature")
+        check_start(self.start.params)
         if not all_finite(self.finite.params).all():
             self.finite = self.start
         self.params, rows = self.finite
@@ -167,11 +163,11 @@ class Training:
         """The epoch's costs and scores on the validation set, if there is one."""
         if self.validation is None:
             return {}
-        scores = evaluate(self.net, self.params, *self.validation, kernels=self.kernels)
-        if not _is_finite(scores["cost"]):
-            refuse_non_finite("validation X", self.validation[0], "feature")
-            refuse_non_finite("validation Y", self.validation[1], "output")
-        return {f"val_{name}": value for name, value in scores.items()}
+        found = scores(self.net, self.params, *self.validation, kernels=self.kernels)
+        if not _is_finite(found["cost"]):
+            X = as_floating(self.validation[0], self.params)
+            check_finite("validation: X", X, "feature")
+        return {f"val_{name}": value for name, value in found.items()}
 
     def told(self, number: int) -> list[str]:
         """Tell every callback of the epoch; return the reasons to stop."""

@@ -11,7 +11,7 @@ from xpnet.network.arguments import as_floating, as_params, check_batch
 from xpnet.network.defaults import kernels_or_default
 from xpnet.types import Array, Kernels, Params
 
-__all__ = ["evaluate", "labelled_data"]
+__all__ = ["evaluate", "labelled_data", "scores"]
 
 
 def evaluate(
@@ -38,6 +38,15 @@ def evaluate(
     params = as_params(params)
     with backend.on_device_of(params[0].W):
         X, Y = labelled_data(net, params, X, Y)
+        return scores(net, params, X, Y, kernels=kernels)
+
+
+def scores(
+    net: Network, params: Params, X: Array, Y: Array, *, kernels: Kernels | None
+) -> dict[str, Any]:
+    """`evaluate`, for whoever has checked the data before: the device is read once."""
+    with backend.on_device_of(params[0].W):
+        params, X, Y = backend.detached((params, as_floating(X, params), as_floating(Y, params)))
         metric = METRICS[net.output]
         kernels = kernels_or_default(kernels, X)
         last = forward(net, params, X, kernels=kernels)[-1]
@@ -49,7 +58,7 @@ def evaluate(
 def labelled_data(net: Network, params: Params, X: Array, Y: Array) -> tuple[Array, Array]:
     """X and Y, integers cast, after every check that `evaluate` makes."""
     X, Y = as_floating(X, params), as_floating(Y, params)
-    check_batch(net, params, X, Y, None)
+    check_batch(net, params, X, Y, None, readable=backend.has_values)
     if X.shape[-1] == 0:
         raise ValueError(f"X has shape {tuple(X.shape)}: expected at least one sample to evaluate")
     return X, Y

@@ -11,15 +11,15 @@ from xpnet.network import Network
 from xpnet.network.arguments import as_floating, as_params, as_weights, check_batch
 from xpnet.network.defaults import columns_for, kernels_or_default
 from xpnet.train.arguments import (
+    check_gradient,
+    check_samples,
     check_validation,
-    check_weights,
     checked_callbacks,
-    checked_penalty,
     refuse_dask,
     whole,
 )
 from xpnet.train.epochs import Training
-from xpnet.train.stepping import check_dropout, steps
+from xpnet.train.stepping import check_dropout, taken
 from xpnet.types import Array, Kernels, Optimizer, Params, Result, Run
 
 __all__ = ["fit"]
@@ -54,7 +54,8 @@ def fit(
         Samples as columns. Lies best as the transpose of a C-contiguous ``(m, n_x)``; otherwise
         one such copy is made. Integers are cast to the dtype of `params`.
     Y : array, shape (n_y, m)
-        Targets; labels as one-hot columns.
+        Targets, in the range of the network's output (see `xpnet.value_and_grad`); labels as
+        one-hot columns. They and the weights are read once at the start.
     optimizer : Optimizer
         From `xpnet.optim`.
     epochs : int, default 10
@@ -70,36 +71,39 @@ def fit(
     value_and_grad, kernels, l2, dropout
         As in `steps`.
     sample_weight : array, shape (..., 1, m), optional
-        Non-negative weights, one a sample, of any real dtype. They are read once at the start.
+        Non-negative weights, one a sample, of any real dtype.
 
     Returns
     -------
     Result
-        ``params``, ``history`` and ``stopped``. Ctrl-C ends the training, not the program: what
-        has been learned so far is returned, with ``stopped == "interrupted"``.
+        ``params``, ``history``, ``stopped`` and ``steps``; what `params` cost after the last
+        update, on the last batch, is finite. Ctrl-C ends the training, not the program: what has
+        been learned so far is returned, with ``stopped == "interrupted"``.
 
     Raises
     ------
     DivergenceError
-        If a cost is not finite; it carries the last finite epoch's parameters.
+        If a cost is not finite, or the last update leaves such a cost or such parameters. It
+        carries the last parameters that are known to be good, and names the members of a stack.
     ValueError, TypeError
-        As `steps`; and if a number is negative or NaN, or a callback is none.
+        As `steps`; if a number is negative or NaN, or a callback is none; and if X, a validation
+        sample or the parameters to start from are not finite, as soon as a cost shows it.
     """
     refuse_dask(X)
     check_dropout(dropout)
+    check_gradient(value_and_grad)
     optim.check_optimizer(optimizer)
     seed, epochs = whole("seed", seed, 0), whole("epochs", epochs, 0)
     batch_size = whole("batch_size", batch_size, 1, " samples a batch")
     callbacks, params = checked_callbacks(callbacks), as_params(params)
-    l2 = checked_penalty(l2, params)
     with backend.on_device_of(params[0].W):
         X, Y = as_floating(X, params), as_floating(Y, params)
         sample_weight = as_weights(sample_weight, params)
-        check_batch(net, params, X, Y, sample_weight)
-        check_weights(sample_weight)
+        check_batch(net, params, X, Y, sample_weight, l2=l2, readable=backend.has_values)
+        check_samples(X, Y)
         kernels_or_default(kernels, X)
         check_validation(net, params, validation)
-        training = Training(net, params, (X, Y), optimizer, validation, callbacks, kernels, l2)
+        training = Training(net, params, X, optimizer, validation, callbacks, kernels, l2)
         batches = functools.partial(
             data.batches,
             data.sample_major(X),
@@ -113,7 +117,7 @@ def fit(
         stream = (
             training.weighed(batch) for epoch in range(epochs) for batch in batches(epoch=epoch)
         )
-        updates = steps(
+        updates = taken(
             net,
             params,
             stream,

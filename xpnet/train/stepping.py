@@ -10,13 +10,14 @@ from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.network import Network
-from xpnet.network.arguments import as_params
-from xpnet.network.defaults import compiled_for, kernels_for_one_run
-from xpnet.network.gradient import check_batch, unchecked_value_and_grad
+from xpnet.network.arguments import as_params, beside, check_as_many, check_batch
+from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
+from xpnet.network.gradient import unchecked_value_and_grad
 from xpnet.optim import check_optimizer
+from xpnet.train.arguments import as_batch, check_batches, check_gradient, whole
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
-__all__ = ["check_dropout", "steps"]
+__all__ = ["check_dropout", "steps", "taken"]
 
 
 def steps(
@@ -40,7 +41,8 @@ def steps(
     params : Params
         Where to start; never written to.
     batches : iterable of Batch, or of (X, Y)
-        ``X (..., n_x, m)``, ``Y (..., n_y, m)``; shapes and dtypes are checked on the first.
+        ``X (..., n_x, m)``, ``Y (..., n_y, m)``. Values are read on the first alone, to check
+        their range; shapes and dtypes on every one.
     optimizer : Optimizer
         From `xpnet.optim`.
     value_and_grad : function, optional
@@ -64,19 +66,72 @@ def steps(
     Raises
     ------
     ValueError, TypeError
-        As `xpnet.value_and_grad`, at the first batch; or if `dropout` is not in [0, 1).
+        As `xpnet.value_and_grad`, at the first batch that does not fit; or, at the call, if
+        `dropout` is not in [0, 1) or another setting is none.
     """
     check_dropout(dropout)
     check_optimizer(optimizer)
+    check_gradient(value_and_grad)
+    check_batches(batches)
+    seed = whole("seed", seed, 0)
+    return taken(
+        net,
+        params,
+        batches,
+        optimizer=optimizer,
+        value_and_grad=value_and_grad,
+        kernels=kernels,
+        sample_weight=sample_weight,
+        l2=l2,
+        dropout=dropout,
+        seed=seed,
+        readable=backend.has_values,
+    )
+
+
+def taken(
+    net: Network,
+    params: Params,
+    batches: Iterable[Batch | tuple[Array, Array]],
+    *,
+    optimizer: Optimizer,
+    value_and_grad: Callable[..., tuple[Array, Params]] | None,
+    kernels: Kernels | None,
+    l2: float | Array,
+    dropout: float,
+    seed: int,
+    sample_weight: Array | None = None,
+    readable: Callable[[Array], bool] = backend.on_host,
+) -> Iterator[Step]:
+    """`steps`, for `fit` as well, which has read the values of all batches before the first.
+
+    Parameters
+    ----------
+    readable : function
+        Of which arrays of the first batch the values may be read to check them.
+    """
     params = backend.detached(as_params(params))
+    l2 = backend.detached(beside(l2, params[0].W))
     there = backend.on_device_of(params[0].W)
     with there:
         state = optimizer.init(params)
+    check = _checking(net, params, l2, readable)
+    form: Any = ()
     for index, batch in enumerate(batches, 1):
-        X, Y, weight = Batch(*batch)
+        X, Y, weight = batch if type(batch) is Batch else as_batch(batch, index)
         weight = sample_weight if weight is None else weight
+        earlier = form
+        # Spelled out, as it is the price of every step.
+        try:
+            form = X.shape, Y.shape, X.dtype, Y.dtype, (
+                None if weight is None else (weight.shape, weight.dtype)
+            )
+        except AttributeError:  # of what is no array: the check has better words
+            form = None
+        if form != earlier:
+            check(form, X, Y, weight)
         if index == 1:
-            check_batch(net, params, X, Y, weight)
+            check_as_many(params, learning_rate=optimizer.rate(1))
             step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
         if may_require_grad:
@@ -101,6 +156,23 @@ def steps(
         yield Step(index, params, J, state)
 
 
+def _checking(
+    net: Network, params: Params, l2: float | Array, readable: Callable[[Array], bool]
+) -> Callable[..., None]:
+    """A check of batches: the first with its values, later ones where they are of another form."""
+    seen: set[Any] = set()
+
+    def check(form: Any, X: Array, Y: Array, weight: Array | None) -> None:
+        if form in seen:
+            return
+        read = (lambda array: False) if seen else readable
+        check_batch(net, params, X, Y, weight, l2=l2, readable=read)
+        check_as_many(params, X=X, Y=Y, sample_weight=weight, l2=l2)
+        seen.add(form)
+
+    return check
+
+
 def _step_and_kernels(
     X: Array, value_and_grad: Callable[..., tuple[Array, Params]] | None, kernels: Kernels | None
 ) -> tuple[Callable[..., Any], Kernels]:
@@ -108,7 +180,7 @@ def _step_and_kernels(
     if value_and_grad is None and kernels is None:
         return compiled_for(X, _default_step), kernels_for_one_run(X)
     step = _default_step if value_and_grad is None else _step_by(value_and_grad)
-    return step, kernels or kernels_for_one_run(X)
+    return step, kernels_for_one_run(X) if kernels is None else kernels_or_default(kernels, X)
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:

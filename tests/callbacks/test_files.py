@@ -62,7 +62,9 @@ def test_a_later_training_starts_its_log_afresh(tmp_path, fitted, full):
         with warned(path):
             result = fitted([log], epochs=1)
     assert path.read_text() == ""
+    assert log.failed
     result = fitted([log], epochs=1)
+    assert not log.failed
     assert path.read_text() == json.dumps(result.history[0]) + "\n"
 
 
@@ -72,8 +74,10 @@ def test_a_checkpoint_that_finds_no_space_is_tried_again_after_the_next_epoch(
     path = tmp_path / "checkpoint.safetensors"
     full |= {1, 2}
     with warned(path) as heard:
-        result = fitted([Checkpoint(path, every=2)], epochs=5)
+        checkpoint = Checkpoint(path, every=2)
+        result = fitted([checkpoint], epochs=5)
     assert len(heard) == 1
+    assert checkpoint.failed
     assert (result.stopped, len(result.history)) == ("all epochs done", 5)
     # Due after 2 and 4: tried after 2 and 3, saved after 4 and, as the last, 5.
     assert xpnet.load(path)[2]["epoch"] == 5

@@ -1,0 +1,27 @@
+"""What was understood of a table, in one line: much of it is guessed from how the file looks."""
+
+from __future__ import annotations
+
+import numpy as np
+import typer
+
+from xpnet.data import Dataset
+
+__all__ = ["say_understood"]
+
+
+def say_understood(dataset: Dataset) -> None:
+    """Print what columns, header, label and classes were found, if `dataset` is of a table."""
+    columns = dataset.columns
+    if columns is None:
+        return
+    classes = len(np.unique(dataset.y_train))
+    facts = [
+        f"{len(columns.names) + columns.indexed} columns",
+        "header" if columns.named else "no header",
+        f"label {columns.names[columns.label]!r}",
+        f"{classes} class{'es' * (classes != 1)}",
+    ]
+    if columns.indexed:
+        facts.append("first column left out, as it only numbers the rows (train --keep-index)")
+    typer.echo(f"{dataset.name}: {', '.join(facts)}")

@@ -1,0 +1,117 @@
+"""Whether the first line of a table names its columns.
+
+It does where it holds all the names that are looked for, where it is all words, as no sample is,
+where a name stands over a number, or where columns are numbered from 0, as pandas numbers them. A
+word over numbers in the label column alone is a name unless it is found again below, or is a class
+of the model. Whole numbers beside a label that is not found again are names, too: 2019, 2020, kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from xpnet.data.errors import DataError, quoted
+from xpnet.data.rows import Row
+
+__all__ = ["is_header", "is_missing", "is_number"]
+
+_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
+
+_COUNTED = 4
+"""From how many columns on a line 0, 1, 2, … is no sample."""
+
+
+def is_header(
+    head: Sequence[Row],
+    place: int | None,
+    known: Collection[str] = (),
+    classes: Collection[str] | None = None,
+) -> bool:
+    """Tell whether the first row of `head`, the first rows of a table, names the columns.
+
+    Parameters
+    ----------
+    head : sequence of Row
+    place : int or None
+        Of the label column, as far as it is known without names.
+    known : collection of str
+        The names that are looked for.
+    classes : collection of str, optional
+        The model's, if there is one.
+
+    Raises
+    ------
+    DataError
+        Where a line may be a header or a sample, and a prediction would be wanting or too many.
+    """
+    names = [cell.strip() for cell in head[0].cells]
+    features = [(name, k) for k, name in enumerate(names) if k != place]
+    if known and set(known) <= set(names):
+        return True
+    if any(_is_name(name, _below(head[:2], k)) for name, k in features):
+        return True
+    if place is None:
+        return _all_names(names)
+    label, below = names[place], _below(head, place)
+    if not is_number(label) and label in (below if classes is None else classes):
+        return False
+    if _all_names(names) or (label not in below and _is_name(label, below)):
+        return True
+    return _numbers_name([name for name, k in features if k or name]) and _is_no_class(
+        label, below, known, classes
+    )
+
+
+def is_missing(cell: str) -> bool:
+    """Tell whether `cell` is empty or one of the usual words for a missing value."""
+    return cell.strip().lower() in _MISSING
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether `cell` is a number, not missing; 1_000 is none."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return not is_missing(cell) and "_" not in cell
+
+
+def _below(head: Sequence[Row], place: int) -> list[str]:
+    """Return the cells below the first of column `place`."""
+    return [row.cells[place].strip() for row in head[1:] if len(row.cells) > place]
+
+
+def _is_name(above: str, below: Sequence[str]) -> bool:
+    """Whether `above` is a word, and the first of the cells `below` it a number."""
+    return bool(below) and is_number(below[0]) and not is_number(above) and not is_missing(above)
+
+
+def _all_names(names: list[str]) -> bool:
+    """Whether a line is all words, or counts columns from 0 beside a word or as far as 3."""
+    numbered = [name for name in names if is_number(name)]
+    if not numbered:
+        return not any(map(is_missing, names))
+    counted = len(numbered) > 1 and numbered == [*map(str, range(len(numbered)))]
+    return counted and not _COUNTED > len(numbered) == len(names)
+
+
+def _numbers_name(features: list[str]) -> bool:
+    """Whether numbers may name the `features`: whole and all different."""
+    different = 1 < len(features) == len(set(features))
+    return different and all(map(str.isdigit, features))
+
+
+def _is_no_class(
+    label: str, below: Sequence[str], known: Collection[str], classes: Collection[str] | None
+) -> bool:
+    """Whether `label` names the classes `below` it; asks where a model makes it doubtful."""
+    if is_missing(label) or label in below:
+        return False
+    if classes is None:
+        return 0 < 2 * len(set(below)) <= len(below)
+    if known or label in classes or not below or not set(below) <= set(classes):
+        return False
+    raise DataError(
+        f"the first line ends in {quoted(label)}, which is no class of the model, beside whole "
+        "numbers: it may be a header or a sample; say which, with --header or --no-header"
+    )

@@ -1,0 +1,69 @@
+"""Memory that data may take: a limit that is asked before any is taken."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from xpnet.data.errors import DataError
+
+__all__ = ["check_fits", "default_limit", "taken"]
+
+_UNKNOWN = 2**33
+"""Free memory in bytes where the system does not say."""
+
+_MEMINFO = Path("/proc/meminfo")
+_GROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+"""Files in which Linux says what a container may take and has taken."""
+
+
+def default_limit() -> int:
+    """Return half of the memory that is free, in bytes."""
+    return min([_system(), *_containers()]) // 2
+
+
+def taken(shape: Sequence[int], itemsize: int) -> int:
+    """Return what an array takes in bytes: samples scaled to float32, too, labels as int64."""
+    return math.prod(shape) * (itemsize + 4 if len(shape) > 1 else max(itemsize, 8))
+
+
+def check_fits(nbytes: int, limit: int, where: str) -> None:
+    """Raise DataError where `nbytes` are more than the `limit`; `where` names what needs them."""
+    if nbytes > limit:
+        raise DataError(
+            f"{where} takes {_in_words(nbytes)} of memory: expected at most {_in_words(limit)}, "
+            "the limit; raise it (max_memory, --max-memory) or give fewer samples"
+        )
+
+
+def _system() -> int:
+    try:
+        if _MEMINFO.is_file():
+            words = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines())
+            return int(words["MemAvailable"].split()[0]) * 1024
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, KeyError, OSError, ValueError):
+        return _UNKNOWN
+
+
+def _containers() -> list[int]:
+    free = []
+    for most, taken in _GROUPS:
+        try:
+            free.append(max(0, int(most.read_text()) - int(taken.read_text())))
+        except (OSError, ValueError):
+            continue  # Not there, or "max": no limit.
+    return free
+
+
+def _in_words(nbytes: int) -> str:
+    power = min(len(str(nbytes)) - 1, 15) // 3
+    return f"{nbytes / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
