@@ -42,6 +42,10 @@ def test_import_loads_no_optional_package():
     assert loaded.isdisjoint(OPTIONAL)
 
 
+def test_the_command_line_is_there_before_anything_heavy_is():
+    assert loaded_by("from xpnet.cli import main").isdisjoint({"numpy", "safetensors", *OPTIONAL})
+
+
 def test_an_optional_package_would_be_noticed():
     assert "rich" in loaded_by("import xpnet, rich")
 

@@ -121,10 +121,18 @@ def test_a_signal_while_the_model_is_saved_waits(run, flowers, former, monkeypat
 
     def interrupted(path, target):
         for _ in range(3):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
         real(path, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
+    outcome = run("train", flowers(), *SMALL, "--epochs", "2")
+    assert (outcome.code, outcome.err) == (143, "xpnet: interrupted\n")
+    assert outcome.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
+    assert xpnet.load(former)[0].sizes == (2, 8, 3)
+
+
+def test_a_signal_in_the_last_epochs_callbacks_waits(run, flowers, former, monkeypatch):
+    send(monkeypatch, "on_epoch", signal.SIGINT, at=2)
     outcome = run("train", flowers(), *SMALL, "--epochs", "2")
     assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
     assert outcome.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
@@ -156,7 +164,7 @@ def test_what_was_learned_before_a_divergence_is_saved_where_no_model_was(
 ):
     diverge(monkeypatch, epochs=2)
     line = fails("train", flowers(), *SMALL)
-    assert line.endswith(f"lower --lr; the parameters of 2 epochs are saved in {NAME}")
+    assert line.endswith(f"lower --lr; 2 epochs before it are saved in {NAME}")
     assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
 
 
@@ -222,5 +230,8 @@ def test_a_model_that_can_be_saved_nowhere(fails, flowers, tmp_path, monkeypatch
 
     monkeypatch.setattr("xpnet.persist.save", save)
     line = fails("train", flowers(), *SMALL)
-    assert line.startswith(f"--save: cannot write {NAME}: No space left on device; nor can it be")
-    assert line.endswith("the model is lost")
+    why = "No space left on device"
+    assert line == (
+        f"--save: cannot write {NAME}: {why}; nor can it be saved in the temporary folder ({why}): "
+        "the model is lost"
+    )

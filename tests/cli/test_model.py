@@ -52,3 +52,20 @@ def test_a_model_in_float16_is_cast(parts, tmp_path):
     params = Model.load(path).params
     assert params[0].W.dtype == np.float32
     np.testing.assert_array_equal(params[0].W, half[0].W)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {},
+        {"names": 5},
+        {"names": ["a"], "label": 0},
+        [1],
+        {"names": [1, 2], "label": 0, "named": 1},
+    ],
+)
+def test_damaged_columns(parts, tmp_path, kept):
+    path = tmp_path / "model"
+    xpnet.save(path, NET, NET.init(), **parts.preparation.metadata(), columns=kept)
+    with pytest.raises(ModelFileError, match=r"model has columns .*: expected .*; train and save"):
+        Model.load(path)

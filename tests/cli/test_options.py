@@ -15,6 +15,7 @@ from xpnet.cli.options import (
     described,
     number,
     one_of,
+    size,
 )
 
 
@@ -96,3 +97,17 @@ def test_a_backend_in_words():
     place = backend.resolve("numpy", dtype="float64")
     check_eager(place)
     assert described(place) == "numpy, cpu, float64"
+
+
+@pytest.mark.parametrize(
+    ("text", "nbytes"),
+    [("5", 5), ("5B", 5), ("2kB", 2000), ("1.5 MB", 1_500_000), ("4g", 4 * 10**9), ("1TB", 10**12)],
+)
+def test_a_size(text, nbytes):
+    assert size(text) == nbytes
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-5", "5 PB", "1e9", "nan"])
+def test_no_size(text):
+    with pytest.raises(BadParameter, match="is not a size, such as 500MB or 4GB"):
+        size(text)

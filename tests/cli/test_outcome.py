@@ -109,7 +109,7 @@ def test_ctrl_c_during_an_import_is_one_line(tmp_path, module, start):
 
 
 def test_an_error_that_an_import_made_of_ctrl_c_is_one(run, monkeypatch):
-    def load(source, *, label):
+    def load(source, **options):
         try:
             raise KeyboardInterrupt
         except KeyboardInterrupt as error:
@@ -121,7 +121,7 @@ def test_an_error_that_an_import_made_of_ctrl_c_is_one(run, monkeypatch):
 
 
 def test_a_long_error_keeps_its_beginning_and_its_end(fails, monkeypatch):
-    def load(source, *, label):
+    def load(source, **options):
         raise ValueError("y holds " + "x" * 1000 + ": do that")
 
     monkeypatch.setattr("xpnet.data.load", load)

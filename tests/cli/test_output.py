@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 import xpnet
 from tests.cli.conftest import SMALL
@@ -44,6 +45,18 @@ def test_words_that_no_one_hears_are_lost(monkeypatch, error):
     assert sys.stdout is stream
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_words_for_a_pipe_that_is_closed(monkeypatch, encoding):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding=encoding) as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        with unheard():
+            # typer writes to the bytes beneath where the text could not hold all characters.
+            typer.echo("lost – too")
+        assert sys.stdout is stream
+
+
 def test_a_flush_that_fails_is_the_last(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
@@ -59,11 +72,12 @@ def started(command, folder, *arguments):
     """Run ``xpnet train`` from a shell in `folder`, its standard output as `command` says."""
     train = [sys.executable, "-m", "xpnet.cli", "train", *arguments]
     shell = ["bash", "-c", f'"$@" {command}', "bash", *map(str, train)]
-    return subprocess.run(shell, capture_output=True, text=True, cwd=folder)
+    quick = os.environ | {"XPNET_FUSED": "0"}
+    return subprocess.run(shell, capture_output=True, text=True, cwd=folder, env=quick)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux alone has it")  # noqa: PTH110
-@pytest.mark.parametrize("command", ["> /dev/full", ">&-", "| true; exit ${PIPESTATUS[0]}"])
+@pytest.mark.skipif(os.name != "posix", reason="there is no shell")
+@pytest.mark.parametrize("command", [">&-", "| true; exit ${PIPESTATUS[0]}"])
 def test_a_training_goes_on_and_saves(tmp_path, flowers, command):
     run = started(command, tmp_path, flowers(), *SMALL, "--backend", "numpy")
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

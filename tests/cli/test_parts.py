@@ -72,6 +72,12 @@ def test_what_to_evaluate_on(dataset, m, words):
     assert (len(chosen), len(y), what) == (m, m, words)
 
 
+@pytest.mark.parametrize("labels", [["0", "1"], ["0.0", "1.0"]])
+def test_what_a_former_version_was_trained_on_is_known(labels):
+    dataset = Dataset("plain", X, np.array(labels)[Y])
+    assert unseen(dataset, Parts.of(PLAIN, 0.1).fingerprint)[2] == "test part of plain"
+
+
 def test_what_was_trained_on_is_not_evaluated_on():
     parts = Parts.of(PLAIN, 0.1)
     chosen, *_ = unseen(PLAIN, parts.fingerprint)

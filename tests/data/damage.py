@@ -15,9 +15,10 @@ from tests.data.conftest import idx_bytes
 __all__ = ["FILES", "damaged"]
 
 _SPLICES = (
-    b"\0", b"\xff", b'"', b",", b";", b"\n", b"\r", b"9" * 30, b"nan", b"1e999", b"(", b"{", b"L" * 99,
-    b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b", b"\x80\x04", "é".encode(), b"_", b"-", b"=",
-)  # fmt: skip
+    *(bytes([value]) for value in b'\0\xff",;\n\r({_-='),
+    *(b"9" * 30, b"nan", b"1e999", b"L" * 99, "é".encode()),
+    *(b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b", b"\x80\x04"),
+)
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

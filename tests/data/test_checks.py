@@ -61,3 +61,16 @@ def test_labels_that_cannot_be_used(y, message):
 def test_samples_and_labels_must_be_equally_many():
     with pytest.raises(DataError, match="f: 3 samples, but 2 labels: expected one label a sample"):
         check_pair(np.zeros((3, 1)), np.zeros(2), "f")
+
+
+def test_labels_that_64_signed_bits_do_not_hold():
+    y = as_labels(np.array([2**64 - 1, 3], dtype=np.uint64), "y")
+    assert y.dtype == np.uint64
+    assert y.tolist() == [2**64 - 1, 3]
+    assert as_labels(np.array([2, 3], dtype=np.uint64), "y").dtype == np.int64
+
+
+def test_samples_of_another_byte_order_become_native():
+    X = as_samples(np.array([[1, 2]], dtype=">f8"), "X")
+    assert X.dtype.isnative
+    np.testing.assert_array_equal(X, [[1, 2]])

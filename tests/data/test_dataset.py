@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,23 @@ def test_a_second_split(uneven):
 
 
 def test_too_few_samples_to_split():
-    tiny = Dataset("tiny", np.zeros((2, 1)), np.array([0, 1]))
-    with pytest.raises(DataError, match="tiny has too few samples of a class to set 20% apart"):
+    tiny = Dataset("tiny", np.zeros((3, 1)), np.array(["rose", "iris", "rose"]))
+    with pytest.raises(
+        DataError,
+        match=r"^tiny has too few samples of a class to set 20% apart, at most 2 of 'iris', "
+        "'rose': expected 3 or more of one; give more data or a larger share$",
+    ):
         split(tiny)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.3, 0.5, 0.9])
+def test_the_error_says_how_many_samples_are_enough(share):
+    def of(m):
+        return Dataset("few", np.zeros((m, 1)), np.zeros(m, dtype=np.int64))
+
+    with pytest.raises(DataError, match="at most 1 of 0: expected") as caught:
+        split(of(1), test=share)
+    enough = int(re.search(r"expected (\d+)", str(caught.value))[1])
+    split(of(enough), test=share)
+    with pytest.raises(DataError, match=f"expected {enough} or more"):
+        split(of(enough - 1), test=share)

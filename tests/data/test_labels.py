@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from xpnet.data import Classes, DataError
+from xpnet.data.checks import as_labels
+from xpnet.data.labels import as_whole_numbers
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,72 @@ def test_many_unseen_labels_are_named_in_part():
 def test_one_class_is_too_few():
     with pytest.raises(DataError, match="y holds one class only, 7: expected two or more"):
         Classes.of(np.array([7, 7]))
+
+
+def test_classes_in_any_order():
+    Y = Classes(("rose", "iris", "lily")).encode(np.array(["iris", "rose", "lily"]))
+    np.testing.assert_array_equal(Y, [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(
+        Classes((7, 2, 5)).encode(np.array([5, 2, 7])), [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "y", "places"),
+    [
+        (("1", "2", "x"), np.array([2, 1]), [1, 0]),
+        ((1, 2), np.array(["2", "1"]), [1, 0]),
+        ((1, 2), np.array(["2.0", "1.0"]), [1, 0]),
+        (("1.0", "2.0", "x"), np.array([1, 2]), [0, 1]),
+        (("1", "1.0"), np.array(["1.0", "1"]), [1, 0]),
+        (("1", "1.0"), np.array([1]), [0]),
+        ((0, 1), np.array([1.0, 0.0]), [1, 0]),
+        (("01", "1"), np.array(["1", "01"]), [1, 0]),
+    ],
+)
+def test_the_classes_decide_what_a_label_is(labels, y, places):
+    np.testing.assert_array_equal(Classes(labels).encode(y).argmax(axis=1), places)
+
+
+@pytest.mark.parametrize(
+    ("labels", "y"),
+    [
+        ((1, 2), np.array(["01"])),
+        ((10, 2), np.array(["1e1"])),
+        ((10, 2), np.array(["1_0"])),
+        (("1.0", "1.00"), np.array([1])),
+        (("01", "02"), np.array([1])),
+    ],
+)
+def test_a_label_that_may_mean_another_is_unseen(labels, y):
+    with pytest.raises(DataError, match="labels that the model was not trained on"):
+        Classes(labels).encode(y)
+
+
+def test_labels_of_64_bits_stay_themselves():
+    labels = np.array([2**64 - 1, 2**63, 5, 2**63], dtype=np.uint64)
+    classes = Classes.of(as_labels(labels, "y"))
+    assert classes.labels == (5, 2**63, 2**64 - 1)
+    back = classes.decode(classes.encode(labels).argmax(axis=1))
+    np.testing.assert_array_equal(back, labels)
+    assert back.dtype == np.uint64
+
+
+@pytest.mark.parametrize(
+    ("texts", "dtype"),
+    [
+        (["1", "-2", "0"], np.int64),
+        (["5", "18446744073709551615"], np.uint64),
+        (["01", "1"], "U"),
+        (["1_0", "10"], "U"),
+        (["1e1", "10"], "U"),
+        (["1.0", "1"], "U"),
+        (["-1", "18446744073709551615"], "U"),
+        (["1", "99999999999999999999999"], "U"),
+        (["-0", "+1"], "U"),
+    ],
+)
+def test_texts_are_whole_numbers_where_that_loses_nothing(texts, dtype):
+    y = as_whole_numbers(np.array(texts))
+    assert y.dtype.kind == np.dtype(dtype).kind
+    assert [str(label) for label in y] == texts

@@ -76,6 +76,25 @@ def test_a_label_column_where_there_are_no_columns(sources, kind):
         load(sources[kind], label="y")
 
 
+@pytest.mark.parametrize(
+    "options", [{"header": False}, {"delimiter": ";"}, {"keep_index": True}], ids=str
+)
+def test_how_to_read_a_table_where_there_is_none(sources, options):
+    name = next(iter(options))
+    for kind in ("digits", "folder", "npz"):
+        with pytest.raises(DataError, match=rf"^{name} is .*, but only a .csv file has .*: leave"):
+            load(sources[kind], **options)
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz", "csv"])
+def test_the_limit_is_handed_on(sources, kind):
+    width = load(sources[kind], max_memory=10**6).X_train.shape[1]
+    assert load_samples(sources[kind], width, max_memory=10**6).shape[1] == width
+    for read in (load, lambda source, **limit: load_samples(source, width, **limit)):
+        with pytest.raises(DataError, match="the limit"):
+            read(sources[kind], max_memory=2)
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(
         DataError, match=r"there is no file or folder .*gone.csv: expected 'digits'"

@@ -62,3 +62,21 @@ def test_another_width_is_refused(shape):
     scaling = Scaling.fit(np.zeros((2, 3)))
     with pytest.raises(DataError, match=r"X has shape .*: expected \(m, 3\), the features"):
         scaling.apply(np.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [1e200, -1e308, 1.7e308])
+def test_a_column_whose_spread_overflows(value):
+    X = np.array([[1.0, 0.0], [2.0, value], [3.0, 0.0]])
+    with pytest.raises(DataError, match=r"^column 1 of X \(counted from 0\) holds numbers up to 1"):
+        Scaling.fit(X)
+
+
+def test_a_sample_that_scaled_no_float_holds():
+    scaling = Scaling.fit(np.array([[1.0, 1.0], [2.0, 1.5]]))
+    X = np.ones((400, 2))
+    X[300, 1] = 1e300
+    with pytest.raises(
+        DataError, match=r"^X holds 1e\+300 at row 300, column 1 .*number near 1.25, .* float32 can"
+    ):
+        scaling.apply(X)
+    assert np.isfinite(scaling.apply(X, np.float64)).all()

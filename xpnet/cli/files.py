@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xpnet.cli.options import by_suffix, check_writable
 from xpnet.persist import ModelFileError
 
-__all__ = ["CANNOT_WRITE", "Files", "unwritten"]
+__all__ = ["CANNOT_WRITE", "Files", "reason", "unwritten"]
 
 CANNOT_WRITE = (OSError, ModelFileError)
 """A full disk, a folder that is gone."""
@@ -53,5 +53,9 @@ class Files(NamedTuple):
 
 def unwritten(option: str, path: Path, error: Exception) -> str:
     """Return in words that `error` kept the file of `option` from being written."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return f"--{option}: cannot write {path}: {why}"
+    return f"--{option}: cannot write {path}: {reason(error)}"
+
+
+def reason(error: Exception) -> str:
+    """Return why a file cannot be written."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from signal import SIGINT
 from tempfile import gettempdir
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import typer
 
 from xpnet import DivergenceError, callbacks, fit
-from xpnet.cli.files import CANNOT_WRITE, unwritten
+from xpnet.cli.files import CANNOT_WRITE, reason, unwritten
+from xpnet.cli.first_signal import FirstSignal
 from xpnet.cli.model import ModelFile
 from xpnet.cli.options import counted
 from xpnet.cli.outcome import FAILED, say
 from xpnet.cli.parts import Parts
-from xpnet.cli.signals import Interrupted, handled
-from xpnet.types import Params, Result, Step
+from xpnet.cli.signals import Interrupted
+from xpnet.types import Params, Result
 
 __all__ = ["learn", "listeners"]
 
@@ -61,84 +60,20 @@ def learn(
         If the model cannot be written where it should be; says where it is.
     """
     params = model.net.init(seed)
+    options |= {"validation": parts.validation, "seed": seed}
     with FirstSignal() as first:
         try:
             # An overflow shows in the cost, and fit says where.
             with np.errstate(all="ignore"), _warnings_as_lines():
-                result = fit(
-                    model.net,
-                    params,
-                    *parts.train,
-                    validation=parts.validation,
-                    seed=seed,
-                    callbacks=(first, *heard),
-                    **options,
-                )
+                result = fit(model.net, params, *parts.train, callbacks=(first, *heard), **options)
         except DivergenceError as error:
-            raise ArithmeticError(
-                f"the cost is not finite from step {error.step} on, in epoch {error.epoch}, at "
-                f"learning rate {error.learning_rate:.4g}: lower --lr; {_rescued(model, error)}"
-            ) from error
+            raise ArithmeticError(_diverged(model, error)) from error
         except KeyboardInterrupt:
             raise Interrupted(first.number, _unchanged(model)) from None
-        epochs, steps = counted(len(result.history), "epoch"), counted(first.steps, "step")
-        if not result.history and (model.path.exists() or not first.steps):
-            raise Interrupted(first.number, f"{steps} done and no epoch: {_unchanged(model)}")
-        _save(model, result.params)
-        done = epochs if result.history else steps
-        typer.echo(f"{result.stopped} after {done}\nmodel {model.path}")
+        _keep(model, result, first)
     if result.stopped == "interrupted":
         return result, Interrupted(first.number).code
     return result, FAILED if any(getattr(one, "failed", False) for one in heard) else 0
-
-
-class FirstSignal(callbacks.Callback):
-    """Lets the first signal end a training, and has others wait until its model is saved.
-
-    A context, and a callback of the training within it.
-
-    Attributes
-    ----------
-    number : int
-        Of the first signal.
-    steps : int
-        Those done so far.
-    """
-
-    def __init__(self) -> None:
-        self.number: int = SIGINT
-        self.steps = 0
-        self._raised = self._waiting = self._ended = False
-        self._handlers = ExitStack()
-
-    def __enter__(self) -> FirstSignal:
-        self._handlers.enter_context(handled(self._heard))
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._handlers.close()
-        if self._waiting and error == (None, None, None):
-            raise Interrupted(self.number)
-
-    def on_step(self, step: Step) -> None:
-        """Count; and raise the signal again where it was raised and has been lost.
-
-        That happens in a destructor, or in a compiled library's call of Python.
-        """
-        self.steps = step.index
-        if self._raised:
-            raise Interrupted(self.number)
-
-    def on_end(self, result: Result) -> None:
-        """From now on a signal would only keep the model from being saved."""
-        self._ended = True
-
-    def _heard(self, number: int, frame: FrameType | None) -> None:
-        if self._raised or self._ended:
-            self._waiting = True
-        else:
-            self._raised, self.number = True, number
-            raise Interrupted(number)
 
 
 def listeners(
@@ -163,12 +98,28 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _rescued(model: ModelFile, error: DivergenceError) -> str:
-    """Save what a training had learned before it diverged, where no model was; say so."""
-    if not error.history or model.path.exists():
-        return _unchanged(model)
-    _save(model, error.params)
-    return f"the parameters of {counted(len(error.history), 'epoch')} are saved in {model.path}"
+def _keep(model: ModelFile, result: Result, first: FirstSignal) -> None:
+    """Save what was learned, unless a model is there that has learned for longer; say so."""
+    done, steps = counted(len(result.history), "epoch"), counted(first.steps, "step")
+    if not result.history:
+        if model.path.exists() or not first.steps:
+            raise Interrupted(first.number, f"{steps} done and no epoch: {_unchanged(model)}")
+        done = steps
+    _save(model, result.params)
+    typer.echo(f"{result.stopped} after {done}\nmodel {model.path}")
+
+
+def _diverged(model: ModelFile, error: DivergenceError) -> str:
+    """Save what was learned before, where no model was; return what there is to say."""
+    kept = _unchanged(model)
+    if error.history and not model.path.exists():
+        _save(model, error.params)
+        kept = f"{counted(len(error.history), 'epoch')} before it are saved in {model.path}"
+    where = "after the last step" if error.at_end else f"from step {error.step} on"
+    return (
+        f"the cost is not finite {where}, in epoch {error.epoch}, at learning rate "
+        f"{error.learning_rate:.4g}: lower --lr; {kept}"
+    )
 
 
 def _unchanged(model: ModelFile) -> str:
@@ -191,5 +142,5 @@ def _saved_elsewhere(model: ModelFile, params: Params) -> str:
         another = model._replace(path=Path(gettempdir()) / name)
         another.save(params)
     except CANNOT_WRITE as error:
-        return f"nor can it be saved in the temporary folder ({error}): the model is lost"
+        return f"nor can it be saved in the temporary folder ({reason(error)}): the model is lost"
     return f"the model is in {another.path} instead"

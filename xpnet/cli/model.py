@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpnet import backend, persist
+from xpnet.cli.entries import columns_in, fingerprint_in
 from xpnet.cli.parts import Parts
 from xpnet.cli.preparation import Preparation
 from xpnet.data import Columns
@@ -55,10 +56,5 @@ class Model(NamedTuple):
         net, params, metadata = persist.load(path)
         preparation = Preparation.read(metadata, net, str(path))
         cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
-        columns = _columns(metadata.get("columns"))
-        return cls(net, cast, preparation, metadata.get("trained_on"), columns)
-
-
-def _columns(kept: dict[str, Any] | None) -> Columns | None:
-    # Models of former versions keep names, label and named alone.
-    return None if kept is None else Columns(**(kept | {"names": tuple(kept["names"])}))
+        trained_on = fingerprint_in(metadata, str(path))
+        return cls(net, cast, preparation, trained_on, columns_in(metadata, str(path)))

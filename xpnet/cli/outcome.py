@@ -22,7 +22,7 @@ from signal import SIGINT
 from typing import NoReturn
 
 from xpnet.cli.output import flush, open_standard_streams
-from xpnet.cli.signals import Interrupted, handled, interrupt
+from xpnet.cli.signals import Interrupted, Raising, handled, ignore
 
 __all__ = ["FAILED", "main", "say"]
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         Always, with one of the codes above.
     """
     open_standard_streams()
-    with handled(interrupt):
+    with handled(Raising(), last=arguments is None):
         code = _code(sys.argv[1:] if arguments is None else arguments)
     sys.exit(code)
 
@@ -76,12 +76,15 @@ def _code(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, SystemExit):  # rich makes the one the other.
         return _UNREAD
     except BaseException as error:
+        ignore()
         signal = _signal_behind(error)
         if signal is None:
             say(_text(error))
             return FAILED
         say(": ".join(filter(None, ("interrupted", signal.kept))))
         return signal.code
+    finally:
+        ignore()
 
 
 def _signal_behind(error: BaseException | None) -> Interrupted | None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Any, TextIO
+from typing import IO, Any
 
 __all__ = ["flush", "open_standard_streams", "unheard"]
 
@@ -22,7 +22,7 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
-def flush(stream: TextIO) -> None:
+def flush(stream: IO[Any]) -> None:
     """Write what `stream` has not yet written; where that fails, have Python not try again.
 
     Raises
@@ -49,17 +49,21 @@ def unheard() -> Iterator[None]:
 
 
 class _Unheard:
-    """A stream whose words may be lost."""
+    """A stream of text, or of the bytes beneath, whose words may be lost."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
+
+    @property
+    def buffer(self) -> _Unheard:
+        return _Unheard(self._stream.buffer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
         try:
-            return self._stream.write(text)
+            return int(self._stream.write(text))
         except OSError:
             _silence(self._stream)
             return len(text)
@@ -69,7 +73,7 @@ class _Unheard:
             flush(self._stream)
 
 
-def _silence(stream: TextIO) -> None:
+def _silence(stream: IO[Any]) -> None:
     """Send whatever is still written to `stream` to nowhere."""
     with suppress(OSError):  # A stream in memory has no number.
         nowhere = os.open(os.devnull, os.O_WRONLY)

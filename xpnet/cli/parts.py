@@ -105,4 +105,15 @@ def _divided(dataset: Dataset, share: float) -> tuple[_Part, _Part]:
 
 def _fingerprint(dataset: Dataset) -> str:
     """Return a text that is the same for the same samples and labels."""
-    return sha256(dataset.X_train.tobytes() + dataset.y_train.tobytes()).hexdigest()
+    y = _as_once_read(dataset.y_train)
+    return sha256(dataset.X_train.tobytes() + y.tobytes()).hexdigest()
+
+
+def _as_once_read(y: np.ndarray) -> np.ndarray:
+    """Return labels as the versions read them that took 1.0 for 1, whose models are still known."""
+    if y.dtype.kind == "U":
+        try:
+            return np.asarray([int(float(text)) for text in y.tolist()], dtype=np.int64)
+        except (ValueError, OverflowError):
+            pass  # Words.
+    return y

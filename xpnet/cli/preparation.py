@@ -8,9 +8,11 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet.cli.entries import classes_in, numbers_in
 from xpnet.data import Classes, Scaling
 from xpnet.network import Network
 from xpnet.persist import ModelFileError
+from xpnet.persist.errors import quoted
 from xpnet.types import Array
 
 __all__ = ["Preparation"]
@@ -52,20 +54,15 @@ class Preparation(NamedTuple):
         ModelFileError
             Where it kept nothing, or what does not fit `net`.
         """
-        try:
-            shift, scale = metadata["scaling_shift"], metadata["scaling_scale"]
-            classes = tuple(metadata["classes"])
-        except KeyError as error:
-            raise ModelFileError(
-                f"{where} has no {error.args[0]}: expected a classifier that xpnet train saved, "
-                "with its scaling and classes"
-            ) from error
+        shift = numbers_in(metadata, "scaling_shift", where)
+        scale = numbers_in(metadata, "scaling_scale", where)
+        classes = classes_in(metadata, where)
         kept = (np.shape(shift), np.shape(scale), len(classes), net.output)
         expected = ((net.sizes[0],), (net.sizes[0],), net.sizes[-1], "softmax")
         if kept != expected:
             raise ModelFileError(
                 f"{where} has shift, scale, classes and output {kept}: expected {expected} for "
-                f"sizes {net.sizes}; train and save the model again"
+                f"sizes {quoted(net.sizes)}; train and save the model again"
             )
         return cls(Scaling(shift, scale), Classes(classes))
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeAlias
 
-__all__ = ["Interrupted", "handled", "interrupt"]
+__all__ = ["SIGNALS", "Interrupted", "Raising", "handled", "ignore"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_PAUSE = 1.0
+"""Seconds."""
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
@@ -27,23 +33,48 @@ class Interrupted(KeyboardInterrupt):
         return 128 + self.number
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise `Interrupted`: the handler of a command."""
-    raise Interrupted(number)
+class Raising:
+    """The handler of a command: raises `Interrupted`, and not again within a second.
+
+    Who presses Ctrl-C twice in a row means it once, and the second must not disturb what the first
+    has set off. Later ones are raised: the first may have been lost, in a destructor, say.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Raise, if it is time."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _PAUSE
+            raise Interrupted(number)
 
 
 @contextmanager
-def handled(handler: _Handler) -> Iterator[None]:
-    """Have `handler` called at each signal, unless it is ignored, as nohup does."""
-    former = {}
-    # Python lets no other thread set handlers, and calls them in none.
-    if threading.current_thread() is threading.main_thread():
-        former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def handled(handler: _Handler, *, last: bool = False) -> Iterator[None]:
+    """Have `handler` called at each signal, unless it is ignored, as nohup does.
+
+    Afterwards they are handled as before, unless the process ends with the block: that is its
+    `last`.
+    """
+    former = {number: signal.getsignal(number) for number in SIGNALS}
     heeded = {n: old for n, old in former.items() if old not in (signal.SIG_IGN, None)}
     try:
-        for number in heeded:
-            signal.signal(number, handler)
+        _set(dict.fromkeys(heeded, handler))
         yield
     finally:
-        for number, old in heeded.items():
-            signal.signal(number, old)
+        if not last:
+            _set(heeded)
+
+
+def ignore() -> None:
+    """Let no further signal disturb what is left: to say how the command has ended."""
+    _set(dict.fromkeys(SIGNALS, signal.SIG_IGN))
+
+
+def _set(handlers: Mapping[signal.Signals, Any]) -> None:
+    # Python lets no other thread set handlers, and calls them in none.
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -6,6 +6,8 @@ import numpy as np
 import typer
 
 from xpnet.data import Dataset
+from xpnet.data.errors import quoted
+from xpnet.data.index import counts_rows
 
 __all__ = ["say_understood"]
 
@@ -19,9 +21,11 @@ def say_understood(dataset: Dataset) -> None:
     facts = [
         f"{len(columns.names) + columns.indexed} columns",
         "header" if columns.named else "no header",
-        f"label {columns.names[columns.label]!r}",
+        f"label {quoted(columns.names[columns.label])}",
         f"{classes} class{'es' * (classes != 1)}",
     ]
     if columns.indexed:
         facts.append("first column left out, as it only numbers the rows (train --keep-index)")
+    elif columns.label != 0 and counts_rows(dataset.X_train[:, 0]):
+        facts.append(f"first column {quoted(columns.names[0])} counts the rows: is it a feature?")
     typer.echo(f"{dataset.name}: {', '.join(facts)}")

@@ -50,8 +50,7 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
     indexed = named is None and may_have_index(table, asked)
     place = _label_place(table, named, asked, indexed)
     X, texts = _read(table, _features(table, named, place), asked.limit, place)
-    if indexed and place != 0:
-        X, indexed = _without_index(table, X, asked)
+    X, indexed = _without_index(table, X, asked) if indexed and place != 0 else (X, False)
     names = tuple(table.names[indexed:])
     found = Columns(
         names, place - indexed, table.has_header, indexed, asked.header, asked.delimiter
@@ -71,8 +70,13 @@ def read_csv_samples(path: Path, asked: Asked, n_x: int) -> np.ndarray:
     place = None
     if named is None and not _is_bare(table, asked.label, n_x + indexed):
         place = _label_place(table, None, asked, indexed)
-    X, _ = _read(table, _features(table, named, place), asked.limit)
-    return _without_index(table, X, asked)[0] if indexed else X
+    X, texts = _read(table, _features(table, named, place), asked.limit, place)
+    if indexed:
+        return _without_index(table, X, asked)[0]
+    if not table.has_header and _are_quantities(texts, asked) and is_index(table, X[:, 0], asked):
+        # An index and features are as many columns as features and a label.
+        return _read(open_table(path, asked), range(1, len(table.names)), asked.limit)[0]
+    return X
 
 
 def _opened(path: Path, asked: Asked) -> tuple[Table, Columns | None]:
@@ -116,6 +120,14 @@ def _without_index(table: Table, X: np.ndarray, asked: Asked) -> tuple[np.ndarra
 def _is_bare(table: Table, label: str | int | None, width: int) -> bool:
     """Whether the table has no label column, but features alone."""
     return len(table.names) == width and (label is None or label not in table.names)
+
+
+def _are_quantities(texts: list[str], asked: Asked) -> bool:
+    """Whether what stands in the place of the label is a feature: numbers, but no classes."""
+    if asked.classes is None or not texts:
+        return False
+    different = set(texts)
+    return all(map(is_number, different)) and different.isdisjoint(map(str, asked.classes.labels))
 
 
 def _features(table: Table, columns: Columns | None, label: int | None) -> list[int]:
@@ -176,7 +188,7 @@ def _numbers(cells: list[str], names: list[str], path: Path, line: int) -> list[
     place = next(k for k, cell in enumerate(cells) if not _is_finite(cell))
     raise DataError(
         f"{path}, line {line} has {quoted(cells[place])} in column {quoted(names[place])}: "
-        f"expected a finite number; {_advice(cells[place], names[place])}"
+        f"expected a finite number; {_advice(cells[place], names[place], line)}"
     )
 
 
@@ -184,14 +196,19 @@ def _is_finite(cell: str) -> bool:
     return is_number(cell) and math.isfinite(float(cell))
 
 
-def _advice(cell: str, name: str) -> str:
+def _advice(cell: str, name: str, line: int) -> str:
     """Return what to do about a `cell` that is no number."""
     if _DECIMAL_COMMA.fullmatch(cell):
-        return f"write it with a decimal point, as {cell.strip().replace(',', '.')}"
+        return "write a decimal point instead of the comma, and nothing between thousands"
     if any(mark in cell for mark in ";\t|"):
         return "if columns are separated by another character, name it (--delimiter)"
     if is_missing(cell) or "inf" in cell.lower():
         return "fill it, or leave that sample out"
+    if line == 1:
+        return (
+            "if that line names the columns, say so (--header); if that column is the label, ask "
+            f"for it (--label {quoted(name)})"
+        )
     return (
         f"if that is the label column, ask for it (--label {quoted(name)}); if not, encode it as "
         "numbers or leave it out"

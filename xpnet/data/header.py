@@ -1,9 +1,10 @@
 """Whether the first line of a table names its columns.
 
 It does where it holds all the names that are looked for, where it is all words, as no sample is,
-where a name stands over a number, or where columns are numbered from 0, as pandas numbers them. A
-word over numbers in the label column alone is a name unless it is found again below, or is a class
-of the model. Whole numbers beside a label that is not found again are names, too: 2019, 2020, kind.
+where a name stands over a number, or where columns are numbered from 0, or beside an index without
+a name, as pandas writes them. A word over numbers in the label column alone is a name unless it is
+found again below, or is a class of the model. Whole numbers beside a label that is not found again,
+where others are, are names, too: 2019, 2020, kind.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def is_header(
         return True
     if any(_is_name(name, _below(head[:2], k)) for name, k in features):
         return True
+    if names[0] == "" and _are_numbers(names[1:]) and all(map(str.isdigit, _below(head, 0))):
+        return len(head) > 1
     if place is None:
         return _all_names(names)
     label, below = names[place], _below(head, place)
@@ -57,9 +60,8 @@ def is_header(
         return False
     if _all_names(names) or (label not in below and _is_name(label, below)):
         return True
-    return _numbers_name([name for name, k in features if k or name]) and _is_no_class(
-        label, below, known, classes
-    )
+    numbered = _are_numbers([name for name, k in features if k or name])
+    return numbered and _is_no_class(label, below, known, classes)
 
 
 def is_missing(cell: str) -> bool:
@@ -95,10 +97,9 @@ def _all_names(names: list[str]) -> bool:
     return counted and not _COUNTED > len(numbered) == len(names)
 
 
-def _numbers_name(features: list[str]) -> bool:
-    """Whether numbers may name the `features`: whole and all different."""
-    different = 1 < len(features) == len(set(features))
-    return different and all(map(str.isdigit, features))
+def _are_numbers(names: list[str]) -> bool:
+    """Whether `names` are whole numbers, all different."""
+    return 0 < len(names) == len(set(names)) and all(map(str.isdigit, names))
 
 
 def _is_no_class(
@@ -108,7 +109,8 @@ def _is_no_class(
     if is_missing(label) or label in below:
         return False
     if classes is None:
-        return 0 < 2 * len(set(below)) <= len(below)
+        over_words = is_number(label) and not any(map(is_number, below))
+        return bool(below) and (over_words or 2 * len(set(below)) <= len(below))
     if known or label in classes or not below or not set(below) <= set(classes):
         return False
     raise DataError(

@@ -12,13 +12,13 @@ import numpy as np
 from xpnet.data.asked import Asked
 from xpnet.data.table import Table
 
-__all__ = ["is_index", "may_have_index"]
+__all__ = ["counts_rows", "is_index", "may_have_index"]
 
 _NAMELESS = re.compile(r"(Unnamed: \d+)?")
 """How pandas writes the name that an index does not have, and how it reads it."""
 
 _COUNTED = 5
-"""From how many rows on 0, 1, 2, … in a table without a header is no feature."""
+"""From how many rows on 0, 1, 2, … or 1, 2, 3, … in a table without a header is no feature."""
 
 
 def may_have_index(table: Table, asked: Asked, n_x: int = 0) -> bool:
@@ -39,9 +39,13 @@ def is_index(table: Table, values: np.ndarray, asked: Asked) -> bool:
     """Tell whether the `values` ``(m,)`` of a first column number the rows.
 
     Under a header that gives it no name, whole numbers do, whichever rows were taken; without a
-    header they count from 0.
+    header they count them from 0 or 1.
     """
     if table.has_header:
         return bool((values == np.rint(values)).all())
-    counted = np.array_equal(values, np.arange(len(values)))
-    return counted and (asked.columns is not None or len(values) >= _COUNTED)
+    return counts_rows(values) and (asked.columns is not None or len(values) >= _COUNTED)
+
+
+def counts_rows(values: np.ndarray) -> bool:
+    """Tell whether `values` ``(m,)`` are 0, 1, 2, … or 1, 2, 3, …."""
+    return values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values)))

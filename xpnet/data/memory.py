@@ -16,13 +16,12 @@ _UNKNOWN = 2**33
 
 _MEMINFO = Path("/proc/meminfo")
 _GROUPS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
 )
-"""Files in which Linux says what a container may take and has taken."""
+"""Files in which Linux says what a container may take and has taken, by its two versions."""
+
+_GROUP_FOLDER = Path("/sys/fs/cgroup")
 
 
 def default_limit() -> int:
@@ -56,12 +55,21 @@ def _system() -> int:
 
 def _containers() -> list[int]:
     free = []
-    for most, taken in _GROUPS:
+    for names in _GROUPS:
         try:
-            free.append(max(0, int(most.read_text()) - int(taken.read_text())))
+            most, used = (int((_GROUP_FOLDER / name).read_text()) for name in names)
+            cached = _cached((_GROUP_FOLDER / names[0]).with_name("memory.stat"))
+            free.append(max(0, most - used + cached))
         except (OSError, ValueError):
             continue  # Not there, or "max": no limit.
     return free
+
+
+def _cached(stat: Path) -> int:
+    """Return the bytes of a container that hold parts of files, and are given up when needed."""
+    facts = dict(line.split() for line in stat.read_text().splitlines())
+    parts = ("inactive_file", "active_file")
+    return sum(int(facts.get(f"total_{part}", facts.get(part, 0))) for part in parts)
 
 
 def _in_words(nbytes: int) -> str:

@@ -69,4 +69,4 @@ def _advice(X: np.ndarray, y: np.ndarray, columns: Columns | None) -> str:
 def _may_be_classes(values: np.ndarray) -> bool:
     labels, counts = np.unique(values, return_counts=True)
     whole = bool((labels == np.rint(labels)).all())
-    return whole and 1 < len(labels) <= 100 and counts.min() >= min(_RARE, len(values) // 4)
+    return whole and 1 < len(labels) <= 100 and counts.min() >= _RARE

@@ -95,7 +95,8 @@ def _locked(target: Path, start: str) -> tuple[BinaryIO, Path]:
 
 def _remove_if_left(temporary: Path) -> None:
     """Remove `temporary` unless its writer still lives."""
-    with suppress(OSError), temporary.open("rb") as file:
+    # To be written to, as NFS locks no other.
+    with suppress(OSError), temporary.open("r+b") as file:
         if sys.platform == "win32":
             file.close()  # Windows removes no open file: neither ours nor its writer's.
         if _lock(file, wait=False):

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from xpnet.cli.signals import SIGNALS, Interrupted, Raising, handled, ignore
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    former = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_raised_as_a_ctrl_c_that_knows_its_code(number, code):
+    with pytest.raises(KeyboardInterrupt) as raised, handled(Raising()):
+        signal.raise_signal(number)
+    assert isinstance(raised.value, Interrupted)
+    assert raised.value.code == code
+    assert signal.getsignal(number) is signal.default_int_handler
+
+
+def test_one_right_after_another_is_not_raised_but_a_later_one_is(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with handled(Raising()):
+        for moment, raised in ((100.0, True), (100.5, False), (101.5, True)):
+            now[0] = moment
+            if raised:
+                with pytest.raises(Interrupted):
+                    signal.raise_signal(signal.SIGINT)
+            else:
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with handled(Raising()):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_command_that_has_ended_heeds_no_signal():
+    with handled(Raising(), last=True):
+        ignore()
+    for number in SIGNALS:
+        signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_in_another_thread_handlers_stay():
+    def command():
+        with handled(Raising()):
+            handlers.append(signal.getsignal(signal.SIGINT))
+            ignore()
+
+    handlers = []
+    thread = threading.Thread(target=command)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.default_int_handler]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
