@@ -171,6 +171,29 @@ def test_weights_of_classes_that_cannot_be(few, estimator, weights, message):
         clone(estimator).set_params(class_weight=weights).fit(few.X, few.y % 2)
 
 
+def test_new_classes_are_printed_as_by_scikit_learn():
+    for model in (MLPClassifier(**SETTINGS, warm_start=True), TheirClassifier(**SETTINGS)):
+        model.set_params(warm_start=True).fit(ONES, LABELS)
+        with pytest.raises(ValueError, match=r"Previously got \[0 1\], `y` has \[0 1 2\]$"):
+            model.fit(ONES, np.arange(6) % 3)
+    partly = MLPClassifier(**SETTINGS).partial_fit(ONES, LABELS, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"self.classes_` has \[0 1\]. 'y' has \[0 1 2\]\."):
+        partly.partial_fit(ONES, np.arange(6) % 3)
+    many = MLPClassifier((), max_iter=1, warm_start=True)
+    X, y = np.eye(100).repeat(2, axis=0), np.arange(200) // 2
+    many.fit(X, y)
+    with pytest.raises(ValueError, match=r"got \[ *0 +1 +2 \.\.\. 97 98 99\]"):
+        many.fit(X, y + 1)
+
+
+@pytest.mark.parametrize("device", ["numpy", "torch"])
+def test_a_class_too_small_to_be_split_is_named_by_its_label(device):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.where(np.arange(40) < 39, 7, 3)
+    X = backend.asarray(X, backend=device)
+    with pytest.raises(ValueError, match=r"too few members are: \[3\]"):
+        MLPClassifier(**SETTINGS, early_stopping=True).fit(X, y)
+
+
 def test_outputs_that_are_not_the_models(few):
     several = np.stack([few.y, few.y % 3], axis=1)
     model = MLPRegressor(**SETTINGS, warm_start=True)
@@ -205,21 +228,6 @@ def test_a_batch_larger_than_the_samples_is_clipped():
 def test_too_few_samples_to_hold_out():
     with pytest.raises(ValueError, match=r"validation set is too small\. Increase 'validation_fra"):
         MLPRegressor(**SETTINGS, early_stopping=True).fit(ONES, LABELS)
-
-
-@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_divergence(few, early_stopping):
-    """NaN scores are no improvement; weights that are no numbers are an error at the end."""
-    settings = SETTINGS | {"solver": "sgd", "learning_rate_init": 1e6, "max_iter": 8}
-    model = MLPRegressor(**settings, early_stopping=early_stopping, n_iter_no_change=2)
-    if early_stopping:
-        model.fit(*few)
-        assert np.isnan(model.validation_scores_[-1])
-        assert np.isfinite(model.predict(few.X)).all()
-    else:
-        with pytest.raises(ValueError, match=r"non-finite parameter weights.*clip_norm"):
-            model.fit(*few)
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])

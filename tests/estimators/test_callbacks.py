@@ -79,6 +79,58 @@ def test_callbacks_are_told_of_a_failure(few):
     assert diary.told[-1] == ("end", 1, "failed: no space left")
 
 
+class Breaks(Callback):
+    """Fails at one moment."""
+
+    def __init__(self, moment):
+        self.moment = moment
+        setattr(self, moment, self.fail)
+
+    def fail(self, told):
+        raise BrokenPipeError("stdout is closed")
+
+
+@pytest.mark.parametrize(
+    ("solver", "moment"),
+    [
+        *(("adam", moment) for moment in ("on_start", "on_step", "on_epoch", "on_end")),
+        *(("lbfgs", moment) for moment in ("on_start", "on_epoch", "on_end")),
+    ],
+)
+def test_all_are_told_the_end_whoever_fails(few, solver, moment):
+    before, after = Diary(), Diary()
+    callbacks = [before, Breaks(moment), Breaks("on_end"), after]
+    model = MLPClassifier(**SETTINGS, solver=solver, callbacks=callbacks)
+    with pytest.raises(BrokenPipeError, match="stdout is closed") as raised:
+        model.fit(*few)
+    assert [diary.told[-1][0] for diary in (before, after)] == ["end", "end"]
+    failed = "failed: stdout is closed"
+    assert after.told[-1][2] == (failed if moment != "on_end" else before.told[-1][2])
+    assert "A callback failed at the end, too" in raised.value.__notes__[0]
+
+
+def test_an_exit_within_a_callback_is_told_too(few):
+    class Leaves(Callback):
+        def on_step(self, step):
+            raise SystemExit(3)
+
+    diary = Diary()
+    with pytest.raises(SystemExit):
+        MLPRegressor(**SETTINGS, callbacks=[Leaves(), diary]).fit(*few)
+    assert diary.told[-1] == ("end", 0, "failed: 3")
+
+
+def test_the_end_answered_by_something_else(few):
+    class Answers(Callback):
+        def on_end(self, result):
+            return result.params
+
+    with pytest.raises(
+        TypeError, match=r"Answers\.on_end returned a tuple: expected None, or a Res"
+    ):
+        MLPRegressor(**SETTINGS, callbacks=[Answers()]).fit(*few)
+
+
 def test_xpnets_own_callbacks(few, tmp_path):
     rich = pytest.importorskip("rich.console")
     console = rich.Console(file=io.StringIO())

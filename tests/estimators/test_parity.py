@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn import neural_network as theirs
@@ -84,10 +86,30 @@ def test_lbfgs_ends_where_scikit_learn_ends(digits):
     assert model.score(*digits) == reference.score(*digits)
 
 
+@pytest.mark.parametrize("limit", ["max_fun", "max_iter"])
+def test_lbfgs_warns_wherever_scikit_learns_was_cut(limit):
+    """Also where the last evaluation allowed met a tolerance."""
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+
+    def cut(package, most):
+        settings = {"hidden_layer_sizes": (5,), "solver": "lbfgs", "random_state": 0, limit: most}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            package.MLPClassifier(**settings).fit(X, y)
+        return [warning.category for warning in told]
+
+    answers = [[cut(package, most) for most in range(1, 20)] for package in (theirs, xpnet)]
+    assert answers[0] == answers[1]
+    assert answers[0][0] != answers[0][-1]
+
+
 def test_lbfgs_goes_on_until_there_were_more_than_max_fun_evaluations(digits):
     settings = {"hidden_layer_sizes": (8,), "solver": "lbfgs", "random_state": 0, "max_fun": 10}
     reference = theirs.MLPClassifier(**settings).fit(*digits)
-    assert xpnet.MLPClassifier(**settings).fit(*digits).n_iter_ == reference.n_iter_
+    model = xpnet.MLPClassifier(**settings).fit(*digits)
+    assert model.n_iter_ == reference.n_iter_
+    assert model.stopped_ == "all evaluations of max_fun done"
 
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])

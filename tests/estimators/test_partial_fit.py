@@ -40,11 +40,11 @@ def test_classes_may_be_missing_from_a_part_but_not_new(digits, library):
     X, y = (backend.asarray(a, backend=library, dtype=a.dtype) for a in digits)
     model = MLPClassifier((8,), random_state=0)
     model.partial_fit(X, y % 3, classes=[0, 1, 2]).partial_fit(X, y % 2)
-    with pytest.raises(
-        ValueError, match=r"`self.classes_` has \[0, 1, 2\]. 'y' has \[0, 1, 2, 3\]"
-    ):
+    with pytest.raises(ValueError, match=r"`self.classes_` has \[0 1 2\]. 'y' has \[0 1 2 3\]"):
         model.partial_fit(X, y % 4)
-    with pytest.raises(ValueError, match="is not the same as on last call to partial_fit, was"):
+    with pytest.raises(
+        ValueError, match=r"not the same as on last call to partial_fit, was: array\(\[0, 1, 2\]\)"
+    ):
         model.partial_fit(X, y % 3, classes=[0, 1])
     with pytest.raises(ValueError, match="y is a multilabel-indicator target, but the model was"):
         model.partial_fit(X, backend.asarray(np.eye(3), like=X)[[0, 1, 2] * 599, :])

@@ -16,7 +16,13 @@ X, Y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
         ({"solver": "liblinear"}, "solver='liblinear' is not in xpnet, which has 'lbfgs' alone"),
         ({"solver": "saga"}, "leave solver out"),
         ({"dual": True}, "supports only dual=False, got dual=True"),
-        ({"l1_ratio": 0.5}, "l1_ratio=0.5 asks for an L1 penalty: .* expected l1_ratio=0"),
+        ({"solver": "liblinear"}, "liblinear alone penalises the intercept"),
+        (
+            {"solver": "newton-cg", "dual": True},
+            "leave solver and dual out. The minimum is the",
+        ),
+        ({"l1_ratio": 0.5}, "^l1_ratio=0.5 asks for an L1 penalty: .* alone, l1_ratio=0"),
+        ({"l1_ratio": 1, "solver": "saga"}, "^l1_ratio=1 asks for an L1 penalty: .* use sklearn"),
         ({"C": 0.0}, "The 'C' parameter of LogisticRegression must be a float in the range"),
         ({"l1_ratio": 2.0}, "The 'l1_ratio' parameter"),
         ({"solver": "adam"}, "The 'solver' parameter"),
@@ -40,19 +46,27 @@ def test_a_penalty_that_is_not_smooth_is_an_error(penalty):
     ("parameters", "same", "warnings"),
     [
         ({"penalty": "l2", "C": 0.5}, {"C": 0.5}, ["'penalty' was deprecated"]),
-        ({"penalty": None}, {"C": np.inf}, ["say C=numpy.inf in place of penalty=None"]),
+        ({"penalty": None}, {"C": np.inf}, ["C=np.inf instead of penalty=None"]),
         (
             {"penalty": None, "C": 3.0},
             {"C": np.inf},
-            ["'penalty' was deprecated", "will ignore the C and l1_ratio parameters"],
+            [
+                "'penalty' was deprecated",
+                "^Setting penalty=None will ignore the C and l1_ratio",
+            ],
         ),
+        ({"C": np.inf, "l1_ratio": 1}, {"C": np.inf}, []),
         (
             {"penalty": "l2", "l1_ratio": 0.3},
             {},
-            ["'penalty' was deprecated", "Inconsistent values: penalty='l2' with l1_ratio=0.3"],
+            [
+                "'penalty' was deprecated",
+                r"only used when penalty is 'elasticnet'. Got \(penalty=l2\)",
+                "Inconsistent values: penalty=l2 with l1_ratio=0.3",
+            ],
         ),
         ({"l1_ratio": None}, {}, ["'l1_ratio=None' was deprecated"]),
-        ({"n_jobs": 2}, {}, ["'n_jobs=2' has no effect"]),
+        ({"n_jobs": 2}, {}, ["'n_jobs' has no effect .* 'n_jobs=2'"]),
         ({"intercept_scaling": 7.0, "random_state": 3}, {}, []),
     ],
 )

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_classifiers_train, parametrize_with_checks
 
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
@@ -26,3 +26,9 @@ def skip_without_its_gpu(check: Any) -> None:
 def test_check(estimator, check):
     skip_without_its_gpu(check)
     check(estimator)
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_training_that_goes_on_to_certainty(readonly):
+    """L-BFGS makes some classes so improbable that only their logarithms tell them from 0."""
+    check_classifiers_train("MLPClassifier", MLPClassifier(solver="lbfgs"), readonly)

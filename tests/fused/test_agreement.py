@@ -26,7 +26,7 @@ from tests.kernels.cases import leaves, mapped, targets
 from tests.kernels.test_dense import random_layer
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
 
-OUTPUTS = {"numpy": ("softmax", "sigmoid", "identity"), "torch": ("softmax",)}
+OUTPUTS = {"numpy": ("softmax", "sigmoid", "identity"), "torch": ("softmax", "sigmoid")}
 LAYOUTS = pytest.mark.parametrize("lay", [fortran, strided])
 HUGE = {"over": "ignore", "invalid": "ignore"}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from xpnet.estimators._samples import Samples
 from xpnet.estimators._sklearn_private import task_of_fit
+from xpnet.train.epochs import tell_end
 from xpnet.types import Epoch, Params, Result, Run, Step
 
 __all__ = ["Audience", "say"]
@@ -37,13 +38,14 @@ class Audience:
     def __init__(self, model: Any, samples: Samples, run: Run, round_name: str) -> None:
         self.model, self.run, self.round_name = model, run, round_name
         self.history: list[dict[str, Any]] = []
+        self.steps = 0
         weights = {} if samples.weights is None else {"sample_weight": samples.weights}
         self.told = {"X": samples.X, "y": samples.y, "metadata": weights}
         self.task = task_of_fit(model, run.epochs)
         self.round: Any = None
 
     def around(self, training: Callable[[], Params]) -> Params:
-        """Call `training`, and tell of its start and its end, however it ends.
+        """Call `training`, and tell of its start and its end, however either ends.
 
         Returns
         -------
@@ -51,16 +53,18 @@ class Audience:
             What `training` returned, or what an xpnet callback put in its place.
         """
         self.task.call_on_fit_task_begin(estimator=self.model, **self.told)
-        for callback in self.model.callbacks:
-            callback.on_start(self.run)
         try:
+            for callback in self.model.callbacks:
+                callback.on_start(self.run)
             params = training()
-        except Exception as error:
-            self.ended(self.model._params(), f"failed: {error}")
-            raise
-        if self.round is not None:
-            self.round.call_on_fit_task_end(estimator=self.model)
-        params = self.ended(params, self.model.stopped_)
+            self.model._hold(params)
+            if self.round is not None:
+                self.round.call_on_fit_task_end(estimator=self.model)
+        except BaseException as error:
+            self.model.stopped_ = f"failed: {str(error) or type(error).__name__}"
+            params = self.ended(self.model._params(), error)
+        else:
+            params = self.ended(params)
         self.model._hold(params)
         self.task.call_on_fit_task_end(
             estimator=self.model, reconstruction_attributes=self.fitted, **self.told
@@ -74,6 +78,7 @@ class Audience:
 
     def stepped(self, step: Step) -> None:
         """A mini-batch is done."""
+        self.steps = step.index
         for callback in self.model.callbacks:
             callback.on_step(step)
 
@@ -89,11 +94,12 @@ class Audience:
         asked = "stopped by a scikit-learn callback" if stop else ""
         return next((reason for reason in reasons if reason), asked)
 
-    def ended(self, params: Params, stopped: str) -> Params:
-        """Tell xpnet's callbacks of the end; each may return another result."""
-        result = Result(params, tuple(self.history), stopped)
-        for callback in self.model.callbacks:
-            result = callback.on_end(result) or result
+    def ended(self, params: Params, failed: BaseException | None = None) -> Params:
+        """Tell xpnet's callbacks of the end; see `tell_end`."""
+        steps = self.steps or len(self.history)
+        result = Result(params, tuple(self.history), self.model.stopped_, steps)
+        result = tell_end(self.model.callbacks, result, failed)
+        self.model.stopped_ = result.stopped
         return result.params
 
     def fitted(self) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from xpnet.estimators._class_weights import class_weighted
 from xpnet.estimators._known_labels import labels_known
-from xpnet.estimators._labels import MULTICLASS, Labels, encoded
+from xpnet.estimators._labels import MULTICLASS, Labels, check_labels, encoded
 from xpnet.estimators._mlp import BaseMLP
 from xpnet.estimators._samples import Samples
+from xpnet.network import Network
 from xpnet.types import Array
 
 __all__ = ["ClassTargets"]
@@ -26,6 +27,12 @@ class ClassTargets(BaseMLP):
 
     class_weight: Any
     loss = "log_loss"  # as scikit-learn's says; no parameter
+
+    _always_fitted = (*BaseMLP._always_fitted, "classes_", "target_kind_")
+
+    def _check_restored(self, net: Network) -> None:
+        super()._check_restored(net)
+        check_labels(self._labels(), net.sizes[-1])
 
     def _labels(self) -> Labels:
         return Labels(self.target_kind_, self.classes_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def class_weighted(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the target is multilabel, whose samples have no class; if a weight is negative, infinite
         or NaN, or all are 0.
     """
@@ -66,6 +67,9 @@ def _of_classes(class_weight: Any, labels: Labels, totals: Array) -> np.ndarray:
     """The weight of each class; of a few numbers, read once."""
     if isinstance(class_weight, dict):
         classes = backend.to_numpy(labels.classes)
+        for label, weight in class_weight.items():
+            if not isinstance(weight, Real):
+                raise TypeError(_wrong(label, repr(weight)))
         weights = compute_class_weight(class_weight, classes=classes, y=classes)
         _check(weights, classes)
         return np.asarray(weights)
@@ -73,12 +77,16 @@ def _of_classes(class_weight: Any, labels: Labels, totals: Array) -> np.ndarray:
     return np.asarray(sums.sum() / (len(sums) * np.where(sums > 0, sums, 1.0)))
 
 
+def _wrong(label: Any, weight: str) -> str:
+    return (
+        f"class_weight gives class {label!r} a weight of {weight}: expected a number, 0 or more; "
+        "to leave a class out of the loss, give it 0"
+    )
+
+
 def _check(weights: np.ndarray, classes: np.ndarray) -> None:
     for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
         if not 0 <= weight < math.inf:
-            raise ValueError(
-                f"class_weight gives class {label!r} a weight of {weight}: expected a number, 0 or "
-                "more; to leave a class out of the loss, give it 0"
-            )
+            raise ValueError(_wrong(label, str(weight)))
     if not weights.any():
         raise ValueError("class_weight gives every class a weight of 0: expected one above 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._scores import accuracy
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
+from xpnet.kernels import OUTPUTS
 from xpnet.network import Network
 from xpnet.types import Array, Layer
 
@@ -52,28 +54,34 @@ class Classifies(ClassifierMixin):
         return decoded(self._labels(), A)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class ``(m, n_classes)``; raises as `predict`."""
-        A = self._last_layer(X, "predict_proba").A
+        """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
+
+        None is below the dtype's smallest normal number, so that every logarithm is finite.
+        """
+        last = self._last_layer(X, "predict_proba")
+        Z: Array = last.Z
+        A = last.A
         xp = array_namespace(A)
         if A.shape[0] == 1:
-            A = xp.concat([1.0 - A, A], axis=0)
-        return xp.matrix_transpose(A)
+            A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
+        return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, finite however small the probability."""
+        """Return the logarithm of `predict_proba`, from logits rather than from what is rounded."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
         xp = array_namespace(Z)
         log_A = log_probabilities(self._net().output, Z)
         if Z.shape[0] == 1:
             log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
-        return xp.matrix_transpose(log_A)
+        least = math.log(float(xp.finfo(log_A.dtype).smallest_normal))
+        return xp.matrix_transpose(xp.maximum(log_A, least))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on X and y, the share of samples whose labels are all right."""
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         predicted = self.predict(X)
-        y = flat(targets_beside(y, X, numeric=False))
+        y = flat(self, targets_beside(y, X, numeric=False))
         if isinstance(predicted, np.ndarray):
             return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
         return accuracy(predicted, y, checked_weights(sample_weight, X))

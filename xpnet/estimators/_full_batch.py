@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 from sklearn.exceptions import ConvergenceWarning
 
@@ -16,6 +16,7 @@ from xpnet.estimators._places import on_host
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import columns_between
 from xpnet.estimators._samples import Samples
+from xpnet.estimators._warnings import warn
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import default_kernels, value_and_grad_for
@@ -73,22 +74,36 @@ def fit_full_batch(
             audience.round_started()
         return reason
 
+    # The search steps back from what overflows, and says so where it cannot.
+    @np.errstate(over="ignore", invalid="ignore")
+    def searched() -> Minimum:
+        try:
+            return lbfgs(
+                loss,
+                params,
+                max_iter=model.max_iter,
+                tol=model.tol,
+                ftol=ftol,
+                max_evaluations=max_evaluations,
+                preconditioner=preconditioner,
+                callback=told,
+            )
+        except ValueError as error:
+            if audience.history:
+                raise
+            raise ValueError(
+                "The loss is not finite at the first parameters. The input data may contain large "
+                "values and need to be preprocessed: scale X, and y in regression"
+            ) from error
+
     def minimised() -> Params:
         if model.max_iter:
             audience.round_started()
-        best = lbfgs(
-            loss,
-            params,
-            max_iter=model.max_iter,
-            tol=model.tol,
-            ftol=ftol,
-            max_evaluations=max_evaluations,
-            preconditioner=preconditioner,
-            callback=told,
-        )
+        best = searched()
+        best = best._replace(message=best.message.replace("max_evaluations", "max_fun"))
         _note(model, best)
         model.stopped_ = model.stopped_ or best.message
-        _warn(best, "max_iter" if max_evaluations is None else "max_iter or max_fun")
+        _warn(model, best, "max_iter" if max_evaluations is None else "max_iter or max_fun")
         return best.params
 
     model.stopped_ = ""
@@ -102,14 +117,14 @@ def _note(model: Any, best: Minimum) -> None:
     model._hold(best.params)
 
 
-def _warn(best: Minimum, limits: str) -> None:
+def _warn(model: Any, best: Minimum, limits: str) -> None:
     """Warn as scikit-learn does where the search ended too early."""
     if not best.converged:
-        warnings.warn(
+        warn(
+            model,
             f"lbfgs failed to converge after {best.iterations} iteration(s): {best.message}.\n\n"
             f"You might want to raise {limits}, or to scale the data.",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
 

@@ -85,7 +85,7 @@ def _check_same(labels: Labels, classes: Any) -> None:
     if named != _plain(labels):
         raise ValueError(
             f"`classes={named}` is not the same as on last call to partial_fit, was: "
-            f"{_plain(labels)}"
+            f"array({_shown(labels, ', ')})"
         )
 
 
@@ -98,13 +98,19 @@ def _check_fit(labels: Labels, found: Labels, *, all_of_them: bool) -> None:
     if all_of_them and known != here:
         raise ValueError(
             "warm_start can only be used where `y` has the same classes as in the previous call "
-            f"to fit. Previously got {known}, `y` has {here}"
+            f"to fit. Previously got {_shown(labels)}, `y` has {_shown(found)}"
         )
     if set(here) - set(known):
         raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {here}. "
-            "The first call to partial_fit names them all, classes=..."
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {_shown(labels)}. "
+            f"'y' has {_shown(found)}. The first call to partial_fit names them all, classes=..."
         )
+
+
+def _shown(labels: Labels, separator: str = " ") -> str:
+    """The classes as scikit-learn's messages print them; of many the first and the last."""
+    classes = backend.to_numpy(labels.classes)
+    return np.array2string(classes, threshold=20, max_line_width=1000, separator=separator)
 
 
 def _plain(labels: Labels) -> list[Any]:

@@ -13,8 +13,7 @@ Labels that are numbers stay in X's library and on its device; names stay on the
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -26,6 +25,7 @@ from sklearn.utils.multiclass import (
 )
 
 from xpnet import backend
+from xpnet.estimators._warnings import warn
 from xpnet.types import Array
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "MULTICLASS",
     "MULTILABEL",
     "Labels",
+    "check_labels",
     "decoded",
     "encoded",
     "flat",
@@ -80,16 +81,26 @@ def of_classes(classes: Array) -> Labels:
     return Labels(MULTICLASS if classes.shape[0] > 2 else BINARY, classes)
 
 
-def flat(y: Array) -> Array:
-    """Return a single column as ``(m,)``, with scikit-learn's warning; all else as it is."""
+def check_labels(labels: Labels, n_outputs: int) -> None:
+    """Raise ValueError unless `labels` are such as `labels_of` returns, for so many outputs."""
+    kinds = MULTILABEL, of_classes(labels.classes).kind
+    if labels.kind not in kinds or labels.n_outputs != n_outputs:
+        raise ValueError(
+            f"its {labels.classes.shape[0]} classes are no {labels.kind} target of {n_outputs} "
+            "output(s)"
+        )
+
+
+def flat(model: Any, y: Array) -> Array:
+    """Return a single column as ``(m,)``, with `model`'s warning; all else as it is."""
     y = y.toarray() if hasattr(y, "toarray") else y
     if y.ndim != 2 or y.shape[1] != 1:
         return y
-    warnings.warn(
+    warn(
+        model,
         "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
         "to (n_samples, ), for example using ravel().",
         DataConversionWarning,
-        stacklevel=2,
     )
     return array_namespace(y).reshape(y, (-1,))
 

@@ -47,6 +47,7 @@ class HoldsLayer:
     """
 
     _in_network: tuple[str, ...] = ("coef_", "intercept_")
+    _always_fitted: tuple[str, ...] = ("classes_", "n_features_in_", "n_iter_")
 
     coef_: Array
     intercept_: Array

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
@@ -33,6 +32,7 @@ from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._stochastic import fit_stochastic
 from xpnet.estimators._validation import cast_like, checked_training_set
 from xpnet.estimators._weights import checked_weights
+from xpnet.network import Network
 from xpnet.types import Array, Params
 
 __all__ = ["BaseMLP", "Given", "has_steps"]
@@ -64,7 +64,16 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
 
     _parameter_constraints = CONSTRAINTS
     _in_network = ("coefs_", "intercepts_")
+    _always_fitted: tuple[str, ...] = (
+        "n_features_in_",
+        "n_iter_",
+        "n_layers_",
+        "n_outputs_",
+        "out_activation_",
+        "t_",
+    )
     _numeric_targets = False
+    _warns_as = "sklearn.neural_network._multilayer_perceptron"
 
     @abstractmethod
     def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
@@ -92,7 +101,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         self._learn_targets(y, given.classes, incremental)
         samples = self._samples(X, y, given.sample_weight)
         if not first:
-            check_outputs(samples, self.n_outputs_, "y")
+            check_outputs(samples.Y, self.n_outputs_, "y")
         samples = samples._replace(weights=self._class_weighted(samples))
         held_out = self._held_out(validation, samples)
         rng = check_random_state(self.random_state)
@@ -101,7 +110,6 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         if is_stochastic(self.solver):
             _stopping.begin(self, afresh=first)
         self._hold(self._trained(samples, held_out, rng, incremental))
-        self._check_finite()
         return self
 
     def _is_first(self, incremental: bool) -> bool:
@@ -139,7 +147,7 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
             self, given.X, given.y, reset=reset, numeric=self._numeric_targets
         )
         X = contiguous(X if reset else cast_like(X, self.coefs_[0]))
-        return X, flat(y)
+        return X, flat(self, y)
 
     def _samples(self, X: Array, y: Array, sample_weight: Any) -> Samples:
         return Samples(X, self._encoded(y, reference(X)), checked_weights(sample_weight, X), y)
@@ -157,8 +165,8 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         X, y = checked_training_set(self, X, y, reset=False, numeric=self._numeric_targets)
         backend.check_together(X=reference(samples.X), X_val=reference(X))
         X = cast_like(X, reference(samples.X))
-        held_out = self._samples(X, flat(y), sample_weight)
-        check_outputs(held_out, samples.Y.shape[1], "y_val")
+        held_out = self._samples(X, flat(self, y), sample_weight)
+        check_outputs(held_out.Y, samples.Y.shape[1], "y_val")
         return held_out
 
     def _class_weighted(self, samples: Samples) -> Array | None:
@@ -180,6 +188,12 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         restart(self)
         self._best_params, self._no_improvement_count = params, 0
 
+    def _check_restored(self, net: Network) -> None:
+        counts = self.n_layers_, self.n_outputs_
+        if self._net() != net or counts != (len(net.sizes), net.sizes[-1]):
+            raise ValueError(f"its attributes are not those of {net}")
+        _stopping.check_known(self)
+
     def _drawn(self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array) -> Params:
         hidden = activation_names(self.activation, len(sizes) - 2)
         if self.init is not None:
@@ -187,17 +201,6 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         # The output layer's interval is that of the last hidden layer, as in scikit-learn.
         last = hidden[-1:] or activation_names(self.activation, 1)
         return drawn_as_scikit_learn(sizes, (*hidden, *last), rng, like)
-
-    def _check_finite(self) -> None:
-        """Raise scikit-learn's error where training diverged."""
-        xp = array_namespace(self.coefs_[0])
-        arrays = [*self.coefs_, *self.intercepts_]
-        if not backend.read([xp.all(xp.isfinite(array)) for array in arrays]).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed: scale X, lower learning_rate_init, or set "
-                "clip_norm."
-            )
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect: sparse X, and arrays of every library."""

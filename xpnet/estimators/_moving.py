@@ -84,6 +84,11 @@ def _place(target: Any, held: Array) -> Any:
     """A backend, or an array to lie beside."""
     if isinstance(target, backend.Backend):
         return target
+    if target is None or (np.isscalar(target) and not isinstance(target, str)):
+        raise TypeError(
+            f"target is {target!r}: expected a device or library by name, such as 'cuda' or "
+            "'numpy', or data to lie beside"
+        )
     if not isinstance(target, str):
         return backend.resolve("numpy") if on_host(target) else reference(target)
     library, _, _ = backend.where(held).partition(" ")

@@ -74,14 +74,20 @@ def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
 
     Raises
     ------
-    ValueError
-        If one of them is not positive.
+    ValueError, TypeError
+        If one of them is not positive, or no whole number.
     """
     several = hasattr(hidden_layer_sizes, "__iter__")
-    sizes = [int(size) for size in (hidden_layer_sizes if several else [hidden_layer_sizes])]
+    sizes = list(hidden_layer_sizes) if several else [hidden_layer_sizes]
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool):
+            raise TypeError(
+                f"hidden_layer_sizes holds {size!r}: expected whole numbers above 0, the units of "
+                "each hidden layer, such as (100, 50)"
+            )
     if any(size <= 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-    return tuple(sizes)
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {list(map(int, sizes))}.")
+    return tuple(map(int, sizes))
 
 
 def activation_names(activation: Any, hidden_layers: int) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ None                 ``C=numpy.inf``         0
 
 from __future__ import annotations
 
-import warnings
+import math
 from numbers import Integral, Real
 from typing import Any
 
 from xpnet.estimators._sklearn_private import Interval, StrOptions
+from xpnet.estimators._warnings import warn
 
 __all__ = ["CONSTRAINTS", "check_solver", "strength"]
 
@@ -39,26 +40,19 @@ CONSTRAINTS: dict[str, list[Any]] = {
 }
 """What scikit-learn checks when a fit begins."""
 
-
-def check_solver(model: Any) -> None:
-    """Raise ValueError for a solver, or a form of the problem, that xpnet has not.
-
-    Parameters
-    ----------
-    model : LogisticRegression
-    """
-    if model.solver != "lbfgs":
-        raise ValueError(
-            f"solver={model.solver!r} is not in xpnet, which has 'lbfgs' alone: leave solver out. "
-            "The minimum is the same, and X needs no scaling"
-        )
-    if model.dual:
-        raise ValueError(
-            "Solver lbfgs supports only dual=False, got dual=True: leave dual out; the minimum is "
-            "the same"
-        )
-    if model.n_jobs is not None:
-        _deprecated(f"'n_jobs={model.n_jobs}' has no effect, and goes in scikit-learn 1.10")
+PENALTY = (
+    "'penalty' was deprecated in version 1.8 and will be removed in 1.10. To avoid this warning, "
+    "leave 'penalty' set to its default value and use 'l1_ratio' or 'C' instead: l1_ratio=0 "
+    "instead of penalty='l2', and C=np.inf instead of penalty=None."
+)
+L1_RATIO = (
+    "'l1_ratio=None' was deprecated in version 1.8 and will trigger an error in 1.10. Use "
+    "l1_ratio=0 instead."
+)
+N_JOBS = (
+    "'n_jobs' has no effect since 1.8 and will be removed in 1.10. You provided 'n_jobs={}', "
+    "please leave it unspecified."
+)
 
 
 def strength(model: Any) -> float:
@@ -73,38 +67,70 @@ def strength(model: Any) -> float:
     ValueError
         If the penalty has an L1 part.
     """
-    _check_smooth(model)
-    if model.penalty is None and model.C != 1.0:
-        _ignored("penalty=None will ignore the C and l1_ratio parameters")
-    if model.penalty == "l2" and model.l1_ratio != 0:
-        _ignored(
-            f"Inconsistent values: penalty='l2' with l1_ratio={model.l1_ratio}, which has none"
-        )
-    return 0.0 if model.penalty is None else 1.0 / float(model.C)
-
-
-def _check_smooth(model: Any) -> None:
-    """Raise if there is an L1 part; warn of what goes in scikit-learn 1.10."""
     if model.penalty != "deprecated":
-        _deprecated(
-            "'penalty' was deprecated in scikit-learn 1.8 and goes in 1.10: leave it out, and say "
-            "C=numpy.inf in place of penalty=None"
+        warn(model, PENALTY, FutureWarning)
+    elif model.l1_ratio is None:
+        warn(model, L1_RATIO, FutureWarning)
+    name = _name(model)
+    _check_smooth(model, name)
+    if model.l1_ratio not in (0, 1, None):
+        warn(
+            model,
+            f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={name})",
         )
-        asks, given = model.penalty in ("l1", "elasticnet"), f"penalty={model.penalty!r}"
-    else:
-        asks, given = model.l1_ratio not in (0, None), f"l1_ratio={model.l1_ratio}"
-    if model.l1_ratio is None:
-        _deprecated("'l1_ratio=None' was deprecated in scikit-learn 1.8: use l1_ratio=0")
-    if asks:
+    if model.penalty == "l2" and model.l1_ratio != 0:
+        warn(
+            model,
+            f"Inconsistent values: penalty=l2 with l1_ratio={model.l1_ratio}. penalty is "
+            "deprecated. Please use l1_ratio only.",
+        )
+    if model.penalty is None and model.C != 1.0:
+        warn(model, "Setting penalty=None will ignore the C and l1_ratio parameters")
+    return 0.0 if name is None else 1.0 / float(model.C)
+
+
+def _name(model: Any) -> str | None:
+    """The penalty by its former name, whichever of the two ways it is asked for."""
+    if model.penalty != "deprecated":
+        return str(model.penalty) if model.penalty else None
+    if math.isinf(model.C):
+        return None
+    return {0: "l2", None: "l2", 1: "l1"}.get(model.l1_ratio, "elasticnet")
+
+
+def _check_smooth(model: Any, name: str | None) -> None:
+    """Raise if there is an L1 part, whatever solver is asked for."""
+    if name in ("l2", None):
+        return
+    by = "l1_ratio" if model.penalty == "deprecated" else "penalty"
+    raise ValueError(
+        f"{by}={getattr(model, by)!r} asks for an L1 penalty: xpnet has the L2 penalty alone, "
+        "l1_ratio=0, with solver='lbfgs'; for L1 use sklearn.linear_model.LogisticRegression, "
+        "solver='saga'"
+    )
+
+
+def check_solver(model: Any) -> None:
+    """Raise ValueError for a solver, or a form of the problem, that xpnet has not.
+
+    Parameters
+    ----------
+    model : LogisticRegression
+    """
+    if model.solver != "lbfgs":
+        another = model.solver == "liblinear" and model.fit_intercept
+        minimum = (
+            "liblinear alone penalises the intercept" if another else "The minimum is the same"
+        )
         raise ValueError(
-            f"{given} asks for an L1 penalty: lbfgs minimises smooth losses alone, so expected "
-            "l1_ratio=0; for L1 there is scikit-learn's solver='saga'"
+            f"solver={model.solver!r} is not in xpnet, which has 'lbfgs' alone: leave "
+            f"{'solver and dual' if model.dual else 'solver'} out. {minimum}, and X needs no "
+            "scaling"
         )
-
-
-def _deprecated(text: str) -> None:
-    warnings.warn(text, FutureWarning, stacklevel=6)
-
-
-def _ignored(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=5)
+    if model.dual:
+        raise ValueError(
+            "Solver lbfgs supports only dual=False, got dual=True: leave dual out; the minimum is "
+            "the same"
+        )
+    if model.n_jobs is not None:
+        warn(model, N_JOBS.format(model.n_jobs), FutureWarning)

@@ -71,9 +71,12 @@ def preconditioner(
         weights = s * _undecided(net, params, samples.X)
         rows = _Rows(samples.X, weights, block)
         some = _some(rows)
-        mean = _mean(some) if centred else 0.0 * _mean(some)
         share = _divisor(xp.sum(weights) / S)
-        inverse = _inverse(_correlations(some, mean), share * _variance(rows, mean), l2 / S)
+        mean = _mean(some) if centred else 0.0 * _mean(some)
+        R = _correlations(some, mean)
+        if not bool(xp.all(xp.isfinite(R))):  # the squares of a large X overflow
+            return lambda grads: grads
+        inverse = _inverse(R, share * _variance(rows, mean), l2 / S)
         return _precondition(inverse, mean, share)
 
     return at

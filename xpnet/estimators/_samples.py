@@ -47,11 +47,11 @@ class Samples(NamedTuple):
         return int(self.X.shape[0])
 
 
-def check_outputs(samples: Samples, n_outputs: int, name: str) -> None:
+def check_outputs(Y: Array, n_outputs: int, name: str) -> None:
     """Raise ValueError unless the targets, called `name`, have so many columns."""
-    if samples.Y.shape[1] != n_outputs:
+    if Y.shape[1] != n_outputs:
         raise ValueError(
-            f"{name} has {samples.Y.shape[1]} output(s), but the model has {n_outputs}: expected "
+            f"{name} has {Y.shape[1]} output(s), but the model has {n_outputs}: expected "
             f"as many columns of {name} as at the first fit; leave some out, or fit a new model"
         )
 
@@ -88,10 +88,11 @@ def split(
     Raises
     ------
     ValueError
-        If fewer than two samples are held out, or a class has too few to be split.
+        If fewer than two samples are held out, a class has too few to be split, or a part has no
+        weight.
     """
-    # Where two classes are to be balanced, their numbers, and only these, come to the host.
-    classes = backend.to_numpy(samples.Y[:, 0]) if stratify else None
+    # Where two classes are to be balanced, their labels, and only these, come to the host.
+    classes = backend.to_numpy(samples.y) if stratify else None
     kept, held_out = train_test_split(
         np.arange(samples.m), random_state=rng, test_size=fraction, stratify=classes
     )
@@ -100,7 +101,19 @@ def split(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    return _taken(samples, kept), _taken(samples, held_out)
+    parts = _taken(samples, kept), _taken(samples, held_out)
+    for part, name in zip(parts, ("left to train on", "held out"), strict=True):
+        _check_weigh(part.weights, name)
+    return parts
+
+
+def _check_weigh(weights: Array | None, name: str) -> None:
+    """Raise ValueError if no sample of a part has a weight."""
+    if weights is not None and not bool(array_namespace(weights).any(weights > 0)):
+        raise ValueError(
+            f"Sample weights must contain at least one non-zero number: all samples {name} by "
+            "validation_fraction weigh 0; leave them out, or give X_val and y_val"
+        )
 
 
 def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]:

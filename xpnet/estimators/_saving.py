@@ -7,21 +7,22 @@ from os import PathLike
 from types import ModuleType
 from typing import Any, TypeVar
 
-import numpy as np
-from array_api_compat import array_namespace
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend, persist
-from xpnet.estimators._places import is_array, usual_dtype
+from xpnet.estimators._packed import is_plain, is_text, packed
+from xpnet.estimators._places import is_array
+from xpnet.estimators._restored import ARRAY, restored
 from xpnet.network import Network
+from xpnet.persist.errors import quoted
 from xpnet.types import Params
 
 __all__ = ["Saves"]
 
 Self = TypeVar("Self", bound="Saves")
 
-ARRAY = "fitted."
-"""What the name of a fitted array begins with, among the entries of the file."""
+WRONG = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+"""What a file's contents may be wrong by."""
 
 
 class Saves:
@@ -31,9 +32,12 @@ class Saves:
     ----------
     _in_network : tuple of str
         Fitted attributes that the network's parameters stand for.
+    _always_fitted : tuple of str
+        Those that every other fit leaves.
     """
 
     _in_network: tuple[str, ...]
+    _always_fitted: tuple[str, ...]
 
     @abstractmethod
     def _net(self) -> Network:
@@ -47,19 +51,27 @@ class Saves:
     def _go_on_from(self, params: Params) -> None:
         """Hold `params`, as if a fit had ended with them."""
 
-    def save(self, path: str | PathLike[str]) -> None:
+    @abstractmethod
+    def _check_restored(self, net: Network) -> None:
+        """Raise ValueError unless the fitted attributes are those of a model of `net`."""
+
+    def save(self, path: str | PathLike[str], *, allow_nonfinite: bool = False) -> None:
         """Save the fitted model as safetensors; nothing in such a file is ever run.
 
         Parameters
         ----------
         path : str or path
             `xpnet.load` finds the network alone in it.
+        allow_nonfinite : bool, default False
+            Save a model that cannot predict all the same: with weights that are NaN or infinite.
 
         Raises
         ------
         NotFittedError
         ModelFileError
             If the file cannot be written.
+        ValueError
+            If weights are not finite.
 
         Notes
         -----
@@ -74,15 +86,18 @@ class Saves:
             if name.endswith("_") and not name.startswith("_") and name not in self._in_network
         }
         arrays: dict[str, Any] = {
-            ARRAY + name: backend.to_numpy(v) for name, v in fitted.items() if _is_numbers(v)
+            ARRAY + name: backend.to_numpy(value)
+            for name, value in fitted.items()
+            if is_array(value) and not is_text(value)
         }
         persist.save(
             path,
             self._net(),
             self._params(),
+            allow_nonfinite=allow_nonfinite,
             estimator=type(self).__name__,
-            parameters={name: _packed(value) for name, value in parameters if _is_plain(value)},
-            fitted={name: _packed(value) for name, value in fitted.items() if _is_plain(value)},
+            parameters={name: packed(value) for name, value in parameters if is_plain(value)},
+            fitted={name: packed(value) for name, value in fitted.items() if is_plain(value)},
             **arrays,
         )
 
@@ -93,6 +108,7 @@ class Saves:
         *,
         xp: str | ModuleType | None = None,
         device: str | None = None,
+        allow_nonfinite: bool = False,
     ) -> Self:
         """Return the model that `save` saved.
 
@@ -102,71 +118,26 @@ class Saves:
         xp : str or array namespace, optional
             Library for its arrays; the default backend's if left out.
         device : str, optional
+        allow_nonfinite : bool, default False
+            Load a model that was saved so, too.
 
         Raises
         ------
         ModelFileError
-            If the file is missing, damaged, or holds no model of this class.
+            If the file is missing, damaged, or holds no model of this class; if weights are not
+            finite.
         BackendError
             If the library or device cannot be had.
         """
-        _, params, metadata = persist.load(path, xp=xp, device=device)
-        if metadata.get("estimator") != cls.__name__:
+        net, params, metadata = persist.load(
+            path, xp=xp, device=device, allow_nonfinite=allow_nonfinite
+        )
+        try:
+            model: Self = restored(cls, net, params, metadata)
+        except WRONG as error:
+            reason = quoted(" ".join(str(error).split()))
             raise persist.ModelFileError(
-                f"{path} holds {metadata.get('estimator', 'a network alone')}: expected "
-                f"{cls.__name__}; load it with the class that saved it, or with xpnet.load"
-            )
-        model = cls(**{name: _unpacked(v) for name, v in metadata["parameters"].items()})
-        vars(model).update({name: _unpacked(v) for name, v in metadata["fitted"].items()})
-        vars(model).update(_arrays_beside(params, metadata))
-        model._go_on_from(params)
+                f"{path} is no {cls.__name__} ({reason}): load it with the class that saved it, or "
+                "with xpnet.load; if it is damaged, save the model again"
+            ) from error
         return model
-
-
-def _arrays_beside(params: Params, metadata: dict[str, Any]) -> dict[str, Any]:
-    """The fitted arrays of numbers, where the parameters lie."""
-    like = params[0].W
-    xp = array_namespace(like)
-    return {
-        name.removeprefix(ARRAY): backend.asarray(value, like=like, dtype=usual_dtype(value, xp))
-        for name, value in metadata.items()
-        if name.startswith(ARRAY)
-    }
-
-
-def _is_numbers(value: Any) -> bool:
-    return is_array(value) and not _is_text(value)
-
-
-def _is_text(value: Any) -> bool:
-    """Whether `value` is an array of names, which only NumPy has."""
-    return isinstance(value, np.ndarray) and value.dtype.kind not in "biuf"
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether JSON can hold `value` once it is packed."""
-    if isinstance(value, dict):
-        return all(_is_plain(part) for item in value.items() for part in item)
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return (
-        value is None or isinstance(value, bool | int | float | str | np.generic) or _is_text(value)
-    )
-
-
-def _packed(value: Any) -> Any:
-    """`value` for JSON, whose dicts have no keys but text and which has no arrays."""
-    if isinstance(value, dict):
-        return {"pairs": list(value.items())}
-    if _is_text(value):
-        return {"names": value.tolist(), "kind": value.dtype.kind}
-    return {"tuple": list(value)} if isinstance(value, tuple) else value
-
-
-def _unpacked(value: Any) -> Any:
-    """What `_packed` packed."""
-    if not isinstance(value, dict):
-        return value
-    if "pairs" in value:
-        return dict(value["pairs"])
-    return tuple(value["tuple"]) if "tuple" in value else np.asarray(value["names"], value["kind"])

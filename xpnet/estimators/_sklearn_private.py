@@ -10,7 +10,15 @@ from sklearn.utils.validation import _check_sample_weight
 
 from xpnet.types import Array
 
-__all__ = ["Interval", "Options", "StrOptions", "checks_parameters", "host_weights", "task_of_fit"]
+__all__ = [
+    "Interval",
+    "Options",
+    "StrOptions",
+    "check_parameters",
+    "checks_parameters",
+    "host_weights",
+    "task_of_fit",
+]
 
 checks_parameters = _fit_context(prefer_skip_nested_validation=True)
 """Decorator of `fit`: checks the constructor's parameters against ``_parameter_constraints``, and
@@ -20,6 +28,11 @@ takes scikit-learn's callbacks down when the method ends, however it ends."""
 def host_weights(sample_weight: Any, X: Array, dtype: Any) -> Array:
     """Return weights on the host as ``(m,)``: finite, none negative, not all 0."""
     return _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise scikit-learn's error if a parameter is not what ``_parameter_constraints`` allow."""
+    estimator._validate_params()
 
 
 def task_of_fit(estimator: Any, rounds: int) -> Any:

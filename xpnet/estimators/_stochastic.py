@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -14,11 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from xpnet import backend
 from xpnet.estimators import _stopping
 from xpnet.estimators._audience import Audience, say
+from xpnet.estimators._divergence import check_learned
 from xpnet.estimators._held_out import validated
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import blocks
 from xpnet.estimators._samples import Samples, batches
 from xpnet.estimators._solvers import restart, resumed
+from xpnet.estimators._warnings import warn
 from xpnet.network import Network
 from xpnet.train import steps
 from xpnet.types import Params, Run, Step
@@ -56,7 +57,7 @@ def fit_stochastic(
     -------
     Params
     """
-    size = _batch_size(model.batch_size, samples.m)
+    size = _batch_size(model, samples.m)
     if not incremental:
         restart(model)
     updates = steps(
@@ -72,7 +73,17 @@ def fit_stochastic(
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
     audience = Audience(model, samples, run, "epoch")
     epochs = _Epochs(model, params, held_out, audience)
-    return audience.around(lambda: epochs.through(updates, size, incremental))
+
+    def trained() -> Params:
+        learned = epochs.through(updates, size, incremental)
+        try:
+            check_learned(model, net, learned, samples.X[:size, :])
+        except ValueError:
+            model._go_on_from(params)
+            raise
+        return learned
+
+    return audience.around(trained)
 
 
 class _Epochs:
@@ -91,7 +102,7 @@ class _Epochs:
             self.all_epochs(updates, size, incremental)
         except KeyboardInterrupt:
             self.model.stopped_ = "interrupted"
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warn(self.model, "Training interrupted by user.")
         return self.model._best_params if self.keeps_best(incremental) else self.params
 
     def keeps_best(self, incremental: bool) -> bool:
@@ -109,11 +120,11 @@ class _Epochs:
                 self.model.stopped_ = reason
                 return
         if not incremental:
-            warnings.warn(
+            warn(
+                self.model,
                 f"Stochastic Optimizer: Maximum iterations ({self.run.epochs}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
 
     def epoch(self, updates: Iterable[Step], size: int) -> dict[str, Any]:
@@ -167,12 +178,12 @@ class _Epochs:
         return reason
 
 
-def _batch_size(batch_size: int | str, m: int) -> int:
-    if isinstance(batch_size, str):
+def _batch_size(model: Any, m: int) -> int:
+    if isinstance(model.batch_size, str):
         return min(200, m)
-    if batch_size > m:
-        warnings.warn(
+    if model.batch_size > m:
+        warn(
+            model,
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=2,
         )
-    return min(int(batch_size), m)
+    return min(int(model.batch_size), m)

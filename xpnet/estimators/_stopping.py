@@ -11,7 +11,17 @@ from typing import Any
 
 from xpnet.types import Params
 
-__all__ = ["begin", "is_exhausted", "note_loss", "note_score"]
+__all__ = ["begin", "check_known", "is_exhausted", "note_loss", "note_score"]
+
+
+KEPT = (
+    "loss_curve_",
+    "validation_scores_",
+    "validation_loss_curve_",
+    "best_loss_",
+    "best_validation_score_",
+)
+"""What the epochs of a fit leave; nothing where there were none, as with L-BFGS."""
 
 
 def begin(model: Any, *, afresh: bool) -> None:
@@ -24,6 +34,15 @@ def begin(model: Any, *, afresh: bool) -> None:
         model.best_loss_, model.best_validation_score_ = None, -math.inf
     elif not model.early_stopping and model.best_loss_ is None:
         model.best_loss_, model.best_validation_score_ = math.inf, None
+
+
+def check_known(model: Any) -> None:
+    """Raise ValueError if only some of what epochs leave is there, or the best by nothing."""
+    known = [hasattr(model, name) for name in KEPT]
+    if any(known) != all(known) or (
+        any(known) and model.best_loss_ is None and model.best_validation_score_ is None
+    ):
+        raise ValueError(f"it has not all of {', '.join(KEPT)}")
 
 
 def note_loss(model: Any) -> None:

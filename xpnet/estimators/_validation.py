@@ -47,6 +47,7 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Array:
     ValueError, TypeError
         As scikit-learn's ``validate_data``.
     """
+    check_unmasked(X, "X")
     if on_host(X):
         return validate_data(estimator, X, reset=reset, **_HOST)
     _check_shape(X, type(estimator).__name__)
@@ -82,6 +83,9 @@ def checked_training_set(
     ValueError, TypeError
         As scikit-learn's ``validate_data``.
     """
+    check_unmasked(X, "X")
+    if y is not None:
+        _check_targets(y)
     if on_host(X):
         X, y = validate_data(
             estimator, X, to_host(y), reset=reset, multi_output=True, y_numeric=numeric, **_HOST
@@ -93,9 +97,7 @@ def checked_training_set(
             "is None."
         )
     X = checked_samples(estimator, X, reset=reset)
-    y = targets_beside(y, X, numeric=numeric)
-    check_consistent_length(X, y)
-    return X, y
+    return X, targets_beside(y, X, numeric=numeric)
 
 
 def cast_like(X: Array, like: Array) -> Array:
@@ -116,6 +118,22 @@ def check_finite(array: Array, name: str) -> None:
         else f"infinity or a value too large for {array.dtype}"
     )
     raise ValueError(f"Input {name} contains {problem}.")
+
+
+def check_unmasked(values: Any, name: str) -> None:
+    """Raise ValueError if `values`, called `name`, are a masked array whose mask hides some."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(values)} masked entries, and masks "
+            f"have no meaning here: fill them, {name}.filled(...), or leave their samples out"
+        )
+
+
+def _check_targets(y: Any) -> None:
+    """Raise ValueError if y is masked, or a number or text alone."""
+    check_unmasked(y, "y")
+    if y is None or np.isscalar(y) or getattr(y, "shape", None) == ():
+        raise ValueError("y should be a 1d array, got an array of shape () instead.")
 
 
 def _check_shape(X: Array, name: str) -> None:
@@ -163,13 +181,17 @@ def targets_beside(y: Any, X: Array, *, numeric: bool) -> Array:
     Raises
     ------
     ValueError
-        If y is ragged, or holds NaN or infinity.
+        If y is ragged, has another length than X, or holds NaN or infinity.
     """
+    _check_targets(y)
     if not is_array(y) or isinstance(y, np.ndarray):
         y = check_array(y, ensure_2d=False, dtype="numeric" if numeric else None, input_name="y")
-        if y.dtype.kind not in "biuf":
-            return y
+    check_consistent_length(X, y)
+    if isinstance(y, np.ndarray) and y.dtype.kind not in "biuf":
+        return y
     check_finite(y, "y")
+    if array_namespace(y).isdtype(y.dtype, "real floating"):
+        y = _floating(y)
     xp = array_namespace(reference(X))
     dtype = None if numeric else usual_dtype(y, xp)
     return backend.asarray(y, like=reference(X), dtype=dtype)

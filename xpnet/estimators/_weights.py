@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.estimators._places import on_host, reference, to_host
 from xpnet.estimators._sklearn_private import host_weights
-from xpnet.estimators._validation import check_finite
+from xpnet.estimators._validation import check_finite, check_unmasked
 from xpnet.types import Array
 
 __all__ = ["checked_weights"]
@@ -26,6 +26,7 @@ def checked_weights(sample_weight: Any, X: Array) -> Array | None:
     """
     if sample_weight is None:
         return None
+    check_unmasked(sample_weight, "sample_weight")
     like = reference(X)
     if on_host(X):
         return host_weights(to_host(sample_weight), X, like.dtype)

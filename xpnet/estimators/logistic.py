@@ -13,7 +13,7 @@ from xpnet.estimators._class_weights import class_weighted
 from xpnet.estimators._classifies import Classifies
 from xpnet.estimators._full_batch import fit_full_batch, loss_on
 from xpnet.estimators._known_labels import two_or_more
-from xpnet.estimators._labels import Labels, encoded, flat, of_classes
+from xpnet.estimators._labels import Labels, check_labels, encoded, flat, of_classes
 from xpnet.estimators._linear import HoldsLayer, linear_network, without_bias
 from xpnet.estimators._moving import Moves
 from xpnet.estimators._parameters import take
@@ -98,6 +98,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
     n_iter_: Array
 
     _parameter_constraints = CONSTRAINTS
+    _warns_as = "sklearn.linear_model._logistic"
 
     # The parameters are scikit-learn's and no others; its callbacks are set by `set_callbacks`.
     callbacks = ()
@@ -143,8 +144,8 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         ValueError, TypeError
             As scikit-learn's, for data or parameters that cannot be.
         """
-        check_solver(self)
         l2 = strength(self)
+        check_solver(self)
         samples = self._samples(X, y, sample_weight)
         net = linear_network(samples.X.shape[1], samples.Y.shape[1])
         params = self._start(net, reference(samples.X))
@@ -166,7 +167,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
         """What to train on, checked; its classes become known."""
         X, y = checked_training_set(self, X, y, reset=True, numeric=False)
-        y = flat(y)
+        y = flat(self, y)
         labels = two_or_more(y)
         self.classes_ = labels.classes
         Y, s = encoded(labels, y, reference(X)), checked_weights(sample_weight, X)
@@ -194,6 +195,11 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
 
     def _labels(self) -> Labels:
         return of_classes(self.classes_)
+
+    def _check_restored(self, net: Network) -> None:
+        if self._net() != net:
+            raise ValueError(f"its network is {net}")
+        check_labels(self._labels(), net.sizes[-1])
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect: sparse X, and arrays of every library."""

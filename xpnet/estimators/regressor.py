@@ -12,6 +12,7 @@ from xpnet import backend
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._parameters import CONSTRAINTS, take
 from xpnet.estimators._places import on_host, to_host
+from xpnet.estimators._samples import check_outputs
 from xpnet.estimators._scores import r2
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import targets_beside
@@ -174,6 +175,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         predicted = self._last_layer(X, "score").A
         wanted = self._encoded(targets_beside(y, X, numeric=True), predicted)
+        check_outputs(wanted, self.n_outputs_, "y")
         predicted = array_namespace(predicted).matrix_transpose(predicted)
         return r2(predicted, wanted, checked_weights(sample_weight, X))
 

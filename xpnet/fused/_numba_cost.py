@@ -66,7 +66,9 @@ def sigmoid_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: 
             s = shared if weight is None else weight[0, j]
             e = exp(-abs(z))
             a = (one if z > 0 else e) / (one + e)
-            J += (max(z, Z.dtype.type(0)) - y * z + math.log1p(e)) * s
+            # Apart: where the first two cancel, they must do so before the third is added.
+            J += (max(z, Z.dtype.type(0)) - y * z) * s
+            J += math.log1p(e) * s
             to_dZ[i, j] = (a - y) * s
     return J
 

@@ -38,7 +38,7 @@ _float64_of = _taking_bits(types.float64, types.int64, ir.DoubleType())
 
 
 def exp(x: float) -> float:
-    """``eˣ`` within compiled loops, kept between the smallest and the largest normal number."""
+    """``eˣ`` within compiled loops: 0 below half the smallest normal number, finite for large x."""
     return math.exp(x)
 
 
@@ -72,8 +72,8 @@ def _expm1(x: Any) -> Callable[[Any], Any]:
 
 @compiled
 def _parts32(x: Any) -> Any:
-    """``eʳ − 1`` and ``2ᵏ``."""
-    x = min(max(x, F(-87)), F(87))
+    """``eʳ − 1`` and ``2ᵏ``, which is 0 for the least k: its exponent's bits are all zero."""
+    x = min(max(x, F(-88)), F(88))
     k = np.floor(x * F(OCTAVES) + F(0.5))
     # ln 2 in two parts: the products of the first are exact.
     r = (x - k * F(355 / 512)) - k * F(-2.12194440e-4)
@@ -89,7 +89,7 @@ def _parts32(x: Any) -> Any:
 @compiled
 def _parts64(x: Any) -> Any:
     """``eʳ − 1`` and ``2ᵏ``."""
-    x = min(max(x, D(-708)), D(708))
+    x = min(max(x, D(-709)), D(709))
     k = np.floor(x * D(OCTAVES) + D(0.5))
     r = (x - k * D(45426 / 65536)) - k * D(1.42860682030941723e-6)
     p = D(1 / 6227020800)

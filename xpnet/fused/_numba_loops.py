@@ -41,12 +41,13 @@ def piecewise_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> No
 
 @compiled
 def sigmoid_forward(Z: Array, b: Array, mask: Array | None) -> None:
-    """In place: ``z ← 1 / (1 + exp(−z − b))``, times the mask."""
+    """In place: ``z ← e / (1 + e)`` of ``e = exp(z + b)``, times the mask."""
     n, m = Z.shape
     one = Z.dtype.type(1)
     for i in range(n):
         for j in range(m):
-            a = one / (one + exp(-(Z[i, j] + b[i, 0])))
+            e = exp(Z[i, j] + b[i, 0])
+            a = e / (one + e)
             Z[i, j] = a if mask is None else a * mask[i, j]
 
 

@@ -15,6 +15,7 @@ import torch
 
 from xpnet.fused._torch_adam import fused_adam
 from xpnet.kernels import ACTIVATIONS
+from xpnet.kernels._smooth import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Kernels, Layer
 
@@ -34,6 +35,40 @@ BACKWARD: dict[str, Callable[[Array, Array], Array]] = {
     "sigmoid": torch.ops.aten.sigmoid_backward,
 }
 """``(dA, A) -> dZ`` in one pass."""
+
+
+def _gelu(Z: Array) -> Array:
+    Z = Z.clamp(min=GELU_LEAST)
+    return (Z * Z).mul_(GELU_CUBIC).add_(GELU_LINEAR).mul_(Z).sigmoid_().mul_(Z)
+
+
+def _gelu_backward(dA: Array, Z: Array) -> Array:
+    Z = Z.clamp(GELU_LEAST, GELU_MOST)
+    C = (Z * Z).mul_(GELU_CUBIC)
+    U = torch.add(C, GELU_LINEAR).mul_(Z)
+    slope = C.mul_(3.0).add_(GELU_LINEAR).mul_(Z)
+    return slope.mul_(torch.sigmoid(-U)).add_(1.0).mul_(U.sigmoid_()).mul_(dA)
+
+
+def _softplus(Z: Array) -> Array:
+    return torch.nn.functional.softplus(Z, threshold=MOST)
+
+
+def _softplus_backward(dA: Array, Z: Array) -> Array:
+    return torch.sigmoid(Z).mul_(dA)
+
+
+def _silu_backward(dA: Array, Z: Array) -> Array:
+    # aten's own takes 1 − σ(z), which for large z is rounding alone.
+    return torch.sigmoid(-Z).mul_(Z).add_(1.0).mul_(torch.sigmoid(Z)).mul_(dA)
+
+
+OF_Z: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
+    "gelu": (_gelu, _gelu_backward),
+    "silu": (torch.nn.functional.silu, _silu_backward),
+    "softplus": (_softplus, _softplus_backward),
+}
+"""Activations whose derivative is made of Z: ``Z -> A`` and ``(dA, Z) -> dZ``."""
 
 
 def accelerate(kernels: Kernels) -> Kernels:
@@ -70,7 +105,8 @@ def _dense_activation(kernels: Kernels) -> Callable[..., Layer]:
         if activation in IN_PLACE:
             A = IN_PLACE[activation](Z)
             return Layer(None, A if mask is None else A.mul_(mask))
-        A = ACTIVATIONS[activation].apply(Z)
+        apply, _ = OF_Z.get(activation, ACTIVATIONS[activation])
+        A = apply(Z)
         return Layer(Z, A if mask is None else A * mask)
 
     return dense_activation
@@ -93,6 +129,7 @@ def _activation_dense_backward(kernels: Kernels) -> Callable[..., tuple[Dense, A
         if not (
             _is_pair(W, A_prev)
             and _is_pair(dA, A_prev.mT)
+            and _like(layer.Z, dA)
             and _like(layer.A, dA)
             and _like(mask, dA)
             and _scales(decay, W)
@@ -115,6 +152,8 @@ def _through_activation(activation: str, dA: Array, layer: Layer, mask: Array | 
     dA = dA if mask is None else dA * mask
     if activation == "identity":
         return dA
+    if activation in OF_Z and layer.Z is not None:
+        return OF_Z[activation][1](dA, layer.Z)
     A = before_dropout(layer.A, mask)
     if activation in BACKWARD:
         return BACKWARD[activation](dA, A)
@@ -127,13 +166,26 @@ def _output_cost_backward(kernels: Kernels) -> Callable[..., tuple[Array, Array]
     def output_cost_backward(
         output: str, Z: Array, Y: Array, scale: float | Array
     ) -> tuple[Array, Array]:
-        if output != "softmax" or Z.ndim != 2 or not _like(Y, Z) or not _scales(scale, Z):
+        if output not in COSTS or Z.ndim != 2 or not _like(Y, Z) or not _scales(scale, Z):
             return plain(output, Z, Y, scale)
-        log_P = torch.log_softmax(Z, dim=0)
-        J = -torch.sum(Y * log_P * scale)
-        return J, log_P.exp_().sub_(Y).mul_(scale)
+        return COSTS[output](Z, Y, scale)
 
     return output_cost_backward
+
+
+def _softmax_cost(Z: Array, Y: Array, scale: float | Array) -> tuple[Array, Array]:
+    log_P = torch.log_softmax(Z, dim=0)
+    J = -torch.sum(Y * log_P * scale)
+    return J, log_P.exp_().sub_(Y).mul_(scale)
+
+
+def _sigmoid_cost(Z: Array, Y: Array, scale: float | Array) -> tuple[Array, Array]:
+    loss = Z.clamp(min=0.0).sub_(Y * Z).add_(_softplus(-Z.abs())).mul_(scale)
+    return torch.sum(loss), torch.sigmoid(Z).sub_(Y).mul_(scale)
+
+
+COSTS = {"softmax": _softmax_cost, "sigmoid": _sigmoid_cost}
+"""``(Z, Y, scale) -> (J, dZ)``."""
 
 
 def _is_pair(A: Array, B: Array) -> bool:

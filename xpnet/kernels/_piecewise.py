@@ -40,7 +40,7 @@ def relu_derivative(Z: Array | None, A: Array) -> Array:
 
 @entry_by_entry
 def relu_looped(z: float) -> float:
-    return z if z > 0 else 0.0
+    return max(z, 0.0)
 
 
 @entry_by_entry

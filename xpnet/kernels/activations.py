@@ -4,13 +4,13 @@
 name       g(z)                           g'(z)                        determined by
 ========== ============================== ============================ =============
 identity   z                              1                            a
-sigmoid    (1 + tanh(z/2)) / 2            a (1 − a)                    a
+sigmoid    eᶻ / (1 + eᶻ)                  a (1 − a)                    a
 tanh       tanh z                         1 − a²                       a
 relu       max(0, z)                      1 if a > 0, else 0           a
 leaky_relu z if z > 0, else 0.01 z        1 if a > 0, else 0.01        a
 elu        z if z > 0, else eᶻ − 1        1 if a > 0, else a + 1       a
-gelu       z/2 (1 + tanh u)               see `gelu_derivative`        z
-silu       z σ(z)                         σ(z) (1 + z (1 − σ(z)))      z
+gelu       z/2 (1 + tanh u) = z σ(2u)     see `gelu_derivative`        z
+silu       z σ(z)                         σ(z) (1 + z σ(−z))           z
 softplus   log(1 + eᶻ)                    1 − e⁻ᵃ                      a
 ========== ============================== ============================ =============
 

@@ -25,6 +25,7 @@ Each output's ``cost_backward`` returns ``(J, scale · (A − Y))``, so that one
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,10 +35,13 @@ from xpnet.kernels._check import check_costed
 from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network, read
 from xpnet.kernels._named import Named
 from xpnet.kernels._piecewise import identity, identity_looped
-from xpnet.kernels._smooth import sigmoid, sigmoid_looped, softplus
+from xpnet.kernels._smooth import bend, sigmoid, sigmoid_looped
 from xpnet.types import Array
 
 __all__ = ["LOOPED_OUTPUTS", "OUTPUTS", "Output"]
+
+
+LARGEST = math.log(sys.float_info.max)
 
 
 class Output(NamedTuple):
@@ -69,26 +73,34 @@ def softmax_looped(Z: Array) -> Array:
 def exp(Z: Array) -> Array:
     """``eᶻ``; infinite, without a warning, where the dtype ends."""
     xp = array_namespace(Z)
-    limit = math.log(float(xp.finfo(Z.dtype).max)) - 1e-4
+    limits = xp.finfo(Z.dtype)
+    # Less than half of a float32's last place here: rounded up, the exponential would overflow.
+    limit = math.log(float(limits.max)) - 64.0 * float(limits.eps)
     return xp.where(limit < Z, math.inf, xp.exp(xp.minimum(Z, limit)))
 
 
 @entry_by_entry
 def exp_looped(z: float) -> float:
     """``eᶻ``."""
-    return math.exp(z) if z < 709.0 else math.inf
+    return power(z)
+
+
+def power(z: float) -> float:
+    """``eᶻ``, infinite where Python's would be an OverflowError."""
+    return math.inf if z > LARGEST else math.exp(z)
 
 
 def sigmoid_loss(Z: Array, Y: Array) -> Array:
-    """``Σ_outputs log(1 + eᶻ) − y z``."""
-    return array_namespace(Z, Y).sum(softplus(Z) - Y * Z, axis=-2, keepdims=True)
+    """``Σ_outputs log(1 + eᶻ) − y z``; for y = 1 what cancels does so without rounding."""
+    xp = array_namespace(Z, Y)
+    return xp.sum(xp.maximum(Z, 0.0) - Y * Z + bend(Z), axis=-2, keepdims=True)
 
 
 def sigmoid_loss_looped(z: list[float], y: list[float]) -> float:
     """`sigmoid_loss` of one sample."""
     loss = 0.0
     for k in range(len(z)):
-        loss += max(z[k], 0.0) + math.log1p(math.exp(-abs(z[k]))) - y[k] * z[k]
+        loss += max(z[k], 0.0) - y[k] * z[k] + math.log1p(math.exp(-abs(z[k])))
     return loss
 
 
@@ -137,7 +149,7 @@ def exp_loss_looped(z: list[float], y: list[float]) -> float:
     loss = 0.0
     for k in range(len(z)):
         entropy = y[k] * math.log(y[k]) if y[k] > 0 else 0.0
-        loss += entropy - y[k] * z[k] - y[k] + (math.exp(z[k]) if z[k] < 709.0 else math.inf)
+        loss += entropy - y[k] * z[k] - y[k] + power(z[k])
     return loss
 
 

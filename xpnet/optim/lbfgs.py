@@ -150,15 +150,25 @@ class _Limits(NamedTuple):
 
     def judged(self, best: Minimum, fall: float) -> Minimum:
         """`best`, saying whether and why to stop there; `fall` is the last step's, relative."""
+        met, spent = self.met(best, fall), self.spent(best)
+        # As in SciPy, the last step allowed is not asked whether it was the last one needed.
+        if spent and (best.iterations or not met):
+            return best._replace(message=spent)
+        return best._replace(converged=bool(met), message=met)
+
+    def met(self, best: Minimum, fall: float) -> str:
+        """Which tolerance is met, if any."""
         if best.grad_norm <= self.tol:
-            return best._replace(converged=True, message="the gradient is within tol")
-        if fall <= self.ftol:
-            return best._replace(converged=True, message="the cost falls by no more than ftol")
+            return "the gradient is within tol"
+        return "the cost falls by no more than ftol" if fall <= self.ftol else ""
+
+    def spent(self, best: Minimum) -> str:
+        """Which limit is reached, if any."""
         if best.iterations >= self.max_iter:
-            return best._replace(message="all iterations of max_iter done")
+            return "all iterations of max_iter done"
         if self.max_evaluations is not None and best.evaluations >= self.max_evaluations:
-            return best._replace(message="all evaluations of max_evaluations done")
-        return best
+            return "all evaluations of max_evaluations done"
+        return ""
 
 
 def _minimum(function: Function, at: Iterate, iterations: int) -> Minimum:

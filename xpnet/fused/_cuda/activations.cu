@@ -3,12 +3,30 @@
 // Comparisons are written so that NaN stays NaN: a network that diverges must show it.
 
 const T LEAK = T(0.01);
-const T GELU_SCALE = T(0.7978845608028654);  // sqrt(2 / pi)
-const T GELU_CUBIC = T(0.044715);
 
-__device__ inline T logistic(T z) { return T(0.5) * (T(1) + tanh(T(0.5) * z)); }
+// As in xpnet/kernels/_smooth.py: where e^z / (1 + e^z) has come to 1, and gelu to 0 and to z.
+const T MOST = T(50), GELU_LEAST = T(-22), GELU_MOST = T(8);
+const T GELU_LINEAR = T(1.5957691216057308);  // 2 sqrt(2 / pi)
+const T GELU_CUBIC = T(0.07135481627260025);  // 0.044715 times that
 
-__device__ inline T log_one_plus_exp(T z) { return (z > 0 ? z : T(0)) + log1p(exp(-fabs(z))); }
+__device__ inline T at_least(T z, T least) { return z < least ? least : z; }
+
+__device__ inline T at_most(T z, T most) { return z > most ? most : z; }
+
+// A probability p = e^z / (1 + e^z), and 1 - p with all its digits.
+struct Odds {
+  T p, rest;
+  __device__ explicit Odds(T z) {
+    const T e = exp(z);
+    p = e / (T(1) + e);
+    rest = T(1) / (T(1) + e);
+  }
+};
+
+__device__ inline T logistic(T z) { return Odds(at_most(z, MOST)).p; }
+
+// log(1 + e^-|z|), by which softplus is above relu.
+__device__ inline T bend(T z) { return log1p(exp(-fabs(z))); }
 
 namespace activation {
 
@@ -44,26 +62,29 @@ struct elu {
 
 struct gelu {
   __device__ static T apply(T z) {
-    return T(0.5) * z * (T(1) + ::tanh(GELU_SCALE * (z + GELU_CUBIC * z * z * z)));
+    z = at_least(z, GELU_LEAST);
+    const T v = at_most(z, GELU_MOST);
+    return z * Odds(v * (GELU_LINEAR + GELU_CUBIC * v * v)).p;
   }
   __device__ static T derivative(T z, T) {
-    const T square = z * z;
-    const T t = ::tanh(GELU_SCALE * z * (T(1) + GELU_CUBIC * square));
-    const T slope = GELU_SCALE * (T(1) + T(3) * GELU_CUBIC * square);
-    return T(0.5) * (T(1) + t) + T(0.5) * z * (T(1) - t * t) * slope;
+    const T v = at_most(at_least(z, GELU_LEAST), GELU_MOST);
+    const T c = GELU_CUBIC * v * v;
+    const Odds odds(v * (GELU_LINEAR + c));
+    return odds.p * (T(1) + v * (GELU_LINEAR + T(3) * c) * odds.rest);
   }
 };
 
 struct silu {
   __device__ static T apply(T z) { return z * logistic(z); }
   __device__ static T derivative(T z, T) {
-    const T s = logistic(z);
-    return s * (T(1) + z * (T(1) - s));
+    const T v = at_most(z, MOST);
+    const Odds odds(v);
+    return odds.p * (T(1) + v * odds.rest);
   }
 };
 
 struct softplus {
-  __device__ static T apply(T z) { return log_one_plus_exp(z); }
+  __device__ static T apply(T z) { return (z > 0 ? z : T(0)) + bend(z); }
   __device__ static T derivative(T, T a) { return -::expm1(-a); }
 };
 

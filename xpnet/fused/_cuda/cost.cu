@@ -38,7 +38,7 @@ struct separate {
 
 struct sigmoid : separate {
   __device__ T apply(T z) const { return logistic(z); }
-  __device__ T loss_of(T z, T y) const { return log_one_plus_exp(z) - y * z; }
+  __device__ T loss_of(T z, T y) const { return (z > 0 ? z : T(0)) - y * z + bend(z); }
 };
 
 struct identity : separate {

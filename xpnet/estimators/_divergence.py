@@ -1,0 +1,58 @@
+"""Training on mini-batches that ended in numbers that are none."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from xpnet import backend
+from xpnet.estimators._outputs import outputs
+from xpnet.network import Network
+from xpnet.types import Array, Params
+
+__all__ = ["check_learned"]
+
+
+def check_learned(model: Any, net: Network, params: Params, X: Array) -> None:
+    """Raise scikit-learn's ValueError where what was learned cannot predict.
+
+    An epoch's loss is that of the weights before its last update: only weights and predictions
+    tell of the damage that this one did.
+
+    Parameters
+    ----------
+    model : estimator
+    net : Network
+    params : Params
+        What was learned.
+    X : array or sparse matrix, shape (m, n_x)
+        A few samples to predict.
+
+    Raises
+    ------
+    ValueError
+        If weights, predictions or, with early stopping, all scores are infinite or NaN.
+    """
+    weights = [array for layer in params for array in layer]
+    with np.errstate(over="ignore", invalid="ignore"):
+        predicted = outputs(net, params, X)
+    xp = array_namespace(predicted.A)
+    # One read for all of them.
+    flags = backend.read([xp.all(xp.isfinite(a)) for a in (*weights, predicted.Z, predicted.A)])
+    if not flags[:-2].all():
+        raise _error("parameter weights")
+    if not flags.all():
+        raise _error("predictions")
+    if model.best_validation_score_ == -math.inf:
+        raise _error("validation scores")
+
+
+def _error(what: str) -> ValueError:
+    return ValueError(
+        f"Solver produced non-finite {what}. The input data may contain large values and need to "
+        "be preprocessed: scale X, lower learning_rate_init, or set clip_norm. The model keeps the "
+        "parameters that this fit began with"
+    )
