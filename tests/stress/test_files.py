@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import shutil
 import struct
 import tempfile
@@ -136,7 +137,7 @@ def as_npy(array):
 
 def as_npz(members, compression=zipfile.ZIP_DEFLATED):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
+    with zipfile.ZipFile(file, "w", compression, compresslevel=1) as archive:
         for name, member in members.items():
             archive.writestr(f"{name}.npy", member)
     return file.getvalue()
@@ -201,7 +202,11 @@ def test_gzipped_zeros_that_are_more_than_their_header_says(shape):
     return read_dataset(place)
 
 
-@trials(12, shape=st.lists(st.integers(0, 10**12), max_size=4), zeros=st.sampled_from([0, 40]))
+@trials(
+    12,
+    shape=st.lists(st.integers(0, 10**12), max_size=4).filter(lambda shape: not held(shape)),
+    zeros=st.sampled_from([0, 40]),
+)
 def test_arrays_of_a_shape_that_the_archive_does_not_hold(shape, zeros):
     member = io.BytesIO()
     header = {"descr": "<f8", "fortran_order": False, "shape": tuple(shape)}
@@ -210,6 +215,11 @@ def test_arrays_of_a_shape_that_the_archive_does_not_hold(shape, zeros):
     arrays = {"X": member.getvalue() + bytes(zeros * 2**20), "y": as_npy(DIGITS)}
     path.write_bytes(as_npz(arrays))
     return read_dataset(path)
+
+
+def held(shape):
+    """Whether an array of `shape` is large, and may yet be in the file."""
+    return 2**17 < math.prod(shape) < 40 * 2**17
 
 
 def gzipped_idx(shape):
