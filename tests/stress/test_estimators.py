@@ -114,17 +114,20 @@ class Recipe(NamedTuple):
 def recipes(draw, name, wrong):
     """Sound settings and data, or with `wrong` some that may be none."""
     linear = name == "LogisticRegression"
-    every = LOGISTIC if linear else MLP
-    required = {name: every[name] for name in REQUIRED if name in every}
-    settings = draw(st.fixed_dictionaries(required, optional=every))
+    optional = dict(LOGISTIC if linear else MLP)
+    required = {name: optional.pop(name) for name in REQUIRED if name in optional}
+    settings = draw(st.fixed_dictionaries(required, optional=optional))
     if "Regressor" in name:
         settings["loss"] = draw(one_of("squared_error", "poisson"))
     good = ("number", "numbers") if "Regressor" in name else ("two", "three", "several")[: 3 - linear]
     way = "fit" if linear else draw(one_of("fit", "fit twice", "partial_fit"))
-    if way == "partial_fit" and not wrong:
-        settings |= {"early_stopping": False, "solver": draw(one_of("adam", "sgd"))}
-    # The two that differ knowingly: see docs/numerics.md.
-    settings["warm_start"] = not settings.get("early_stopping") and draw(st.booleans())
+    if way == "partial_fit":
+        # Here is more than there.
+        settings["early_stopping"] = False
+        settings["solver"] = draw(one_of("adam", "sgd", *["lbfgs"] * wrong))
+    if not settings.get("early_stopping") and draw(st.booleans()):
+        # With early stopping, scikit-learn's second fit forgets which parameters were the best.
+        settings["warm_start"] = True
     fault = draw(one_of("setting", "target", "samples")) if wrong else None
     return Recipe(
         name,
@@ -169,10 +172,13 @@ def fitted(kind, recipe, X, y, weights):
 
 
 def expected(error):
-    """The type by which callers catch `error`; either of two where it is an accident of theirs."""
+    """The type by which callers catch `error`; any of three where it is an accident of theirs."""
     kind = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
     meant = type(error).__module__.partition(".")[0] in ("builtins", "sklearn")
-    return kind if meant and kind in (ValueError, TypeError, AttributeError) else (ValueError, TypeError)
+    return kind if meant and kind in MEANT else MEANT
+
+
+MEANT = (ValueError, TypeError, AttributeError)
 
 
 def compare(recipe):
