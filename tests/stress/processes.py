@@ -1,0 +1,133 @@
+"""Processes of xpnet's: started, disturbed, bounded, and looked at when they are over."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import xpnet
+from xpnet import data
+from xpnet.cli.model import Model
+
+__all__ = ["COMMAND", "Ended", "assert_trained", "ended", "folder", "trained_model"]
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (
+    sys.executable,
+    "-c",
+    "print('up', flush=True); from xpnet.cli import main; main()",
+)
+"""What the script ``xpnet`` does; it says when it is our turn."""
+
+LONGEST = 240
+"""Seconds after which a process is killed: many times what any takes on a busy machine."""
+
+SMALL = ("--hidden", "16", "--batch-size", "16", "--lr", "0.01", "--backend", "numpy")
+
+
+class Ended(NamedTuple):
+    """How a process ended, and what it had said."""
+
+    code: int
+    out: str
+    err: str
+
+    def check(self) -> None:
+        """Raise where it said more of an error than lines for a user."""
+        raw = re.search(r"Traceback|Exception ignored|^\w*Error\b|^Fatal", self.err, re.MULTILINE)
+        assert not raw, f"exit code {self.code}\n{self.err[-3000:]}"
+        longest = max(map(len, self.err.splitlines()), default=0)
+        assert longest <= 300, self.err[-3000:]
+
+
+def ended(
+    command: tuple[Any, ...],
+    place: Path,
+    *,
+    after: str = "",
+    delay: float = 0.0,
+    send: int = 0,
+    **environment: str,
+) -> Ended:
+    """Run `command` in `place`; `delay` seconds after it has said `after`, `send` it a signal."""
+    known = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "500"}
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=place,
+        env=known | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    killer = threading.Timer(LONGEST, os.killpg, (process.pid, signal.SIGKILL))
+    killer.start()
+    try:
+        out = ""
+        if send:
+            out = "".join(_lines_until(after, process.stdout))
+            time.sleep(delay)
+            process.send_signal(send)
+        rest, err = process.communicate()
+        assert killer.is_alive(), f"it did not end within {LONGEST} s: {out}{rest}{err}"
+        return Ended(process.returncode, out + rest, err)
+    finally:
+        killer.cancel()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def _lines_until(word: str, lines: Any) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if word in line:
+            return
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A new folder with a short name, removed with what is in it."""
+    made = Path(tempfile.mkdtemp(prefix="x"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def trained_model(path: Path) -> bytes:
+    """Save a model that knows some digits at `path`, as ``xpnet train`` would; return its bytes."""
+    if not _TRAINED:
+        with folder() as place:
+            command = (*COMMAND, "train", "digits", *SMALL, "--epochs", "2", "--save", "m")
+            run = ended(command, place)
+            assert run.code == 0, run.err
+            _TRAINED.append((place / "m").read_bytes())
+    path.write_bytes(_TRAINED[0])
+    return _TRAINED[0]
+
+
+_TRAINED: list[bytes] = []
+
+
+def assert_trained(path: Path) -> None:
+    """Raise unless there is a whole model that is right more often than by chance."""
+    model = Model.load(path)
+    digits = data.load("digits")
+    X, Y = model.preparation.pair(digits.X_train, digits.y_train)
+    assert all(np.isfinite(tensor).all() for layer in model.params for tensor in layer)
+    score = xpnet.evaluate(model.net, model.params, X, Y)
+    assert score["accuracy"] > 0.3, f"{path} holds a model that knows nothing: {score}"

@@ -1,0 +1,135 @@
+"""Disks without room, caches of garbage, pipes that nobody reads."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from tests.stress.processes import (
+    COMMAND,
+    ROOT,
+    SMALL,
+    assert_trained,
+    ended,
+    folder,
+    trained_model,
+)
+from tests.stress.trials import trials
+
+IN_A_FULL_DISK = (
+    "unshare", "--map-root-user", "--mount", "bash", "-c",
+    'mount -t tmpfs -o size="$1" xpnet full && head -c "$2" /dev/zero > full/room; shift 2; '
+    '"$@"; code=$?; cp -r full/. kept; exit $code', "-",
+)  # fmt: skip
+"""Run a command where the folder ``full`` is a file system of so many bytes, so many of them taken."""
+
+
+def cannot_mount():
+    """Why no small file system can be had here, or nothing."""
+    if shutil.which("unshare") is None or sys.platform != "linux":
+        return "there is no command unshare"
+    with folder() as place:
+        (place / "full").mkdir()
+        run = subprocess.run(
+            [*IN_A_FULL_DISK, "4k", "0", "true"], cwd=place, capture_output=True, text=True
+        )
+    return run.returncode and f"no tmpfs can be mounted: {run.stderr.strip()}"
+
+
+REASON = cannot_mount()
+
+
+@pytest.mark.skipif(bool(REASON), reason=str(REASON))
+@trials(
+    3,
+    shrink=False,
+    option=st.sampled_from(["save", "log", "plot", "checkpoint", "cache"]),
+    pages=st.integers(0, 4),
+)
+def test_full_disk(option, pages):
+    """What is on another disk is written all the same."""
+    size = 64 * 1024
+    with folder() as place:
+        for name in ("full", "kept", "tmp", "cold"):
+            (place / name).mkdir()
+        files = {"save": "m", "log": "l", "plot": "p.png", "checkpoint": "c"}
+        if option in files:
+            files[option] = f"full/{files[option]}"
+        asked = [part for name, file in files.items() for part in (f"--{name}", file)]
+        cache = {"NUMBA_CACHE_DIR": str(place / "full")} if option == "cache" else {}
+        full = (*IN_A_FULL_DISK, size, size - 4096 * pages)
+        command = (*full, *COMMAND, "train", "digits", *SMALL, "--epochs", "99", *asked)
+        run = ended(command, place, TMPDIR=str(place / "tmp"), **cache)
+        run.check()
+        assert run.code in (0, 2), run
+        if "epoch 1/" not in run.out:
+            assert run.code == 2, run
+            assert option in run.err, run
+            return f"{option} refused"
+        if option != "save":
+            assert_trained(place / "m")
+        elif run.code == 0:
+            assert_trained(place / "kept" / "m")
+        else:
+            assert "--save" in run.err, run
+            (second,) = (place / "tmp").rglob("*.safetensors")
+            assert_trained(second)
+            assert str(second) in run.err, run
+        return f"{option} full" if run.code or run.err else f"{option} had room"
+
+
+@trials(1, shrink=False, number=st.integers(0, 10**6), content=st.sampled_from([None, b"", b"x" * 99]))
+def test_broken_cache(number, content):
+    """One file of the compiled kernels is cut in half, empty or garbage: they are made again."""
+    with folder() as place:
+        shutil.copytree(ROOT / "xpnet", place / "xpnet")
+        fit = (sys.executable, "-m", "tests.stress.interrupted", "library", "0")
+        there = {"PYTHONPATH": f"{place}:{ROOT}", "NUMBA_CACHE_DIR": ""}
+        first = ended(fit, place, **there, NUMBA_DEBUG_CACHE="1")
+        files = sorted(set(re.findall(r"(?:loaded from|saved to) '(.*)'", first.out)))
+        broken = Path(files[number % len(files)])
+        broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 2] if content is None else content)
+        for _ in range(2):
+            run = ended(fit, place, **there)
+            run.check()
+            assert (run.code, run.out) == (0, "trained after all\n"), run
+        assert not run.err, "it is said once"
+        return f"{broken.suffix} {'cut' if content is None else 'garbage' if content else 'empty'}"
+
+
+OUTLETS = {
+    "read for a line": '"$@" | head -1; exit ${PIPESTATUS[0]}',
+    "read by nobody": '"$@" | true; exit ${PIPESTATUS[0]}',
+    "closed": '"$@" >&-',
+    "full": '"$@" > /dev/full',
+    "errors closed": '"$@" 2>&-',
+    "errors full": '"$@" 2> /dev/full',
+    "both closed": '"$@" >&- 2>&-',
+}
+TASKS = {
+    "train": ("train", "digits", *SMALL, "--epochs", "3", "--save", "m"),
+    "predict": ("predict", "former", "digits"),
+    "evaluate": ("evaluate", "former", "digits"),
+    "info": ("info",),
+    "nothing": ("evaluate", "nothing", "digits"),
+}
+
+
+@trials(4, shrink=False, task=st.sampled_from(list(TASKS)), outlet=st.sampled_from(list(OUTLETS)))
+def test_pipes(task, outlet):
+    with folder() as place:
+        trained_model(place / "former")
+        command = (sys.executable, "-m", "xpnet.cli", *TASKS[task])
+        run = ended(("bash", "-c", OUTLETS[outlet], "-", *command), place)
+        run.check()
+        assert run.code == 2 if task == "nothing" else run.code in (0, 2, 141), run
+        if task == "train":
+            assert run.code == 0, run
+            assert_trained(place / "m")
+        return f"{task} {outlet}"
