@@ -1,6 +1,6 @@
 """Fits that are interrupted again and again in one process, as in a notebook: the last is not.
 
-``python -m tests.stress.interrupted library|estimator SEED DELAY …``
+``python -m tests.stress.interrupted library|estimator|kernel SEED DELAY …``
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ def by_estimator(rng, epochs):
     assert np.isfinite(model.predict_proba(X)).all()
 
 
-FITS = {"library": by_library, "estimator": by_estimator}
+def one_kernel(rng, epochs):
+    X = rng.random((3, 2))
+    net = xpnet.Network((3, 2, 1))
+    assert np.isfinite(xpnet.predict(net, net.init(0, like=X), X)).all()
+
+
+FITS = {"library": by_library, "estimator": by_estimator, "kernel": one_kernel}
 
 
 def main(kind, seed, *delays):
@@ -57,7 +63,7 @@ def main(kind, seed, *delays):
         interrupt.join()
     for _ in range(3):
         FITS[kind](rng, 2)
-    print("trained after all")
+    sys.stdout.write("trained after all\n")
 
 
 if __name__ == "__main__":

@@ -107,16 +107,16 @@ def _entries(value: Any) -> Any:
 
 
 _PLACES = st.integers(0, 40) | st.integers(0, 800) | st.integers(-800, -1) | st.integers(0, 10**5)
-_ODD_JSON = st.sampled_from(
-    "null true false 0 1 2 -1 3.5 1e999 -1e999 NaN Infinity 1e-320 18446744073709551616 [] {} [[]]"
-    ' [null] [1,"a"] "" "\\ud800" "relu" "\\n\\n" {"pairs":5} {"tuple":null} {"pairs":[[[],1]]}'
-    ' {"names":[1],"kind":"Q"} {"names":["a"],"kind":"O"} {"names":[["a"]],"kind":"U"}'.split()
-    + ["9" * 5000, "[" * 200_000, '{"a":' * 200_000, f'"{"x" * 3000}"', f"[{'7,' * 3000}7]"]
-)
-_ODD_TEXT = st.sampled_from(
-    ["", " ", "nan", "-inf", "1e999", "1_0", "01", "0x10", "1,5", '"', '"a', "\0", "1e-320", "é", "١"]
-    + ["=1+1", "#", ";", "\t", "\r", "a\nb", "7" * 5000, "x" * 200_000, "-0", "1e400", "18446744073709551615"]
-)
+_ODD_JSON = st.sampled_from([
+    "null", "true", "0", "1", "-1", "3.5", "1e999", "NaN", "1e-320", "18446744073709551616", "[]", "{}",
+    "[[]]", "[null]", '[1,"a"]', '""', '"\\ud800"', '"relu"', '"\\n\\n"', '{"pairs":5}', '{"tuple":null}',
+    '{"pairs":[[[],1]]}', '{"names":[1],"kind":"Q"}', '{"names":["a"],"kind":"O"}',
+    "9" * 5000, "[" * 200_000, '{"a":' * 200_000, f'"{"x" * 3000}"', f"[{'7,' * 3000}7]",
+])  # fmt: skip
+_ODD_TEXT = st.sampled_from([
+    "", " ", "nan", "-inf", "1e999", "1_0", "01", "0x10", "1,5", '"', '"a', "\0", "1e-320", "é", "=1",
+    "#", ";", "\t", "\r", "a\nb", "7" * 5000, "x" * 200_000, "-0", "18446744073709551615",
+])  # fmt: skip
 _BYTES = st.one_of(
     st.builds(Flip, _PLACES, st.integers(1, 255)),
     st.builds(Cut, _PLACES),
@@ -125,5 +125,7 @@ _BYTES = st.one_of(
 )
 
 in_bytes = st.lists(_BYTES, min_size=1, max_size=4)
-in_header = st.lists(st.builds(Entry, st.integers(0, 300), st.none() | _ODD_JSON), min_size=1, max_size=1)
+in_header = st.lists(
+    st.builds(Entry, st.integers(0, 300), st.none() | _ODD_JSON), min_size=1, max_size=1
+)
 in_text = st.lists(st.builds(Put, st.integers(0, 400), _ODD_TEXT) | _BYTES, min_size=1, max_size=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -11,18 +12,22 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 import xpnet
 from xpnet import data
+from xpnet.cli import main
 from xpnet.cli.model import Model
 
-__all__ = ["COMMAND", "Ended", "assert_trained", "ended", "folder", "trained_model"]
+__all__ = ["COMMAND", "SMALL", "Ended", "assert_trained", "ended", "folder", "run", "trained_model"]
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (
@@ -110,17 +115,26 @@ def folder() -> Iterator[Path]:
 
 def trained_model(path: Path) -> bytes:
     """Save a model that knows some digits at `path`, as ``xpnet train`` would; return its bytes."""
-    if not _TRAINED:
-        with folder() as place:
-            command = (*COMMAND, "train", "digits", *SMALL, "--epochs", "2", "--save", "m")
-            run = ended(command, place)
-            assert run.code == 0, run.err
-            _TRAINED.append((place / "m").read_bytes())
-    path.write_bytes(_TRAINED[0])
-    return _TRAINED[0]
+    path.write_bytes(_trained())
+    return _trained()
 
 
-_TRAINED: list[bytes] = []
+@cache
+def _trained() -> bytes:
+    with folder() as place:
+        code, err = run("train", "digits", *SMALL, "--epochs", "2", "--save", place / "m")
+        assert code == 0, err
+        return (place / "m").read_bytes()
+
+
+def run(*arguments: Any) -> tuple[int, str]:
+    """Run a command of the command line here: its exit code and what it said of errors."""
+    err = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(err), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+    return end.value.code, err.getvalue()
 
 
 def assert_trained(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Random settings of the estimators beside scikit-learn's: losses, predictions, warnings, errors."""
+"""Random settings of the estimators beside scikit-learn's: losses, warnings, errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import xpnet
 from tests.stress.trials import trials
 
 pytest.importorskip("sklearn")
-from sklearn import linear_model, neural_network  # noqa: E402
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from sklearn import linear_model, neural_network
+from sklearn.exceptions import ConvergenceWarning
 
 THEIRS = {
     "MLPClassifier": neural_network.MLPClassifier,
@@ -119,7 +119,9 @@ def recipes(draw, name, wrong):
     settings = draw(st.fixed_dictionaries(required, optional=optional))
     if "Regressor" in name:
         settings["loss"] = draw(one_of("squared_error", "poisson"))
-    good = ("number", "numbers") if "Regressor" in name else ("two", "three", "several")[: 3 - linear]
+    good = (
+        ("number", "numbers") if "Regressor" in name else ("two", "three", "several")[: 3 - linear]
+    )
     way = "fit" if linear else draw(one_of("fit", "fit twice", "partial_fit"))
     if way == "partial_fit":
         # Here is more than there.

@@ -11,19 +11,18 @@ import tempfile
 import tracemalloc
 import warnings
 import zipfile
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 import xpnet
 from tests.stress.mutations import in_bytes, in_header, in_text
+from tests.stress.processes import run
 from tests.stress.trials import trials
 from xpnet import data
-from xpnet.cli import main
 from xpnet.cli.model import Model
 
 LINE = 300
@@ -144,7 +143,9 @@ def as_npz(members, compression=zipfile.ZIP_DEFLATED):
 
 
 def as_idx(array):
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + bytes(array)
+    return (
+        bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + bytes(array)
+    )
 
 
 def as_csv():
@@ -167,9 +168,7 @@ def test_npz(damage, compression, within):
     return read_dataset(path)
 
 
-@trials(
-    120, damage=in_bytes, labels=st.booleans(), zipped=st.sampled_from(["", "before", "after"])
-)
+@trials(120, damage=in_bytes, labels=st.booleans(), zipped=st.sampled_from(["", "before", "after"]))
 def test_idx(damage, labels, zipped):
     place = folder() / "idx"
     shutil.rmtree(place, ignore_errors=True)
@@ -286,13 +285,3 @@ class refusals:  # noqa: N801 (a context manager)
 def is_line(text):
     text = text.removesuffix("\n")
     return 0 < len(text) <= LINE and text.isprintable()
-
-
-def run(*arguments):
-    """Run a command of the command line here: its exit code and what it said of errors."""
-    err = io.StringIO()
-    with redirect_stdout(io.StringIO()), redirect_stderr(err), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-    return end.value.code, err.getvalue()

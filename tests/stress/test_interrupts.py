@@ -11,7 +11,6 @@ from tests.stress.processes import COMMAND, SMALL, assert_trained, ended, folder
 from tests.stress.trials import trials
 
 
-
 def seconds(least, most):
     return st.integers(least * 1000, most * 1000).map(lambda ms: ms / 1000)
 
@@ -46,7 +45,15 @@ def train(moment, delay, signal_, epochs, former, **environment):
         return "former kept" if former else "none saved"
 
 
-@trials(4, shrink=False, moment=MOMENTS, delay=DELAYS, signal_=SIGNALS, epochs=EPOCHS, former=st.booleans())
+@trials(
+    3,
+    shrink=False,
+    moment=MOMENTS,
+    delay=DELAYS,
+    signal_=SIGNALS,
+    epochs=EPOCHS,
+    former=st.booleans(),
+)
 def test_command_line(**case):
     return train(**case)
 

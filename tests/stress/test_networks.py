@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 import xpnet
-from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, random_case
+from tests.kernels.cases import Library, assert_trees_close, leaves, random_case
 from tests.stress.trials import trials
 from xpnet import backend, optim
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
@@ -88,7 +89,9 @@ class Recipe(NamedTuple):
             seed=self.seed,
         )
         X = case.X * (1.0 if self.output == "exp" else self.scale)
-        case = replace(case, X=np.stack([X + k for k in range(*self.stack)]) if self.stacked_X else X)
+        case = replace(
+            case, X=np.stack([X + k for k in range(*self.stack)]) if self.stacked_X else X
+        )
         if self.weights == "some 0":
             heavy = np.random.default_rng(self.seed).random(case.sample_weight.shape) < 0.6
             case = replace(case, sample_weight=heavy * case.sample_weight)
@@ -203,7 +206,9 @@ def test_gradients(recipe):
         found, found_grads = value_and_grad(*there.data, **there.options)
         assert_close(found_grads, grads, route)
         if found is not None:
-            np.testing.assert_allclose(backend.to_numpy(found), J, rtol=1e-9, atol=1e-13, err_msg=route)
+            np.testing.assert_allclose(
+                backend.to_numpy(found), J, rtol=1e-9, atol=1e-13, err_msg=route
+            )
     assert_trees_close((case.params, case.X, case.Y), tuple(before), rtol=0, atol=0)
     return f"{case.net.output}{' stack' if case.params[0].W.ndim == 3 else ''}"
 
@@ -297,7 +302,7 @@ def check_steps(recipe, optimizer, rates, clip, cuts, routes):
     """Some steps on batches of several sizes; every network of a stack has its own rate."""
     case = replace(recipe.case(), masks=None)
     bounds = sorted({0, *(cut % case.X.shape[-1] for cut in cuts), case.X.shape[-1]})
-    parts = [slice(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)] * 2
+    parts = [slice(*pair) for pair in pairwise(bounds)] * 2
     ours, make = OPTIMIZERS[optimizer]
     alone = members(case)
     stacked = case.params[0].W.ndim == 3
@@ -312,7 +317,9 @@ def check_steps(recipe, optimizer, rates, clip, cuts, routes):
             (there.X[..., part], there.Y[..., part], None if s is None else s[..., part])
             for part in parts
         ]
-        *_, last = xpnet.steps(there.net, there.params, batches, optimizer=made, l2=there.l2, **options)
+        *_, last = xpnet.steps(
+            there.net, there.params, batches, optimizer=made, l2=there.l2, **options
+        )
         whole = [np.stack(of_all) for of_all in zip(*expected, strict=True)]
         assert_close(last.params, whole if stacked else expected[0], route, rtol=1e-7)
     return optimizer
@@ -335,7 +342,7 @@ def on_jax(case):
     yield "jax", case.on(Library("jax"), "float64"), {}
 
 
-@trials(4, recipe=recipes(), **STEPS)
+@trials(2, recipe=recipes(), **STEPS)
 def test_jax(recipe, **arguments):
     pytest.importorskip("jax")
     case = recipe.case()
