@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (
     sys.executable,
     "-c",
-    "print('up', flush=True); from xpnet.cli import main; main()",
+    "from xpnet.cli import main; print('up', flush=True); main()",
 )
 """What the script ``xpnet`` does; it says when it is our turn."""
 
@@ -50,12 +50,14 @@ class Ended(NamedTuple):
     out: str
     err: str
 
-    def check(self) -> None:
-        """Raise where it said more of an error than lines for a user."""
+    def check(self, out: str | None = None) -> Ended:
+        """Raise where it said more of an error than lines for a user, or failed to print `out`."""
         raw = re.search(r"Traceback|Exception ignored|^\w*Error\b|^Fatal", self.err, re.MULTILINE)
         assert not raw, f"exit code {self.code}\n{self.err[-3000:]}"
         longest = max(map(len, self.err.splitlines()), default=0)
         assert longest <= 300, self.err[-3000:]
+        assert out is None or (self.code, self.out) == (0, out), self
+        return self
 
 
 def ended(

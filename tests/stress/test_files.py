@@ -19,7 +19,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import xpnet
-from tests.stress.mutations import in_bytes, in_header, in_text
+from tests.stress.mutations import damaged, in_bytes, in_header, in_text
 from tests.stress.processes import run
 from tests.stress.trials import trials
 from xpnet import data
@@ -245,12 +245,6 @@ def read_dataset(path):
 
 def write(path, content, damage):
     path.write_bytes(damaged(content, damage))
-
-
-def damaged(content, damage):
-    for mutation in damage:
-        content = mutation(content)
-    return content
 
 
 @contextmanager

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 
+from tests.stress.mutations import Cut, damaged, in_bytes
 from tests.stress.processes import (
     COMMAND,
     ROOT,
@@ -47,21 +46,20 @@ def with_room(pages):
 
 
 REASON = cannot_mount()
+ONE_KERNEL = (sys.executable, "-m", "tests.stress.interrupted", "kernel", "0")
+DONE = "trained after all\n"
 PAGES = st.integers(0, 6)
 
 
 @pytest.mark.skipif(bool(REASON), reason=str(REASON))
-@trials(1, shrink=False, kind=st.sampled_from(["kernel", "library"]), pages=PAGES)
-def test_full_cache(kind, pages):
+@trials(1, shrink=False, pages=PAGES)
+def test_full_cache(pages):
     """Kernels that cannot be kept are compiled all the same."""
     with folder() as place:
         (place / "full").mkdir()
         (place / "kept").mkdir()
-        fit = (sys.executable, "-m", "tests.stress.interrupted", kind, "0")
-        run = ended((*with_room(pages), *fit), place, NUMBA_CACHE_DIR=str(place / "full"))
-        run.check()
-        assert (run.code, run.out) == (0, "trained after all\n"), run
-        return kind
+        ended((*with_room(pages), *ONE_KERNEL), place, NUMBA_CACHE_DIR=f"{place}/full").check(DONE)
+        return f"room for {4 * pages} kB"
 
 
 @pytest.mark.skipif(bool(REASON), reason=str(REASON))
@@ -99,27 +97,18 @@ def test_full_disk(option, pages):
         return f"{option} full" if run.code or run.err else f"{option} had room"
 
 
-@trials(
-    1, shrink=False, number=st.integers(0, 10**6), content=st.sampled_from([None, b"", b"x" * 99])
-)
-def test_broken_cache(number, content):
-    """One file of the compiled kernels is cut in half, empty or garbage: they are made again."""
+@trials(1, shrink=False, damage=in_bytes | st.just([Cut(0)]))
+def test_broken_cache(damage):
+    """Compiled kernels that are cut, empty or changed are made again."""
     with folder() as place:
         shutil.copytree(ROOT / "xpnet", place / "xpnet")
-        fit = (sys.executable, "-m", "tests.stress.interrupted", "library", "0")
         there = {"PYTHONPATH": f"{place}:{ROOT}", "NUMBA_CACHE_DIR": ""}
-        first = ended(fit, place, **there, NUMBA_DEBUG_CACHE="1")
-        files = sorted(set(re.findall(r"(?:loaded from|saved to) '(.*)'", first.out)))
-        broken = Path(files[number % len(files)])
-        broken.write_bytes(
-            broken.read_bytes()[: broken.stat().st_size // 2] if content is None else content
-        )
-        for _ in range(2):
-            run = ended(fit, place, **there)
-            run.check()
-            assert (run.code, run.out) == (0, "trained after all\n"), run
-        assert not run.err, "it is said once"
-        return f"{broken.suffix} {'cut' if content is None else 'garbage' if content else 'empty'}"
+        ended(ONE_KERNEL, place, **there).check(DONE)
+        for file in place.rglob("*.nb?"):
+            file.write_bytes(damaged(file.read_bytes(), damage))
+        ended(ONE_KERNEL, place, **there).check(DONE)
+        assert not ended(ONE_KERNEL, place, **there).check(DONE).err, "it is said once"
+        return "made again"
 
 
 OUTLETS = {
