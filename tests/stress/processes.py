@@ -27,7 +27,17 @@ from xpnet import data
 from xpnet.cli import main
 from xpnet.cli.model import Model
 
-__all__ = ["COMMAND", "SMALL", "Ended", "assert_trained", "ended", "folder", "run", "trained_model"]
+__all__ = [
+    "COMMAND",
+    "SMALL",
+    "Ended",
+    "assert_trained",
+    "ended",
+    "folder",
+    "is_line",
+    "run",
+    "trained_model",
+]
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (
@@ -127,6 +137,12 @@ def _trained() -> bytes:
         code, err = run("train", "digits", *SMALL, "--epochs", "2", "--save", place / "m")
         assert code == 0, err
         return (place / "m").read_bytes()
+
+
+def is_line(text: str) -> bool:
+    """Whether `text` is one line of an error, as our errors are."""
+    text = text.removesuffix("\n")
+    return 0 < len(text) <= 300 and text.isprintable()
 
 
 def run(*arguments: Any) -> tuple[int, str]:

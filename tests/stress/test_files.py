@@ -5,133 +5,146 @@ from __future__ import annotations
 import gzip
 import io
 import math
-import shutil
 import struct
-import tempfile
 import tracemalloc
 import warnings
 import zipfile
-from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
 
 import xpnet
 from tests.stress.mutations import damaged, in_bytes, in_header, in_text
-from tests.stress.processes import run
+from tests.stress.processes import folder, is_line, run
 from tests.stress.trials import trials
 from xpnet import data
 from xpnet.cli.model import Model
 
-LINE = 300
 MEMORY = 32 * 2**20
 """Bytes that a file of some kilobytes, or one that does not hold what it says, may take."""
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((60, 4)), np.repeat(["a", "b", "c"], 20)
+IMAGES, DIGITS = RNG.integers(0, 256, (20, 3, 3), np.uint8), np.arange(20, dtype=np.uint8) % 3
+ROWS = [["w", "x", "y", "z", "kind"], *([*map(str, x), y] for x, y in zip(X, Y, strict=True))]
+CSV = "\n".join(map(",".join, ROWS)).encode()
 
 
-@cache
-def folder() -> Path:
-    """A short path: messages hold it."""
-    made = Path(tempfile.mkdtemp(prefix="x"))
-    import atexit
-
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
-
-
-@cache
-def sound(kind: str) -> bytes:
-    """The bytes of a file that nothing is wrong with."""
-    path = folder() / "sound"
-    MAKERS[kind](path)
-    return path.read_bytes()
-
-
-def of_library(path):
+def save_network(path):
     net = xpnet.Network((4, 5, 3), hidden="tanh", output="softmax")
     xpnet.save(path, net, net.init(0), classes=["a", "b", "c"], shift=X.mean(axis=0), epochs=3)
 
 
-def of_command_line(path):
+def load_network(path):
+    net, params, metadata = xpnet.load(path)
+    assert (type(net), type(metadata)) == (xpnet.Network, dict)
+    for (W, b), n_in, n_out in zip(params, net.sizes[:-1], net.sizes[1:], strict=True):
+        assert (W.shape, b.shape) == ((n_out, n_in), (n_out, 1))
+        assert np.isfinite(W).all()
+        assert np.isfinite(b).all()
+
+
+def save_by_command(path):
     table = path.with_suffix(".csv")
-    table.write_bytes(as_csv())
+    table.write_bytes(CSV)
     code, err = run("train", table, "--hidden", "5", "--epochs", "2", "--save", path)
     assert code == 0, err
 
 
-def of_estimator(name, **settings):
-    def make(path):
-        from sklearn.exceptions import ConvergenceWarning
-
-        model = getattr(xpnet, name)(**settings)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(X, X[:, 0] if "Regressor" in name else Y).save(path)
-
-    return make
-
-
-MLP = {"hidden_layer_sizes": (5,), "max_iter": 2}
-MAKERS = {
-    "library": of_library,
-    "command line": of_command_line,
-    "MLPClassifier": of_estimator("MLPClassifier", **MLP, early_stopping=True),
-    "MLPRegressor": of_estimator("MLPRegressor", **MLP),
-    "LogisticRegression": of_estimator("LogisticRegression", class_weight={"a": 2.0}),
-}
-
-
-@trials(150, kind=st.sampled_from(list(MAKERS)), damage=in_header | in_bytes)
-def test_model_files(kind, damage):
-    path = folder() / "model"
-    write(path, sound(kind), damage)
-    with bounded_memory():
-        return f"{kind} {LOADERS.get(kind, estimator_of)(path, kind)}"
-
-
-def load_network(path, kind):
-    with refusals(xpnet.ModelFileError) as refused:
-        net, params, metadata = xpnet.load(path)
-        assert type(net) is xpnet.Network
-        assert type(metadata) is dict
-        for (W, b), n_in, n_out in zip(params, net.sizes[:-1], net.sizes[1:], strict=True):
-            assert (W.shape, b.shape) == ((n_out, n_in), (n_out, 1))
-            assert np.isfinite(W).all()
-            assert np.isfinite(b).all()
-    return refused.outcome
-
-
-def load_command_line(path, kind):
-    with refusals(xpnet.ModelFileError) as refused:
-        Model.load(path)
-    table = folder() / "sound.csv"
+def load_by_command(path):
+    table = path.with_suffix(".csv")
+    table.write_bytes(CSV)
     for command in ("evaluate", "predict"):
         code, err = run(command, path, table)
         assert (code, err) == (0, "") or (code == 2 and is_line(err)), err[:1000]
-    return refused.outcome
+    Model.load(path)
 
 
-def estimator_of(path, kind):
-    with refusals(xpnet.ModelFileError) as refused:
-        model = getattr(xpnet, kind).load(path)
+def estimator(name, **settings):
+    def save(path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = getattr(xpnet, name)(**settings)
+            model.fit(X, X[:, 0] if "Regressor" in name else Y).save(path)
+
+    def load(path):
+        model = getattr(xpnet, name).load(path)
         with np.errstate(all="ignore"):
-            predicted = model.predict(X)
-        assert predicted.shape == (60,)
+            assert model.predict(X).shape == (60,)
         assert repr(model)
-    return refused.outcome
+
+    return save, load
 
 
-LOADERS = {"library": load_network, "command line": load_command_line}
+MLP = {"hidden_layer_sizes": (5,), "max_iter": 2}
+MODELS = {
+    "library": (save_network, load_network),
+    "command line": (save_by_command, load_by_command),
+    "MLPClassifier": estimator("MLPClassifier", **MLP, early_stopping=True),
+    "MLPRegressor": estimator("MLPRegressor", **MLP),
+    "LogisticRegression": estimator("LogisticRegression", class_weight={"a": 2.0}),
+}
 
 
-def as_npy(array):
+@cache
+def sound(kind):
+    with folder() as place:
+        MODELS[kind][0](place / "m")
+        return (place / "m").read_bytes()
+
+
+@trials(150, kind=st.sampled_from(list(MODELS)), damage=in_header | in_bytes)
+def test_model_files(kind, damage):
+    with folder() as place:
+        (place / "m").write_bytes(damaged(sound(kind), damage))
+        return f"{kind} {outcome(xpnet.ModelFileError, MODELS[kind][1], place / 'm')}"
+
+
+def outcome(kind, read, path):
+    """Whether `read` took `path`, or refused it by a `kind` of error in one line."""
+    tracemalloc.start()
+    refusal = ""
+    try:
+        read(path)
+    except kind as error:
+        refusal = str(error) or "nothing"
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < MEMORY, f"{peak / 2**20:.0f} MiB"
+    assert not refusal or is_line(refusal), f"not a line: {refusal[:1000]!r}"
+    return "refused" if refusal else "read"
+
+
+def dataset(**files):
+    """What comes of a data set of this content, by name of the file."""
+    with folder() as place:
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+        return outcome(xpnet.DataError, read_dataset, place / name if len(files) == 1 else place)
+
+
+def read_dataset(path):
+    found = data.load(path)
+    assert found.X_train.ndim == 2
+    assert found.y_train.shape == found.X_train.shape[:1]
+    assert np.isfinite(found.X_train).all()
+    assert found.y_train.dtype.kind in "iuU"
+    features = found.X_train.shape[1]
+    assert data.load_samples(path, features).shape[1] == features
+
+
+@trials(200, damage=in_text)
+def test_csv(damage):
+    return dataset(**{"d.csv": damaged(CSV, damage)})
+
+
+def as_npy(array, shape=None):
     file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape or array.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + array.tobytes()
 
 
 def as_npz(members, compression=zipfile.ZIP_DEFLATED):
@@ -142,87 +155,49 @@ def as_npz(members, compression=zipfile.ZIP_DEFLATED):
     return file.getvalue()
 
 
-def as_idx(array):
-    return (
-        bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + bytes(array)
-    )
-
-
-def as_csv():
-    rows = ["w,x,y,z,kind", *(",".join((*map(str, row), y)) for row, y in zip(X, Y, strict=True))]
-    return "\n".join(rows).encode()
-
-
-IMAGES, DIGITS = RNG.integers(0, 256, (20, 3, 3), np.uint8), np.arange(20, dtype=np.uint8) % 3
-
-
 @trials(150, damage=in_bytes, compression=st.sampled_from([0, 8, 12, 14]), within=st.booleans())
 def test_npz(damage, compression, within):
     """Damage to the archive, or to an array before it is put into one."""
-    path = folder() / "data.npz"
-    arrays = {"X": as_npy(X), "y": as_npy(np.arange(60) % 3)}
-    if within:
-        path.write_bytes(as_npz(arrays | {"X": damaged(arrays["X"], damage)}, compression))
-    else:
-        write(path, as_npz(arrays, compression), damage)
-    return read_dataset(path)
+    inner, outer = (damage, []) if within else ([], damage)
+    arrays = {"X": damaged(as_npy(X), inner), "y": as_npy(np.arange(60) % 3)}
+    return dataset(**{"d.npz": damaged(as_npz(arrays, compression), outer)})
 
 
-@trials(120, damage=in_bytes, labels=st.booleans(), zipped=st.sampled_from(["", "before", "after"]))
-def test_idx(damage, labels, zipped):
-    place = folder() / "idx"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    files = {"train-images-idx3-ubyte": as_idx(IMAGES), "train-labels-idx1-ubyte": as_idx(DIGITS)}
-    for number, (name, content) in enumerate(files.items()):
-        hurt = damage if number == labels else []
-        if zipped:
-            order = [hurt, []] if zipped == "before" else [[], hurt]
-            content = damaged(gzip.compress(damaged(content, order[0]), 1), order[1])
-            (place / f"{name}.gz").write_bytes(content)
-        else:
-            write(place / name, content, hurt)
-    return read_dataset(place)
-
-
-@trials(200, damage=in_text)
-def test_csv(damage):
-    path = folder() / "data.csv"
-    write(path, as_csv(), damage)
-    return read_dataset(path)
-
-
-@trials(20, shape=st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 30), min_size=3, max_size=3))
-def test_gzipped_zeros_that_are_more_than_their_header_says(shape):
-    place = folder() / "bomb"
-    place.mkdir(exist_ok=True)
-    (place / "train-labels-idx1-ubyte").write_bytes(as_idx(DIGITS))
-    (place / "train-images-idx3-ubyte.gz").write_bytes(gzipped_idx(tuple(shape)))
-    return read_dataset(place)
+def missing(shape):
+    """Whether an array of `shape` is small, or more than any of these files holds."""
+    return not 2**17 < math.prod(shape) <= 40 * 2**17
 
 
 @trials(
     12,
-    shape=st.lists(st.integers(0, 10**12), max_size=4).filter(lambda shape: not held(shape)),
+    shape=st.lists(st.integers(0, 10**12), min_size=1, max_size=4).filter(missing),
     zeros=st.sampled_from([0, 40]),
 )
-def test_arrays_of_a_shape_that_the_archive_does_not_hold(shape, zeros):
-    member = io.BytesIO()
-    header = {"descr": "<f8", "fortran_order": False, "shape": tuple(shape)}
-    np.lib.format.write_array_header_1_0(member, header)
-    path = folder() / "bomb.npz"
-    arrays = {"X": member.getvalue() + bytes(zeros * 2**20), "y": as_npy(DIGITS)}
-    path.write_bytes(as_npz(arrays))
-    return read_dataset(path)
+def test_npz_of_a_shape_that_it_does_not_hold(shape, zeros):
+    arrays = {"X": as_npy(X, tuple(shape)) + bytes(zeros * 2**20), "y": as_npy(DIGITS)}
+    return dataset(**{"d.npz": as_npz(arrays)})
 
 
-def held(shape):
-    """Whether an array of `shape` is large, and may yet be in the file."""
-    return 2**17 < math.prod(shape) < 40 * 2**17
+def as_idx(array, shape=None):
+    shape = shape or array.shape
+    return struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape) + array.tobytes()
 
 
-def gzipped_idx(shape):
-    return gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", *shape)) + zeros_gzipped()
+@trials(
+    120, damage=in_bytes, labels=st.booleans(), zipped=st.sampled_from(["no", "before", "after"])
+)
+def test_idx(damage, labels, zipped):
+    names, contents = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"], [IMAGES, DIGITS]
+    files = {}
+    for number, (name, content) in enumerate(zip(names, map(as_idx, contents), strict=True)):
+        hurt = damage if number == labels else []
+        if zipped == "no":
+            files[name] = damaged(content, hurt)
+        elif zipped == "before":
+            files[f"{name}.gz"] = gzip.compress(damaged(content, hurt), 1)
+        else:
+            files[f"{name}.gz"] = damaged(gzip.compress(content, 1), hurt)
+    return dataset(**files)
 
 
 @cache
@@ -230,52 +205,9 @@ def zeros_gzipped():
     return gzip.compress(bytes(40 * 2**20), 1)
 
 
-def read_dataset(path):
-    with bounded_memory(), refusals(xpnet.DataError) as refused:
-        found = data.load(path)
-        assert found.X_train.ndim == 2
-        assert found.y_train.shape == found.X_train.shape[:1]
-        assert np.isfinite(found.X_train).all()
-        assert found.y_train.dtype.kind in "iuU"
-        features = found.X_train.shape[1]
-        samples = data.load_samples(path, features)
-        assert samples.shape[1] == features
-    return refused.outcome
-
-
-def write(path, content, damage):
-    path.write_bytes(damaged(content, damage))
-
-
-@contextmanager
-def bounded_memory():
-    """As far as Python and NumPy ask for it."""
-    tracemalloc.start()
-    try:
-        yield
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < MEMORY, f"{peak / 2**20:.0f} MiB"
-
-
-class refusals:  # noqa: N801 (a context manager)
-    """Take errors of one type whose text is a line; `outcome` says whether there was one."""
-
-    def __init__(self, kind):
-        self.kind, self.outcome = kind, "read"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, self.kind):
-            assert is_line(str(error)), f"not a line: {str(error)[:1000]!r}"
-            self.outcome = "refused"
-            return True
-        return False
-
-
-def is_line(text):
-    text = text.removesuffix("\n")
-    return 0 < len(text) <= LINE and text.isprintable()
+@trials(20, shape=st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 30), min_size=3, max_size=3))
+def test_idx_of_a_shape_that_it_does_not_hold(shape):
+    images = gzip.compress(as_idx(IMAGES, tuple(shape))) + zeros_gzipped()
+    return dataset(
+        **{"train-images-idx3-ubyte.gz": images, "train-labels-idx1-ubyte": as_idx(DIGITS)}
+    )

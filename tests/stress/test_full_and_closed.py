@@ -9,7 +9,7 @@ import sys
 import pytest
 from hypothesis import strategies as st
 
-from tests.stress.mutations import Cut, damaged, in_bytes
+from tests.stress.mutations import damaged, in_bytes
 from tests.stress.processes import (
     COMMAND,
     ROOT,
@@ -48,6 +48,7 @@ def with_room(pages):
 REASON = cannot_mount()
 ONE_KERNEL = (sys.executable, "-m", "tests.stress.interrupted", "kernel", "0")
 DONE = "trained after all\n"
+OPTIONS = ["save", "log", "plot", "checkpoint"]
 PAGES = st.integers(0, 6)
 
 
@@ -63,12 +64,7 @@ def test_full_cache(pages):
 
 
 @pytest.mark.skipif(bool(REASON), reason=str(REASON))
-@trials(
-    3,
-    shrink=False,
-    option=st.sampled_from(["save", "log", "plot", "checkpoint"]),
-    pages=PAGES,
-)
+@trials(2, shrink=False, option=st.sampled_from(OPTIONS), pages=PAGES)
 def test_full_disk(option, pages):
     """What is on another disk is written all the same."""
     with folder() as place:
@@ -97,13 +93,14 @@ def test_full_disk(option, pages):
         return f"{option} full" if run.code or run.err else f"{option} had room"
 
 
-@trials(1, shrink=False, damage=in_bytes | st.just([Cut(0)]))
+@trials(1, shrink=False, damage=in_bytes | st.just([("cut", 0)]))
 def test_broken_cache(damage):
     """Compiled kernels that are cut, empty or changed are made again."""
     with folder() as place:
         shutil.copytree(ROOT / "xpnet", place / "xpnet")
         there = {"PYTHONPATH": f"{place}:{ROOT}", "NUMBA_CACHE_DIR": ""}
-        ended(ONE_KERNEL, place, **there).check(DONE)
+        if not list(place.rglob("*.nb?")):
+            ended(ONE_KERNEL, place, **there).check(DONE)
         for file in place.rglob("*.nb?"):
             file.write_bytes(damaged(file.read_bytes(), damage))
         ended(ONE_KERNEL, place, **there).check(DONE)

@@ -17,7 +17,7 @@ def seconds(least, most):
 
 DELAYS = seconds(0.02, 1)
 MOMENTS = st.sampled_from(["epoch 1", "digits: ", "epoch 3", "up", "epoch 40"])
-SIGNALS = st.sampled_from([signal.SIGINT, signal.SIGTERM])
+ENDING = {"signal_": st.sampled_from([signal.SIGINT, signal.SIGTERM]), "former": st.booleans()}
 EPOCHS = st.sampled_from([10**6, 40])
 
 
@@ -45,20 +45,12 @@ def train(moment, delay, signal_, epochs, former, **environment):
         return "former kept" if former else "none saved"
 
 
-@trials(
-    3,
-    shrink=False,
-    moment=MOMENTS,
-    delay=DELAYS,
-    signal_=SIGNALS,
-    epochs=EPOCHS,
-    former=st.booleans(),
-)
+@trials(3, shrink=False, moment=MOMENTS, delay=DELAYS, epochs=EPOCHS, **ENDING)
 def test_command_line(**case):
     return train(**case)
 
 
-@trials(1, shrink=False, delay=seconds(2, 12), signal_=SIGNALS, former=st.booleans())
+@trials(1, shrink=False, delay=seconds(2, 12), **ENDING)
 def test_command_line_while_kernels_compile(**case):
     with folder() as cache:
         return train("digits: ", epochs=10**6, NUMBA_CACHE_DIR=str(cache), **case)
@@ -72,17 +64,15 @@ def fit(kind, seed, delays, **environment):
     return f"{kind} {len(delays)} times"
 
 
-SEEDS = st.integers(0, 2**32 - 1)
+KINDS = {"kind": st.sampled_from(["library", "estimator"]), "seed": st.integers(0, 2**32 - 1)}
 
 
-@trials(2, shrink=False, kind=st.sampled_from(["library", "estimator"]), seed=SEEDS,
-        delays=st.lists(DELAYS, min_size=3, max_size=8))  # fmt: skip
+@trials(2, shrink=False, delays=st.lists(DELAYS, min_size=3, max_size=8), **KINDS)
 def test_fits_in_one_process(**case):
     return fit(**case)
 
 
-@trials(1, shrink=False, kind=st.sampled_from(["library", "estimator"]), seed=SEEDS,
-        delays=st.lists(seconds(0, 2), min_size=3, max_size=8))  # fmt: skip
+@trials(1, shrink=False, delays=st.lists(seconds(0, 2), min_size=3, max_size=8), **KINDS)
 def test_fits_in_one_process_while_kernels_compile(**case):
     with folder() as cache:
         return fit(**case, NUMBA_CACHE_DIR=str(cache))
