@@ -10,11 +10,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,38 +80,30 @@ def ended(
 ) -> Ended:
     """Run `command` in `place`; `delay` seconds after it has said `after`, `send` it a signal."""
     known = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "500"}
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        cwd=place,
-        env=known | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    killer = threading.Timer(LONGEST, os.killpg, (process.pid, signal.SIGKILL))
-    killer.start()
-    try:
-        out = ""
-        if send:
-            out = "".join(_lines_until(after, process.stdout))
-            time.sleep(delay)
-            process.send_signal(send)
-        rest, err = process.communicate()
-        assert killer.is_alive(), f"it did not end within {LONGEST} s: {out}{rest}{err}"
-        return Ended(process.returncode, out + rest, err)
-    finally:
-        killer.cancel()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-
-
-def _lines_until(word: str, lines: Any) -> Iterator[str]:
-    for line in lines:
-        yield line
-        if word in line:
-            return
+    said, complained = place / "said", place / "complained"
+    with said.open("wb") as out, complained.open("wb") as err:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=place,
+            env=known | environment,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        try:
+            if send:
+                end = time.monotonic() + LONGEST
+                while after not in said.read_text() and process.poll() is None:
+                    assert time.monotonic() < end, f"it never said {after!r}"
+                    time.sleep(0.01)
+                time.sleep(delay)
+                process.send_signal(send)
+            process.wait(LONGEST)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return Ended(process.returncode, said.read_text(), complained.read_text())
 
 
 @contextmanager
