@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import math
 import struct
 import tracemalloc
 import warnings
@@ -21,8 +20,11 @@ from tests.stress.trials import trials
 from xpnet import data
 from xpnet.cli.model import Model
 
-MEMORY = 32 * 2**20
-"""Bytes that a file of some kilobytes, or one that does not hold what it says, may take."""
+LIMIT = 8 * 2**20
+"""Bytes that data may take, as the readers are told: more are in some of these files."""
+
+MEMORY = 3 * LIMIT
+"""Bytes that Python and NumPy may ask for meanwhile."""
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((60, 4)), np.repeat(["a", "b", "c"], 20)
@@ -126,13 +128,13 @@ def dataset(**files):
 
 
 def read_dataset(path):
-    found = data.load(path)
+    found = data.load(path, max_memory=LIMIT)
     assert found.X_train.ndim == 2
     assert found.y_train.shape == found.X_train.shape[:1]
     assert np.isfinite(found.X_train).all()
     assert found.y_train.dtype.kind in "iuU"
     features = found.X_train.shape[1]
-    assert data.load_samples(path, features).shape[1] == features
+    assert data.load_samples(path, features, max_memory=LIMIT).shape[1] == features
 
 
 @trials(200, damage=in_text)
@@ -163,19 +165,12 @@ def test_npz(damage, compression, within):
     return dataset(**{"d.npz": damaged(as_npz(arrays, compression), outer)})
 
 
-ZEROS = 40 * 2**20
-
-
-def missing(shape, itemsize):
-    """Whether an array of `shape` is small, or more than any of these files holds."""
-    return not 2**20 < math.prod(shape) * itemsize <= ZEROS + 2**20
+ZEROS = 5 * LIMIT
 
 
 @trials(
     12,
-    shape=st.lists(st.integers(0, 10**12), min_size=1, max_size=4).filter(
-        lambda shape: missing(shape, 8)
-    ),
+    shape=st.lists(st.integers(0, 10**12), min_size=1, max_size=4),
     zeros=st.sampled_from([0, ZEROS]),
 )
 def test_npz_of_a_shape_that_it_does_not_hold(shape, zeros):
@@ -213,7 +208,7 @@ def zeros_gzipped():
 SIDES = st.integers(0, 2**32 - 1) | st.integers(0, 30)
 
 
-@trials(20, shape=st.tuples(SIDES, SIDES, SIDES).filter(lambda shape: missing(shape, 1)))
+@trials(20, shape=st.tuples(SIDES, SIDES, SIDES))
 def test_idx_of_a_shape_that_it_does_not_hold(shape):
     images = gzip.compress(as_idx(IMAGES, shape)) + zeros_gzipped()
     return dataset(
