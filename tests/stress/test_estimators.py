@@ -219,11 +219,11 @@ def assert_same_predictions(recipe, ours, theirs):
         np.testing.assert_array_equal(ours.predict(X)[~near], theirs.predict(X)[~near])
 
 
-@trials(60, recipe=st.one_of(*(recipes(name, wrong=False) for name in THEIRS)))
+@trials(40, recipe=st.one_of(*(recipes(name, wrong=False) for name in THEIRS)))
 def test_same_losses_and_predictions(recipe):
     return compare(recipe)
 
 
-@trials(60, recipe=st.one_of(*(recipes(name, wrong=True) for name in THEIRS)))
+@trials(40, recipe=st.one_of(*(recipes(name, wrong=True) for name in THEIRS)))
 def test_same_warnings_and_errors(recipe):
     return compare(recipe)

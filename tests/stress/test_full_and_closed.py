@@ -64,7 +64,7 @@ def test_full_cache(pages):
 
 
 @pytest.mark.skipif(bool(REASON), reason=str(REASON))
-@trials(2, shrink=False, option=st.sampled_from(OPTIONS), pages=PAGES)
+@trials(1, shrink=False, option=st.sampled_from(OPTIONS), pages=PAGES)
 def test_full_disk(option, pages):
     """What is on another disk is written all the same."""
     with folder() as place:
@@ -126,7 +126,7 @@ TASKS = {
 }
 
 
-@trials(3, shrink=False, task=st.sampled_from(list(TASKS)), outlet=st.sampled_from(list(OUTLETS)))
+@trials(2, shrink=False, task=st.sampled_from(list(TASKS)), outlet=st.sampled_from(list(OUTLETS)))
 def test_pipes(task, outlet):
     with folder() as place:
         trained_model(place / "former")

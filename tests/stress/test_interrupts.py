@@ -45,7 +45,7 @@ def train(moment, delay, signal_, epochs, former, **environment):
         return "former kept" if former else "none saved"
 
 
-@trials(3, shrink=False, moment=MOMENTS, delay=DELAYS, epochs=EPOCHS, **ENDING)
+@trials(2, shrink=False, moment=MOMENTS, delay=DELAYS, epochs=EPOCHS, **ENDING)
 def test_command_line(**case):
     return train(**case)
 
@@ -67,7 +67,7 @@ def fit(kind, seed, delays, **environment):
 KINDS = {"kind": st.sampled_from(["library", "estimator"]), "seed": st.integers(0, 2**32 - 1)}
 
 
-@trials(2, shrink=False, delays=st.lists(DELAYS, min_size=3, max_size=8), **KINDS)
+@trials(1, shrink=False, delays=st.lists(DELAYS, min_size=3, max_size=8), **KINDS)
 def test_fits_in_one_process(**case):
     return fit(**case)
 

@@ -219,7 +219,7 @@ def check_gradients(case, routes):
         assert_close((grads, J), expected, route)
 
 
-@trials(40, recipe=recipes())
+@trials(25, recipe=recipes())
 def test_gradients(recipe):
     case = recipe.case()
     before = [array.copy() for array in leaves((case.params, case.X, case.Y))]
@@ -340,13 +340,13 @@ STEPS = {
 }
 
 
-@trials(30, recipe=recipes(), **STEPS)
+@trials(20, recipe=recipes(), **STEPS)
 def test_steps(recipe, **arguments):
     case = replace(recipe.case(), masks=None)
     return check_steps(case, **arguments, routes=step_routes(case))
 
 
-@trials(2, shrink=False, recipe=recipes(), **STEPS)
+@trials(1, shrink=False, recipe=recipes(), **STEPS)
 def test_jax(recipe, **arguments):
     """Few of them: each is compiled."""
     pytest.importorskip("jax")
