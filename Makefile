@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 BENCH_JSON ?= bench/out/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports bench bench-check peers gpu check clean
+.PHONY: help demo test stress lint types imports bench bench-check peers gpu check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,11 @@ demo: $(DEMO)/.installed ## train on handwritten digits: a model, a plot, the ac
 test: $(VENV)/.installed ## run the tests
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
 	    $(BIN)/python -m pytest --numprocesses=auto --benchmark-disable
+
+# Ends with counts, and with the seed of each failure and how to repeat it.
+stress: $(VENV)/.installed ## random trials for an hour, or STRESS_SECONDS
+	STRESS_SECONDS=$${STRESS_SECONDS:-3600} OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+	    $(BIN)/python -m pytest tests/stress --numprocesses=auto --benchmark-disable
 
 lint: $(VENV)/.installed ## check style and format
 	$(BIN)/ruff check .

@@ -1,0 +1,229 @@
+"""Random settings of the estimators beside scikit-learn's: losses, warnings, errors."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import xpnet
+from tests.stress.trials import trials
+
+pytest.importorskip("sklearn")
+from sklearn import linear_model, neural_network
+from sklearn.exceptions import ConvergenceWarning
+
+THEIRS = {
+    "MLPClassifier": neural_network.MLPClassifier,
+    "MLPRegressor": neural_network.MLPRegressor,
+    "LogisticRegression": linear_model.LogisticRegression,
+}
+
+
+def one_of(*values):
+    return st.sampled_from(values)
+
+
+MLP = {
+    "hidden_layer_sizes": st.lists(st.integers(1, 8), max_size=2).map(tuple),
+    "activation": one_of("relu", "identity", "logistic", "tanh"),
+    "solver": one_of("adam", "sgd", "lbfgs"),
+    "alpha": one_of(1e-4, 0.0, 1.0),
+    "batch_size": one_of("auto", 7, 16, 1000),
+    "learning_rate": one_of("constant", "invscaling", "adaptive"),
+    "learning_rate_init": one_of(1e-3, 0.02),
+    "power_t": one_of(0.5, 0.1),
+    "max_iter": st.integers(1, 12),
+    "shuffle": st.booleans(),
+    "random_state": st.integers(0, 2**32 - 1),
+    "tol": one_of(1e-4, 0.0, 0.05),
+    "momentum": one_of(0.9, 0.0, 0.5),
+    "nesterovs_momentum": st.booleans(),
+    "early_stopping": st.booleans(),
+    "validation_fraction": one_of(0.1, 0.3),
+    "n_iter_no_change": st.integers(1, 4),
+    "max_fun": one_of(15000, 4),
+}
+LOGISTIC = {
+    "C": one_of(1.0, 0.01, 10.0),
+    "fit_intercept": st.booleans(),
+    "class_weight": one_of(None, "balanced"),
+    "tol": st.just(1e-7),
+    "max_iter": st.just(5000),
+}
+REQUIRED = ("hidden_layer_sizes", "max_iter", "random_state", "tol")
+"""Without which a fit would take long, or be another each time."""
+
+WRONG_MLP = one_of(
+    *({name: -1} for name in ("alpha", "batch_size", "max_iter", "tol", "momentum", "beta_1")),
+    *({name: "x"} for name in ("solver", "activation", "learning_rate", "alpha", "random_state")),
+    *({"hidden_layer_sizes": sizes} for sizes in (0, -3, (4, 0), "ab", (2.5,), None)),
+    *({"learning_rate_init": rate} for rate in (0, np.nan, None)),
+    {"early_stopping": True, "validation_fraction": 1.0},
+    {"early_stopping": True, "validation_fraction": 1e-3},
+    {"shuffle": 3},
+)
+WRONG_LOGISTIC = one_of(
+    {"C": -1}, {"C": "x"}, {"tol": -1}, {"max_iter": -1}, {"solver": "x"}, {"class_weight": "x"},
+    {"class_weight": {"nobody": 2.0}}, {"fit_intercept": "x"}, {"l1_ratio": 2}, {"penalty": "x"},
+)  # fmt: skip
+TARGETS = {
+    "two": lambda X, rng: np.where(X[:, 0] + rng.normal(size=len(X)) > 0, "yes", "no"),
+    "three": lambda X, rng: np.digitize(X[:, 0] + rng.normal(size=len(X)), [-0.5, 0.5]) * 5,
+    "several": lambda X, rng: (X[:, :2] > 0).astype(int),
+    "number": lambda X, rng: np.abs(X[:, 0]) + 0.1,
+    "numbers": lambda X, rng: np.abs(X[:, :2]) + 0.1,
+    "one class": lambda X, rng: np.ones(len(X), int),
+    "short": lambda X, rng: np.arange(len(X) - 1) % 2,
+    "nothing": lambda X, rng: None,
+}
+SAMPLES = {
+    "as they are": lambda X: X,
+    "a list": lambda X: X.tolist(),
+    "NaN": lambda X: np.where(X > 1.5, np.nan, X),
+    "flat": lambda X: X[:, 0],
+    "empty": lambda X: X[:0],
+    "text": lambda X: np.full(X.shape, "x"),
+}
+
+
+class Recipe(NamedTuple):
+    """An estimator and its data, as they are drawn."""
+
+    name: str
+    settings: dict[str, Any]
+    wrong: dict[str, Any]
+    way: str
+    target: str
+    samples: str
+    weighted: bool
+    seed: int
+
+    def data(self):
+        """X, y and the samples' weights."""
+        rng = np.random.default_rng(self.seed)
+        X = rng.normal(size=(60, 3))
+        weights = {"sample_weight": rng.uniform(0.5, 2.0, 60)} if self.weighted else {}
+        return SAMPLES[self.samples](X), TARGETS[self.target](X, rng), weights
+
+
+@st.composite
+def recipes(draw, name, wrong):
+    """Sound settings and data, or with `wrong` some that may be none."""
+    linear = name == "LogisticRegression"
+    optional = dict(LOGISTIC if linear else MLP)
+    required = {name: optional.pop(name) for name in REQUIRED if name in optional}
+    settings = draw(st.fixed_dictionaries(required, optional=optional))
+    if "Regressor" in name:
+        settings["loss"] = draw(one_of("squared_error", "poisson"))
+    good = (
+        ("number", "numbers") if "Regressor" in name else ("two", "three", "several")[: 3 - linear]
+    )
+    way = "fit" if linear else draw(one_of("fit", "fit twice", "partial_fit"))
+    if way == "partial_fit":
+        # Here is more than there.
+        settings["early_stopping"] = False
+        settings["solver"] = draw(one_of("adam", "sgd"))
+    if not settings.get("early_stopping") and draw(st.booleans()):
+        # With early stopping, scikit-learn's second fit forgets which parameters were the best.
+        settings["warm_start"] = True
+    fault = draw(one_of("setting", "target", "samples")) if wrong else None
+    return Recipe(
+        name,
+        settings,
+        draw(WRONG_LOGISTIC if linear else WRONG_MLP) if fault == "setting" else {},
+        way,
+        draw(one_of(*TARGETS)) if fault == "target" else draw(one_of(*good)),
+        draw(one_of(*SAMPLES)) if fault == "samples" else draw(one_of("as they are", "a list")),
+        draw(st.booleans()),
+        draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+class Outcome(NamedTuple):
+    """What came of fitting: the model or the error, and the categories of warnings."""
+
+    model: Any
+    error: Exception | None
+    warned: set[type]
+
+
+def outcome(kind, recipe):
+    X, y, weights = recipe.data()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model, error = fitted(kind, recipe, X, y, weights), None
+        except Exception as raised:  # compared below
+            model, error = None, raised
+    return Outcome(model, error, {warning.category for warning in caught})
+
+
+def fitted(kind, recipe, X, y, weights):
+    model = kind(**(recipe.settings | recipe.wrong))
+    if recipe.way == "partial_fit":
+        classes = {"classes": np.unique(y)} if "Classifier" in recipe.name else {}
+        if recipe.target == "several":
+            classes = {"classes": [0, 1]}
+        return model.partial_fit(X, y, **classes, **weights).partial_fit(X, y, **weights)
+    model.fit(X, y, **weights)
+    return model.fit(X, y, **weights) if recipe.way == "fit twice" else model
+
+
+def expected(error):
+    """The type by which callers catch `error`; any of three where it is an accident of theirs."""
+    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
+    meant = type(error).__module__.partition(".")[0] in ("builtins", "sklearn")
+    return kind if meant and kind in MEANT else MEANT
+
+
+MEANT = (ValueError, TypeError, AttributeError)
+
+
+def compare(recipe):
+    ours = outcome(getattr(xpnet, recipe.name), recipe)
+    theirs = outcome(THEIRS[recipe.name], recipe)
+    if theirs.error or ours.error:
+        both = f"theirs: {theirs.error!r}\nours: {ours.error!r}"
+        assert theirs.error, both
+        assert ours.error, both
+        assert isinstance(ours.error, expected(theirs.error)), both
+        return type(theirs.error).__name__
+    if recipe.name == "LogisticRegression":
+        # The minimum is the same, the way to it is not.
+        assert ours.warned - {ConvergenceWarning} == theirs.warned - {ConvergenceWarning}
+    else:
+        assert ours.warned == theirs.warned
+        assert (ours.model.n_iter_, ours.model.t_) == (theirs.model.n_iter_, theirs.model.t_)
+    assert_same_predictions(recipe, ours.model, theirs.model)
+    return recipe.settings.get("solver", "logistic")
+
+
+def assert_same_predictions(recipe, ours, theirs):
+    X, _, _ = recipe.data()
+    loose = recipe.settings.get("solver") == "lbfgs" or recipe.name == "LogisticRegression"
+    tolerance = {"rtol": 1e-4, "atol": 1e-4} if loose else {"rtol": 1e-7, "atol": 1e-9}
+    if hasattr(theirs, "loss_curve_"):
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, **tolerance)
+    if "Regressor" in recipe.name:
+        np.testing.assert_allclose(ours.predict(X), theirs.predict(X), **tolerance)
+        return
+    np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+    probabilities = theirs.predict_proba(X)
+    np.testing.assert_allclose(ours.predict_proba(X), probabilities, **tolerance)
+    if probabilities.ndim == 2 and recipe.target != "several":
+        near = np.ptp(np.sort(probabilities, axis=1)[:, -2:], axis=1) < 1e-3
+        np.testing.assert_array_equal(ours.predict(X)[~near], theirs.predict(X)[~near])
+
+
+@trials(40, recipe=st.one_of(*(recipes(name, wrong=False) for name in THEIRS)))
+def test_same_losses_and_predictions(recipe):
+    return compare(recipe)
+
+
+@trials(40, recipe=st.one_of(*(recipes(name, wrong=True) for name in THEIRS)))
+def test_same_warnings_and_errors(recipe):
+    return compare(recipe)
