@@ -77,6 +77,7 @@ def test_images_and_labels_exchanged(idx_folder, images):
         (lambda data: data[:9], "has 9 bytes: expected a header of 16; it is truncated"),
         (lambda data: data[:-1], r"has 45 bytes: expected 46 for shape \(5, 2, 3\); it is trunc"),
         (lambda data: data + b"x", r"has 47 bytes: expected 46 for shape \(5, 2, 3\)"),
+        (lambda data: data[:4] + bytes(4) + b"\xff" * 8, r"holds .* shape \(0, 4294967295, "),
     ],
 )
 def test_a_damaged_file(idx_folder, images, damage, message):

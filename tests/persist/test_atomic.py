@@ -167,6 +167,16 @@ def test_a_temporary_removed_before_it_was_locked_is_made_anew(old, monkeypatch)
 
 
 @posix
+def test_an_interrupt_right_after_the_temporary_was_made_leaves_none(old, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", fail_with(KeyboardInterrupt()))
+    before = old.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(old, b"new")
+    assert old.read_bytes() == before
+    assert list(old.parent.iterdir()) == [old]
+
+
+@posix
 def test_where_files_cannot_be_locked_they_are_written_all_the_same(old, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", fail_with(OSError(errno.ENOLCK, "No locks available")))
     left = leave_a_temporary(old)

@@ -105,7 +105,13 @@ def _header(path: Path, file: IO[bytes], dimensions: int) -> tuple[np.dtype, tup
             f"{path} has {4 + len(sizes)} bytes: expected a header of {4 + 4 * dimensions}; it is "
             "truncated or damaged, download it again"
         )
-    return np.dtype(_TYPES[magic[2]]), struct.unpack(f">{dimensions}I", sizes)
+    shape = struct.unpack(f">{dimensions}I", sizes)
+    if 0 in shape:
+        raise DataError(
+            f"{path} holds an array of shape {shape}, without an element: expected at least one "
+            "sample; download it again"
+        )
+    return np.dtype(_TYPES[magic[2]]), shape
 
 
 def _check_length(path: Path, expected: int, shape: tuple[int, ...]) -> None:

@@ -66,9 +66,9 @@ def _behind_links(path: Path) -> Path:
 @contextmanager
 def _temporary(target: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
     """A locked file beside `target`, and its name; removed if the block fails."""
-    file, name = _locked(target, start)
+    name = target.with_name(f"{start}{token_hex(4)}.tmp")
     try:
-        with file:
+        with _locked(name) as file:
             if target.exists():
                 # A file system that has no modes does not keep one.
                 with suppress(OSError):
@@ -81,16 +81,17 @@ def _temporary(target: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
         raise
 
 
-def _locked(target: Path, start: str) -> tuple[BinaryIO, Path]:
-    """A new file that is locked as long as its writer lives, and its name."""
+@contextmanager
+def _locked(name: Path) -> Iterator[BinaryIO]:
+    """A new file that is locked until it is closed."""
     while True:
-        name = target.with_name(f"{start}{token_hex(4)}.tmp")
         # Opened by name, not by tempfile, which would leave the file unreadable to other users.
-        file = name.open("xb")
-        _lock(file, wait=True)
-        if name.exists():
-            return file, name
-        file.close()  # Another writer took it for one that was left, before it was locked.
+        with name.open("xb") as file:
+            _lock(file, wait=True)
+            if name.exists():
+                yield file
+                return
+        # Another writer took it for one that was left, before it was locked.
 
 
 def _remove_if_left(temporary: Path) -> None:
