@@ -1,7 +1,7 @@
 """The largest error of every activation and output, over the whole range of its dtype.
 
-``python -m bench.accuracy`` prints the table of ``docs/numerics.md`` (with ``JAX_ENABLE_X64=1`` for
-float64 on JAX). The reference is mpmath's, of 120 bits; errors are in units in the last place of the
+``python -m bench.accuracy`` prints the table of ``docs/numerics.md``, with ``JAX_ENABLE_X64=1`` for
+float64 on JAX. The reference is mpmath's, of 120 bits. Errors are in units in the last place of the
 exact result (ulp).
 """
 
