@@ -125,38 +125,41 @@ class _Kept(NullCache):
     @property
     def cache_path(self) -> str:
         """The folder that numba would choose: NUMBA_CACHE_DIR, beside the source, or the user's."""
-        try:
-            path: str = FunctionCache(self._function).cache_path
-        except RuntimeError as error:
-            raise OSError("no folder can be written to") from error
+        path: str = FunctionCache(self._function).cache_path
         return path
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled for `sig`, or None."""
         target_context.refresh()
-        with self._reporting():
-            content = kept.read(self._file(sig, target_context.codegen()))
-            if content is not None:
-                return CompileResult._rebuild(target_context, *pickle.loads(content))
+        file = self._file(sig, target_context.codegen())
+        if file:
+            with _reporting(file.parent):
+                content = kept.read(file)
+                if content is not None:
+                    return CompileResult._rebuild(target_context, *pickle.loads(content))
         return None
 
     def save_overload(self, sig: Any, cres: Any) -> None:
         """Keep what was compiled for `sig`, unless it holds an address of this process."""
-        if not cres.library.has_dynamic_globals:
-            with self._reporting():
-                file = self._file(sig, cres.library.codegen)
+        file = self._file(sig, cres.library.codegen)
+        if file and not cres.library.has_dynamic_globals:
+            with _reporting(file.parent):
                 kept.write(file, dumps(cres._reduce()), self._stamp)
 
-    def _file(self, sig: Any, codegen: Any) -> Path:
+    def _file(self, sig: Any, codegen: Any) -> Path | None:
         code = self._function.__code__
         made_of = repr((sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code))
-        name = f"{self._source.stem}.{self._function.__name__}.{self._stamp}"
-        return Path(self.cache_path, f"{name}.{sha256(made_of.encode()).hexdigest()[:16]}.nbc")
+        number = sha256(made_of.encode()).hexdigest()[:16]
+        with _reporting("any folder"):
+            name = f"{self._source.stem}.{self._function.__name__}.{self._stamp}.{number}.nbc"
+            return Path(self.cache_path, name)
+        return None
 
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Let no fault of the folder go further. What is read from it may raise anything."""
-        try:
-            yield
-        except Exception as trouble:
-            kept.report(trouble)
+
+@contextmanager
+def _reporting(folder: Path | str) -> Iterator[None]:
+    """Let no fault of the folder go further; what is read from there may raise anything."""
+    try:
+        yield
+    except Exception as fault:
+        kept.report(f"{folder}: {fault}")

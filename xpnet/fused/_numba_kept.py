@@ -21,7 +21,7 @@ SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parent.glob
 
 _PYTHON = sys.implementation.cache_tag or "python"
 _DIGEST = sha256().digest_size
-_reported: list[str] = []
+_faults: list[str] = []
 _said: list[str] = []
 
 
@@ -46,7 +46,7 @@ def read(file: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
-        raise ValueError(f"{file} is damaged")
+        raise ValueError(f"{file.name} is damaged")
     return content[_DIGEST:]
 
 
@@ -82,17 +82,17 @@ def _remove_former(folder: Path, its_stamp: str) -> None:
                 file.unlink()
 
 
-def report(trouble: Exception) -> None:
-    """Remember what is wrong with the folder, to be said where no compilation is under way."""
-    _reported.append(str(trouble))
+def report(fault: str) -> None:
+    """Remember what is wrong, to be said where no compilation is under way."""
+    _faults.append(fault)
 
 
 def say_reported() -> None:
-    """Warn of the first trouble, once a process."""
-    if _reported and not _said:
-        _said.append(_reported[0])
+    """Warn of the first fault, once a process."""
+    if _faults and not _said:
+        _said.append(_faults[0])
         warnings.warn(
-            f"compiled kernels are not kept, or not found as they were: {_reported[0]}. This "
+            f"compiled kernels are not kept, or no longer as they were, in {_faults[0]}. This "
             "process compiles its own; NUMBA_CACHE_DIR names another folder",
             RuntimeWarning,
             stacklevel=3,
