@@ -139,3 +139,35 @@ def test_interrupts_at_random_moments_of_a_first_use(tmp_path):
             heard = run.stdout.readline()
             assert heard == "interrupted\n", f"seed {seed}"
         assert run.stdout.read() == "done\n", f"seed {seed}"
+
+
+ONE_RESULT = """
+import sys
+import numpy as np
+from xpnet.fused import _numba_dispatch as dispatch
+if "kept nowhere" in sys.argv:
+    dispatch.Dispatcher.enable_caching = lambda loop: None
+from xpnet.fused import _numba_cost as costs
+rng = np.random.default_rng(0)
+Z, Y = rng.normal(size=(10, 257)), rng.random((10, 257))
+if "a part first" in sys.argv:
+    costs.softmax_cost(Z, Y, 0.1, None, np.empty_like(Z))
+dZ = np.empty_like(Z)
+J = costs.cost_of(costs.SOFTMAX, Z, Y, 0.1, None, dZ)
+print(J.hex(), dZ.tobytes().hex())
+"""
+
+
+def test_a_process_that_compiles_gives_what_one_that_reads_gives(tmp_path):
+    """To the last bit, whatever else has been compiled or read before."""
+    results = {
+        way: subprocess.run(
+            [sys.executable, "-c", ONE_RESULT, way],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        for way in ("first", "second", "a part first", "kept nowhere")
+    }
+    assert [way for way in results if results[way] != results["first"]] == []
