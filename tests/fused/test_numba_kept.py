@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import warnings
 from pathlib import Path
 
@@ -150,26 +151,21 @@ def test_a_file_that_may_not_be_read_is_compiled_anew(folder):
 
 
 def test_code_of_other_sources_is_removed_with_the_first_that_is_written(tmp_path):
-    python = "cpython-311-"
     stamp = kept.stamp(Path(__file__), "1.0")
-    mine, others = (
-        stamp.rsplit("-", 1)[0],
-        [
-            "_numba_loops.row_sums-114.py{}{}.nbi",
-            "_numba_loops.row_sums-114.py{}{}.0123456789ab-77-1.nbc",
-        ],
-    )
-    assert python.startswith("cpython")
-    import sys
-
-    gone = [name.format(*sys.version_info) for name in others]
-    gone += [f"_numba_steps.adam.{mine}-0123456789abcdef.4567.nbc{end}" for end in ("", ".draft")]
+    python, _, sources = stamp.rpartition("-")
+    python2, *pythons = (f"py{major}{minor}" for major, minor in ((2, 7), sys.version_info[:2]))
+    gone = [
+        f"_numba_steps.adam.{python}-{sources[::-1]}.4567.nbc",
+        f"_numba_steps.adam.{python}-{sources[::-1]}.4567.nbc.half_written",
+        *(f"_numba_loops.row_sums-114.{release}.nbi" for release in pythons),
+        *(f"_numba_loops.row_sums-114.{release}.0123-77-1.nbc" for release in pythons),
+    ]
     stay = [
-        "_numba_loops.row_sums-114.py27.nbi",
         f"_numba_steps.adam.{stamp}.4567.nbc",
-        "_numba_steps.adam.other-3.0123456789abcdef.4567.nbc",
-        "_numba_loops.cpython-311.pyc",
-        "another.py311.nbi",
+        f"_numba_steps.adam.another-2-{sources[::-1]}.4567.nbc",
+        f"_numba_loops.row_sums-114.{python2}.nbi",
+        f"_numba_loops.{python}.pyc",
+        f"somebody's.{python}.nbi",
     ]
     for name in (*gone, *stay):
         (tmp_path / name).touch()
