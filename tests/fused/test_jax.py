@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from xpnet.fused import accelerate, for_one_run
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.network import defaults
 
-jnp = pytest.importorskip("jax.numpy")
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+fused_jax = pytest.importorskip("xpnet.fused.jax")
 
 JAX = Library("jax")
 LAST_BATCH = M - (STEPS_AN_EPOCH - 1) * BATCH_SIZE
@@ -160,3 +164,29 @@ def test_a_step_compiled_by_itself(entry, rng):
 
 def test_a_run_is_compiled_as_a_whole_and_not_in_parts():
     assert for_one_run(VECTORIZED, jnp) is VECTORIZED
+
+
+def executables(name):
+    """How many programs of that name there are, in this process."""
+    gc.collect()
+    modules = [e.hlo_modules()[0] for e in jax.devices()[0].client.live_executables()]
+    return sum(module.name == f"jit_{name}" for module in modules)
+
+
+def test_programs_of_former_networks_are_let_go_of(monkeypatch):
+    latest_alone = lru_cache(maxsize=1)(fused_jax._programs.__wrapped__)
+    monkeypatch.setattr(fused_jax, "_programs", latest_alone)
+    before = executables("step")
+    for width in (5, 6, 7, 8):
+        train(random_case((3, width, 2), output="softmax", m=M).on(JAX), batch_size=HALF)
+        assert executables("step") == before + 1
+
+
+def test_what_comes_from_the_host_is_moved_without_a_program():
+    before = len(jax.devices()[0].client.live_executables())
+    for m in range(1, 9):
+        host = np.ones((m, 11 * m), "float32")
+        there = JAX.asarray(host, "float32")
+        host[:] = 0
+        assert (np.asarray(there) == 1).all()
+    assert len(jax.devices()[0].client.live_executables()) == before

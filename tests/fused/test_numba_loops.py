@@ -133,24 +133,3 @@ def test_every_loop_is_kept_on_disk():
     for room in (loops, steps, costs, thin):
         for name in {n for n in room.__all__ if n.islower()} - {"fused_cost"}:
             assert getattr(room, name).stats.cache_path, name
-
-
-NAME = """
-from xpnet.fused._numba_loops import row_sums
-print(row_sums._cache._cache_file._data_name(1))
-"""
-
-
-def test_no_two_processes_write_one_file():
-    names = [
-        subprocess.run(
-            [sys.executable, "-c", NAME],
-            cwd=Path(__file__).parents[2],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        ).stdout
-        for _ in range(2)
-    ]
-    assert len({*names}) == 2
-    assert all(name.startswith("_numba_loops.row_sums") for name in names)

@@ -28,8 +28,9 @@ def _name(device: Any) -> str:
 
 
 def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
-    # Copied: on a processor `device_put` would share memory that the host may yet write to.
-    return xp.array(host, device=device)
+    # A copy: on a processor `device_put` shares memory, which the host may yet write to. It
+    # compiles nothing, where `xp.array` compiles a program for each shape.
+    return jax.device_put(np.array(host), device)
 
 
 def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TypeAlias, TypeVar
 
+from xpnet.fused._interrupts import held
 from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
 
 __all__ = [
@@ -134,7 +135,8 @@ def _made_for(xp: ModuleType, what: str, original: Made) -> Made:
 def _maker(package: str) -> ModuleType | None:
     """The module that fuses with `package`; None, with a warning, where that does not load."""
     try:
-        return import_module(f"xpnet.fused.{package}")
+        with held():  # or half a module would be there for good
+            return import_module(f"xpnet.fused.{package}")
     except ImportError as error:
         # As when numba has not caught up with a release of NumPy: slower is better than stopped.
         message = f"{package} is installed but does not load, so kernels are not fused: {error}"

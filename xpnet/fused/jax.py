@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,8 @@ CHOICES = {
     "output_cost_backward": ("output",),
 }
 """The arguments of each entry that choose a program, rather than being data."""
+
+MOST = 32  # programs that are kept for another run
 
 
 def accelerate(kernels: Kernels) -> Kernels:
@@ -50,28 +52,60 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
     What an optimiser remembers is donated: its memory becomes the next step's. What did not come
     from here, such as the state that an optimiser starts from, is copied first.
     """
-    by_number, by_array = _programs(step)
+    programs: dict[Any, _Programs] = {}
     mine: Any = ()
 
-    def compiled_step(net: Any, params: Any, slots: Any, *data: Any, l2: Any, **rest: Any) -> Any:
+    def compiled_step(
+        net: Any,
+        params: Any,
+        slots: Any,
+        X: Any,
+        *data: Any,
+        l2: Any,
+        apply: Any,
+        kernels: Any,
+        **rest: Any,
+    ) -> Any:
         nonlocal mine
-        if slots is not mine:
-            slots = jax.tree.map(jnp.copy, slots)
         # A number decides whether there is a penalty at all; an array is data.
-        program = by_number if isinstance(l2, float | int) else by_array
-        new, mine, J = program(net, params, slots, *data, l2=l2, **rest)
+        chosen = {"l2": l2} if isinstance(l2, float | int) else {}
+        choices = (net, apply, kernels, X.shape, *chosen.items())
+        if choices not in programs:
+            programs[choices] = _programs(step, *choices)
+        if slots is not mine:
+            slots = programs[choices].copy(slots)
+        rest |= {} if chosen else {"l2": l2}
+        new, mine, J = programs[choices].step(params, slots, X, *data, **rest)
         return new, mine, J
 
     return compiled_step
 
 
-@cache
-def _programs(step: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`step` compiled where l2 is a number, and where it is an array; both for all runs."""
-    choices = ("net", "apply", "kernels")
-    return (
-        jax.jit(step, static_argnames=(*choices, "l2"), donate_argnames=("slots",)),
-        jax.jit(step, static_argnames=choices, donate_argnames=("slots",)),
+class _Programs(NamedTuple):
+    """A step, and a copy of what an optimiser remembers, for one network and shape of batch."""
+
+    step: Callable[..., Any]
+    copy: Callable[[Any], Any]
+
+
+@lru_cache(maxsize=MOST)
+def _programs(
+    step: Callable[..., Any],
+    net: Any,
+    apply: Any,
+    kernels: Any,
+    shape: tuple[int, ...],
+    *chosen: tuple[str, Any],
+) -> _Programs:
+    """`step` compiled for the latest runs.
+
+    Each is of a function of its own, for JAX keeps what it compiled as long as the function lives:
+    of one function for all, ten megabytes for each network that a process ever trained.
+    """
+    its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
+    return _Programs(
+        jax.jit(its_own, donate_argnames=("slots",)),
+        jax.jit(lambda slots: jax.tree.map(jnp.copy, slots)),
     )
 
 

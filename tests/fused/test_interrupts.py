@@ -1,0 +1,123 @@
+"""Interrupts that wait: none is lost, and none comes too early."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from xpnet.fused._interrupts import held
+
+
+class Ended(KeyboardInterrupt):
+    """What a handler of SIGTERM may raise."""
+
+
+def end(number, frame):
+    raise Ended
+
+
+@pytest.fixture(autouse=True)
+def _handlers():
+    """Python's own handler of Ctrl-C, one that raises of SIGTERM; after the test they are still."""
+    mine = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: end}
+    former = {number: signal.signal(number, handler) for number, handler in mine.items()}
+    try:
+        yield
+        assert {number: signal.getsignal(number) for number in mine} == mine
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "raised"),
+    [
+        ([signal.SIGINT], KeyboardInterrupt),
+        ([signal.SIGTERM], Ended),
+        ([signal.SIGINT, signal.SIGTERM, signal.SIGINT], Ended),
+    ],
+    ids=["ctrl-C", "SIGTERM", "both"],
+)
+def test_what_is_under_way_is_finished_first(numbers, raised):
+    done = []
+
+    def work():
+        with held() as noted:
+            for number in numbers:
+                signal.raise_signal(number)
+            done.extend(noted)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert done == numbers
+    assert caught.type is raised
+
+
+def test_without_an_interrupt_nothing_is_raised():
+    with held() as noted:
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert noted == []
+
+
+def test_one_within_another_waits_for_the_outer():
+    done = []
+
+    def work():
+        with held():
+            with held():
+                signal.raise_signal(signal.SIGINT)
+            done.append("the rest")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+
+
+def test_an_error_on_the_way_is_the_interrupts_context():
+    @held()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError("on the way")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_a_handler_that_raises_nothing_is_called_once():
+    heard = []
+    former = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with held():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            assert heard == []
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert heard == [signal.SIGINT]
+
+
+def test_what_is_ignored_stays_ignored():
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with held() as noted:
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert noted == []
+
+
+def test_in_another_thread_handlers_stay():
+    seen = []
+
+    def work():
+        with held():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]

@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM held back while something is half made, such as machine code or a module."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+__all__ = ["held"]
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def held() -> Iterator[list[int]]:
+    """Let no interrupt in before the end, where each goes to the handler that it was meant for.
+
+    Python runs handlers in the main thread alone, so in another there is nothing to hold back. A
+    handler that is not Python's, such as `SIG_IGN`, stays.
+
+    Yields
+    ------
+    list of int
+        The signals that came so far.
+    """
+    noted: list[int] = []
+    handlers = _handlers()
+    with ExitStack() as at_the_end:
+        # Last in, first out, whatever one of them raises: all handlers are back before one is run.
+        at_the_end.callback(_deliver, noted, handlers)
+        for number, handler in handlers.items():
+            at_the_end.callback(signal.signal, number, handler)
+            signal.signal(number, lambda number, frame: noted.append(number))
+        yield noted
+
+
+def _handlers() -> dict[int, Callable[..., Any]]:
+    """Python's handlers of this thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found = {number: signal.getsignal(number) for number in SIGNALS}
+    return {number: handler for number, handler in found.items() if callable(handler)}
+
+
+def _deliver(noted: list[int], handlers: dict[int, Callable[..., Any]]) -> None:
+    for number, handler in handlers.items():
+        if number in noted:
+            handler(number, None)
