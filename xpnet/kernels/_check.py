@@ -172,7 +172,7 @@ def check_stacked(params: Params, X: Array, **others: Any) -> None:
     if all(getattr(array, "ndim", 0) <= 2 for array in (*tensors, X, *others.values())):
         return
     names = [f"{name} of layer {n}" for n in range(1, len(params) + 1) for name in "Wb"]
-    first, stack = "", ()
+    first, stack = "", _shape(X)[:0]
     for name, array in {**dict(zip(names, tensors, strict=True)), "X": X, **others}.items():
         leading = _shape(array)[:-2] if getattr(array, "ndim", 0) > 2 else ()
         if not broadcast(leading, stack):

@@ -88,7 +88,7 @@ def _check_targets(output: str, lowest: float, highest: float) -> None:
 
 
 def _check_sums(lowest: float, highest: float) -> None:
-    if not (1.0 - SUM_SLACK <= lowest and highest <= 1.0 + SUM_SLACK):
+    if not (lowest >= 1.0 - SUM_SLACK and highest <= 1.0 + SUM_SLACK):
         raise ValueError(
             f"Y has columns that sum to {lowest:g} up to {highest:g}: expected 1, as the network's "
             "output is 'softmax'; classes that do not exclude one another need output='sigmoid'"

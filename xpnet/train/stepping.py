@@ -123,8 +123,12 @@ def taken(
         earlier = form
         # Spelled out, as it is the price of every step.
         try:
-            form = X.shape, Y.shape, X.dtype, Y.dtype, (
-                None if weight is None else (weight.shape, weight.dtype)
+            form = (
+                X.shape,
+                Y.shape,
+                X.dtype,
+                Y.dtype,
+                (None if weight is None else (weight.shape, weight.dtype)),
             )
         except AttributeError:  # of what is no array: the check has better words
             form = None
