@@ -14,7 +14,7 @@ from xpnet.network.arguments import as_params, beside, check_as_many, check_batc
 from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
 from xpnet.network.gradient import unchecked_value_and_grad
 from xpnet.optim import check_optimizer
-from xpnet.train.arguments import as_batch, check_batches, check_gradient, whole
+from xpnet.train.arguments import check_batches, check_gradient, parts_of, whole
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
 __all__ = ["check_dropout", "steps", "taken"]
@@ -118,7 +118,7 @@ def taken(
     check = _checking(net, params, l2, readable)
     form: Any = ()
     for index, batch in enumerate(batches, 1):
-        X, Y, weight = batch if type(batch) is Batch else as_batch(batch, index)
+        X, Y, weight = batch if type(batch) is Batch else parts_of(batch, index)
         weight = sample_weight if weight is None else weight
         earlier = form
         # Spelled out, as it is the price of every step.
