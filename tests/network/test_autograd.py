@@ -23,6 +23,7 @@ from xpnet import (
     evaluate,
     fit,
     forward,
+    kernels,
     optim,
     predict,
     value_and_grad,
@@ -43,6 +44,7 @@ ACTIVATIONS = {
     "silu": functional.silu,
     "softplus": functional.softplus,
 }
+KINKED = {"relu", "leaky_relu"}
 LOSSES = {  # of each entry, or of each sample for softmax
     "sigmoid": lambda z, y: functional.binary_cross_entropy_with_logits(z, y, reduction="none"),
     "softmax": lambda z, y: functional.cross_entropy(z.T, y.T, reduction="none"),
@@ -214,3 +216,12 @@ def test_loops_over_scalars_are_not_for_autograd(function):
     with pytest.raises(TypeError, match=message):
         function(*arguments, kernels=LOOPED)
     function(*backend.detached(arguments), kernels=LOOPED)
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in KINKED])
+def test_smooth_activations_have_their_slope_at_zero(name):
+    Z = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    A = kernels.ACTIVATIONS[name].apply(Z)
+    A.sum().backward()
+    expected = kernels.ACTIVATIONS[name].derivative(Z, A).detach()
+    assert_trees_close(Z.grad, expected, "float64")

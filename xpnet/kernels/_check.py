@@ -211,8 +211,13 @@ def is_computed(xp: ModuleType, dtype: Any) -> bool:
     return dtype in (xp.float32, xp.float64)
 
 
+@cache
+def _is_floating(xp: ModuleType, dtype: Any) -> bool:
+    return bool(xp.isdtype(dtype, "real floating"))
+
+
 def _check_floating(name: str, array: Array) -> None:
-    if not array_namespace(array).isdtype(array.dtype, "real floating"):
+    if not _is_floating(array_namespace(array), array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: expected float32 or float64")
 
 
