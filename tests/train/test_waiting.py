@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.kernels.cases import random_case
@@ -73,7 +75,7 @@ def test_an_epoch_reads_once_for_each_of_its_tables(reads, on_device1):
         reads.clear()
         train(on_device1, validation=(on_device1.X, on_device1.Y), epochs=epochs)
         counts.append(reads.count("to_device"))
-    assert counts == [2, 4, 6]
+    assert [more - fewer for fewer, more in pairwise(counts)] == [2, 2]
 
 
 def test_a_callback_that_reads_is_counted(reads, on_device1):
