@@ -160,7 +160,7 @@ def test_samples_that_do_not_lie_as_rows(lay):
 def test_a_later_batch_of_a_wrong_shape_is_an_error():
     case = mapped_arrays(CASE, fortran)
     batches = [(case.X, case.Y), (case.X[1:], case.Y)]
-    with pytest.raises(ValueError, match=r"A_prev \(6, 11\)"):
+    with pytest.raises(ValueError, match=r"X has shape \(6, 11\): expected \(7, m\)"):
         list(steps(case.net, case.params, batches, optimizer=optim.adam(0.01)))
 
 

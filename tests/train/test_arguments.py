@@ -10,7 +10,16 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, random_case
 from tests.train.cases import Heard, M, train
-from xpnet import LOOPED, VECTORIZED, backend, data, evaluate, params_to_dict, value_and_grad
+from xpnet import (
+    LOOPED,
+    VECTORIZED,
+    backend,
+    data,
+    evaluate,
+    optim,
+    params_to_dict,
+    value_and_grad,
+)
 from xpnet.callbacks import EarlyStopping
 
 
@@ -89,6 +98,11 @@ def test_dask_is_refused(case):
             r"l2 has shape \(3, 1, 1\), but params are of one",
         ),
         ({"value_and_grad": 5}, TypeError, "value_and_grad is 5: expected a function"),
+        (
+            {"optimizer": optim.sgd(np.ones((3, 1, 1)))},
+            ValueError,
+            r"learning_rate has shape \(3, 1, 1\), but params are of one network: expected",
+        ),
         ({"sample_weight": 3}, TypeError, "sample_weight is 3: expected an array"),
         ({"l2": np.ones(2)}, ValueError, r"l2 has shape \(2,\): expected a number, or \(K, 1, 1\)"),
         ({"kernels": "looped"}, TypeError, "kernels is 'looped': expected a record of them"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
@@ -280,16 +281,18 @@ def test_schedules_that_return_no_rate(schedule, error, found):
             taken(case, 4, optimizer=optimizer)
 
 
-def test_a_training_stays_of_as_many_networks():
-    case, stack = random_case(weighted=True), random_case(stack=(2,))
+def test_a_stack_stays_of_as_many_networks():
+    stack = random_case((3, 4, 2), stack=(2,))
     three = np.ones((3, 1, 1))
-    rates = {"optimizer": optim.sgd(0.1 * three)}
-    for of, networks in ((case, "one network"), (stack, r"a stack \(2,\)")):
-        with pytest.raises(ValueError, match=f"^learning_rate has shape .* are of {networks}: exp"):
-            taken(of, **rates)
-    for name, array in (("l2", three), ("sample_weight", three * case.sample_weight)):
-        with pytest.raises(ValueError, match=f"^{name} has shape .* params are of one network"):
-            taken(case, **{name: array})
+    message = r"learning_rate has shape \(3, 1, 1\), but params are of a stack \(2,\): expected as"
+    for rate in (0.1 * three, lambda t: 0.1 * three):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            taken(stack, optimizer=optim.sgd(rate))
+    X = np.stack([stack.X] * 3)
+    with pytest.raises(ValueError, match=r"^X has shape \(3, 3, 7\), but W of layer 1 is stacked"):
+        taken(replace(stack, X=X))
+    with pytest.raises(ValueError, match=r"^l2 has shape \(3, 1, 1\), but W of layer 1 is stacked"):
+        taken(stack, l2=three)
     assert len(taken(stack, optimizer=optim.sgd(0.1 * three[:2]), l2=three[:2])) == 3
 
 

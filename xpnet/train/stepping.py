@@ -135,7 +135,7 @@ def taken(
         if form != earlier:
             check(form, X, Y, weight)
         if index == 1:
-            check_as_many(params, learning_rate=optimizer.rate(1))
+            _check_stack(params, learning_rate=optimizer.rate(1))
             step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
         if may_require_grad:
@@ -171,10 +171,16 @@ def _checking(
             return
         read = (lambda array: False) if seen else readable
         check_batch(net, params, X, Y, weight, l2=l2, readable=read)
-        check_as_many(params, X=X, Y=Y, sample_weight=weight, l2=l2)
+        _check_stack(params, X=X, Y=Y, sample_weight=weight, l2=l2)
         seen.add(form)
 
     return check
+
+
+def _check_stack(params: Params, **arrays: Any) -> None:
+    """Raise unless a stack stays of as many networks. One network may become a stack."""
+    if any(tensor.ndim > 2 for layer in params for tensor in layer):
+        check_as_many(params, **arrays)
 
 
 def _step_and_kernels(
