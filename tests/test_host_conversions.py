@@ -106,3 +106,10 @@ def test_sample_weights_are_read_with_the_costs(far):
 
 def test_a_callback_that_reads_each_step_is_counted(far):
     assert epochs_of(far, ReadingEachStep, optimizer=xpnet.optim.sgd(0.1)) == [6, 6, 6]
+
+
+def test_validation_is_read_with_its_scores(far):
+    strict, _ = far
+    X, Y = (backend.asarray(a, backend=strict) for a in (np.ones((3, 5)), np.eye(2)[:, [0] * 5]))
+    settings = {"optimizer": xpnet.optim.sgd(0.1), "validation": (X, Y)}
+    assert epochs_of(far, Meter, **settings) == [2, 2, 2]

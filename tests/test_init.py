@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xpnet import init
+from xpnet import Network, init
 from xpnet.types import Dense
 
 RANDOM = ["he", "xavier", "lecun", "glorot_uniform", init.normal(0.3)]
@@ -138,3 +138,18 @@ def test_names_are_looked_for_in_a_dict():
     message = r"^parameters is a tuple: expected a dict of W1, b1, …, such as xpnet\.params_to_dict"
     with pytest.raises(TypeError, match=message):
         init.params_from_dict(init.draw((3, 2), 0, "he"))
+
+
+@pytest.mark.parametrize("scheme", [5, None, [1]])
+def test_a_scheme_that_is_none(scheme):
+    with pytest.raises(TypeError, match=r"^scheme is .*: expected one of he, .* or a function"):
+        Network((3, 2)).init(scheme=scheme)
+
+
+@pytest.mark.parametrize(
+    ("W", "found"), [(5, r"int of shape \(\)"), (np.ones((3, 2)), r"ndarray of shape \(3, 2\)")]
+)
+def test_a_scheme_that_returns_another_shape(W, found):
+    message = rf"^scheme returned a {found}: expected an array \(2, 3\), which is \(n_out, n_in\)$"
+    with pytest.raises(ValueError, match=message):
+        Network((3, 2)).init(scheme=lambda rng, n_out, n_in: W)

@@ -212,5 +212,5 @@ def test_the_switch_of_fused_kernels(environment, switch, expected):
 
 def test_a_switch_that_is_none(environment):
     environment(FUSED="yes")
-    with pytest.raises(BackendError, match="^XPNET_FUSED is 'yes': expected 0 "):
+    with pytest.raises(BackendError, match=r"^XPNET_FUSED is 'yes': expected 0 "):
         fusing()

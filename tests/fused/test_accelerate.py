@@ -69,7 +69,7 @@ def test_nothing_is_fused_for_another_library(xp):
 @COMPILED
 def test_nothing_is_fused_without_the_compiler(xp, monkeypatch):
     monkeypatch.setattr(fused, "find_spec", lambda name: None)
-    monkeypatch.setattr(fused, "accelerate", fused.accelerate.__wrapped__)  # which remembers
+    monkeypatch.setattr(fused, "_accelerated", fused._accelerated.__wrapped__)  # it remembers
     X = xp.asarray([[0.0]])
     assert fused.accelerator(xp.xp) is None
     assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
@@ -106,7 +106,7 @@ def test_fusing_can_be_turned_off(xp, monkeypatch):
     assert defaults.compiled_for(X, step) is step
 
 
-@pytest.mark.parametrize("switch", ["", "yes", "2", "false"])
+@pytest.mark.parametrize("switch", ["yes", "2", "false", " "])
 def test_a_switch_that_is_neither(switch, monkeypatch):
     monkeypatch.setenv("XPNET_FUSED", switch)
     message = rf"^XPNET_FUSED is '{switch}': expected 0 \(plain kernels\) or 1 \(fused\)$"
@@ -146,3 +146,17 @@ def test_the_compiler_is_loaded_on_use(switch, loaded):
         text=True,
     )
     assert run.stdout.strip() == loaded
+
+
+@pytest.mark.parametrize(
+    ("kernels", "xp", "message"),
+    [
+        (5, np, r"kernels is a int: expected a record, such as xpnet\.VECTORIZED"),
+        (np, VECTORIZED, "kernels is a module: expected a record"),
+        (VECTORIZED, "numpy", "xp is a str: expected the module of an array library"),
+        (VECTORIZED, np.ones(2), "xp is a ndarray: expected the module of an array library"),
+    ],
+)
+def test_what_cannot_be_accelerated(kernels, xp, message):
+    with pytest.raises(TypeError, match=f"^{message}"):
+        fused.accelerate(kernels, xp)

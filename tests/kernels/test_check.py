@@ -278,3 +278,66 @@ def test_leading_axes_fit():
     _check.check_params(SIZES, stack)
     _check.check_inputs(SIZES, stack, X)
     _check.check_targets(SIZES, X, np.zeros((2, 7)), np.zeros((5, 1, 7)))
+
+
+def stacked(*shape):
+    return np.zeros(shape, "float32")
+
+
+STACK = tuple(Dense(*(np.stack([array] * 5) for array in dense)) for dense in GOOD)
+
+
+@pytest.mark.parametrize(
+    ("params", "X", "others", "message"),
+    [
+        (STACK, stacked(3, 4, 7), {}, "X has shape (3, 4, 7), but W of layer 1 is stacked (5,): "),
+        (
+            STACK,
+            stacked(4, 7),
+            {"Y": stacked(2, 2, 7)},
+            "Y has shape (2, 2, 7), but W of layer 1 is stacked (5,): ",
+        ),
+        (
+            GOOD,
+            stacked(3, 4, 7),
+            {"l2": stacked(2, 1, 1)},
+            "l2 has shape (2, 1, 1), but X is stacked (3,): ",
+        ),
+        (
+            (GOOD[0], GOOD[1]._replace(b=stacked(2, 2, 1))),
+            stacked(3, 4, 7),
+            {},
+            "X has shape (3, 4, 7), but b of layer 2 is stacked (2,): ",
+        ),
+    ],
+)
+def test_stacks_of_two_sizes(params, X, others, message):
+    leading = re.search(r"stacked (\(\d,\))", message)[1]
+    expected = f"expected the same {leading} before its last two axes, one entry a network, or none"
+    with raises(ValueError, message + expected):
+        _check.check_stacked(params, X, **others)
+
+
+@pytest.mark.parametrize(
+    ("X", "others"),
+    [
+        (stacked(4, 7), {"sample_weight": None, "l2": 0.5}),
+        (stacked(5, 4, 7), {"Y": stacked(2, 7), "sample_weight": stacked(5, 1, 7)}),
+        (stacked(1, 4, 7), {"l2": stacked(5, 1, 1)}),
+        (stacked(2, 1, 4, 7), {"l2": stacked(2, 5, 1, 1)}),
+    ],
+)
+def test_stacks_that_agree(X, others):
+    _check.check_stacked(STACK, X, **others)
+    _check.check_stacked((GOOD[0], STACK[1]), X, **others)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int64", ">f4", "complex64"])
+def test_precisions_that_nothing_computes_in(dtype):
+    with pytest.raises(TypeError, match=f"^params have dtype {dtype}[:,] "):
+        _check.check_precision((layer(3, 4, W_dtype=dtype),))
+
+
+def test_precisions_that_are_computed_in(xp):
+    for dtype in ("float32", "float64"):
+        _check.check_precision((Dense(xp.asarray(np.zeros((2, 2)), dtype), None),))

@@ -328,7 +328,7 @@ def test_masks_that_are_none(function, masks):
 
 @with_masks
 def test_a_mask_that_is_no_array(function):
-    with pytest.raises(TypeError, match="^masks holds a int, expected an array$"):
+    with pytest.raises(TypeError, match=r"^masks holds a int, expected an array$"):
         function(*random_case().data, masks=(None, 1))
 
 
@@ -355,7 +355,9 @@ def test_a_stack_beside_targets_weights_and_penalties_of_another(function):
         function(net, params, X, stacked(Y))
     options = {"sample_weight": np.ones((3, 1, 7)), "l2": np.ones((3, 1, 1))}
     for name, array in options.items():
-        with pytest.raises(ValueError, match=rf"^{name} has shape \(3, 1, .\), but W of layer 1 is"):
+        with pytest.raises(
+            ValueError, match=rf"^{name} has shape \(3, 1, .\), but W of layer 1 is"
+        ):
             function(*case.data, **{name: array})
 
 
@@ -417,9 +419,9 @@ def test_layers_that_are_none(layers):
 def test_layers_without_what_is_needed():
     net, params, X, Y = random_case().data
     *hidden, last = forward(net, params, X)
-    with pytest.raises(ValueError, match="^Z of the last of layers is None: expected its logits"):
+    with pytest.raises(ValueError, match=r"^Z of the last of layers is None: expected its logits"):
         backward(net, params, (*hidden, last._replace(Z=None)), X, Y)
-    with pytest.raises(ValueError, match="^A of layer 3 in layers has shape"):
+    with pytest.raises(ValueError, match=r"^A of layer 3 in layers has shape"):
         backward(net, params, (*hidden, last._replace(A=5)), X, Y)
     with pytest.raises(TypeError, match=r"^layers\[2\]\.A has dtype float32, but"):
         backward(net, params, (*hidden, last._replace(A=last.A.astype(np.float32))), X, Y)
@@ -430,7 +432,7 @@ def test_layers_without_what_is_needed():
 @pytest.mark.parametrize("made", [np.ma.masked_array, np.matrix])
 def test_arrays_of_another_arithmetic(function, made):
     net, params, X, Y = random_case().data
-    with pytest.raises(TypeError, match="^X holds a (MaskedArray|matrix): its"):
+    with pytest.raises(TypeError, match=r"^X holds a (MaskedArray|matrix): its"):
         function(net, params, made(X), Y)
 
 

@@ -1,4 +1,4 @@
-"""The backward pass against PyTorch's automatic differentiation of the same network."""
+"""PyTorch's automatic differentiation: beside the backward pass, and through what goes forward."""
 
 from __future__ import annotations
 
@@ -6,9 +6,28 @@ from dataclasses import replace
 
 import pytest
 
-from tests.kernels.cases import RequiringGrad, assert_trees_close, random_case
+from tests.kernels.cases import (
+    Library,
+    RequiringGrad,
+    assert_trees_close,
+    random_case,
+    tree_leaves,
+)
 from tests.network.conftest import EVERYTHING
-from xpnet import VECTORIZED, Dense, backend, value_and_grad
+from xpnet import (
+    LOOPED,
+    VECTORIZED,
+    Dense,
+    backend,
+    cost,
+    evaluate,
+    fit,
+    forward,
+    kernels,
+    optim,
+    predict,
+    value_and_grad,
+)
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no autograd to compare with")
 functional = torch.nn.functional
@@ -25,6 +44,7 @@ ACTIVATIONS = {
     "silu": functional.silu,
     "softplus": functional.softplus,
 }
+KINKED = {"relu", "leaky_relu"}
 LOSSES = {  # of each entry, or of each sample for softmax
     "sigmoid": lambda z, y: functional.binary_cross_entropy_with_logits(z, y, reduction="none"),
     "softmax": lambda z, y: functional.cross_entropy(z.T, y.T, reduction="none"),
@@ -83,3 +103,125 @@ def test_the_comparison_can_fail():
     _, grads = value_and_grad(*case.data, kernels=VECTORIZED, **options)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_trees_close(grads, grads_by_torch(case), "float64")
+
+
+def leaves_of(case):
+    return [case.X, *tree_leaves(case.params)]
+
+
+def test_the_cost_can_be_differentiated(hidden, output, options):
+    """The gradients of everything that requires grad are those of the cost written by hand."""
+    case = requiring_grad(random_case(hidden=hidden, output=output, **{**options, "dropout": 0.0}))
+    settings = {name: case.options[name] for name in ("sample_weight", "l2")}
+    got = torch.autograd.grad(cost(*case.data, **settings), leaves_of(case))
+    expected = torch.autograd.grad(cost_by_torch(case), leaves_of(case))
+    assert_trees_close(tuple(got), tuple(expected), "float64")
+
+
+@pytest.mark.parametrize("function", [forward, predict])
+def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden, function):
+    """They write over what it keeps."""
+    monkeypatch.setenv("XPNET_FUSED", "1")
+    case = requiring_grad(random_case(hidden=hidden, dropout=0.5))
+    options = {"masks": case.masks} if function is forward else {}
+    expected, got = (
+        tree_leaves(function(*case.data[:3], kernels=kernels, **options))[-1]
+        for kernels in (VECTORIZED, None)
+    )
+    grads = [torch.autograd.grad(A.sum(), leaves_of(case)) for A in (expected, got)]
+    assert_trees_close(grads[1], grads[0], "float64")
+
+
+def test_weights_and_targets_can_be_differentiated():
+    case = requiring_grad(random_case(output="exp", weighted=True, l2=0.3))
+    leaves = [case.Y, case.sample_weight]
+    J = cost(*case.data, sample_weight=case.sample_weight, l2=0.3)
+    expected = torch.autograd.grad(cost_by_torch(case), leaves)
+    assert_trees_close(torch.autograd.grad(J, leaves), expected, "float64")
+
+
+def test_activations_and_predictions_can_be_differentiated(output):
+    case = requiring_grad(random_case(output=output, dropout=0.5))
+    last = forward(*case.data[:3], masks=case.masks)[-1]
+    A = case.X
+    for (W, b), mask in zip(case.params, (*case.masks, 1.0), strict=True):
+        A = torch.tanh(W @ A + b) * mask if W is not case.params[-1].W else W @ A + b
+    probabilities = {
+        "sigmoid": torch.sigmoid,
+        "softmax": lambda Z: torch.softmax(Z, dim=0),
+        "identity": lambda Z: Z,
+        "exp": torch.exp,
+    }[output](A)
+    weight = torch.linspace(0.5, 2.0, probabilities.numel(), dtype=torch.float64)
+    expected, got = (
+        torch.autograd.grad((weight * found.reshape(-1)).sum(), leaves_of(case))
+        for found in (probabilities, last.A)
+    )
+    assert_trees_close(tuple(got), tuple(expected), "float64")
+    assert predict(*case.data[:3]).requires_grad
+
+
+def test_transforms_of_torch_go_through():
+    case = random_case(output="softmax", l2=0.2).on(Library("torch"), "float64")
+    net, params, X, Y = case.data
+    _, grads = value_and_grad(*case.data, l2=case.l2)
+    got = torch.func.grad(lambda params: cost(net, params, X, Y, l2=case.l2))(params)
+    assert_trees_close(got, grads, "float64")
+    many = torch.stack([X, 2 * X])
+    got = torch.func.vmap(lambda X: predict(net, params, X))(many)
+    assert_trees_close(got, torch.stack([predict(net, params, x) for x in many]), "float64")
+
+
+def test_a_network_trains_by_autograd():
+    case = requiring_grad(random_case(output="softmax"))
+    optimizer = torch.optim.SGD(tree_leaves(case.params), lr=0.5)
+    costs = []
+    for _ in range(4):
+        optimizer.zero_grad()
+        J = cost(*case.data)
+        J.backward()
+        optimizer.step()
+        costs.append(float(J.detach()))
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < costs[0] - 0.01
+
+
+def test_nothing_is_recorded_where_torch_is_told_so():
+    case = requiring_grad(random_case())
+    with torch.no_grad():
+        found = cost(*case.data), forward(*case.data[:3]), predict(*case.data[:3])
+    assert not any(tensor.requires_grad for tensor in tree_leaves(found))
+
+
+def test_what_trains_and_scores_gives_plain_tensors_and_numbers():
+    case = requiring_grad(random_case(output="softmax", weighted=True))
+    result = fit(
+        *case.data,
+        optimizer=optim.sgd(0.1),
+        epochs=1,
+        sample_weight=case.sample_weight,
+        validation=(case.X, case.Y),
+    )
+    best = optim.lbfgs(lambda params: value_and_grad(case.net, params, case.X, case.Y), case.params)
+    tensors = tree_leaves((result.params, best.params))
+    assert not any(tensor.requires_grad for tensor in tensors)
+    assert isinstance(evaluate(*case.data)["cost"], float)
+
+
+@pytest.mark.parametrize("function", [forward, predict, cost])
+def test_loops_over_scalars_are_not_for_autograd(function):
+    case = requiring_grad(random_case())
+    arguments = case.data if function is cost else case.data[:3]
+    message = r"^kernels is xpnet\.LOOPED, which .* autograd cannot follow: detach\(\) what"
+    with pytest.raises(TypeError, match=message):
+        function(*arguments, kernels=LOOPED)
+    function(*backend.detached(arguments), kernels=LOOPED)
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in KINKED])
+def test_smooth_activations_have_their_slope_at_zero(name):
+    Z = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    A = kernels.ACTIVATIONS[name].apply(Z)
+    A.sum().backward()
+    expected = kernels.ACTIVATIONS[name].derivative(Z, A).detach()
+    assert_trees_close(Z.grad, expected, "float64")

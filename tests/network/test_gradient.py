@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.cases import assert_trees_close, leaves, random_case
@@ -61,8 +61,9 @@ def test_vectorized_agrees_with_looped_on_every_library(eager_xp, output):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=60, deadline=None)
-def test_vectorized_agrees_with_looped_for_any_network(sizes, **settings):
-    case = random_case(sizes, **settings)
+def test_vectorized_agrees_with_looped_for_any_network(sizes, output, **settings):
+    assume(output != "softmax" or sizes[-1] > 1)
+    case = random_case(sizes, output=output, **settings)
     vectorized, looped = (
         value_and_grad(*case.data, kernels=kernels, **case.options)
         for kernels in (VECTORIZED, LOOPED)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kernels.cases import Library, assert_trees_close, random_case
 from tests.network.conftest import EVERYTHING
-from xpnet import VECTORIZED, backend, forward, optim, value_and_grad
+from xpnet import VECTORIZED, backend, cost, forward, optim, predict, steps, value_and_grad
 
 
 @pytest.fixture
@@ -29,6 +29,32 @@ def test_value_and_grad_under_jit(all_activations):
     gradient = jax.jit(partial(value_and_grad, case.net, kernels=VECTORIZED))
     compiled = gradient(*case.data[1:], **case.options)
     assert_trees_close(compiled, value_and_grad(*all_activations.data, **all_activations.options))
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.parametrize("fused", ["0", "1"])
+def test_jax_differentiates_the_cost(monkeypatch, all_activations, jitted, fused):
+    jax = pytest.importorskip("jax")
+    monkeypatch.setenv("XPNET_FUSED", fused)
+    case = all_activations.on(Library("jax"), "float64")
+    s = {"sample_weight": case.sample_weight, "l2": case.l2}
+    gradient = jax.grad(lambda params, X, Y: cost(case.net, params, X, Y, **s))
+    got = (jax.jit(gradient) if jitted else gradient)(*case.data[1:])
+    options = {**all_activations.options, "masks": None}
+    assert_trees_close(got, value_and_grad(*all_activations.data, **options)[1], "float64")
+
+
+def test_jax_differentiates_and_maps_what_goes_forward():
+    jax = pytest.importorskip("jax")
+    case = random_case(output="exp")
+    net, params, X, _ = case.on(Library("jax"), "float64").data
+    got = jax.jit(jax.grad(lambda X: forward(net, params, X)[-1].A.sum()))(X)
+    steps = 1e-6 * np.eye(3)[:, :, None]
+    plus, minus = (predict(net, case.params, case.X + sign * steps) for sign in (1, -1))
+    slopes = (plus - minus).sum(axis=1) / 2e-6
+    assert_trees_close(got, slopes, rtol=1e-6, atol=1e-8)
+    mapped = jax.vmap(lambda X: predict(net, params, X))(jax.numpy.stack([X, 2 * X]))
+    assert_trees_close(mapped[1], predict(net, case.params, 2 * case.X), "float64")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +89,8 @@ def test_dask_computes_nothing_by_itself(all_activations, no_compute):
     with no_compute:
         lazy = value_and_grad(*case.data, **case.options)
         forward(case.net, case.params, case.X)
+        cost(*case.data)
+        next(steps(*case.data[:2], [(case.X, case.Y)], optimizer=optim.sgd(0.1)))
     assert_trees_close(lazy, expected, "float64")
 
 

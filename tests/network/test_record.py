@@ -154,3 +154,23 @@ def test_a_dtype_by_itself_or_by_name(xp):
     for dtype in (xp.xp.float64, "float64"):
         ((W, _),) = Network((4, 1)).init(xp=xp.xp, dtype=dtype)
         assert W.dtype == xp.xp.float64
+
+
+@pytest.mark.parametrize(("like", "kind"), [(5, "int"), ("foo", "str"), ([1.0], "list")])
+def test_like_that_is_no_array(like, kind):
+    with pytest.raises(TypeError, match=f"^like holds a {kind}, expected an array"):
+        Network((3, 2)).init(like=like)
+
+
+@pytest.mark.parametrize("dtype", ["float16", np.longdouble, "complex64"])
+def test_like_of_a_dtype_that_nothing_computes_in(dtype):
+    with pytest.raises(
+        TypeError, match=r"^like has dtype .*: expected float32 or float64 \(or int"
+    ):
+        Network((3, 2)).init(like=np.ones((3, 4), dtype))
+
+
+def test_like_of_another_byte_order():
+    params = Network((3, 2)).init(like=np.ones((3, 4), ">f8"))
+    assert params[0].W.dtype == np.float64
+    assert params[0].W.dtype.isnative

@@ -94,7 +94,7 @@ def test_targets_in_range(function, output, values):
 @pytest.mark.parametrize("function", [*READ_ONCE.values(), evaluate], ids=[*READ_ONCE, "evaluate"])
 def test_on_every_device_they_are_read_once(eager_xp, function):
     case = column("sigmoid", 2.0, 0.0).on(eager_xp)
-    with pytest.raises(ValueError, match="^Y holds targets from 0 to 2: expected 0 to 1"):
+    with pytest.raises(ValueError, match=r"^Y holds targets from 0 to 2: expected 0 to 1"):
         function(*case.data)
 
 
@@ -130,7 +130,7 @@ def test_penalties_out_of_range(function, l2):
     stack = random_case(SIZES, stack=(2,))
     with pytest.raises(ValueError, match=f"^l2 is {l2}: expected 0 or more, and finite$"):
         function(*stack.data, l2=l2)
-    with pytest.raises(ValueError, match="^l2 holds numbers from .*: expected 0 or more, and fin"):
+    with pytest.raises(ValueError, match=r"^l2 holds numbers from .*: expected 0 or more, and fin"):
         function(*stack.data, l2=np.asarray([1.0, l2]).reshape(2, 1, 1))
 
 

@@ -14,25 +14,33 @@ each_optimiser = pytest.mark.parametrize("make", MAKERS)
 
 
 @each_optimiser
-@pytest.mark.parametrize("rate", [-0.1, math.nan, np.float32(-0.1), -1])
+@pytest.mark.parametrize("rate", [-0.1, math.nan, np.float32(-0.1), -1, math.inf])
 def test_a_rate_below_zero(make, rate):
-    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"):
+    with pytest.raises(
+        ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"
+    ):
         make(rate)
-    with pytest.raises(ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"):
+    with pytest.raises(
+        ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"
+    ):
         optim.warmup(rate, 10)
 
 
 @each_optimiser
 def test_a_rate_below_zero_among_those_of_a_stack(xp, make):
     rates = xp.asarray(np.asarray([0.1, -0.5, 0.2]).reshape(3, 1, 1))
-    with pytest.raises(ValueError, match=r"(?s)^learning_rate is .*: expected 0 or more, and finite$"):
+    with pytest.raises(
+        ValueError, match=r"(?s)^learning_rate is .*: expected 0 or more, and finite$"
+    ):
         make(rates)
 
 
 @each_optimiser
 @pytest.mark.parametrize("rate", ["0.1", None, [0.1, 0.2]])
 def test_a_rate_that_is_no_number(make, rate):
-    with pytest.raises(TypeError, match=r"^learning_rate is .*: expected 0 or more, and finite; for a stack"):
+    with pytest.raises(
+        TypeError, match=r"^learning_rate is .*: expected 0 or more, and finite; for a stack"
+    ):
         make(rate)
 
 
@@ -105,3 +113,21 @@ def test_rates_that_would_be_spread_over_a_layer(make, shape):
     message = rf"^learning_rate has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\)"
     with pytest.raises(ValueError, match=message):
         make(np.ones(shape))
+
+
+def test_what_a_schedule_of_ones_own_returns_is_checked(xp):
+    """Arrays are read at the first step alone, or every step would wait for the device."""
+    below = xp.asarray(np.asarray([0.1, -0.5]).reshape(2, 1, 1))
+    schedule = optim.constant(lambda t: below)
+    with pytest.raises(ValueError, match=r"(?s)^learning_rate at step 1, which the schedule retu"):
+        schedule(1)
+    assert schedule(2) is below
+    with pytest.raises(ValueError, match=r"has shape \(2,\): expected a number, or \(K, 1, 1\)"):
+        optim.constant(lambda t: below[:, 0, 0])(2)
+
+
+def test_a_schedule_is_checked_once_however_deep():
+    schedule = optim.cosine(0.1, 5)
+    assert optim.constant(schedule) is schedule
+    mine = optim.constant(lambda t: 0.1)
+    assert optim.constant(mine) is mine

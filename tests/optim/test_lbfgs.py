@@ -320,3 +320,32 @@ def test_an_interrupt_returns_the_best_so_far():
     best = lbfgs(interrupted, ROSENBROCK_START, callback=told.append)
     assert best == told[-1]._replace(message="interrupted")
     assert not best.converged
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"params": None}, TypeError, r"params is a NoneType: expected a tuple of Dense\(W, b\)"),
+        ({"params": "abc"}, TypeError, r"params is a str: expected a tuple of Dense\(W, b\)"),
+        ({"params": (1, 2)}, TypeError, r"params is a tuple: expected a tuple of Dense\(W, b\)"),
+        ({"value_and_grad": 5}, TypeError, "value_and_grad is 5: expected a function"),
+        ({"callback": 5}, TypeError, "callback is 5: expected a function"),
+        ({"preconditioner": 5}, TypeError, "preconditioner is 5: expected a function"),
+        ({"max_iter": 2.5}, TypeError, "max_iter is 2.5: expected a whole number, 0 or more"),
+        ({"max_iter": -1}, ValueError, "max_iter is -1: expected 0 or more"),
+        ({"memory": -1}, ValueError, "memory is -1: expected 0 or more"),
+        ({"tol": "x"}, TypeError, "tol is 'x': expected a number"),
+        ({"tol": float("nan")}, ValueError, "tol is nan: expected a number"),
+        ({"ftol": None}, TypeError, "ftol is None: expected a number"),
+        ({"max_evaluations": "x"}, TypeError, "max_evaluations is 'x': expected a number"),
+        (
+            {"value_and_grad": lambda params: (1.0, params)},
+            ValueError,
+            r"value_and_grad returned a cost of float: expected an array of shape \(\)",
+        ),
+    ],
+)
+def test_arguments_that_are_none(numpy_, settings, error, message):
+    function, start = quadratic(numpy_)
+    with pytest.raises(error, match=f"^{message}"):
+        lbfgs(**{"value_and_grad": function, "params": start, **settings})

@@ -10,7 +10,16 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, random_case
 from tests.train.cases import Heard, M, train
-from xpnet import LOOPED, VECTORIZED, backend, data, evaluate, params_to_dict, value_and_grad
+from xpnet import (
+    LOOPED,
+    VECTORIZED,
+    backend,
+    data,
+    evaluate,
+    optim,
+    params_to_dict,
+    value_and_grad,
+)
 from xpnet.callbacks import EarlyStopping
 
 
@@ -82,7 +91,19 @@ def test_dask_is_refused(case):
         ({"l2": -0.1}, ValueError, "l2 is -0.1: expected 0 or more, and finite"),
         ({"l2": math.nan}, ValueError, "l2 is nan: expected 0 or more, and finite"),
         ({"l2": math.inf}, ValueError, "l2 is inf: expected 0 or more, and finite"),
-        ({"l2": np.asarray([[-1.0]])}, ValueError, r"l2 is \[\[-1.\]\]: expected 0 or more"),
+        ({"l2": np.asarray([[-1.0]])}, ValueError, "l2 holds numbers from -1 to -1: expected 0 or"),
+        (
+            {"l2": np.ones((3, 1, 1))},
+            ValueError,
+            r"l2 has shape \(3, 1, 1\), but params are of one",
+        ),
+        ({"value_and_grad": 5}, TypeError, "value_and_grad is 5: expected a function"),
+        (
+            {"optimizer": optim.sgd(np.ones((3, 1, 1)))},
+            ValueError,
+            r"learning_rate has shape \(3, 1, 1\), but params are of one network: expected",
+        ),
+        ({"sample_weight": 3}, TypeError, "sample_weight is 3: expected an array"),
         ({"l2": np.ones(2)}, ValueError, r"l2 has shape \(2,\): expected a number, or \(K, 1, 1\)"),
         ({"kernels": "looped"}, TypeError, "kernels is 'looped': expected a record of them"),
         ({"l2": "0.1"}, TypeError, "l2 is '0.1': expected a number, 0 or more"),
@@ -109,12 +130,12 @@ def test_dask_is_refused(case):
         (
             {"sample_weight": np.asarray([[*[1.0] * (M - 1), -2.0]])},
             ValueError,
-            r"sample_weight holds weights from -2\.0 to 1\.0: expected 0 or more, and finite",
+            "sample_weight holds numbers from -2 to 1: expected 0 or more, and finite",
         ),
         (
             {"sample_weight": np.full((1, M), math.nan)},
             ValueError,
-            "sample_weight holds weights from nan to nan: expected 0 or more, and finite",
+            "sample_weight holds numbers from nan to nan: expected 0 or more, and finite",
         ),
         (
             {"validation": 0.2},
@@ -137,6 +158,9 @@ def test_settings_are_refused_before_anything_is_told(case, settings, error, mes
         (lambda X: X[:, :0], ValueError, r"Y has shape \(2, 10\): expected \(2, 0\)"),
         (np.float32, TypeError, "X has dtype float32, but the kernels were given float64"),
         (lambda X: X.tolist(), TypeError, "X holds a list, expected an array"),
+        (lambda X: 3, TypeError, "X is 3: expected an array, samples as columns"),
+        (lambda X: np.ma.masked_array(X), TypeError, "X holds a MaskedArray: its mask would get"),
+        (lambda X: np.stack([X, X]), ValueError, r"X has shape \(2, 3, 10\): fit gives every"),
         (
             lambda X: backend.asarray(X, backend="array_api_strict"),
             TypeError,
@@ -229,5 +253,6 @@ def test_numbers_of_numpy_are_numbers(case):
 
 
 def test_no_samples_are_refused(case):
-    with pytest.raises(ValueError, match="with the same m > 0"):
+    message = r"^X has shape \(3, 0\): expected at least one sample to train on$"
+    with pytest.raises(ValueError, match=message):
         train(replace(case, X=case.X[:, :0], Y=case.Y[:, :0]))

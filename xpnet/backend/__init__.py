@@ -25,7 +25,7 @@ from xpnet.backend._choice import default_backend, fusing, resolve, use_backend
 from xpnet.backend._columns import columns
 from xpnet.backend._find import Backend
 from xpnet.backend._libraries import BackendError
-from xpnet.backend._read import read
+from xpnet.backend._read import ends, read
 from xpnet.backend._report import DeviceReport, device_report
 from xpnet.backend._together import check_together, where
 from xpnet.backend._upload import Upload, uploader
@@ -43,6 +43,7 @@ __all__ = [
     "default_backend",
     "detached",
     "device_report",
+    "ends",
     "fusing",
     "has_values",
     "on_device_of",

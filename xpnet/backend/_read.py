@@ -1,4 +1,4 @@
-"""Many small device arrays read in one go."""
+"""Many small device arrays, or the ends of large ones, read in one go."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
-from xpnet.backend._arrays import to_numpy
+from xpnet.backend._arrays import on_host, to_numpy
 
-__all__ = ["read"]
+__all__ = ["ends", "read"]
 
 
 def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
@@ -33,3 +33,23 @@ def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
             array.copy_to_host_async()
         return np.asarray([to_numpy(array) for array in arrays])
     return to_numpy(array_namespace(arrays[0]).stack(list(arrays)))
+
+
+def ends(arrays: Sequence[Any]) -> list[tuple[float, float]]:
+    """Return the smallest and the largest number of each array, waiting for the device once.
+
+    Both are NaN where one of the numbers is.
+
+    Parameters
+    ----------
+    arrays : sequence of arrays
+        Of one library, device and dtype, none of them empty.
+    """
+    if not arrays:
+        return []
+    if on_host(arrays[0]):
+        # A stack of small results would take longer than to read them.
+        return [(float(host.min()), float(host.max())) for host in map(to_numpy, arrays)]
+    xp = array_namespace(*arrays)
+    found = read([end(array) for array in arrays for end in (xp.min, xp.max)]).tolist()
+    return list(zip(found[::2], found[1::2], strict=True))

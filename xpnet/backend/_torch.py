@@ -46,7 +46,8 @@ def _synchronize(array: Any) -> None:
 
 def _has_values(array: Any) -> bool:
     # Within torch.compile, or a transform of torch.func, no result can be read.
-    return not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack() is None
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    return not (transformed or torch.compiler.is_compiling())
 
 
 def _refusal(dtype: str, device: Any) -> str | None:

@@ -172,7 +172,7 @@ def check_stacked(params: Params, X: Array, **others: Any) -> None:
     if all(getattr(array, "ndim", 0) <= 2 for array in (*tensors, X, *others.values())):
         return
     names = [f"{name} of layer {n}" for n in range(1, len(params) + 1) for name in "Wb"]
-    first, stack = "", ()
+    first, stack = "", _shape(X)[:0]
     for name, array in {**dict(zip(names, tensors, strict=True)), "X": X, **others}.items():
         leading = _shape(array)[:-2] if getattr(array, "ndim", 0) > 2 else ()
         if not broadcast(leading, stack):
@@ -211,8 +211,13 @@ def is_computed(xp: ModuleType, dtype: Any) -> bool:
     return dtype in (xp.float32, xp.float64)
 
 
+@cache
+def _is_floating(xp: ModuleType, dtype: Any) -> bool:
+    return bool(xp.isdtype(dtype, "real floating"))
+
+
 def _check_floating(name: str, array: Array) -> None:
-    if not array_namespace(array).isdtype(array.dtype, "real floating"):
+    if not _is_floating(array_namespace(array), array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: expected float32 or float64")
 
 

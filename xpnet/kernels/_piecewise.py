@@ -69,8 +69,9 @@ def leaky_relu_derivative_looped(z: float, a: float) -> float:
 
 def elu(Z: Array) -> Array:
     xp = array_namespace(Z)
-    # The branch that `where` throws away is computed too: cut it off before it overflows.
-    return xp.where(Z > 0, Z, xp.expm1(xp.minimum(Z, 0.0)))
+    # The branch that `where` throws away is computed too: cut it off before it overflows, and by
+    # `where`, as autograd halves the slope of `minimum` at 0.
+    return xp.where(Z > 0, Z, xp.expm1(xp.where(Z > 0, 0.0, Z)))
 
 
 def elu_derivative(Z: Array | None, A: Array) -> Array:

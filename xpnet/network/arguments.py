@@ -41,16 +41,16 @@ def as_params(params: Any) -> Params:
     TypeError
         If they are no such thing.
     """
-    if not (type(params) is tuple and params and all(isinstance(layer, Dense) for layer in params)):
-        params = _as_dense(params)
-    for number, layer in enumerate(params, 1):
+    is_dense = type(params) is tuple and all(isinstance(layer, Dense) for layer in params)
+    found: Params = params if is_dense and params else _as_dense(params)
+    for number, layer in enumerate(found, 1):
         for name, array in zip("Wb", layer, strict=True):
             if not hasattr(array, "shape"):
                 raise TypeError(
                     f"{name} of layer {number} in params is a {type(array).__name__}: expected an "
                     "array, as net.init() makes"
                 )
-    return params
+    return found
 
 
 def _as_dense(params: Any) -> Params:

@@ -104,7 +104,8 @@ def forward(
     -----
     Automatic differentiation goes through: of `params`, `X` and `masks` that require grad torch
     records what happens to them, by the vectorized kernels unless others are given; on JAX,
-    ``jax.grad``, ``jax.vmap`` and ``jax.jit`` take it as any function.
+    ``jax.grad``, ``jax.vmap`` and ``jax.jit`` take it as any function. At the kink of relu and
+    leaky_relu both take the mean of the slopes, where `xpnet.value_and_grad` takes the left one.
     """
     params = as_params(params)
     check_inputs(net, params, X)

@@ -99,12 +99,7 @@ def check_finite(name: str, array: Array, row: str) -> None:
 def _ends(arrays: dict[str, Array]) -> dict[str, tuple[float, float]]:
     """The smallest and the largest number of each array, or NaN; of none where it is empty."""
     arrays = {name: array for name, array in arrays.items() if 0 not in array.shape}
-    if not arrays:
-        return {}
-    xp = array_namespace(*arrays.values())
-    numbers = backend.read([end(array) for array in arrays.values() for end in (xp.min, xp.max)])
-    pairs = numbers.reshape(-1, 2).tolist()
-    return {name: (low, high) for name, (low, high) in zip(arrays, pairs, strict=True)}
+    return dict(zip(arrays, backend.ends(list(arrays.values())), strict=True))
 
 
 def _check_targets(output: str, lowest: float, highest: float) -> None:
@@ -117,7 +112,7 @@ def _check_targets(output: str, lowest: float, highest: float) -> None:
 
 
 def _check_sums(lowest: float, highest: float) -> None:
-    if not (1.0 - SUM_SLACK <= lowest and highest <= 1.0 + SUM_SLACK):
+    if not (lowest >= 1.0 - SUM_SLACK and highest <= 1.0 + SUM_SLACK):
         raise ValueError(
             f"Y has columns that sum to {lowest:g} up to {highest:g}: expected 1, as the network's "
             "output is 'softmax'; classes that do not exclude one another need output='sigmoid'"

@@ -13,12 +13,12 @@ from xpnet.train.evaluation import labelled_data
 from xpnet.types import Array, Batch, Params
 
 __all__ = [
-    "as_batch",
     "check_batches",
     "check_gradient",
     "check_samples",
     "check_validation",
     "checked_callbacks",
+    "parts_of",
     "refuse_dask",
     "whole",
 ]
@@ -72,18 +72,20 @@ def check_batches(batches: Any) -> None:
         )
 
 
-def as_batch(batch: Any, number: int) -> Batch:
-    """`batch`, where it comes as another pair or triple, as the `Batch` it is."""
-    if not isinstance(batch, tuple | list):
+def parts_of(batch: Any, number: int) -> tuple[Array, Array, Array | None]:
+    """X, Y and the weights, or None, of a batch that is a pair or triple of any kind."""
+    if not isinstance(batch, (tuple, list)):
         raise TypeError(
             f"batch {number} is a {type(batch).__name__}: expected (X, Y) or "
             "(X, Y, sample_weight); a single batch goes as batches=[(X, Y)]"
         )
-    if not 2 <= len(batch) <= 3:
-        raise ValueError(
-            f"batch {number} has {len(batch)} entries: expected (X, Y) or (X, Y, sample_weight)"
-        )
-    return Batch(*batch)
+    if len(batch) == 2:
+        return batch[0], batch[1], None
+    if len(batch) == 3:
+        return batch[0], batch[1], batch[2]
+    raise ValueError(
+        f"batch {number} has {len(batch)} entries: expected (X, Y) or (X, Y, sample_weight)"
+    )
 
 
 def check_samples(X: Array, Y: Array) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 from xpnet import backend, data, optim
 from xpnet.network import Network
-from xpnet.network.arguments import as_floating, as_params, as_weights, check_batch
+from xpnet.network.arguments import (
+    as_floating,
+    as_params,
+    as_weights,
+    check_as_many,
+    check_batch,
+)
 from xpnet.network.defaults import columns_for, kernels_or_default
 from xpnet.train.arguments import (
     check_gradient,
@@ -101,6 +107,8 @@ def fit(
         sample_weight = as_weights(sample_weight, params)
         check_batch(net, params, X, Y, sample_weight, l2=l2, readable=backend.has_values)
         check_samples(X, Y)
+        rate = optimizer.rate(1)
+        check_as_many(params, sample_weight=sample_weight, l2=l2, learning_rate=rate)
         kernels_or_default(kernels, X)
         check_validation(net, params, validation)
         training = Training(net, params, X, optimizer, validation, callbacks, kernels, l2)

@@ -14,7 +14,7 @@ from xpnet.network.arguments import as_params, beside, check_as_many, check_batc
 from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
 from xpnet.network.gradient import unchecked_value_and_grad
 from xpnet.optim import check_optimizer
-from xpnet.train.arguments import as_batch, check_batches, check_gradient, whole
+from xpnet.train.arguments import check_batches, check_gradient, parts_of, whole
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
 __all__ = ["check_dropout", "steps", "taken"]
@@ -118,20 +118,24 @@ def taken(
     check = _checking(net, params, l2, readable)
     form: Any = ()
     for index, batch in enumerate(batches, 1):
-        X, Y, weight = batch if type(batch) is Batch else as_batch(batch, index)
+        X, Y, weight = batch if type(batch) is Batch else parts_of(batch, index)
         weight = sample_weight if weight is None else weight
         earlier = form
         # Spelled out, as it is the price of every step.
         try:
-            form = X.shape, Y.shape, X.dtype, Y.dtype, (
-                None if weight is None else (weight.shape, weight.dtype)
+            form = (
+                X.shape,
+                Y.shape,
+                X.dtype,
+                Y.dtype,
+                (None if weight is None else (weight.shape, weight.dtype)),
             )
         except AttributeError:  # of what is no array: the check has better words
             form = None
         if form != earlier:
             check(form, X, Y, weight)
         if index == 1:
-            check_as_many(params, learning_rate=optimizer.rate(1))
+            _check_stack(params, learning_rate=optimizer.rate(1))
             step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
         if may_require_grad:
@@ -167,10 +171,16 @@ def _checking(
             return
         read = (lambda array: False) if seen else readable
         check_batch(net, params, X, Y, weight, l2=l2, readable=read)
-        check_as_many(params, X=X, Y=Y, sample_weight=weight, l2=l2)
+        _check_stack(params, X=X, Y=Y, sample_weight=weight, l2=l2)
         seen.add(form)
 
     return check
+
+
+def _check_stack(params: Params, **arrays: Any) -> None:
+    """Raise unless a stack stays of as many networks. One network may become a stack."""
+    if any(tensor.ndim > 2 for layer in params for tensor in layer):
+        check_as_many(params, **arrays)
 
 
 def _step_and_kernels(
