@@ -151,3 +151,17 @@ def test_the_parameters_of_a_penalty_are_measured_with_it(case):
     """Weights of 1e200 cost 1e400 under a penalty, whatever the samples say."""
     case = random_case((3, 2), output="sigmoid", m=M)
     diverged(case, optimizer=ruined_at(3, 1e200), epochs=1, l2=1.0)
+
+
+def test_ctrl_c_during_the_last_check_loses_nothing(case, monkeypatch):
+    calls = []
+
+    def interrupted_once(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return cost(*args, **kwargs)
+
+    monkeypatch.setattr("xpnet.train.epochs.cost", interrupted_once)
+    result = train(case)
+    assert (result.stopped, len(result.history), len(calls)) == ("interrupted", 2, 2)

@@ -23,13 +23,10 @@ class FirstSignal(Callback):
     ----------
     number : int
         Of the first signal.
-    steps : int
-        Those done so far.
     """
 
     def __init__(self) -> None:
         self.number: int = signal.SIGINT
-        self.steps = 0
         self._raised = self._waiting = self._ended = False
         self._epochs = 0
         self._former: dict[int, Any] = {}
@@ -50,11 +47,10 @@ class FirstSignal(Callback):
         self._epochs = run.epochs
 
     def on_step(self, step: Step) -> None:
-        """Count; and raise the signal again where it was raised and has been lost.
+        """Raise the signal again where it was raised and has been lost.
 
         That happens in a destructor, or in a compiled library's call of Python.
         """
-        self.steps = step.index
         if self._raised:
             raise Interrupted(self.number)
 

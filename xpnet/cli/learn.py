@@ -100,9 +100,9 @@ def _warnings_as_lines() -> Iterator[None]:
 
 def _keep(model: ModelFile, result: Result, first: FirstSignal) -> None:
     """Save what was learned, unless a model is there that has learned for longer; say so."""
-    done, steps = counted(len(result.history), "epoch"), counted(first.steps, "step")
+    done, steps = counted(len(result.history), "epoch"), counted(result.steps, "step")
     if not result.history:
-        if model.path.exists() or not first.steps:
+        if model.path.exists() or not result.steps:
             raise Interrupted(first.number, f"{steps} done and no epoch: {_unchanged(model)}")
         done = steps
     _save(model, result.params)

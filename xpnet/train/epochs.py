@@ -69,7 +69,11 @@ class Training:
         """Every epoch; callbacks are told the end whatever happens."""
         try:
             self.epochs(updates, run)
-            self.check_the_last()
+            try:
+                self.check_the_last()
+            except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
+                self.stopped = "interrupted"
+                self.check_the_last()
         except BaseException as error:
             self.stopped = f"failed: {str(error) or type(error).__name__}"
             return self.ended(error)
