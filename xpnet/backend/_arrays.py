@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -126,6 +127,8 @@ def quiet(array: Any) -> AbstractContextManager[Any]:
 
 def detached(tree: Any) -> Any:
     """Return `tree` with torch tensors that require grad read detached, all else as it is."""
+    if "torch" not in sys.modules:  # Then there are none, and the walk would be for nothing.
+        return tree
     return map_arrays(
         lambda array: array.detach() if getattr(array, "requires_grad", False) else array, tree
     )

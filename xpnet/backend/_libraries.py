@@ -129,4 +129,11 @@ def library_name(array: Any) -> str:
     TypeError
         If `array` is no array.
     """
-    return name_of_namespace(array_namespace(array))
+    kind = type(array)
+    # Asked several times a call, which for a small network is a tenth of its time.
+    if kind not in _LIBRARY_OF:
+        _LIBRARY_OF[kind] = name_of_namespace(array_namespace(array))
+    return _LIBRARY_OF[kind]
+
+
+_LIBRARY_OF: dict[type, str] = {}
