@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from numba.core import event
@@ -171,3 +172,23 @@ def test_a_process_that_compiles_gives_what_one_that_reads_gives(tmp_path):
         for way in ("first", "second", "a part first", "kept nowhere")
     }
     assert [way for way in results if results[way] != results["first"]] == []
+
+
+def test_loops_of_others_that_call_ours_run_ours(monkeypatch):
+    """LLVM may change how a copy is called, and the linker finds code by its name."""
+    monkeypatch.setattr(_numba_compiled.Dispatcher, "enable_caching", lambda loop: None)
+
+    def rows(tensor, like):
+        return tensor.ravel().reshape((like.size, tensor.size // like.size))
+
+    def four_times(a, b, c, d, like):
+        a, b, c, d = rows(a, like), rows(b, like), rows(c, like), rows(d, like)
+        for k in range(like.size):
+            for i in range(a.shape[1]):
+                d[k, i] = a[k, i] + b[k, i] + c[k, i]
+
+    rows = compiled(rows)
+    tensors, like = [np.ones((2, 3)) for _ in range(4)], np.ones(2)
+    compiled(four_times)(*tensors, like)
+    assert (tensors[-1] == 3.0).all()
+    assert numba.njit(lambda tensor, like: rows(tensor, like).shape)(tensors[0], like) == (2, 3)

@@ -82,6 +82,10 @@ class Library(JITCodeLibrary):
     numba shares them by name: where a called loop has been compiled by itself, as in the process
     that compiles both, its code is run, and elsewhere the copy, which was optimised once more and
     adds in another order. One seed then had two results.
+
+    The copies get names of their own: LLVM may change how a function is called that nobody outside
+    can call, and the linker finds such a one by its name all the same, also for code of others that
+    numba compiles later in this process.
     """
 
     def finalize(self) -> None:
@@ -90,9 +94,12 @@ class Library(JITCodeLibrary):
         super().finalize()
 
     def _optimize_final_module(self) -> None:
+        apart = sha256("".join(sorted(self._own)).encode()).hexdigest()[:16]
         for function in self._defined():
-            if function.name not in self._own:
+            # Those that count references are known to numba's optimiser by their names.
+            if function.name not in self._own and not function.name.startswith("NRT_"):
                 function.linkage = "internal"
+                function.name = f"{function.name}.{apart}"
         super()._optimize_final_module()
 
     def _defined(self) -> list[Any]:
