@@ -73,6 +73,7 @@ GOOD = [
     ("sigmoid", (0.3, 1.0)),
     ("softmax", (0.3, 0.7)),
     ("softmax", (0.333, 0.6667)),
+    ("softmax", (0.33, 0.66)),
     ("exp", (0.0, 1e30)),
     ("identity", (-1e30, 1e30)),
 ]
@@ -173,3 +174,21 @@ def test_a_softmax_of_one_unit():
     with pytest.raises(ValueError, match=message):
         Network((3, 1), output="softmax")
     assert Network((3, 1)).output == "sigmoid"
+
+
+def test_columns_that_fill_a_batch_up(eager_xp):
+    """Zeros of no weight, by which programs keep one shape."""
+    case = random_case(SIZES, output="softmax", weighted=True)
+    inside = np.arange(7) < 5
+    Y, weight = (eager_xp.asarray(a * inside, "float64") for a in (case.Y, case.sample_weight))
+    check_values("softmax", Y, weight, 0.0, backend.has_values)
+    with pytest.raises(ValueError, match="Y has columns that sum to 0 up to 1"):
+        check_values("softmax", Y, None, 0.0, backend.has_values)
+
+
+def test_of_many_classes_rounding_adds_up():
+    Y = np.full((1000, 2), 0.001).round(3)
+    Y[:16] = 0.0
+    check_values("softmax", Y, None, 0.0, backend.has_values)
+    with pytest.raises(ValueError, match="sum to 0 up to 0"):
+        check_values("softmax", 0.0 * Y, None, 0.0, backend.has_values)

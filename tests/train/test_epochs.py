@@ -190,7 +190,7 @@ def test_a_second_ctrl_c_is_the_callers(case, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xpnet.train.epochs.cost", interrupted)
+    monkeypatch.setattr("xpnet.train.fitting.unchecked_cost", interrupted)
     heard = Heard(interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(case, callbacks=[heard])

@@ -10,8 +10,18 @@ import pytest
 from tests.kernels.cases import assert_trees_close, random_case
 from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
 from tests.train.test_divergence import bad_at
-from xpnet import LOOPED, VECTORIZED, DivergenceError, Network, cost, fit, optim
+from xpnet import (
+    LOOPED,
+    VECTORIZED,
+    DivergenceError,
+    Network,
+    cost,
+    fit,
+    optim,
+    value_and_grad,
+)
 from xpnet.callbacks import EarlyStopping
+from xpnet.network.gradient import unchecked_cost
 from xpnet.types import Dense
 
 
@@ -160,8 +170,27 @@ def test_ctrl_c_during_the_last_check_loses_nothing(case, monkeypatch):
         calls.append(args)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        return cost(*args, **kwargs)
+        return unchecked_cost(*args, **kwargs)
 
-    monkeypatch.setattr("xpnet.train.epochs.cost", interrupted_once)
+    monkeypatch.setattr("xpnet.train.fitting.unchecked_cost", interrupted_once)
     result = train(case)
     assert (result.stopped, len(result.history), len(calls)) == ("interrupted", 2, 2)
+
+
+def test_a_loss_of_ones_own_is_asked_for_the_last_cost(case):
+    """A NaN that it leaves out is none, and where it diverges the network's own cost is not."""
+    X = case.X.copy()
+    X[0, 0] = np.nan
+
+    def careful(net, params, X, Y, **settings):
+        return value_and_grad(net, params, np.nan_to_num(X), Y, **settings)
+
+    assert len(train(replace(case, X=X), value_and_grad=careful).history) == 2
+    steps = []
+
+    def diverging(net, params, X, Y, **settings):
+        steps.append(X)
+        J, grads = value_and_grad(net, params, X, Y, **settings)
+        return J if len(steps) <= 2 * STEPS_AN_EPOCH else J * np.nan, grads
+
+    assert diverged(case, value_and_grad=diverging).at_end

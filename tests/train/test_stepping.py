@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import repeat
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import (
+    Library,
     RequiringGrad,
     assert_trees_close,
     leaves,
@@ -310,3 +312,41 @@ def test_tensors_that_require_grad_are_read_detached():
     case = random_case(weighted=True).on(RequiringGrad)
     got = taken(case, sample_weight=case.sample_weight)
     assert not any(tensor.requires_grad for tensor in tree_leaves(params_and_costs(got)))
+
+
+def test_a_schedule_is_asked_once_a_step():
+    asked = []
+    optimizer = optim.sgd(lambda t: asked.append(t) or 0.1)
+    taken(random_case(), 3, optimizer=optimizer)
+    assert asked == [1, 2, 3]
+
+
+@pytest.mark.parametrize("rate", [-0.5, math.inf, math.nan])
+def test_rates_of_a_stack_that_are_none(eager_xp, rate):
+    """Read once, at the first step."""
+    rates = eager_xp.asarray(np.asarray([0.1, rate]).reshape(2, 1, 1), "float64")
+    case = random_case((3, 4, 2), stack=(2,)).on(eager_xp)
+    with pytest.raises(ValueError, match=r"^learning_rate holds numbers from .*: expected 0 or m"):
+        taken(case, optimizer=optim.sgd(lambda t: rates))
+
+
+def test_rates_that_are_traced():
+    jax = pytest.importorskip("jax")
+    case = random_case().on(Library("jax"), "float32")
+
+    def costs(rate):
+        return [step.cost for step in taken(case, 2, optimizer=optim.sgd(lambda t: rate * t))]
+
+    np.testing.assert_allclose(jax.jit(costs)(0.1), costs(0.1), rtol=1e-5)
+
+
+def test_a_loss_of_ones_own_takes_targets_of_its_own():
+    case = random_case((3, 5, 2), output="softmax")
+    signs = replace(case, Y=np.where(case.Y > 0.5, 1.0, -1.0))
+    with pytest.raises(ValueError, match=r"^Y holds targets from -1 to 1"):
+        taken(signs)
+
+    def hinge(net, params, X, Y, **settings):
+        return value_and_grad(net, params, X, (Y + 1) / 2, **settings)
+
+    assert len(taken(signs, value_and_grad=hinge)) == 3

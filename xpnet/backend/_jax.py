@@ -52,6 +52,11 @@ def _synchronize(array: Any) -> None:
     array.block_until_ready()
 
 
+def _has_values(array: Any) -> bool:
+    # Within jax.jit all that is computed is traced, also of arrays that are not.
+    return not any(isinstance(a, jax.core.Tracer) for a in (array, xp.add(0, 0)))
+
+
 ADAPTER = Adapter(
     xp=xp,
     devices=_devices,
@@ -59,6 +64,6 @@ ADAPTER = Adapter(
     to_numpy=np.asarray,
     uniform=_uniform,
     synchronize=_synchronize,
-    has_values=lambda array: not isinstance(array, jax.core.Tracer),
+    has_values=_has_values,
     refusal=_refusal,
 )

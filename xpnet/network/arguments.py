@@ -133,6 +133,7 @@ def check_batch(
     sample_weight: Array | None,
     *,
     l2: float | Array = 0.0,
+    output: str | None = None,
     readable: Callable[[Array], bool] = backend.on_host,
 ) -> None:
     """Raise unless everything fits the network, in shape, dtype and place, and is in its range.
@@ -141,6 +142,8 @@ def check_batch(
     ----------
     net, params, X, Y, sample_weight, l2
         As in `xpnet.value_and_grad`.
+    output : str, optional
+        Whose targets Y must be; the network's by default.
     readable : function
         Of which arrays the values may be read to check them; those of the host by default.
     """
@@ -152,7 +155,7 @@ def check_batch(
     _check.check_targets(net.sizes, X, Y, sample_weight)
     l2 = beside(l2, params[0].W)
     _check.check_stacked(params, X, Y=Y, sample_weight=sample_weight, l2=l2)
-    check_values(net.output, Y, sample_weight, l2, readable)
+    check_values(output or net.output, Y, sample_weight, l2, readable)
 
 
 def check_as_many(params: Params, **arrays: Any) -> None:

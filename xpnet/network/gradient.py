@@ -25,6 +25,7 @@ from xpnet.types import Array, Kernels, Layer, Params
 __all__ = [
     "backward",
     "cost",
+    "unchecked_cost",
     "unchecked_value_and_grad",
     "value_and_grad",
 ]
@@ -63,9 +64,25 @@ def cost(
     tracked = backend.tracked((params, X, Y, sample_weight, l2))
     kernels = kernels_or_default(kernels, X, tracked=tracked)
     with backend.on_device_of(X):
-        scale = scale_of(X, sample_weight, l2)
-        Z = hidden_and_logits(net, params, X, kernels, None)[-1].A
-        return with_penalty(kernels.output_cost(net.output, Z, Y, scale.samples), params, scale)
+        return unchecked_cost(
+            net, params, X, Y, kernels=kernels, sample_weight=sample_weight, l2=l2
+        )
+
+
+def unchecked_cost(
+    net: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    *,
+    kernels: Kernels,
+    sample_weight: Array | None,
+    l2: float | Array,
+) -> Array:
+    """`cost` for whoever has checked its arguments."""
+    scale = scale_of(X, sample_weight, l2)
+    Z = hidden_and_logits(net, params, X, kernels, None)[-1].A
+    return with_penalty(kernels.output_cost(net.output, Z, Y, scale.samples), params, scale)
 
 
 def backward(

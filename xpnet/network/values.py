@@ -1,4 +1,4 @@
-"""Ranges of targets, sample weights and penalties: what would be a number all the same, but wrong.
+"""Ranges of targets, sample weights, penalties and rates: beyond them a result would be wrong.
 
 ======== ==========================================
 output   targets
@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet import backend
 from xpnet.types import Array
 
-__all__ = ["TARGETS", "check_finite", "check_values"]
+__all__ = ["TARGETS", "check_finite", "check_rate", "check_values"]
 
 TARGETS = {
     "sigmoid": (0.0, 1.0, "0 to 1"),
@@ -31,7 +31,7 @@ TARGETS = {
 """By output, between which ends its targets lie, in numbers and in words."""
 
 SLACK = 1e-6  # of an end: probabilities computed in float32 pass it by a few roundings
-SUM_SLACK = 1e-3  # of a column's sum: probabilities written with three decimals
+SUM_SLACK = 5e-3  # of a column's sum, for each output: probabilities written with two decimals
 
 
 def check_values(
@@ -55,16 +55,22 @@ def check_values(
     watched = {"Y": Y, "sample_weight": sample_weight, "l2": None if type(l2) is float else l2}
     known = {name: a for name, a in watched.items() if a is not None and readable(a)}
     if output == "softmax" and "Y" in known:
-        known["sums"] = array_namespace(Y).sum(Y, axis=-2)
+        known["sums"] = _sums(Y, known.get("sample_weight"))
     ends = _ends(known)
     if "Y" in ends:
         if not all(map(math.isfinite, ends["Y"])):
             check_finite("Y", Y, "output")
         _check_targets(output, *ends["Y"])
     if "sums" in ends:
-        _check_sums(*ends["sums"])
+        _check_sums(min(0.5, Y.shape[-2] * SUM_SLACK), *ends["sums"])
     for name in ("sample_weight", "l2"):
         _check_weights(name, *ends.get(name, (0.0, 0.0)))
+
+
+def check_rate(rate: float | Array, readable: Callable[[Array], bool]) -> None:
+    """Raise unless a learning rate that is an array is 0 or more, and finite, where it is read."""
+    if is_array_api_obj(rate) and readable(rate):
+        _check_weights("learning_rate", *_ends({"rate": rate})["rate"])
 
 
 def check_finite(name: str, array: Array, row: str) -> None:
@@ -96,6 +102,15 @@ def check_finite(name: str, array: Array, row: str) -> None:
     )
 
 
+def _sums(Y: Array, sample_weight: Array | None) -> Array:
+    """The sum of each column; 1 where a sample weighs nothing, as one that fills a batch up."""
+    xp = array_namespace(Y)
+    sums = xp.sum(Y, axis=-2, keepdims=True)
+    if sample_weight is None:
+        return sums
+    return xp.where(sample_weight == 0, xp.ones_like(sums), sums)
+
+
 def _ends(arrays: dict[str, Array]) -> dict[str, tuple[float, float]]:
     """The smallest and the largest number of each array, or NaN; of none where it is empty."""
     arrays = {name: array for name, array in arrays.items() if 0 not in array.shape}
@@ -106,16 +121,17 @@ def _check_targets(output: str, lowest: float, highest: float) -> None:
     least, most, expected = TARGETS[output]
     if not (least - SLACK <= lowest and highest <= most + SLACK):
         raise ValueError(
-            f"Y holds targets from {lowest:g} to {highest:g}: expected {expected}, as the "
+            f"Y holds targets from {lowest:.9g} to {highest:.9g}: expected {expected}, as the "
             f"network's output is {output!r}; output='identity' takes any numbers"
         )
 
 
-def _check_sums(lowest: float, highest: float) -> None:
-    if not (lowest >= 1.0 - SUM_SLACK and highest <= 1.0 + SUM_SLACK):
+def _check_sums(slack: float, lowest: float, highest: float) -> None:
+    if not (lowest >= 1.0 - slack and highest <= 1.0 + slack):
         raise ValueError(
             f"Y has columns that sum to {lowest:g} up to {highest:g}: expected 1, as the network's "
-            "output is 'softmax'; classes that do not exclude one another need output='sigmoid'"
+            "output is 'softmax'. Divide by Y.sum(axis=0); give samples of no class a weight of 0; "
+            "classes that do not exclude one another need output='sigmoid'"
         )
 
 

@@ -145,8 +145,8 @@ def _checked(schedule: Schedule, t: int) -> Rate:
     if type(rate) is not float or not 0.0 <= rate < math.inf:
         name = f"learning_rate at step {t}, which the schedule returned,"
         check_kind(name, rate, "0 or more, and finite")
-        # An array is read at the first step alone, or every step would wait for its device.
-        if isinstance(rate, Real) or (isinstance(t, int) and t == 1):
+        # An array is not read here: it may be traced, and every step would wait for its device.
+        if isinstance(rate, Real):
             at_least_zero(**{name: rate})
     return rate
 

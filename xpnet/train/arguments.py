@@ -20,6 +20,7 @@ __all__ = [
     "checked_callbacks",
     "parts_of",
     "refuse_dask",
+    "targets_of",
     "whole",
 ]
 
@@ -60,6 +61,11 @@ def check_gradient(value_and_grad: Any) -> None:
             f"value_and_grad is {value_and_grad!r}: expected a function with the signature of "
             "xpnet.value_and_grad"
         )
+
+
+def targets_of(net: Network, value_and_grad: Any) -> str:
+    """The output whose range targets must be in: a loss of one's own takes any finite ones."""
+    return net.output if value_and_grad is None else "identity"
 
 
 def check_batches(batches: Any) -> None:

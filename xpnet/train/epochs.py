@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, NoReturn
 
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.network import Network, cost
+from xpnet.network import Network
 from xpnet.network.arguments import as_floating
 from xpnet.network.values import check_finite
 from xpnet.train.divergence import DivergenceError, all_finite, check_start
@@ -44,12 +44,12 @@ class Training:
         validation: tuple[Array, Array] | None,
         callbacks: Sequence[Any],
         kernels: Kernels | None,
-        l2: float | Array,
+        cost: Callable[..., Array],
     ) -> None:
         self.net, self.params, self.X = net, params, X
         self.start = self.completed = self.finite = Learned(params, 0)
-        self.optimizer, self.validation, self.kernels, self.l2 = optimizer, validation, kernels, l2
-        self.callbacks = callbacks
+        self.optimizer, self.validation, self.kernels = optimizer, validation, kernels
+        self.callbacks, self.cost = callbacks, cost
         self.history: list[dict[str, Any]] = []
         self.number = self.index = 0
         self.batch: Batch | None = None
@@ -135,8 +135,7 @@ class Training:
         if self.batch is None or not self.index:
             return
         X, Y, weight = backend.detached(self.batch)
-        options = {"kernels": self.kernels, "sample_weight": weight, "l2": self.l2}
-        J = cost(self.net, self.params, X, Y, **options)
+        J = self.cost(self.net, self.params, X, Y, sample_weight=weight)
         # Infinite weights may leave a cost finite: a unit of relu is then 0 for every sample.
         finite = _finite(backend.read([J])) & all_finite(self.params)
         self.raise_if_diverged(finite, at_end=True)

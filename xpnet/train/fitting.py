@@ -12,16 +12,19 @@ from xpnet.network.arguments import (
     as_floating,
     as_params,
     as_weights,
+    beside,
     check_as_many,
     check_batch,
 )
 from xpnet.network.defaults import columns_for, kernels_or_default
+from xpnet.network.gradient import unchecked_cost
 from xpnet.train.arguments import (
     check_gradient,
     check_samples,
     check_validation,
     checked_callbacks,
     refuse_dask,
+    targets_of,
     whole,
 )
 from xpnet.train.epochs import Training
@@ -83,8 +86,9 @@ def fit(
     -------
     Result
         ``params``, ``history``, ``stopped`` and ``steps``; what `params` cost after the last
-        update, on the last batch, is finite. Ctrl-C ends the training, not the program: what has
-        been learned so far is returned, with ``stopped == "interrupted"``.
+        update, on the last batch (by `value_and_grad`, where there is one), is finite. Ctrl-C ends
+        the training, not the program: what has been learned so far is returned, with
+        ``stopped == "interrupted"``.
 
     Raises
     ------
@@ -105,13 +109,15 @@ def fit(
     with backend.on_device_of(params[0].W):
         X, Y = as_floating(X, params), as_floating(Y, params)
         sample_weight = as_weights(sample_weight, params)
-        check_batch(net, params, X, Y, sample_weight, l2=l2, readable=backend.has_values)
+        output = targets_of(net, value_and_grad)
+        check_batch(
+            net, params, X, Y, sample_weight, l2=l2, output=output, readable=backend.has_values
+        )
         check_samples(X, Y)
-        rate = optimizer.rate(1)
-        check_as_many(params, sample_weight=sample_weight, l2=l2, learning_rate=rate)
-        kernels_or_default(kernels, X)
+        check_as_many(params, sample_weight=sample_weight, l2=l2)
         check_validation(net, params, validation)
-        training = Training(net, params, X, optimizer, validation, callbacks, kernels, l2)
+        cost = _cost_by(value_and_grad, kernels_or_default(kernels, X), beside(l2, params[0].W))
+        training = Training(net, params, X, optimizer, validation, callbacks, kernels, cost)
         batches = functools.partial(
             data.batches,
             data.sample_major(X),
@@ -140,3 +146,14 @@ def fit(
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
             return training.through(updates, run)
+
+
+def _cost_by(
+    value_and_grad: Callable[..., tuple[Array, Params]] | None, kernels: Kernels, l2: float | Array
+) -> Callable[..., Array]:
+    """What parameters cost on a batch, by the loss that the training goes by."""
+    settings: dict[str, Any] = {"kernels": kernels, "l2": l2}
+    if value_and_grad is None:
+        return functools.partial(unchecked_cost, **settings)
+    own = functools.partial(value_and_grad, masks=None, **settings)
+    return lambda *batch, **weights: own(*batch, **weights)[0]

@@ -13,8 +13,9 @@ from xpnet.network import Network
 from xpnet.network.arguments import as_params, beside, check_as_many, check_batch
 from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
 from xpnet.network.gradient import unchecked_value_and_grad
+from xpnet.network.values import check_rate
 from xpnet.optim import check_optimizer
-from xpnet.train.arguments import check_batches, check_gradient, parts_of, whole
+from xpnet.train.arguments import check_batches, check_gradient, parts_of, targets_of, whole
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
 __all__ = ["check_dropout", "steps", "taken"]
@@ -46,7 +47,8 @@ def steps(
     optimizer : Optimizer
         From `xpnet.optim`.
     value_and_grad : function, optional
-        In place of `xpnet.value_and_grad`, with its signature: compiled, distributed, …
+        In place of `xpnet.value_and_grad`, with its signature: compiled, distributed, … As its loss
+        may be another, targets then need only be finite.
     kernels : Kernels, optional
         `VECTORIZED`, `LOOPED` or a record of one's own.
     sample_weight : array, shape (..., 1, m), optional
@@ -86,6 +88,7 @@ def steps(
         dropout=dropout,
         seed=seed,
         readable=backend.has_values,
+        check_stack=_check_stack,
     )
 
 
@@ -101,7 +104,8 @@ def taken(
     dropout: float,
     seed: int,
     sample_weight: Array | None = None,
-    readable: Callable[[Array], bool] = backend.on_host,
+    readable: Callable[[Array], bool] = lambda array: False,
+    check_stack: Callable[..., None] = check_as_many,
 ) -> Iterator[Step]:
     """`steps`, for `fit` as well, which has read the values of all batches before the first.
 
@@ -109,13 +113,16 @@ def taken(
     ----------
     readable : function
         Of which arrays of the first batch the values may be read to check them.
+    check_stack : function
+        How many networks a training may become.
     """
     params = backend.detached(as_params(params))
     l2 = backend.detached(beside(l2, params[0].W))
     there = backend.on_device_of(params[0].W)
     with there:
         state = optimizer.init(params)
-    check = _checking(net, params, l2, readable)
+    output = targets_of(net, value_and_grad)
+    check = _checking(net, params, l2, output, readable, check_stack)
     form: Any = ()
     for index, batch in enumerate(batches, 1):
         X, Y, weight = batch if type(batch) is Batch else parts_of(batch, index)
@@ -134,13 +141,15 @@ def taken(
             form = None
         if form != earlier:
             check(form, X, Y, weight)
+        t = state.t + 1
+        numbers = optimizer.numbers(t)
         if index == 1:
-            _check_stack(params, learning_rate=optimizer.rate(1))
+            check_stack(params, learning_rate=numbers.get("rate"))
+            check_rate(numbers.get("rate"), backend.has_values)
             step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
         if may_require_grad:
             X, Y, weight = backend.detached((X, Y, weight))
-        t = state.t + 1
         # Entered for each step: between steps the caller's own device is the current one.
         with there:
             params, slots, J = step(
@@ -149,7 +158,7 @@ def taken(
                 state.slots,
                 X,
                 Y,
-                optimizer.numbers(t),
+                numbers,
                 apply=optimizer.apply,
                 kernels=kernels,
                 sample_weight=weight,
@@ -161,7 +170,12 @@ def taken(
 
 
 def _checking(
-    net: Network, params: Params, l2: float | Array, readable: Callable[[Array], bool]
+    net: Network,
+    params: Params,
+    l2: float | Array,
+    output: str,
+    readable: Callable[[Array], bool],
+    check_stack: Callable[..., None],
 ) -> Callable[..., None]:
     """A check of batches: the first with its values, later ones where they are of another form."""
     seen: set[Any] = set()
@@ -170,8 +184,8 @@ def _checking(
         if form in seen:
             return
         read = (lambda array: False) if seen else readable
-        check_batch(net, params, X, Y, weight, l2=l2, readable=read)
-        _check_stack(params, X=X, Y=Y, sample_weight=weight, l2=l2)
+        check_batch(net, params, X, Y, weight, l2=l2, output=output, readable=read)
+        check_stack(params, X=X, Y=Y, sample_weight=weight, l2=l2)
         seen.add(form)
 
     return check
