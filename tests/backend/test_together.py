@@ -72,6 +72,12 @@ def test_lists_are_no_arrays(params, position):
     assert str(caught.value) == "X holds a list, expected an array: X = xpnet.backend.asarray(X)"
 
 
+def test_a_table_can_be_made_an_array(params):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match=r"^X holds a DataFrame, .*: X = xpnet\.backend\.asarray"):
+        backend.check_together(X=pandas.DataFrame([[1.0]]), params=params)
+
+
 def test_torch_parameters_lie_beside_tensors():
     torch = pytest.importorskip("torch")
     backend.check_together(X=torch.ones(2), W=torch.nn.Parameter(torch.ones(2)))

@@ -78,9 +78,10 @@ def _check_is_array(name: str, leaf: Any) -> None:
             raise TypeError(f"{name} holds a {kind.__name__}: {advice.format(name)}")
     if not array_api_compat.is_array_api_obj(leaf):
         is_list = isinstance(leaf, Sequence) and not isinstance(leaf, str)
+        can_be_one = is_list or hasattr(leaf, "__array__")
         raise TypeError(
             f"{name} holds a {type(leaf).__name__}, expected an array"
-            + (f": {name} = xpnet.backend.asarray({name})" if is_list else "")
+            + (f": {name} = xpnet.backend.asarray({name})" if can_be_one else "")
         )
 
 
