@@ -212,28 +212,6 @@ def test_batches_may_differ_in_their_number_of_samples():
     assert got == pytest.approx([whole, part, whole, part, part])
 
 
-def test_batches_by_number_alone():
-    """As of a torch Dataset; and each need only unpack."""
-
-    class Numbered:
-        def __init__(self, *items):
-            self.items = items
-
-        def __len__(self):
-            return len(self.items)
-
-        def __getitem__(self, number):
-            return self.items[number]
-
-    case = random_case(weighted=True)
-    data = case.X, case.Y
-    batches = Numbered(Numbered(*data), data, Numbered(*data, case.sample_weight))
-    got = [float(step.cost) for step in steps(*case.data[:2], batches, optimizer=optim.sgd(0.0))]
-    plain = float(value_and_grad(case.net, case.params, *data)[0])
-    weighted = value_and_grad(case.net, case.params, *data, sample_weight=case.sample_weight)[0]
-    assert got == pytest.approx([plain, plain, float(weighted)])
-
-
 def test_values_are_read_on_the_first_batch_alone():
     case = random_case()
     stream = steps(*case.data[:2], [(case.X, case.Y), (case.X, 2 * case.Y)], optimizer=optim.sgd())
