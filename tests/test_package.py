@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import subprocess
@@ -55,10 +56,21 @@ def test_public_name_resolves(name):
     assert getattr(xpnet, name) is not None
 
 
-@pytest.mark.parametrize("name", ["backend", "callbacks", "data", "init", "optim"])
+@pytest.mark.parametrize("name", xpnet._MODULES)
 def test_a_module_is_a_name_of_its_own(name):
     assert getattr(xpnet, name) is importlib.import_module(f"xpnet.{name}")
     assert name in xpnet.__all__
+
+
+def test_type_checkers_are_told_of_every_public_name():
+    tree = ast.parse(resources.files("xpnet").joinpath("__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    told = {}
+    for statement in block.body:
+        told |= {name.asname: f"{statement.module}.{name.name}" for name in statement.names}
+    homes = {name: f"xpnet.{name}" for name in xpnet._MODULES}
+    homes |= {name: f"xpnet.{room}.{name}" for name, room in xpnet._HOMES.items()}
+    assert told == homes
 
 
 def test_every_error_is_at_hand():

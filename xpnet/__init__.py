@@ -6,93 +6,66 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xpnet import backend, callbacks, data, init, optim
+    # Each name as itself, as type checkers ask of what is there to be imported from here.
+    # isort: off
+    from xpnet import (
+        backend as backend,
+        callbacks as callbacks,
+        data as data,
+        estimators as estimators,
+        init as init,
+        metrics as metrics,
+        optim as optim,
+    )
     from xpnet.backend import (
-        BackendError,
-        available_backends,
-        default_backend,
-        to_device,
-        to_numpy,
-        use_backend,
+        BackendError as BackendError,
+        available_backends as available_backends,
+        default_backend as default_backend,
+        to_device as to_device,
+        to_numpy as to_numpy,
+        use_backend as use_backend,
     )
-    from xpnet.data import DataError
-    from xpnet.estimators import LogisticRegression, MLPClassifier, MLPRegressor
-    from xpnet.fused import accelerate
-    from xpnet.init import initialize_parameters_he, params_from_dict, params_to_dict
-    from xpnet.kernels import LOOPED, VECTORIZED
+    from xpnet.data import DataError as DataError
+    from xpnet.estimators import (
+        LogisticRegression as LogisticRegression,
+        MLPClassifier as MLPClassifier,
+        MLPRegressor as MLPRegressor,
+    )
+    from xpnet.fused import accelerate as accelerate
+    from xpnet.init import (
+        initialize_parameters_he as initialize_parameters_he,
+        params_from_dict as params_from_dict,
+        params_to_dict as params_to_dict,
+    )
+    from xpnet.kernels import LOOPED as LOOPED, VECTORIZED as VECTORIZED
     from xpnet.network import (
-        Network,
-        backward,
-        check_gradients,
-        cost,
-        forward,
-        predict,
-        value_and_grad,
+        Network as Network,
+        backward as backward,
+        check_gradients as check_gradients,
+        cost as cost,
+        forward as forward,
+        predict as predict,
+        value_and_grad as value_and_grad,
     )
-    from xpnet.persist import ModelFileError, load, save
-    from xpnet.train import DivergenceError, evaluate, fit, steps
-    from xpnet.types import Dense, Kernels, Layer, Optimizer, Params, Step
+    from xpnet.persist import ModelFileError as ModelFileError, load as load, save as save
+    from xpnet.train import (
+        DivergenceError as DivergenceError,
+        evaluate as evaluate,
+        fit as fit,
+        steps as steps,
+    )
+    from xpnet.types import (
+        Dense as Dense,
+        Kernels as Kernels,
+        Layer as Layer,
+        Optimizer as Optimizer,
+        Params as Params,
+        Step as Step,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "LOOPED",
-    "VECTORIZED",
-    "BackendError",
-    "DataError",
-    "Dense",
-    "DivergenceError",
-    "Kernels",
-    "Layer",
-    "LogisticRegression",
-    "MLPClassifier",
-    "MLPRegressor",
-    "ModelFileError",
-    "Network",
-    "Optimizer",
-    "Params",
-    "Step",
-    "accelerate",
-    "available_backends",
-    "backend",
-    "backward",
-    "callbacks",
-    "check_gradients",
-    "cost",
-    "data",
-    "default_backend",
-    "evaluate",
-    "fit",
-    "forward",
-    "init",
-    "initialize_parameters_he",
-    "load",
-    "optim",
-    "params_from_dict",
-    "params_to_dict",
-    "predict",
-    "save",
-    "steps",
-    "to_device",
-    "to_numpy",
-    "use_backend",
-    "value_and_grad",
-]
-
-_ROOMS = (
-    "backend",
-    "callbacks",
-    "data",
-    "fused",
-    "init",
-    "kernels",
-    "metrics",
-    "network",
-    "optim",
-    "persist",
-    "train",
-    "types",
-)
+_MODULES = ("backend", "callbacks", "data", "estimators", "init", "metrics", "optim")
 
 _NAMES = {
     "backend": (
@@ -125,11 +98,13 @@ _NAMES = {
 
 _HOMES = {name: room for room, names in _NAMES.items() for name in names}
 
+__all__ = [*_MODULES, *_HOMES]
+
 
 def __getattr__(name: str) -> Any:
     # On first use: the command line must be there to take a Ctrl-C before NumPy is imported, and
     # what needs an optional package does without until it is asked for.
-    if name in _ROOMS:
+    if name in _MODULES or name in _NAMES:
         return import_module(f"xpnet.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

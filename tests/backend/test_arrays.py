@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 
@@ -324,6 +327,26 @@ def test_nothing_can_be_read_while_torch_transforms():
     torch.func.grad(function)(torch.ones(2))
     torch.func.vmap(function)(torch.ones(2, 2))
     assert seen == [(False, False), (False, False)]
+
+
+def test_tensors_that_have_no_values():
+    torch = pytest.importorskip("torch")
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    fake = FakeTensorMode().from_tensor(torch.ones(2))
+    for tensor in (torch.ones(2, device="meta"), fake):
+        assert (backend.has_values(tensor), backend.on_host(tensor)) == (False, False)
+    assert backend.has_values(torch.nn.Parameter(torch.ones(2)))
+
+
+def test_a_torch_that_does_not_tell_of_its_transforms(monkeypatch):
+    torch = pytest.importorskip("torch")
+    name = "xpnet.backend._torch"
+    monkeypatch.delattr(torch._C._functorch, "peek_interpreter_stack")
+    found = importlib.util.spec_from_file_location("other", sys.modules[name].__file__)
+    other = importlib.util.module_from_spec(found)
+    found.loader.exec_module(other)
+    assert other.ADAPTER.has_values(torch.ones(2))
 
 
 def test_what_torch_records():

@@ -121,6 +121,23 @@ def test_parameters_that_are_not_finite_leave_the_former_file(path, played, fill
     assert (metadata["epoch"], value(saved)) == (1, 1)
 
 
+def test_a_scaling_that_is_not_finite_is_an_error(path, played):
+    checkpoint = Checkpoint(path, metadata={"scaling_shift": np.asarray([np.nan])})
+    with pytest.raises(ValueError, match=r"^scaling_shift holds nan at 0"):
+        played(checkpoint, [{}])
+
+
+def test_parameters_are_looked_at_by_save_alone(path, played, monkeypatch):
+    """Looking takes a read of every array, from whichever device."""
+    given = []
+    keep = lambda path, net, params, **metadata: given.append(value(params))  # noqa: E731
+    monkeypatch.setattr("xpnet.callbacks.checkpoint.save", keep)
+    checkpoint = Checkpoint(path)
+    played(checkpoint, [{}])
+    checkpoint.on_epoch(Epoch(2, NET, params(np.inf), {"epoch": 2, "cost": 0.5}))
+    assert given == [1, np.inf]
+
+
 def test_a_column_unknown(path):
     with pytest.raises(ValueError, match="monitor is 'loss': expected one of cost, accuracy"):
         Checkpoint(path, best="loss")

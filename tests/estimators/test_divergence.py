@@ -1,4 +1,4 @@
-"""Training that ends in numbers that are none is an error, and leaves a model that can predict."""
+"""Training that ends in numbers that are none: an error, and no model but that of a fit before."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
-from xpnet import MLPClassifier, MLPRegressor
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet.callbacks import Callback
 
 pytestmark = [
@@ -33,14 +34,42 @@ def test_the_last_updates_damage_is_seen(estimator, dtype, rate, what):
         model.fit(X.astype(dtype), Y)
     assert len(str(raised.value)) <= 300
     assert np.isfinite(model.loss_)
-    assert np.isfinite(model.predict(X.astype(dtype))).all()
+    with pytest.raises(NotFittedError):
+        model.predict(X.astype(dtype))
+
+
+@pytest.mark.parametrize("settings", [{"solver": "lbfgs"}, {"solver": "sgd", "max_iter": 1}])
+@pytest.mark.parametrize("before", [False, True], ids=["first", "anew"])
+def test_a_fit_that_diverges_from_its_own_start_leaves_no_model(settings, before):
+    model = MLPRegressor(**SETTINGS | settings)
+    if before:
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match=r"non-finite|not finite"):
+        model.set_params(learning_rate_init=1e200).fit(X, Y * 1e300)
+    for use in (lambda: model.predict(X), lambda: model.save("never")):
+        with pytest.raises(NotFittedError):
+            use()
+    model.set_params(learning_rate_init=0.1, warm_start=True).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_logistic_regression_that_diverges():
+    model = LogisticRegression(warm_start=True)
+    with pytest.raises(ValueError, match=r"^The loss is not finite at the first parameters"):
+        model.fit(X, Y, sample_weight=np.full(40, 1e308))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    before = model.fit(X, Y).predict_proba(X)
+    with pytest.raises(ValueError, match=r"^The loss is not finite at the first parameters"):
+        model.fit(X, Y, sample_weight=np.full(40, 1e308))
+    np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
 @pytest.mark.parametrize("again", ["fit", "partial_fit"])
 def test_a_model_that_goes_on_keeps_what_it_had(again):
     model = MLPClassifier(**SETTINGS | {"solver": "adam"}, warm_start=True, max_iter=3).fit(X, Y)
     before = model.predict_proba(X)
-    with pytest.raises(ValueError, match="The model keeps the parameters that this fit began with"):
+    with pytest.raises(ValueError, match=r"^Solver produced non-finite"):
         getattr(model, again)(X * 1e300, Y)
     np.testing.assert_array_equal(model.predict_proba(X), before)
     getattr(model, again)(X, Y)

@@ -18,6 +18,7 @@ from xpnet import (
     LOOPED,
     VECTORIZED,
     Dense,
+    accelerate,
     backend,
     cost,
     evaluate,
@@ -119,16 +120,29 @@ def test_the_cost_can_be_differentiated(hidden, output, options):
 
 
 @pytest.mark.parametrize("function", [forward, predict])
-def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden, function):
+@pytest.mark.parametrize("fused", [None, accelerate(VECTORIZED, torch)], ids=["default", "given"])
+def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden, function, fused):
     """They write over what it keeps."""
     monkeypatch.setenv("XPNET_FUSED", "1")
     case = requiring_grad(random_case(hidden=hidden, dropout=0.5))
     options = {"masks": case.masks} if function is forward else {}
     expected, got = (
         tree_leaves(function(*case.data[:3], kernels=kernels, **options))[-1]
-        for kernels in (VECTORIZED, None)
+        for kernels in (VECTORIZED, fused)
     )
     grads = [torch.autograd.grad(A.sum(), leaves_of(case)) for A in (expected, got)]
+    assert_trees_close(grads[1], grads[0], "float64")
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize("letter", ["W", "b"])
+def test_fused_kernels_where_one_array_alone_is_differentiated(hidden, layer, letter):
+    case = random_case((3, 5, 4, 2), hidden=hidden).on(Library("torch"), "float64")
+    array = getattr(case.params[layer], letter).requires_grad_()
+    grads = [
+        torch.autograd.grad(cost(*case.data, kernels=kernels), [array])
+        for kernels in (VECTORIZED, accelerate(VECTORIZED, torch))
+    ]
     assert_trees_close(grads[1], grads[0], "float64")
 
 

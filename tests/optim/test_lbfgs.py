@@ -217,6 +217,12 @@ def test_the_preconditioner_is_asked_for_again_where_the_search_stands(numpy_):
     assert asked == [(steps, flatten(told[steps]).tolist()) for steps in (0, 8, 16)]
 
 
+def test_params_as_a_list_of_pairs(numpy_):
+    function, start = quadratic(numpy_)
+    best = lbfgs(function, [list(layer) for layer in start])
+    assert_trees_close(best.params, lbfgs(function, start).params, "float64")
+
+
 def test_limits_end_the_search(numpy_):
     function, start = quadratic(numpy_)
     best = lbfgs(function, start, tol=0.0, max_iter=3)
@@ -337,7 +343,11 @@ def test_an_interrupt_returns_the_best_so_far():
         ({"tol": "x"}, TypeError, "tol is 'x': expected a number"),
         ({"tol": float("nan")}, ValueError, "tol is nan: expected a number"),
         ({"ftol": None}, TypeError, "ftol is None: expected a number"),
-        ({"max_evaluations": "x"}, TypeError, "max_evaluations is 'x': expected a number"),
+        ({"params": []}, TypeError, r"params is a list: expected a tuple of Dense\(W, b\)"),
+        ({"params": [[1, 2]]}, TypeError, r"params is a list: expected a tuple of Dense\(W, b\)"),
+        ({"max_evaluations": "x"}, TypeError, "max_evaluations is 'x': expected a whole number"),
+        ({"max_evaluations": 2.5}, TypeError, "max_evaluations is 2.5: expected a whole number"),
+        ({"max_evaluations": -5}, ValueError, "max_evaluations is -5: expected 0 or more"),
         (
             {"value_and_grad": lambda params: (1.0, params)},
             ValueError,

@@ -17,6 +17,7 @@ from xpnet import (
     data,
     evaluate,
     params_to_dict,
+    steps,
     value_and_grad,
 )
 from xpnet.callbacks import EarlyStopping
@@ -252,3 +253,25 @@ def test_no_samples_are_refused(case):
     message = r"^X has shape \(3, 0\): expected at least one sample to train on$"
     with pytest.raises(ValueError, match=message):
         train(replace(case, X=case.X[:, :0], Y=case.Y[:, :0]))
+
+
+def test_batches_by_number_alone():
+    """As of a torch Dataset; and each need only unpack."""
+
+    class Numbered:
+        def __init__(self, *items):
+            self.items = items
+
+        def __len__(self):
+            return len(self.items)
+
+        def __getitem__(self, number):
+            return self.items[number]
+
+    case = random_case(weighted=True)
+    data = case.X, case.Y
+    batches = Numbered(Numbered(*data), data, Numbered(*data, case.sample_weight))
+    got = [float(step.cost) for step in steps(*case.data[:2], batches, optimizer=optim.sgd(0.0))]
+    plain = float(value_and_grad(case.net, case.params, *data)[0])
+    weighted = value_and_grad(case.net, case.params, *data, sample_weight=case.sample_weight)[0]
+    assert got == pytest.approx([plain, plain, float(weighted)])

@@ -13,6 +13,10 @@ from xpnet.backend._matmul import tf32
 
 __all__ = ["ADAPTER"]
 
+# Private to torch, which has no public name for it.
+TRANSFORM = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
+"""The transform of torch.func that is running, or None."""
+
 
 def _devices() -> dict[str, Any]:
     devices = {"cpu": torch.device("cpu")}
@@ -46,8 +50,10 @@ def _synchronize(array: Any) -> None:
 
 def _has_values(array: Any) -> bool:
     # Within torch.compile, or a transform of torch.func, no result can be read.
-    transformed = torch._C._functorch.peek_interpreter_stack() is not None
-    return not (transformed or torch.compiler.is_compiling())
+    if TRANSFORM() is not None or torch.compiler.is_compiling():
+        return False
+    # Of other kinds, FakeTensor among them, nothing is known.
+    return type(array) in (torch.Tensor, torch.nn.Parameter) and array.device.type != "meta"
 
 
 def _refusal(dtype: str, device: Any) -> str | None:

@@ -8,13 +8,11 @@ from copy import copy
 from os import PathLike
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from xpnet.callbacks.files import FileCallback
 from xpnet.callbacks.monitor import Monitor
-from xpnet.persist import ModelFileError, save
+from xpnet.persist import ModelFileError, NotFiniteError, save
 from xpnet.persist.atomic import check_place
-from xpnet.types import Epoch, Params, Run
+from xpnet.types import Epoch, Run
 
 __all__ = ["Checkpoint"]
 
@@ -83,19 +81,13 @@ class Checkpoint(FileCallback):
         before = copy(self._monitor)
         if self._monitor is not None and not self._monitor.improved(epoch):
             return
-        # Then the training is about to end in a DivergenceError, and the former file is better.
-        if not _all_finite(epoch.params):
-            return
         metadata = self.metadata | {"epoch": epoch.number, "row": epoch.row}
         try:
             save(self.path, epoch.net, epoch.params, **metadata)
+        except NotFiniteError:
+            return  # The training is about to end in a DivergenceError: the former file is better.
         except (OSError, ModelFileError) as error:
             self._missed, self._monitor = True, before
             self.cannot_write(error)
         else:
             self._missed = False
-
-
-def _all_finite(params: Params) -> bool:
-    xp = array_namespace(params[0].W)
-    return all(bool(xp.all(xp.isfinite(array))) for layer in params for array in layer)

@@ -1,4 +1,4 @@
-"""Callbacks that write a file, and a disk that is full for a while."""
+"""Callbacks that write a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries of a model file's metadata, as the command line keeps them: a file may hold anything."""
+"""Metadata of a model file that the command line reads, checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals while a training runs: the first ends it, and others wait until its model is saved."""
+"""Ctrl-C and SIGTERM during a training: the first ends it, others wait for its model's file."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ __all__ = [
     "described",
     "number",
     "one_of",
+    "size",
 ]
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Standard output that is closed, on a full disk, or read by no one any more."""
+"""Standard output and error, where they are closed, full, or read by no one any more."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Recipe",
-    "default_batch_size",
     "make_network",
     "make_optimizer",
 ]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both are raised where a command can end, as subclasses of Ctrl-C's error."""
+"""Handlers of Ctrl-C and SIGTERM for the command line."""
 
 from __future__ import annotations
 

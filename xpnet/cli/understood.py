@@ -1,4 +1,4 @@
-"""What was understood of a table, in one line: much of it is guessed from how the file looks."""
+"""Report of how a table was read: its columns, header, label and classes."""
 
 from __future__ import annotations
 

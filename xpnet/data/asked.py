@@ -1,4 +1,4 @@
-"""What a reader is asked for, beside the source."""
+"""Options of a reader of data."""
 
 from __future__ import annotations
 

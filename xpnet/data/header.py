@@ -1,4 +1,4 @@
-"""Whether the first line of a table names its columns.
+"""Header of a table: whether its first line names the columns.
 
 It does where it holds all the names that are looked for, where it is all words, as no sample is,
 where a name stands over a number, or where columns are numbered from 0, or beside an index without

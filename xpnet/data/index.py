@@ -1,4 +1,4 @@
-"""A first column that only numbers the rows, as pandas writes one: no feature.
+"""Index column of a table, which only numbers the rows, as pandas writes one.
 
 It would tell a network the place of a sample in a file, and so its class where the file is sorted.
 """

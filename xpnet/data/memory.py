@@ -1,4 +1,4 @@
-"""Memory that data may take: a limit that is asked before any is taken."""
+"""Memory limit of the data readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of cells in a text file: its separator, its encoding, and how large a row may be.
+"""Rows of a CSV file: its separator, its encoding, and how large a row may be.
 
 The separator is a semicolon, a comma or a tab, whichever the first line has most of; of equally
 many a semicolon comes first, as it stands between numbers with decimal commas. Lines are counted

@@ -1,4 +1,4 @@
-"""Whether labels make sense as classes, and which column may have been meant where they do not."""
+"""Plausibility of labels as classes, and the column that may have been meant instead."""
 
 from __future__ import annotations
 

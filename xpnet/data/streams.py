@@ -1,4 +1,4 @@
-"""Arrays filled from an open file, of the size that its header says and no more."""
+"""Arrays read from a stream, of the size that its header says and no more."""
 
 from __future__ import annotations
 

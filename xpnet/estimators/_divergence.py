@@ -1,8 +1,10 @@
-"""Training on mini-batches that ended in numbers that are none."""
+"""Divergence of a training, and what it leaves of the model."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,30 @@ from xpnet.estimators._outputs import outputs
 from xpnet.network import Network
 from xpnet.types import Array, Params
 
-__all__ = ["check_learned"]
+__all__ = ["DivergedError", "check_learned", "unfitted_where_diverged"]
+
+
+class DivergedError(ValueError):
+    """scikit-learn's error, of a training that ended in nothing to predict with."""
+
+
+@contextmanager
+def unfitted_where_diverged(model: Any, first: bool) -> Iterator[None]:
+    """A fit that, where it is the `first` and diverges, leaves a model that is not fitted.
+
+    One that goes on from an earlier fit leaves the parameters that this one gave.
+    """
+    try:
+        yield
+    except DivergedError:
+        if first:
+            for name in model._in_network:
+                delattr(model, name)
+        raise
 
 
 def check_learned(model: Any, net: Network, params: Params, X: Array) -> None:
-    """Raise scikit-learn's ValueError where what was learned cannot predict.
+    """Raise where what was learned cannot predict.
 
     An epoch's loss is that of the weights before its last update: only weights and predictions
     tell of the damage that this one did.
@@ -33,7 +54,7 @@ def check_learned(model: Any, net: Network, params: Params, X: Array) -> None:
 
     Raises
     ------
-    ValueError
+    DivergedError
         If weights, predictions or, with early stopping, all scores are infinite or NaN.
     """
     weights = [array for layer in params for array in layer]
@@ -50,9 +71,8 @@ def check_learned(model: Any, net: Network, params: Params, X: Array) -> None:
         raise _error("validation scores")
 
 
-def _error(what: str) -> ValueError:
-    return ValueError(
+def _error(what: str) -> DivergedError:
+    return DivergedError(
         f"Solver produced non-finite {what}. The input data may contain large values and need to "
-        "be preprocessed: scale X, lower learning_rate_init, or set clip_norm. The model keeps the "
-        "parameters that this fit began with"
+        "be preprocessed: scale X, lower learning_rate_init, or set clip_norm"
     )

@@ -11,6 +11,7 @@ from array_api_compat import array_namespace
 from sklearn.exceptions import ConvergenceWarning
 
 from xpnet.estimators._audience import Audience, say
+from xpnet.estimators._divergence import DivergedError
 from xpnet.estimators._outputs import rows_at_once
 from xpnet.estimators._places import on_host
 from xpnet.estimators._reported import reported
@@ -91,7 +92,7 @@ def fit_full_batch(
         except ValueError as error:
             if audience.history:
                 raise
-            raise ValueError(
+            raise DivergedError(
                 "The loss is not finite at the first parameters. The input data may contain large "
                 "values and need to be preprocessed: scale X, and y in regression"
             ) from error

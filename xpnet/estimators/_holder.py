@@ -33,6 +33,10 @@ class HoldsNetwork:
     out_activation_: str
     activation: Any
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there are parameters to predict with; a fit that diverges leaves all else."""
+        return hasattr(self, "coefs_")
+
     def _hold(self, params: Params) -> None:
         xp = array_namespace(params[0].W)
         self.coefs_ = [xp.matrix_transpose(W) for W, _ in params]

@@ -52,6 +52,10 @@ class HoldsLayer:
     coef_: Array
     intercept_: Array
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there are parameters to predict with; a fit that diverges leaves all else."""
+        return hasattr(self, "coef_")
+
     def decision_function(self, X: Any) -> Array:
         """Return the logits ``(m, n_classes)``; of two classes, those of the second, ``(m,)``.
 

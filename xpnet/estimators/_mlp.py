@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from xpnet import backend
 from xpnet.estimators import _stopping
+from xpnet.estimators._divergence import unfitted_where_diverged
 from xpnet.estimators._draws import drawn_as_scikit_learn, drawn_by_scheme
 from xpnet.estimators._full_batch import FTOL, fit_full_batch, loss_on
 from xpnet.estimators._holder import HoldsNetwork
@@ -109,7 +110,8 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
             self._begin(samples, rng)
         if is_stochastic(self.solver):
             _stopping.begin(self, afresh=first)
-        self._hold(self._trained(samples, held_out, rng, incremental))
+        with unfitted_where_diverged(self, first):
+            self._hold(self._trained(samples, held_out, rng, incremental))
         return self
 
     def _is_first(self, incremental: bool) -> bool:

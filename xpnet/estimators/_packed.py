@@ -1,4 +1,4 @@
-"""Parameters and fitted attributes as JSON has them, and back."""
+"""JSON form of an estimator's parameters and fitted attributes."""
 
 from __future__ import annotations
 

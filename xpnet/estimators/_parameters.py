@@ -14,7 +14,14 @@ from xpnet.init import SCHEMES
 from xpnet.kernels import ACTIVATIONS
 from xpnet.types import Optimizer
 
-__all__ = ["CONSTRAINTS", "activation_names", "take"]
+__all__ = [
+    "CONSTRAINTS",
+    "activation_names",
+    "check_callbacks",
+    "check_solver_reads",
+    "hidden_sizes",
+    "take",
+]
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],

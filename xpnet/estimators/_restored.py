@@ -1,4 +1,4 @@
-"""An estimator made of what a model file says, once all of it is known to fit.
+"""Loading of an estimator: each parameter and attribute that a model file holds is checked.
 
 Nothing of the file is run, and no attribute is set that `fit` could not have set.
 """

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from xpnet import backend
 from xpnet.estimators import _stopping
 from xpnet.estimators._audience import Audience, say
-from xpnet.estimators._divergence import check_learned
+from xpnet.estimators._divergence import DivergedError, check_learned
 from xpnet.estimators._held_out import validated
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import blocks
@@ -78,7 +78,7 @@ def fit_stochastic(
         learned = epochs.through(updates, size, incremental)
         try:
             check_learned(model, net, learned, samples.X[:size, :])
-        except ValueError:
+        except DivergedError:
             model._go_on_from(params)
             raise
         return learned

@@ -19,6 +19,7 @@ from xpnet.types import Array
 __all__ = [
     "cast_like",
     "check_finite",
+    "check_unmasked",
     "checked_samples",
     "checked_training_set",
     "targets_beside",

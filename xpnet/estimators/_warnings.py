@@ -1,4 +1,4 @@
-"""Warnings at the caller's line that answer to filters on scikit-learn's modules."""
+"""Warnings of the estimators: at the caller's line, under scikit-learn's filters."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from sklearn.callback import CallbackSupportMixin
 from xpnet import backend
 from xpnet.estimators._class_weights import class_weighted
 from xpnet.estimators._classifies import Classifies
+from xpnet.estimators._divergence import unfitted_where_diverged
 from xpnet.estimators._full_batch import fit_full_batch, loss_on
 from xpnet.estimators._known_labels import two_or_more
 from xpnet.estimators._labels import Labels, check_labels, encoded, flat, of_classes
@@ -148,10 +149,11 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         check_solver(self)
         samples = self._samples(X, y, sample_weight)
         net = linear_network(samples.X.shape[1], samples.Y.shape[1])
+        first = self._is_first()
         params = self._start(net, reference(samples.X))
         loss = loss_on(net, samples, l2)
-        self._hold(
-            fit_full_batch(
+        with unfitted_where_diverged(self, first):
+            learned = fit_full_batch(
                 self,
                 net,
                 params,
@@ -160,7 +162,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
                 ftol=FTOL,
                 preconditioner=self._preconditioner(net, samples, l2),
             )
-        )
+        self._hold(learned)
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
 
@@ -173,9 +175,12 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         Y, s = encoded(labels, y, reference(X)), checked_weights(sample_weight, X)
         return Samples(contiguous(X), Y, class_weighted(self.class_weight, labels, Y, s), y)
 
+    def _is_first(self) -> bool:
+        return not (self.warm_start and hasattr(self, "coef_"))
+
     def _start(self, net: Network, like: Array) -> Params:
         """Zeros, or where the last fit ended, beside `like`."""
-        if not (self.warm_start and hasattr(self, "coef_")):
+        if self._is_first():
             return net.init(scheme="zeros", like=like)
         if self._net() != net:
             raise ValueError(

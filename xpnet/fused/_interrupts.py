@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM held back while something is half made, such as machine code or a module."""
+"""Delay of Ctrl-C and SIGTERM while machine code is compiled or a module loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""numba as our loops need it: interrupted between loops, and the same code from disk as compiled.
+"""numba's dispatcher and cache, safe to interrupt, and the same code from disk as compiled.
 
 The one file that knows of numba what it does not document; read in numba 0.61 to 0.68. What can go
 wrong without it: an interrupt within the compiler leaves tables half written, and later calls fail;

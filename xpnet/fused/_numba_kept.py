@@ -1,4 +1,4 @@
-"""Machine code on disk: a file for each loop and signature, checked before it is used.
+"""Cache of machine code on disk: a file for each loop and signature, checked before it is used.
 
 It is named by all that it was made of, and written under another name first. So processes that
 write at once write the same, and none reads half a file.

@@ -99,6 +99,8 @@ def _dense_activation(kernels: Kernels) -> Callable[..., Layer]:
     ) -> Layer:
         if not _is_pair(W, A_prev) or b.shape != (W.shape[0], 1) or b.dtype != W.dtype:
             return plain(activation, W, b, A_prev, mask)
+        if _is_recorded(W, b, A_prev, mask):  # What it keeps would be written over.
+            return plain(activation, W, b, A_prev, mask)
         Z = torch.addmm(b, W, A_prev)
         if not _like(mask, Z):
             return plain(activation, W, b, A_prev, mask)
@@ -196,6 +198,12 @@ def _is_pair(A: Array, B: Array) -> bool:
         and A.dtype == B.dtype
         and A.dtype.is_floating_point
     )
+
+
+def _is_recorded(*arrays: Array | None) -> bool:
+    """Whether autograd keeps what is computed of these."""
+    requiring = (array is not None and array.requires_grad for array in arrays)
+    return torch.is_grad_enabled() and any(requiring)
 
 
 def _like(array: Array | None, like: Array) -> bool:

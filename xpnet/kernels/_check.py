@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 from xpnet.types import Array, Dense, Layer, Params
 
 __all__ = [
+    "broadcast",
     "check_costed",
     "check_dense",
     "check_inputs",
@@ -22,6 +23,7 @@ __all__ = [
     "check_precision",
     "check_stacked",
     "check_targets",
+    "is_computed",
 ]
 
 

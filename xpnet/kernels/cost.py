@@ -38,7 +38,16 @@ from xpnet.kernels._piecewise import identity, identity_looped
 from xpnet.kernels._smooth import bend, sigmoid, sigmoid_looped
 from xpnet.types import Array
 
-__all__ = ["LOOPED_OUTPUTS", "OUTPUTS", "Output"]
+__all__ = [
+    "OUTPUTS",
+    "Output",
+    "output_activation",
+    "output_activation_looped",
+    "output_cost",
+    "output_cost_backward",
+    "output_cost_backward_looped",
+    "output_cost_looped",
+]
 
 
 LARGEST = math.log(sys.float_info.max)

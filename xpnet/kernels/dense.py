@@ -34,6 +34,7 @@ from xpnet.types import Array, Dense, Layer
 __all__ = [
     "activation_dense_backward",
     "activation_dense_backward_looped",
+    "before_dropout",
     "dense",
     "dense_activation",
     "dense_activation_looped",

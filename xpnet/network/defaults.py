@@ -38,7 +38,7 @@ def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = Fal
     kernels : Kernels or None
     X : array
     tracked : bool
-        Whether torch's autograd records what they do. Fused kernels write over what it keeps.
+        Whether torch's autograd records what they do.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = Fal
         If they are no record of kernels, or loops over scalars, which autograd cannot follow.
     """
     if kernels is None:
-        return VECTORIZED if tracked else default_kernels(X)
+        return default_kernels(X)
     if not isinstance(kernels, Kernels):
         raise TypeError(
             f"kernels is {kernels!r}: expected a record of them, xpnet.VECTORIZED or xpnet.LOOPED"

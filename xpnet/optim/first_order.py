@@ -20,7 +20,7 @@ from xpnet.optim._check import at_least_zero, fractions, shares
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
 
-__all__ = ["adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
+__all__ = ["Apply", "Slots", "adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
 
 Slots: TypeAlias = tuple[Params, ...]
 Apply: TypeAlias = Callable[..., tuple[Params, Slots]]

@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from array_api_compat import is_array_api_obj
+
 from xpnet.optim._check import tolerances, whole
 from xpnet.optim.curvature import Pair, direction
 from xpnet.optim.ray import Function, Iterate, Ray, start_of
@@ -76,7 +78,7 @@ def lbfgs(
     value_and_grad : function
         ``params -> (cost, grads)``, with cost 0-dimensional: a closure over the data.
     params : Params
-        Where to start; never written to.
+        Where to start, or a list of pairs (W, b); never written to.
     max_iter : int, default 100
         At most so many steps.
     tol : float, default 1e-4
@@ -107,10 +109,10 @@ def lbfgs(
     TypeError
         If something is no function, no number, or no parameters.
     """
-    _check_arguments(value_and_grad, params, preconditioner, callback)
-    whole(0, max_iter=max_iter)
-    whole(0, memory=memory)
-    tolerances(tol=tol, ftol=ftol, max_evaluations=max_evaluations or 0)
+    _check_functions(value_and_grad, preconditioner, callback)
+    params = _as_params(params)
+    whole(0, max_iter=max_iter, memory=memory, max_evaluations=max_evaluations or 0)
+    tolerances(tol=tol, ftol=ftol)
     function = Function(value_and_grad, params, preconditioner)
     limits = _Limits(max_iter, tol, ftol, max_evaluations)
     start = start_of(function)
@@ -127,17 +129,26 @@ def lbfgs(
     return best
 
 
-def _check_arguments(value_and_grad: Any, params: Any, *optional: Any) -> None:
-    """Raise unless these are functions, or None where they may be left out, and parameters."""
+def _check_functions(value_and_grad: Any, *optional: Any) -> None:
+    """Raise unless these are functions, or None where they may be left out."""
     names = ("value_and_grad", "preconditioner", "callback")
     for name, function in zip(names, (value_and_grad, *optional), strict=True):
         if not callable(function) and (function is not None or name == "value_and_grad"):
             raise TypeError(f"{name} is {function!r}: expected a function")
-    if not isinstance(params, tuple) or not all(isinstance(layer, Dense) for layer in params):
+
+
+def _as_params(params: Any) -> Params:
+    """`params`, which may come as a list of pairs, as the tuple of `Dense` that they are."""
+    if not isinstance(params, tuple | list) or not params or not all(map(_is_pair, params)):
         raise TypeError(
             f"params is a {type(params).__name__}: expected a tuple of Dense(W, b), one a layer, "
             "as net.init() makes"
         )
+    return tuple(Dense(*layer) for layer in params)
+
+
+def _is_pair(layer: Any) -> bool:
+    return isinstance(layer, tuple | list) and len(layer) == 2 and all(map(is_array_api_obj, layer))
 
 
 class _Limits(NamedTuple):

@@ -1,8 +1,8 @@
-"""The one error of this room, and what it quotes."""
+"""Errors of model files, and what they quote."""
 
 from __future__ import annotations
 
-__all__ = ["ModelFileError", "quoted"]
+__all__ = ["ModelFileError", "NotFiniteError", "quoted"]
 
 _ROOM = 120
 """Characters of a file's words that an error has room for."""
@@ -10,6 +10,10 @@ _ROOM = 120
 
 class ModelFileError(ValueError):
     """A model file that cannot be read or written; its text names the file, why, and the fix."""
+
+
+class NotFiniteError(ValueError):
+    """Parameters that are not saved, as some are NaN or infinite."""
 
 
 def quoted(words: object) -> str:

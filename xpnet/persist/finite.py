@@ -1,4 +1,4 @@
-"""Numbers that a model can compute with: finite weights, a scale that can be divided by."""
+"""Finite numbers: the parameters of a model, and the scaling of its samples."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.persist.errors import NotFiniteError
 from xpnet.types import Params
 
 __all__ = ["check_finite"]
 
 
 def check_finite(params: Params, metadata: Mapping[str, Any]) -> None:
-    """Raise ValueError unless host `params` are finite, and the scaling in `metadata` applies.
+    """Raise unless host `params` are finite, and the scaling in `metadata` applies.
 
     A scaling is what turns samples into inputs, ``(X - scaling_shift) / scaling_scale``.
+
+    Raises
+    ------
+    NotFiniteError
+        Of `params`.
+    ValueError
+        Of the scaling.
     """
     for number, layer in enumerate(params, 1):
         for letter, array in zip("Wb", layer, strict=True):
             wrong = array.size - np.count_nonzero(np.isfinite(array))
             if wrong:
                 entries = "1 entry that is" if wrong == 1 else f"{wrong} entries that are"
-                raise ValueError(
+                raise NotFiniteError(
                     f"{letter} of layer {number} holds {entries} NaN or infinite: expected finite "
                     "numbers, as a training has that did not diverge"
                 )

@@ -60,8 +60,10 @@ def save(
     ------
     ModelFileError
         Where the folder does not exist or `path` is itself a folder.
+    NotFiniteError
+        A ValueError, where `params` are not finite.
     ValueError, TypeError
-        Where `params` do not fit `net` or are not finite, or metadata cannot be stored.
+        Where `params` do not fit `net`, or metadata cannot be stored.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net is a {type(net).__name__}: expected save(path, net, params)")
@@ -149,7 +151,7 @@ def _check_saved(params: Params, metadata: Mapping[str, Any]) -> None:
     try:
         check_finite(params, metadata)
     except ValueError as error:
-        raise ValueError(f"{error}; allow_nonfinite=True saves them all the same") from None
+        raise type(error)(f"{error}; allow_nonfinite=True saves them all the same") from None
 
 
 def _check_loaded(params: Params, metadata: Mapping[str, Any], where: str) -> None:

@@ -70,8 +70,7 @@ def targets_of(net: Network, value_and_grad: Any) -> str:
 
 def check_batches(batches: Any) -> None:
     """Raise unless `batches` can be walked through, and is more than one batch."""
-    single = is_array_api_obj(batches) or isinstance(batches, Batch | Mapping | str)
-    if not isinstance(batches, Iterable) or single:
+    if isinstance(batches, Batch) or not _is_several(batches):
         raise TypeError(
             f"batches is a {type(batches).__name__}: expected an iterable of (X, Y) or "
             "(X, Y, sample_weight), such as [(X, Y)]"
@@ -80,18 +79,24 @@ def check_batches(batches: Any) -> None:
 
 def parts_of(batch: Any, number: int) -> tuple[Array, Array, Array | None]:
     """X, Y and the weights, or None, of a batch that is a pair or triple of any kind."""
-    if not isinstance(batch, (tuple, list)):
+    if not _is_several(batch):
         raise TypeError(
             f"batch {number} is a {type(batch).__name__}: expected (X, Y) or "
             "(X, Y, sample_weight); a single batch goes as batches=[(X, Y)]"
         )
-    if len(batch) == 2:
-        return batch[0], batch[1], None
-    if len(batch) == 3:
-        return batch[0], batch[1], batch[2]
-    raise ValueError(
-        f"batch {number} has {len(batch)} entries: expected (X, Y) or (X, Y, sample_weight)"
-    )
+    parts = tuple(batch)
+    if len(parts) not in (2, 3):
+        raise ValueError(
+            f"batch {number} has {len(parts)} entries: expected (X, Y) or (X, Y, sample_weight)"
+        )
+    return parts if len(parts) == 3 else (*parts, None)
+
+
+def _is_several(things: Any) -> bool:
+    """Whether a loop takes them one by one, also as a torch Dataset has them, by number."""
+    if is_array_api_obj(things) or isinstance(things, Mapping | str):
+        return False
+    return isinstance(things, Iterable) or hasattr(type(things), "__getitem__")
 
 
 def check_samples(X: Array, Y: Array) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from xpnet.fused._cuda.driver import Driver, Factor, factor, one_real_dtype, row_grid
 from xpnet.types import Array, Dense, Layer
 
-__all__ = ["activation_dense_backward", "dense_activation", "row_sums"]
+__all__ = ["MOST_NETWORKS", "activation_dense_backward", "dense_activation", "row_sums"]
 
 NEEDS_Z = {
     "identity": False,

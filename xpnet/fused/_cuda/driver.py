@@ -14,7 +14,16 @@ import numpy as np
 from xpnet.fused._cuda.source import MOST_THREADS, REALS
 from xpnet.types import Array
 
-__all__ = ["Driver", "Factor", "by_value", "factor", "one_real_dtype", "power_of_two", "row_grid"]
+__all__ = [
+    "Driver",
+    "Extent",
+    "Factor",
+    "by_value",
+    "factor",
+    "one_real_dtype",
+    "power_of_two",
+    "row_grid",
+]
 
 Extent: TypeAlias = tuple[int, int]
 
