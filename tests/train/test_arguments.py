@@ -16,6 +16,7 @@ from xpnet import (
     backend,
     data,
     evaluate,
+    optim,
     params_to_dict,
     steps,
     value_and_grad,

@@ -25,6 +25,7 @@ __all__ = [
     "as_weights",
     "beside",
     "check_arrays",
+    "check_as_many",
     "check_batch",
     "check_inputs",
     "check_masks",
