@@ -147,7 +147,7 @@ def train(
         say_understood(dataset)
         files = Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
-        parts = Parts.of(dataset, validation)
+        parts = Parts.of(dataset, validation, label is not None)
         net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
         model = ModelFile.of(files.save, net, parts, dataset.columns)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")

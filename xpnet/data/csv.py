@@ -59,7 +59,8 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
     _check_none_missing(texts, where)
     check_fits(taken(X.shape, X.itemsize) + _nbytes(texts), asked.limit, str(path))
     y = as_whole_numbers(np.array(texts))
-    check_no_quantities(X, y, found, where)
+    if asked.classes is None:
+        check_no_quantities(X, y, found, where, asked.label is not None)
     return Dataset(path.stem, X, as_labels(y, where), columns=found)
 
 
