@@ -53,6 +53,9 @@ def test_what_was_understood_is_said(trained, run, frame):
 
 def test_years_as_names(trained, frame):
     out = trained(frame.set_axis(["2019", "2020", "label"], axis=1))
+    header = "first line taken as a header (--no-header)"
+    assert first_line(out) == f"table: 3 columns, {header}, label 'label', 3 classes"
+    out = trained(frame.set_axis(["2019", "2020", "label"], axis=1), "--header")
     assert first_line(out) == "table: 3 columns, header, label 'label', 3 classes"
 
 

@@ -7,6 +7,7 @@ import typer
 
 from xpnet.data import Dataset
 from xpnet.data.errors import quoted
+from xpnet.data.header import is_number
 from xpnet.data.index import counts_rows
 
 __all__ = ["say_understood"]
@@ -18,9 +19,12 @@ def say_understood(dataset: Dataset) -> None:
     if columns is None:
         return
     classes = len(np.unique(dataset.y_train))
+    header = "header" if columns.named else "no header"
+    if columns.named and columns.header is None and all(map(is_number, columns.features)):
+        header = "first line taken as a header (--no-header)"
     facts = [
         f"{len(columns.names) + columns.indexed} columns",
-        "header" if columns.named else "no header",
+        header,
         f"label {quoted(columns.names[columns.label])}",
         f"{classes} class{'es' * (classes != 1)}",
     ]
