@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -166,6 +167,49 @@ def test_what_was_learned_before_a_divergence_is_saved_where_no_model_was(
     line = fails("train", flowers(), *SMALL)
     assert line.endswith(f"lower --lr; 2 epochs before it are saved in {NAME}")
     assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
+
+
+@pytest.fixture
+def wrong(monkeypatch):
+    """Every training ends sure of what is wrong, at a cost that is finite."""
+
+    def fit(net, params, X, Y, **options):
+        result = xpnet.fit(net, params, X, Y, **options)
+        last = result.params[-1]
+        params = (*result.params[:-1], xpnet.Dense(-9 * last.W, -9 * last.b))
+        history = (*result.history[:-1], {**result.history[-1], "cost": 8e4})
+        return result._replace(params=params, history=history)
+
+    monkeypatch.setattr("xpnet.cli.learn.fit", fit)
+
+
+def test_what_is_worse_than_guessing_never_replaces_a_model(fails, flowers, former, wrong):
+    line = fails("train", flowers(), *SMALL)
+    words = rf"the cost ends at \S+, above the 1\.099 of guessing: lower --lr; .* stays in {NAME}"
+    assert re.fullmatch(words, line)
+    assert former.read_bytes() == FORMER
+
+
+def test_what_is_worse_than_guessing_is_saved_where_no_model_was(run, flowers, tmp_path, wrong):
+    outcome = run("train", flowers(), *SMALL)
+    words = r"xpnet: the cost ends at \S+, above the 1\.099 of guessing: lower --lr\n"
+    assert re.fullmatch(words, outcome.err)
+    assert outcome.code == 0
+    assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
+
+
+def test_a_signal_that_ends_it_worse_than_guessing(run, flowers, former, monkeypatch, wrong):
+    send(monkeypatch, "on_epoch", signal.SIGINT)
+    outcome = run("train", flowers(), *SMALL)
+    assert outcome.code == 130
+    assert outcome.err.startswith("xpnet: interrupted: the cost ends at ")
+    assert former.read_bytes() == FORMER
+
+
+def test_a_penalty_is_no_sign_of_guessing(run, flowers, former):
+    outcome = run("train", flowers(), *SMALL, "--l2", "50")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
 
 def test_a_divergence_in_the_first_epoch_saves_nothing(fails, flowers, tmp_path, monkeypatch):

@@ -126,7 +126,7 @@ def train(
     Ctrl-C and SIGTERM end the training early and keep what was learned.
     A model of that name is replaced only by one that was trained for an
     epoch or more and whose cost is finite: it stays if the training
-    diverges or is ended earlier. If the model cannot be written, it goes
+    diverges, ends worse than guessing or is ended earlier. If the model cannot be written, it goes
     to the temporary folder.
     """
     if patience is not None and not validation:
