@@ -49,7 +49,7 @@ def learn(
     -------
     result : Result
     code : int
-        What the command is to exit with: a signal has ended the training, or a file is missing.
+        What the command is to exit with: a file is missing, or a signal has ended the training.
 
     Raises
     ------
@@ -58,8 +58,6 @@ def learn(
         ended above that of guessing, and a model was there.
     Interrupted
         If a signal came before anything was learned, or once more.
-    OSError
-        If the model cannot be written where it should be; says where it is.
     """
     params = model.net.init(seed)
     options |= {"validation": parts.validation, "seed": seed}
@@ -72,7 +70,9 @@ def learn(
             raise ArithmeticError(_diverged(model, error)) from error
         except KeyboardInterrupt:
             raise Interrupted(first.number, _unchanged(model)) from None
-        _keep(model, parts, result, first)
+        saved = _keep(model, parts, result, first)
+    if not saved:
+        return result, FAILED
     if result.stopped == "interrupted":
         return result, Interrupted(first.number).code
     return result, FAILED if any(getattr(one, "failed", False) for one in heard) else 0
@@ -100,8 +100,8 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _keep(model: ModelFile, parts: Parts, result: Result, first: FirstSignal) -> None:
-    """Save what was learned, unless a model is there that is better; say so."""
+def _keep(model: ModelFile, parts: Parts, result: Result, first: FirstSignal) -> bool:
+    """Save what was learned, unless a model is there that is better; say so, or why not."""
     done, steps = counted(len(result.history), "epoch"), counted(result.steps, "step")
     if not result.history:
         if model.path.exists() or not result.steps:
@@ -113,8 +113,14 @@ def _keep(model: ModelFile, parts: Parts, result: Result, first: FirstSignal) ->
             interrupted = result.stopped == "interrupted"
             raise Interrupted(first.number, worse) if interrupted else ArithmeticError(worse)
         say(worse)
-    _save(model, result.params)
-    typer.echo(f"{result.stopped} after {done}\nmodel {model.path}")
+    typer.echo(f"{result.stopped} after {done}")
+    try:
+        _save(model, result.params)
+    except OSError as error:
+        say(str(error))
+        return False
+    typer.echo(f"model {model.path}")
+    return True
 
 
 def _worse_than_guessing(model: ModelFile, parts: Parts, result: Result) -> str:

@@ -123,7 +123,7 @@ def train(
     The model keeps the names of a .csv's columns: evaluate and predict find
     them by name.
 
-    Ctrl-C and SIGTERM end the training early and keep what was learned.
+    Ctrl-C, SIGTERM and SIGHUP end the training early and keep what was learned.
     A model of that name is replaced only by one that was trained for an
     epoch or more and whose cost is finite: it stays if the training
     diverges, ends worse than guessing or is ended earlier. If the model cannot be written, it goes
@@ -171,5 +171,5 @@ def _plot(path: Path, result: Result, title: str) -> None:
     try:
         write_learning_curve(path, result.history, title)
     except CANNOT_WRITE as error:
-        raise OSError(f"{unwritten('plot', path, error)}; the model is saved") from error
+        raise OSError(unwritten("plot", path, error)) from error
     typer.echo(f"plot  {path}")

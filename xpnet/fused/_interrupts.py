@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["held"]
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = tuple(getattr(signal, s) for s in ("SIGHUP", "SIGTERM", "SIGINT") if hasattr(signal, s))
 
 
 @contextmanager
