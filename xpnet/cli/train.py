@@ -144,7 +144,7 @@ def train(
             keep_index=keep_index,
             max_memory=max_memory,
         )
-        say_understood(dataset)
+        say_understood(dataset, asks=not keep_index)
         files = Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
         parts = Parts.of(dataset, validation, label is not None)
