@@ -78,7 +78,7 @@ def test_columns():
         {"label": "1"},
         {"named": None},
         {"header": "yes"},
-        {"delimiter": 5},
+        *({"delimiter": 5}, {"delimiter": ";;"}, {"delimiter": ""}, {"delimiter": "\ud800"}),
         {"unheard": "of"},
     ],
     ids=str,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 import xpnet
 from tests.cli.conftest import SMALL
+from tests.cli.test_signals import HANGUP
 from xpnet.callbacks import Progress
 
 NAME = "xpnet-flowers.safetensors"
@@ -96,7 +98,7 @@ def test_nothing_is_saved_before_the_first_step(run, flowers, tmp_path, monkeypa
     assert not (tmp_path / NAME).exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), HANGUP])
 def test_a_signal_after_an_epoch_replaces_the_former_model(
     run, flowers, former, monkeypatch, number, code
 ):
@@ -168,6 +170,49 @@ def test_what_was_learned_before_a_divergence_is_saved_where_no_model_was(
     assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
 
 
+@pytest.fixture
+def wrong(monkeypatch):
+    """Every training ends sure of what is wrong, at a cost that is finite."""
+
+    def fit(net, params, X, Y, **options):
+        result = xpnet.fit(net, params, X, Y, **options)
+        last = result.params[-1]
+        params = (*result.params[:-1], xpnet.Dense(-9 * last.W, -9 * last.b))
+        history = (*result.history[:-1], {**result.history[-1], "cost": 8e4})
+        return result._replace(params=params, history=history)
+
+    monkeypatch.setattr("xpnet.cli.learn.fit", fit)
+
+
+def test_what_is_worse_than_guessing_never_replaces_a_model(fails, flowers, former, wrong):
+    line = fails("train", flowers(), *SMALL)
+    words = rf"the cost ends at \S+, above the 1\.099 of guessing: lower --lr; .* stays in {NAME}"
+    assert re.fullmatch(words, line)
+    assert former.read_bytes() == FORMER
+
+
+def test_what_is_worse_than_guessing_is_saved_where_no_model_was(run, flowers, tmp_path, wrong):
+    outcome = run("train", flowers(), *SMALL)
+    words = r"xpnet: the cost ends at \S+, above the 1\.099 of guessing: lower --lr\n"
+    assert re.fullmatch(words, outcome.err)
+    assert outcome.code == 0
+    assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
+
+
+def test_a_signal_that_ends_it_worse_than_guessing(run, flowers, former, monkeypatch, wrong):
+    send(monkeypatch, "on_epoch", signal.SIGINT)
+    outcome = run("train", flowers(), *SMALL)
+    assert outcome.code == 130
+    assert outcome.err.startswith("xpnet: interrupted: the cost ends at ")
+    assert former.read_bytes() == FORMER
+
+
+def test_a_penalty_is_no_sign_of_guessing(run, flowers, former):
+    outcome = run("train", flowers(), *SMALL, "--l2", "50")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert xpnet.load(former)[0].sizes == (2, 8, 3)
+
+
 def test_a_divergence_in_the_first_epoch_saves_nothing(fails, flowers, tmp_path, monkeypatch):
     diverge(monkeypatch, epochs=0)
     assert fails("train", flowers(), *SMALL).endswith("lower --lr; nothing is saved")
@@ -200,7 +245,7 @@ def test_full_disks_of_the_other_files_end_neither_training_nor_saving(
     assert outcome.err.splitlines() == [
         f"xpnet: cannot write full/last ({why}): {later}",
         f"xpnet: cannot write full/log ({why}): {later}",
-        f"xpnet: --plot: cannot write full/curve.png: {why}; the model is saved",
+        f"xpnet: --plot: cannot write full/curve.png: {why}",
     ]
     assert outcome.code == 2
     assert "all epochs done after 20 epochs\n" in outcome.out
@@ -209,17 +254,20 @@ def test_full_disks_of_the_other_files_end_neither_training_nor_saving(
 
 
 def test_a_model_whose_disk_is_full_goes_to_the_temporary_folder(
-    fails, flowers, tmp_path, full_disk, monkeypatch
+    run, flowers, tmp_path, full_disk, monkeypatch
 ):
     elsewhere = tmp_path / "tmp"
     elsewhere.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
     (full_disk / "m").write_bytes(b"")
-    line = fails("train", flowers(), *SMALL, "--save", "full/m", "--plot", "curve.png")
+    outcome = run("train", flowers(), *SMALL, "--save", "full/m", "--plot", "curve.png")
     [path] = elsewhere.iterdir()
-    assert line == (
-        f"--save: cannot write full/m: No space left on device; the model is in {path} instead"
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"xpnet: --save: cannot write full/m: No space left on device; the model is in {path} "
+        "instead\n"
     )
+    assert outcome.out.endswith("\ntest accuracy 100.00% (18 samples)\nplot  curve.png\n")
     assert xpnet.load(path)[2]["classes"] == ["iris", "lily", "rose"]
     assert (full_disk / "m").read_bytes() == b""
 
@@ -235,3 +283,8 @@ def test_a_model_that_can_be_saved_nowhere(fails, flowers, tmp_path, monkeypatch
         f"--save: cannot write {NAME}: {why}; nor can it be saved in the temporary folder ({why}): "
         "the model is lost"
     )
+
+
+def test_predictions_on_a_full_disk(fails, flowers, model, full_disk):
+    line = fails("predict", model, flowers(), "--out", "full/p.csv")
+    assert line == "--out: cannot write full/p.csv: No space left on device"

@@ -101,7 +101,14 @@ def test_a_backend_in_words():
 
 @pytest.mark.parametrize(
     ("text", "nbytes"),
-    [("5", 5), ("5B", 5), ("2kB", 2000), ("1.5 MB", 1_500_000), ("4g", 4 * 10**9), ("1TB", 10**12)],
+    [
+        ("1000", 1000),
+        ("5000B", 5000),
+        ("2kB", 2000),
+        ("1.5 MB", 1_500_000),
+        ("4g", 4 * 10**9),
+        ("1TB", 10**12),
+    ],
 )
 def test_a_size(text, nbytes):
     assert size(text) == nbytes
@@ -110,4 +117,10 @@ def test_a_size(text, nbytes):
 @pytest.mark.parametrize("text", ["", "MB", "-5", "5 PB", "1e9", "nan"])
 def test_no_size(text):
     with pytest.raises(BadParameter, match="is not a size, such as 500MB or 4GB"):
+        size(text)
+
+
+@pytest.mark.parametrize("text", ["0", "1", "999B", "0.5kB", "0 GB"])
+def test_a_size_too_small_for_any_data(text):
+    with pytest.raises(BadParameter, match="is too little for any data: expected 1kB or more"):
         size(text)

@@ -7,6 +7,12 @@ import pytest
 
 from xpnet.cli.signals import SIGNALS, Interrupted, Raising, handled, ignore
 
+HANGUP = pytest.param(
+    getattr(signal, "SIGHUP", None),
+    129,
+    marks=pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP"),
+)
+
 
 @pytest.fixture(autouse=True)
 def as_before():
@@ -16,7 +22,7 @@ def as_before():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), HANGUP])
 def test_a_signal_is_raised_as_a_ctrl_c_that_knows_its_code(number, code):
     with pytest.raises(KeyboardInterrupt) as raised, handled(Raising()):
         signal.raise_signal(number)

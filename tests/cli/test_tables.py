@@ -53,6 +53,9 @@ def test_what_was_understood_is_said(trained, run, frame):
 
 def test_years_as_names(trained, frame):
     out = trained(frame.set_axis(["2019", "2020", "label"], axis=1))
+    header = "first line taken as a header (--no-header)"
+    assert first_line(out) == f"table: 3 columns, {header}, label 'label', 3 classes"
+    out = trained(frame.set_axis(["2019", "2020", "label"], axis=1), "--header")
     assert first_line(out) == "table: 3 columns, header, label 'label', 3 classes"
 
 
@@ -72,12 +75,14 @@ def test_an_index_is_left_out_and_said(trained, run, frame, tmp_path):
     assert accuracy(trained(noise, "--keep-index", index=True)) > 0.9
 
 
-def test_a_named_column_that_counts_is_asked_about(trained, frame):
+def test_a_named_column_that_counts_is_asked_about(trained, run, frame):
     frame.insert(0, "Id", np.arange(1, 91))
     assert first_line(trained(frame)) == (
         "table: 4 columns, header, label 'kind', 3 classes, first column 'Id' counts the rows: "
         "is it a feature?"
     )
+    assert "is it a feature?" not in run("evaluate", MODEL, "table.csv").out
+    assert "is it a feature?" not in trained(frame, "--keep-index")
 
 
 @pytest.mark.parametrize("labels", [("1", "2", "x"), ("1.0", "2.0", "x"), ("01", "1", "10")])

@@ -16,6 +16,7 @@ IRIS = "5,3,1,setosa\n7,3,4,rosa\n4,3,1,setosa\n6,2,5,rosa\n"
         "0,1,2,3",
         "2018,2019,2020,2021",
         "7,8,9,10",
+        "0,10,50,label",
         "a,b,c,label",
     ],
 )
@@ -37,8 +38,14 @@ def test_numbers_may_name_columns(csv_file, head, labels):
         "1,2,3,0\n4,5,6,0\n7,8,9,1\n1,1,2,1\n",
         "1.5,2,3,a\n4,5,6,b\n7,8,9,b\n1,1,2,b\n",
         "1,2,3,a\n4,5,6,b\n7,8,9,c\n1,1,2,d\n",
+        "3,7,1,2\n4,5,6,0\n7,8,9,0\n1,1,2,0\n",
+        "1,3,7,9\n4,5,6,0\n7,8,9,0\n1,1,2,0\n",
+        "3,7,1,rosa\n4,5,6,b\n7,8,9,b\n1,1,2,b\n",
     ],
-    ids=["words", "mixed", "counted", "numbers", "fractions", "all different"],
+    ids=[
+        *("words", "mixed", "counted", "numbers", "fractions", "all different"),
+        *("rare number", "uneven steps", "rare word"),
+    ],
 )
 def test_samples_that_look_like_a_header(csv_file, text):
     dataset = load(csv_file(text))

@@ -59,6 +59,13 @@ def test_what_is_no_index_is_kept(written):
     assert fractions.columns.names == ("", "a", "b", "kind")
 
 
+def test_a_feature_without_a_name_is_no_index(written):
+    path = written(FRAME.set_index(np.array([3, 0, 3, 1, 0])))
+    assert load(path).columns == Columns(("", "a", "b", "kind"), 3, named=True)
+    named = Columns(("1", "2", "3"), 2, named=False)
+    np.testing.assert_array_equal(load(path, columns=named).X_train, FEATURES)
+
+
 def test_an_index_is_kept_where_that_is_asked_for(written):
     path = written()
     dataset = load(path, keep_index=True)

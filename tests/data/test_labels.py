@@ -78,6 +78,7 @@ def test_classes_in_any_order():
         (("1", "1.0"), np.array([1]), [0]),
         ((0, 1), np.array([1.0, 0.0]), [1, 0]),
         (("01", "1"), np.array(["1", "01"]), [1, 0]),
+        ((1, 2, 12), np.array(["02", "12", "01"]), [1, 2, 0]),
     ],
 )
 def test_the_classes_decide_what_a_label_is(labels, y, places):
@@ -87,7 +88,9 @@ def test_the_classes_decide_what_a_label_is(labels, y, places):
 @pytest.mark.parametrize(
     ("labels", "y"),
     [
-        ((1, 2), np.array(["01"])),
+        ((1, 2), np.array(["01", "1"])),
+        ((1, 2), np.array(["01", "3"])),
+        (("1", "2"), np.array(["01"])),
         ((10, 2), np.array(["1e1"])),
         ((10, 2), np.array(["1_0"])),
         (("1.0", "1.00"), np.array([1])),

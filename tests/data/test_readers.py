@@ -72,7 +72,7 @@ def test_where_there_are_no_columns_those_of_the_training_do_not_matter(sources,
 
 @pytest.mark.parametrize("kind", ["digits", "folder", "npz"])
 def test_a_label_column_where_there_are_no_columns(sources, kind):
-    with pytest.raises(DataError, match=r"label is 'y', but only a .csv file has a label column"):
+    with pytest.raises(DataError, match=r"label is 'y' \(--label\), but only a .csv file"):
         load(sources[kind], label="y")
 
 
@@ -82,7 +82,10 @@ def test_a_label_column_where_there_are_no_columns(sources, kind):
 def test_how_to_read_a_table_where_there_is_none(sources, options):
     name = next(iter(options))
     for kind in ("digits", "folder", "npz"):
-        with pytest.raises(DataError, match=rf"^{name} is .*, but only a .csv file has .*: leave"):
+        option = "no-header" if name == "header" else name.replace("_", "-")
+        with pytest.raises(
+            DataError, match=rf"^{name} is \S+ \(--{option}\), but only a .csv file has .*: leave"
+        ):
             load(sources[kind], **options)
 
 

@@ -28,16 +28,24 @@ def test_a_delimiter_that_cannot_be(csv_file, delimiter):
 
 
 @pytest.mark.parametrize("header", ["", "a;b;kind\n"])
-def test_decimal_commas(csv_file, header):
+@pytest.mark.parametrize("kinds", [("x", "y"), ("1,0", "2,0")], ids=["words", "numbers"])
+def test_decimal_commas(csv_file, header, kinds):
     with pytest.raises(
         DataError, match=r"has '[45],[19]' in column .*; write a decimal point inst"
     ):
-        load(csv_file(f"{header}5,1;3,5;x\n4,9;3,0;y\n"))
+        load(csv_file(f"{header}5,1;3,5;{kinds[0]}\n4,9;3,0;{kinds[1]}\n"))
+
+
+def test_semicolons_in_a_label(csv_file):
+    dataset = load(csv_file("1,2,3,red;green;blue\n4,5,6,red;green;grey\n"))
+    assert dataset.y_train.tolist() == ["red;green;blue", "red;green;grey"]
 
 
 def test_another_separator_is_advised(csv_file):
     with pytest.raises(DataError, match=r"has 1 column: .*name it \(--delimiter\)"):
         load(csv_file("a|b|kind\n1|2|x\n"))
+    with pytest.raises(DataError, match="label; --delimiter is ';': name another, or leave it out"):
+        load(csv_file("a,b,kind\n1,2,x\n"), delimiter=";")
     with pytest.raises(DataError, match=r"has '1\|2' in column .*name it \(--delimiter\)"):
         load(csv_file("a|b,kind\n1|2,x\n"))
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 
+# A shell has what it starts in the background ignore Ctrl-C, and so would all that is started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # On arrays this small threads only wait for each other; torch reads it when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # scikit-learn asks for it, SciPy reads it when it is imported.

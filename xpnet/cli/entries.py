@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from xpnet.data import Columns
+from xpnet.data.rows import is_delimiter
 from xpnet.persist import ModelFileError
 from xpnet.persist.errors import quoted
 
@@ -96,8 +97,12 @@ def _are_columns(columns: Columns) -> bool:
         and isinstance(columns.named, bool)
         and isinstance(columns.indexed, bool)
         and isinstance(columns.header, bool | None)
-        and isinstance(columns.delimiter, str | None)
+        and (columns.delimiter is None or _is_delimiter(columns.delimiter))
     )
+
+
+def _is_delimiter(value: Any) -> bool:
+    return _is_text(value) and is_delimiter(value)
 
 
 def _is_text(value: Any) -> bool:

@@ -58,7 +58,7 @@ def evaluate(
             classes=model.preparation.classes,
             max_memory=max_memory,
         )
-        say_understood(dataset)
+        say_understood(dataset, asks=False)
         X, y, what = unseen(dataset, model.trained_on)
         score = scores(model.net, model.params, *model.preparation.pair(X, y))
     typer.echo(f"{what}: {counted(len(y), 'sample')}")

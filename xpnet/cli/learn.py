@@ -1,11 +1,12 @@
 """Training under the command line's eyes: what was learned is saved, however it ends.
 
 A model that is there already is replaced only by one that has learned for an epoch or more and
-whose cost is finite.
+whose cost is finite, and not above that of guessing.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from xpnet import DivergenceError, callbacks, fit
+from xpnet import DivergenceError, callbacks, evaluate, fit
 from xpnet.cli.files import CANNOT_WRITE, reason, unwritten
 from xpnet.cli.first_signal import FirstSignal
 from xpnet.cli.model import ModelFile
@@ -48,16 +49,15 @@ def learn(
     -------
     result : Result
     code : int
-        What the command is to exit with: a signal has ended the training, or a file is missing.
+        What the command is to exit with: a file is missing, or a signal has ended the training.
 
     Raises
     ------
     ArithmeticError
-        If the cost is not finite; what was learned before is saved where no model was.
+        If the cost is not finite; what was learned before is saved where no model was. If it has
+        ended above that of guessing, and a model was there.
     Interrupted
         If a signal came before anything was learned, or once more.
-    OSError
-        If the model cannot be written where it should be; says where it is.
     """
     params = model.net.init(seed)
     options |= {"validation": parts.validation, "seed": seed}
@@ -70,7 +70,9 @@ def learn(
             raise ArithmeticError(_diverged(model, error)) from error
         except KeyboardInterrupt:
             raise Interrupted(first.number, _unchanged(model)) from None
-        _keep(model, result, first)
+        saved = _keep(model, parts, result, first)
+    if not saved:
+        return result, FAILED
     if result.stopped == "interrupted":
         return result, Interrupted(first.number).code
     return result, FAILED if any(getattr(one, "failed", False) for one in heard) else 0
@@ -98,15 +100,40 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _keep(model: ModelFile, result: Result, first: FirstSignal) -> None:
-    """Save what was learned, unless a model is there that has learned for longer; say so."""
+def _keep(model: ModelFile, parts: Parts, result: Result, first: FirstSignal) -> bool:
+    """Save what was learned, unless a model is there that is better; say so, or why not."""
     done, steps = counted(len(result.history), "epoch"), counted(result.steps, "step")
     if not result.history:
         if model.path.exists() or not result.steps:
             raise Interrupted(first.number, f"{steps} done and no epoch: {_unchanged(model)}")
         done = steps
-    _save(model, result.params)
-    typer.echo(f"{result.stopped} after {done}\nmodel {model.path}")
+    if worse := _worse_than_guessing(model, parts, result):
+        if model.path.exists():
+            worse = f"{worse}; {_unchanged(model)}"
+            interrupted = result.stopped == "interrupted"
+            raise Interrupted(first.number, worse) if interrupted else ArithmeticError(worse)
+        say(worse)
+    typer.echo(f"{result.stopped} after {done}")
+    try:
+        _save(model, result.params)
+    except OSError as error:
+        say(str(error))
+        return False
+    typer.echo(f"model {model.path}")
+    return True
+
+
+def _worse_than_guessing(model: ModelFile, parts: Parts, result: Result) -> str:
+    """Return what there is to say where what was learned costs more than guessing."""
+    guessing = math.log(model.net.sizes[-1])
+    if not result.history or result.history[-1]["cost"] <= guessing:
+        return ""
+    # That of an epoch counts l2, dropout and how it began; and patience may keep another.
+    with np.errstate(all="ignore"):
+        cost = evaluate(model.net, result.params, *parts.train)["cost"]
+    if cost <= guessing:
+        return ""
+    return f"the cost ends at {cost:.4g}, above the {guessing:.4g} of guessing: lower --lr"
 
 
 def _diverged(model: ModelFile, error: DivergenceError) -> str:

@@ -38,13 +38,19 @@ T = TypeVar("T")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", re.IGNORECASE)
 
+_LEAST = 1000
+"""Bytes."""
+
 
 def size(text: str) -> int:
     """Return so many bytes as `text` says: ``500MB``, ``4 GB``."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise BadParameter(f"{text!r} is not a size, such as 500MB or 4GB")
-    return int(float(match[1]) * 1000 ** " kmgt".index(match[2].lower() or " "))
+    nbytes = int(float(match[1]) * 1000 ** " kmgt".index(match[2].lower() or " "))
+    if nbytes < _LEAST:
+        raise BadParameter(f"{text!r} is too little for any data: expected 1kB or more, as 500MB")
+    return nbytes
 
 
 DataSource: TypeAlias = Annotated[

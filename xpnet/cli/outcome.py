@@ -5,6 +5,7 @@ code  meaning
 ====  ========================================================
 0     done
 2     failed
+129   ended by SIGHUP, as its terminal was closed
 130   interrupted by Ctrl-C
 141   what it prints is read by no one any more: told by no line
 143   ended by SIGTERM

@@ -59,15 +59,17 @@ class Parts(NamedTuple):
         return f"{self.m} training, {held_out} validation, {self.m_test} test samples"
 
     @classmethod
-    def of(cls, dataset: Dataset, validation: float) -> Parts:
+    def of(cls, dataset: Dataset, validation: float, chosen: bool = False) -> Parts:
         """Return the parts of `dataset`, the share `validation` of its training part set apart.
+
+        `chosen` says whether the user has named the label column.
 
         Raises
         ------
         DataError
             Where labels make no sense as classes, or there are too few samples to set any apart.
         """
-        check_classes(dataset)
+        check_classes(dataset, chosen)
         (X, y), test = _divided(dataset, _TEST_SHARE)
         held_out = None
         if validation:

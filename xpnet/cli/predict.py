@@ -14,6 +14,7 @@ from typer import Option
 from xpnet import backend as arrays
 from xpnet import data, use_backend
 from xpnet import predict as probabilities_of
+from xpnet.cli.files import CANNOT_WRITE, unwritten
 from xpnet.cli.model import Model
 from xpnet.cli.options import (
     BackendName,
@@ -90,8 +91,15 @@ def predict(
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
-        write_whole(out, content)
+        _write(out, content)
         typer.echo(f"{counted(A.shape[-1], 'prediction')} {out}")
+
+
+def _write(out: Path, content: bytes) -> None:
+    try:
+        write_whole(out, content)
+    except CANNOT_WRITE as error:
+        raise OSError(unwritten("out", out, error)) from error
 
 
 def as_csv(A: np.ndarray, classes: Classes) -> bytes:

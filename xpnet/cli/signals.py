@@ -1,4 +1,4 @@
-"""Handlers of Ctrl-C and SIGTERM for the command line."""
+"""Handlers of Ctrl-C, SIGTERM and SIGHUP for the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from typing import Any, TypeAlias
 
 __all__ = ["SIGNALS", "Interrupted", "Raising", "handled", "ignore"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Windows has no SIGHUP, which a terminal sends when it is closed."""
 
 _PAUSE = 1.0
 """Seconds."""
@@ -29,7 +32,7 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def code(self) -> int:
-        """What the command exits with: 130 after Ctrl-C, 143 after SIGTERM."""
+        """What the command exits with: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
         return 128 + self.number
 
 

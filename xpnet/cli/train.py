@@ -123,10 +123,10 @@ def train(
     The model keeps the names of a .csv's columns: evaluate and predict find
     them by name.
 
-    Ctrl-C and SIGTERM end the training early and keep what was learned.
+    Ctrl-C, SIGTERM and SIGHUP end the training early and keep what was learned.
     A model of that name is replaced only by one that was trained for an
     epoch or more and whose cost is finite: it stays if the training
-    diverges or is ended earlier. If the model cannot be written, it goes
+    diverges, ends worse than guessing or is ended earlier. If the model cannot be written, it goes
     to the temporary folder.
     """
     if patience is not None and not validation:
@@ -144,10 +144,10 @@ def train(
             keep_index=keep_index,
             max_memory=max_memory,
         )
-        say_understood(dataset)
+        say_understood(dataset, asks=not keep_index)
         files = Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
-        parts = Parts.of(dataset, validation)
+        parts = Parts.of(dataset, validation, label is not None)
         net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
         model = ModelFile.of(files.save, net, parts, dataset.columns)
         typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
@@ -171,5 +171,5 @@ def _plot(path: Path, result: Result, title: str) -> None:
     try:
         write_learning_curve(path, result.history, title)
     except CANNOT_WRITE as error:
-        raise OSError(f"{unwritten('plot', path, error)}; the model is saved") from error
+        raise OSError(unwritten("plot", path, error)) from error
     typer.echo(f"plot  {path}")

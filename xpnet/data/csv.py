@@ -49,7 +49,7 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
     table, named = _opened(path, asked)
     indexed = named is None and may_have_index(table, asked)
     place = _label_place(table, named, asked, indexed)
-    X, texts = _read(table, _features(table, named, place), asked.limit, place)
+    X, texts = _read(table, _features(table, named, place), asked, place)
     X, indexed = _without_index(table, X, asked) if indexed and place != 0 else (X, False)
     names = tuple(table.names[indexed:])
     found = Columns(
@@ -59,7 +59,8 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
     _check_none_missing(texts, where)
     check_fits(taken(X.shape, X.itemsize) + _nbytes(texts), asked.limit, str(path))
     y = as_whole_numbers(np.array(texts))
-    check_no_quantities(X, y, found, where)
+    if asked.classes is None:
+        check_no_quantities(X, y, found, where, asked.label is not None)
     return Dataset(path.stem, X, as_labels(y, where), columns=found)
 
 
@@ -70,12 +71,12 @@ def read_csv_samples(path: Path, asked: Asked, n_x: int) -> np.ndarray:
     place = None
     if named is None and not _is_bare(table, asked.label, n_x + indexed):
         place = _label_place(table, None, asked, indexed)
-    X, texts = _read(table, _features(table, named, place), asked.limit, place)
+    X, texts = _read(table, _features(table, named, place), asked, place)
     if indexed:
         return _without_index(table, X, asked)[0]
     if not table.has_header and _are_quantities(texts, asked) and is_index(table, X[:, 0], asked):
         # An index and features are as many columns as features and a label.
-        return _read(open_table(path, asked), range(1, len(table.names)), asked.limit)[0]
+        return _read(open_table(path, asked), range(1, len(table.names)), asked)[0]
     return X
 
 
@@ -140,14 +141,14 @@ def _features(table: Table, columns: Columns | None, label: int | None) -> list[
 
 
 def _read(
-    table: Table, features: Sequence[int], limit: int, label: int | None = None
+    table: Table, features: Sequence[int], asked: Asked, label: int | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Return the columns at `features` as ``(m, n_x)``, and the texts of that at `label`."""
     if not features:
-        raise DataError(
-            f"{table.path} has 1 column: expected features and a label; if another character than "
-            "; , or a tab separates them, name it (--delimiter)"
-        )
+        advice = "if another character than ; , or a tab separates them, name it (--delimiter)"
+        if asked.delimiter is not None:
+            advice = f"--delimiter is {quoted(asked.delimiter)}: name another, or leave it out"
+        raise DataError(f"{table.path} has 1 column: expected features and a label; {advice}")
     names = [table.names[place] for place in features]
     # A flat array of C doubles: lists of Python floats would take eight times the memory.
     values = array("d")
@@ -159,7 +160,7 @@ def _read(
             texts.append(one_of_each.setdefault(text, text))
         chosen = [cells[place] for place in features]
         values.extend(_numbers(chosen, names, table.path, line))
-        check_fits(taken((1, len(values)), values.itemsize), limit, str(table.path))
+        check_fits(taken((1, len(values)), values.itemsize), asked.limit, str(table.path))
     return np.frombuffer(values).reshape(-1, len(features)), texts
 
 

@@ -3,13 +3,15 @@
 It does where it holds all the names that are looked for, where it is all words, as no sample is,
 where a name stands over a number, or where columns are numbered from 0, or beside an index without
 a name, as pandas writes them. A word over numbers in the label column alone is a name unless it is
-found again below, or is a class of the model. Whole numbers beside a label that is not found again,
-where others are, are names, too: 2019, 2020, kind.
+found again below, or is a class of the model. Whole numbers that ascend are names, too, beside a
+word that is not found again where others are: 2019, 2020, kind; or, in equal steps, beside the
+number that follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from xpnet.data.errors import DataError, quoted
 from xpnet.data.rows import Row
@@ -60,8 +62,14 @@ def is_header(
         return False
     if _all_names(names) or (label not in below and _is_name(label, below)):
         return True
-    numbered = _are_numbers([name for name, k in features if k or name])
-    return numbered and _is_no_class(label, below, known, classes)
+    numbers = [name for name, k in features if k or name]
+    if not _are_numbers(numbers) or is_missing(label) or not below or label in below:
+        return False
+    if classes is not None:
+        return _is_no_class(label, below, known, classes)
+    if is_number(label) and any(map(is_number, below)):
+        return len(numbers) > 1 and _ascend([name for name in names if name], evenly=True)
+    return _ascend(numbers) and (is_number(label) or 2 * len(set(below)) <= len(below))
 
 
 def is_missing(cell: str) -> bool:
@@ -102,16 +110,18 @@ def _are_numbers(names: list[str]) -> bool:
     return 0 < len(names) == len(set(names)) and all(map(str.isdigit, names))
 
 
+def _ascend(names: list[str], evenly: bool = False) -> bool:
+    """Whether each of the numbers `names` is more than the one before, or `evenly` so."""
+    numbers = list(map(float, names))
+    steps = {after - before for before, after in pairwise(numbers)}
+    return min(steps, default=1) > 0 and not (evenly and len(steps) > 1)
+
+
 def _is_no_class(
-    label: str, below: Sequence[str], known: Collection[str], classes: Collection[str] | None
+    label: str, below: Sequence[str], known: Collection[str], classes: Collection[str]
 ) -> bool:
-    """Whether `label` names the classes `below` it; asks where a model makes it doubtful."""
-    if is_missing(label) or label in below:
-        return False
-    if classes is None:
-        over_words = is_number(label) and not any(map(is_number, below))
-        return bool(below) and (over_words or 2 * len(set(below)) <= len(below))
-    if known or label in classes or not below or not set(below) <= set(classes):
+    """Whether `label` is no class of the model, but names those below: the user is asked."""
+    if known or label in classes or not set(below) <= set(classes):
         return False
     raise DataError(
         f"the first line ends in {quoted(label)}, which is no class of the model, beside whole "

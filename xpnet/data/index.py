@@ -38,14 +38,22 @@ def may_have_index(table: Table, asked: Asked, n_x: int = 0) -> bool:
 def is_index(table: Table, values: np.ndarray, asked: Asked) -> bool:
     """Tell whether the `values` ``(m,)`` of a first column number the rows.
 
-    Under a header that gives it no name, whole numbers do, whichever rows were taken; without a
-    header they count them from 0 or 1.
+    Under a header that gives it no name, whole numbers do, whichever rows were taken, if they are
+    those that a model was trained beside, all different, or a count for the most part, as of files
+    put together; without a header they count the rows from 0 or 1.
     """
     if table.has_header:
-        return bool((values == np.rint(values)).all())
+        whole = bool((values == np.rint(values)).all())
+        return whole and (asked.columns is not None or _tells_rows_apart(values))
     return counts_rows(values) and (asked.columns is not None or len(values) >= _COUNTED)
 
 
 def counts_rows(values: np.ndarray) -> bool:
     """Tell whether `values` ``(m,)`` are 0, 1, 2, … or 1, 2, 3, …."""
     return values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
+
+
+def _tells_rows_apart(values: np.ndarray) -> bool:
+    """Whether `values` are all different, or most are one more than the value before."""
+    counted = int((np.diff(values) == 1).sum())
+    return len(np.unique(values)) == len(values) or 2 * counted > len(values)

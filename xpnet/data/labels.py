@@ -3,7 +3,8 @@
 A label is a number or a text. Data and model may differ in which of the two they hold, as a file
 that has only the labels 1 and 2 of the classes 1, 2 and x; the model's classes then decide: a
 label is the class of that very text or, failing that, the only class that means the same whole
-number, as 1.0 means 1. 01 and 1e0 are texts, and mean no number.
+number, as 1.0 means 1. 01 and 1e0 are texts, and mean no number; but where all classes are whole
+numbers, as models of a former version have them, 01 means 1 if no other label does.
 """
 
 from __future__ import annotations
@@ -85,7 +86,12 @@ class Classes:
         meanings = [_meaning(label) for label in self.labels]
         counts = Counter(meanings)
         alike = {meaning: place for place, meaning in enumerate(meanings) if counts[meaning] == 1}
-        return [exact.get(str(label), alike.get(_meaning(label), -1)) for label in labels]
+        places = [exact.get(str(label), alike.get(_meaning(label), -1)) for label in labels]
+        if -1 in places and all(isinstance(label, int) for label in self.labels):
+            padded = [_unpadded(label) for label in labels]
+            if len(set(padded)) == len(padded):
+                return [exact.get(label, -1) for label in padded]
+        return places
 
 
 def as_whole_numbers(texts: np.ndarray) -> np.ndarray:
@@ -105,6 +111,11 @@ def _is_written_whole(text: str) -> bool:
     """Whether `text` is how a whole number is written, so that it can be had back from it."""
     match = _WHOLE.fullmatch(text)
     return match is not None and match[2] is None
+
+
+def _unpadded(label: str | int) -> str:
+    """Return `label` without zeros in front, if it is a whole number with some."""
+    return re.sub(r"^(-?)0+(?=[0-9]+$)", r"\1", str(label))
 
 
 def _meaning(label: str | int) -> str:

@@ -131,9 +131,10 @@ def _no_table(read: Callable[[Path, int], T]) -> Callable[..., T]:
         for name in ("label", "header", "delimiter", "keep_index"):
             value = getattr(asked, name)
             if value != Asked._field_defaults[name]:
+                option = "--no-header" if value is False else f"--{name.replace('_', '-')}"
                 raise DataError(
-                    f"{name} is {value!r}, but only a .csv file has a label column to choose, a "
-                    f"header, a delimiter and an index: leave it out for {path}"
+                    f"{name} is {value!r} ({option}), but only a .csv file has a label column to "
+                    f"choose, a header, a delimiter and an index: leave it out for {path}"
                 )
         return read(path, asked.limit)
 

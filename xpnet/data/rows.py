@@ -1,8 +1,8 @@
 """Rows of a CSV file: its separator, its encoding, and how large a row may be.
 
 The separator is a semicolon, a comma or a tab, whichever the first line has most of; of equally
-many a semicolon comes first, as it stands between numbers with decimal commas. Lines are counted
-from 1.
+many, and of several with one comma at most between them, it is the semicolon, as it stands between
+numbers with decimal commas. Lines are counted from 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from xpnet.data.columns import Columns
 from xpnet.data.errors import DataError, quoted
 
-__all__ = ["Row", "read_rows"]
+__all__ = ["Row", "is_delimiter", "read_rows"]
 
 _DELIMITERS = ";,\t"
 
@@ -44,7 +44,7 @@ def read_rows(
     DataError
         Where the file is not UTF-8 text, or a single row takes more than `limit` bytes.
     """
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+    if delimiter is not None and not is_delimiter(delimiter):
         raise DataError(
             f"delimiter is {quoted(delimiter)}: expected one character, such as ; or | or a tab"
         )
@@ -60,6 +60,11 @@ def read_rows(
             f"{path}, line {reader.line_num}: {error}. Expected CSV text; look for a quotation "
             "mark that is not closed"
         ) from error
+
+
+def is_delimiter(text: str) -> bool:
+    """Tell whether `text` is one character that can separate cells."""
+    return len(text) == 1 and text not in '"\r\n\0'
 
 
 class _Lines:
@@ -109,4 +114,7 @@ def _found(path: Path, most: int, columns: Columns | None) -> str:
     first = next((line for line in _Lines(path, most) if line.strip()), "")
     if columns is not None and columns.delimiter is not None and columns.delimiter in first:
         return columns.delimiter
+    cells = first.split(";")
+    if len(cells) > 2 and all(cell.count(",") <= 1 for cell in cells):
+        return ";"
     return max(_DELIMITERS, key=first.count)

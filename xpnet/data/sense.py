@@ -17,19 +17,23 @@ _FEW = 20
 _RARE = 5
 """Fewer samples than this are few for a class."""
 
+_MOST_RARE = 0.25
+"""Up to which share of the samples may be of rare classes."""
+
 _REGRESSION = "quantities are learned by regression, with xpnet.MLPRegressor"
 
 
-def check_classes(dataset: Dataset) -> None:
+def check_classes(dataset: Dataset, chosen: bool = False) -> None:
     """Raise DataError where a classifier of the training labels makes no sense.
 
-    That is with a single class; where none has three samples; and where of more than 20 classes a
-    quarter has fewer than five samples, as a quantity or an identifier has.
+    That is with a single class; where none has three samples; and where of more than 20 classes
+    those of fewer than five samples make up a quarter of all samples, as with a quantity or an
+    identifier. Words of a label column that was `chosen` are classes all the same.
     """
     y = dataset.y_train
     labels, counts = np.unique(y, return_counts=True)
-    rare = int((counts < _RARE).sum())
-    doubtful = len(labels) > _FEW and 4 * rare > len(labels)
+    beyond_doubt = len(labels) <= _FEW or (chosen and not _are_numbers(labels))
+    doubtful = not beyond_doubt and _are_rare(counts)
     if len(labels) > 1 and counts.max() > 2 and not doubtful:
         return
     columns = dataset.columns
@@ -39,30 +43,47 @@ def check_classes(dataset: Dataset) -> None:
     )
     raise DataError(
         f"{dataset.name}: {what} holds {values} in {len(y)} samples: expected classes of several "
-        f"samples each; {_advice(dataset.X_train, y, columns)}"
+        f"samples each; {_advice(dataset.X_train, y, columns, chosen)}"
     )
 
 
-def check_no_quantities(X: np.ndarray, y: np.ndarray, columns: Columns, where: str) -> None:
-    """Raise DataError where the labels `y` ``(m,)`` of a table are texts of fractional numbers."""
-    labels = np.unique(y).tolist() if y.dtype.kind == "U" else []
-    if not labels or not all(map(is_number, labels)):
+def check_no_quantities(
+    X: np.ndarray, y: np.ndarray, columns: Columns, where: str, chosen: bool = False
+) -> None:
+    """Raise DataError where the labels `y` ``(m,)`` of a table are texts of fractional numbers.
+
+    In a label column that was `chosen`, a few of them of many samples each are classes.
+    """
+    if y.dtype.kind != "U":
+        return
+    different, counts = np.unique(y, return_counts=True)
+    labels = different.tolist()
+    if not _are_numbers(different) or (chosen and not _are_rare(counts)):
         return
     fractional = next((label for label in labels if not float(label).is_integer()), None)
     if fractional is not None:
         raise DataError(
             f"{where} holds {len(labels)} different numbers in {len(y)} rows, {fractional} among "
-            f"them: expected classes as labels; {_advice(X, y, columns)}"
+            f"them: expected classes as labels; {_advice(X, y, columns, chosen)}"
         )
 
 
-def _advice(X: np.ndarray, y: np.ndarray, columns: Columns | None) -> str:
+def _are_rare(counts: np.ndarray) -> bool:
+    """Whether more than a quarter of all samples are of rare classes."""
+    return bool(counts[counts < _RARE].sum() > _MOST_RARE * counts.sum())
+
+
+def _are_numbers(labels: np.ndarray) -> bool:
+    return labels.dtype.kind != "U" or all(map(is_number, labels.tolist()))
+
+
+def _advice(X: np.ndarray, y: np.ndarray, columns: Columns | None, chosen: bool) -> str:
     """Return which other column may be the label, and what else to do."""
-    other = "" if columns is None else "name the label column (--label)"
+    other = "" if columns is None or chosen else "name the label column (--label)"
     if columns is not None and columns.label != 0 and _may_be_classes(X[:, 0]):
         other = f"the first column looks like the label: --label {quoted(columns.names[0])}"
-    numeric = y.dtype.kind != "U" or is_number(str(y[0]))
-    more = _REGRESSION if numeric and len(np.unique(y)) > 1 else ""
+    labels = np.unique(y)
+    more = _REGRESSION if len(labels) > 1 and _are_numbers(labels) else ""
     return "; ".join(filter(None, (other, more))) or "give more samples, or other labels"
 
 

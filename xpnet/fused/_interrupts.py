@@ -1,4 +1,4 @@
-"""Delay of Ctrl-C and SIGTERM while machine code is compiled or a module loads."""
+"""Signals that end a program, held back while something is half made: machine code, a module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["held"]
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = tuple(getattr(signal, s) for s in ("SIGHUP", "SIGTERM", "SIGINT") if hasattr(signal, s))
 
 
 @contextmanager
