@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: the first ends it, others wait for its model's file."""
+"""Signals during a training: the first ends it, others wait for its model's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that end a program, held back while something is half made: machine code, a module."""
+"""Delay of signals that end a program, while machine code is compiled or a module loads."""
 
 from __future__ import annotations
 
