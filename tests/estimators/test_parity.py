@@ -175,3 +175,12 @@ def test_verbose_says_when_an_adaptive_rate_is_too_small(digits, capsys):
         written.append(capsys.readouterr().out)
     assert written[0] == written[1]
     assert model.stopped_.endswith("consecutive epochs. Learning rate too small.")
+
+
+def test_one_class_alone_is_always_right():
+    X, settings = np.random.default_rng(0).normal(size=(60, 3)), {"n_iter_no_change": 1}
+    settings |= {"early_stopping": True, "random_state": 0, "hidden_layer_sizes": ()}
+    ours, scikit_learns = (
+        room.MLPClassifier(**settings).fit(X, np.zeros(60, int)) for room in (xpnet, theirs)
+    )
+    assert ours.validation_scores_ == scikit_learns.validation_scores_ == [1.0] * 3

@@ -187,10 +187,12 @@ def compare(recipe):
     ours = outcome(getattr(xpnet, recipe.name), recipe)
     theirs = outcome(THEIRS[recipe.name], recipe)
     if theirs.error or ours.error:
+        # Their regressor forgets to ask whether a solver has partial_fit.
+        forgotten = recipe.way == "partial_fit" and "solver" in recipe.wrong
         both = f"theirs: {theirs.error!r}\nours: {ours.error!r}"
         assert theirs.error, both
         assert ours.error, both
-        assert isinstance(ours.error, expected(theirs.error)), both
+        assert isinstance(ours.error, MEANT if forgotten else expected(theirs.error)), both
         return type(theirs.error).__name__
     if recipe.name == "LogisticRegression":
         # The minimum is the same, the way to it is not.

@@ -44,7 +44,9 @@ def _score(model: Any, net: Network, A: Array, held_out: Samples, loss: float) -
     """The name and value of what is watched; the larger, the better."""
     if model.scoring is None:
         name, score = _SCORES[net.output]
-        return name, score(A, held_out)
+        # Where there is one class alone, it is predicted whatever its probability.
+        alone = len(getattr(model, "classes_", ())) == 1
+        return name, 1.0 if alone else score(A, held_out)
     if model.scoring == "loss":
         return "cost", -loss
     weight = {} if held_out.weights is None else {"sample_weight": held_out.weights}
