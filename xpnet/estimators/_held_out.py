@@ -45,7 +45,7 @@ def _score(model: Any, net: Network, A: Array, held_out: Samples, loss: float) -
     if model.scoring is None:
         name, score = _SCORES[net.output]
         # Where there is one class alone, it is predicted whatever its probability.
-        alone = len(getattr(model, "classes_", ())) == 1
+        alone = hasattr(model, "classes_") and model.classes_.shape == (1,)
         return name, 1.0 if alone else score(A, held_out)
     if model.scoring == "loss":
         return "cost", -loss
