@@ -211,22 +211,29 @@ def compare(recipe):
         assert ours.error, both
         assert isinstance(ours.error, MEANT if forgotten else expected(theirs.error)), both
         return type(theirs.error).__name__
+    if recipe.settings.get("solver") == "lbfgs" and getattr(theirs.model, "rounded", False):
+        return "lbfgs, their loss rounded"  # so another step, and from there another way
     if recipe.name == "LogisticRegression":
         # The minimum is the same, the way to it is not.
         assert ours.warned - {ConvergenceWarning} == theirs.warned - {ConvergenceWarning}
-    else:
+    elif not stopped_at_the_bottom(recipe, ours.model, theirs.model):
         assert ours.warned == theirs.warned
         assert (ours.model.n_iter_, ours.model.t_) == (theirs.model.n_iter_, theirs.model.t_)
     assert_same_predictions(recipe, ours.model, theirs.model)
     return recipe.settings.get("solver", "logistic")
 
 
+def stopped_at_the_bottom(recipe, ours, theirs):
+    """Whether one L-BFGS took a step more than the other, and rounding is all that it changed."""
+    a_step_more = abs(ours.n_iter_ - theirs.n_iter_) == 1
+    same = bool(np.isclose(ours.loss_, theirs.loss_, rtol=1e-12, atol=0.0))
+    return recipe.settings.get("solver") == "lbfgs" and a_step_more and same
+
+
 def assert_same_predictions(recipe, ours, theirs):
     X, _, _ = recipe.data()
     loose = recipe.settings.get("solver") == "lbfgs" or recipe.name == "LogisticRegression"
     tolerance = {"rtol": 1e-4, "atol": 1e-4} if loose else {"rtol": 1e-7, "atol": 1e-9}
-    if loose and getattr(theirs, "rounded", False):
-        return  # another loss, so another length of the step, and from there another way
     if hasattr(theirs, "loss_curve_"):
         np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, **tolerance)
     if "Regressor" in recipe.name:
