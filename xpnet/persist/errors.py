@@ -19,5 +19,5 @@ class NotFiniteError(ValueError):
 def quoted(words: object) -> str:
     """Return what a file says, or an error about it, in so few characters that a line holds it."""
     # JSON's text can hold halves of characters, which no terminal or log can be given.
-    text = str(words).encode(errors="backslashreplace").decode()
+    text = " ".join(str(words).encode(errors="backslashreplace").decode().split())
     return text if len(text) <= _ROOM else f"{text[:_ROOM]}…"
