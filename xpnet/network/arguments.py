@@ -27,6 +27,7 @@ __all__ = [
     "check_arrays",
     "check_as_many",
     "check_batch",
+    "check_gradient",
     "check_inputs",
     "check_masks",
 ]
@@ -174,6 +175,15 @@ def check_as_many(params: Params, **arrays: Any) -> None:
                 f"{name} has shape {tuple(array.shape)}, but params are of {networks}: expected "
                 "as many networks everywhere, or one for all; xpnet stacks (K, n_out, n_in)"
             )
+
+
+def check_gradient(value_and_grad: Any) -> None:
+    """Raise unless `value_and_grad` is a function."""
+    if not callable(value_and_grad):
+        raise TypeError(
+            f"value_and_grad is {value_and_grad!r}: expected a function with the signature of "
+            "xpnet.value_and_grad"
+        )
 
 
 def check_masks(net: Network, params: Params, X: Array, masks: Masks) -> None:

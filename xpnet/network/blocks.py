@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
-from xpnet.network.arguments import Masks, as_params, beside
+from xpnet.network.arguments import Masks, as_params, beside, check_gradient
 from xpnet.network.gradient import value_and_grad as plain_value_and_grad
 from xpnet.network.record import Network
 from xpnet.types import Array, Dense, Kernels, Params
@@ -51,11 +51,7 @@ def in_blocks(
     Each is given λ times that share, so that ``(S_block / S) · λ (S_block / S) / 2S_block`` adds up
     to ``λ / 2S``: the penalty is counted once.
     """
-    if not callable(value_and_grad):
-        raise TypeError(
-            f"value_and_grad is {value_and_grad!r}: expected a function with the signature of "
-            "xpnet.value_and_grad"
-        )
+    check_gradient(value_and_grad)
     if not isinstance(samples, Integral):
         raise TypeError(f"samples is {samples!r}: expected a whole number, the columns of a block")
     if samples < 1:

@@ -103,7 +103,7 @@ def forward(
     Notes
     -----
     Automatic differentiation goes through: of `params`, `X` and `masks` that require grad torch
-    records what happens to them, by the vectorized kernels unless others are given; on JAX,
+    records what happens to them, where fused kernels leave it to the ones they replace; on JAX,
     ``jax.grad``, ``jax.vmap`` and ``jax.jit`` take it as any function. At the kink of relu and
     leaky_relu both take the mean of the slopes, where `xpnet.value_and_grad` takes the left one.
     """

@@ -43,8 +43,8 @@ def constant(rate: Rate | Schedule) -> Schedule:
     ------
     ValueError, TypeError
         If `rate` is out of that range or no number; as every schedule and optimiser does. For a
-        schedule, at the step at which it returns such a rate; of one that returns arrays the
-        numbers are read at the first step.
+        schedule, at the step at which it returns such a rate. Arrays that it returns are looked at
+        by their shape; `xpnet.steps` reads that of the first step.
     """
     if isinstance(rate, _Known):
         return rate

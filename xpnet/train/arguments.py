@@ -14,7 +14,6 @@ from xpnet.types import Array, Batch, Params
 
 __all__ = [
     "check_batches",
-    "check_gradient",
     "check_samples",
     "check_validation",
     "checked_callbacks",
@@ -52,15 +51,6 @@ def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
                 f"xpnet.callbacks.Callback, such as {_made(callback)}"
             )
     return found
-
-
-def check_gradient(value_and_grad: Any) -> None:
-    """Raise unless `value_and_grad` is a function, or left out."""
-    if value_and_grad is not None and not callable(value_and_grad):
-        raise TypeError(
-            f"value_and_grad is {value_and_grad!r}: expected a function with the signature of "
-            "xpnet.value_and_grad"
-        )
 
 
 def targets_of(net: Network, value_and_grad: Any) -> str:

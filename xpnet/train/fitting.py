@@ -15,11 +15,11 @@ from xpnet.network.arguments import (
     beside,
     check_as_many,
     check_batch,
+    check_gradient,
 )
 from xpnet.network.defaults import columns_for, kernels_or_default
 from xpnet.network.gradient import unchecked_cost
 from xpnet.train.arguments import (
-    check_gradient,
     check_samples,
     check_validation,
     checked_callbacks,
@@ -101,7 +101,8 @@ def fit(
     """
     refuse_dask(X)
     check_dropout(dropout)
-    check_gradient(value_and_grad)
+    if value_and_grad is not None:
+        check_gradient(value_and_grad)
     optim.check_optimizer(optimizer)
     seed, epochs = whole("seed", seed, 0), whole("epochs", epochs, 0)
     batch_size = whole("batch_size", batch_size, 1, " samples a batch")

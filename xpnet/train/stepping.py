@@ -10,12 +10,18 @@ from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.network import Network
-from xpnet.network.arguments import as_params, beside, check_as_many, check_batch
+from xpnet.network.arguments import (
+    as_params,
+    beside,
+    check_as_many,
+    check_batch,
+    check_gradient,
+)
 from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
 from xpnet.network.gradient import unchecked_value_and_grad
 from xpnet.network.values import check_rate
 from xpnet.optim import check_optimizer
-from xpnet.train.arguments import check_batches, check_gradient, parts_of, targets_of, whole
+from xpnet.train.arguments import check_batches, parts_of, targets_of, whole
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
 __all__ = ["check_dropout", "steps", "taken"]
@@ -73,7 +79,8 @@ def steps(
     """
     check_dropout(dropout)
     check_optimizer(optimizer)
-    check_gradient(value_and_grad)
+    if value_and_grad is not None:
+        check_gradient(value_and_grad)
     check_batches(batches)
     seed = whole("seed", seed, 0)
     return taken(
