@@ -106,14 +106,16 @@ def test_another_thread_compiles_while_the_main_one_is_interrupted(chain):
 
 
 FIRST_USE = """
+import sys
 import numpy as np
 import xpnet
-kernels, rows = [], np.ones((3, 4), "float32")
+rows = np.ones((3, 4), "float32")
 print("ready", flush=True)
 while True:
     try:
         fast = xpnet.accelerate(xpnet.VECTORIZED, np)
         J, dZ = fast.output_cost_backward("softmax", rows, rows / 3, 0.25)
+        sys.stdin.read()
         break
     except KeyboardInterrupt:
         print("interrupted", flush=True)
@@ -123,22 +125,28 @@ print("done", flush=True)
 
 
 def test_interrupts_at_random_moments_of_a_first_use(tmp_path):
-    """From the import of numba to the last loop: each is heard, and none does any harm."""
+    """From the import of numba to the last loop: each is heard, and none does any harm.
+
+    The process waits for the end of its input, so that an interrupt which comes after the last
+    loop is heard as well.
+    """
     seed = random.randrange(10**6)
     moments = random.Random(seed)
     with subprocess.Popen(
         [sys.executable, "-c", FIRST_USE],
         env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as run:
-        heard = run.stdout.readline()
+        assert run.stdout.readline() == "ready\n"
         for _ in range(3):
             threading.Event().wait(moments.uniform(0.0, 1.0))
             run.send_signal(signal.SIGINT)
             heard = run.stdout.readline()
             assert heard == "interrupted\n", f"seed {seed}"
+        run.stdin.close()
         assert run.stdout.read() == "done\n", f"seed {seed}"
 
 
