@@ -131,7 +131,7 @@ class OptimizerState(NamedTuple):
     """What an optimiser remembers: steps taken and its moments, each shaped like the parameters."""
 
     t: int
-    slots: tuple[Params, ...]
+    moments: tuple[Params, ...]
 
 
 class Optimizer(NamedTuple):
@@ -140,9 +140,9 @@ class Optimizer(NamedTuple):
     Attributes
     ----------
     init : ``(params) -> OptimizerState``
-    numbers : ``(t) -> dict``
+    hyperparameters : ``(t) -> dict``
         What depends on the step t = 1, 2, … alone: the learning rate, corrections, constants.
-    apply : ``(params, grads, slots, numbers, kernels) -> (params, slots)``
+    apply : ``(params, grads, moments, hyperparameters, kernels) -> (params, moments)``
         Arithmetic on arrays only, so that it can be compiled together with the gradients. One
         function for every optimiser of a kind: a compiler meets it once.
     rate : ``(t) -> float or array``
@@ -150,21 +150,21 @@ class Optimizer(NamedTuple):
     """
 
     init: Callable[[Params], OptimizerState]
-    numbers: Callable[[int], dict[str, Any]]
+    hyperparameters: Callable[[int], dict[str, Any]]
     apply: Callable[..., tuple[Params, tuple[Params, ...]]]
     rate: Callable[[int], float | Array]
 
     def __repr__(self) -> str:
-        """Its kind, and its numbers at the first step."""
-        return f"Optimizer({self.apply}, step 1: {self.numbers(1)})"
+        """Its kind, and its hyperparameters at the first step."""
+        return f"Optimizer({self.apply}, step 1: {self.hyperparameters(1)})"
 
     def update(
         self, params: Params, grads: Params, state: OptimizerState, kernels: Kernels
     ) -> tuple[Params, OptimizerState]:
         """One step: the new parameters and the new state."""
         t = state.t + 1
-        params, slots = self.apply(params, grads, state.slots, self.numbers(t), kernels)
-        return params, OptimizerState(t, slots)
+        params, moments = self.apply(params, grads, state.moments, self.hyperparameters(t), kernels)
+        return params, OptimizerState(t, moments)
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,8 @@ class Kernels:
         The cost from the logits, each sample times `scale`.
     output_cost_backward : ``(output, Z, Y, scale) -> (J, dZ)``
         The cost and its derivative by the logits, in one pass where the library allows.
-    gradient_descent, momentum, nesterov, rmsprop, adam, adamw :
-        ``(params, grads, *slots, rate=..., ...) -> (params, *slots)``, each a `Params`.
+    update : ``(optimizer, params, grads, moments, *, rate, ...) -> (params, moments)``
+        One optimiser's step over all parameters; `moments` is a tuple of `Params`.
     """
 
     dense_activation: Callable[..., Layer]
@@ -193,9 +193,4 @@ class Kernels:
     output_activation: Callable[[str, Array], Array]
     output_cost: Callable[[str, Array, Array, Any], Array]
     output_cost_backward: Callable[[str, Array, Array, Any], tuple[Array, Array]]
-    gradient_descent: Callable[..., tuple[Params, ...]]
-    momentum: Callable[..., tuple[Params, ...]]
-    nesterov: Callable[..., tuple[Params, ...]]
-    rmsprop: Callable[..., tuple[Params, ...]]
-    adam: Callable[..., tuple[Params, ...]]
-    adamw: Callable[..., tuple[Params, ...]]
+    update: Callable[..., tuple[Params, tuple[Params, ...]]]

@@ -12,9 +12,9 @@ STATE = OptimizerState(3, ((Dense(W, b),), (Dense(W, b),)))
 def test_records_keep_their_kind_and_numbers_their_value():
     doubled = map_arrays(lambda array: 2 * array, STATE)
     assert isinstance(doubled, OptimizerState)
-    assert isinstance(doubled.slots[1][0], Dense)
+    assert isinstance(doubled.moments[1][0], Dense)
     assert doubled.t == 3
-    np.testing.assert_array_equal(doubled.slots[1][0].W, 2 * W)
+    np.testing.assert_array_equal(doubled.moments[1][0].W, 2 * W)
 
 
 def test_none_stays():

@@ -21,7 +21,7 @@ ADAM = {"rate": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
 class Optimiser(NamedTuple):
     """An entry that updates parameters: how many trees it remembers, and its numbers."""
 
-    slots: int
+    moments: int
     numbers: dict[str, float]
 
 
@@ -115,7 +115,7 @@ def random_params(rng: np.random.Generator, stack: tuple[int, ...] = ()) -> Para
 
 def random_trees(rng: np.random.Generator, entry: str, stack: tuple[int, ...] = ()) -> Any:
     """Params, grads and what `entry` remembers, positive as squares are."""
-    trees = [random_params(rng, stack) for _ in range(2 + OPTIMISERS[entry].slots)]
+    trees = [random_params(rng, stack) for _ in range(2 + OPTIMISERS[entry].moments)]
     return *trees[:2], *(mapped(np.square, tree) for tree in trees[2:])
 
 

@@ -101,8 +101,8 @@ def test_cost_of_logits_that_are_not_contiguous(xp, way, lay, rng):
 
 def stepped_alike(kernels, entry, trees, dtype, **numbers):
     """Four steps, each from what the one before returned; only the first knows its memory."""
-    params, grads, *slots = trees
-    plain = result = (params, *slots)
+    params, grads, *moments = trees
+    plain = result = (params, *moments)
     for number in range(4):
         plain = getattr(VECTORIZED, entry)(plain[0], grads, *plain[1:], **numbers)
         if number == 0:
@@ -167,11 +167,11 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_pass_a_step(xp, way, bad, rng):
     for entry in OPTIMISERS.keys() & FUSED[xp.name]:
-        params, grads, *slots = mapped(there(xp, "float32"), random_trees(rng, entry))
+        params, grads, *moments = mapped(there(xp, "float32"), random_trees(rng, entry))
         grads[0].W[1, 2] = bad
         with np.errstate(**HUGE):
             trees = getattr(unyielding(xp, way), entry)(
-                params, grads, *slots, **OPTIMISERS[entry].numbers
+                params, grads, *moments, **OPTIMISERS[entry].numbers
             )
         after = leaves(trees[0])
         assert not np.isfinite(after[0][1, 2])

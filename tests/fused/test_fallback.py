@@ -180,8 +180,8 @@ TREES = {
 @pytest.mark.parametrize("entry", ["gradient_descent", "rmsprop", "adam"])
 @pytest.mark.parametrize("change", TREES.values(), ids=TREES)
 def test_a_step_of_trees_that_differ(xp, way, entry, change, rng):
-    slots, numbers = OPTIMISERS[entry]
-    trees = [mapped(np.abs, random_params(rng)) for _ in range(2 + slots)]
+    moments, numbers = OPTIMISERS[entry]
+    trees = [mapped(np.abs, random_params(rng)) for _ in range(2 + moments)]
     for odd in range(len(trees)):
         args = [change(tree) if n == odd else tree for n, tree in enumerate(trees)]
         assert_same_outcome(xp, way, entry, *mapped(xp.xp.asarray, tuple(args)), **numbers)

@@ -130,7 +130,7 @@ def test_memory_of_what_is_remembered_is_donated_and_of_parameters_never(case):
     batches = [(case.X, case.Y)] * 3
     first, second, third = steps(case.net, case.params, batches, optimizer=optim.adam(0.1))
     for step, gone in ((first, True), (second, True), (third, False)):
-        memory = [array for slot in step.state.slots for layer in slot for array in layer]
+        memory = [array for moment in step.state.moments for layer in moment for array in layer]
         assert {array.is_deleted() for array in memory} == {gone}
         assert all(np.isfinite(array).all() for array in leaves(step.params))
     assert all(np.isfinite(array).all() for array in leaves((case.params, case.X, case.Y)))

@@ -108,7 +108,7 @@ def tree_of(number):
 
 @BOTH
 @pytest.mark.parametrize(
-    ("entry", "slots", "numbers"),
+    ("entry", "moments", "numbers"),
     [
         ("momentum", 1, {"mu": 0.5}),
         ("nesterov", 1, {"mu": 0.5}),
@@ -117,11 +117,11 @@ def tree_of(number):
         ("adamw", 2, {**ADAM, "beta1": 0.5, "beta2": 0.5, "decay": 0.0, "c1": 1.0, "c2": 1.0}),
     ],
 )
-def test_what_has_decayed_is_set_to_zero(way, entry, slots, numbers):
+def test_what_has_decayed_is_set_to_zero(way, entry, moments, numbers):
     """Just above the limit it keeps its digits; below, it is 0 and never a denormal number."""
     step = getattr(unyielding(NUMPY, way), entry)
     for before, after in ((4e-30, 2e-30), (1.5e-30, 0.0)):
-        memory = [tree_of(before)] * slots
+        memory = [tree_of(before)] * moments
         _, *memory = step(tree_of(1.0), tree_of(0.0), *memory, **{**numbers, "rate": 0.1})
         for (layer,) in memory:
             np.testing.assert_array_equal(layer.W, np.float32(after))

@@ -169,7 +169,7 @@ def test_an_optimiser_that_remembers_the_parameters_themselves():
     case = mapped_arrays(CASE, fortran)
     plain = optim.momentum(0.1)
 
-    def apply(params: Any, grads: Any, slots: Any, numbers: Any, kernels: Any) -> Any:
+    def apply(params: Any, grads: Any, moments: Any, numbers: Any, kernels: Any) -> Any:
         return plain.apply(params, grads, (params,), numbers, kernels)
 
     def run(**options: Any) -> Any:
@@ -229,13 +229,13 @@ def test_a_state_that_is_gone_on_from_twice():
         assert_alike(last.params, straight.params, "float64")
 
 
-def layer_by_layer(params: Any, grads: Any, slots: Any, numbers: Any, kernels: Any) -> Any:
+def layer_by_layer(params: Any, grads: Any, moments: Any, numbers: Any, kernels: Any) -> Any:
     """A rate for each layer."""
     new = [
         kernels.gradient_descent((layer,), (g,), rate=numbers["rate"] * (1 + number))[0][0]
         for number, (layer, g) in enumerate(zip(params, grads, strict=True))
     ]
-    return tuple(new), slots
+    return tuple(new), moments
 
 
 def test_an_optimiser_that_updates_layers_apart():

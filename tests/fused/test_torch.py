@@ -32,7 +32,7 @@ def test_adam_trains_as_the_plain_kernels_do(hidden):
     there = case.on(RequiringGrad, "float64")
     fused, plain = (trained(there, l2=0.1, kernels=kernels) for kernels in (None, VECTORIZED))
     assert_trees_close(fused.params, plain.params, "float64")
-    assert_trees_close(fused.state.slots, plain.state.slots, "float64")
+    assert_trees_close(fused.state.moments, plain.state.moments, "float64")
     assert not any(array.requires_grad for layer in fused.params for array in layer)
     assert_trees_close(there.params, case.params, "float64")
 
@@ -42,7 +42,7 @@ def test_adam_trains_as_the_plain_kernels_do(hidden):
 def test_several_steps_at_corrected_rates(way, exponent, rng):
     """Adam's bias correction is part of the rate; torch's own must be without effect."""
     trees = mapped(torch.asarray, random_trees(rng, "adam"))
-    numbers = optim.adam(0.1, beta2=1 - 10.0**-exponent).numbers(1)
+    numbers = optim.adam(0.1, beta2=1 - 10.0**-exponent).hyperparameters(1)
     agreeing("adam", unyielding(TORCH, way), *trees, dtype="float64", **numbers)
 
 

@@ -111,18 +111,18 @@ def test_a_state_that_is_gone_on_from_stays_as_it_was(xp, case):
     optimizer = optim.adam(0.01)
     *_, straight = training(case, optimizer)
     *_, half = training(case, optimizer, batches=range(3))
-    before = copies(half.state.slots)
+    before = copies(half.state.moments)
     for _ in range(2):
         going_on = optimizer._replace(init=lambda params: half.state)
         *_, last = training(case, going_on, params=half.params, batches=range(3, 6))
         assert_equal(last.params, leaves(straight.params))
-        assert_equal(half.state.slots, before)
+        assert_equal(half.state.moments, before)
 
 
 @EACH_LIBRARY
 def test_a_state_made_of_the_parameters_themselves(xp, case):
     optimizer = optim.momentum(0.01)
-    state = optimizer.init(case.params)._replace(slots=(case.params,))
+    state = optimizer.init(case.params)._replace(moments=(case.params,))
     before = copies(case.params)
     list(training(case, optimizer._replace(init=lambda params: state)))
     assert_equal(case.params, before)

@@ -47,7 +47,7 @@ def one_layer(xp, W, b):
 
 
 def random_trees(update, rng, shape=(2, 3)):
-    """Params, grads and slots; what is remembered is positive, as squares are."""
+    """Params, grads and moments; what is remembered is positive, as squares are."""
     trees = [rng.normal(size=shape) for _ in range(2)]
     trees += [rng.random(shape) for _ in update.by_hand[1:]]
     return [(Dense(tree, tree[:, :1]),) for tree in trees]
@@ -57,8 +57,8 @@ def random_trees(update, rng, shape=(2, 3)):
 @BOTH
 def test_numbers_worked_by_hand(eager_xp, kernels, update):
     theta, g, one = (one_layer(eager_xp, [[x]], [[x]]) for x in (1, 4, 1))
-    slots = [one] * (len(update.by_hand) - 1)
-    stepped = getattr(kernels, update.name)(theta, g, *slots, **update.settings)
+    moments = [one] * (len(update.by_hand) - 1)
+    stepped = getattr(kernels, update.name)(theta, g, *moments, **update.settings)
     for (layer,), expected in zip(stepped, update.by_hand, strict=True):
         assert layer.W.dtype == theta[0].W.dtype
         np.testing.assert_allclose(eager_xp.to_numpy(layer.W), [[expected]], rtol=1e-6)
@@ -104,7 +104,7 @@ def test_adamw_decays_weights_and_not_biases(kernels):
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "slots"),
+    ("name", "settings", "moments"),
     [
         ("momentum", {"rate": 0.1, "mu": 0.5}, 1),
         ("nesterov", {"rate": 0.1, "mu": 0.5}, 1),
@@ -113,12 +113,12 @@ def test_adamw_decays_weights_and_not_biases(kernels):
         ("adamw", {**ADAM, "beta1": 0.5, "beta2": 0.5, "rate": 0.1}, 2),
     ],
 )
-def test_memory_that_decays_arrives_at_zero(eager_xp, name, settings, slots):
+def test_memory_that_decays_arrives_at_zero(eager_xp, name, settings, moments):
     """An input that is never active again leaves no denormal numbers behind."""
     if name == "adamw":
         settings = {**settings, "decay": 0.0, "c1": 1.0, "c2": 1.0}
     theta, zero = (one_layer(eager_xp, [[x]], [[x]]) for x in (1.0, 0.0))
-    memory = [one_layer(eager_xp, [[1e-34]], [[1e-34]])] * slots
+    memory = [one_layer(eager_xp, [[1e-34]], [[1e-34]])] * moments
     seen = []
     for _ in range(20):
         theta, *memory = getattr(VECTORIZED, name)(theta, zero, *memory, **settings)

@@ -93,7 +93,7 @@ def after_steps(case, optimizer, count=4):
     for _ in range(count):
         _, grads = value_and_grad(case.net, params, case.X, case.Y, **case.options)
         params, state = optimizer.update(params, grads, state, VECTORIZED)
-    return params, state.slots
+    return params, state.moments
 
 
 def without_weight(case, k):

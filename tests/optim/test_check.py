@@ -101,9 +101,9 @@ def test_what_is_no_optimiser(given, named):
 
 
 def test_the_ends_of_the_ranges_are_taken():
-    assert optim.sgd(0.0).numbers(1) == {"rate": 0.0}
-    assert optim.momentum(0.1, mu=1.0).numbers(1)["mu"] == 1.0
-    assert optim.adam(beta1=0.0, beta2=0.0, eps=0.0).numbers(1)["rate"] == 1e-3
+    assert optim.sgd(0.0).hyperparameters(1) == {"rate": 0.0}
+    assert optim.momentum(0.1, mu=1.0).hyperparameters(1)["mu"] == 1.0
+    assert optim.adam(beta1=0.0, beta2=0.0, eps=0.0).hyperparameters(1)["rate"] == 1e-3
     assert optim.cosine(0.1, 1, final=0.0)(2) == pytest.approx(0.0)
 
 

@@ -85,7 +85,7 @@ def test_nothing_is_written_to(kernels, optimizer):
     params, grads = random_case().params, random_case(seed=1).params
     state = optimizer.init(params)
     _, state = optimizer.update(params, grads, state, kernels)
-    trees = (params, grads, state.slots)
+    trees = (params, grads, state.moments)
     before = [array.copy() for array in leaves(trees)]
     optimizer.update(params, grads, state, kernels)
     for array, copy in zip(leaves(trees), before, strict=True):
@@ -97,11 +97,11 @@ def test_a_state_counts_its_steps_and_starts_at_zero(xp, optimizer):
     params = random_case((3, 2)).on(xp).params
     state = optimizer.init(params)
     assert state.t == 0
-    assert all((array == 0).all() for array in leaves(state.slots))
+    assert all((array == 0).all() for array in leaves(state.moments))
     _, state = optimizer.update(params, params, state, VECTORIZED)
     _, state = optimizer.update(params, params, state, VECTORIZED)
     assert state.t == 2
-    assert all(array.dtype == params[0].W.dtype for slot in state.slots for array in slot[0])
+    assert all(array.dtype == params[0].W.dtype for moment in state.moments for array in moment[0])
 
 
 @pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5)], ids=repr)

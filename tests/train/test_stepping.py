@@ -55,7 +55,7 @@ def test_a_step_is_a_gradient_and_an_update(eager_xp):
     assert [step.index for step in got] == [1, 2, 3]
     assert_trees_close(params_and_costs(got), tuple(expected), rtol=1e-4, atol=1e-5)
     assert got[-1].state.t == 3
-    assert_trees_close(got[-1].state.slots, state.slots, rtol=1e-4, atol=1e-5)
+    assert_trees_close(got[-1].state.moments, state.moments, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.usefixtures("plain_and_fused")

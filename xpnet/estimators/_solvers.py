@@ -98,7 +98,7 @@ def resumed(model: Any) -> Optimizer:
 
 def _copied(state: OptimizerState) -> OptimizerState:
     """A run may write over the state it starts from, which copies of a model share."""
-    return state._replace(slots=tuple(map(_copied_params, state.slots)))
+    return state._replace(moments=tuple(map(_copied_params, state.moments)))
 
 
 def _copied_params(params: Params) -> Params:

@@ -103,8 +103,8 @@ def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
     Parameters
     ----------
     step : function
-        ``step(net, params, slots, X, Y, numbers, *, kernels, apply, sample_weight, l2, masks) ->
-        (params, slots, cost)``. The slots that it returned may be overwritten by its next call.
+        ``step(net, params, moments, X, Y, hyperparameters, *, kernels, apply, sample_weight, l2,
+        masks) -> (params, moments, cost)``. Its next call may write over these moments.
     """
     return _made_for(xp, "compiled", step)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xpnet.fused._numba_program import Program, suits
-from xpnet.fused._numba_updates import flat_updates
+from xpnet.fused._numba_updates import flat_update
 from xpnet.types import Array, Kernels, Params
 
 __all__ = ["compiled"]
@@ -25,10 +25,10 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
     def compiled_step(
         net: Any,
         params: Params,
-        slots: tuple[Params, ...],
+        moments: tuple[Params, ...],
         X: Array,
         Y: Array,
-        numbers: dict[str, Any],
+        hyperparameters: dict[str, Any],
         *,
         kernels: Kernels,
         apply: Callable[..., Any],
@@ -37,11 +37,21 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal program, own
         if program is None and suits(net, params):
             program = Program(net, params)
-            own = dataclasses.replace(kernels, **flat_updates(kernels, program.flats))
+            own = dataclasses.replace(kernels, update=flat_update(kernels, program.flats))
         if program is None or not program.takes(params, X, Y, **settings):
-            return step(net, params, slots, X, Y, numbers, kernels=kernels, apply=apply, **settings)
+            return step(
+                net,
+                params,
+                moments,
+                X,
+                Y,
+                hyperparameters,
+                kernels=kernels,
+                apply=apply,
+                **settings,
+            )
         J, grads = program(params, X, Y, settings["sample_weight"], settings["l2"])
-        params, slots = apply(params, grads, slots, numbers, own)
-        return params, slots, J
+        params, moments = apply(params, grads, moments, hyperparameters, own)
+        return params, moments, J
 
     return compiled_step

@@ -12,7 +12,7 @@ from xpnet.fused import _numba_steps as loops
 from xpnet.fused._flat import Flats
 from xpnet.types import Array, Dense, Kernels, Params
 
-__all__ = ["DTYPES", "flat_updates", "fused_updates"]
+__all__ = ["DTYPES", "flat_update", "fused_update"]
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -27,98 +27,90 @@ LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
 """Each optimiser's loop, and the order of the numbers that follow the learning rate."""
 
 
-def fused_updates(
+def fused_update(
     kernels: Kernels, empty: Callable[..., Array], one_run: bool
-) -> dict[str, Callable[..., Any]]:
-    """The update entries of `kernels`, compiled, by name.
+) -> Callable[..., Any]:
+    """The entry ``update`` of `kernels`, compiled.
 
     Parameters
     ----------
     empty : function ``(shape, dtype) -> array``
         Where new parameters are written.
     one_run : bool
-        True where each call is given what the one before it returned: what is remembered is then
-        updated in place, as nobody else sees it. False: it is copied.
+        True where each call is given what the one before it returned: the moments are then updated
+        in place, as nobody else sees them. False: they are copied.
     """
-    return {
-        name: _update_all(loop, names, getattr(kernels, name), empty, one_run)
-        for name, (loop, names) in LOOPS.items()
-    }
+    mine: tuple[Params, ...] = ()
+
+    def update(
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: tuple[Params, ...],
+        *,
+        rate: Any,
+        **settings: Any,
+    ) -> Any:
+        nonlocal mine
+        fits = optimizer in LOOPS and _are_floats(settings)
+        if not fits or not _takes(params, grads, moments, rate):
+            return kernels.update(optimizer, params, grads, moments, rate=rate, **settings)
+        if not _same(mine, moments):
+            moments = tuple(_copies(moment) for moment in moments)
+        rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
+        new = tuple(Dense(empty(W.shape, W.dtype), empty(b.shape, b.dtype)) for W, b in params)
+        _update_each(*LOOPS[optimizer], (params, grads, *moments, new), rates, settings)
+        if one_run:
+            mine = moments
+        return new, moments
+
+    return update
 
 
-def flat_updates(kernels: Kernels, flats: Flats) -> dict[str, Callable[..., Any]]:
-    """The update entries of `kernels` over the flat parameters of a training run.
+def flat_update(kernels: Kernels, flats: Flats) -> Callable[..., Any]:
+    """The entry ``update`` of `kernels` over the flat parameters of a training run.
 
-    One call for all tensors, but for AdamW, whose biases do not decay. What is remembered is
-    updated in place.
+    One call for all tensors, but for AdamW, whose biases do not decay. The moments are updated in
+    place.
     """
-    return {
-        name: _update_flat(loop, names, getattr(kernels, name), flats)
-        for name, (loop, names) in LOOPS.items()
-    }
-
-
-def _update_flat(
-    loop: Callable[..., None], names: tuple[str, ...], plain: Callable[..., Any], flats: Flats
-) -> Callable[..., Any]:
     rates = np.empty(1)
     mine: tuple[Params, ...] = ()
     memory: list[Array] = []
 
-    def update_flat(
-        params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any
+    def update(
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: tuple[Params, ...],
+        *,
+        rate: Any,
+        **settings: Any,
     ) -> Any:
         nonlocal mine, memory
-        if not _are_floats(settings, rate) or not all(map(flats.fits, (params, grads, *slots))):
-            return plain(params, grads, *slots, rate=rate, **settings)
-        if not _same(mine, slots):
-            mine = tuple(flats.copied(slot) for slot in slots)
-            memory = [flats.vector(slot) for slot in mine]
+        fits = optimizer in LOOPS and _are_floats(settings, rate)
+        if not fits or not all(map(flats.fits, (params, grads, *moments))):
+            return kernels.update(optimizer, params, grads, moments, rate=rate, **settings)
+        if not _same(mine, moments):
+            mine = tuple(flats.copied(moment) for moment in moments)
+            memory = [flats.vector(moment) for moment in mine]
+        loop, names = LOOPS[optimizer]
         theta, g = flats.vector(params), flats.vector(grads)
         new = flats.fresh()
         rates[0] = rate
         if "decay" in names:
-            _update_each(loop, (params, grads, *mine, new), rates, names, settings)
+            _update_each(loop, names, (params, grads, *mine, new), rates, settings)
         else:
-            numbers = [settings[name] for name in names]
-            loop(theta, g, *memory, rates, *numbers, flats.vector(new))
-        return new, *mine
+            loop(theta, g, *memory, rates, *(settings[name] for name in names), flats.vector(new))
+        return new, mine
 
-    return update_flat
-
-
-def _update_all(
-    loop: Callable[..., None],
-    names: tuple[str, ...],
-    plain: Callable[..., Any],
-    empty: Callable[..., Array],
-    one_run: bool,
-) -> Callable[..., Any]:
-    mine: tuple[Params, ...] = ()
-
-    def update_all(
-        params: Params, grads: Params, *slots: Params, rate: Any, **settings: Any
-    ) -> Any:
-        nonlocal mine
-        if not _are_floats(settings) or not _takes(params, grads, slots, rate):
-            return plain(params, grads, *slots, rate=rate, **settings)
-        if not _same(mine, slots):
-            slots = tuple(_copies(slot) for slot in slots)
-        rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
-        new = tuple(Dense(empty(W.shape, W.dtype), empty(b.shape, b.dtype)) for W, b in params)
-        _update_each(loop, (params, grads, *slots, new), rates, names, settings)
-        if one_run:
-            mine = slots
-        return new, *slots
-
-    return update_all
+    return update
 
 
 def _update_each(
     loop: Callable[..., None],
+    names: tuple[str, ...],
     trees: tuple[Params, ...],
     rates: Array,
-    names: tuple[str, ...],
     settings: dict[str, float],
 ) -> None:
     """Tensor by tensor, the last tree being written to; biases do not decay."""
@@ -136,24 +128,24 @@ def _are_floats(settings: dict[str, Any], rate: Any = 0.0) -> bool:
     return isinstance(rate, float) and all(isinstance(n, float) for n in settings.values())
 
 
-def _same(mine: tuple[Params, ...], slots: tuple[Params, ...]) -> bool:
-    """Whether the slots are the very ones that were returned before, and so nobody else's."""
-    return len(mine) == len(slots) and all(map(operator.is_, mine, slots))
+def _same(mine: tuple[Params, ...], moments: tuple[Params, ...]) -> bool:
+    """Whether the moments are the very ones that were returned before, and so nobody else's."""
+    return len(mine) == len(moments) and all(map(operator.is_, mine, moments))
 
 
-def _copies(slot: Params) -> Params:
-    return tuple(Dense(np.array(W, order="C"), np.array(b, order="C")) for W, b in slot)
+def _copies(moment: Params) -> Params:
+    return tuple(Dense(np.array(W, order="C"), np.array(b, order="C")) for W, b in moment)
 
 
-def _takes(params: Params, grads: Params, slots: tuple[Params, ...], rate: Any) -> bool:
+def _takes(params: Params, grads: Params, moments: tuple[Params, ...], rate: Any) -> bool:
     """Whether every tensor has its parameter's shape and dtype, and each member its rate."""
     if not isinstance(rate, float) and not _one_each(rate, params):
         return False
     dtype = params[0].W.dtype
-    if dtype not in DTYPES or any(len(tree) != len(params) for tree in (grads, *slots)):
+    if dtype not in DTYPES or any(len(tree) != len(params) for tree in (grads, *moments)):
         return False
     for number, (W, b) in enumerate(params):
-        for tree in (grads, *slots):
+        for tree in (grads, *moments):
             dW, db = tree[number]
             if dW.shape != W.shape or db.shape != b.shape:
                 return False

@@ -11,7 +11,7 @@ import torch
 
 from xpnet.types import Array, Dense, Kernels, Params
 
-__all__ = ["fused_adam"]
+__all__ = ["fused_update"]
 
 LONG_AGO = 1e30
 """A step count at which Adam's bias corrections are 1: ours are part of the rate."""
@@ -22,8 +22,8 @@ FLUSH_EVERY = 64
 (for a β of 0.8 or more): a flush at each step would take as long as the step."""
 
 
-def fused_adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
-    """The entry ``adam`` of `kernels`, as torch's own fused step.
+def fused_update(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
+    """The entry ``update`` of `kernels`, Adam's being torch's own fused step.
 
     Parameters
     ----------
@@ -34,14 +34,23 @@ def fused_adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
     mine: tuple[Params, ...] = ()
     calls = itertools.count()
 
-    def adam(
-        params: Params, grads: Params, m: Params, v: Params, *, rate: Any, **settings: float
-    ) -> tuple[Params, ...]:
+    def update(
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: tuple[Params, ...],
+        *,
+        rate: Any,
+        **settings: Any,
+    ) -> tuple[Params, tuple[Params, ...]]:
         nonlocal mine
+        if optimizer != "adam":
+            return kernels.update(optimizer, params, grads, moments, rate=rate, **settings)
+        m, v = moments
         goes_on = len(mine) == 3 and all(map(operator.is_, mine, (params, m, v)))
         unknown = (grads,) if goes_on else (params, grads, m, v)
         if not isinstance(rate, float) or not _all_like(params, unknown):
-            return kernels.adam(params, grads, m, v, rate=rate, **settings)
+            return kernels.update(optimizer, params, grads, moments, rate=rate, **settings)
         if not goes_on:
             m, v = _copies(m), _copies(v)
         new = _copies(params)
@@ -50,9 +59,9 @@ def fused_adam(kernels: Kernels, one_run: bool) -> Callable[..., Any]:
             _flush(_tensors(m) + _tensors(v))
         if one_run:
             mine = new, m, v
-        return new, m, v
+        return new, (m, v)
 
-    return adam
+    return update
 
 
 def _step(

@@ -24,6 +24,7 @@ CHOICES = {
     "output_activation": ("output",),
     "output_cost": ("output",),
     "output_cost_backward": ("output",),
+    "update": ("optimizer",),
 }
 """The arguments of each entry that choose a program, rather than being data."""
 
@@ -58,7 +59,7 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
     def compiled_step(
         net: Any,
         params: Any,
-        slots: Any,
+        moments: Any,
         X: Any,
         *data: Any,
         l2: Any,
@@ -72,10 +73,10 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
         choices = (net, apply, kernels, X.shape, *chosen.items())
         if choices not in programs:
             programs[choices] = _programs(step, *choices)
-        if slots is not mine:
-            slots = programs[choices].copy(slots)
+        if moments is not mine:
+            moments = programs[choices].copy(moments)
         rest |= {} if chosen else {"l2": l2}
-        new, mine, J = programs[choices].step(params, slots, X, *data, **rest)
+        new, mine, J = programs[choices].step(params, moments, X, *data, **rest)
         return new, mine, J
 
     return compiled_step
@@ -104,8 +105,8 @@ def _programs(
     """
     its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
     return _Programs(
-        jax.jit(its_own, donate_argnames=("slots",)),
-        jax.jit(lambda slots: jax.tree.map(jnp.copy, slots)),
+        jax.jit(its_own, donate_argnames=("moments",)),
+        jax.jit(lambda moments: jax.tree.map(jnp.copy, moments)),
     )
 
 

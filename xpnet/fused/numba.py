@@ -20,7 +20,7 @@ from xpnet.fused._numba_cost import fused_cost
 from xpnet.fused._numba_gather import columns
 from xpnet.fused._numba_program import value_and_grad
 from xpnet.fused._numba_step import compiled
-from xpnet.fused._numba_updates import DTYPES, fused_updates
+from xpnet.fused._numba_updates import DTYPES, fused_update
 from xpnet.fused._pool import recycling
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
@@ -51,7 +51,7 @@ def _fused(kernels: Kernels, empty: Empty, one_run: bool) -> Kernels:
         dense_activation=_dense_activation(kernels, empty),
         activation_dense_backward=_activation_dense_backward(kernels, empty),
         output_cost_backward=fused_cost(kernels, empty),
-        **fused_updates(kernels, empty, one_run),
+        update=fused_update(kernels, empty, one_run),
     )
 
 

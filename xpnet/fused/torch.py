@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from xpnet.fused._torch_adam import fused_adam
+from xpnet.fused._torch_adam import fused_update
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels._smooth import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
 from xpnet.kernels.dense import before_dropout
@@ -87,7 +87,7 @@ def _fused(kernels: Kernels, one_run: bool) -> Kernels:
         dense_activation=_dense_activation(kernels),
         activation_dense_backward=_activation_dense_backward(kernels),
         output_cost_backward=_output_cost_backward(kernels),
-        adam=fused_adam(kernels, one_run),
+        update=fused_update(kernels, one_run),
     )
 
 

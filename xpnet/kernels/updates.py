@@ -1,4 +1,4 @@
-"""The optimisers' elementwise steps: θ a parameter, g its gradient, the rest what is remembered.
+"""The optimisers' elementwise steps: θ a parameter, g its gradient, the rest its moments.
 
 ================ ======================================================================
 name             step
@@ -11,9 +11,9 @@ adam             m ← β₁ m + (1−β₁) g;  v ← β₂ v + (1−β₂) g²
 adamw            as adam, but θ ← θ − α (λ θ + (m / c₁) / (√(v / c₂) + ε))
 ================ ======================================================================
 
-θ, g and what is remembered have one shape; ``rate`` α is a number or broadcasts, ``(K, 1, 1)`` for
+θ, g and moments have one shape; ``rate`` α is a number or broadcasts, ``(K, 1, 1)`` for
 a stack. Adam's bias correction is part of the α it is given; AdamW's is ``c₁ = 1 − β₁ᵗ`` and
-``c₂ = 1 − β₂ᵗ``. Each function returns ``(θ, *remembered)``, new arrays.
+``c₂ = 1 − β₂ᵗ``. Each function returns ``(θ, *moments)``, new arrays.
 
 References: Polyak 1964; Nesterov 1983 (in the form of scikit-learn); Tieleman & Hinton 2012;
 Kingma & Ba 2015 (the efficient form at the end of their section 2); Loshchilov & Hutter 2019.
@@ -24,28 +24,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace
 
 from xpnet.kernels._looped import from_rows, of_one_network
+from xpnet.kernels._named import Named
 from xpnet.types import Array, Dense, Params
 
-__all__ = [
-    "adam",
-    "adam_looped",
-    "adamw",
-    "adamw_looped",
-    "each_tensor",
-    "gradient_descent",
-    "gradient_descent_looped",
-    "momentum",
-    "momentum_looped",
-    "nesterov",
-    "nesterov_looped",
-    "rmsprop",
-    "rmsprop_looped",
-]
+__all__ = ["UPDATES", "Update", "update", "update_looped"]
+
+Moments: TypeAlias = tuple[Params, ...]
 
 TINY = 1e-30
 
@@ -61,17 +50,17 @@ def flushed(moment: Array) -> Array:
 
 
 def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tuple[Array, ...]]:
-    """Make a step of scalars one of ``(n, m)`` arrays ``(θ, g, *remembered)``."""
+    """Make a step of scalars one of ``(n, m)`` arrays ``(θ, g, *moments)``."""
 
     @functools.wraps(f)
-    def looped(theta: Array, g: Array, *slots: Array, **settings: Any) -> tuple[Array, ...]:
+    def looped(theta: Array, g: Array, *moments: Array, **settings: Any) -> tuple[Array, ...]:
         n, m = of_one_network(theta)
-        results: tuple[list[list[float]], ...] = tuple([] for _ in (theta, *slots))
+        results: tuple[list[list[float]], ...] = tuple([] for _ in (theta, *moments))
         for i in range(n):
             for rows in results:
                 rows.append([])
             for j in range(m):
-                entries = (float(array[i, j]) for array in (theta, g, *slots))
+                entries = (float(array[i, j]) for array in (theta, g, *moments))
                 for rows, entry in zip(results, f(*entries, **settings), strict=True):
                     rows[i].append(entry)
         return tuple(from_rows(rows, theta) for rows in results)
@@ -219,19 +208,56 @@ def adamw_looped(
     return theta - rate * (decay * theta + step), m, v
 
 
-def each_tensor(update: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Params, ...]]:
-    """Make a step of one tensor one of all parameters: ``(params, grads, *slots, **settings)``.
+class Update(NamedTuple):
+    """An optimiser's step of one tensor, ``(θ, g, *moments, …) -> (θ, *moments)``, and its twin."""
+
+    apply: Callable[..., tuple[Array, ...]]
+    looped: Callable[..., tuple[Array, ...]]
+
+
+UPDATES = Named(
+    "optimizer",
+    {
+        "gradient_descent": Update(gradient_descent, gradient_descent_looped),
+        "momentum": Update(momentum, momentum_looped),
+        "nesterov": Update(nesterov, nesterov_looped),
+        "rmsprop": Update(rmsprop, rmsprop_looped),
+        "adam": Update(adam, adam_looped),
+        "adamw": Update(adamw, adamw_looped),
+    },
+)
+
+
+def update(
+    optimizer: str, params: Params, grads: Params, moments: Moments, **hyperparameters: Any
+) -> tuple[Params, Moments]:
+    """One optimiser's step over all parameters: the new ones, and the new moments."""
+    return _each_tensor(UPDATES[optimizer].apply, params, grads, moments, hyperparameters)
+
+
+def update_looped(
+    optimizer: str, params: Params, grads: Params, moments: Moments, **hyperparameters: Any
+) -> tuple[Params, Moments]:
+    """`update` by loops over scalars."""
+    return _each_tensor(UPDATES[optimizer].looped, params, grads, moments, hyperparameters)
+
+
+def _each_tensor(
+    step: Callable[..., tuple[Array, ...]],
+    params: Params,
+    grads: Params,
+    moments: Moments,
+    hyperparameters: dict[str, Any],
+) -> tuple[Params, Moments]:
+    """The step of every tensor.
 
     `decay` is for weights: the step of a bias is given 0 in its place (Loshchilov & Hutter 2019).
     """
-
-    def update_all(params: Params, grads: Params, *slots: Params, **settings: Any) -> Any:
-        bias_settings = {**settings, "decay": 0.0} if "decay" in settings else settings
-        layers = []
-        for dense in zip(params, grads, *slots, strict=True):
-            W = update(*(tensor.W for tensor in dense), **settings)
-            b = update(*(tensor.b for tensor in dense), **bias_settings)
-            layers.append([Dense(*pair) for pair in zip(W, b, strict=True)])
-        return tuple(zip(*layers, strict=True))
-
-    return update_all
+    for_b = hyperparameters | ({"decay": 0.0} if "decay" in hyperparameters else {})
+    layers = []
+    for dense in zip(params, grads, *moments, strict=True):
+        W = step(*(tensor.W for tensor in dense), **hyperparameters)
+        b = step(*(tensor.b for tensor in dense), **for_b)
+        layers.append([Dense(*pair) for pair in zip(W, b, strict=True)])
+    new, *remembered = zip(*layers, strict=True)
+    return new, tuple(remembered)

@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet.optim._check import check_optimizer, positive
-from xpnet.optim.first_order import Apply, Slots
+from xpnet.optim.first_order import Apply, Moments
 from xpnet.types import Array, Dense, Kernels, Optimizer, Params
 
 __all__ = ["clip"]
@@ -30,12 +30,12 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     check_optimizer(optimizer)
     positive(norm=norm)
     return optimizer._replace(
-        numbers=partial(_numbers, float(norm), optimizer.numbers),
+        hyperparameters=partial(_hyperparameters, float(norm), optimizer.hyperparameters),
         apply=_Clipping(optimizer.apply),
     )
 
 
-def _numbers(norm: float, then: Callable[[int], dict[str, Any]], t: int) -> dict[str, Any]:
+def _hyperparameters(norm: float, then: Callable[[int], dict[str, Any]], t: int) -> dict[str, Any]:
     return {"norm": norm, "then": then(t)}
 
 
@@ -49,11 +49,16 @@ class _Clipping:
         return f"clipped {self.then}"
 
     def __call__(
-        self, params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
-    ) -> tuple[Params, Slots]:
-        factor = _clip_factor(grads, numbers["norm"])
+        self,
+        params: Params,
+        grads: Params,
+        moments: Moments,
+        hyperparameters: dict[str, Any],
+        kernels: Kernels,
+    ) -> tuple[Params, Moments]:
+        factor = _clip_factor(grads, hyperparameters["norm"])
         clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
-        return self.then(params, clipped, slots, numbers["then"], kernels)
+        return self.then(params, clipped, moments, hyperparameters["then"], kernels)
 
 
 def _clip_factor(grads: Params, norm: float) -> Array:

@@ -20,10 +20,10 @@ from xpnet.optim._check import at_least_zero, fractions, shares
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
 
-__all__ = ["Apply", "Slots", "adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
+__all__ = ["Apply", "Moments", "adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
 
-Slots: TypeAlias = tuple[Params, ...]
-Apply: TypeAlias = Callable[..., tuple[Params, Slots]]
+Moments: TypeAlias = tuple[Params, ...]
+Apply: TypeAlias = Callable[..., tuple[Params, Moments]]
 
 
 def sgd(learning_rate: Rate | Schedule = 0.1) -> Optimizer:
@@ -133,23 +133,26 @@ def adamw(
 
 def _optimizer(
     name: str,
-    slots: int,
-    numbers: Callable[..., dict[str, Any]],
+    moments: int,
+    hyperparameters: Callable[..., dict[str, Any]],
     learning_rate: Rate | Schedule,
     **settings: float,
 ) -> Optimizer:
-    """An optimiser from its kernel, how much it remembers, and the numbers of step t.
+    """An optimiser from its kernel, how much it remembers, and the hyperparameters of step t.
 
     Made of functions that have a name in this module, so that it can be pickled.
     """
     rate = constant(learning_rate)
     return Optimizer(
-        partial(_init, slots), partial(_unpromoting, numbers, rate, settings), _Applying(name), rate
+        partial(_init, moments),
+        partial(_unpromoting, hyperparameters, rate, settings),
+        _Applying(name),
+        rate,
     )
 
 
-def _init(slots: int, params: Params) -> OptimizerState:
-    return OptimizerState(0, tuple(_zeros_like(params) for _ in range(slots)))
+def _init(moments: int, params: Params) -> OptimizerState:
+    return OptimizerState(0, tuple(_zeros_like(params) for _ in range(moments)))
 
 
 @dataclass(frozen=True)
@@ -162,11 +165,15 @@ class _Applying:
         return self.kernel
 
     def __call__(
-        self, params: Params, grads: Params, slots: Slots, numbers: dict[str, Any], kernels: Kernels
-    ) -> tuple[Params, Slots]:
-        there = {name: _beside(number, params[0].W) for name, number in numbers.items()}
-        new, *remembered = getattr(kernels, self.kernel)(params, grads, *slots, **there)
-        return new, tuple(remembered)
+        self,
+        params: Params,
+        grads: Params,
+        moments: Moments,
+        hyperparameters: dict[str, Any],
+        kernels: Kernels,
+    ) -> tuple[Params, Moments]:
+        there = {name: _beside(number, params[0].W) for name, number in hyperparameters.items()}
+        return kernels.update(self.kernel, params, grads, moments, **there)
 
 
 def _as_given(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
@@ -186,10 +193,12 @@ def _with_corrections(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str,
 
 
 def _unpromoting(
-    numbers: Callable[..., dict[str, Any]], rate: Schedule, settings: dict[str, Any], t: int
+    hyperparameters: Callable[..., dict[str, Any]], rate: Schedule, settings: dict[str, Any], t: int
 ) -> dict[str, Any]:
-    """The numbers of step t, none of which would promote float32."""
-    return {name: _as_float(number) for name, number in numbers(rate(t), t, settings).items()}
+    """The hyperparameters of step t, none of which would promote float32."""
+    return {
+        name: _as_float(number) for name, number in hyperparameters(rate(t), t, settings).items()
+    }
 
 
 def _as_float(number: float | Array) -> float | Array:

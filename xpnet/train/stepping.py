@@ -149,30 +149,30 @@ def taken(
         if form != earlier:
             check(form, X, Y, weight)
         t = state.t + 1
-        numbers = optimizer.numbers(t)
+        hyperparameters = optimizer.hyperparameters(t)
         if index == 1:
-            check_stack(params, learning_rate=numbers.get("rate"))
-            check_rate(numbers.get("rate"), backend.has_values)
+            check_stack(params, learning_rate=hyperparameters.get("rate"))
+            check_rate(hyperparameters.get("rate"), backend.has_values)
             step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
         if may_require_grad:
             X, Y, weight = backend.detached((X, Y, weight))
         # Entered for each step: between steps the caller's own device is the current one.
         with there:
-            params, slots, J = step(
+            params, moments, J = step(
                 net,
                 params,
-                state.slots,
+                state.moments,
                 X,
                 Y,
-                numbers,
+                hyperparameters,
                 apply=optimizer.apply,
                 kernels=kernels,
                 sample_weight=weight,
                 l2=l2,
                 masks=_masks(params, X, dropout, (seed, index)) if dropout else None,
             )
-        state = OptimizerState(t, slots)
+        state = OptimizerState(t, moments)
         yield Step(index, params, J, state)
 
 
@@ -220,18 +220,18 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
     def step(
         net: Network,
         params: Params,
-        slots: tuple[Params, ...],
+        moments: tuple[Params, ...],
         X: Array,
         Y: Array,
-        numbers: dict[str, Any],
+        hyperparameters: dict[str, Any],
         *,
         apply: Callable[..., Any],
         kernels: Kernels,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
         J, grads = value_and_grad(net, params, X, Y, kernels=kernels, **settings)
-        params, slots = apply(params, grads, slots, numbers, kernels)
-        return params, slots, J
+        params, moments = apply(params, grads, moments, hyperparameters, kernels)
+        return params, moments, J
 
     return step
 

@@ -35,7 +35,7 @@ def trees(rng, count, *lead, layers=3):
 
 @pytest.fixture(params=OPTIMISERS)
 def optimiser(request):
-    """An optimiser's name, how many slots it has, and its settings."""
+    """An optimiser's name, how many moments it has, and its settings."""
     return request.param, *OPTIMISERS[request.param]
 
 
@@ -45,15 +45,15 @@ def test_every_optimiser_is_tested():
 
 @pytest.mark.parametrize("rate", [0.1, 1, np.ones((1, 1)), np.ones(())])
 def test_one_network(agree, rng, optimiser, rate):
-    name, slots, settings = optimiser
-    new = agree(name, *trees(rng, 2 + slots), rate=rate, **settings)
-    assert len(new) == 1 + slots
+    name, moments, settings = optimiser
+    new = agree(name, *trees(rng, 2 + moments), rate=rate, **settings)
+    assert len(new) == 1 + moments
 
 
 @pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
 def test_a_stack_with_a_rate_for_all_or_each(agree, rng, optimiser, rate):
-    name, slots, settings = optimiser
-    agree(name, *trees(rng, 2 + slots, 4), rate=rate, **settings)
+    name, moments, settings = optimiser
+    agree(name, *trees(rng, 2 + moments, 4), rate=rate, **settings)
 
 
 def test_large_tensors(agree, rng):
@@ -62,8 +62,8 @@ def test_large_tensors(agree, rng):
 
 
 def test_transposed_parameters(agree, rng):
-    W, *slots = (np.asfortranarray(rng.random((3, 4))) for _ in range(3))
-    arrays = [(Dense(array, rng.random((3, 1))),) for array in (W, W, *slots)]
+    W, *moments = (np.asfortranarray(rng.random((3, 4))) for _ in range(3))
+    arrays = [(Dense(array, rng.random((3, 1))),) for array in (W, W, *moments)]
     agree("adam", *arrays, rate=0.1, beta1=0.9, beta2=0.99, eps=1e-8)
 
 
@@ -90,9 +90,9 @@ def test_in_one_run_what_the_call_before_returned_is_written_over(device, rng, d
 
 
 def test_moments_are_flushed_before_they_become_denormal(device, rng):
-    params, grads, slots = trees(rng, 3)
+    params, grads, moments = trees(rng, 3)
     zeros = tuple(Dense(*(np.zeros_like(x) for x in layer)) for layer in grads)
-    tiny = tuple(Dense(*(np.full_like(x, 1e-38) for x in layer)) for layer in slots)
+    tiny = tuple(Dense(*(np.full_like(x, 1e-38) for x in layer)) for layer in moments)
     there = [_moved(device, tree, "float32") for tree in (params, zeros, tiny)]
     _, v = device.kernels.momentum(*there, rate=0.1, mu=0.9)
     assert all((device.to_numpy(x) == 0.0).all() for layer in v for x in layer)

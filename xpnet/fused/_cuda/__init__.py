@@ -11,7 +11,7 @@ import dataclasses
 from xpnet.fused._cuda.cost import output_activation, output_cost, output_cost_backward
 from xpnet.fused._cuda.dense import activation_dense_backward, dense_activation
 from xpnet.fused._cuda.driver import Driver
-from xpnet.fused._cuda.updates import SETTINGS, update
+from xpnet.fused._cuda.updates import update
 from xpnet.types import Kernels
 
 __all__ = ["Driver", "fuse"]
@@ -29,7 +29,6 @@ def fuse(kernels: Kernels, driver: Driver, *, one_run: bool = False) -> Kernels:
         True for one training loop, which gives each call what the one before it returned: what an
         optimiser remembers is then updated in place, as nobody else sees it.
     """
-    plain = {entry.name: getattr(kernels, entry.name) for entry in dataclasses.fields(kernels)}
     return dataclasses.replace(
         kernels,
         dense_activation=dense_activation(driver, kernels.dense_activation),
@@ -39,5 +38,5 @@ def fuse(kernels: Kernels, driver: Driver, *, one_run: bool = False) -> Kernels:
         output_activation=output_activation(driver, kernels.output_activation),
         output_cost=output_cost(driver, kernels.output_cost),
         output_cost_backward=output_cost_backward(driver, kernels.output_cost_backward),
-        **{name: update(driver, name, plain[name], one_run) for name in SETTINGS},
+        update=update(driver, kernels.update, one_run),
     )

@@ -27,35 +27,44 @@ SETTINGS: Mapping[str, Callable[..., tuple[float, ...]]] = {
 
 
 def update(
-    driver: Driver, name: str, plain: Callable[..., tuple[Params, ...]], one_run: bool
-) -> Callable[..., tuple[Params, ...]]:
-    """`plain`, the optimiser called `name`, in one launch for every 16 layers.
+    driver: Driver, plain: Callable[..., tuple[Params, tuple[Params, ...]]], one_run: bool
+) -> Callable[..., tuple[Params, tuple[Params, ...]]]:
+    """`plain`, an optimiser's step, in one launch for every 16 layers.
 
-    With `one_run`, slots that the call before returned are written over.
+    With `one_run`, moments that the call before returned are written over.
     """
     mine: tuple[Params, ...] = ()
 
     def fused(
-        params: Params, grads: Params, *slots: Params, rate: float | Array, **settings: Any
-    ) -> tuple[Params, ...]:
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: tuple[Params, ...],
+        *,
+        rate: float | Array,
+        **settings: Any,
+    ) -> tuple[Params, tuple[Params, ...]]:
         nonlocal mine
-        flat = [_flat(tree) for tree in (params, grads, *slots)]
-        rates = _rates(rate, flat) if _are_numbers(settings) else None
+        flat = [_flat(tree) for tree in (params, grads, *moments)]
+        known = optimizer in SETTINGS and _are_numbers(settings)
+        rates = _rates(rate, flat) if known else None
         if rates is None:
-            return plain(params, grads, *slots, rate=rate, **settings)
-        in_place = len(mine) == len(slots) and all(map(operator.is_, mine, slots))
-        new_slots = slots if in_place else tuple(_empty_like(driver, slot) for slot in slots)
+            return plain(optimizer, params, grads, moments, rate=rate, **settings)
+        in_place = len(mine) == len(moments) and all(map(operator.is_, mine, moments))
+        new_moments = (
+            moments if in_place else tuple(_empty_like(driver, moment) for moment in moments)
+        )
         new_params = _empty_like(driver, params)
         _launch(
             driver,
-            f"update<optimiser::{name}>",
+            f"update<optimiser::{optimizer}>",
             [[driver.contiguous(tensor) for tensor in tensors] for tensors in flat],
-            [_flat(new_params), *map(_flat, new_slots)],
+            [_flat(new_params), *map(_flat, new_moments)],
             rates,
-            _structure(SETTINGS[name](**settings), params[0].W.dtype),
+            _structure(SETTINGS[optimizer](**settings), params[0].W.dtype),
         )
-        mine = new_slots if one_run else ()
-        return new_params, *new_slots
+        mine = new_moments if one_run else ()
+        return new_params, new_moments
 
     return fused
 
@@ -68,14 +77,14 @@ def _launch(
     rate: Factor,
     numbers: np.ndarray,
 ) -> None:
-    """The update of `old` = (θ, g, *slots) to `new` = (θ, *slots), each a list of tensors."""
-    theta, g, *slots = (list(map(driver.address, tensors)) for tensors in old)
-    new_theta, *new_slots = (list(map(driver.address, tensors)) for tensors in new)
-    none = [[0] * len(theta)] * (2 - len(slots))
+    """The update of `old` = (θ, g, *moments) to `new` = (θ, *moments), each a list of tensors."""
+    theta, g, *moments = (list(map(driver.address, tensors)) for tensors in old)
+    new_theta, *new_moments = (list(map(driver.address, tensors)) for tensors in new)
+    none = [[0] * len(theta)] * (2 - len(moments))
     sizes = [tensor.size for tensor in old[0]]
     shared = [_entries_with_one_rate(tensor, rate) for tensor in old[0]]
     fields = [sizes, shared, [1, 0] * len(old[0]), theta, new_theta, g]
-    fields += [*slots, *none, *new_slots, *none]
+    fields += [*moments, *none, *new_moments, *none]
     for first in range(0, len(theta), MOST_TENSORS):
         part = slice(first, first + MOST_TENSORS)
         grid = (min(1024, -(-max(sizes[part]) // 256)), len(sizes[part]))
