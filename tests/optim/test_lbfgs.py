@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from tests.kernels.cases import assert_trees_close, leaves, random_case
 from xpnet import Dense, value_and_grad
 from xpnet.optim import lbfgs
-from xpnet.optim.vectors import flatten, unflatten
+from xpnet.optim.lbfgs import flatten, unflatten
 
 QUADRATIC = np.diag([1.0, 4.0, 9.0, 25.0, 60.0, 100.0]) + 0.5
 TARGET = np.arange(1.0, 7.0)
