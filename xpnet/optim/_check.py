@@ -1,4 +1,4 @@
-"""Errors of optimisers' settings, raised where they are made: at a step it would be too late."""
+"""Checks of the settings of optimisers, schedules and clipping, made where these are made."""
 
 from __future__ import annotations
 

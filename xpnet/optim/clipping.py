@@ -1,4 +1,4 @@
-"""Gradients of bounded length, for whichever optimiser comes after."""
+"""Gradient clipping by the norm over all parameters."""
 
 from __future__ import annotations
 
