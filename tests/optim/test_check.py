@@ -111,7 +111,7 @@ def test_a_norm_to_clip_to_is_one_for_all_networks():
 @pytest.mark.parametrize(
     ("given", "named"), [("adam", "'adam'"), (optim.adam, "the function adam")]
 )
-def test_what_is_no_optimiser(given, named):
+def test_what_is_no_optimizer(given, named):
     message = f"^optimizer is {named}: expected an optimizer, such as .*adam\\(1e-3\\)$"
     with pytest.raises(TypeError, match=message):
         optim.clip(given, 1.0)

@@ -54,7 +54,7 @@ def test_a_rate_for_each_network_of_a_stack(xp, wrap):
 
 
 @each_optimizer
-def test_an_optimiser_tells_its_rate(name):
+def test_an_optimizer_tells_its_rate(name):
     make = optim.OPTIMIZERS[name].make
     assert make(0.25).rate(7) == 0.25
     assert make(optim.exponential(1.0, 0.5)).rate(3) == 0.25
