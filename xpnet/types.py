@@ -128,7 +128,7 @@ class Result(NamedTuple):
 
 
 class OptimizerState(NamedTuple):
-    """What an optimiser remembers: steps taken and its moments, each shaped like the parameters."""
+    """The number of steps done and the moments, each shaped like the parameters."""
 
     t: int
     moments: tuple[Params, ...]

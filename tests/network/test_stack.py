@@ -14,12 +14,7 @@ from xpnet import VECTORIZED, cost, forward, optim, value_and_grad
 K = 3
 
 OPTIMIZERS = {
-    "sgd": optim.sgd,
-    "momentum": optim.momentum,
-    "nesterov": optim.nesterov,
-    "rmsprop": optim.rmsprop,
-    "adam": optim.adam,
-    "adamw": optim.adamw,
+    **{name: kind.make for name, kind in optim.OPTIMIZERS.items()},
     "clipped adam": lambda rate: optim.clip(optim.adam(rate), 0.1),
     "warmed up": lambda rate: optim.sgd(optim.warmup(optim.cosine(rate, 10), 3)),
 }
