@@ -32,7 +32,9 @@ def whole(name: str, number: Any, least: int, what: str = "") -> int:
     try:
         found = operator.index(number)
     except TypeError:
-        raise TypeError(f"{name} is {number!r}: expected a whole number, {least} or more{what}") from None
+        raise TypeError(
+            f"{name} is {number!r}: expected a whole number, {least} or more{what}"
+        ) from None
     if found < least:
         raise ValueError(f"{name} is {number}: expected {least} or more{what}")
     return found

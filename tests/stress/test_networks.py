@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 import xpnet
+from tests.kernels import tables
 from tests.kernels.cases import Library, assert_trees_close, leaves, random_case
 from tests.stress.trials import trials
 from xpnet import backend, optim
@@ -23,30 +24,6 @@ from xpnet.types import Batch
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
-
-THEIR_ACTIVATIONS = {
-    "identity": lambda Z: Z,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "gelu": partial(F.gelu, approximate="tanh"),
-    "silu": F.silu,
-    "softplus": lambda Z: torch.logaddexp(Z, torch.zeros_like(Z)),
-}
-THEIR_OUTPUTS = {
-    "sigmoid": torch.sigmoid,
-    "softmax": partial(torch.softmax, dim=0),
-    "identity": lambda Z: Z,
-    "exp": torch.exp,
-}
-THEIR_LOSSES = {
-    "sigmoid": partial(F.binary_cross_entropy_with_logits, reduction="none"),
-    "softmax": lambda Z, Y: -Y * torch.log_softmax(Z, dim=0),
-    "identity": lambda Z, Y: (Z - Y) ** 2 / 2,
-    "exp": lambda Z, Y: torch.xlogy(Y, Y) - Y * Z - Y + torch.exp(Z),
-}
 
 LAYOUTS = {
     "rows": np.ascontiguousarray,
@@ -109,7 +86,7 @@ def recipes(draw):
     layers = len(sizes) - 1
     stack = draw(st.sampled_from([(), (), (1,), (2,), (3,)]))
     return Recipe(
-        sizes=(*sizes, draw(st.integers(1 + (output == "softmax"), 9))),
+        sizes=(*sizes, draw(st.integers(1 + OUTPUTS[output].exclusive, 9))),
         hidden=draw(st.tuples(*[st.sampled_from(list(ACTIVATIONS))] * layers)),
         output=output,
         m=draw(st.integers(1, 20) | st.sampled_from([64, 129])),
@@ -157,7 +134,7 @@ def logits(case, tensors):
     for number, (activation, (W, b)) in enumerate(
         zip(case.net.activations, weights[:-1], strict=True)
     ):
-        A = THEIR_ACTIVATIONS[activation](W @ A + b)
+        A = tables.ACTIVATIONS[activation].torch(F, W @ A + b)
         A = A if case.masks is None else A * torch.tensor(case.masks[number].copy())
     W, b = weights[-1]
     return W @ A + b
@@ -167,13 +144,15 @@ def cost(case, tensors):
     """J of one network as a tensor with a history."""
     Z, Y = logits(case, tensors), torch.tensor(case.Y.copy())
     s = np.ones((1, Y.shape[1])) if case.sample_weight is None else case.sample_weight
-    losses = THEIR_LOSSES[case.net.output](Z, Y) * torch.tensor(s.copy())
+    losses = tables.OUTPUTS[case.net.output].torch_loss(F, Z, Y) * torch.tensor(s.copy())
     penalty = case.l2 / 2 * sum((W**2).sum() for W in tensors[::2])
     return (losses.sum() + penalty) / s.sum() if s.sum() else 0 * losses.sum()
 
 
 def their_predictions(case):
-    return [THEIR_OUTPUTS[case.net.output](logits(case, tensors_of(case))).detach().numpy()]
+    return [
+        tables.OUTPUTS[case.net.output].torch(F, logits(case, tensors_of(case))).detach().numpy()
+    ]
 
 
 def their_gradients(case):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, random_case
 from xpnet import LOOPED, VECTORIZED, Dense, Network, forward, predict
-from xpnet.network.propagate import as_floating
+from xpnet.network.arguments import as_floating
 
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
 

@@ -8,7 +8,7 @@ import pytest
 
 import xpnet
 from xpnet import Network, backend
-from xpnet.kernels import ACTIVATIONS
+from xpnet.kernels import ACTIVATIONS, OUTPUTS
 
 
 def test_one_name_stands_for_every_hidden_layer():
@@ -65,7 +65,7 @@ def test_a_record_is_frozen_compared_and_hashed_by_value():
         ),
         (
             {"sizes": (4, 1), "output": "relu"},
-            "output is 'relu': expected one of sigmoid, softmax, identity, exp",
+            f"output is 'relu': expected one of {', '.join(OUTPUTS)}",
         ),
     ],
 )
@@ -174,3 +174,8 @@ def test_like_of_another_byte_order():
     params = Network((3, 2)).init(like=np.ones((3, 4), ">f8"))
     assert params[0].W.dtype == np.float64
     assert params[0].W.dtype.isnative
+
+
+def test_the_documentation_lists_what_there_is():
+    for name in (*ACTIVATIONS, *OUTPUTS):
+        assert f"``{name}``" in Network.__doc__
