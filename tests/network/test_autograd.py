@@ -61,8 +61,8 @@ def requiring_grad(case):
     return replace(there, masks=backend.detached(there.masks))
 
 
-def test_every_pair_of_activation_and_output(hidden, output, options):
-    case = requiring_grad(random_case(hidden=hidden, output=output, **options))
+def test_every_activation_and_output(pair):
+    case = requiring_grad(random_case(**pair, **EVERYTHING))
     J, grads = value_and_grad(*case.data, kernels=VECTORIZED, **case.options)
     assert not J.requires_grad
     assert_trees_close(J, cost_by_torch(case), "float64")
@@ -88,40 +88,39 @@ def leaves_of(case):
     return [case.X, *tree_leaves(case.params)]
 
 
-def test_the_cost_can_be_differentiated(hidden, output, options):
+def test_the_cost_can_be_differentiated(pair):
     """The gradients of everything that requires grad are those of the cost written by hand."""
-    case = requiring_grad(random_case(hidden=hidden, output=output, **{**options, "dropout": 0.0}))
+    case = requiring_grad(random_case(**pair, **{**EVERYTHING, "dropout": 0.0}))
     settings = {name: case.options[name] for name in ("sample_weight", "l2")}
     got = torch.autograd.grad(cost(*case.data, **settings), leaves_of(case))
     expected = torch.autograd.grad(cost_by_torch(case), leaves_of(case))
     assert_trees_close(tuple(got), tuple(expected), "float64")
 
 
-@pytest.mark.parametrize("function", [forward, predict])
-@pytest.mark.parametrize("fused", [None, accelerate(VECTORIZED, torch)], ids=["default", "given"])
-def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden, function, fused):
+def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden):
     """They write over what it keeps."""
     monkeypatch.setenv("XPNET_FUSED", "1")
     case = requiring_grad(random_case(hidden=hidden, dropout=0.5))
-    options = {"masks": case.masks} if function is forward else {}
-    expected, got = (
-        tree_leaves(function(*case.data[:3], kernels=kernels, **options))[-1]
-        for kernels in (VECTORIZED, fused)
-    )
-    grads = [torch.autograd.grad(A.sum(), leaves_of(case)) for A in (expected, got)]
-    assert_trees_close(grads[1], grads[0], "float64")
+    for function, options in ((forward, {"masks": case.masks}), (predict, {})):
+        expected, *fused = (
+            tree_leaves(function(*case.data[:3], kernels=kernels, **options))[-1]
+            for kernels in (VECTORIZED, None, accelerate(VECTORIZED, torch))
+        )
+        wanted = torch.autograd.grad(expected.sum(), leaves_of(case))
+        for A in fused:
+            assert_trees_close(torch.autograd.grad(A.sum(), leaves_of(case)), wanted, "float64")
 
 
-@pytest.mark.parametrize("layer", [0, 1, 2])
-@pytest.mark.parametrize("letter", ["W", "b"])
-def test_fused_kernels_where_one_array_alone_is_differentiated(hidden, layer, letter):
+def test_fused_kernels_where_one_array_alone_is_differentiated(hidden):
     case = random_case((3, 5, 4, 2), hidden=hidden).on(Library("torch"), "float64")
-    array = getattr(case.params[layer], letter).requires_grad_()
-    grads = [
-        torch.autograd.grad(cost(*case.data, kernels=kernels), [array])
-        for kernels in (VECTORIZED, accelerate(VECTORIZED, torch))
-    ]
-    assert_trees_close(grads[1], grads[0], "float64")
+    for array in tree_leaves(case.params):
+        array.requires_grad_()
+        grads = [
+            torch.autograd.grad(cost(*case.data, kernels=kernels), [array])
+            for kernels in (VECTORIZED, accelerate(VECTORIZED, torch))
+        ]
+        assert_trees_close(grads[1], grads[0], "float64")
+        array.requires_grad_(False)
 
 
 def test_weights_and_targets_can_be_differentiated():

@@ -13,8 +13,8 @@ BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized
 SMALL = {"sizes": (3, 4, 3, 2), "m": 4}
 
 
-def test_every_pair_of_activation_and_output(hidden, output, options):
-    case = random_case(**SMALL, hidden=hidden, output=output, **options)
+def test_every_activation_and_output(pair):
+    case = random_case(**SMALL, **pair, **EVERYTHING)
     assert check_gradients(*case.data, **case.options) < 1e-6
 
 
