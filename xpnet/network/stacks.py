@@ -65,7 +65,8 @@ def _member(params: Any, k: int) -> Params:
 
 
 def _check_member(member: Params, first: Params, k: int) -> None:
-    """Raise unless a member is of the same layers, shapes, dtype and place as the first."""
+    """Raise unless a member is of the same layers, shapes, dtype and device as the first."""
+    backend.check_together(**{"params_list[0]": first, f"params_list[{k}]": member})
     if [type(layer) for layer in member] != [type(layer) for layer in first]:
         raise ValueError(
             f"params_list[{k}] has {len(member)} layers, but params_list[0] has {len(first)}: "
@@ -84,7 +85,6 @@ def _check_member(member: Params, first: Params, k: int) -> None:
                     f"{what} has dtype {array.dtype}, but in params_list[0] it has {other.dtype}: "
                     "expected one dtype"
                 )
-    backend.check_together(**{"params_list[0]": first, f"params_list[{k}]": member})
 
 
 def unstack(params: Params) -> tuple[Params, ...]:
