@@ -39,6 +39,8 @@ def check_params(sizes: tuple[int, ...], params: Params) -> None:
             f"params has {len(params)} layers, but sizes {sizes} need {len(sizes) - 1}"
         )
     dtype = params[0][0].dtype
+    if not _is_floating(array_namespace(params[0][0]), dtype):
+        raise TypeError(f"W of layer 1 has dtype {dtype}: expected float32 or float64")
     for number, (layer, n_in, n_out) in enumerate(zip(params, sizes, sizes[1:], strict=False), 1):
         shapes = LAYER_KINDS[type(layer)].shapes(n_in, n_out)
         for name, array, shape in zip(layer._fields, layer, shapes, strict=True):
@@ -50,7 +52,6 @@ def check_params(sizes: tuple[int, ...], params: Params) -> None:
                     f"{name} of layer {number} has shape {_shape(array)}"
                     f"{f', but {before}' if array is layer[0] else ''}: expected {shape}"
                 )
-            _check_floating(f"{name} of layer {number}", array)
             if array.dtype != dtype:
                 raise TypeError(
                     f"{name} of layer {number} has dtype {array.dtype}, but W of layer 1 has "
@@ -299,11 +300,6 @@ def _check_weights(name: str, lowest: float, highest: float) -> None:
 @cache
 def _is_floating(xp: ModuleType, dtype: Any) -> bool:
     return bool(xp.isdtype(dtype, "real floating"))
-
-
-def _check_floating(name: str, array: Array) -> None:
-    if not _is_floating(array_namespace(array), array.dtype):
-        raise TypeError(f"{name} has dtype {array.dtype}: expected float32 or float64")
 
 
 def _check_dtype(name: str, array: Array, like: Array) -> None:

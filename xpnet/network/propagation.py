@@ -108,7 +108,12 @@ def forward(
     activation such as relu both take the mean of the slopes, where `xpnet.value_and_grad` takes the
     left one.
     """
-    params = as_params(params)
+    return _forward(net, as_params(params), X, kernels, masks)
+
+
+def _forward(
+    net: Network, params: Params, X: Array, kernels: Kernels | None, masks: Masks
+) -> tuple[Layer, ...]:
     check_inputs(net, params, X)
     check_masks(net, params, X, masks)
     kernels = kernels_or_default(kernels, X, tracked=backend.tracked((params, X, masks)))
@@ -139,4 +144,4 @@ def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None =
         As `forward`.
     """
     params = as_params(params)
-    return forward(net, params, as_floating(X, params), kernels=kernels)[-1].A
+    return _forward(net, params, as_floating(X, params), kernels, None)[-1].A
