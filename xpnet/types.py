@@ -83,7 +83,7 @@ LAYER_KINDS: dict[type, LayerKind] = {
 
 
 def map_params(f: Callable[..., Array], *params: Params) -> Params:
-    """`f` of each array of `params`; of several, of the arrays that stand in one place.
+    """`f` of each array of `params`; of several, of the arrays of the same name and layer.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Step(NamedTuple):
     cost : array, shape (...)
         The cost before the update. It stays on the device: reading it makes the host wait.
     state : OptimizerState
-        What the optimiser remembers, to go on from. The next step may write over it.
+        What the optimiser remembers, for the next step, which may write over it.
     """
 
     index: int  # type: ignore[assignment]  # a tuple's method of that name is not missed
@@ -140,7 +140,7 @@ class Step(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a callback is told at the start: the network and how long the training will be."""
+    """What a callback is given at the start: the network and how long the training will be."""
 
     net: Any
     epochs: int

@@ -1,4 +1,4 @@
-"""What the public functions refuse, and what they read all the same."""
+"""Arguments that the public functions refuse, and other forms that they accept."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_on_every_device_they_are_read_once(eager_xp, function):
 
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 def test_rounding_is_no_fault(eager_xp, output):
-    """What float32 made of probabilities is taken, also after a cast."""
+    """Probabilities rounded to float32 are accepted, also after a cast."""
     P = np.random.default_rng(0).random((3, 200)).astype(np.float32)
     P = np.exp(P) / np.exp(P).sum(axis=0, keepdims=True)
     P[:, 0] = 1 + 2e-7, -2e-7, 0

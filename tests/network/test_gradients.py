@@ -126,18 +126,18 @@ def test_weights_are_repetitions(output):
 
 
 def test_shards_combine_by_their_weight():
-    """The cost and gradients of a batch from those of its parts; the penalty counts once."""
+    """The cost and gradients of a batch from those of its shards; the penalty counts once."""
     case = random_case(weighted=True)
     net, params, X, Y = case.data
     J, grads = value_and_grad(*case.data, sample_weight=case.sample_weight)
-    parts = []
+    found = []
     for shard in (slice(0, 3), slice(3, None)):
         s = case.sample_weight[:, shard]
-        part = value_and_grad(net, params, X[:, shard], Y[:, shard], sample_weight=s)
-        parts.append((s.sum(), part))
-    total = sum(S for S, _ in parts)
+        of_shard = value_and_grad(net, params, X[:, shard], Y[:, shard], sample_weight=s)
+        found.append((s.sum(), of_shard))
+    total = sum(S for S, _ in found)
     for number, expected in enumerate(leaves((J, grads))):
-        combined = sum(S * leaves(part)[number] for S, part in parts) / total
+        combined = sum(S * leaves(of_shard)[number] for S, of_shard in found) / total
         np.testing.assert_allclose(combined, expected, rtol=1e-12)
 
 

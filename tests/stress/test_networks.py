@@ -39,7 +39,7 @@ def read_only(array):
     return array
 
 
-class Recipe(NamedTuple):
+class Spec(NamedTuple):
     """What a case is made of: short to read where one fails."""
 
     sizes: tuple[int, ...]
@@ -79,13 +79,13 @@ class Recipe(NamedTuple):
 
 
 @st.composite
-def recipes(draw):
+def specs(draw):
     output = draw(st.sampled_from(list(OUTPUTS)))
     units = st.integers(1, 9) | st.sampled_from([16, 17, 33])
     sizes = draw(st.lists(units, min_size=1, max_size=4))
     layers = len(sizes) - 1
     stack = draw(st.sampled_from([(), (), (1,), (2,), (3,)]))
-    return Recipe(
+    return Spec(
         sizes=(*sizes, draw(st.integers(1 + OUTPUTS[output].exclusive, 9))),
         hidden=draw(st.tuples(*[st.sampled_from(list(ACTIVATIONS))] * layers)),
         output=output,
@@ -198,19 +198,19 @@ def check_gradients(case, routes):
         assert_close((grads, J), expected, route)
 
 
-@trials(25, recipe=recipes())
-def test_gradients(recipe):
-    case = recipe.case()
+@trials(25, spec=specs())
+def test_gradients(spec):
+    case = spec.case()
     before = [array.copy() for array in leaves((case.params, case.X, case.Y))]
     check_gradients(case, gradient_routes(case))
     assert_trees_close((case.params, case.X, case.Y), tuple(before), rtol=0, atol=0)
     return f"{case.net.output}{' stack' if is_stack(case) else ''}"
 
 
-@trials(120, recipe=recipes())
-def test_predictions(recipe):
+@trials(120, spec=specs())
+def test_predictions(spec):
     """To the smallest probabilities."""
-    case = replace(recipe.case(), masks=None)
+    case = replace(spec.case(), masks=None)
     (expected,) = of_all(case, their_predictions)
     atol = 1e-12 if case.net.output == "identity" else 1e-290
     routes = [("numpy", case, None), ("torch", case.on(Library("torch"), "float64"), None)]
@@ -267,12 +267,12 @@ OPTIMIZERS = {
 }
 
 
-def their_steps(case, parts, step_of, clip):
-    """The leaves of the parameters after a step on each part of the samples."""
+def their_steps(case, spans, step_of, clip):
+    """The leaves of the parameters after a step on each span of the samples."""
     tensors = tensors_of(case)
     step = step_of(tensors)
-    for part in parts:
-        grads = torch.autograd.grad(cost(on_part(case, part), tensors), tensors)
+    for span in spans:
+        grads = torch.autograd.grad(cost(on_span(case, span), tensors), tensors)
         norm = sum((grad**2).sum() for grad in grads) ** 0.5
         for tensor, grad in zip(tensors, grads, strict=True):
             tensor.grad = grad * min(1.0, clip / norm) if norm > 0 else grad
@@ -280,9 +280,9 @@ def their_steps(case, parts, step_of, clip):
     return [tensor.detach().numpy() for tensor in tensors]
 
 
-def on_part(case, part):
-    X, Y, s = case.X[..., part], case.Y[..., part], case.sample_weight
-    return replace(case, X=X, Y=Y, sample_weight=None if s is None else s[..., part])
+def on_span(case, span):
+    X, Y, s = case.X[..., span], case.Y[..., span], case.sample_weight
+    return replace(case, X=X, Y=Y, sample_weight=None if s is None else s[..., span])
 
 
 def step_routes(case):
@@ -295,16 +295,16 @@ def check_steps(case, optimizer, rates, clip, cuts, routes):
     """Some steps on batches of several sizes; every network of a stack has its own rate."""
     m = case.X.shape[-1]
     bounds = sorted({0, *(cut % m for cut in cuts), m})
-    parts = [slice(*pair) for pair in pairwise(bounds)] * 2
+    spans = [slice(*pair) for pair in pairwise(bounds)] * 2
     ours, make = OPTIMIZERS[optimizer]
     rate = iter(rates)
-    expected = of_all(case, lambda one: their_steps(one, parts, partial(make, lr=next(rate)), clip))
+    expected = of_all(case, lambda one: their_steps(one, spans, partial(make, lr=next(rate)), clip))
     if not all(abs(np.asarray(array)).max() < 1e9 for layer in expected for array in layer):
         return f"{optimizer}, diverged"  # PyTorch's, too: there is nothing left to compare
     K = len(members(case))
     made = ours(np.array(rates[:K])[:, None, None] if is_stack(case) else rates[0])
     for route, there, options in routes:
-        batches = [Batch(b.X, b.Y, b.sample_weight) for b in map(partial(on_part, there), parts)]
+        batches = [Batch(b.X, b.Y, b.sample_weight) for b in map(partial(on_span, there), spans)]
         clipped = optim.clip(made, clip) if clip < math.inf else made
         *_, last = xpnet.steps(
             there.net, there.params, batches, optimizer=clipped, l2=there.l2, **options
@@ -321,17 +321,17 @@ STEPS = {
 }
 
 
-@trials(20, recipe=recipes(), **STEPS)
-def test_steps(recipe, **arguments):
-    case = replace(recipe.case(), masks=None)
+@trials(20, spec=specs(), **STEPS)
+def test_steps(spec, **arguments):
+    case = replace(spec.case(), masks=None)
     return check_steps(case, **arguments, routes=step_routes(case))
 
 
-@trials(1, shrink=False, recipe=recipes(), **STEPS)
-def test_jax(recipe, **arguments):
+@trials(1, shrink=False, spec=specs(), **STEPS)
+def test_jax(spec, **arguments):
     """Few of them: each is compiled."""
     pytest.importorskip("jax")
-    case = recipe.case()
+    case = spec.case()
     there = case.on(Library("jax"), "float64")
     check_gradients(case, [("jax", xpnet.value_and_grad, there)])
     case, there = replace(case, masks=None), replace(there, masks=None)

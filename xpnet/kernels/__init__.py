@@ -1,4 +1,4 @@
-"""The table of contents: `VECTORIZED` and `LOOPED`, two records of one type."""
+"""Kernels: `VECTORIZED` and `LOOPED`, two records of one type, and the tables they read."""
 
 from __future__ import annotations
 

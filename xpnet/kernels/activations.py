@@ -376,4 +376,4 @@ ACTIVATIONS = Named(
         ),
     },
 )
-"""The activations, by name: the one place where they are listed."""
+"""The activations, by name. Whatever lists them reads this table."""

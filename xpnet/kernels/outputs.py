@@ -348,4 +348,4 @@ OUTPUTS = Named(
         ),
     },
 )
-"""The outputs with their costs, by name: the one place where they are listed."""
+"""The outputs with their costs, by name. Whatever lists them reads this table."""

@@ -116,7 +116,7 @@ def beside(l2: Any, like: Array) -> float | Array:
 
 
 def check_inputs(net: Network, params: Params, X: Array) -> None:
-    """Raise unless `params` and `X` fit the network, in shape, dtype and place."""
+    """Raise unless `params` and `X` fit the network, in shape, dtype and device."""
     check_arrays(net, X=X)
     backend.check_together(params=params, X=X)
     checks.check_params(net.sizes, params)
@@ -137,7 +137,7 @@ def check_batch(
     readable: Callable[[Array], bool] = backend.on_host,
     fixed: bool = False,
 ) -> None:
-    """Raise unless everything fits the network, in shape, dtype and place, and is in its range.
+    """Raise unless everything fits the network, in shape, dtype and device, and is in its range.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def check_masks(net: Network, params: Params, X: Array, masks: Masks) -> None:
 
 
 def check_arrays(net: Network, **arrays: Array) -> None:
-    """Raise unless there is a network, and one thing in the place of each array but weights."""
+    """Raise unless `net` is a network and each array is there; weights may be left out."""
     if not isinstance(net, Network):
         raise TypeError(
             f"net is a {type(net).__name__}: expected a network, such as xpnet.Network((784, 10))"

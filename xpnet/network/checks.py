@@ -205,7 +205,7 @@ def check_values(
     Y, sample_weight, l2
         As in `xpnet.value_and_grad`, their shapes checked.
     readable : function
-        Of an array, whether it may be read; the others are taken as they are.
+        Of an array, whether it may be read; the others are not looked at.
     """
     watched = {"Y": Y, "sample_weight": sample_weight, "l2": None if type(l2) is float else l2}
     known = {name: a for name, a in watched.items() if a is not None and readable(a)}
@@ -229,7 +229,7 @@ def check_rate(rate: float | Array, readable: Callable[[Array], bool]) -> None:
 
 
 def check_finite(name: str, array: Array, row: str) -> None:
-    """Raise if an array of samples holds NaN or infinity, naming the first place. Reads it.
+    """Raise if an array of samples holds NaN or infinity, naming the first. Reads it.
 
     Parameters
     ----------

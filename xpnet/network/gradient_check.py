@@ -45,7 +45,7 @@ def check_gradients(
     net, params, X, Y, sample_weight, l2, masks
         As in `value_and_grad`; one network, not a stack.
     kernels : Kernels, optional
-        The kernels to check; the differences are always taken of the vectorized ones' cost.
+        The kernels to check; the differences are always those of the vectorized ones' cost.
     most : int, default 1000
         At most so many entries of each tensor, evenly spaced, are compared.
 
@@ -85,7 +85,7 @@ def check_gradients(
 
 
 def _refuse_stack(params: Params, X: Array, Y: Array, sample_weight: Array | None) -> None:
-    """Raise if there are leading axes: the differences take that place."""
+    """Raise if there are leading axes: the differences need one of their own."""
     named = [pair for layer in params for pair in layer._asdict().items()]
     for name, array in [*named, ("X", X), ("Y", Y), ("sample_weight", sample_weight)]:
         if getattr(array, "ndim", 0) > 2:
