@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         cost as cost,
         forward as forward,
         predict as predict,
+        stack as stack,
+        unstack as unstack,
         value_and_grad as value_and_grad,
     )
     from xpnet.persist import ModelFileError as ModelFileError, load as load, save as save
@@ -88,6 +90,8 @@ _NAMES = {
         "cost",
         "forward",
         "predict",
+        "stack",
+        "unstack",
         "value_and_grad",
     ),
     "persist": ("ModelFileError", "load", "save"),

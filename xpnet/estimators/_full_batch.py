@@ -21,7 +21,7 @@ from xpnet.estimators._warnings import warn
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import default_kernels, value_and_grad_for
-from xpnet.network.gradient import unchecked_value_and_grad
+from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.types import Array, Params, Run
 

@@ -6,7 +6,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.estimators._rows import blocks, columns_between
-from xpnet.kernels._smooth import softplus
+from xpnet.kernels.activations import softplus
 from xpnet.network import Network, forward
 from xpnet.types import Array, Layer, Params
 

@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from xpnet import backend
-from xpnet.kernels._check import check_params
 from xpnet.network import Network
 from xpnet.network.arguments import as_params
+from xpnet.network.checks import check_params
 from xpnet.persist.atomic import write_whole
 from xpnet.persist.errors import ModelFileError, quoted
 from xpnet.persist.finite import check_finite

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.network import Network
 from xpnet.network.arguments import as_floating
-from xpnet.network.values import check_finite
+from xpnet.network.checks import check_finite
 from xpnet.train.divergence import DivergenceError, all_finite, check_start
 from xpnet.train.evaluation import scores
 from xpnet.types import Array, Batch, Epoch, Kernels, Optimizer, Params, Result, Run, Step

@@ -1,4 +1,4 @@
-"""K networks with leading axes against their members, one by one."""
+"""K networks with leading axes against their members, one by one; and how they are made."""
 
 from __future__ import annotations
 
@@ -7,9 +7,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.kernels.cases import assert_trees_close, leaves, of_member, random_case
+from tests.kernels.cases import (
+    assert_trees_close,
+    leaves,
+    mapped,
+    of_member,
+    random_case,
+    tree_leaves,
+)
 from tests.network.conftest import EVERYTHING
-from xpnet import VECTORIZED, cost, forward, optim, value_and_grad
+from xpnet import (
+    VECTORIZED,
+    Dense,
+    Network,
+    backend,
+    cost,
+    forward,
+    optim,
+    stack,
+    unstack,
+    value_and_grad,
+)
 
 K = 3
 
@@ -115,3 +133,103 @@ def test_a_member_without_any_weight_on_every_library(xp):
     got = value_and_grad(*there.data, kernels=VECTORIZED, **there.options)
     expected = value_and_grad(*empty.data, kernels=VECTORIZED, **empty.options)
     assert_trees_close(got, expected, "float64")
+
+
+def members(library=None, dtype="float32"):
+    found = [NET.init(seed, xp="numpy", dtype=dtype) for seed in range(K)]
+    return found if library is None else [mapped(library.asarray, params) for params in found]
+
+
+NET = Network((3, 4, 2))
+
+
+def test_there_and_back(xp):
+    given = members(xp)
+    stacked = stack(given)
+    assert [tuple(array.shape) for array in tree_leaves(stacked)] == [
+        *((K, 4, 3), (K, 4, 1)),
+        *((K, 2, 4), (K, 2, 1)),
+    ]
+    assert {type(layer) for layer in stacked} == {Dense}
+    backend.check_together(stacked=stacked, given=given[0])
+    again = unstack(stacked)
+    assert len(again) == K
+    for params, expected in zip(again, given, strict=True):
+        assert {type(layer) for layer in params} == {Dense}
+        assert_trees_close(params, expected, rtol=0, atol=0)
+
+
+def test_a_stack_is_a_copy():
+    given = members()
+    stack(given)[0].W[...] = 0.0
+    assert all(params[0].W.any() for params in given)
+
+
+def test_stacks_of_stacks():
+    given = [stack(members()), stack(members()[::-1])]
+    twice = stack(iter(given))
+    assert twice[0].W.shape == (2, K, 4, 3)
+    assert_trees_close(unstack(twice), tuple(given), rtol=0, atol=0)
+
+
+def test_plain_pairs_are_stacked_too():
+    plain = [[list(layer) for layer in params] for params in members()]
+    assert_trees_close(stack(plain), stack(members()), rtol=0, atol=0)
+
+
+def test_what_all_networks_share_is_given_to_each():
+    first, last = stack(members())
+    shared = (Dense(first.W, first.b[0]), Dense(last.W[:1], last.b))
+    for k, params in enumerate(unstack(shared)):
+        expected = Dense(first.W[k], first.b[0]), Dense(last.W[0], last.b[k])
+        assert_trees_close(params, expected, rtol=0, atol=0)
+
+
+GOOD = NET.init()
+OTHER = Network((3, 4, 2, 2)).init()
+WIDER = Network((3, 4, 5)).init()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([], ValueError, "params_list is empty: expected the parameters of one network or more"),
+        ([GOOD, 3], TypeError, r"params_list\[1\]: params is a int: expected one pair"),
+        (GOOD, TypeError, r"params_list\[0\]: params holds a ndarray for layer 1: expected a pair"),
+        (
+            [GOOD, OTHER],
+            ValueError,
+            r"params_list\[1\] has 3 layers, but params_list\[0\] has 2: expected networks of the",
+        ),
+        (
+            [GOOD, GOOD, WIDER],
+            ValueError,
+            r"W of layer 2 in params_list\[2\] has shape \(5, 4\), but in params_list\[0\] it has "
+            r"\(2, 4\): expected networks of the same sizes",
+        ),
+        (
+            [GOOD, NET.init(dtype="float64")],
+            TypeError,
+            r"W of layer 1 in params_list\[1\] has dtype float64, but in params_list\[0\] it has "
+            "float32: expected one dtype",
+        ),
+        (
+            [GOOD, NET.init(xp="array_api_strict")],
+            TypeError,
+            r"params_list\[0\] lies in numpy on cpu, but params_list\[1\] in array_api_strict",
+        ),
+    ],
+)
+def test_a_member_that_does_not_fit(given, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        stack(given)
+
+
+def test_what_is_no_stack():
+    with pytest.raises(ValueError, match=r"^params are of one network, not of a stack: expected a"):
+        unstack(GOOD)
+    with pytest.raises(TypeError, match=r"^params is a int: expected one pair"):
+        unstack(3)
+    first, last = stack(members())
+    with pytest.raises(ValueError, match=r"^W of layer 2 has shape \(2, 2, 4\), but W of la"):
+        unstack((first, last._replace(W=last.W[:2])))

@@ -13,8 +13,8 @@ BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized
 SMALL = {"sizes": (3, 4, 3, 2), "m": 4}
 
 
-def test_every_pair_of_activation_and_output(hidden, output, options):
-    case = random_case(**SMALL, hidden=hidden, output=output, **options)
+def test_every_activation_and_output(pair):
+    case = random_case(**SMALL, **pair, **EVERYTHING)
     assert check_gradients(*case.data, **case.options) < 1e-6
 
 
@@ -100,7 +100,7 @@ def test_a_stack_is_refused(name):
     stack = random_case(**SMALL, stack=(2,)).params
     leading = {"params": stack, "X": case.X[None], "Y": case.Y[None]}
     with pytest.raises(
-        ValueError, match=r"has shape \(\d, \d, \d\): check_gradients takes one net"
+        ValueError, match=r"has shape \(\d, \d, \d\): check_gradients takes one net.*unstack"
     ):
         check_gradients(*replace(case, **{name: leading[name]}).data)
 
@@ -117,5 +117,5 @@ def test_a_penalty_as_an_array_of_another_dtype():
 
 
 def test_nothing_compared_is_nothing_checked():
-    with pytest.raises(ValueError, match="most is 0: expected 1 entry of each tensor or more"):
+    with pytest.raises(ValueError, match=r"^most is 0: expected 1 or more, the entries of each"):
         check_gradients(*random_case(**SMALL).data, most=0)

@@ -1,18 +1,18 @@
-"""`check_gradients`: the backward pass against central differences, in float64."""
+"""Gradient checking: the backward pass against central differences, in float64."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Integral
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet import backend
+from xpnet._arguments import whole
 from xpnet.kernels import VECTORIZED
 from xpnet.network.arguments import Masks, as_params, check_arrays
-from xpnet.network.gradient import value_and_grad
-from xpnet.network.record import Network
+from xpnet.network.gradients import value_and_grad
+from xpnet.network.network import Network
 from xpnet.types import Array, Kernels, Params
 
 __all__ = ["check_gradients"]
@@ -45,7 +45,7 @@ def check_gradients(
     net, params, X, Y, sample_weight, l2, masks
         As in `value_and_grad`; one network, not a stack.
     kernels : Kernels, optional
-        The kernels to check; the differences are always taken of the vectorized ones' cost.
+        The kernels to check; the differences are always those of the vectorized ones' cost.
     most : int, default 1000
         At most so many entries of each tensor, evenly spaced, are compared.
 
@@ -59,10 +59,7 @@ def check_gradients(
     ValueError, TypeError
         As `value_and_grad`; or if a stack is given, or `most` is below 1.
     """
-    if not isinstance(most, Integral):
-        raise TypeError(f"most is {most!r}: expected a whole number, 1 or more")
-    if most < 1:
-        raise ValueError(f"most is {most}: expected 1 entry of each tensor or more")
+    most = whole("most", most, 1, ", the entries of each tensor")
     host = backend.resolve("numpy", device="cpu", dtype="float64")
     params = as_params(params)
     check_arrays(net, X=X, Y=Y, sample_weight=sample_weight)
@@ -88,14 +85,13 @@ def check_gradients(
 
 
 def _refuse_stack(params: Params, X: Array, Y: Array, sample_weight: Array | None) -> None:
-    """Raise if there are leading axes: the differences take that place."""
-    named = [("W", W) for W, _ in params] + [("b", b) for _, b in params]
+    """Raise if there are leading axes: the differences need one of their own."""
+    named = [pair for layer in params for pair in layer._asdict().items()]
     for name, array in [*named, ("X", X), ("Y", Y), ("sample_weight", sample_weight)]:
         if getattr(array, "ndim", 0) > 2:
             raise ValueError(
                 f"{name} has shape {tuple(array.shape)}: check_gradients takes one network, not a "
-                "stack; of params, network k is tuple(Dense(W[k, ...], b[k, ...]) for W, b in "
-                "params)"
+                "stack; xpnet.unstack(params)[k] is network k"
             )
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xpnet.kernels import _check
+from xpnet.network import checks
 from xpnet.types import Dense, Layer
 
 SIZES = (4, 3, 2)
@@ -42,14 +42,9 @@ def raises(error, message):
             "W of layer 1 has shape (4,), but X has 4 rows: expected (3, 4)",
         ),
         (
-            (tuple(GOOD[0]), GOOD[1]),
-            TypeError,
-            "params holds a tuple for layer 1: expected Dense(W, b)",
-        ),
-        (
             (GOOD[0], layer(2, 3, b_shape=(2,))),
             ValueError,
-            "b of layer 2 has shape (2,): expected (2, 1), one bias a unit",
+            "b of layer 2 has shape (2,): expected (2, 1)",
         ),
         (
             (layer(3, 4, W_dtype="int64"), GOOD[1]),
@@ -59,20 +54,20 @@ def raises(error, message):
         (
             (layer(3, 4, b_dtype="float64"), GOOD[1]),
             TypeError,
-            "layer 1 has dtypes float32 (W) and float64 (b), but W of layer 1 has float32: "
+            "b of layer 1 has dtype float64, but W of layer 1 has float32: "
             "all parameters must have one dtype",
         ),
         (
             (GOOD[0], layer(2, 3, W_dtype="float64", b_dtype="float64")),
             TypeError,
-            "layer 2 has dtypes float64 (W) and float64 (b), but W of layer 1 has float32: "
+            "W of layer 2 has dtype float64, but W of layer 1 has float32: "
             "all parameters must have one dtype",
         ),
     ],
 )
 def test_params(params, error, message):
     with raises(error, message):
-        _check.check_params(SIZES, params)
+        checks.check_params(SIZES, params)
 
 
 EXPECTED_X = "expected (4, m), as the network's first size is 4"
@@ -109,7 +104,7 @@ LIKE_X = ", or make the parameters with net.init(like=X)"
 )
 def test_inputs(X, error, message):
     with raises(error, message):
-        _check.check_inputs(SIZES, GOOD, X)
+        checks.check_inputs(SIZES, GOOD, X)
 
 
 @pytest.mark.parametrize(
@@ -166,22 +161,13 @@ def test_inputs(X, error, message):
 )
 def test_targets(Y, weight, error, message):
     with raises(error, message):
-        _check.check_targets(SIZES, np.zeros((4, 7), "float32"), Y, weight)
+        checks.check_targets(SIZES, np.zeros((4, 7), "float32"), Y, weight)
 
 
 def test_one_output_needs_labels_as_a_row():
     message = "Y has shape (7,): expected (1, 7), one row an output and one column a sample"
     with raises(ValueError, f"{message}: pass Y[None, :]"):
-        _check.check_targets((4, 1), np.zeros((4, 7)), np.zeros(7), None)
-
-
-def test_params_as_a_dict():
-    message = (
-        "params is a dict: expected one Dense(W, b) a layer, as xpnet.params_from_dict(params) "
-        "makes of the keys W1, b1, …"
-    )
-    with raises(TypeError, message):
-        _check.check_params(SIZES, {"W1": GOOD[0].W, "b1": GOOD[0].b})
+        checks.check_targets((4, 1), np.zeros((4, 7)), np.zeros(7), None)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +200,7 @@ def test_params_as_a_dict():
 )
 def test_masks(masks, error, message):
     with raises(error, message):
-        _check.check_masks(SIZES, np.zeros((4, 7), "float32"), masks)
+        checks.check_masks(SIZES, np.zeros((4, 7), "float32"), masks)
 
 
 def made(n, m=7):
@@ -243,41 +229,25 @@ def made(n, m=7):
 )
 def test_layers(layers, message):
     with raises(ValueError, message):
-        _check.check_layers(SIZES, np.zeros((4, 7)), layers)
-
-
-@pytest.mark.parametrize("shape", [(1, 7), (2, 1), (2, 6), (7,)])
-def test_targets_beside_logits(shape):
-    message = (
-        f"Y has shape {shape}, but the logits Z have (2, 7): expected (2, 7), one row an output "
-        "and one column a sample"
-    )
-    with raises(ValueError, message):
-        _check.check_costed(np.zeros((2, 7)), np.zeros(shape))
-
-
-def test_integers_beside_logits():
-    message = "Y has dtype int64, but the logits Z have float64: cast with xp.astype(Y, Z.dtype)"
-    with raises(TypeError, message):
-        _check.check_costed(np.zeros((2, 7)), np.zeros((2, 7), "int64"))
+        checks.check_layers(SIZES, np.zeros((4, 7)), layers)
 
 
 def test_what_fits_passes(xp):
     params = tuple(Dense(*(xp.asarray(array) for array in dense)) for dense in GOOD)
     X, Y, weight = (xp.asarray(np.zeros((n, 7))) for n in (4, 2, 1))
-    _check.check_params(SIZES, params)
-    _check.check_inputs(SIZES, params, X)
-    _check.check_targets(SIZES, X, Y, weight)
-    _check.check_masks(SIZES, X, (None,))
-    _check.check_masks(SIZES, X, (xp.asarray(np.ones((3, 7))),))
+    checks.check_params(SIZES, params)
+    checks.check_inputs(SIZES, params, X)
+    checks.check_targets(SIZES, X, Y, weight)
+    checks.check_masks(SIZES, X, (None,))
+    checks.check_masks(SIZES, X, (xp.asarray(np.ones((3, 7))),))
 
 
 def test_leading_axes_fit():
     stack = tuple(Dense(np.zeros((5, *W.shape)), np.zeros((5, *b.shape))) for W, b in GOOD)
     X = np.zeros((4, 7))
-    _check.check_params(SIZES, stack)
-    _check.check_inputs(SIZES, stack, X)
-    _check.check_targets(SIZES, X, np.zeros((2, 7)), np.zeros((5, 1, 7)))
+    checks.check_params(SIZES, stack)
+    checks.check_inputs(SIZES, stack, X)
+    checks.check_targets(SIZES, X, np.zeros((2, 7)), np.zeros((5, 1, 7)))
 
 
 def stacked(*shape):
@@ -315,7 +285,7 @@ def test_stacks_of_two_sizes(params, X, others, message):
     leading = re.search(r"stacked (\(\d,\))", message)[1]
     expected = f"expected the same {leading} before its last two axes, one entry a network, or none"
     with raises(ValueError, message + expected):
-        _check.check_stacked(params, X, **others)
+        checks.check_stacked(params, X=X, **others)
 
 
 @pytest.mark.parametrize(
@@ -328,16 +298,31 @@ def test_stacks_of_two_sizes(params, X, others, message):
     ],
 )
 def test_stacks_that_agree(X, others):
-    _check.check_stacked(STACK, X, **others)
-    _check.check_stacked((GOOD[0], STACK[1]), X, **others)
+    checks.check_stacked(STACK, X=X, **others)
+    checks.check_stacked((GOOD[0], STACK[1]), X=X, **others)
+
+
+@pytest.mark.parametrize(
+    ("params", "networks"), [(GOOD, "one network"), (STACK, r"a stack \(5,\)")]
+)
+def test_a_training_stays_of_as_many_networks(params, networks):
+    more = stacked(2, 5, 1, 1)
+    checks.check_stacked(params, l2=more)
+    with pytest.raises(
+        ValueError,
+        match=rf"^l2 has shape \(2, 5, 1, 1\), but params are of {networks}: expected as many "
+        r"networks everywhere, or one for all; xpnet stacks \(K, n_out, n_in\)$",
+    ):
+        checks.check_stacked(params, fixed=True, rate=0.1, l2=more)
+    checks.check_stacked(STACK, fixed=True, rate=stacked(5, 1, 1), l2=stacked(1, 1, 1), X=None)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int64", ">f4", "complex64"])
 def test_precisions_that_nothing_computes_in(dtype):
     with pytest.raises(TypeError, match=f"^params have dtype {dtype}[:,] "):
-        _check.check_precision((layer(3, 4, W_dtype=dtype),))
+        checks.check_precision((layer(3, 4, W_dtype=dtype),))
 
 
 def test_precisions_that_are_computed_in(xp):
     for dtype in ("float32", "float64"):
-        _check.check_precision((Dense(xp.asarray(np.zeros((2, 2)), dtype), None),))
+        checks.check_precision((Dense(xp.asarray(np.zeros((2, 2)), dtype), None),))

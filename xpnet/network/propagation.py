@@ -1,4 +1,4 @@
-"""Through the layers: forward to activations and predictions, backward to gradients."""
+"""Forward and backward propagation through the layers, and predictions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from xpnet import backend
 from xpnet.network.arguments import Masks, as_floating, as_params, check_inputs, check_masks
 from xpnet.network.defaults import kernels_or_default
-from xpnet.network.record import Network
-from xpnet.types import Array, Dense, Kernels, Layer, Params
+from xpnet.network.network import Network
+from xpnet.types import LAYER_KINDS, Array, Dense, Kernels, Layer, Params
 
 __all__ = ["forward", "hidden_and_logits", "layer_gradients", "predict"]
 
@@ -20,10 +20,9 @@ def hidden_and_logits(
     layers: list[Layer] = []
     A = X
     activations = (*net.activations, "identity")
-    for activation, (W, b), mask in zip(
-        activations, params, _each_mask(params, masks), strict=True
-    ):
-        layers.append(kernels.dense_activation(activation, W, b, A, mask))
+    for activation, layer, mask in zip(activations, params, _each_mask(params, masks), strict=True):
+        layer_forward = LAYER_KINDS[type(layer)].forward(kernels)
+        layers.append(layer_forward(activation, *layer, A, mask))
         A = layers[-1].A
     return layers
 
@@ -46,7 +45,8 @@ def layer_gradients(
     mask = _each_mask(params, masks)
     grads: list[Dense] = []
     for number in reversed(range(len(params))):
-        dense, dA = kernels.activation_dense_backward(
+        layer_backward = LAYER_KINDS[type(params[number])].backward(kernels)
+        dense, dA = layer_backward(
             activations[number],
             dA,
             layers[number],
@@ -104,10 +104,16 @@ def forward(
     -----
     Automatic differentiation goes through: of `params`, `X` and `masks` that require grad torch
     records what happens to them, where fused kernels leave it to the ones they replace; on JAX,
-    ``jax.grad``, ``jax.vmap`` and ``jax.jit`` take it as any function. At the kink of relu and
-    leaky_relu both take the mean of the slopes, where `xpnet.value_and_grad` takes the left one.
+    ``jax.grad``, ``jax.vmap`` and ``jax.jit`` take it as any function. At the kink of an
+    activation such as relu both take the mean of the slopes, where `xpnet.value_and_grad` takes the
+    left one.
     """
-    params = as_params(params)
+    return _forward(net, as_params(params), X, kernels, masks)
+
+
+def _forward(
+    net: Network, params: Params, X: Array, kernels: Kernels | None, masks: Masks
+) -> tuple[Layer, ...]:
     check_inputs(net, params, X)
     check_masks(net, params, X, masks)
     kernels = kernels_or_default(kernels, X, tracked=backend.tracked((params, X, masks)))
@@ -117,7 +123,7 @@ def forward(
 
 
 def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None = None) -> Array:
-    """What the network makes of X: probabilities, or means for ``identity`` and ``exp``.
+    """What the network's output makes of X: probabilities, means or margins.
 
     Parameters
     ----------
@@ -138,4 +144,4 @@ def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None =
         As `forward`.
     """
     params = as_params(params)
-    return forward(net, params, as_floating(X, params), kernels=kernels)[-1].A
+    return _forward(net, params, as_floating(X, params), kernels, None)[-1].A

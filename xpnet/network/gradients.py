@@ -1,30 +1,35 @@
-"""Cost and backward: what a network's answers cost, and the derivative of that by its parameters.
+"""Cost and gradients: the cost of a batch, and its derivative by the parameters.
 
 With sample weights s and ``S = Σ s`` over the batch (``S = m`` without)::
 
-    J = (1/S) Σ s · loss + (λ / 2S) Σ_l ‖W[l]‖²       dZ[L] = (s/S) (A[L] − Y)
+    J = (1/S) Σ s · loss + (λ / 2S) Σ_l ‖W[l]‖²       dZ[L] = (s/S) loss'(Z[L])
     dZ[l] = dA[l] * g_l'(Z[l])                        dA[l−1] = W[l]ᵀ dZ[l]
     dW[l] = dZ[l] A[l−1]ᵀ + (λ/S) W[l]                db[l] = Σ_columns dZ[l]
 
-``S = 0``, a batch that holds nothing of a fold, gives cost 0 and zero gradients.
+The loss and its slope are the output's, such as ``A[L] − Y`` for cross-entropy. ``S = 0``, a batch
+that holds nothing of a fold, gives cost 0 and zero gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.kernels import _check
-from xpnet.network.arguments import Masks, as_params, check_batch, check_masks
+from xpnet.network.arguments import Masks, as_params, beside, check_batch, check_masks
+from xpnet.network.checks import check_layers
 from xpnet.network.defaults import default_kernels, kernels_or_default
-from xpnet.network.propagate import hidden_and_logits, layer_gradients
-from xpnet.network.record import Network
-from xpnet.network.scale import scale_of, with_penalty
-from xpnet.types import Array, Kernels, Layer, Params
+from xpnet.network.network import Network
+from xpnet.network.propagation import hidden_and_logits, layer_gradients
+from xpnet.types import LAYER_KINDS, Array, Kernels, Layer, Params
 
 __all__ = [
     "backward",
     "cost",
+    "inverse",
+    "total_weight",
     "unchecked_cost",
     "unchecked_value_and_grad",
     "value_and_grad",
@@ -120,7 +125,7 @@ def backward(
     params = as_params(params)
     check_batch(net, params, X, Y, sample_weight, l2=l2)
     check_masks(net, params, X, masks)
-    _check.check_layers(net.sizes, X, layers)
+    check_layers(net.sizes, X, layers)
     kernels = kernels_or_default(kernels, X)
     given = params, tuple(layers), X, Y, sample_weight, l2, masks and tuple(masks)
     params, layers, X, Y, sample_weight, l2, masks = backend.detached(given)
@@ -151,8 +156,8 @@ def value_and_grad(
     X : array, shape (..., n_x, m)
         Samples as columns, in the library, on the device and in the dtype of `params`.
     Y : array, shape (..., n_y, m)
-        Targets; labels as one-hot columns. From 0 to 1 for ``sigmoid`` and ``softmax``, whose
-        columns sum to 1; 0 or more for ``exp``.
+        Targets in the range of the network's output; labels as one-hot columns. Those of
+        ``softmax`` sum to 1.
     kernels : Kernels, optional
         `VECTORIZED`, `LOOPED` or a record of one's own; the fastest for X's library by default.
     sample_weight : array, shape (..., 1, m), optional
@@ -208,3 +213,46 @@ def unchecked_value_and_grad(
     J, dZ = kernels.output_cost_backward(net.output, layers[-1].A, Y, scale.samples)
     grads = layer_gradients(net, params, layers, X, dZ, kernels, scale.decay, masks)
     return with_penalty(J, params, scale), grads
+
+
+class Scale(NamedTuple):
+    """What each sample and the penalty are multiplied by."""
+
+    samples: Any  # 1/m, or s/S of shape (..., 1, m)
+    decay: Any  # λ/S, () or (..., 1, 1); None without a penalty
+
+
+def scale_of(X: Array, sample_weight: Array | None, l2: float | Array) -> Scale:
+    """The scale of a batch; that of one without any weight is 0."""
+    l2 = beside(l2, X)
+    one = inverse(total_weight(X.shape[-1], sample_weight))
+    samples = one if sample_weight is None else sample_weight * one
+    return Scale(samples, None if isinstance(l2, float) and l2 == 0.0 else l2 * one)
+
+
+def total_weight(m: int, sample_weight: Array | None) -> int | Array:
+    """S: the number of samples, or the sum of their weights, (..., 1, 1)."""
+    if sample_weight is None:
+        return m
+    return array_namespace(sample_weight).sum(sample_weight, axis=-1, keepdims=True)
+
+
+def inverse(S: int | Array) -> float | Array:
+    """``1 / S``; 0 where S is."""
+    if isinstance(S, int):
+        return 1.0 / S if S else 0.0
+    where = array_namespace(S).where
+    return where(S > 0, 1.0 / where(S > 0, S, 1.0), 0.0)
+
+
+def with_penalty(J: Array, params: Params, scale: Scale) -> Array:
+    """``J + (λ / 2S) Σ_l ‖W[l]‖²``, of the fields that decay."""
+    if scale.decay is None:
+        return J
+    decayed = [
+        getattr(layer, field) for layer in params for field in LAYER_KINDS[type(layer)].decayed
+    ]
+    xp = array_namespace(J, decayed[0])
+    squares = sum(xp.sum(xp.vecdot(W, W), axis=-1) for W in decayed)
+    decay = scale.decay[..., 0, 0] if getattr(scale.decay, "ndim", 0) else scale.decay
+    return J + 0.5 * decay * squares

@@ -1,21 +1,22 @@
-"""`Network`: the sizes and names that make an L-layer network, without its parameters."""
+"""The L-layer network: its sizes, activations and output, without its parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from operator import index
+from numbers import Integral
 from types import ModuleType
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import backend, init
+from xpnet._arguments import whole
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
-from xpnet.kernels._check import is_computed
 from xpnet.kernels._named import unknown
-from xpnet.types import Array, Dense, Params
+from xpnet.kernels.dense import is_computed
+from xpnet.types import Array, Params, map_params
 
 __all__ = ["Network"]
 
@@ -27,14 +28,14 @@ class Network:
     Parameters
     ----------
     sizes : tuple of int
-        Units of each layer, ``(n_x, n_1, …, n_y)``. Two sizes make logistic (``sigmoid``,
-        ``softmax``), linear (``identity``) or Poisson (``exp``) regression.
+        Units of each layer, ``(n_x, n_1, …, n_y)``. Two sizes make a linear model: logistic
+        (``sigmoid``, ``softmax``), linear (``identity``) or Poisson (``exp``) regression.
     hidden : str or tuple of str, default "relu"
-        Activation of the hidden layers: one name for all, or one a layer. ``identity``,
-        ``sigmoid``, ``tanh``, ``relu``, ``leaky_relu``, ``elu``, ``gelu``, ``silu``, ``softplus``.
-    output : {"sigmoid", "softmax", "identity", "exp"}, default "sigmoid"
-        Output with its cost: binary or categorical cross-entropy, half squared error, half
-        Poisson deviance.
+        Activation of the hidden layers: one name for all, or one a layer. One of
+        {activations}.
+    output : str, default "sigmoid"
+        Output with its cost. One of
+        {outputs}.
 
     Raises
     ------
@@ -55,23 +56,22 @@ class Network:
     output: str = "sigmoid"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", _whole(self.sizes, self.hidden, self.output))
+        object.__setattr__(self, "sizes", _as_sizes(self.sizes, self.hidden, self.output))
         if isinstance(self.hidden, Iterable) and not isinstance(self.hidden, str):
             object.__setattr__(self, "hidden", tuple(self.hidden))
         elif not isinstance(self.hidden, str):
             raise ValueError(unknown("hidden", self.hidden, ACTIVATIONS))
-        _check_sizes(self.sizes)
         if len(self.activations) != len(self.sizes) - 2:
             raise ValueError(
                 f"hidden has {len(self.activations)} names: expected one name for all hidden "
                 f"layers, or {len(self.sizes) - 2}, one a layer"
             )
         for name in (self.hidden,) if isinstance(self.hidden, str) else self.hidden:
-            _check_name("hidden", name, tuple(ACTIVATIONS))
-        _check_name("output", self.output, tuple(OUTPUTS))
-        if self.output == "softmax" and self.sizes[-1] == 1:
+            _check_name("hidden", name, ACTIVATIONS)
+        _check_name("output", self.output, OUTPUTS)
+        if OUTPUTS[self.output].exclusive and self.sizes[-1] == 1:
             raise ValueError(
-                f"sizes is {self.sizes}: a softmax of one unit is always 1; two classes need "
+                f"sizes is {self.sizes}: a {self.output} of one unit is always 1; two classes need "
                 "2 units, or output='sigmoid'"
             )
 
@@ -119,22 +119,25 @@ class Network:
         ------
         TypeError
             If `like` comes together with `xp`, `device` or `dtype`, or is no array of numbers that
-            weights can be; if `scheme` is neither a name nor a function.
+            weights can be; if `seed` is no whole number, or `scheme` neither a name nor a function.
         ValueError
-            If `seed` is no whole number from 0 on, or `scheme` returns another shape.
+            If `seed` is negative, or `scheme` returns another shape.
         """
         drawn = init.draw(self.sizes, seed, scheme)
         if like is not None:
             backend.check_together(like=like)
             if (xp, device, dtype) != (None, None, None):
                 raise TypeError("like gives library, device and dtype: leave out xp, device, dtype")
-            return _each_array(drawn, partial(backend.asarray, like=_floating(like)))
+            return map_params(partial(backend.asarray, like=_floating(like)), drawn)
         target = backend.resolve(xp, device=device, dtype=dtype)
-        return _each_array(drawn, partial(backend.asarray, backend=target))
+        return map_params(partial(backend.asarray, backend=target), drawn)
 
 
-def _each_array(params: Params, f: Callable[[Array], Array]) -> Params:
-    return tuple(Dense(f(W), f(b)) for W, b in params)
+if Network.__doc__:
+    Network.__doc__ = Network.__doc__.format(
+        activations=", ".join(f"``{name}``" for name in ACTIVATIONS),
+        outputs=", ".join(f"``{name}`` ({output.cost})" for name, output in OUTPUTS.items()),
+    )
 
 
 def _floating(like: Array) -> Array:
@@ -150,33 +153,27 @@ def _floating(like: Array) -> Array:
     return like
 
 
-def _whole(sizes: Any, *others: Any) -> tuple[int, ...]:
-    """`sizes` as Python's own integers; what is none of them stays, and is refused later."""
-    if _is_whole(sizes):
-        numbers = [n for n in (sizes, *others) if _is_whole(n)]
+def _as_sizes(sizes: Any, *others: Any) -> tuple[int, ...]:
+    """`sizes` as integers of Python's own, at least two."""
+    if isinstance(sizes, Integral):
+        numbers = [n for n in (sizes, *others) if isinstance(n, Integral)]
         inside = ", ".join(map(str, numbers)) if len(numbers) > 1 else f"{sizes}, 1"
         raise TypeError(f"sizes is {sizes}: expected a tuple of them, Network(({inside}))")
     if not isinstance(sizes, Iterable):
         raise TypeError(f"sizes is {sizes!r}: expected a tuple of integers, such as (784, 128, 10)")
-    return tuple(index(n) if _is_whole(n) else n for n in sizes)
-
-
-def _is_whole(number: Any) -> bool:
+    given = tuple(sizes)
     try:
-        index(number)
-    except TypeError:
-        return False
-    return True
-
-
-def _check_sizes(sizes: tuple[int, ...]) -> None:
-    if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+        found = tuple(whole("size", n, 1) for n in given)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) < 2:
         raise ValueError(
-            f"sizes is {sizes}: expected at least two positive integers, inputs first and "
+            f"sizes is {given}: expected at least two positive integers, inputs first and "
             "outputs last, such as (784, 128, 10)"
         )
+    return found
 
 
-def _check_name(argument: str, name: str, names: tuple[str, ...]) -> None:
+def _check_name(argument: str, name: str, names: Collection[str]) -> None:
     if name not in names:
         raise ValueError(unknown(argument, name, names))
