@@ -24,11 +24,11 @@ from xpnet.backend._available import BackendInfo, available_backends
 from xpnet.backend._choice import default_backend, fusing, resolve, use_backend
 from xpnet.backend._columns import columns
 from xpnet.backend._find import Backend
-from xpnet.backend._libraries import BackendError
 from xpnet.backend._read import ends, read
 from xpnet.backend._report import DeviceReport, device_report
 from xpnet.backend._together import check_together, where
 from xpnet.backend._upload import Upload, uploader
+from xpnet.exceptions import BackendError
 
 __all__ = [
     "Backend",

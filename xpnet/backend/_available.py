@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from xpnet.backend._libraries import LIBRARIES, BackendError, devices
+from xpnet.backend._libraries import LIBRARIES, devices
+from xpnet.exceptions import BackendError
 
 __all__ = ["BackendInfo", "available_backends"]
 

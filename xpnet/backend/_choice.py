@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from xpnet.backend._find import Backend, dtype_name, find
-from xpnet.backend._libraries import BackendError, name_of_namespace
+from xpnet.backend._libraries import name_of_namespace
 from xpnet.backend._matmul import refuse_tf32_without_device
+from xpnet.exceptions import BackendError
 
 __all__ = ["default_backend", "fusing", "resolve", "use_backend"]
 

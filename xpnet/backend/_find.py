@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from xpnet.backend._libraries import LIBRARIES, BackendError, adapter, devices, refuse
+from xpnet.backend._libraries import LIBRARIES, adapter, devices, refuse
+from xpnet.exceptions import BackendError
 
 __all__ = ["NAMES", "Backend", "dtype_name", "find", "find_device"]
 

@@ -12,10 +12,10 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet.backend._adapter import Adapter
+from xpnet.exceptions import BackendError
 
 __all__ = [
     "LIBRARIES",
-    "BackendError",
     "Library",
     "adapter",
     "devices",
@@ -23,10 +23,6 @@ __all__ = [
     "name_of_namespace",
     "refuse",
 ]
-
-
-class BackendError(RuntimeError):
-    """A library, device or dtype was asked for by name and cannot be had here."""
 
 
 @dataclass(frozen=True)

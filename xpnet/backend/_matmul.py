@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from xpnet.backend._find import Backend
-from xpnet.backend._libraries import BackendError
+from xpnet.exceptions import BackendError
 
 __all__ = ["refuse_tf32_without_device", "tf32"]
 

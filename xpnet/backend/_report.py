@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xpnet.backend._libraries import LIBRARIES, BackendError, devices
+from xpnet.backend._libraries import LIBRARIES, devices
 from xpnet.backend._matmul import tf32
+from xpnet.exceptions import BackendError
 
 __all__ = ["DeviceReport", "device_report"]
 

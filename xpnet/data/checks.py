@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xpnet.data.errors import DataError
+from xpnet.exceptions import DataError
 
 __all__ = ["as_labels", "as_samples", "check_pair"]
 

@@ -20,13 +20,13 @@ from xpnet.data.asked import Asked
 from xpnet.data.checks import as_labels
 from xpnet.data.columns import Columns
 from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError, quoted
 from xpnet.data.header import is_missing, is_number
 from xpnet.data.index import is_index, may_have_index
 from xpnet.data.labels import as_whole_numbers
 from xpnet.data.memory import check_fits, taken
 from xpnet.data.sense import check_no_quantities
 from xpnet.data.table import Table, column_place, named_places, open_table
+from xpnet.exceptions import DataError, quoted
 
 __all__ = ["read_csv", "read_csv_samples"]
 

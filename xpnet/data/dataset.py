@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xpnet.data.columns import Columns
-from xpnet.data.errors import DataError, listed
+from xpnet.exceptions import DataError, listed
 
 __all__ = ["Dataset", "split"]
 

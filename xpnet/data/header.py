@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from xpnet.data.errors import DataError, quoted
 from xpnet.data.rows import Row
+from xpnet.exceptions import DataError, quoted
 
 __all__ = ["is_header", "is_missing", "is_number"]
 

@@ -28,9 +28,9 @@ import numpy as np
 
 from xpnet.data.checks import as_labels, as_samples, check_pair
 from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError
 from xpnet.data.memory import check_fits, taken
 from xpnet.data.streams import filled
+from xpnet.exceptions import DataError
 
 __all__ = ["read_idx", "read_idx_folder", "read_idx_samples"]
 

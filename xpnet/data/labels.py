@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xpnet.data.errors import DataError, listed
+from xpnet.exceptions import DataError, listed
 
 __all__ = ["Classes", "as_whole_numbers"]
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from xpnet.data.errors import DataError
+from xpnet.exceptions import DataError
 
 __all__ = ["check_fits", "default_limit", "taken"]
 

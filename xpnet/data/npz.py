@@ -18,9 +18,9 @@ from numpy.lib import format as npy
 
 from xpnet.data.checks import as_labels, as_samples, check_pair
 from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError, listed
 from xpnet.data.memory import check_fits, taken
 from xpnet.data.streams import filled
+from xpnet.exceptions import DataError, listed
 
 __all__ = ["read_npz", "read_npz_samples"]
 

@@ -14,11 +14,11 @@ from xpnet.data.columns import Columns
 from xpnet.data.csv import read_csv, read_csv_samples
 from xpnet.data.dataset import Dataset
 from xpnet.data.digits import read_digits
-from xpnet.data.errors import DataError
 from xpnet.data.idx import read_idx_folder, read_idx_samples
 from xpnet.data.labels import Classes
 from xpnet.data.memory import default_limit
 from xpnet.data.npz import read_npz, read_npz_samples
+from xpnet.exceptions import DataError
 
 __all__ = ["load", "load_samples"]
 

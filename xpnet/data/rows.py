@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.data.columns import Columns
-from xpnet.data.errors import DataError, quoted
+from xpnet.exceptions import DataError, quoted
 
 __all__ = ["Row", "is_delimiter", "read_rows"]
 

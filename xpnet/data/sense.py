@@ -6,8 +6,8 @@ import numpy as np
 
 from xpnet.data.columns import Columns
 from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError, listed, quoted
 from xpnet.data.header import is_number
+from xpnet.exceptions import DataError, listed, quoted
 
 __all__ = ["check_classes", "check_no_quantities"]
 

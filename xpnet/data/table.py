@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.data.asked import Asked
-from xpnet.data.errors import DataError, listed, quoted
 from xpnet.data.header import is_header
 from xpnet.data.rows import Row, read_rows
+from xpnet.exceptions import DataError, listed, quoted
 
 __all__ = ["Table", "column_place", "named_places", "open_table"]
 

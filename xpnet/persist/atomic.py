@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from xpnet.persist.errors import ModelFileError
+from xpnet.exceptions import ModelFileError
 
 if sys.platform != "win32":
     import fcntl

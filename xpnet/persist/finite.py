@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.persist.errors import NotFiniteError
+from xpnet.exceptions import NotFiniteError
 from xpnet.types import Params
 
 __all__ = ["check_finite"]

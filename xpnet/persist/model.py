@@ -17,11 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from xpnet import backend
+from xpnet.exceptions import ModelFileError, one_line
 from xpnet.kernels._check import check_params
 from xpnet.network import Network
 from xpnet.network.arguments import as_params
 from xpnet.persist.atomic import write_whole
-from xpnet.persist.errors import ModelFileError, quoted
 from xpnet.persist.finite import check_finite
 from xpnet.persist.header import from_header, to_header
 from xpnet.types import Dense, Params
@@ -193,8 +193,8 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
         raise
     except (SafetensorError, ValueError, TypeError) as error:
         raise ModelFileError(
-            f"{path} cannot be read ({quoted(error)}): it is truncated or not a safetensors file; "
-            "expected a model that xpnet saved"
+            f"{path} cannot be read ({one_line(error)}): it is truncated or not a safetensors "
+            "file; expected a model that xpnet saved"
         ) from error
 
 
@@ -202,7 +202,7 @@ def _check_types(types: Mapping[str, str], path: Path) -> None:
     for name, kind in types.items():
         if kind.startswith(("BF", "F4", "F6_", "F8")):
             raise ModelFileError(
-                f"{path} has a tensor {quoted(name)} of {kind}, which NumPy does not have: "
+                f"{path} has a tensor {one_line(name)} of {kind}, which NumPy does not have: "
                 "expected float32 or float64; cast it where it was made and save the model again"
             )
 
@@ -217,8 +217,8 @@ def _params(net: Network, tensors: Mapping[str, np.ndarray], where: str) -> Para
     except KeyError as error:
         raise ModelFileError(
             f"{where} has no tensor {error.args[0]}: expected W1, b1 to W{len(net.sizes) - 1}, "
-            f"b{len(net.sizes) - 1} for sizes {quoted(net.sizes)}; save the model again"
+            f"b{len(net.sizes) - 1} for sizes {one_line(net.sizes)}; save the model again"
         ) from error
     except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{where} does not fit its own header: {quoted(error)}") from error
+        raise ModelFileError(f"{where} does not fit its own header: {one_line(error)}") from error
     return params

@@ -4,8 +4,7 @@ import pickle
 
 import pytest
 
-from xpnet.data import DataError
-from xpnet.data.errors import listed, quoted
+from xpnet.exceptions import DataError, listed, one_line, quoted
 
 
 def test_a_long_text_loses_its_middle():
@@ -40,3 +39,7 @@ def test_a_long_cell_is_quoted_in_part():
 )
 def test_values_are_listed_as_far_as_there_is_room(values, said):
     assert listed(values, room=28) == said
+
+
+def test_what_a_file_says_is_put_on_one_line():
+    assert one_line("two\n\nlines") == "two lines"
