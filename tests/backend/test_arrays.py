@@ -341,7 +341,7 @@ def test_tensors_that_have_no_values():
 
 def test_a_torch_that_does_not_tell_of_its_transforms(monkeypatch):
     torch = pytest.importorskip("torch")
-    name = "xpnet.backend._torch"
+    name = "xpnet.backend.adapters.torch"
     monkeypatch.delattr(torch._C._functorch, "peek_interpreter_stack")
     found = importlib.util.spec_from_file_location("other", sys.modules[name].__file__)
     other = importlib.util.module_from_spec(found)

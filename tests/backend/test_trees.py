@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xpnet.backend._trees import arrays_in, map_arrays
+from xpnet.backend.trees import arrays_in, map_arrays
 from xpnet.types import Batch, Dense, OptimizerState
 
 W, b = np.ones((2, 3)), np.zeros((2, 1))

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from xpnet.data import Columns
-from xpnet.data.rows import is_delimiter
+from xpnet.data.csv_table import is_delimiter
 from xpnet.exceptions import one_line
 from xpnet.persist import ModelFileError
 

@@ -1,4 +1,4 @@
-"""The JSON record in a model file's header: format, network, metadata that are no arrays."""
+"""Header of a model file: a JSON record of format, network and metadata that are no arrays."""
 
 from __future__ import annotations
 

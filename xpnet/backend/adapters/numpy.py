@@ -1,4 +1,4 @@
-"""NumPy: the host's own arrays."""
+"""Adapter of NumPy: arrays of the host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from xpnet.backend._adapter import Adapter, drawn_on_host, numpy_quiet
+from xpnet.backend.adapters import Adapter, drawn_on_host, numpy_quiet
 
 __all__ = ["ADAPTER"]
 

@@ -1,4 +1,4 @@
-"""JAX: its default platform first, and the processor beside it."""
+"""Adapter of JAX: its default platform, then the processor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as xp
 import numpy as np
 
-from xpnet.backend._adapter import Adapter
+from xpnet.backend.adapters import Adapter
 
 __all__ = ["ADAPTER"]
 

@@ -1,11 +1,15 @@
-"""Header of a table: whether its first line names the columns.
+"""Header of a CSV table: whether its first line names the columns.
 
-It does where it holds all the names that are looked for, where it is all words, as no sample is,
-where a name stands over a number, or where columns are numbered from 0, or beside an index without
-a name, as pandas writes them. A word over numbers in the label column alone is a name unless it is
-found again below, or is a class of the model. Whole numbers that ascend are names, too, beside a
-word that is not found again where others are: 2019, 2020, kind; or, in equal steps, beside the
-number that follows.
+It does where
+
+- it holds all the names that are looked for,
+- it is all words, as no sample is,
+- a name stands over a number,
+- columns are numbered from 0, or beside an index without a name, as pandas writes them.
+
+A word over numbers in the label column alone is a name unless it is found again below, or is a
+class of the model. Whole numbers that ascend are names, too: beside a word that is not found again
+where others are (2019, 2020, kind); or, in equal steps, beside the number that follows.
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from xpnet.data.rows import Row
 from xpnet.exceptions import DataError, quoted
 
 __all__ = ["is_header", "is_missing", "is_number"]
@@ -25,8 +28,8 @@ _COUNTED = 4
 
 
 def is_header(
-    head: Sequence[Row],
-    place: int | None,
+    head: Sequence[Sequence[str]],
+    position: int | None,
     known: Collection[str] = (),
     classes: Collection[str] | None = None,
 ) -> bool:
@@ -34,9 +37,10 @@ def is_header(
 
     Parameters
     ----------
-    head : sequence of Row
-    place : int or None
-        Of the label column, as far as it is known without names.
+    head : sequence of sequence of str
+        Their cells.
+    position : int or None
+        That of the label column, as far as it is known without names.
     known : collection of str
         The names that are looked for.
     classes : collection of str, optional
@@ -47,17 +51,17 @@ def is_header(
     DataError
         Where a line may be a header or a sample, and a prediction would be wanting or too many.
     """
-    names = [cell.strip() for cell in head[0].cells]
-    features = [(name, k) for k, name in enumerate(names) if k != place]
+    names = [cell.strip() for cell in head[0]]
+    features = [(name, k) for k, name in enumerate(names) if k != position]
     if known and set(known) <= set(names):
         return True
     if any(_is_name(name, _below(head[:2], k)) for name, k in features):
         return True
     if names[0] == "" and _are_numbers(names[1:]) and all(map(str.isdigit, _below(head, 0))):
         return len(head) > 1
-    if place is None:
+    if position is None:
         return _all_names(names)
-    label, below = names[place], _below(head, place)
+    label, below = names[position], _below(head, position)
     if not is_number(label) and label in (below if classes is None else classes):
         return False
     if _all_names(names) or (label not in below and _is_name(label, below)):
@@ -86,9 +90,9 @@ def is_number(cell: str) -> bool:
     return not is_missing(cell) and "_" not in cell
 
 
-def _below(head: Sequence[Row], place: int) -> list[str]:
-    """Return the cells below the first of column `place`."""
-    return [row.cells[place].strip() for row in head[1:] if len(row.cells) > place]
+def _below(head: Sequence[Sequence[str]], position: int) -> list[str]:
+    """Return the cells below the first of the column at `position`."""
+    return [cells[position].strip() for cells in head[1:] if len(cells) > position]
 
 
 def _is_name(above: str, below: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""array-api-strict: the standard and nothing else, on devices that only pretend to be apart."""
+"""Adapter of array-api-strict: the standard alone, on simulated devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from xpnet.backend._adapter import Adapter, drawn_on_host, numpy_quiet
+from xpnet.backend.adapters import Adapter, drawn_on_host, numpy_quiet
 
 __all__ = ["ADAPTER"]
 

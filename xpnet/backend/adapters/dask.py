@@ -1,4 +1,4 @@
-"""Dask: arrays in chunks, computed when they are read."""
+"""Adapter of Dask: arrays in chunks, computed when they are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.dask.array as xp
 import numpy as np
 
-from xpnet.backend._adapter import Adapter, drawn_on_host
+from xpnet.backend.adapters import Adapter, drawn_on_host
 
 __all__ = ["ADAPTER"]
 

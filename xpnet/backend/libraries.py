@@ -1,4 +1,4 @@
-"""The table of array libraries, and how one is loaded when it is first asked for."""
+"""Array libraries: the table of those that xpnet knows, and their adapters, loaded on first use."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from array_api_compat import array_namespace
+import array_api_compat
 
-from xpnet.backend._adapter import Adapter
+from xpnet.backend.adapters import Adapter
 from xpnet.exceptions import BackendError
 
 __all__ = [
     "LIBRARIES",
+    "BackendInfo",
     "Library",
     "adapter",
+    "available_backends",
+    "device_of",
     "devices",
     "library_name",
     "name_of_namespace",
@@ -27,14 +30,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Library:
-    """One row of the table: what can be said of a library without importing it.
+    """One row of the table: the facts about a library that are known without importing it.
 
-    The name is also what ``import`` calls the library; its adapter is ``_<name>.py`` beside this.
+    The name is also what ``import`` calls the library; its adapter is in ``adapters/<name>.py``.
     """
 
     name: str
     install: str
-    no_device: str = ""
+    no_device: str = "none of its devices answers"
 
 
 LIBRARIES: Mapping[str, Library] = {
@@ -68,7 +71,7 @@ def adapter(name: str) -> Adapter:
         If the library cannot be imported: says why, and the command that installs it.
     """
     try:
-        module = import_module(f"xpnet.backend._{name}")
+        module = import_module(f"xpnet.backend.adapters.{name}")
     except BackendError:
         raise
     # A broken installation fails in ways of its own: a driver, a binary of another version.
@@ -128,8 +131,52 @@ def library_name(array: Any) -> str:
     kind = type(array)
     # Asked several times a call, which for a small network is a tenth of its time.
     if kind not in _LIBRARY_OF:
-        _LIBRARY_OF[kind] = name_of_namespace(array_namespace(array))
+        _LIBRARY_OF[kind] = name_of_namespace(array_api_compat.array_namespace(array))
     return _LIBRARY_OF[kind]
 
 
 _LIBRARY_OF: dict[type, str] = {}
+
+
+def device_of(array: Any) -> Any:
+    """Return the device of `array` as its library knows it; None while it has none."""
+    name = library_name(array)
+    known = name in LIBRARIES
+    return adapter(name).device_of(array) if known else array_api_compat.device(array)
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """One array library on this machine.
+
+    Attributes
+    ----------
+    name : its name for `use_backend` and ``XPNET_BACKEND``
+    version : the version installed, or None
+    devices : the devices that answer, the default first
+    reason : None if it can be used, else why not and what to do
+    """
+
+    name: str
+    version: str | None
+    devices: tuple[str, ...]
+    reason: str | None
+
+
+def available_backends() -> tuple[BackendInfo, ...]:
+    """Return every library xpnet knows, usable or not. This imports all that are installed."""
+    return tuple(_info(name) for name in LIBRARIES)
+
+
+def _info(name: str) -> BackendInfo:
+    try:
+        return BackendInfo(name, _version(name), tuple(devices(name)), None)
+    except BackendError as error:
+        return BackendInfo(name, _version(name), (), str(error))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return str(import_module(name).__version__)
+    except Exception:  # whatever a broken installation raises
+        return None

@@ -1,8 +1,9 @@
-"""Arrays made, moved, read and waited for, whichever library they belong to."""
+"""Arrays of any library: making, moving, reading, waiting and random numbers."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -10,14 +11,21 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from xpnet.backend._choice import resolve
-from xpnet.backend._find import NAMES, Backend, dtype_name, find_device
-from xpnet.backend._libraries import LIBRARIES, adapter, devices, library_name, refuse
-from xpnet.backend._trees import arrays_in, map_arrays
+from xpnet.backend.libraries import (
+    LIBRARIES,
+    adapter,
+    device_of,
+    devices,
+    library_name,
+    refuse,
+)
+from xpnet.backend.selection import NAMES, Backend, dtype_name, find_device, resolve
+from xpnet.backend.trees import arrays_in, map_arrays
 
 __all__ = [
     "asarray",
     "detached",
+    "gather",
     "has_values",
     "on_device_of",
     "on_host",
@@ -33,7 +41,7 @@ __all__ = [
 _SEEDS = 2**32
 
 
-class _Place(NamedTuple):
+class _Target(NamedTuple):
     """A library by name, the device as that library knows it, and a dtype by name."""
 
     library: str
@@ -68,8 +76,8 @@ def asarray(
     """
     if like is not None and backend is not None:
         raise TypeError("both like and backend say where the array goes: give one of them")
-    place = _place(like if like is not None else backend)
-    return _put(values, place if dtype is None else place._replace(dtype=dtype_name(dtype)))
+    target = _target(like if like is not None else backend)
+    return _put(values, target if dtype is None else target._replace(dtype=dtype_name(dtype)))
 
 
 def to_numpy(array: Any) -> np.ndarray[Any, Any]:
@@ -98,8 +106,8 @@ def to_device(tree: Any, target: Any) -> Any:
     """
     if isinstance(target, str) and target not in NAMES:
         return map_arrays(lambda array: _on_device(array, target), tree)
-    place = _place(target)
-    return map_arrays(lambda array: _put(array, _keeping_dtype(array, place)), tree)
+    found = _target(target)
+    return map_arrays(lambda array: _put(array, _keeping_dtype(array, found)), tree)
 
 
 def synchronize(array: Any) -> None:
@@ -120,14 +128,14 @@ def on_device_of(array: Any) -> AbstractContextManager[Any]:
 def quiet(array: Any) -> AbstractContextManager[Any]:
     """Return a context in which the library of `array` warns of no overflow and of no NaN.
 
-    For whoever looks at the numbers afterwards and has better words.
+    For a caller that checks the numbers afterwards.
     """
     return adapter(_known_library(array)).quiet()
 
 
 def detached(tree: Any) -> Any:
-    """Return `tree` with torch tensors that require grad read detached, all else as it is."""
-    if "torch" not in sys.modules:  # Then there are none, and the walk would be for nothing.
+    """Return `tree` with torch tensors that require grad detached, all else as it is."""
+    if "torch" not in sys.modules:  # Then there are none.
         return tree
     return map_arrays(
         lambda array: array.detach() if getattr(array, "requires_grad", False) else array, tree
@@ -135,23 +143,23 @@ def detached(tree: Any) -> Any:
 
 
 def tracked(tree: Any) -> bool:
-    """Return whether torch records what becomes of `tree`, to differentiate it later."""
+    """Return whether torch records operations on `tree`, to differentiate them later."""
     requiring = any(getattr(array, "requires_grad", False) for array in arrays_in(tree))
     return requiring and bool(adapter("torch").xp.is_grad_enabled())
 
 
 def has_values(array: Any) -> bool:
-    """Return whether `array` can be read: not while it is traced, nor of Dask, which would run."""
+    """Return whether the values of `array` can be had: not while traced, nor of a Dask graph."""
     return _asked(array, "has_values")
 
 
 def on_host(array: Any) -> bool:
-    """Return whether the values of `array` lie on the host: to read them waits for nothing."""
+    """Return whether the values of `array` lie on the host, so that reading waits for nothing."""
     return _asked(array, "on_host")
 
 
 def _asked(array: Any, question: str) -> bool:
-    """What the adapter of its library says of `array`; no, where the library is none of ours."""
+    """The answer of the adapter of its library; False where the library is not in the table."""
     name = library_name(array)
     return name in LIBRARIES and bool(getattr(adapter(name), question)(array))
 
@@ -177,44 +185,53 @@ def uniform(shape: tuple[int, ...], seed: int, like: Any) -> Any:
     """
     if not 0 <= seed < _SEEDS:
         raise ValueError(f"seed is {seed}, expected a whole number from 0 to {_SEEDS - 1}")
-    place = _place(like)
-    return adapter(place.library).uniform(shape, seed, place.dtype, place.device)
+    target = _target(like)
+    return adapter(target.library).uniform(shape, seed, target.dtype, target.device)
 
 
-def _place(target: Any) -> _Place:
-    """Return the place that a backend, its name, an array or a tree of arrays stands for."""
+def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+    """Return the rows ``order[start:stop]`` of each array ``(m, n)``, as columns.
+
+    The transpose ``(n, stop - start)`` is a view where the library has views.
+    """
+    xp = array_api_compat.array_namespace(order)
+    rows = order[start:stop]
+    return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)
+
+
+def _target(target: Any) -> _Target:
+    """Return the library, device and dtype of a backend, its name, an array or a tree of arrays."""
     if target is None or isinstance(target, str | ModuleType):
         target = resolve(target)
     if isinstance(target, Backend):
-        return _Place(target.name, target.device_object, target.dtype)
+        return _Target(target.name, target.device_object, target.dtype)
     array = next(arrays_in(target), None)
     if array is None:
         raise TypeError("the target holds no array to lie beside: give an array or a backend")
-    device = array_api_compat.device(array)
-    return _Place(_known_library(array), device, dtype_name(array.dtype))
+    return _Target(_known_library(array), device_of(array), dtype_name(array.dtype))
 
 
 def _on_device(array: Any, device: str) -> Any:
     library = _known_library(array)
-    there = devices(library)[find_device(library, device)]
-    return _put(array, _Place(library, there, dtype_name(array.dtype)))
+    found = devices(library)[find_device(library, device)]
+    return _put(array, _Target(library, found, dtype_name(array.dtype)))
 
 
-def _keeping_dtype(array: Any, place: _Place) -> _Place:
+def _keeping_dtype(array: Any, target: _Target) -> _Target:
     _known_library(array)
-    return place._replace(dtype=dtype_name(array.dtype))
+    return target._replace(dtype=dtype_name(array.dtype))
 
 
-def _put(values: Any, place: _Place) -> Any:
-    """Return host values or an array of any library as an array at `place`, cast to its dtype."""
-    refuse(place.library, place.dtype, place.device)
+def _put(values: Any, target: _Target) -> Any:
+    """Return host values or an array of any library as an array of the library of `target`."""
+    refuse(target.library, target.dtype, target.device)
+    there = adapter(target.library)
     is_array = array_api_compat.is_array_api_obj(values)
-    if is_array and library_name(values) == place.library:
-        moved = array_api_compat.to_device(detached(values), place.device)
-        xp = adapter(place.library).xp
-        return xp.astype(moved, getattr(xp, place.dtype), copy=False)
-    host = np.asarray(to_numpy(values) if is_array else values, dtype=place.dtype)
-    return adapter(place.library).from_numpy(host, place.device)
+    if is_array and library_name(values) == target.library:
+        moved = there.to_device(detached(values), target.device)
+        return there.xp.astype(moved, getattr(there.xp, target.dtype), copy=False)
+    host = np.asarray(to_numpy(values) if is_array else values, dtype=target.dtype)
+    return there.from_numpy(host, target.device)
 
 
 def _known_library(array: Any) -> str:

@@ -1,16 +1,39 @@
-"""Many small device arrays, or the ends of large ones, read in one go."""
+"""Transfers in bulk: batches of host rows to a device, many results to the host at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
-from xpnet.backend._arrays import on_host, to_numpy
+from xpnet.backend.arrays import on_host, to_numpy
+from xpnet.backend.libraries import adapter
+from xpnet.backend.selection import Backend
 
-__all__ = ["ends", "read"]
+__all__ = ["Upload", "ends", "read", "uploader"]
+
+Upload: TypeAlias = Callable[[], tuple[Any, ...]]
+"""A copy under way; called, it returns the arrays, ready to be computed with."""
+
+
+def uploader(target: Backend) -> Callable[[Sequence[np.ndarray[Any, Any]], Any], Upload]:
+    """Return ``upload(arrays, rows)``, which starts a copy of those rows of each array to `target`.
+
+    With CuPy, two copies may be under way, and a third waits for the first.
+    """
+    found = adapter(target.name)
+    if found.pinned_upload is not None:
+        start: Callable[..., Upload] = found.pinned_upload(target.device_object, target.dtype)
+        return start
+
+    def upload(arrays: Sequence[np.ndarray[Any, Any]], rows: Any) -> Upload:
+        hosts = [array[rows].astype(target.dtype, copy=False) for array in arrays]
+        there = tuple(found.from_numpy(host, target.device_object) for host in hosts)
+        return lambda: there
+
+    return upload
 
 
 def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""What xpnet asks of an array library beyond the Array API standard, as one record."""
+"""Adapters of array libraries: what xpnet needs beyond the Array API standard, as one record."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 __all__ = ["Adapter", "drawn_on_host", "numpy_quiet"]
@@ -40,27 +41,33 @@ class Adapter:
 
     Attributes
     ----------
-    xp : the Array API namespace
+    xp : module
+        The Array API namespace.
     devices : ``() -> {name: device}``
-        The devices that answer now, the library's default first; none when it cannot run here.
+        The devices that answer now as `device_of` returns them, the library's default first; none
+        when it cannot run here.
     from_numpy : ``(host, device) -> array``
         An array of the same dtype on `device`; it may share memory with `host`.
     to_numpy : ``(array) -> host``
         The array on the host; it may share memory with `array`.
     uniform : ``(shape, seed, dtype, device) -> array``
         Numbers in [0, 1), the same for the same seed.
+    device_of : ``(array) -> device``
+        The device of an array, equal to its entry in `devices`; for arrays without ``device``.
+    to_device : ``(array, device) -> array``
+        A copy on another device of the library; for arrays without ``to_device``.
     synchronize : ``(array) -> None``
         Waits until `array` is computed.
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
     has_values : ``(array) -> bool``
-        Whether `array` can be read at all: not while it is traced, or no more than a plan.
+        Whether the values of `array` can be had: not while it is traced, or not yet computed.
     on_host : ``(array) -> bool``
-        Whether its values lie in the host's memory already: to read them waits for nothing.
+        Whether its values lie in the host's memory, so that reading them waits for nothing.
     quiet : ``() -> context manager``
-        Within it, numbers that overflow, or are none, are not warned of.
+        Within it, the library does not warn of overflow and NaN.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
-        Starts copies of host rows that run beside the computation. See `uploader`.
+        Starts copies of host rows that overlap with computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
         Why `device` cannot hold `dtype` and what to do, or None where it can.
     """
@@ -70,6 +77,8 @@ class Adapter:
     from_numpy: FromNumpy
     to_numpy: Callable[[Any], np.ndarray[Any, Any]]
     uniform: Uniform
+    device_of: Callable[[Any], Any] = array_api_compat.device
+    to_device: Callable[[Any, Any], Any] = array_api_compat.to_device
     synchronize: Callable[[Any], None] = _nothing_to_wait_for
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
     has_values: Callable[[Any], bool] = _always

@@ -1,4 +1,4 @@
-"""PyTorch: the processor and whichever accelerator this build of it knows."""
+"""Adapter of PyTorch: the processor, and the accelerator that this build of it knows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import array_api_compat.torch as xp
 import numpy as np
 import torch
 
-from xpnet.backend._adapter import Adapter
-from xpnet.backend._matmul import tf32
+from xpnet.backend.adapters import Adapter
+from xpnet.backend.selection import tf32
 
 __all__ = ["ADAPTER"]
 
