@@ -165,9 +165,9 @@ def _asked(array: Any, question: str) -> bool:
 
 
 def uniform(shape: tuple[int, ...], seed: int, like: Any) -> Any:
-    """Return numbers drawn evenly from [0, 1), on the device and of the dtype of `like`.
+    """Return uniform random numbers in [0, 1), on the device and of the dtype of `like`.
 
-    The library's own generator draws them where it has one, so that nothing crosses from the host.
+    They come from the library's own generator where it has one: nothing crosses from the host.
     One seed gives the same numbers on one library and kind of device, not across libraries.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Datasets: labelled samples on the host, the checks of samples, and the split into two parts."""
+"""Datasets: labelled samples on the host, checks of samples, and the split for a test."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _least(share: float) -> int:
 
 
 def _stratified(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return ``(m,)`` booleans, true for the share of each class that is drawn."""
+    """Return ``(m,)`` booleans, true for a random share of each class."""
     chosen = np.zeros(len(y), dtype=bool)
     for label in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == label))

@@ -11,28 +11,10 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-__all__ = ["Adapter", "drawn_on_host", "numpy_quiet"]
+__all__ = ["Adapter", "numpy_quiet", "numpy_uniform"]
 
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
 Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
-
-
-def _nothing_to_wait_for(array: Any) -> None:
-    """Answer for a library that has computed an array by the time it returns it."""
-
-
-def _always(array: Any) -> bool:
-    """Answer for a library whose arrays have values from the start."""
-    return True
-
-
-def _never(array: Any) -> bool:
-    """Answer for a library whose arrays lie on a device, or are computed later."""
-    return False
-
-
-def _nothing_refused(dtype: str, device: Any) -> None:
-    """Answer for a library that holds every dtype on every device."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +61,13 @@ class Adapter:
     uniform: Uniform
     device_of: Callable[[Any], Any] = array_api_compat.device
     to_device: Callable[[Any, Any], Any] = array_api_compat.to_device
-    synchronize: Callable[[Any], None] = _nothing_to_wait_for
+    synchronize: Callable[[Any], None] = lambda array: None
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
-    has_values: Callable[[Any], bool] = _always
-    on_host: Callable[[Any], bool] = _never
+    has_values: Callable[[Any], bool] = lambda array: True
+    on_host: Callable[[Any], bool] = lambda array: False
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     pinned_upload: Callable[..., Any] | None = None
-    refusal: Callable[[str, Any], str | None] = _nothing_refused
+    refusal: Callable[[str, Any], str | None] = lambda dtype, device: None
 
 
 def numpy_quiet() -> AbstractContextManager[Any]:
@@ -93,8 +75,8 @@ def numpy_quiet() -> AbstractContextManager[Any]:
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def drawn_on_host(from_numpy: FromNumpy) -> Uniform:
-    """Return a `uniform` that draws with NumPy, for a library without a generator."""
+def numpy_uniform(from_numpy: FromNumpy) -> Uniform:
+    """Return a `uniform` by NumPy's generator, for a library without one of its own."""
 
     def uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
         host = np.random.default_rng(seed).random(shape, dtype=np.dtype(dtype).type)

@@ -7,7 +7,7 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from xpnet.backend.adapters import Adapter, drawn_on_host, numpy_quiet
+from xpnet.backend.adapters import Adapter, numpy_quiet, numpy_uniform
 
 __all__ = ["ADAPTER"]
 
@@ -31,7 +31,7 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
-    uniform=drawn_on_host(_from_numpy),
+    uniform=numpy_uniform(_from_numpy),
     on_host=lambda array: array.device == _CPU,
     quiet=numpy_quiet,
 )

@@ -53,20 +53,20 @@ def _pinned_upload(device: Any, dtype: str) -> Callable[..., Callable[[], tuple[
     """Return the ``upload(arrays, rows)`` of `backend.uploader` for a CUDA device."""
     with device:
         stream = cupy.cuda.Stream(non_blocking=True)
-    rooms = cycle((_Room(dtype), _Room(dtype)))
+    buffers = cycle((_PinnedBatch(dtype), _PinnedBatch(dtype)))
 
     def upload(
         arrays: Sequence[np.ndarray[Any, Any]], rows: np.ndarray[Any, Any]
     ) -> Callable[[], tuple[Any, ...]]:
-        room = next(rooms)
-        hosts = room.filled(arrays, rows)
+        buffer = next(buffers)
+        hosts = buffer.filled(arrays, rows)
         with device:
             there = tuple(cupy.empty(host.shape, dtype) for host in hosts)
             # Their memory may be what a computation still under way was the last to read.
             stream.wait_event(cupy.cuda.get_current_stream().record())
             for array, host in zip(there, hosts, strict=True):
                 array.set(host, stream=stream)
-            copied = room.copied = stream.record()
+            copied = buffer.copied = stream.record()
 
         def arrived() -> tuple[Any, ...]:
             with device:
@@ -78,7 +78,7 @@ def _pinned_upload(device: Any, dtype: str) -> Callable[..., Callable[[], tuple[
     return upload
 
 
-class _Room:
+class _PinnedBatch:
     """Pinned memory for one batch, which is filled again only when it has been copied."""
 
     def __init__(self, dtype: str) -> None:

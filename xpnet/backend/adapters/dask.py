@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.dask.array as xp
 import numpy as np
 
-from xpnet.backend.adapters import Adapter, drawn_on_host
+from xpnet.backend.adapters import Adapter, numpy_uniform
 
 __all__ = ["ADAPTER"]
 
@@ -25,6 +25,6 @@ ADAPTER = Adapter(
     devices=lambda: {"cpu": "cpu"},
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
-    uniform=drawn_on_host(_from_numpy),
+    uniform=numpy_uniform(_from_numpy),
     has_values=lambda array: False,
 )

@@ -34,7 +34,7 @@ def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
 
 
 def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
-    # A generator's key on the device keeps the drawing there.
+    # With its key on the device, the generator runs there.
     key = jax.device_put(jax.random.key(seed), device)
     return jax.random.uniform(key, shape, dtype)
 
@@ -43,7 +43,7 @@ def _refusal(dtype: str, device: Any) -> str | None:
     if jax.dtypes.canonicalize_dtype(dtype) == np.dtype(dtype):
         return None
     return (
-        "JAX keeps 64-bit numbers only when told to: set the environment variable "
+        "JAX keeps 64-bit numbers only if asked to: set the environment variable "
         "JAX_ENABLE_X64=1 before it is imported, or use a 32-bit dtype"
     )
 

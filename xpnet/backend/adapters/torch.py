@@ -28,7 +28,7 @@ def _devices() -> dict[str, Any]:
 
 
 def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
-    # torch takes neither read-only memory nor negative strides.
+    # torch accepts neither read-only memory nor negative strides.
     shareable = host.flags.writeable and all(stride >= 0 for stride in host.strides)
     return torch.from_numpy(host if shareable else host.copy(order="K")).to(device)
 
