@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from xpnet import backend
 from xpnet.backend import DeviceReport, device_report
+from xpnet.backend.libraries import adapter
 from xpnet.types import Dense
 
 
@@ -108,10 +110,35 @@ def test_traced_arrays_do_not_go_with_another_library(params):
 @pytest.mark.parametrize(
     ("value", "kind"), [(3, "int"), (2.5, "float"), (True, "bool"), ("x", "str"), ({}, "dict")]
 )
-@pytest.mark.parametrize("others", [{}, {"Y": np.ones(2)}])
-def test_what_is_no_array(value, kind, others):
-    with pytest.raises(TypeError, match=f"^X holds a {kind}, expected an array$"):
-        backend.check_together(**others, X=value)
+def test_what_is_no_array(value, kind):
+    for others in ({}, {"Y": np.ones(2)}):
+        with pytest.raises(TypeError, match=f"^X holds a {kind}, expected an array$"):
+            backend.check_together(**others, X=value)
+
+
+def test_an_adapter_may_say_where_its_arrays_lie_and_move_them(monkeypatch):
+    there = {"attic": "attic", "cellar": "cellar"}
+    moves = []
+
+    def move(array, device):
+        moves.append(device)
+        return array
+
+    bare = replace(
+        adapter("array_api_strict"),
+        devices=lambda: there,
+        device_of=lambda array: moves[-1] if moves else "attic",
+        to_device=move,
+    )
+    array = backend.asarray([1.0], backend="array_api_strict")
+    adapter.cache_clear()
+    monkeypatch.setattr("xpnet.backend.adapters.array_api_strict.ADAPTER", bare)
+    try:
+        assert backend.where(array) == "array_api_strict on attic"
+        moved = backend.to_device(array, "cellar")
+        assert backend.where(moved) == "array_api_strict on cellar"
+    finally:
+        adapter.cache_clear()
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")

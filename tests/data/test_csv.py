@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -253,13 +254,12 @@ def test_an_index_is_kept_where_that_is_asked_for(written):
 
 
 @pytest.mark.parametrize("trained", ["with", "without", "with, no header", "without, no header"])
-@pytest.mark.parametrize("header", [True, False])
-@pytest.mark.parametrize("index", [True, False])
-def test_files_with_and_without_it_agree(written, trained, header, index):
+def test_files_with_and_without_it_agree(written, trained):
     learned = load(written(header="no" not in trained, index="without" not in trained))
-    other = written(header=header, index=index)
-    np.testing.assert_array_equal(load(other, columns=learned.columns).X_train, NUMBERS)
-    np.testing.assert_array_equal(load_samples(other, 2, columns=learned.columns), NUMBERS)
+    for header, index in product([True, False], repeat=2):
+        other = written(header=header, index=index)
+        np.testing.assert_array_equal(load(other, columns=learned.columns).X_train, NUMBERS)
+        np.testing.assert_array_equal(load_samples(other, 2, columns=learned.columns), NUMBERS)
 
 
 def test_samples_without_labels(written):

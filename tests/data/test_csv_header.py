@@ -20,13 +20,11 @@ IRIS = "5,3,1,setosa\n7,3,4,rosa\n4,3,1,setosa\n6,2,5,rosa\n"
         "a,b,c,label",
     ],
 )
-@pytest.mark.parametrize("labels", ["setosa rosa", "0 1"])
-def test_numbers_may_name_columns(csv_file, head, labels):
-    first, second = labels.split()
-    rows = IRIS.replace("setosa", first).replace("rosa", second)
-    dataset = load(csv_file(f"{head}\n{rows}"))
-    assert dataset.columns == Columns(tuple(head.split(",")), 3, named=True)
-    assert dataset.X_train.tolist() == [[5, 3, 1], [7, 3, 4], [4, 3, 1], [6, 2, 5]]
+def test_numbers_may_name_columns(csv_file, head):
+    for rows in (IRIS, IRIS.replace("setosa", "0").replace("rosa", "1")):
+        dataset = load(csv_file(f"{head}\n{rows}"))
+        assert dataset.columns == Columns(tuple(head.split(",")), 3, named=True)
+        assert dataset.X_train.tolist() == [[5, 3, 1], [7, 3, 4], [4, 3, 1], [6, 2, 5]]
 
 
 @pytest.mark.parametrize(
