@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,18 @@ def test_a_file_that_is_no_archive(tmp_path, content):
     path = tmp_path / "some.npz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"some.npz cannot be read \(.*\): expected an archive"):
+        read_npz(path, LIMIT)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressions_that_numpy_does_not_write(npz, compression):
+    path = npz(X=X, y=Y)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(DataError, match=r"X cannot be read \(its compression is none of numpy.sav"):
         read_npz(path, LIMIT)
 
 
