@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xpnet.data import Columns, DataError, Dataset, split
-from xpnet.data.dataset import as_samples, check_pair
+from xpnet.data import Columns, DataError, Dataset, load, split
 
 
 @pytest.fixture
@@ -77,35 +76,20 @@ def test_the_error_says_how_many_samples_are_enough(share):
         split(of(enough - 1), test=share)
 
 
-def test_images_are_flattened():
-    assert as_samples(np.zeros((2, 3, 4), dtype=np.uint8), "X").shape == (2, 12)
-
-
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.array([["a"]]), "f.npz: X has dtype <U1: expected real numbers"),
-        (np.zeros((2, 2), dtype=complex), "f.npz: X has dtype complex128: expected real numbers"),
-        (np.zeros(3), r"f.npz: X has shape \(3,\): expected \(m, n_x\)"),
-        (np.zeros((0, 3)), r"f.npz: X has shape \(0, 3\).* at least one"),
+        (np.array([["a"]]), "has dtype <U1: expected real numbers"),
+        (np.zeros((2, 2), dtype=complex), "has dtype complex128: expected real numbers"),
+        (np.zeros(3), r"has shape \(3,\): expected \(m, n_x\)"),
+        (np.zeros((0, 3)), r"has shape \(0, 3\).* at least one"),
         (np.array([[1, 2], [3, np.nan]]), "holds nan at row 1, column 1 .*: expected finite"),
         (np.array([[-np.inf, 2]]), "holds -inf at row 0, column 0 .*fill it"),
     ],
 )
-def test_samples_that_cannot_be_used(X, message):
-    with pytest.raises(DataError, match=message):
-        as_samples(X, "f.npz: X")
-
-
-def test_samples_and_labels_must_be_equally_many():
-    with pytest.raises(DataError, match="f: 3 samples, but 2 labels: expected one label a sample"):
-        check_pair(np.zeros((3, 1)), np.zeros(2), "f")
-
-
-def test_samples_of_another_byte_order_become_native():
-    X = as_samples(np.array([[1, 2]], dtype=">f8"), "X")
-    assert X.dtype.isnative
-    np.testing.assert_array_equal(X, [[1, 2]])
+def test_samples_that_cannot_be_used(npz, X, message):
+    with pytest.raises(DataError, match=f"some.npz: x {message}"):
+        load(npz(X=X, y=np.zeros(len(X))))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xpnet.data import Classes, Columns, DataError, Dataset, load
-from xpnet.data.labels import as_labels, as_whole_numbers, check_classes
+from xpnet.data.labels import as_whole_numbers, check_classes
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_label_that_may_mean_another_is_unseen(labels, y):
 
 def test_labels_of_64_bits_stay_themselves():
     labels = np.array([2**64 - 1, 2**63, 5, 2**63], dtype=np.uint64)
-    classes = Classes.of(as_labels(labels, "y"))
+    classes = Classes.of(labels)
     assert classes.labels == (5, 2**63, 2**64 - 1)
     back = classes.decode(classes.encode(labels).argmax(axis=1))
     np.testing.assert_array_equal(back, labels)
@@ -137,10 +137,12 @@ def test_texts_are_whole_numbers_where_that_loses_nothing(texts, dtype):
         (np.array([1.0, -2.0]), np.array([1, -2], dtype=np.int64)),
         (np.array([True, False]), np.array([1, 0], dtype=np.int64)),
         (np.array(["a", "b"]), np.array(["a", "b"])),
+        (np.array([2, 3], dtype=np.uint64), np.array([2, 3], dtype=np.int64)),
+        (np.array([2**64 - 1, 3], dtype=np.uint64), np.array([2**64 - 1, 3], dtype=np.uint64)),
     ],
 )
-def test_labels_become_integers_or_stay_text(y, expected):
-    got = as_labels(y, "y")
+def test_labels_become_integers_or_stay_text(npz, y, expected):
+    got = load(npz(X=np.eye(len(y)), y=y)).y_train
     assert got.dtype == expected.dtype
     np.testing.assert_array_equal(got, expected)
 
@@ -148,24 +150,17 @@ def test_labels_become_integers_or_stay_text(y, expected):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.zeros((3, 2)), r"f: y has shape \(3, 2\): expected \(m,\).*argmax\(axis=1\)"),
-        (np.array([1j]), "f: y has dtype complex128: expected whole numbers or text"),
-        (np.array([1.0, np.nan]), "f: y holds NaN at row 1 .*: expected a label for every sample"),
-        (np.array([1.0, 2.5]), "f: y holds 2.5 at row 1 .*regression: use xpnet.MLPRegressor"),
-        (np.array([1e30]), "f: y holds 1e\\+30 at row 0 .*expected whole numbers"),
-        (np.array([np.inf]), "f: y holds inf at row 0"),
+        (np.zeros((3, 2)), r"y has shape \(3, 2\): expected \(m,\).*argmax\(axis=1\)"),
+        (np.array([1j]), "y has dtype complex128: expected whole numbers or text"),
+        (np.array([1.0, np.nan]), "y holds NaN at row 1 .*: expected a label for every sample"),
+        (np.array([1.0, 2.5]), "y holds 2.5 at row 1 .*regression: use xpnet.MLPRegressor"),
+        (np.array([1e30]), "y holds 1e\\+30 at row 0 .*expected whole numbers"),
+        (np.array([np.inf]), "y holds inf at row 0"),
     ],
 )
-def test_labels_that_cannot_be_used(y, message):
-    with pytest.raises(DataError, match=message):
-        as_labels(y, "f: y")
-
-
-def test_labels_that_64_signed_bits_do_not_hold():
-    y = as_labels(np.array([2**64 - 1, 3], dtype=np.uint64), "y")
-    assert y.dtype == np.uint64
-    assert y.tolist() == [2**64 - 1, 3]
-    assert as_labels(np.array([2, 3], dtype=np.uint64), "y").dtype == np.int64
+def test_labels_that_cannot_be_used(npz, y, message):
+    with pytest.raises(DataError, match=f"some.npz: {message}"):
+        load(npz(X=np.eye(len(y)), y=y))
 
 
 RNG = np.random.default_rng(0)
