@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from xpnet.data import Columns, DataError, load, load_samples
-from xpnet.data.csv_table import Options, column_position, named_positions, open_table
+from xpnet.data.csv_table import Options, open_table
 
 OPTIONS = Options(limit=2**30)
 COLUMNS = Columns(("0", "1", "kind"), 2, named=True)
@@ -58,50 +58,32 @@ def test_a_byte_order_mark_is_no_part_of_a_name(csv_file):
 
 
 @pytest.mark.parametrize(
-    ("column", "position"), [("b", 1), ("0", 2), (0, 0), ("1", 1), ("-1", 2), (-3, 0)]
+    ("label", "y"),
+    [("b", [2, 5]), ("0", [3, 6]), (0, [1, 4]), ("1", [2, 5]), ("-1", [3, 6]), (-3, [1, 4])],
 )
-def test_a_column_by_name_or_else_by_number(csv_file, column, position):
-    assert column_position(open_table(csv_file("a,b,0\n1,2,3\n"), OPTIONS), column) == position
+def test_a_label_column_by_name_or_else_by_number(csv_file, label, y):
+    assert load(csv_file("a,b,0\n1,2,3\n4,5,6\n"), label=label).y_train.tolist() == y
 
 
-@pytest.mark.parametrize("column", ["c", "3", 3, -4, "1.5"])
-def test_a_column_that_is_not_there(csv_file, column):
-    table = open_table(csv_file("a,b,kind\n1,2,3\n"), OPTIONS)
+@pytest.mark.parametrize("label", ["c", "3", 3, -4, "1.5"])
+def test_a_label_column_that_is_not_there(csv_file, label):
     with pytest.raises(DataError) as caught:
-        column_position(table, column)
+        load(csv_file("a,b,kind\n1,2,3\n"), label=label)
     assert (
-        f"table.csv has no column {column!r}: expected a number from 0 to 2 or one of the names "
+        f"table.csv has no column {label!r}: expected a number from 0 to 2 or one of the names "
         "'a', 'b', 'kind'"
     ) in str(caught.value)
 
 
-def test_columns_by_name(csv_file):
-    table = open_table(csv_file("a,b,c,c\n1,2,3,4\n"), OPTIONS)
-    assert named_positions(table, ["b", "a"]) == [1, 0]
-    with pytest.raises(DataError, match=r"table.csv has no column 'x', 'y': .* has 'a', 'b', 'c'"):
-        named_positions(table, ["a", "x", "y"])
-    with pytest.raises(DataError, match=r"table.csv has more than one column 'c': .*its own in"):
-        named_positions(table, ["a", "c"])
-    with pytest.raises(DataError, match=r"more than one column 'c'"):
-        column_position(table, "c")
-
-
 def test_many_names_are_listed_in_part(csv_file):
-    table = open_table(csv_file(",".join(map(str, range(5, 105)))), OPTIONS)
     with pytest.raises(DataError, match=r"from 0 to 99 or .* '0', '1', .* '1[0-9]', …$"):
-        column_position(table, "x")
-
-
-def test_a_row_of_another_width(csv_file):
-    table = open_table(csv_file("a,b\n1,2\n\n3,4,5\n"), OPTIONS)
-    with pytest.raises(DataError, match=r"table.csv, line 4 has 3 columns: expected 2, as in"):
-        list(table.rows)
+        load(csv_file(",".join(map(str, range(5, 105)))), label="x")
 
 
 @pytest.mark.parametrize("text", ["a,b,kind\n", "a", "0,1,kind"])
 def test_a_header_without_rows(csv_file, text):
     with pytest.raises(DataError, match=r"table.csv has a header, but no rows below it: expected"):
-        open_table(csv_file(text), OPTIONS)
+        load(csv_file(text))
 
 
 @pytest.mark.parametrize("first", ["1,0", " 0, 1", "7,1,0"])
@@ -114,19 +96,12 @@ def test_names_that_are_looked_for_are_a_header(csv_file, first):
 @pytest.mark.parametrize("text", ["", "\n\n"])
 def test_an_empty_file(csv_file, text):
     with pytest.raises(DataError, match=r"table.csv is empty: expected rows"):
-        open_table(csv_file(text), OPTIONS)
-
-
-def test_a_file_that_is_not_text(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_bytes(b"a,b\n1,\xff\n")
-    with pytest.raises(DataError, match=r"table.csv is not text .* at byte 6.*: expected a CSV"):
-        open_table(path, OPTIONS)
+        load(csv_file(text))
 
 
 def test_a_quotation_mark_that_is_not_closed(csv_file):
     with pytest.raises(DataError, match=r"table.csv, line .*larger than field limit.*not closed"):
-        open_table(csv_file('a,b\n"1,2\n' + "3,4\n" * 40_000), OPTIONS)
+        load(csv_file('a,b\n"1,2\n' + "3,4\n" * 40_000))
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
