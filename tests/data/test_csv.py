@@ -29,15 +29,25 @@ def test_a_label_column_by_name_or_number(csv_file, label):
 
 
 @pytest.mark.parametrize(
-    ("labels", "expected"),
+    ("labels", "dtype"),
     [
-        (["1", " 0", "2"], [1, 0, 2]),
-        (["1.0", "0", "2e0"], ["1.0", "0", "2e0"]),
-        (["1", "a", "2"], ["1", "a", "2"]),
+        (["1", "-2", "0"], np.int64),
+        (["5", "18446744073709551615"], np.uint64),
+        (["01", "1"], "U"),
+        (["1_0", "10"], "U"),
+        (["1e1", "10"], "U"),
+        (["1.0", "1", "0"], "U"),
+        (["1", "a", "2"], "U"),
+        (["-1", "18446744073709551615"], "U"),
+        (["1", "99999999999999999999999"], "U"),
+        (["-0", "+1"], "U"),
     ],
 )
-def test_labels_are_whole_numbers_where_all_are(csv_file, labels, expected):
-    assert load(csv_file("".join(f"7,{y}\n" for y in labels))).y_train.tolist() == expected
+def test_labels_are_whole_numbers_where_that_loses_nothing(csv_file, labels, dtype):
+    rows = "".join(f"7, {label}\n" for label in labels)
+    y = load(csv_file(f"a,kind\n{rows}")).y_train
+    assert y.dtype.kind == np.dtype(dtype).kind
+    assert [str(label) for label in y] == labels
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xpnet.data import Classes, Columns, DataError, Dataset, load
-from xpnet.data.labels import as_whole_numbers, check_classes
+from xpnet.data.labels import check_classes
 
 
 @pytest.mark.parametrize(
@@ -108,26 +108,6 @@ def test_labels_of_64_bits_stay_themselves():
     back = classes.decode(classes.encode(labels).argmax(axis=1))
     np.testing.assert_array_equal(back, labels)
     assert back.dtype == np.uint64
-
-
-@pytest.mark.parametrize(
-    ("texts", "dtype"),
-    [
-        (["1", "-2", "0"], np.int64),
-        (["5", "18446744073709551615"], np.uint64),
-        (["01", "1"], "U"),
-        (["1_0", "10"], "U"),
-        (["1e1", "10"], "U"),
-        (["1.0", "1"], "U"),
-        (["-1", "18446744073709551615"], "U"),
-        (["1", "99999999999999999999999"], "U"),
-        (["-0", "+1"], "U"),
-    ],
-)
-def test_texts_are_whole_numbers_where_that_loses_nothing(texts, dtype):
-    y = as_whole_numbers(np.array(texts))
-    assert y.dtype.kind == np.dtype(dtype).kind
-    assert [str(label) for label in y] == texts
 
 
 @pytest.mark.parametrize(
