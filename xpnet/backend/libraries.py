@@ -151,10 +151,14 @@ class BackendInfo:
 
     Attributes
     ----------
-    name : its name for `use_backend` and ``XPNET_BACKEND``
-    version : the version installed, or None
-    devices : the devices that answer, the default first
-    reason : None if it can be used, else why not and what to do
+    name : str
+        Its name for `use_backend` and ``XPNET_BACKEND``.
+    version : str or None
+        The version installed.
+    devices : tuple of str
+        The devices that answer, the default first.
+    reason : str or None
+        Why it cannot be used, and what to do; None if it can.
     """
 
     name: str
