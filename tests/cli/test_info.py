@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.backend._libraries import adapter
+from xpnet.backend.libraries import adapter
 
 
 def test_what_is_here_and_what_is_not(run, monkeypatch):
@@ -48,12 +48,15 @@ def test_what_cannot_be_had_comes_after_what_can_be_said(run, monkeypatch):
 
 def test_a_broken_library_that_is_not_chosen(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setitem(sys.modules, "xpnet.backend._dask", None)
+    monkeypatch.setitem(sys.modules, "xpnet.backend.adapters.dask", None)
     adapter.cache_clear()
     outcome = run("info")
     adapter.cache_clear()
     assert outcome.code == 0
-    assert "backend 'dask' cannot be imported (import of xpnet.backend._dask halted" in outcome.out
+    assert (
+        "backend 'dask' cannot be imported (import of xpnet.backend.adapters.dask halted"
+        in outcome.out
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from xpnet.data import Columns
-from xpnet.data.rows import is_delimiter
+from xpnet.data.csv_table import is_delimiter
+from xpnet.exceptions import one_line
 from xpnet.persist import ModelFileError
-from xpnet.persist.errors import quoted
 
 __all__ = ["classes_in", "columns_in", "fingerprint_in", "numbers_in"]
 
@@ -121,6 +121,6 @@ def _entry(metadata: Mapping[str, Any], name: str, where: str) -> Any:
 
 def _refuse(where: str, name: str, found: Any, expected: str) -> NoReturn:
     raise ModelFileError(
-        f"{where} has {name} {quoted(repr(found))}: expected {expected}; train and save the model "
-        "again"
+        f"{where} has {name} {one_line(repr(found))}: expected {expected}; train and save the "
+        "model again"
     )

@@ -12,7 +12,7 @@ from typer import Argument, BadParameter, Option
 
 from xpnet.backend import Backend, BackendError
 from xpnet.persist import ModelFileError
-from xpnet.persist.atomic import check_place
+from xpnet.persist.atomic import check_path
 
 __all__ = [
     "BackendName",
@@ -172,7 +172,7 @@ def check_writable(*read: str | Path, **files: Path | None) -> None:
     for option, path in files.items():
         if path is None:
             continue
-        _check_place(option, path)
+        _check_path(option, path)
         if path.resolve() in taken:
             raise ValueError(
                 f"--{option} is {path}, which {taken[path.resolve()]}: expected another name"
@@ -180,9 +180,9 @@ def check_writable(*read: str | Path, **files: Path | None) -> None:
         taken[path.resolve()] = f"--{option} writes"
 
 
-def _check_place(option: str, path: Path) -> None:
+def _check_path(option: str, path: Path) -> None:
     try:
-        check_place(path)
+        check_path(path)
         # A trial tells more than permissions do: of read-only disks, quotas, and the root user.
         with TemporaryFile(dir=path.parent):
             pass

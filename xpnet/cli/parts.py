@@ -13,7 +13,7 @@ import numpy as np
 
 from xpnet.cli.preparation import Preparation
 from xpnet.data import Dataset, split
-from xpnet.data.sense import check_classes
+from xpnet.data.labels import check_classes
 from xpnet.types import Array
 
 __all__ = ["Parts", "unseen"]

@@ -32,7 +32,7 @@ from xpnet.cli.options import (
     counted,
 )
 from xpnet.data import Classes
-from xpnet.data.header import is_number
+from xpnet.data.csv_header import is_number
 from xpnet.persist.atomic import write_whole
 
 __all__ = ["predict"]

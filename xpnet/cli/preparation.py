@@ -11,9 +11,9 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.cli.entries import classes_in, numbers_in
 from xpnet.data import Classes, Scaling
+from xpnet.exceptions import one_line
 from xpnet.network import Network
 from xpnet.persist import ModelFileError
-from xpnet.persist.errors import quoted
 from xpnet.types import Array
 
 __all__ = ["Preparation"]
@@ -65,7 +65,7 @@ class Preparation(NamedTuple):
         if kept != expected:
             raise ModelFileError(
                 f"{where} has shift, scale, classes and output {kept}: expected {expected} for "
-                f"sizes {quoted(net.sizes)}; train and save the model again"
+                f"sizes {one_line(net.sizes)}; train and save the model again"
             )
         return cls(Scaling(shift, scale), Classes(classes))
 

@@ -6,9 +6,9 @@ import numpy as np
 import typer
 
 from xpnet.data import Dataset
-from xpnet.data.errors import quoted
-from xpnet.data.header import is_number
-from xpnet.data.index import counts_rows
+from xpnet.data.csv import counts_rows
+from xpnet.data.csv_header import is_number
+from xpnet.exceptions import quoted
 
 __all__ = ["say_understood"]
 

@@ -13,8 +13,8 @@ from xpnet import backend, persist
 from xpnet.estimators._packed import is_plain, is_text, packed
 from xpnet.estimators._places import is_array
 from xpnet.estimators._restored import ARRAY, restored
+from xpnet.exceptions import one_line
 from xpnet.network import Network
-from xpnet.persist.errors import quoted
 from xpnet.types import Params
 
 __all__ = ["Saves"]
@@ -135,7 +135,7 @@ class Saves:
         try:
             model: Self = restored(cls, net, params, metadata)
         except WRONG as error:
-            reason = quoted(" ".join(str(error).split()))
+            reason = one_line(" ".join(str(error).split()))
             raise persist.ModelFileError(
                 f"{path} is no {cls.__name__} ({reason}): load it with the class that saved it, or "
                 "with xpnet.load; if it is damaged, save the model again"

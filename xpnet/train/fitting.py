@@ -126,7 +126,7 @@ def fit(
             batch_size=batch_size,
             seed=seed,
             sample_weight=sample_weight,
-            columns=columns_for(X),
+            gather=columns_for(X),
         )
         batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
         stream = (
