@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from xpnet.cli import main
 
@@ -16,6 +17,20 @@ class Outcome(NamedTuple):
     code: int
     out: str
     err: str
+
+
+@pytest.fixture
+def real_plots():
+    """Ask for learning curves as they are; `blank_plots` looks for the name."""
+
+
+@pytest.fixture(autouse=True)
+def blank_plots(request, monkeypatch):
+    """Leave learning curves blank: to draw one takes ten times as long as the trainings here."""
+    if "real_plots" not in request.fixturenames:
+        monkeypatch.setattr(
+            "xpnet.cli.plots.learning_curve", lambda history, title: Figure(figsize=(1, 1))
+        )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import typer
 
 import xpnet
 from tests.cli.conftest import SMALL
-from xpnet.cli.output import flush, unheard
+from xpnet.cli.output import flush, tolerate_lost_output
 
 MODEL = "xpnet-flowers.safetensors"
 
@@ -34,10 +34,10 @@ GONE = BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
 @pytest.mark.parametrize("error", [FULL, GONE])
-def test_words_that_no_one_hears_are_lost(monkeypatch, error):
+def test_what_cannot_be_printed_is_lost(monkeypatch, error):
     stream = Broken(10, error)
     monkeypatch.setattr("sys.stdout", stream)
-    with unheard():
+    with tolerate_lost_output():
         sys.stdout.write("heard")
         sys.stdout.write("too long to be heard")
         sys.stdout.flush()
@@ -46,12 +46,12 @@ def test_words_that_no_one_hears_are_lost(monkeypatch, error):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_words_for_a_pipe_that_is_closed(monkeypatch, encoding):
+def test_a_pipe_that_is_closed(monkeypatch, encoding):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w", encoding=encoding) as stream:
         monkeypatch.setattr("sys.stdout", stream)
-        with unheard():
+        with tolerate_lost_output():
             # typer writes to the bytes beneath where the text could not hold all characters.
             typer.echo("lost – too")
         assert sys.stdout is stream

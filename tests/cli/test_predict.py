@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.cli.conftest import SMALL
 from xpnet.data import load
 
 KINDS = ["iris", "lily", "rose"]
@@ -88,7 +89,7 @@ def test_the_label_column_of_the_training_is_remembered(run, tmp_path):
     rows = [f"{'ab'[k]},{k + rng.normal(0, 0.1):.4f},{rng.normal():.4f}" for k in kinds]
     (tmp_path / "first.csv").write_text("kind,x,y\n" + "\n".join(rows) + "\n")
     (tmp_path / "bare.csv").write_text("x,y\n0.0,0.1\n1.0,0.1\n")
-    assert run("train", "first.csv", "--label", "kind", "--epochs", "20").code == 0
+    assert run("train", "first.csv", "--label", "kind", *SMALL).code == 0
     assert "accuracy 100.00%" in run("evaluate", "xpnet-first.safetensors", "first.csv").out
     labelled = run("predict", "xpnet-first.safetensors", "first.csv").out.splitlines()[1:]
     assert [line[0] for line in labelled] == ["ab"[k] for k in kinds]

@@ -25,7 +25,7 @@ def test_wrong_usage(fails, arguments, message):
     assert fails(*arguments).startswith(message)
 
 
-def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monkeypatch):
+def test_an_unforeseen_error_is_one_line_with_its_type(fails, monkeypatch):
     def load(source, **options):
         raise KeyError("first\nsecond")
 
@@ -96,7 +96,7 @@ sys.argv = ["xpnet", "train", "digits"]
     ("module", "start"),
     [
         ("numpy", "runpy.run_module('xpnet.cli', run_name='__main__')"),
-        ("xpnet.cli.app", "from xpnet.cli import main; sys.exit(main())"),
+        ("xpnet.cli.train", "from xpnet.cli import main; sys.exit(main())"),
         ("matplotlib", "from xpnet.cli import main; sys.exit(main())"),
     ],
 )
