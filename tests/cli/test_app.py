@@ -7,6 +7,9 @@ import sys
 import pytest
 
 import xpnet
+from xpnet.backend._libraries import LIBRARIES
+from xpnet.cli.options import OPTIMIZERS
+from xpnet.kernels import ACTIVATIONS
 
 
 @pytest.mark.parametrize(
@@ -38,8 +41,8 @@ def test_ctrl_c_before_training(run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("xpnet.data.load", load)
-    outcome = run("train", "digits")
-    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
+    result = run("train", "digits")
+    assert (result.code, result.err) == (130, "xpnet: interrupted\n")
 
 
 @pytest.mark.parametrize("package", ["typer", "rich", "matplotlib"])
@@ -74,9 +77,17 @@ def test_the_version(run):
 
 @pytest.mark.parametrize("arguments", [("-h",), ("train", "-h")], ids=" ".join)
 def test_help_in_short(run, arguments):
-    outcome = run(*arguments)
-    assert outcome.code == 0
-    assert "Usage: xpnet" in outcome.out
+    result = run(*arguments)
+    assert result.code == 0
+    assert "Usage: xpnet" in result.out
+
+
+def test_help_lists_the_names_of_the_tables(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    text = run("train", "-h").out
+    assert f"{', '.join(ACTIVATIONS)}." in text
+    assert f"{', '.join(OPTIMIZERS)}." in text
+    assert f"{', '.join(name for name in LIBRARIES if name != 'dask')} or auto." in text
 
 
 INTERRUPTED_AT = """
@@ -116,8 +127,8 @@ def test_an_error_that_an_import_made_of_ctrl_c_is_one(run, monkeypatch):
             raise ImportError("initialization failed") from error
 
     monkeypatch.setattr("xpnet.data.load", load)
-    outcome = run("train", "digits")
-    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
+    result = run("train", "digits")
+    assert (result.code, result.err) == (130, "xpnet: interrupted\n")
 
 
 def test_a_long_error_keeps_its_beginning_and_its_end(fails, monkeypatch):

@@ -31,14 +31,14 @@ def brief(monkeypatch):
 
 def test_a_table_and_a_plot(run, tmp_path, monkeypatch, brief):
     monkeypatch.setattr(bench, "UNITS", (2, 4))
-    outcome = run("bench", "--plot", "chart.png")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert re.search(r"units .* looped \(ms\) .* vectorized \(ms\) .* fused \(ms\)", outcome.out)
+    result = run("bench", "--plot", "chart.png")
+    assert (result.code, result.err) == (0, "")
+    assert re.search(r"units .* looped \(ms\) .* vectorized \(ms\) .* fused \(ms\)", result.out)
     assert re.search(
-        r"units .* one by one \(ms\) .* stacked \(ms\) .* stacked, fused \(ms\)", outcome.out
+        r"units .* one by one \(ms\) .* stacked \(ms\) .* stacked, fused \(ms\)", result.out
     )
     faster = r" +[\d,.]+ \([\d,.]+x\) │"
-    rows = re.findall(rf"│ +([24]) │ +[\d,.]+ │{faster}{faster}", outcome.out)
+    rows = re.findall(rf"│ +([24]) │ +[\d,.]+ │{faster}{faster}", result.out)
     assert rows == ["2", "4", "2", "4"]
     assert (tmp_path / "chart.png").read_bytes().startswith(PNG)
 

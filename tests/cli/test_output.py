@@ -17,7 +17,7 @@ MODEL = "xpnet-flowers.safetensors"
 
 
 class Broken(io.StringIO):
-    """A stream that takes `room` characters."""
+    """A stream that has room for so many characters."""
 
     def __init__(self, room, error):
         super().__init__()
@@ -38,10 +38,10 @@ def test_what_cannot_be_printed_is_lost(monkeypatch, error):
     stream = Broken(10, error)
     monkeypatch.setattr("sys.stdout", stream)
     with tolerate_lost_output():
-        sys.stdout.write("heard")
-        sys.stdout.write("too long to be heard")
+        sys.stdout.write("printed")
+        sys.stdout.write("too long to be printed")
         sys.stdout.flush()
-    assert stream.getvalue() == "heard"
+    assert stream.getvalue() == "printed"
     assert sys.stdout is stream
 
 
@@ -86,16 +86,16 @@ def test_a_training_goes_on_and_saves(tmp_path, flowers, command):
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"),
+    ("error", "result"),
     [
         (FULL, (2, "xpnet: cannot write to standard output: No space left on device\n")),
         (GONE, (141, "")),
     ],
     ids=["full", "gone"],
 )
-def test_predictions_that_cannot_be_printed(run, flowers, model, monkeypatch, error, outcome):
+def test_predictions_that_cannot_be_printed(run, flowers, model, monkeypatch, error, result):
     def echo(*arguments, **options):
         raise error
 
     monkeypatch.setattr("typer.echo", echo)
-    assert run("predict", model, flowers())[::2] == outcome
+    assert run("predict", model, flowers())[::2] == result

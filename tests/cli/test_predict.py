@@ -31,17 +31,17 @@ def table(text):
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
 def test_labels_and_probabilities_as_a_table(run, model, flowers, tmp_path, expected, labelled):
-    outcome = run("predict", model, flowers("new.csv", labelled=labelled), "--out", "out.csv")
-    assert (outcome.code, outcome.out) == (0, "90 predictions out.csv\n")
+    result = run("predict", model, flowers("new.csv", labelled=labelled), "--out", "out.csv")
+    assert (result.code, result.out) == (0, "90 predictions out.csv\n")
     labels, probabilities = table((tmp_path / "out.csv").read_text())
     assert labels == np.repeat(KINDS, 30).tolist()
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
 
 
 def test_without_a_file_the_table_is_printed(run, model, flowers, expected):
-    outcome = run("predict", model, flowers())
-    assert outcome.err == ""
-    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+    result = run("predict", model, flowers())
+    assert result.err == ""
+    np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
 def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
@@ -52,8 +52,8 @@ def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
 
 
 def test_a_label_column_in_front(run, model, flowers, expected):
-    outcome = run("predict", model, flowers("new.csv", label_first=True), "--label", "kind")
-    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+    result = run("predict", model, flowers("new.csv", label_first=True), "--label", "kind")
+    np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def written(path, names, flowers):
 )
 def test_features_are_found_by_name(run, model, flowers, tmp_path, expected, names):
     path = written(tmp_path / "new.csv", names, flowers)
-    outcome = run("predict", model, path)
-    assert (outcome.code, outcome.err) == (0, "")
-    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+    result = run("predict", model, path)
+    assert (result.code, result.err) == (0, "")
+    np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def print_table_summary(dataset: Dataset, *, ask_about_index: bool) -> None:
     classes = len(np.unique(dataset.y_train))
     header = "header" if columns.named else "no header"
     if columns.named and columns.header is None and all(map(is_number, columns.features)):
-        header = "first line taken as a header (--no-header)"
+        header = "first line read as a header (--no-header)"
     facts = [
         f"{len(columns.names) + columns.indexed} columns",
         header,
