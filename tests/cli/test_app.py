@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -51,8 +52,9 @@ def test_a_package_not_installed(package, tmp_path):
         f"import sys; sys.modules[{package!r}] = None\n"
         "from xpnet.cli import main; main(['train', 'digits'])"
     )
+    quick = os.environ | {"XPNET_FUSED": "0"}
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=quick
     )
     expected = f"xpnet: the command line needs {package}: pip install 'xpnet[cli]'\n"
     assert (run.returncode, run.stderr) == (2, expected)
