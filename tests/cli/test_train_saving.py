@@ -111,7 +111,7 @@ def test_a_signal_after_an_epoch_replaces_the_former_model(
 
 def test_signals_after_the_first_wait_until_the_model_is_saved(run, flowers, former, monkeypatch):
     send(monkeypatch, "on_epoch", signal.SIGINT)
-    send(monkeypatch, "on_end", signal.SIGINT, signal.SIGTERM, signal.SIGINT)
+    send(monkeypatch, "on_end", signal.SIGINT, signal.SIGTERM)
     result = run("train", flowers(), *SMALL)
     assert (result.code, result.err) == (130, "xpnet: interrupted\n")
     assert result.out.endswith(f"\ninterrupted after 1 epoch\nmodel {NAME}\n")
