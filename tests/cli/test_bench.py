@@ -93,14 +93,14 @@ def _wrong_gradient(*arguments, **options):
 
 
 def _wrong_update(*arguments, rate, **options):
-    return VECTORIZED.adam(*arguments, rate=1.1 * rate, **options)
+    return VECTORIZED.update(*arguments, rate=1.1 * rate, **options)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         replace(VECTORIZED, activation_dense_backward=_wrong_gradient),
-        replace(VECTORIZED, adam=_wrong_update),
+        replace(VECTORIZED, update=_wrong_update),
     ],
     ids=["gradient", "update"],
 )

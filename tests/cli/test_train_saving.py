@@ -253,6 +253,14 @@ def test_full_disks_of_the_other_files_end_neither_training_nor_saving(
     assert sorted(path.name for path in full_disk.iterdir()) == ["filler", "log"]
 
 
+@pytest.mark.parametrize("option", ["--checkpoint", "--log"])
+def test_a_file_that_is_missing_at_the_end_is_a_failure(run, flowers, full_disk, option):
+    result = run("train", flowers(), *SMALL, option, "full/file")
+    assert result.err.startswith("xpnet: cannot write full/file (No space left on device)")
+    assert result.code == 2
+    assert result.out.endswith("\nplot  xpnet-flowers.png\n")
+
+
 def test_a_model_whose_disk_is_full_goes_to_the_temporary_folder(
     run, flowers, tmp_path, full_disk, monkeypatch
 ):
