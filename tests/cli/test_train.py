@@ -51,6 +51,7 @@ def test_a_table_with_labels_in_words(run, flowers, tmp_path, header):
     assert (result.code, result.err) == (0, "")
     assert accuracy(result.out) == 1.0
     assert "flowers: 66 training, 6 validation, 18 test samples" in result.out
+    assert "is replaced" not in result.out
     net, _, metadata = xpnet.load(tmp_path / "xpnet-flowers.safetensors")
     assert net == xpnet.Network((2, 8, 3), output="softmax")
     assert metadata["classes"] == ["iris", "lily", "rose"]

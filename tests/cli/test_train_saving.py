@@ -105,6 +105,7 @@ def test_a_signal_after_an_epoch_replaces_the_former_model(
     send(monkeypatch, "on_epoch", number, at=2)
     result = run("train", flowers(), *SMALL)
     assert (result.code, result.err) == (code, "")
+    assert f"\n{NAME} is replaced if all goes well (--save FILE for another)\n" in result.out
     assert f"\ninterrupted after 2 epochs\nmodel {NAME}\n" in result.out
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
