@@ -1,11 +1,11 @@
-"""Pictures: the learning curve of a training, the comparisons of a benchmark."""
+"""Plots: the learning curve of a training, the times of a benchmark."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,19 +17,21 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from xpnet.cli.ladder import Comparison
-from xpnet.persist.atomic import write_whole
+from xpnet.cli.files import write
 
-__all__ = ["FORMATS", "write_comparisons", "write_learning_curve"]
+if TYPE_CHECKING:
+    from xpnet.cli.bench import Comparison
+
+__all__ = ["FORMATS", "learning_curve", "speed_ups", "write_plot"]
 
 FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg", ".jpeg": "jpg"}
-"""What matplotlib draws, by the file's suffix."""
+"""matplotlib's formats, by the file's suffix."""
 
 _COLOURS = ("#1f5fa8", "#d1662b", "#3d8b4f", "#7a4fa3")
 
 
-def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
-    """Draw cost and accuracy over the epochs of a classifier's `history`, by `FORMATS`."""
+def learning_curve(history: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Draw cost and accuracy over the epochs of a classifier's `history`."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(title)
     validated = "val_cost" in history[0]
@@ -45,20 +47,31 @@ def write_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], title
         _curve(scores[0], history, "val_accuracy", "validation", _COLOURS[1])
         scores[0].set(title="validation accuracy")
         scores[0].yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
-    _write(path, figure)
+    return figure
 
 
-def write_comparisons(path: Path, groups: Mapping[str, Sequence[Comparison]], title: str) -> None:
-    """Draw each group of comparisons, over the units of a layer, by `FORMATS`."""
+def _curve(
+    axes: Axes, history: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
+) -> None:
+    epochs, values = [row["epoch"] for row in history], [row[column] for row in history]
+    axes.plot(epochs, values, marker="o", markersize=3, color=colour, label=name)
+    axes.set(xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)
+
+
+def speed_ups(groups: Mapping[str, Sequence[Comparison]], title: str) -> Figure:
+    """Draw the times of each group of comparisons over the units of a layer."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(f"A training step on {title}")
     for axes, (name, group) in zip(figure.subplots(1, len(groups)), groups.items(), strict=True):
-        _ladder(axes, group)
+        _times(axes, group)
         axes.set(title=name)
-    _write(path, figure)
+    return figure
 
 
-def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
+def _times(axes: Axes, group: Sequence[Comparison]) -> None:
     units = [comparison.units for comparison in group]
     for name, colour in zip(group[0].seconds, _COLOURS, strict=False):
         milliseconds = [1e3 * comparison.seconds[name] for comparison in group]
@@ -80,19 +93,8 @@ def _ladder(axes: Axes, group: Sequence[Comparison]) -> None:
     axes.grid(visible=True, alpha=0.3)
 
 
-def _write(path: Path, figure: Figure) -> None:
-    """Write `figure` in the format of its suffix, whole or not at all."""
+def write_plot(path: Path, figure: Figure) -> None:
+    """Write `figure` to the file of ``--plot``, in the format of its suffix."""
     file = io.BytesIO()
     figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150)
-    write_whole(path, file.getvalue())
-
-
-def _curve(
-    axes: Axes, history: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
-) -> None:
-    numbers, values = [row["epoch"] for row in history], [row[column] for row in history]
-    axes.plot(numbers, values, marker="o", markersize=3, color=colour, label=name)
-    axes.set(xlabel="epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend()
-    axes.grid(visible=True, alpha=0.3)
+    write("plot", path, file.getvalue())

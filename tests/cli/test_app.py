@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 import xpnet
+from xpnet.backend.libraries import LIBRARIES
+from xpnet.cli.options import OPTIMIZERS
+from xpnet.kernels import ACTIVATIONS
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ def test_wrong_usage(fails, arguments, message):
     assert fails(*arguments).startswith(message)
 
 
-def test_an_error_that_no_one_foresaw_is_one_line_and_says_its_kind(fails, monkeypatch):
+def test_an_unforeseen_error_is_one_line_with_its_type(fails, monkeypatch):
     def load(source, **options):
         raise KeyError("first\nsecond")
 
@@ -38,8 +42,8 @@ def test_ctrl_c_before_training(run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("xpnet.data.load", load)
-    outcome = run("train", "digits")
-    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
+    result = run("train", "digits")
+    assert (result.code, result.err) == (130, "xpnet: interrupted\n")
 
 
 @pytest.mark.parametrize("package", ["typer", "rich", "matplotlib"])
@@ -48,8 +52,9 @@ def test_a_package_not_installed(package, tmp_path):
         f"import sys; sys.modules[{package!r}] = None\n"
         "from xpnet.cli import main; main(['train', 'digits'])"
     )
+    quick = os.environ | {"XPNET_FUSED": "0"}
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=quick
     )
     expected = f"xpnet: the command line needs {package}: pip install 'xpnet[cli]'\n"
     assert (run.returncode, run.stderr) == (2, expected)
@@ -74,9 +79,17 @@ def test_the_version(run):
 
 @pytest.mark.parametrize("arguments", [("-h",), ("train", "-h")], ids=" ".join)
 def test_help_in_short(run, arguments):
-    outcome = run(*arguments)
-    assert outcome.code == 0
-    assert "Usage: xpnet" in outcome.out
+    result = run(*arguments)
+    assert result.code == 0
+    assert "Usage: xpnet" in result.out
+
+
+def test_help_lists_the_names_of_the_tables(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    text = run("train", "-h").out
+    assert f"{', '.join(ACTIVATIONS)}." in text
+    assert f"{', '.join(OPTIMIZERS)}." in text
+    assert f"{', '.join(name for name in LIBRARIES if name != 'dask')} or auto." in text
 
 
 INTERRUPTED_AT = """
@@ -96,7 +109,7 @@ sys.argv = ["xpnet", "train", "digits"]
     ("module", "start"),
     [
         ("numpy", "runpy.run_module('xpnet.cli', run_name='__main__')"),
-        ("xpnet.cli.app", "from xpnet.cli import main; sys.exit(main())"),
+        ("xpnet.cli.train", "from xpnet.cli import main; sys.exit(main())"),
         ("matplotlib", "from xpnet.cli import main; sys.exit(main())"),
     ],
 )
@@ -116,8 +129,8 @@ def test_an_error_that_an_import_made_of_ctrl_c_is_one(run, monkeypatch):
             raise ImportError("initialization failed") from error
 
     monkeypatch.setattr("xpnet.data.load", load)
-    outcome = run("train", "digits")
-    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
+    result = run("train", "digits")
+    assert (result.code, result.err) == (130, "xpnet: interrupted\n")
 
 
 def test_a_long_error_keeps_its_beginning_and_its_end(fails, monkeypatch):

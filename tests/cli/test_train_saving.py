@@ -27,7 +27,7 @@ def heeded():
 
 @pytest.fixture
 def former(tmp_path):
-    """A file in the place of the model; no training may replace it without a reason."""
+    """A file under the name of the model; no training may replace it without a reason."""
     path = tmp_path / NAME
     path.write_bytes(FORMER)
     return path
@@ -37,8 +37,8 @@ def send(monkeypatch, moment, *signals, at=1):
     """Have `signals` sent to this process at the `moment` of a training, its `at`-th."""
     times = []
 
-    def then(progress, told):
-        times.append(told)
+    def then(progress, argument):
+        times.append(argument)
         if len(times) == at:
             for number in signals:
                 signal.raise_signal(number)
@@ -53,7 +53,7 @@ def diverge(monkeypatch, *, epochs):
         history = tuple({"epoch": number, "cost": 0.5} for number in range(1, epochs + 1))
         raise xpnet.DivergenceError(epochs + 1, 9 * epochs + 4, 0.02, params, history)
 
-    monkeypatch.setattr("xpnet.cli.learn.fit", fit)
+    monkeypatch.setattr("xpnet.cli.train.fit", fit)
 
 
 @pytest.mark.parametrize(
@@ -63,38 +63,38 @@ def test_a_model_is_not_replaced_by_one_without_an_epoch(
     run, flowers, former, monkeypatch, moment, at, steps
 ):
     send(monkeypatch, moment, signal.SIGINT, at=at)
-    outcome = run("train", flowers(), *SMALL)
+    result = run("train", flowers(), *SMALL)
     assert former.read_bytes() == FORMER
     line = f"xpnet: interrupted: {steps} done and no epoch: the former model stays in {NAME}\n"
-    assert (outcome.code, outcome.err) == (130, line)
-    assert "accuracy" not in outcome.out.splitlines()[-1]
+    assert (result.code, result.err) == (130, line)
+    assert "accuracy" not in result.out.splitlines()[-1]
 
 
 def test_a_signal_before_the_training_has_begun(run, flowers, former, monkeypatch):
     def fit(*arguments, **options):
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("xpnet.cli.learn.fit", fit)
-    outcome = run("train", flowers(), *SMALL)
+    monkeypatch.setattr("xpnet.cli.train.fit", fit)
+    result = run("train", flowers(), *SMALL)
     line = f"xpnet: interrupted: the former model stays in {NAME}\n"
-    assert (outcome.code, outcome.err) == (143, line)
+    assert (result.code, result.err) == (143, line)
     assert former.read_bytes() == FORMER
 
 
 def test_steps_are_kept_where_no_model_was(run, flowers, tmp_path, monkeypatch):
     send(monkeypatch, "on_step", signal.SIGINT, at=3)
-    outcome = run("train", flowers(), *SMALL)
-    assert (outcome.code, outcome.err) == (130, "")
-    assert f"\ninterrupted after 3 steps\nmodel {NAME}\ntest accuracy " in outcome.out
+    result = run("train", flowers(), *SMALL)
+    assert (result.code, result.err) == (130, "")
+    assert f"\ninterrupted after 3 steps\nmodel {NAME}\ntest accuracy " in result.out
     assert xpnet.load(tmp_path / NAME)[2]["classes"] == ["iris", "lily", "rose"]
     assert not (tmp_path / "xpnet-flowers.png").exists()
 
 
 def test_nothing_is_saved_before_the_first_step(run, flowers, tmp_path, monkeypatch):
     send(monkeypatch, "on_start", signal.SIGINT)
-    outcome = run("train", flowers(), *SMALL)
-    assert outcome.code == 130
-    assert outcome.err == "xpnet: interrupted: 0 steps done and no epoch: nothing is saved\n"
+    result = run("train", flowers(), *SMALL)
+    assert result.code == 130
+    assert result.err == "xpnet: interrupted: 0 steps done and no epoch: nothing is saved\n"
     assert not (tmp_path / NAME).exists()
 
 
@@ -103,18 +103,19 @@ def test_a_signal_after_an_epoch_replaces_the_former_model(
     run, flowers, former, monkeypatch, number, code
 ):
     send(monkeypatch, "on_epoch", number, at=2)
-    outcome = run("train", flowers(), *SMALL)
-    assert (outcome.code, outcome.err) == (code, "")
-    assert f"\ninterrupted after 2 epochs\nmodel {NAME}\n" in outcome.out
+    result = run("train", flowers(), *SMALL)
+    assert (result.code, result.err) == (code, "")
+    assert f"\n{NAME} is replaced if all goes well (--save FILE for another)\n" in result.out
+    assert f"\ninterrupted after 2 epochs\nmodel {NAME}\n" in result.out
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
 
 def test_signals_after_the_first_wait_until_the_model_is_saved(run, flowers, former, monkeypatch):
     send(monkeypatch, "on_epoch", signal.SIGINT)
-    send(monkeypatch, "on_end", signal.SIGINT, signal.SIGTERM, signal.SIGINT)
-    outcome = run("train", flowers(), *SMALL)
-    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
-    assert outcome.out.endswith(f"\ninterrupted after 1 epoch\nmodel {NAME}\n")
+    send(monkeypatch, "on_end", signal.SIGINT, signal.SIGTERM)
+    result = run("train", flowers(), *SMALL)
+    assert (result.code, result.err) == (130, "xpnet: interrupted\n")
+    assert result.out.endswith(f"\ninterrupted after 1 epoch\nmodel {NAME}\n")
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
 
@@ -127,17 +128,17 @@ def test_a_signal_while_the_model_is_saved_waits(run, flowers, former, monkeypat
         real(path, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
-    outcome = run("train", flowers(), *SMALL, "--epochs", "2")
-    assert (outcome.code, outcome.err) == (143, "xpnet: interrupted\n")
-    assert outcome.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
+    result = run("train", flowers(), *SMALL, "--epochs", "2")
+    assert (result.code, result.err) == (143, "xpnet: interrupted\n")
+    assert result.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
 
 def test_a_signal_in_the_last_epochs_callbacks_waits(run, flowers, former, monkeypatch):
     send(monkeypatch, "on_epoch", signal.SIGINT, at=2)
-    outcome = run("train", flowers(), *SMALL, "--epochs", "2")
-    assert (outcome.code, outcome.err) == (130, "xpnet: interrupted\n")
-    assert outcome.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
+    result = run("train", flowers(), *SMALL, "--epochs", "2")
+    assert (result.code, result.err) == (130, "xpnet: interrupted\n")
+    assert result.out.endswith(f"all epochs done after 2 epochs\nmodel {NAME}\n")
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
 
@@ -148,9 +149,9 @@ def test_a_signal_that_was_lost_is_raised_at_the_next_step(run, flowers, tmp_pat
                 signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(Progress, "on_step", lose)
-    outcome = run("train", flowers(), *SMALL)
-    assert outcome.code == 143
-    assert "interrupted after 6 steps" in outcome.out
+    result = run("train", flowers(), *SMALL)
+    assert result.code == 143
+    assert "interrupted after 6 steps" in result.out
 
 
 @pytest.mark.parametrize("epochs", [0, 2])
@@ -181,7 +182,7 @@ def wrong(monkeypatch):
         history = (*result.history[:-1], {**result.history[-1], "cost": 8e4})
         return result._replace(params=params, history=history)
 
-    monkeypatch.setattr("xpnet.cli.learn.fit", fit)
+    monkeypatch.setattr("xpnet.cli.train.fit", fit)
 
 
 def test_what_is_worse_than_guessing_never_replaces_a_model(fails, flowers, former, wrong):
@@ -192,24 +193,24 @@ def test_what_is_worse_than_guessing_never_replaces_a_model(fails, flowers, form
 
 
 def test_what_is_worse_than_guessing_is_saved_where_no_model_was(run, flowers, tmp_path, wrong):
-    outcome = run("train", flowers(), *SMALL)
+    result = run("train", flowers(), *SMALL)
     words = r"xpnet: the cost ends at \S+, above the 1\.099 of guessing: lower --lr\n"
-    assert re.fullmatch(words, outcome.err)
-    assert outcome.code == 0
+    assert re.fullmatch(words, result.err)
+    assert result.code == 0
     assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
 
 
 def test_a_signal_that_ends_it_worse_than_guessing(run, flowers, former, monkeypatch, wrong):
     send(monkeypatch, "on_epoch", signal.SIGINT)
-    outcome = run("train", flowers(), *SMALL)
-    assert outcome.code == 130
-    assert outcome.err.startswith("xpnet: interrupted: the cost ends at ")
+    result = run("train", flowers(), *SMALL)
+    assert result.code == 130
+    assert result.err.startswith("xpnet: interrupted: the cost ends at ")
     assert former.read_bytes() == FORMER
 
 
 def test_a_penalty_is_no_sign_of_guessing(run, flowers, former):
-    outcome = run("train", flowers(), *SMALL, "--l2", "50")
-    assert (outcome.code, outcome.err) == (0, "")
+    result = run("train", flowers(), *SMALL, "--l2", "50")
+    assert (result.code, result.err) == (0, "")
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 
 
@@ -239,18 +240,26 @@ def test_full_disks_of_the_other_files_end_neither_training_nor_saving(
     run, flowers, tmp_path, full_disk
 ):
     options = ("--checkpoint", "full/last", "--log", "full/log", "--plot", "full/curve.png")
-    outcome = run("train", flowers(), *SMALL, *options)
+    result = run("train", flowers(), *SMALL, *options)
     why = "No space left on device"
     later = "the training goes on, and tries again after each epoch"
-    assert outcome.err.splitlines() == [
+    assert result.err.splitlines() == [
         f"xpnet: cannot write full/last ({why}): {later}",
         f"xpnet: cannot write full/log ({why}): {later}",
         f"xpnet: --plot: cannot write full/curve.png: {why}",
     ]
-    assert outcome.code == 2
-    assert "all epochs done after 20 epochs\n" in outcome.out
+    assert result.code == 2
+    assert "all epochs done after 20 epochs\n" in result.out
     assert xpnet.load(tmp_path / NAME)[0].sizes == (2, 8, 3)
     assert sorted(path.name for path in full_disk.iterdir()) == ["filler", "log"]
+
+
+@pytest.mark.parametrize("option", ["--checkpoint", "--log"])
+def test_a_file_that_is_missing_at_the_end_is_a_failure(run, flowers, full_disk, option):
+    result = run("train", flowers(), *SMALL, option, "full/file")
+    assert result.err.startswith("xpnet: cannot write full/file (No space left on device)")
+    assert result.code == 2
+    assert result.out.endswith("\nplot  xpnet-flowers.png\n")
 
 
 def test_a_model_whose_disk_is_full_goes_to_the_temporary_folder(
@@ -260,14 +269,14 @@ def test_a_model_whose_disk_is_full_goes_to_the_temporary_folder(
     elsewhere.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
     (full_disk / "m").write_bytes(b"")
-    outcome = run("train", flowers(), *SMALL, "--save", "full/m", "--plot", "curve.png")
+    result = run("train", flowers(), *SMALL, "--save", "full/m", "--plot", "curve.png")
     [path] = elsewhere.iterdir()
-    assert outcome.code == 2
-    assert outcome.err == (
+    assert result.code == 2
+    assert result.err == (
         f"xpnet: --save: cannot write full/m: No space left on device; the model is in {path} "
         "instead\n"
     )
-    assert outcome.out.endswith("\ntest accuracy 100.00% (18 samples)\nplot  curve.png\n")
+    assert result.out.endswith("\ntest accuracy 100.00% (18 samples)\nplot  curve.png\n")
     assert xpnet.load(path)[2]["classes"] == ["iris", "lily", "rose"]
     assert (full_disk / "m").read_bytes() == b""
 
