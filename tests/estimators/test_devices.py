@@ -209,15 +209,15 @@ def test_dask_is_refused(few):
 
 
 def test_predictions_come_in_chunks(few, monkeypatch):
-    from xpnet.estimators import _outputs
+    from xpnet.estimators import _prediction
 
     model = MLPClassifier(**SETTINGS).fit(*few)
     whole = model.predict_proba(few.X)
     seen = []
-    forward = _outputs.forward
-    monkeypatch.setattr(_outputs, "CHUNK_BYTES", 4 * (64 + 16 + 10) * 30)
+    forward = _prediction.forward
+    monkeypatch.setattr(_prediction, "CHUNK_BYTES", 4 * (64 + 16 + 10) * 30)
     monkeypatch.setattr(
-        _outputs,
+        _prediction,
         "forward",
         lambda net, params, X: seen.append(X.shape[1]) or forward(net, params, X),
     )

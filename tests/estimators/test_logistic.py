@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 
 import xpnet
 from xpnet import LogisticRegression, backend
-from xpnet.estimators import _full_batch, _outputs, logistic
+from xpnet.estimators import _full_batch, _prediction, logistic
 
 TIGHT = {"tol": 1e-8, "max_iter": 10_000}
 
@@ -197,7 +197,7 @@ class RowsOnly(sparse.csr_matrix):
 @pytest.mark.parametrize("form", [RowsOnly, sparse.csc_array, sparse.coo_matrix])
 def test_sparse_samples_are_dense_by_the_block_only(monkeypatch, digits, form):
     dense = LogisticRegression(tol=1e-6).fit(*digits)
-    monkeypatch.setattr(_outputs, "CHUNK_BYTES", 2**18)
+    monkeypatch.setattr(_prediction, "CHUNK_BYTES", 2**18)
     RowsOnly.most = 0
     model = LogisticRegression(tol=1e-6).fit(form(digits.X), digits.y)
     np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-4)

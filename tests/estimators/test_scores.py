@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
-from xpnet.estimators._scores import accuracy, r2
+from xpnet.estimators._scoring import accuracy, r2
 
 
 @pytest.fixture

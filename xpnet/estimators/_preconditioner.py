@@ -26,7 +26,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.estimators._full_batch import rows_a_block
-from xpnet.estimators._outputs import outputs
+from xpnet.estimators._prediction import outputs
 from xpnet.estimators._rows import blocks, columns_between
 from xpnet.estimators._samples import Samples
 from xpnet.network import Network

@@ -1,4 +1,4 @@
-"""Samples and targets checked as scikit-learn checks them, on the device they lie on.
+"""Validation of X and y as in scikit-learn, on the device they lie on.
 
 What lies on the host goes through scikit-learn's own checks. An array of another library stays
 where it is, and is held to the same rules with the same words.
@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from xpnet import backend
-from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to_host, usual_dtype
+from xpnet.estimators._devices import is_array, is_sparse, on_host, reference, to_host, usual_dtype
 from xpnet.types import Array
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""`MLPClassifier`: a multi-layer perceptron that tells classes apart."""
+"""`MLPClassifier`, a multi-layer perceptron for classification."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
-from xpnet.estimators._class_targets import ClassTargets
-from xpnet.estimators._classifies import Classifies
-from xpnet.estimators._mlp import Given, has_steps
-from xpnet.estimators._parameters import CONSTRAINTS, take
-from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
+from xpnet.estimators import _constraints
+from xpnet.estimators._labels import MULTICLASS, Labels, check_labels, encoded, known_labels
+from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._prediction import ClassPredictionMixin
+from xpnet.estimators._samples import Samples
+from xpnet.estimators._sklearn_private import checks_parameters
+from xpnet.estimators._weights import class_weighted
+from xpnet.network import Network
+from xpnet.types import Array
 
 __all__ = ["MLPClassifier"]
 
 
-class MLPClassifier(Classifies, ClassTargets):
-    """A multi-layer perceptron that tells classes apart, trained where X lies.
+class MLPClassifier(ClassPredictionMixin, BaseMLP):
+    """A multi-layer perceptron for classification, trained where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
     with float64 the same numbers. X, y and everything fitted stay in X's array library and on its
@@ -106,7 +110,9 @@ class MLPClassifier(Classifies, ClassTargets):
     ['no', 'yes', 'yes', 'no']
     """
 
-    _parameter_constraints = CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}
+    _parameter_constraints = _constraints.MLP | {"class_weight": _constraints.CLASS_WEIGHT}
+    _always_fitted = (*BaseMLP._always_fitted, "classes_", "target_kind_")
+    loss = "log_loss"  # an attribute of scikit-learn's class; no parameter
 
     def __init__(
         self,
@@ -141,7 +147,7 @@ class MLPClassifier(Classifies, ClassTargets):
         scoring: Any = None,
         callbacks: Any = (),
     ) -> None:
-        take(self, locals())
+        _constraints.set_parameters(self, locals())
 
     @checks_parameters
     def fit(
@@ -215,6 +221,31 @@ class MLPClassifier(Classifies, ClassTargets):
         """
         given = Given(X, y, sample_weight, classes)
         return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
+
+    def _labels(self) -> Labels:
+        return Labels(self.target_kind_, self.classes_)
+
+    def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> Labels:
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit, which does not see all "
+                "the data: give a weight for each class, class_weight={label: weight}"
+            )
+        known = None if self._is_first(incremental) else self._labels()
+        return known_labels(known, y, classes, incremental=incremental)
+
+    def _encoded(self, y: Array, like: Array, labels: Labels) -> Array:
+        return encoded(labels, y, like)
+
+    def _output_activation(self, labels: Labels) -> str:
+        return "softmax" if labels.kind == MULTICLASS else "logistic"
+
+    def _class_weighted(self, samples: Samples, labels: Labels) -> Array | None:
+        return class_weighted(self.class_weight, labels, samples.Y, samples.weights)
+
+    def _check_restored(self, net: Network) -> None:
+        super()._check_restored(net)
+        check_labels(self._labels(), net.sizes[-1])
 
     def __sklearn_tags__(self) -> Any:
         """As every MLP, and multilabel targets."""

@@ -1,4 +1,4 @@
-"""What every classifier answers: labels, probabilities, accuracy."""
+"""Outputs of a fitted network in chunks, and a classifier's predictions from them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,46 @@ from array_api_compat import array_namespace
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
-from xpnet.estimators._labels import Labels, decoded, flat
-from xpnet.estimators._outputs import log_probabilities
-from xpnet.estimators._places import on_host, to_host
-from xpnet.estimators._scores import accuracy
+from xpnet import backend
+from xpnet.estimators._devices import on_host, to_host
+from xpnet.estimators._labels import Labels, column_raveled, decoded
+from xpnet.estimators._rows import blocks, columns_between
+from xpnet.estimators._scoring import accuracy
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
 from xpnet.kernels import OUTPUTS
-from xpnet.network import Network
-from xpnet.types import Array, Layer
+from xpnet.kernels._smooth import softplus
+from xpnet.network import Network, forward
+from xpnet.types import Array, Layer, Params
 
-__all__ = ["Classifies"]
+__all__ = ["ClassPredictionMixin", "outputs", "rows_at_once"]
+
+CHUNK_BYTES = 2**27
+"""Memory for the activations of one chunk."""
 
 
-class Classifies(ClassifierMixin):
+def outputs(net: Network, params: Params, X: Array) -> Layer:
+    """The last layer's logits and activations for rows X, each ``(n_y, m)``.
+
+    X of another floating dtype is cast to that of `params`, and a sparse X is made dense, by the
+    chunk.
+    """
+    W = params[0].W
+    size = rows_at_once(net, W)
+    parts = [_chunk(net, params, X, start, stop) for start, stop in blocks(X.shape[0], size)]
+    if len(parts) == 1:
+        return parts[0]
+    concat = array_namespace(W).concat
+    return Layer(*(concat(list(arrays), axis=1) for arrays in zip(*parts, strict=True)))
+
+
+def rows_at_once(net: Network, like: Array) -> int:
+    """How many samples' activations, of the dtype of `like`, fit `CHUNK_BYTES`."""
+    itemsize = 4 if like.dtype == array_namespace(like).float32 else 8
+    return max(1, CHUNK_BYTES // (itemsize * sum(net.sizes)))
+
+
+class ClassPredictionMixin(ClassifierMixin):
     """Adds the predictions of a classifier to an estimator that holds a network.
 
     Attributes
@@ -70,9 +96,9 @@ class Classifies(ClassifierMixin):
         """Return the logarithm of `predict_proba`, from logits rather than from what is rounded."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
         xp = array_namespace(Z)
-        log_A = log_probabilities(self._net().output, Z)
+        log_A = _log_probabilities(self._net().output, Z)
         if Z.shape[0] == 1:
-            log_A = xp.concat([log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
+            log_A = xp.concat([_log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
         least = math.log(float(xp.finfo(log_A.dtype).smallest_normal))
         return xp.matrix_transpose(xp.maximum(log_A, least))
 
@@ -81,7 +107,21 @@ class Classifies(ClassifierMixin):
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         predicted = self.predict(X)
-        y = flat(self, targets_beside(y, X, numeric=False))
+        y = column_raveled(self, targets_beside(y, X, numeric=False))
         if isinstance(predicted, np.ndarray):
             return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
         return accuracy(predicted, y, checked_weights(sample_weight, X))
+
+
+def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:
+    columns = columns_between(X, start, stop)
+    return forward(net, params, backend.asarray(columns, like=params[0].W))[-1]
+
+
+def _log_probabilities(output: str, Z: Array) -> Array:
+    """``log A`` of a softmax or sigmoid output from its logits, never from a rounded A."""
+    xp = array_namespace(Z)
+    if output == "sigmoid":
+        return -1.0 * softplus(-1.0 * Z)
+    Z = Z - xp.max(Z, axis=0, keepdims=True)
+    return Z - xp.log(xp.sum(xp.exp(Z), axis=0, keepdims=True))
