@@ -150,7 +150,7 @@ def test_parameters(setting, message):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"solver": lambda rate: rate}, r"solver returned .*: expected an Optimizer, made of the"),
+        ({"solver": lambda rate: rate}, r"solver returned .*: expected an Optimizer, made from"),
         ({"callbacks": [ProgressBar()]}, r"callbacks holds .*ProgressBar.*set_callbacks"),
     ],
 )

@@ -61,7 +61,7 @@ MLP: dict[str, list[Any]] = {
     "scoring": [str, callable, None],
     "callbacks": ["array-like"],
 }
-"""What scikit-learn checks when a fit begins, for the parameters that both MLPs have."""
+"""Constraints that scikit-learn checks when a fit begins, of the parameters that both MLPs have."""
 
 LOGISTIC: dict[str, list[Any]] = {
     "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
@@ -140,13 +140,13 @@ def activation_names(activation: Any, hidden_layers: int) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If there is not one name a hidden layer, or one for all, or a name is unknown.
+        If there is neither one name for all layers nor one per layer, or a name is unknown.
     """
     names = (activation,) * hidden_layers if isinstance(activation, str) else tuple(activation)
     if len(names) != hidden_layers:
         raise ValueError(
             f"activation has {len(names)} names: expected one name for all hidden layers, or "
-            f"{hidden_layers}, one a layer of hidden_layer_sizes"
+            f"{hidden_layers}, one per layer of hidden_layer_sizes"
         )
     names = tuple("sigmoid" if name == "logistic" else name for name in names)
     for name in names:
@@ -156,7 +156,7 @@ def activation_names(activation: Any, hidden_layers: int) -> tuple[str, ...]:
 
 
 def check_solver_uses(model: Any, validation_given: bool) -> None:
-    """Raise ValueError where L-BFGS would ignore something that only steps on batches can do."""
+    """Raise ValueError for a setting that L-BFGS, which has no mini-batches, would ignore."""
     ignored = {
         "dropout": model.dropout > 0,
         "clip_norm": model.clip_norm is not None,
@@ -165,8 +165,8 @@ def check_solver_uses(model: Any, validation_given: bool) -> None:
     for name, given in ignored.items():
         if given and model.solver == "lbfgs":
             raise ValueError(
-                f"{name} has no meaning for solver='lbfgs', which takes no steps on mini-batches: "
-                f"leave it out, or use solver='adam'"
+                f"{name} has no meaning for solver='lbfgs', which uses no mini-batches: leave it "
+                "out, or use solver='adam'"
             )
 
 
@@ -190,7 +190,7 @@ def l2_strength(model: Any) -> float:
     Raises
     ------
     ValueError
-        If the penalty has an L1 part.
+        If an L1 penalty is asked for.
     """
     if model.penalty != "deprecated":
         warn(model, PENALTY, FutureWarning)
@@ -215,7 +215,7 @@ def l2_strength(model: Any) -> float:
 
 
 def _name(model: Any) -> str | None:
-    """The penalty by its former name, whichever of the two ways it is asked for."""
+    """The penalty by its former name, from ``penalty`` or from ``C`` and ``l1_ratio``."""
     if model.penalty != "deprecated":
         return str(model.penalty) if model.penalty else None
     if math.isinf(model.C):
@@ -224,7 +224,7 @@ def _name(model: Any) -> str | None:
 
 
 def _check_smooth(model: Any, name: str | None) -> None:
-    """Raise if there is an L1 part, whatever solver is asked for."""
+    """Raise ValueError if an L1 penalty is asked for, with any solver."""
     if name in ("l2", None):
         return
     by = "l1_ratio" if model.penalty == "deprecated" else "penalty"
@@ -236,7 +236,7 @@ def _check_smooth(model: Any, name: str | None) -> None:
 
 
 def check_logistic_solver(model: Any) -> None:
-    """Raise ValueError for a solver, or a form of the problem, that xpnet has not.
+    """Raise ValueError for a solver, or the dual problem, which xpnet lacks.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ __all__ = [
 Self = TypeVar("Self", bound="DeviceMixin")
 
 OTHER_LIBRARY = {("cupy", "cpu"): "numpy", ("numpy", "cuda"): "cupy"}
-"""Where an array goes whose own library does not know the device asked for."""
+"""The library with the device asked for, where the array's own library lacks it."""
 
 
 def is_array(values: Any) -> bool:
@@ -53,7 +53,7 @@ def on_host(X: Any) -> bool:
     Raises
     ------
     TypeError
-        If X is a Dask array, which has no rows to draw batches from until it is computed.
+        If X is a Dask array, which has no rows until it is computed.
     """
     if is_dask_array(X):
         raise TypeError("X is a Dask array: expected an array that is computed; pass X.compute()")
@@ -77,13 +77,13 @@ def usual_dtype(array: Array, xp: Any) -> Any:
 
 
 def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
-    """Check that `estimator` is fitted, and that X lies in the library and on the device of it.
+    """Check that `estimator` is fitted, in the library and on the device where X lies.
 
     Parameters
     ----------
     estimator : estimator
     X : array_like
-        What `method` was given.
+        The argument of `method`.
     fitted : str
         Name of a fitted attribute, an array or a list of arrays.
     method : str
@@ -109,7 +109,7 @@ def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
 
 
 def _stand_in(X: Any) -> Array:
-    """An array that lies where X will lie once it is checked."""
+    """An array in the library and on the device of X once it is validated."""
     return np.empty(0) if on_host(X) else reference(X)
 
 
@@ -131,7 +131,7 @@ class DeviceMixin(StateMixin):
         Returns
         -------
         estimator
-            Labels that are names, and feature names, stay on the host.
+            Class labels and feature names that are strings stay on the host.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Class labels: those of a target, their codes as outputs of the network, and back.
+"""Class labels, and their codes as outputs of the network.
 
 ==================== ============================= ====================== ====================
 kind                 labels                        outputs n_y            label k from A
@@ -48,7 +48,7 @@ BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 
 class Labels(NamedTuple):
-    """The classes that a model tells apart, sorted, and which kind of target they make."""
+    """The classes of a model, sorted, and the kind of target."""
 
     kind: str
     classes: Array
@@ -60,7 +60,7 @@ class Labels(NamedTuple):
 
 
 def labels_of(y: Array) -> Labels:
-    """Return the labels that occur in `y`, or that it has columns for.
+    """Return the labels in `y`, or the columns of a multilabel `y`.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def check_labels(labels: Labels, n_outputs: int) -> None:
 
 
 def column_raveled(model: Any, y: Array) -> Array:
-    """Return a single column as ``(m,)``, with `model`'s warning; all else as it is."""
+    """Return a single column as ``(m,)``, with scikit-learn's warning; any other y unchanged."""
     y = y.toarray() if hasattr(y, "toarray") else y
     if y.ndim != 2 or y.shape[1] != 1:
         return y
@@ -126,7 +126,7 @@ def encoded(labels: Labels, y: Array, like: Array) -> Array:
             f"{backend.to_numpy(labels.classes).tolist()}: leave their samples out"
         )
     if labels.kind == BINARY:
-        # A class without another is the first of two: its output is 0.
+        # A single class is the first of two: its output is 0.
         is_class = is_class[:, 1:] if labels.classes.shape[0] == 2 else ~is_class
     return backend.asarray(is_class, like=like)
 
@@ -162,7 +162,7 @@ def _kind_on_host(y: Array) -> str:
 
 
 def _kind_on_device(y: Array) -> str:
-    """What scikit-learn's ``type_of_target`` says of `y`, but for binary and multiclass."""
+    """The result of scikit-learn's ``type_of_target``; multiclass also where y is binary."""
     xp = array_namespace(y)
     if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.floor(y))):
         raise ValueError(
@@ -175,7 +175,7 @@ def _kind_on_device(y: Array) -> str:
 
 
 def two_or_more(y: Array) -> Labels:
-    """Return the labels in `y`, in its dtype, for a classifier that needs two at least.
+    """Return the labels in `y`, in its dtype, which must be two at least.
 
     Parameters
     ----------
@@ -203,12 +203,12 @@ def two_or_more(y: Array) -> Labels:
 
 
 def known_labels(known: Labels | None, y: Array, classes: Any, *, incremental: bool) -> Labels:
-    """Return the labels that a classifier knows once it has seen `y`.
+    """Return all labels of a classifier, those of its earlier fits included.
 
     Parameters
     ----------
     known : Labels or None
-        What it knows from an earlier fit that this one goes on from.
+        Labels of an earlier fit that this one continues.
     y : array, shape (m,) or (m, n_labels)
     classes : array_like or None
         All labels, as named to ``partial_fit``.
@@ -219,7 +219,7 @@ def known_labels(known: Labels | None, y: Array, classes: Any, *, incremental: b
     ------
     ValueError
         If `y` brings a label that is not known, or leaves one out where it must not; if `classes`
-        are missing at the first part, or differ from those known.
+        are missing at the first call, or differ from those known.
     """
     found = labels_of(y)
     labels = known or (_first(found, y, classes) if incremental else found)
@@ -230,7 +230,7 @@ def known_labels(known: Labels | None, y: Array, classes: Any, *, incremental: b
 
 
 def _first(found: Labels, y: Array, classes: Any) -> Labels:
-    """The labels named; the columns of a multilabel target need no names."""
+    """The labels in `classes`; a multilabel target needs none."""
     if found.kind == MULTILABEL:
         return found
     if classes is None:
@@ -267,7 +267,7 @@ def _check_fit(labels: Labels, found: Labels, *, all_of_them: bool) -> None:
 
 
 def _shown(labels: Labels, separator: str = " ") -> str:
-    """The classes as scikit-learn's messages print them; of many the first and the last."""
+    """The classes as in scikit-learn's messages: of many, the first and last."""
     classes = backend.to_numpy(labels.classes)
     return np.array2string(classes, threshold=20, max_line_width=1000, separator=separator)
 

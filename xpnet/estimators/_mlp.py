@@ -40,7 +40,7 @@ OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "identity": "identity", 
 
 
 class Given(NamedTuple):
-    """Data as the caller gave them."""
+    """The arguments of `fit` as the caller gave them."""
 
     X: Any
     y: Any
@@ -88,7 +88,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """scikit-learn's name of the output's activation."""
 
     def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
-        """Fit from the start, or continue an earlier fit; see the public methods."""
+        """Fit from the start, or continue an earlier fit; see `MLPClassifier.fit`."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
         first = self._is_first(incremental)
@@ -121,8 +121,8 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         fitted = tuple(int(coef.shape[1]) for coef in self.coefs_[:-1])
         if wanted != fitted:
             raise ValueError(
-                f"hidden_layer_sizes is {wanted}, but the model that is to go on has {fitted}: "
-                "set it back, or warm_start=False to start anew"
+                f"hidden_layer_sizes is {wanted}, but the fitted model has {fitted}: "
+                "set it back, or fit anew with warm_start=False"
             )
 
     def _trained(
@@ -135,7 +135,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
-            most = self.max_fun + 1  # SciPy goes on until there were more than max_fun
+            most = self.max_fun + 1  # SciPy stops once there were more than max_fun
             return fit_full_batch(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
         if self.early_stopping and held_out is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
@@ -176,7 +176,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         return samples.weights
 
     def _begin(self, samples: Samples, labels: Any, rng: np.random.RandomState) -> None:
-        """Draw first parameters, and forget everything that was learned before."""
+        """Initialise the parameters, and forget every earlier fit."""
         units = hidden_sizes(self.hidden_layer_sizes)
         sizes = (samples.X.shape[1], *units, samples.Y.shape[1])
         params = self._drawn(sizes, rng, reference(samples.X))
@@ -192,7 +192,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         self._go_on_from(params)
 
     def _go_on_from(self, params: Params) -> None:
-        """Hold `params`, with an optimiser that has seen nothing yet."""
+        """Set the network's parameters, and restart the optimiser."""
         self._hold(params)
         restart(self)
         self._update(best_params=params, no_improvement_count=0)

@@ -1,4 +1,4 @@
-"""Outputs of a fitted network in chunks, and a classifier's predictions from them."""
+"""Predictions of a fitted network, in chunks that fit the memory of a device."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def outputs(net: Network, params: Params, X: Array) -> Layer:
     """
     W = params[0].W
     size = rows_at_once(net, W)
-    parts = [_chunk(net, params, X, start, stop) for start, stop in blocks(X.shape[0], size)]
-    if len(parts) == 1:
-        return parts[0]
+    chunks = [_chunk(net, params, X, start, stop) for start, stop in blocks(X.shape[0], size)]
+    if len(chunks) == 1:
+        return chunks[0]
     concat = array_namespace(W).concat
-    return Layer(*(concat(list(arrays), axis=1) for arrays in zip(*parts, strict=True)))
+    return Layer(*(concat(list(arrays), axis=1) for arrays in zip(*chunks, strict=True)))
 
 
 def rows_at_once(net: Network, like: Array) -> int:
-    """How many samples' activations, of the dtype of `like`, fit `CHUNK_BYTES`."""
+    """Number of samples whose activations, of the dtype of `like`, fit into `CHUNK_BYTES`."""
     itemsize = 4 if like.dtype == array_namespace(like).float32 else 8
     return max(1, CHUNK_BYTES // (itemsize * sum(net.sizes)))
 
@@ -82,7 +82,8 @@ class ClassPredictionMixin(ClassifierMixin):
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
 
-        None is below the dtype's smallest normal number, so that every logarithm is finite.
+        No probability is below the smallest normal number of the dtype, so that its logarithm is
+        finite.
         """
         last = self._last_layer(X, "predict_proba")
         Z: Array = last.Z
@@ -93,7 +94,7 @@ class ClassPredictionMixin(ClassifierMixin):
         return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, from logits rather than from what is rounded."""
+        """Return the logarithm of `predict_proba`, computed from the logits."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
         xp = array_namespace(Z)
         log_A = _log_probabilities(self._net().output, Z)
@@ -103,7 +104,7 @@ class ClassPredictionMixin(ClassifierMixin):
         return xp.matrix_transpose(xp.maximum(log_A, least))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy on X and y, the share of samples whose labels are all right."""
+        """Return the accuracy on X and y: the share of samples with all labels right."""
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         predicted = self.predict(X)
@@ -119,7 +120,7 @@ def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Lay
 
 
 def _log_probabilities(output: str, Z: Array) -> Array:
-    """``log A`` of a softmax or sigmoid output from its logits, never from a rounded A."""
+    """``log A`` of a softmax or sigmoid output, from its logits."""
     xp = array_namespace(Z)
     if output == "sigmoid":
         return -1.0 * softplus(-1.0 * Z)

@@ -31,10 +31,10 @@ __all__ = ["SaveMixin"]
 Self = TypeVar("Self", bound="SaveMixin")
 
 WRONG = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
-"""What a file's contents may be wrong by."""
+"""Errors that the contents of a damaged file may raise."""
 
 ARRAY = "fitted."
-"""What the name of a fitted array begins with, among the entries of the file."""
+"""Prefix of the names of fitted arrays in the file."""
 
 TEXT = ("U", "O", "T")
 """Kinds of arrays of names."""
@@ -61,7 +61,7 @@ class SaveMixin(StateMixin):
 
     @abstractmethod
     def _go_on_from(self, params: Params) -> None:
-        """Hold `params`, as if a fit had ended with them."""
+        """Set the network's parameters, as if a fit had ended with them."""
 
     @abstractmethod
     def _check_restored(self, net: Network) -> None:
@@ -75,7 +75,7 @@ class SaveMixin(StateMixin):
         path : str or path
             `xpnet.load` finds the network alone in it.
         allow_nonfinite : bool, default False
-            Save a model that cannot predict all the same: with weights that are NaN or infinite.
+            Save the model even if weights are NaN or infinite.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class SaveMixin(StateMixin):
         Notes
         -----
         Parameters of the constructor that are functions, generators or callbacks are left out: a
-        loaded model has their defaults. So is what the optimiser remembers.
+        loaded model has their defaults. The state of the optimiser is left out, too.
         """
         check_is_fitted(self)
         parameters = self.get_params().items()  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ class SaveMixin(StateMixin):
             Library for its arrays; the default backend's if left out.
         device : str, optional
         allow_nonfinite : bool, default False
-            Load a model that was saved so, too.
+            Load the model even if weights are NaN or infinite.
 
         Raises
         ------
@@ -167,15 +167,15 @@ def restored(cls: Any, net: Network, params: Params, metadata: Mapping[str, Any]
     Raises
     ------
     ValueError, TypeError, LookupError, AttributeError
-        If something is missing, of another kind than `fit` leaves, or does not fit the rest.
+        If something is missing, of a kind that `fit` never sets, or inconsistent.
     """
     if metadata.get("estimator") != cls.__name__:
         raise ValueError(
             f"it holds {metadata.get('estimator', 'a network alone')}: expected {cls.__name__}"
         )
-    model = cls(**{name: unpacked(value) for name, value in _part(metadata, "parameters")})
+    model = cls(**{name: unpacked(value) for name, value in _items(metadata, "parameters")})
     _check_parameters(model)
-    fitted = {name: unpacked(value) for name, value in _part(metadata, "fitted")}
+    fitted = {name: unpacked(value) for name, value in _items(metadata, "fitted")}
     fitted |= {
         name.removeprefix(ARRAY): value
         for name, value in metadata.items()
@@ -189,12 +189,12 @@ def restored(cls: Any, net: Network, params: Params, metadata: Mapping[str, Any]
     return model
 
 
-def _part(metadata: Mapping[str, Any], name: str) -> Iterable[tuple[str, Any]]:
-    """The names and packed values of one part of the record."""
-    part = metadata.get(name)
-    if not isinstance(part, dict):
+def _items(metadata: Mapping[str, Any], name: str) -> Iterable[tuple[str, Any]]:
+    """The names and packed values in one entry of the metadata."""
+    entry = metadata.get(name)
+    if not isinstance(entry, dict):
         raise ValueError(f"it has no {name}")
-    return part.items()
+    return entry.items()
 
 
 def _check_parameters(model: Any) -> None:
@@ -204,7 +204,7 @@ def _check_parameters(model: Any) -> None:
 
 
 def _check_fitted(model: Any, net: Network, fitted: Mapping[str, Any]) -> None:
-    """Raise ValueError unless each attribute is there, and of the kind that `fit` leaves."""
+    """Raise ValueError unless each attribute is there, and of a kind that `fit` sets."""
     for name in model._always_fitted:
         if name not in fitted:
             raise ValueError(f"it has no {name}")
@@ -214,7 +214,7 @@ def _check_fitted(model: Any, net: Network, fitted: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {value!r}")
     names = fitted.get("feature_names_in_", np.empty(net.sizes[0]))
     if fitted["n_features_in_"] != net.sizes[0] or names.shape != (net.sizes[0],):
-        raise ValueError(f"its features are not {net.sizes[0]}, which its network takes")
+        raise ValueError(f"its features are not {net.sizes[0]}, the inputs of its network")
 
 
 def _beside(value: Any, like: Array) -> Any:
@@ -285,7 +285,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "out_activation_": _text,
     "target_kind_": _text,
 }
-"""Whether a value is one that `fit` leaves under a name."""
+"""Check of a fitted attribute: whether `fit` could have set it to a value."""
 
 
 def is_text(value: Any) -> bool:
@@ -296,7 +296,7 @@ def is_text(value: Any) -> bool:
 def is_plain(value: Any) -> bool:
     """Whether JSON can hold `value` once it is packed."""
     if isinstance(value, dict):
-        return all(is_plain(part) for item in value.items() for part in item)
+        return all(is_plain(entry) for item in value.items() for entry in item)
     if isinstance(value, list | tuple):
         return all(map(is_plain, value))
     return (
@@ -307,19 +307,19 @@ def is_plain(value: Any) -> bool:
 def packed(value: Any) -> Any:
     """`value` for JSON, which has no tuples, no arrays, no keys but text and no infinity."""
     if isinstance(value, dict):
-        return {"pairs": [[packed(key), packed(part)] for key, part in value.items()]}
+        return {"pairs": [[packed(key), packed(entry)] for key, entry in value.items()]}
     if is_text(value):
         return {"names": value.tolist(), "kind": value.dtype.kind}
     if isinstance(value, list | tuple):
-        parts = list(map(packed, value))
-        return {"tuple": parts} if isinstance(value, tuple) else parts
+        entries = list(map(packed, value))
+        return {"tuple": entries} if isinstance(value, tuple) else entries
     value = value.item() if isinstance(value, np.generic) else value
     is_odd = isinstance(value, float) and not math.isfinite(value)
     return {"float": str(value)} if is_odd else value
 
 
 def unpacked(value: Any) -> Any:
-    """What `packed` packed.
+    """The value that `packed` was given.
 
     Raises
     ------
@@ -331,7 +331,7 @@ def unpacked(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "pairs" in value:
-        return {unpacked(key): unpacked(part) for key, part in value["pairs"]}
+        return {unpacked(key): unpacked(entry) for key, entry in value["pairs"]}
     if "tuple" in value:
         return tuple(map(unpacked, value["tuple"]))
     if "float" in value:
@@ -340,7 +340,7 @@ def unpacked(value: Any) -> Any:
 
 
 def _unpacked_names(names: Any, kind: Any) -> np.ndarray:
-    # A kind may also say a width, and NumPy takes the memory for it.
+    # A kind with a width would make NumPy allocate memory for that width.
     if kind not in TEXT or not isinstance(names, list):
         raise ValueError(f"names of kind {kind!r}: expected a list, of kind {', '.join(TEXT)}")
     return np.asarray(names, kind)

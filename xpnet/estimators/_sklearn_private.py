@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 BETWEEN = ("xpnet", "sklearn", "joblib")
-"""Packages that may stand between the line that asked for a fit and the one that warns."""
+"""Packages that may lie on the stack between the caller's line and the one that warns."""
 
 checks_parameters = _fit_context(prefer_skip_nested_validation=True)
 """Decorator of `fit`: checks the constructor's parameters against ``_parameter_constraints``, and
@@ -50,8 +50,9 @@ def task_of_fit(estimator: Any, rounds: int) -> Any:
 def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line that called into xpnet or scikit-learn.
 
-    scikit-learn's warnings point into its own files, so its users silence them by
-    ``filterwarnings(module="sklearn")``. Ours carry the same module, and the caller's line.
+    scikit-learn's warnings point into its own files, and its users silence them by
+    ``filterwarnings(module="sklearn")``. These warnings have the same module, so that such filters
+    work, but point at the caller's line.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:
     text : str
     category : type, default UserWarning
     """
-    frame = _callers(sys._getframe(1))
+    frame = _caller(sys._getframe(1))
     warnings.warn_explicit(
         text,
         category,
@@ -71,7 +72,7 @@ def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:
     )
 
 
-def _callers(frame: FrameType) -> FrameType:
+def _caller(frame: FrameType) -> FrameType:
     """The nearest frame outside `BETWEEN`, or the outermost."""
     while frame.f_globals.get("__name__", "").partition(".")[0] in BETWEEN:
         if frame.f_back is None:

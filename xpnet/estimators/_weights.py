@@ -63,8 +63,8 @@ def class_weighted(
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-        A weight a label (1 where it has none); or those that give every class the same sum of
-        weights, ``Σ s / (classes · Σ s of the class)``.
+        One weight per label, 1 where there is none; "balanced" gives every class the same sum of
+        weights: ``Σ s / (classes · Σ s of the class)``.
     labels : Labels
     Y : array, shape (m, n_y)
         Encoded targets.
@@ -73,7 +73,7 @@ def class_weighted(
     Returns
     -------
     array, shape (m,), or None
-        None where everything weighs 1.
+        None where every weight is 1.
 
     Raises
     ------
@@ -95,14 +95,14 @@ def class_weighted(
 
 
 def _indicators(labels: Labels, Y: Array) -> Array:
-    """A column a class, 1 where the sample is of it."""
+    """One column per class, 1 where the sample is of it."""
     if labels.kind != BINARY:
         return Y
     return array_namespace(Y).concat([1.0 - Y, Y], axis=1)[:, : labels.classes.shape[0]]
 
 
 def _of_classes(class_weight: Any, labels: Labels, totals: Array) -> np.ndarray:
-    """The weight of each class; of a few numbers, read once."""
+    """The weight of each class, on the host."""
     if isinstance(class_weight, dict):
         classes = backend.to_numpy(labels.classes)
         for label, weight in class_weight.items():

@@ -68,26 +68,26 @@ class LogisticRegression(
         ``1 / λ`` of the penalty ``(λ / 2S) Σ ‖W‖²``; biases are not penalised. No penalty if
         infinite.
     l1_ratio : float, default 0.0
-        Must be 0.
+        Must be 0: there is no L1 penalty.
     dual : bool, default False
         Must be False.
     tol : float, default 1e-4
-        The largest gradient, of the mean loss, where the search ends.
+        Training stops once no gradient of the mean loss is larger.
     fit_intercept : bool, default True
     intercept_scaling : float, default 1
         Has no effect, as in scikit-learn with this solver.
     class_weight : dict, "balanced" or None, default None
-        A weight for each label, times those of the samples.
+        A weight for each label, multiplied with the sample weights.
     random_state : int, RandomState or None, default None
-        Has no effect: nothing is drawn.
+        Has no effect: nothing is random.
     solver : {"lbfgs"}, default "lbfgs"
     max_iter : int, default 100
-        Iterations at most. L-BFGS starts from what the features' covariance tells of the Hessian,
-        and needs fewer than scikit-learn's.
+        Largest number of iterations. L-BFGS starts from an inverse Hessian made of the features'
+        covariance, and needs fewer than scikit-learn's.
     verbose : int, default 0
-        Write the loss of each iteration to standard output.
+        Write the loss of every iteration to standard output.
     warm_start : bool, default False
-        Let `fit` start from the last fit's coefficients.
+        Let `fit` start from the coefficients of the last fit.
     n_jobs : None, default None
         Has no effect.
 
@@ -101,7 +101,7 @@ class LogisticRegression(
     loss_ : float
         The mean loss, penalty included.
     stopped_ : str
-        Why the search ended.
+        Why training ended.
     n_features_in_ : int
     feature_names_in_ : array of str
         Where X had them.
@@ -202,7 +202,7 @@ class LogisticRegression(
         return Z[0, :] if Z.shape[0] == 1 else array_namespace(Z).matrix_transpose(Z)
 
     def sparsify(self: Self) -> Self:
-        """Turn `coef_` into a sparse matrix of SciPy, as scikit-learn's does; return the model.
+        """Turn `coef_` into a sparse matrix of SciPy, as in scikit-learn; return the model.
 
         Raises
         ------
@@ -226,7 +226,7 @@ class LogisticRegression(
         return self
 
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> tuple[Samples, Labels]:
-        """What to train on, checked, and its labels."""
+        """The validated samples, and their labels."""
         X, y = checked_training_set(self, X, y, reset=True, numeric=False)
         y = column_raveled(self, y)
         labels = two_or_more(y)
@@ -238,7 +238,7 @@ class LogisticRegression(
         return not (self.warm_start and hasattr(self, "coef_"))
 
     def _start(self, net: Network, like: Array) -> Params:
-        """Zeros, or where the last fit ended, beside `like`."""
+        """Initial parameters beside `like`: zeros, or those of the last fit with ``warm_start``."""
         if self._is_first():
             return net.init(scheme="zeros", like=like)
         if self._net() != net:
@@ -293,7 +293,7 @@ def _network(n_x: int, n_y: int) -> Network:
 
 
 def _without_bias(loss: Loss) -> Loss:
-    """`loss` with biases that stay as they are."""
+    """`loss` with a gradient of 0 for the biases."""
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         J, ((dW, db),) = loss(params)

@@ -34,16 +34,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Parameters
     ----------
     loss : {"squared_error", "poisson"}, default "squared_error"
-        Half the squared error; or half the Poisson deviance of targets that are not negative,
-        whose predictions are exponentials.
+        Half the squared error, or half the Poisson deviance for targets that are not negative.
     hidden_layer_sizes, activation, solver, …, callbacks
-        As of `MLPClassifier`, but for its ``class_weight``. Early stopping watches R².
+        As of `MLPClassifier`, except ``class_weight``. The score for early stopping is R².
 
     Attributes
     ----------
     coefs_, intercepts_, loss_curve_, …
-        As of `MLPClassifier`, but for its ``classes_``. With several outputs the squared error is
-        reported as their mean, as scikit-learn does.
+        As of `MLPClassifier`, except ``classes_``. With several outputs the loss is the mean of
+        their squared errors, as in scikit-learn.
 
     Examples
     --------
@@ -111,7 +110,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y : array_like, shape (m,) or (m, n_outputs)
         sample_weight : array_like, shape (m,), optional
         X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
-            Samples to validate on after each epoch, and to stop by with ``early_stopping``.
+            A validation set, scored after every epoch and used by ``early_stopping``.
 
         Returns
         -------
@@ -137,7 +136,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPRegressor:
-        """Train for one epoch on one part of the data; see `MLPClassifier.partial_fit`.
+        """Train for one epoch on a chunk of the data; see `MLPClassifier.partial_fit`.
 
         Parameters
         ----------
