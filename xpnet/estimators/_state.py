@@ -139,7 +139,7 @@ class StateMixin:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is copied and pickled: a copy's state is its own."""
-        content: dict[str, Any] = vars(self) | cast(Any, super()).__getstate__()
+        content: dict[str, Any] = dict(cast(Any, super()).__getstate__())
         if "_state" in content:
             content["_state"] = copy.copy(content["_state"])
         return content
