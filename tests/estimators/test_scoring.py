@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
-from xpnet.estimators._scores import accuracy, r2
+from xpnet.estimators._scoring import accuracy, r2
 
 
 @pytest.fixture
@@ -14,8 +14,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("shape", [(50,), (50, 3)])
+@pytest.mark.parametrize(("shape", "weighted"), [((50,), False), ((50, 3), True)])
 def test_accuracy(eager_xp, rng, shape, weighted):
     y, predicted = rng.integers(0, 2, (2, *shape))
     s = rng.random(50) if weighted else None
@@ -25,8 +24,7 @@ def test_accuracy(eager_xp, rng, shape, weighted):
     assert accuracy(*arrays, weights) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize(("n_outputs", "weighted"), [(1, False), (3, True)])
 def test_r2(eager_xp, rng, n_outputs, weighted):
     y, predicted = rng.random((2, 40, n_outputs))
     s = rng.random(40) if weighted else None
