@@ -19,10 +19,10 @@ ADAM = {"rate": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
 
 
 class Optimiser(NamedTuple):
-    """An entry that updates parameters: how many trees it remembers, and its numbers."""
+    """How many moments an optimiser has, and the hyperparameters of a step."""
 
     moments: int
-    numbers: dict[str, float]
+    hyperparameters: dict[str, float]
 
 
 OPTIMISERS = {
@@ -34,13 +34,13 @@ OPTIMISERS = {
     "adamw": Optimiser(2, {**ADAM, "decay": 0.1, "c1": 0.5, "c2": 0.25}),
 }
 
-FUSED = {
-    "numpy": ("dense_activation", "activation_dense_backward", "output_cost_backward", *OPTIMISERS),
-    "torch": ("dense_activation", "activation_dense_backward", "output_cost_backward", "adam"),
-}
-"""The entries that are replaced for each library."""
+ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backward", "update")
+"""The entries that numba and PyTorch replace."""
 
-WAYS = [(library, way) for library in FUSED for way in (fused.accelerate, fused.for_one_run)]
+FUSED_STEPS = {"numpy": tuple(OPTIMISERS), "torch": ("adam",)}
+"""The optimisers whose step is fused for each library."""
+
+WAYS = [(library, way) for library in FUSED_STEPS for way in (fused.accelerate, fused.for_one_run)]
 ON_EACH = pytest.mark.parametrize(
     ("xp", "way"), WAYS, indirect=["xp"], ids=[f"{name}-{way.__name__}" for name, way in WAYS]
 )
@@ -49,10 +49,8 @@ ON_EACH = pytest.mark.parametrize(
 
 def unyielding(library: Any, way: Callable[..., Kernels]) -> Kernels:
     """Fused kernels for `library` that fail where they would fall back to the plain ones."""
-    names = FUSED[library.name]
-    return way(
-        dataclasses.replace(VECTORIZED, **{name: _refusal(name) for name in names}), library.xp
-    )
+    refusals = {name: _refusal(name) for name in ENTRIES}
+    return way(dataclasses.replace(VECTORIZED, **refusals), library.xp)
 
 
 def _refusal(name: str) -> Callable[..., Any]:
@@ -113,10 +111,12 @@ def random_params(rng: np.random.Generator, stack: tuple[int, ...] = ()) -> Para
     )
 
 
-def random_trees(rng: np.random.Generator, entry: str, stack: tuple[int, ...] = ()) -> Any:
-    """Params, grads and what `entry` remembers, positive as squares are."""
-    trees = [random_params(rng, stack) for _ in range(2 + OPTIMISERS[entry].moments)]
-    return *trees[:2], *(mapped(np.square, tree) for tree in trees[2:])
+def random_trees(rng: np.random.Generator, optimizer: str, stack: tuple[int, ...] = ()) -> Any:
+    """Params, grads and the moments of `optimizer`, positive as squares are."""
+    params, grads, *moments = (
+        random_params(rng, stack) for _ in range(2 + OPTIMISERS[optimizer].moments)
+    )
+    return params, grads, tuple(mapped(np.square, moment) for moment in moments)
 
 
 def fortran(array: np.ndarray) -> np.ndarray:

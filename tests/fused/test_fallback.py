@@ -177,14 +177,15 @@ TREES = {
 
 
 @ON_EACH
-@pytest.mark.parametrize("entry", ["gradient_descent", "rmsprop", "adam"])
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "rmsprop", "adam"])
 @pytest.mark.parametrize("change", TREES.values(), ids=TREES)
-def test_a_step_of_trees_that_differ(xp, way, entry, change, rng):
-    moments, numbers = OPTIMISERS[entry]
+def test_a_step_of_trees_that_differ(xp, way, optimizer, change, rng):
+    moments, hyperparameters = OPTIMISERS[optimizer]
     trees = [mapped(np.abs, random_params(rng)) for _ in range(2 + moments)]
     for odd in range(len(trees)):
-        args = [change(tree) if n == odd else tree for n, tree in enumerate(trees)]
-        assert_same_outcome(xp, way, entry, *mapped(xp.xp.asarray, tuple(args)), **numbers)
+        params, grads, *rest = (change(t) if n == odd else t for n, t in enumerate(trees))
+        given = mapped(xp.xp.asarray, (params, grads, tuple(rest)))
+        assert_same_outcome(xp, way, "update", optimizer, *given, **hyperparameters)
 
 
 @ON_EACH
@@ -204,5 +205,6 @@ def test_a_step_of_trees_that_differ(xp, way, entry, change, rng):
 )
 def test_rates(xp, way, rate, stack, rng):
     trees = [mapped(xp.xp.asarray, mapped(np.abs, random_params(rng, stack))) for _ in range(4)]
+    given = (*trees[:2], tuple(trees[2:]))
     rate = rate if isinstance(rate, int) else xp.xp.asarray(rate)
-    assert_same_outcome(xp, way, "adam", *trees, **{**ADAM, "rate": rate})
+    assert_same_outcome(xp, way, "update", "adam", *given, **{**ADAM, "rate": rate})

@@ -155,11 +155,12 @@ def test_an_output_compiled_by_itself(output, rng):
     agreeing("output_cost_backward", kernels, output, Z, Y, scale, dtype="float32")
 
 
-@pytest.mark.parametrize("entry", OPTIMISERS)
-def test_a_step_compiled_by_itself(entry, rng):
-    trees = mapped(lambda array: JAX.asarray(array, "float32"), random_trees(rng, entry))
+@pytest.mark.parametrize("optimizer", OPTIMISERS)
+def test_a_step_compiled_by_itself(optimizer, rng):
+    trees = mapped(lambda array: JAX.asarray(array, "float32"), random_trees(rng, optimizer))
     kernels = accelerate(VECTORIZED, jnp)
-    agreeing(entry, kernels, *trees, dtype="float32", **OPTIMISERS[entry].numbers)
+    hyperparameters = OPTIMISERS[optimizer].hyperparameters
+    agreeing("update", kernels, optimizer, *trees, dtype="float32", **hyperparameters)
 
 
 def test_a_run_is_compiled_as_a_whole_and_not_in_parts():

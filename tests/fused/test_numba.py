@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_memory_that_is_not_aligned_nor_to_be_written_to(way, rng):
     given = random_layer(rng, n_out=5, n_in=7, m=11).each(from_a_file)
     there_and_back(kernels, "relu", given, "float64", decay=0.2)
     trees = mapped(from_a_file, random_trees(rng, "adam"))
-    agreeing("adam", kernels, *trees, dtype="float64", **ADAM)
+    agreeing("update", kernels, "adam", *trees, dtype="float64", **ADAM)
 
 
 @BOTH
@@ -82,23 +83,23 @@ def test_big_endian_numbers_go_to_the_kernels_replaced(way, rng):
     cost = ("softmax", given.dA, given.mask, 0.1)
     assert_alike(*(k.output_cost_backward(*cost) for k in (kernels, VECTORIZED)), "float64")
     trees = mapped(lambda array: array.astype(">f8"), random_trees(rng, "adam"))
-    assert_alike(*(tuple(k.adam(*trees, **ADAM)) for k in (kernels, VECTORIZED)), "float64")
+    assert_alike(*(k.update("adam", *trees, **ADAM) for k in (kernels, VECTORIZED)), "float64")
 
 
 @BOTH
 @pytest.mark.parametrize("stack", [(3,), (2, 3)])
 @pytest.mark.parametrize(
-    ("entry", "numbers"),
+    ("optimizer", "hyperparameters"),
     [
         ("gradient_descent", {}),
         ("momentum", {"mu": 0.9}),
         ("adamw", {**ADAM, "decay": 0.3, "c1": 0.5, "c2": 0.25}),
     ],
 )
-def test_a_rate_for_each_network_of_a_stack(way, entry, numbers, stack, rng):
-    trees = random_trees(rng, entry, stack)
-    rate = rng.random((*stack, 1, 1))
-    agreeing(entry, unyielding(NUMPY, way), *trees, dtype="float64", **{**numbers, "rate": rate})
+def test_a_rate_for_each_network_of_a_stack(way, optimizer, hyperparameters, stack, rng):
+    trees, kernels = random_trees(rng, optimizer, stack), unyielding(NUMPY, way)
+    hyperparameters = {**hyperparameters, "rate": rng.random((*stack, 1, 1))}
+    agreeing("update", kernels, optimizer, *trees, dtype="float64", **hyperparameters)
 
 
 def tree_of(number):
@@ -108,7 +109,7 @@ def tree_of(number):
 
 @BOTH
 @pytest.mark.parametrize(
-    ("entry", "moments", "numbers"),
+    ("optimizer", "count", "hyperparameters"),
     [
         ("momentum", 1, {"mu": 0.5}),
         ("nesterov", 1, {"mu": 0.5}),
@@ -117,29 +118,30 @@ def tree_of(number):
         ("adamw", 2, {**ADAM, "beta1": 0.5, "beta2": 0.5, "decay": 0.0, "c1": 1.0, "c2": 1.0}),
     ],
 )
-def test_what_has_decayed_is_set_to_zero(way, entry, moments, numbers):
+def test_what_has_decayed_is_set_to_zero(way, optimizer, count, hyperparameters):
     """Just above the limit it keeps its digits; below, it is 0 and never a denormal number."""
-    step = getattr(unyielding(NUMPY, way), entry)
+    update = unyielding(NUMPY, way).update
+    hyperparameters = {**hyperparameters, "rate": 0.1}
     for before, after in ((4e-30, 2e-30), (1.5e-30, 0.0)):
-        memory = [tree_of(before)] * moments
-        _, *memory = step(tree_of(1.0), tree_of(0.0), *memory, **{**numbers, "rate": 0.1})
-        for (layer,) in memory:
+        given = (tree_of(1.0), tree_of(0.0), (tree_of(before),) * count)
+        _, moments = update(optimizer, *given, **hyperparameters)
+        for (layer,) in moments:
             np.testing.assert_array_equal(layer.W, np.float32(after))
             np.testing.assert_array_equal(layer.b, np.float32(after))
 
 
 def test_memory_is_updated_in_place_for_one_run_alone(rng):
     """After the first step, whose memory is the caller's."""
-    params, grads, *memory = random_trees(rng, "adam")
+    params, grads, moments = random_trees(rng, "adam")
     for way, in_place in ((accelerate, False), (for_one_run, True)):
-        step = way(VECTORIZED, np).adam
-        first = step(params, grads, *memory, **ADAM)
-        second = step(first[0], grads, *first[1:], **ADAM)
-        for old, new in zip(first[1:], second[1:], strict=True):
+        update = partial(way(VECTORIZED, np).update, "adam", **ADAM)
+        first = update(params, grads, moments)
+        second = update(first[0], grads, first[1])
+        for old, new in zip(first[1], second[1], strict=True):
             assert (old[0].W is new[0].W) == in_place
-        known = weakref.ref(second[1][0].W)
-        another = step(params, grads, *memory, **ADAM)
-        assert another[1][0].W is not second[1][0].W
-        assert_alike(tuple(another), tuple(step(params, grads, *memory, **ADAM)), "float64")
+        known = weakref.ref(second[1][0][0].W)
+        another = update(params, grads, moments)
+        assert another[1][0][0].W is not second[1][0][0].W
+        assert_alike(another, update(params, grads, moments), "float64")
         del first, second, old, new
         assert known() is None

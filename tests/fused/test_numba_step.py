@@ -169,8 +169,8 @@ def test_an_optimiser_that_remembers_the_parameters_themselves():
     case = mapped_arrays(CASE, fortran)
     plain = optim.momentum(0.1)
 
-    def apply(params: Any, grads: Any, moments: Any, numbers: Any, kernels: Any) -> Any:
-        return plain.apply(params, grads, (params,), numbers, kernels)
+    def apply(params: Any, grads: Any, moments: Any, hyperparameters: Any, kernels: Any) -> Any:
+        return plain.apply(params, grads, (params,), hyperparameters, kernels)
 
     def run(**options: Any) -> Any:
         optimizer = plain._replace(apply=apply)
@@ -229,11 +229,14 @@ def test_a_state_that_is_gone_on_from_twice():
         assert_alike(last.params, straight.params, "float64")
 
 
-def layer_by_layer(params: Any, grads: Any, moments: Any, numbers: Any, kernels: Any) -> Any:
+def layer_by_layer(
+    params: Any, grads: Any, moments: Any, hyperparameters: Any, kernels: Any
+) -> Any:
     """A rate for each layer."""
+    rate = hyperparameters["rate"]
     new = [
-        kernels.gradient_descent((layer,), (g,), rate=numbers["rate"] * (1 + number))[0][0]
-        for number, (layer, g) in enumerate(zip(params, grads, strict=True))
+        kernels.update("gradient_descent", (layer,), (g,), (), rate=rate * number)[0][0]
+        for number, (layer, g) in enumerate(zip(params, grads, strict=True), 1)
     ]
     return tuple(new), moments
 

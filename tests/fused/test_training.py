@@ -149,7 +149,7 @@ def test_a_divergence_is_seen(xp, output):
 
 @pytest.mark.parametrize("xp", ["numpy", "torch"], indirect=True)
 def test_these_trainings_use_fused_kernels(xp, case):
-    assert kernels_for_one_run(case.X).adam is not VECTORIZED.adam
+    assert kernels_for_one_run(case.X).update is not VECTORIZED.update
 
 
 @EACH_LIBRARY

@@ -112,9 +112,10 @@ def test_updates_of_cupy_arrays(kernels, rng):
     there = [tuple(Dense(over(W), over(b)) for W, b in tree) for tree in trees]
     rate = rng.random((2, 1, 1))
     settings = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    new = kernels.adam(*there, rate=over(rate), **settings)
-    plain = VECTORIZED.adam(*trees, rate=rate, **settings)
-    for tree, plain_tree in zip(new, plain, strict=True):
+    call, plain_call = ((*given[:2], tuple(given[2:])) for given in (there, trees))
+    new, moments = kernels.update("adam", *call, rate=over(rate), **settings)
+    plain, plain_moments = VECTORIZED.update("adam", *plain_call, rate=rate, **settings)
+    for tree, plain_tree in zip((new, *moments), (plain, *plain_moments), strict=True):
         for ours, theirs in zip(tree[0], plain_tree[0], strict=True):
             same(ours, theirs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.kernels.cases import mapped, tree_leaves
 from xpnet.fused._cuda import fuse
 from xpnet.fused._cuda.source import MOST_TENSORS
 from xpnet.fused._cuda.updates import SETTINGS
@@ -24,13 +25,14 @@ OPTIMISERS = {
 }
 
 
-def trees(rng, count, *lead, layers=3):
-    """`count` trees of positive numbers, shaped as the parameters of one network or a stack."""
+def trees(rng, moments, *lead, layers=3):
+    """Params, grads and so many moments, of positive numbers, of one network or a stack."""
     shapes = [((n + 1, n + 3), (n + 1, 1)) for n in range(layers)]
-    return tuple(
+    params, grads, *rest = (
         tuple(Dense(*(rng.random((*lead, *shape)) for shape in pair)) for pair in shapes)
-        for _ in range(count)
+        for _ in range(2 + moments)
     )
+    return params, grads, tuple(rest)
 
 
 @pytest.fixture(params=OPTIMISERS)
@@ -46,64 +48,64 @@ def test_every_optimiser_is_tested():
 @pytest.mark.parametrize("rate", [0.1, 1, np.ones((1, 1)), np.ones(())])
 def test_one_network(agree, rng, optimiser, rate):
     name, moments, settings = optimiser
-    new = agree(name, *trees(rng, 2 + moments), rate=rate, **settings)
-    assert len(new) == 1 + moments
+    _, new = agree("update", name, *trees(rng, moments), rate=rate, **settings)
+    assert len(new) == moments
 
 
 @pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
 def test_a_stack_with_a_rate_for_all_or_each(agree, rng, optimiser, rate):
     name, moments, settings = optimiser
-    agree(name, *trees(rng, 2 + moments, 4), rate=rate, **settings)
+    agree("update", name, *trees(rng, moments, 4), rate=rate, **settings)
 
 
 def test_large_tensors(agree, rng):
     params, grads = ((Dense(rng.random((600, 500)), rng.random((600, 1))),) for _ in range(2))
-    agree("gradient_descent", params, grads, rate=0.1)
+    agree("update", "gradient_descent", params, grads, (), rate=0.1)
 
 
 def test_transposed_parameters(agree, rng):
     W, *moments = (np.asfortranarray(rng.random((3, 4))) for _ in range(3))
-    arrays = [(Dense(array, rng.random((3, 1))),) for array in (W, W, *moments)]
-    agree("adam", *arrays, rate=0.1, beta1=0.9, beta2=0.99, eps=1e-8)
+    params, *moments = ((Dense(array, rng.random((3, 1))),) for array in (W, *moments))
+    agree(
+        "update", "adam", params, params, tuple(moments), rate=0.1, beta1=0.9, beta2=0.99, eps=1e-8
+    )
 
 
 @pytest.mark.parametrize("layers", [MOST_TENSORS // 2, MOST_TENSORS // 2 + 1])
 def test_one_launch_for_as_many_tensors_as_the_table_holds(agree, device, rng, layers):
-    agree("momentum", *trees(rng, 3, layers=layers), rate=0.1, mu=0.5)
+    agree("update", "momentum", *trees(rng, 1, layers=layers), rate=0.1, mu=0.5)
     assert len(device.launches) == (1 if 2 * layers <= MOST_TENSORS else 2)
 
 
 def test_in_one_run_what_the_call_before_returned_is_written_over(device, rng, dtype):
-    params, grads, first = (_moved(device, tree, dtype) for tree in trees(rng, 3))
+    params, grads, first = _moved(device, trees(rng, 1), dtype)
+    step = {"rate": 0.1, "mu": 0.5}
     kernels = fuse(VECTORIZED, device.driver, one_run=True)
-    expected, before = (params, first), device.to_numpy(first[0].W).copy()
+    expected, before = (params, first), device.to_numpy(first[0][0].W).copy()
     given = expected
     for _ in range(3):
-        expected = device.kernels.momentum(expected[0], grads, expected[1], rate=0.1, mu=0.5)
-        remembered = given[1]
-        given = kernels.momentum(given[0], grads, remembered, rate=0.1, mu=0.5)
-        assert (given[1] is remembered) == (remembered is not first)
-    assert (device.to_numpy(first[0].W) == before).all()
-    for tree, expected_tree in zip(given, expected, strict=True):
-        for layer, expected_layer in zip(tree, expected_tree, strict=True):
-            assert all((x == y).all() for x, y in zip(layer, expected_layer, strict=True))
+        expected = device.kernels.update("momentum", expected[0], grads, expected[1], **step)
+        (remembered,) = given[1]
+        given = kernels.update("momentum", given[0], grads, given[1], **step)
+        assert (given[1][0] is remembered) == (remembered is not first[0])
+    assert (device.to_numpy(first[0][0].W) == before).all()
+    assert_same(given, expected)
 
 
 def test_moments_are_flushed_before_they_become_denormal(device, rng):
-    params, grads, moments = trees(rng, 3)
-    zeros = tuple(Dense(*(np.zeros_like(x) for x in layer)) for layer in grads)
-    tiny = tuple(Dense(*(np.full_like(x, 1e-38) for x in layer)) for layer in moments)
-    there = [_moved(device, tree, "float32") for tree in (params, zeros, tiny)]
-    _, v = device.kernels.momentum(*there, rate=0.1, mu=0.9)
+    params, grads, moments = trees(rng, 1)
+    zeros, tiny = mapped(np.zeros_like, grads), mapped(lambda x: np.full_like(x, 1e-38), moments)
+    there = _moved(device, (params, zeros, tiny), "float32")
+    _, (v,) = device.kernels.update("momentum", *there, rate=0.1, mu=0.9)
     assert all((device.to_numpy(x) == 0.0).all() for layer in v for x in layer)
 
 
 def test_biases_do_not_decay(device, rng, dtype):
-    params, zeros = trees(rng, 2)
-    zeros = tuple(Dense(*(np.zeros_like(x) for x in layer)) for layer in zeros)
-    there = [_moved(device, tree, dtype) for tree in (params, zeros, zeros, zeros)]
+    params, grads, _ = trees(rng, 0)
+    zeros = mapped(np.zeros_like, grads)
+    there = _moved(device, (params, zeros, (zeros, zeros)), dtype)
     _, settings = OPTIMISERS["adamw"]
-    new, _, _ = device.kernels.adamw(*there, rate=0.5, **settings)
+    new, _ = device.kernels.update("adamw", *there, rate=0.5, **settings)
     for (W, b), (W_new, b_new) in zip(there[0], new, strict=True):
         np.testing.assert_allclose(device.to_numpy(W_new), 0.75 * device.to_numpy(W), rtol=1e-6)
         assert (device.to_numpy(b_new) == device.to_numpy(b)).all()
@@ -111,10 +113,10 @@ def test_biases_do_not_decay(device, rng, dtype):
 
 @pytest.mark.parametrize("changed", ["dtype", "mixed dtypes", "rate", "setting", "shape"])
 def test_what_it_does_not_take_goes_to_the_kernel_it_replaces(device, rng, changed):
-    params, grads, v = (_moved(device, tree, "float64") for tree in trees(rng, 3))
+    params, grads, v = _moved(device, trees(rng, 1), "float64")
     rate, mu = 0.1, 0.9
     if changed == "dtype":
-        params, grads, v = (_cast(tree, "float16") for tree in (params, grads, v))
+        params, grads, v = _cast((params, grads, v), "float16")
     if changed == "mixed dtypes":
         grads = _cast(grads, "float32")
     if changed == "rate":
@@ -123,17 +125,22 @@ def test_what_it_does_not_take_goes_to_the_kernel_it_replaces(device, rng, chang
         mu = device.asarray(np.ones(()), "float64")
     if changed == "shape":
         grads = tuple(Dense(dW[:1, :], db) for dW, db in grads)
-    new = device.kernels.momentum(params, grads, v, rate=rate, mu=mu)
-    plain = VECTORIZED.momentum(params, grads, v, rate=rate, mu=mu)
-    for tree, plain_tree in zip(new, plain, strict=True):
-        for layer, plain_layer in zip(tree, plain_tree, strict=True):
-            assert all((x == y).all() for x, y in zip(layer, plain_layer, strict=True))
+    call = ("momentum", params, grads, v)
+    assert_same(
+        *(k.update(*call, rate=rate, mu=mu) for k in (device.kernels, VECTORIZED)),
+    )
     assert device.launches == []
 
 
-def _moved(device, tree, dtype):
-    return tuple(Dense(*(device.asarray(x, dtype) for x in layer)) for layer in tree)
+def assert_same(tree, expected):
+    """To the last bit, wherever they lie."""
+    for array, expected_array in zip(tree_leaves(tree), tree_leaves(expected), strict=True):
+        assert (array == expected_array).all()
 
 
-def _cast(tree, dtype):
-    return tuple(Dense(*(x.astype(dtype) for x in layer)) for layer in tree)
+def _moved(device, trees, dtype):
+    return mapped(lambda array: device.asarray(array, dtype), trees)
+
+
+def _cast(trees, dtype):
+    return mapped(lambda array: array.astype(dtype), trees)
