@@ -52,7 +52,7 @@ struct rmsprop {
   }
 };
 
-struct moments {
+struct adam_moments {
   static const int moments = 2;
   T beta1, one_minus_beta1, beta2, one_minus_beta2, eps;
   __device__ void remember(T g, T* moment) const {
@@ -61,14 +61,14 @@ struct moments {
   }
 };
 
-struct adam : moments {
+struct adam : adam_moments {
   __device__ T operator()(T theta, T g, T rate, T* moment, bool) const {
     remember(g, moment);
     return theta - rate * moment[0] / (sqrt(moment[1]) + eps);
   }
 };
 
-struct adamw : moments {
+struct adamw : adam_moments {
   T decay, c1, c2;
   __device__ T operator()(T theta, T g, T rate, T* moment, bool is_weight) const {
     remember(g, moment);
