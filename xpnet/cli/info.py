@@ -12,7 +12,7 @@ import numpy as np
 
 from xpnet import available_backends, backend
 from xpnet.cli.options import described
-from xpnet.fused import ACCELERATORS, accelerator
+from xpnet.fused import ACCELERATORS, UNFUSED, accelerator
 
 __all__ = ["info"]
 
@@ -65,7 +65,7 @@ def _fused(place: backend.Backend) -> str:
     if place.name not in ACCELERATORS:
         return f"none for {place.name}"
     package = ACCELERATORS[place.name]
-    if accelerator(place.xp) is None:
+    if accelerator(place.xp) is UNFUSED:
         return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
     return f"by {package}"
 

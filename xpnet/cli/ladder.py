@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 
 from xpnet import LOOPED, VECTORIZED, Network, backend, optim, steps, value_and_grad
 from xpnet.cli.timing import check_agreement, interleaved_medians
-from xpnet.fused import accelerator
+from xpnet.fused import UNFUSED, accelerator
 from xpnet.types import Array, Dense, Kernels, Params
 
 __all__ = ["NETWORKS", "UNITS", "Comparison", "climb", "compare_kernels", "compare_stack", "rungs"]
@@ -37,7 +37,7 @@ def rungs(X: Array) -> Mapping[str, Kernels | None]:
 
 
 def _is_fused(X: Array) -> bool:
-    return backend.fusing() and accelerator(array_namespace(X)) is not None
+    return backend.fusing() and accelerator(array_namespace(X)) is not UNFUSED
 
 
 class _Tolerance(NamedTuple):

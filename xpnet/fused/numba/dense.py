@@ -1,86 +1,105 @@
-"""Kernels for NumPy arrays: matrix products by BLAS, everything between them in compiled loops.
+"""The dense layer for NumPy arrays: products by BLAS, all between them in compiled loops.
 
 A product's fresh array takes the bias and the activation in place; backward, one loop makes dZ and
-the bias gradient; cost and dZ come from one call over the logits; each optimiser's step is one loop
-over a tensor. A training step of one network is joined to two calls in all: see `_numba_step`.
+the bias gradient.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused import _numba_loops as loops
-from xpnet.fused._numba_activations import KINDS, SLOPES, activate
-from xpnet.fused._numba_cost import fused_cost
-from xpnet.fused._numba_gather import columns
-from xpnet.fused._numba_program import value_and_grad
-from xpnet.fused._numba_step import compiled
-from xpnet.fused._numba_updates import DTYPES, fused_update
-from xpnet.fused._pool import recycling
+from xpnet.fused.numba.activations import (
+    KINDS,
+    SLOPES,
+    activate,
+    activate_smooth,
+    multiply_backward,
+    piecewise_backward,
+    piecewise_forward,
+    smooth_slope,
+)
+from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
-from xpnet.types import Array, Dense, Kernels, Layer
+from xpnet.types import Array, Dense, Layer
 
-__all__ = ["accelerate", "columns", "compiled", "for_one_run", "value_and_grad"]
+__all__ = ["add_scaled", "fused_backward", "fused_forward", "row_sums", "square_sum"]
 
-Empty = Callable[[tuple[int, ...], Any], Array]
-
-
-def accelerate(kernels: Kernels) -> Kernels:
-    """`kernels` with the entries that numba makes faster; each call returns arrays of its own."""
-    return _fused(kernels, np.empty, one_run=False)
+Empty: TypeAlias = Callable[[tuple[int, ...], Any], Array]
+"""A function that makes the arrays which results are written to."""
 
 
-def for_one_run(kernels: Kernels) -> Kernels:
-    """The same for one training loop, which passes each call what the one before returned.
-
-    Memory is used again as soon as nobody holds what is in it, and what an optimiser remembers is
-    updated in place.
-    """
-    return _fused(kernels, recycling(), one_run=True)
-
-
-def _fused(kernels: Kernels, empty: Empty, one_run: bool) -> Kernels:
-    return dataclasses.replace(
-        kernels,
-        dense_activation=_dense_activation(kernels, empty),
-        activation_dense_backward=_activation_dense_backward(kernels, empty),
-        output_cost_backward=fused_cost(kernels, empty),
-        update=fused_update(kernels, empty, one_run),
-    )
+@compiled
+def row_sums(dZ: Array, to_db: Array) -> None:
+    """``db = Σ_columns dZ``."""
+    n, m = dZ.shape
+    for i in range(n):
+        total = dZ.dtype.type(0)
+        for j in range(m):
+            total += dZ[i, j]
+        to_db[i, 0] = total
 
 
-def _dense_activation(kernels: Kernels, empty: Empty) -> Callable[..., Layer]:
-    plain = kernels.dense_activation
+@compiled
+def add_scaled(W: Array, factor: float, to_dW: Array) -> None:
+    """In place: ``dW ← dW + factor · W``."""
+    n, m = W.shape
+    factor = W.dtype.type(factor)
+    for i in range(n):
+        for j in range(m):
+            to_dW[i, j] += factor * W[i, j]
+
+
+@compiled
+def square_sum(W: Array) -> float:
+    """``Σ w²``."""
+    n, m = W.shape
+    total = 0.0
+    for i in range(n):
+        row = W.dtype.type(0)
+        for j in range(m):
+            row += W[i, j] * W[i, j]
+        total += row
+    return total
+
+
+def fused_forward(empty: Empty) -> Callable[..., Any]:
+    """The entry ``dense_activation``."""
 
     def dense_activation(
         activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
-    ) -> Layer:
-        if not _fits(W, A_prev) or b.shape != (*W.shape[:-1], 1) or b.dtype != W.dtype:
-            return plain(activation, W, b, A_prev, mask)
+    ) -> Any:
+        if not (
+            _fits(W, A_prev)
+            and b.shape == (*W.shape[:-1], 1)
+            and b.dtype == W.dtype
+            and (mask is None or mask.shape == (*W.shape[:-1], A_prev.shape[-1]))
+            and (mask is None or mask.dtype == W.dtype)
+        ):
+            return NotImplemented
         Z = _product(W, A_prev, empty)
-        if not _like(mask, Z):
-            return plain(activation, W, b, A_prev, mask)
-        if activation in KINDS:
+        kind = KINDS.get(activation)
+        if kind and kind.slope:
             slope = SLOPES[activation, Z.dtype]
-            activate(KINDS[activation], slope, _rows(Z), _rows(b), _rows(mask))
+            activate(kind.loop, slope, _rows(Z), _rows(b), _rows(mask))
             return Layer(None, Z)
-        loops.piecewise_forward(_rows(Z), _rows(b), 1.0, None)
-        A = ACTIVATIONS[activation].apply(Z)
+        if kind:
+            A = empty(Z.shape, Z.dtype)
+            activate_smooth(kind.loop, _rows(Z), _rows(b), _rows(A))
+        else:
+            piecewise_forward(_rows(Z), _rows(b), 1.0, None)
+            A = ACTIVATIONS[activation].apply(Z)
         return Layer(Z, A if mask is None else A * mask)
 
     return dense_activation
 
 
-def _activation_dense_backward(
-    kernels: Kernels, empty: Empty
-) -> Callable[..., tuple[Dense, Array | None]]:
-    plain = kernels.activation_dense_backward
+def fused_backward(empty: Empty) -> Callable[..., Any]:
+    """The entry ``activation_dense_backward``."""
 
     def activation_dense_backward(
         activation: str,
@@ -92,7 +111,7 @@ def _activation_dense_backward(
         mask: Array | None = None,
         decay: float | Array | None = None,
         need_dA_prev: bool = True,
-    ) -> tuple[Dense, Array | None]:
+    ) -> Any:
         if not (
             _fits(W, A_prev)
             and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
@@ -102,13 +121,11 @@ def _activation_dense_backward(
             and _like(mask, dA)
             and _scales(decay, W)
         ):
-            return plain(
-                activation, dA, layer, A_prev, W, mask=mask, decay=decay, need_dA_prev=need_dA_prev
-            )
+            return NotImplemented
         dZ, db = _through_activation(activation, dA, layer, mask, empty)
         dW = _product(dZ, A_prev.mT, empty)
         if isinstance(decay, float):
-            loops.add_scaled(_rows(W), decay, _rows(dW))
+            add_scaled(_rows(W), decay, _rows(dW))
         elif decay is not None:
             dW += decay * W
         dA_prev = _product(W.mT, dZ, empty) if need_dA_prev else None
@@ -123,17 +140,20 @@ def _through_activation(
     """The layer's dZ, and its row sums db."""
     db = empty((*dA.shape[:-1], 1), dA.dtype)
     if activation == "identity" and mask is None:
-        loops.row_sums(_rows(dA), _rows(db))
+        row_sums(_rows(dA), _rows(db))
         return dA, db
     dZ = empty(dA.shape, dA.dtype)
-    slope = SLOPES.get((activation, dA.dtype))
-    if slope is not None:
-        loops.piecewise_backward(
-            _rows(dA), _rows(layer.A), _rows(mask), slope, _rows(dZ), _rows(db)
-        )
+    kind = KINDS.get(activation)
+    if kind and kind.slope:
+        slope = SLOPES[activation, dA.dtype]
+        piecewise_backward(_rows(dA), _rows(layer.A), _rows(mask), slope, _rows(dZ), _rows(db))
+        return dZ, db
+    if kind and layer.Z is not None:
+        slope = dZ
+        smooth_slope(kind.loop, _rows(layer.Z), _rows(slope))
     else:
         slope = ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
-        loops.multiply_backward(_rows(dA), _rows(slope), _rows(mask), _rows(dZ), _rows(db))
+    multiply_backward(_rows(dA), _rows(slope), _rows(mask), _rows(dZ), _rows(db))
     return dZ, db
 
 

@@ -14,10 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["read", "report", "say_reported", "stamp", "write"]
+__all__ = ["PREFIX", "read", "report", "say_reported", "stamp", "write"]
 
-SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parent.glob("_numba_*.py"))}
+SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))}
 """The loops as they were imported: each is compiled together with those of other files."""
+
+PREFIX = "xpnet"
+"""What the names of our files begin with."""
 
 _PYTHON = sys.implementation.cache_tag or "python"
 _DIGEST = sha256().digest_size
@@ -72,12 +75,10 @@ def write(file: Path, content: bytes, its_stamp: str) -> None:
 def _remove_former(folder: Path, its_stamp: str) -> None:
     """Remove this Python's code of other sources, once a process.
 
-    Whoever would still read it finds no file, and compiles. numba's own names, which former
-    releases used, end in the release of Python.
+    Whoever would still read it finds no file, and compiles.
     """
-    pythons = (_PYTHON, ".py{}{}".format(*sys.version_info))
-    for file in folder.glob("_numba_*.nb[ci]*"):
-        if its_stamp not in file.name and any(python in file.name for python in pythons):
+    for file in folder.glob(f"{PREFIX}.*.nbc*"):
+        if its_stamp not in file.name and f".{_PYTHON}-" in file.name:
             with suppress(OSError):
                 file.unlink()
 

@@ -1,4 +1,4 @@
-"""NumPy's own matrix product, called from compiled code: no way back to Python between products.
+"""Matrix product of NumPy's own BLAS, called from compiled code without a way back to Python.
 
 It is the routine that `numpy.dot` calls, with the same threads: a second BLAS beside it would have
 threads of its own, and they would fight.
@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from xpnet.fused._numba_compiled import compiled
+from xpnet.fused.numba.compiler import compiled
 from xpnet.types import Array
 
 __all__ = ["product", "routine"]

@@ -1,6 +1,6 @@
-"""CuPy: the samples and targets of a shuffled batch, gathered by one kernel.
+"""Gathering of a shuffled batch by one kernel: samples and targets.
 
-Taken one by one they are three launches of about 10 µs each, which is a good part of a small
+Gathered one by one they are three launches of about 10 µs each, which is a good part of a small
 network's step.
 """
 
@@ -11,9 +11,7 @@ from typing import Any
 
 import cupy
 
-from xpnet.types import Gather
-
-__all__ = ["OPERATION", "columns"]
+__all__ = ["OPERATION", "gathered"]
 
 OPERATION = """
     const long long column = i % (n_x + n_y);
@@ -35,20 +33,16 @@ _gather = cupy.ElementwiseKernel(
 )
 
 
-def columns(plain: Gather) -> Gather:
-    """`plain`, the gathering of a batch, in one launch for a pair of arrays of one dtype."""
-
-    def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
-        if not _are_a_pair(arrays, order):
-            return plain(arrays, order, start, stop)
-        X, Y = arrays
-        rows = min(stop, order.size) - start
-        to_X, to_Y = (cupy.empty((rows, array.shape[1]), array.dtype) for array in (X, Y))
-        widths = X.shape[1], Y.shape[1]
-        _gather(X, Y, order, start, *widths, to_X, to_Y, size=rows * sum(widths))
-        return to_X.T, to_Y.T
-
-    return gathered
+def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> Any:
+    """A batch of a pair of arrays of one dtype, in one launch."""
+    if not _are_a_pair(arrays, order):
+        return NotImplemented
+    X, Y = arrays
+    rows = min(stop, order.size) - start
+    to_X, to_Y = (cupy.empty((rows, array.shape[1]), array.dtype) for array in (X, Y))
+    widths = X.shape[1], Y.shape[1]
+    _gather(X, Y, order, start, *widths, to_X, to_Y, size=rows * sum(widths))
+    return to_X.T, to_Y.T
 
 
 def _are_a_pair(arrays: Sequence[Any], order: Any) -> bool:

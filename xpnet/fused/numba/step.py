@@ -1,27 +1,67 @@
-"""`cost_and_gradients` with what goes with it: layout, memory, and a test of what it takes."""
+"""Training step as two compiled calls: all gradients, then all updates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused._flat import Flats
-from xpnet.fused._numba_activations import KINDS, SLOPES
-from xpnet.fused._numba_blas import routine
-from xpnet.fused._numba_cost import OUTPUTS
-from xpnet.fused._numba_network import cost_and_gradients
-from xpnet.fused._numba_updates import DTYPES
-from xpnet.types import Array, Params, ValueAndGrad
+from xpnet.fused import or_else
+from xpnet.fused.numba.activations import KINDS, SLOPES
+from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.compiler import DTYPES
+from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.memory import Flats
+from xpnet.fused.numba.network import cost_and_gradients
+from xpnet.fused.numba.updates import flat_update
+from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
-__all__ = ["Program", "suits", "value_and_grad"]
+__all__ = ["compiled_step", "compiled_value_and_grad"]
 
 
-def value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
-    """`plain` as one compiled call, for one network and one thread; the rest is left to `plain`."""
+def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
+    """`step` for one training run, whose parameters, gradients and moments are kept flat.
+
+    What the compiled calls do not take, such as dropout masks or another memory order, is left to
+    `step` itself.
+    """
+    program: Program | None = None
+    own: Kernels
+
+    def fused_step(
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        X: Array,
+        Y: Array,
+        hyperparameters: dict[str, Any],
+        *,
+        kernels: Kernels,
+        apply: Callable[..., Any],
+        **settings: Any,
+    ) -> Any:
+        nonlocal program, own
+        if program is None and suits(net, params):
+            program = Program(net, params)
+            own = replace(kernels, update=flat_update(kernels.update, program.flats))
+        if program is None or not program.takes(params, X, Y, **settings):
+            # By itself, as `or_else` would cost a small network's step more than 1 %.
+            rest = {"kernels": kernels, "apply": apply, **settings}
+            return step(net, params, moments, X, Y, hyperparameters, **rest)
+        J, grads = program(params, X, Y, settings["sample_weight"], settings["l2"])
+        params, moments = apply(params, grads, moments, hyperparameters, own)
+        return params, moments, J
+
+    return fused_step
+
+
+def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
+    """`plain` as one compiled call, for one network and one thread."""
     program: Program | None = None
 
-    def compiled_value_and_grad(
+    def fused_value_and_grad(
         net: Any,
         params: Params,
         X: Array,
@@ -30,17 +70,17 @@ def value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         sample_weight: Array | None = None,
         l2: float | Array = 0.0,
         masks: Any = None,
-        **rest: Any,
-    ) -> tuple[Array, Params]:
+        **unused: Any,
+    ) -> Any:
         nonlocal program
         if program is None and suits(net, params):
             program = Program(net, params)
         settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
         if program is None or program.net != net or not program.takes(params, X, Y, **settings):
-            return plain(net, params, X, Y, **settings, **rest)
+            return NotImplemented
         return program(params, X, Y, sample_weight, l2)
 
-    return compiled_value_and_grad
+    return or_else(fused_value_and_grad, plain)
 
 
 def suits(net: Any, params: Params) -> bool:
@@ -64,9 +104,13 @@ class Program:
         self.flats = Flats(params)
         self.output = OUTPUTS[net.output]
         activations = (*net.activations, "identity")
-        self.kinds = np.array([KINDS[name] for name in activations])
+        loops, from_a = zip(
+            *((KINDS[a].loop, bool(KINDS[a].slope)) for a in activations), strict=True
+        )
+        kept = np.where(from_a, 0, net.sizes[1:])
+        self.kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
         self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
-        self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:])
+        self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
         self.blas: Any = routine(self.dtype)
         self.work = np.empty(0, self.dtype)
 

@@ -1,4 +1,4 @@
-"""The outputs: predictions, and cost with its derivative by the logits, in one kernel each."""
+"""Predictions, and cost with its derivative by the logits, in one CUDA kernel each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused._cuda.dense import MOST_NETWORKS, row_sums
-from xpnet.fused._cuda.driver import Driver, Extent, one_real_dtype, power_of_two
+from xpnet.fused.cupy.dense import MOST_NETWORKS, row_sums
+from xpnet.fused.cupy.driver import Driver, Extent, one_real_dtype, power_of_two
 from xpnet.types import Array
 
 __all__ = ["output_activation", "output_cost", "output_cost_backward"]
@@ -21,14 +21,12 @@ OUTPUTS = ("sigmoid", "softmax", "identity", "exp")
 ONE_BLOCK = 2**14  # logits that a single block takes: below, a second launch costs more
 
 
-def output_activation(
-    driver: Driver, plain: Callable[[str, Array], Array]
-) -> Callable[[str, Array], Array]:
-    """`plain` in one kernel."""
+def output_activation(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name, in one kernel."""
 
-    def fused(output: str, Z: Array) -> Array:
+    def fused(output: str, Z: Array) -> Any:
         if output == "identity" or not _fits(output, Z):
-            return plain(output, Z)
+            return NotImplemented
         A = driver.empty(Z.shape, Z.dtype)
         grid, block = _grid(Z)
         arguments = (driver.contiguous(Z), *Z.shape[-2:], A)
@@ -38,29 +36,23 @@ def output_activation(
     return fused
 
 
-def output_cost(
-    driver: Driver, plain: Callable[[str, Array, Array, Any], Array]
-) -> Callable[[str, Array, Array, Any], Array]:
-    """`plain` in one kernel, or two where there are many logits."""
+def output_cost(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name, in one kernel, or two where there are many logits."""
 
-    def fused(output: str, Z: Array, Y: Array, scale: Any) -> Array:
+    def fused(output: str, Z: Array, Y: Array, scale: Any) -> Any:
         scales = _scale(scale, Z) if _fits(output, Z, Y) else None
-        if scales is None:
-            return plain(output, Z, Y, scale)
-        return _cost(driver, output, Z, Y, scales, None)
+        return NotImplemented if scales is None else _cost(driver, output, Z, Y, scales, None)
 
     return fused
 
 
-def output_cost_backward(
-    driver: Driver, plain: Callable[[str, Array, Array, Any], tuple[Array, Array]]
-) -> Callable[[str, Array, Array, Any], tuple[Array, Array]]:
-    """`plain` in one kernel, or two where there are many logits."""
+def output_cost_backward(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name, in one kernel, or two where there are many logits."""
 
-    def fused(output: str, Z: Array, Y: Array, scale: Any) -> tuple[Array, Array]:
+    def fused(output: str, Z: Array, Y: Array, scale: Any) -> Any:
         scales = _scale(scale, Z) if _fits(output, Z, Y) else None
         if scales is None:
-            return plain(output, Z, Y, scale)
+            return NotImplemented
         dZ = driver.empty(Z.shape, Z.dtype)
         return _cost(driver, output, Z, Y, scales, dZ), dZ
 

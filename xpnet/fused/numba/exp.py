@@ -1,4 +1,4 @@
-"""The exponential as arithmetic that SIMD instructions have, where a library call has none.
+"""Exponential function for SIMD code, of which a call to a library would make scalar code.
 
 ``eˣ = 2ᵏ eʳ`` with k a whole number and ``|r| ≤ ½ ln 2``, where Taylor's polynomial needs few terms
 (Cody & Waite 1980). The relative error stays below two units in the last place.

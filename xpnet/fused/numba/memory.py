@@ -1,34 +1,75 @@
-"""Parameters whose tensors follow one another in one vector, for loops over all of them at once.
+"""Memory of one training run: arrays and flat parameters, written again when nobody holds them.
 
-They look like any others, and a step that a caller keeps stays as it is: memory is written again
-only when nobody holds any part of it.
+A step of a large network makes megabytes of new arrays and drops as many. Fetching them from the
+operating system and giving them back takes longer than filling them: on 400,000 parameters Adam's
+update took 0.12 ms into memory used before, 0.18 to 0.4 ms into fresh memory.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xpnet.types import Array, Dense, Params
 
-__all__ = ["Flats"]
+__all__ = ["Flats", "recycling"]
+
+SMALL = 4_096  # entries of a matrix; below, fresh memory is as fast
 
 ALIGNED = 16  # entries: a tensor begins where a cache line may begin
 MOST = 16  # vectors that are watched; more only where a caller keeps one step after another
+
+
+def recycling() -> Callable[..., np.ndarray[Any, Any]]:
+    """An ``empty(shape, dtype)`` that hands out again what only it still holds.
+
+    An array is free when nothing refers to it but the list it is kept in: no variable, no view,
+    no other library's tensor made of it, as each of these holds a reference. So an array that a
+    caller keeps, such as the parameters of an earlier step, is never written again.
+    """
+    kept: dict[Any, list[np.ndarray[Any, Any]]] = {}
+    unheld = _references_of_unheld()
+
+    def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+        if shape[0] * shape[-1] < SMALL:
+            return np.empty(shape, dtype)
+        arrays = kept.setdefault((shape, dtype), [])
+        for array in arrays:
+            if sys.getrefcount(array) == unheld:
+                return array
+        arrays.append(np.empty(shape, dtype))
+        return arrays[-1]
+
+    return empty
+
+
+def _references_of_unheld() -> int:
+    """What `sys.getrefcount` says in such a loop of an array that only its list holds.
+
+    Counted rather than known: Python releases differ in what a loop variable counts for.
+    """
+    for array in [np.empty(0)]:
+        return sys.getrefcount(array)
+    raise AssertionError
 
 
 class _Kept(NamedTuple):
     """Parameters, and every object of theirs that may be held."""
 
     params: Params
-    parts: list[Any]
+    objects: list[Any]
 
 
 class Flats:
     """The flat parameters of one training run, all shaped like the first ones.
+
+    Their tensors follow one another in one vector, for loops over all of them at once. They look
+    like any others, and a step that a caller keeps stays as it is: memory is written again only
+    when nobody holds any part of it.
 
     Attributes
     ----------
@@ -49,7 +90,7 @@ class Flats:
         self._new()
         for kept in self._queue:
             # Counted rather than known: Python releases differ in what counts.
-            self._unheld = list(map(sys.getrefcount, kept.parts))
+            self._unheld = list(map(sys.getrefcount, kept.objects))
 
     def fits(self, params: Params) -> bool:
         """Whether `params` are from here, or of the same shapes and dtype."""
@@ -77,7 +118,7 @@ class Flats:
         for _ in range(len(queue)):
             kept = queue[0]
             queue.rotate(-1)
-            if list(map(sys.getrefcount, kept.parts)) == self._unheld:
+            if list(map(sys.getrefcount, kept.objects)) == self._unheld:
                 return kept.params
         return self._new()
 
@@ -99,9 +140,9 @@ class Flats:
             )
             for n_out, n_in, W, b in self.layout.tolist()
         )
-        parts = [vector, params, *params, *(tensor for layer in params for tensor in layer)]
+        objects = [vector, params, *params, *(tensor for layer in params for tensor in layer)]
         self._vectors[id(params)] = vector
-        self._queue.append(_Kept(params, parts))
+        self._queue.append(_Kept(params, objects))
         if len(self._queue) > MOST:
             # Forgotten, not freed: whoever holds it keeps it, and it is never written again.
             del self._vectors[id(self._queue.popleft().params)]

@@ -1,4 +1,4 @@
-"""Cost and dZ for NumPy arrays by one compiled call on the logits of one network."""
+"""Cost and its derivative by the logits of one network, in one compiled call."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused._numba_compiled import compiled
-from xpnet.fused._numba_exp import exp
-from xpnet.fused._numba_updates import DTYPES
-from xpnet.types import Array, Kernels
+from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.exp import exp
+from xpnet.types import Array
 
 __all__ = ["OUTPUTS", "cost_of", "fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
 
@@ -105,22 +104,19 @@ def cost_of(
     return identity_cost(Z, Y, scale, weight, to_dZ)
 
 
-def fused_cost(kernels: Kernels, empty: Callable[..., Array]) -> Callable[..., tuple[Array, Array]]:
-    """The entry ``output_cost_backward`` of `kernels`, compiled.
+def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
+    """The entry ``output_cost_backward``.
 
     Parameters
     ----------
     empty : function ``(shape, dtype) -> array``
         Where dZ is written.
     """
-    plain = kernels.output_cost_backward
 
-    def output_cost_backward(
-        output: str, Z: Array, Y: Array, scale: float | Array
-    ) -> tuple[Array, Array]:
+    def output_cost_backward(output: str, Z: Array, Y: Array, scale: float | Array) -> Any:
         weight = None if isinstance(scale, float) else scale
-        if output not in OUTPUTS or not _takes(Z, Y, weight):
-            return plain(output, Z, Y, scale)
+        if output not in OUTPUTS or not _fits(Z, Y, weight):
+            return NotImplemented
         dZ = empty(Z.shape, Z.dtype)
         J = cost_of(OUTPUTS[output], Z, Y, scale if weight is None else 1.0, weight, dZ)
         return Z.dtype.type(J), dZ
@@ -128,7 +124,7 @@ def fused_cost(kernels: Kernels, empty: Callable[..., Array]) -> Callable[..., t
     return output_cost_backward
 
 
-def _takes(Z: Array, Y: Array, weight: Any) -> bool:
+def _fits(Z: Array, Y: Array, weight: Any) -> bool:
     """Whether Z is of one network, and Y and a weight for each sample fit it."""
     if Z.ndim != 2 or Z.dtype not in DTYPES or Y.shape != Z.shape or Y.dtype != Z.dtype:
         return False

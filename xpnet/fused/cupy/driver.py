@@ -1,4 +1,4 @@
-"""What the host code needs to know of whatever launches the kernels, and how arguments are made.
+"""Driver that launches the CUDA kernels, and the arguments that it is given.
 
 An argument is an array (the kernel gets its address), None (a null address), an int (``long
 long``), a NumPy scalar, or a structure made by `by_value`.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from xpnet.fused._cuda.source import MOST_THREADS, REALS
+from xpnet.fused.cupy.source import MOST_THREADS, REALS
 from xpnet.types import Array
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""numba's dispatcher and cache, safe to interrupt, and the same code from disk as compiled.
+"""Compilation of loops: safe to interrupt, kept on disk, the same code from there as compiled.
 
 The one file that knows of numba what it does not document; read in numba 0.61 to 0.68. What can go
 wrong without it: an interrupt within the compiler leaves tables half written, and later calls fail;
@@ -13,19 +13,40 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
-from xpnet.fused import _numba_kept as kept
-from xpnet.fused._interrupts import held
+from xpnet.fused.interrupts import held
+from xpnet.fused.numba import cache
 
-__all__ = ["Dispatcher", "Pipeline"]
+__all__ = ["DTYPES", "Dispatcher", "Pipeline", "compiled"]
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+"""The dtypes of the arrays that loops are compiled for."""
+
+FLAGS = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def compiled(function: Loop) -> Loop:
+    """`function` as machine code, kept on disk beside the source.
+
+    - ``error_model="numpy"``: a division that may raise would end vectorisation.
+    - The fastmath flags let sums be reordered; NaN and infinity keep their meaning, so that a
+      diverging cost is seen.
+    """
+    options = {"nopython": True, "error_model": "numpy", "fastmath": FLAGS, "nogil": True}
+    loop: Any = Dispatcher(function, targetoptions=options, pipeline_class=Pipeline)
+    loop.enable_caching()
+    return loop  # type: ignore[no-any-return]
 
 
 class _GiveWay(BaseException):
@@ -65,7 +86,7 @@ class Dispatcher(CPUDispatcher):
                     pass  # gone on with, if the handler lets us
                 finally:
                     _under_way.noted = ()
-        kept.say_reported()
+        cache.say_reported()
         return entry
 
     def compile(self, sig: Any) -> Any:
@@ -127,7 +148,7 @@ class _Kept(NullCache):
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._source = Path(function.__code__.co_filename)
-        self._stamp = kept.stamp(self._source, numba.__version__)
+        self._stamp = cache.stamp(self._source, numba.__version__)
 
     @property
     def cache_path(self) -> str:
@@ -141,7 +162,7 @@ class _Kept(NullCache):
         file = self._file(sig, target_context.codegen())
         if file:
             with _reporting(file.parent):
-                content = kept.read(file)
+                content = cache.read(file)
                 if content is not None:
                     return CompileResult._rebuild(target_context, *pickle.loads(content))
         return None
@@ -151,14 +172,15 @@ class _Kept(NullCache):
         file = self._file(sig, cres.library.codegen)
         if file and not cres.library.has_dynamic_globals:
             with _reporting(file.parent):
-                kept.write(file, dumps(cres._reduce()), self._stamp)
+                cache.write(file, dumps(cres._reduce()), self._stamp)
 
     def _file(self, sig: Any, codegen: Any) -> Path | None:
         code = self._function.__code__
         made_of = repr((sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code))
         number = sha256(made_of.encode()).hexdigest()[:16]
         with _reporting("any folder"):
-            name = f"{self._source.stem}.{self._function.__name__}.{self._stamp}.{number}.nbc"
+            loop = f"{cache.PREFIX}.{self._source.stem}.{self._function.__name__}"
+            name = f"{loop}.{self._stamp}.{number}.nbc"
             return Path(self.cache_path, name)
         return None
 
@@ -169,4 +191,4 @@ def _reporting(folder: Path | str) -> Iterator[None]:
     try:
         yield
     except Exception as fault:
-        kept.report(f"{folder}: {fault}")
+        cache.report(f"{folder}: {fault}")

@@ -1,4 +1,7 @@
-"""CuPy: fused CUDA kernels, on the caller's current stream."""
+"""Driver of the CUDA kernels by CuPy, on the caller's current stream.
+
+A kernel is compiled when it is first launched, and kept on disk by CuPy.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,11 @@ from typing import Any
 import cupy
 import numpy as np
 
-from xpnet.fused._cuda import Driver, fuse
-from xpnet.fused._cuda.source import options, source
-from xpnet.fused._cupy_gather import columns
-from xpnet.types import Array, Kernels
+from xpnet.fused.cupy.driver import Driver
+from xpnet.fused.cupy.source import options, source
+from xpnet.types import Array
 
-__all__ = ["DRIVER", "accelerate", "columns", "for_one_run"]
-
-
-def accelerate(kernels: Kernels) -> Kernels:
-    """`kernels` with every entry fused for float32 and float64 arrays of CuPy.
-
-    A kernel is compiled when it is first launched, and kept on disk by CuPy.
-    """
-    return fuse(kernels, DRIVER)
-
-
-def for_one_run(kernels: Kernels) -> Kernels:
-    """The same for one training loop: an optimiser's moments are then updated in place."""
-    return fuse(kernels, DRIVER, one_run=True)
+__all__ = ["DRIVER"]
 
 
 @cache

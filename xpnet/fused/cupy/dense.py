@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from xpnet.fused._cuda.driver import Driver, Factor, factor, one_real_dtype, row_grid
+from xpnet.fused.cupy.driver import Driver, Factor, factor, one_real_dtype, row_grid
 from xpnet.types import Array, Dense, Layer
 
 __all__ = ["MOST_NETWORKS", "activation_dense_backward", "dense_activation", "row_sums"]
@@ -26,14 +27,12 @@ NEEDS_Z = {
 MOST_NETWORKS = 65_535  # blocks that a grid can have along y
 
 
-def dense_activation(driver: Driver, plain: Callable[..., Layer]) -> Callable[..., Layer]:
-    """`plain`, with bias, activation and mask in one kernel, written over the fresh product."""
+def dense_activation(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name: bias, activation and mask in one kernel, over the fresh product."""
 
-    def fused(
-        activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
-    ) -> Layer:
+    def fused(activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None) -> Any:
         if activation not in NEEDS_Z or not _fits(W, b, A_prev, mask):
-            return plain(activation, W, b, A_prev, mask)
+            return NotImplemented
         Z = driver.contiguous(W @ A_prev)
         A = driver.empty(Z.shape, Z.dtype) if NEEDS_Z[activation] else Z
         m = Z.shape[-1]
@@ -45,10 +44,8 @@ def dense_activation(driver: Driver, plain: Callable[..., Layer]) -> Callable[..
     return fused
 
 
-def activation_dense_backward(
-    driver: Driver, plain: Callable[..., tuple[Dense, Array | None]]
-) -> Callable[..., tuple[Dense, Array | None]]:
-    """`plain`, with mask, derivative and bias gradient in one kernel, and decay in one."""
+def activation_dense_backward(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name: mask, derivative and bias gradient in one kernel, decay in one."""
 
     def fused(
         activation: str,
@@ -60,21 +57,12 @@ def activation_dense_backward(
         mask: Array | None = None,
         decay: float | Array | None = None,
         need_dA_prev: bool = True,
-    ) -> tuple[Dense, Array | None]:
+    ) -> Any:
         decays = None if decay is None else factor(decay, W)
         if not _fits_back(activation, dA, layer, A_prev, W, mask) or (
             decays is None and decay is not None
         ):
-            return plain(
-                activation,
-                dA,
-                layer,
-                A_prev,
-                W,
-                mask=mask,
-                decay=decay,
-                need_dA_prev=need_dA_prev,
-            )
+            return NotImplemented
         dZ, db = _logit_gradient(driver, activation, dA, layer, mask)
         dW = driver.contiguous(dZ @ A_prev.swapaxes(-1, -2))
         if decays is not None:

@@ -1,4 +1,4 @@
-"""The CUDA source of every kernel, as one string, and the options it is compiled with.
+"""CUDA source of every kernel, as one string, and the options it is compiled with.
 
 It includes no header, so that NVRTC needs nothing beside it.
 """

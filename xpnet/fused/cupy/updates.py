@@ -1,4 +1,4 @@
-"""The optimisers: all parameters of a network in one launch."""
+"""The optimisers' steps: all parameters of a network in one launch."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused._cuda.driver import Driver, Factor, by_value, factor, one_real_dtype
-from xpnet.fused._cuda.source import MOST_TENSORS
+from xpnet.fused.cupy.driver import Driver, Factor, by_value, factor, one_real_dtype
+from xpnet.fused.cupy.source import MOST_TENSORS
 from xpnet.types import Array, Dense, Params
 
-__all__ = ["SETTINGS", "update"]
+__all__ = ["FIELDS", "update"]
 
-SETTINGS: Mapping[str, Callable[..., tuple[float, ...]]] = {
+FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
     "gradient_descent": lambda: (),
     "momentum": lambda mu: (mu,),
     "nesterov": lambda mu: (mu,),
     "rmsprop": lambda rho, eps: (rho, 1.0 - rho, eps),
-    "adam": lambda **settings: _moments(**settings),
-    "adamw": lambda decay, c1, c2, **settings: (*_moments(**settings), decay, c1, c2),
+    "adam": lambda **betas: _betas(**betas),
+    "adamw": lambda decay, c1, c2, **betas: (*_betas(**betas), decay, c1, c2),
 }
-"""Each optimiser's settings in the order of its structure in ``updates.cu``."""
+"""The fields of each optimiser's structure in ``updates.cu``, made of its hyperparameters."""
 
 
-def update(
-    driver: Driver, plain: Callable[..., tuple[Params, tuple[Params, ...]]], one_run: bool
-) -> Callable[..., tuple[Params, tuple[Params, ...]]]:
-    """`plain`, an optimiser's step, in one launch for every 16 layers.
+def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
+    """The entry of that name, in one launch for every 16 layers.
 
-    With `one_run`, moments that the call before returned are written over.
+    With `in_place`, moments that the call before returned are written over.
     """
     mine: tuple[Params, ...] = ()
 
@@ -42,18 +40,16 @@ def update(
         moments: tuple[Params, ...],
         *,
         rate: float | Array,
-        **settings: Any,
-    ) -> tuple[Params, tuple[Params, ...]]:
+        **hyperparameters: Any,
+    ) -> Any:
         nonlocal mine
         flat = [_flat(tree) for tree in (params, grads, *moments)]
-        known = optimizer in SETTINGS and _are_numbers(settings)
+        known = optimizer in FIELDS and _are_numbers(hyperparameters)
         rates = _rates(rate, flat) if known else None
         if rates is None:
-            return plain(optimizer, params, grads, moments, rate=rate, **settings)
-        in_place = len(mine) == len(moments) and all(map(operator.is_, mine, moments))
-        new_moments = (
-            moments if in_place else tuple(_empty_like(driver, moment) for moment in moments)
-        )
+            return NotImplemented
+        ours = len(mine) == len(moments) and all(map(operator.is_, mine, moments))
+        new_moments = moments if ours else tuple(_empty_like(driver, each) for each in moments)
         new_params = _empty_like(driver, params)
         _launch(
             driver,
@@ -61,9 +57,9 @@ def update(
             [[driver.contiguous(tensor) for tensor in tensors] for tensors in flat],
             [_flat(new_params), *map(_flat, new_moments)],
             rates,
-            _structure(SETTINGS[optimizer](**settings), params[0].W.dtype),
+            _structure(FIELDS[optimizer](**hyperparameters), params[0].W.dtype),
         )
-        mine = new_moments if one_run else ()
+        mine = new_moments if in_place else ()
         return new_params, new_moments
 
     return fused
@@ -117,18 +113,18 @@ def _empty_like(driver: Driver, params: Params) -> Params:
     )
 
 
-def _structure(settings: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
+def _structure(fields: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
     # C++ has no structure without a size: one without members is one byte that nobody reads.
-    return by_value(np.asarray(settings or (0.0,), dtype))
+    return by_value(np.asarray(fields or (0.0,), dtype))
 
 
-def _moments(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
+def _betas(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
     # 1 − β in the host's double precision: in float32 four digits of it would be gone.
     return beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps
 
 
-def _are_numbers(settings: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, int | float) for value in settings.values())
+def _are_numbers(hyperparameters: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, int | float) for value in hyperparameters.values())
 
 
 def _rates(rate: Any, flat: Sequence[Sequence[Array]]) -> Factor | None:
