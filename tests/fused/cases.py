@@ -11,7 +11,7 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, mapped, tree_leaves
 from tests.kernels.test_dense import OneLayer
-from xpnet import fused
+from xpnet import backend, fused
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense, Kernels, Params
 
@@ -40,7 +40,15 @@ ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backwar
 FUSED_STEPS = {"numpy": tuple(OPTIMISERS), "torch": ("adam",)}
 """The optimisers whose step is fused for each library."""
 
-WAYS = [(library, way) for library in FUSED_STEPS for way in (fused.accelerate, fused.for_one_run)]
+
+def for_training(kernels: Kernels, xp: Any) -> Kernels:
+    """The kernels of one training loop, as `accelerate` gives those of single calls."""
+    return fused.accelerator(xp).training_kernels(kernels)
+
+
+NUMPY = backend.resolve("numpy", device="cpu", dtype="float64")
+BOTH = pytest.mark.parametrize("way", [fused.accelerate, for_training])
+WAYS = [(library, way) for library in FUSED_STEPS for way in (fused.accelerate, for_training)]
 ON_EACH = pytest.mark.parametrize(
     ("xp", "way"), WAYS, indirect=["xp"], ids=[f"{name}-{way.__name__}" for name, way in WAYS]
 )
@@ -127,6 +135,11 @@ def fortran(array: np.ndarray) -> np.ndarray:
 def strided(array: np.ndarray) -> np.ndarray:
     """The same numbers as every second column of a wider array."""
     return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+def from_a_file(array: np.ndarray) -> np.ndarray:
+    """The same numbers as they lie in bytes that were read: not aligned, not to be written to."""
+    return np.frombuffer(b"." + array.tobytes(), array.dtype, offset=1).reshape(array.shape)
 
 
 def there(library: Any, dtype: str, lay: Callable[[np.ndarray], np.ndarray] = np.array) -> Any:

@@ -14,7 +14,7 @@ from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, ran
 from tests.kernels.test_dense import random_layer
 from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, M, train
 from xpnet import optim, steps
-from xpnet.fused import accelerate, for_one_run
+from xpnet.fused import accelerate, accelerator
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.network import defaults
 
@@ -164,7 +164,7 @@ def test_a_step_compiled_by_itself(optimizer, rng):
 
 
 def test_a_run_is_compiled_as_a_whole_and_not_in_parts():
-    assert for_one_run(VECTORIZED, jnp) is VECTORIZED
+    assert accelerator(jnp).training_kernels(VECTORIZED) is VECTORIZED
 
 
 def executables(name):

@@ -6,17 +6,16 @@ import weakref
 
 import pytest
 
-from tests.fused.cases import ADAM, agreeing, random_trees, unyielding
+from tests.fused.cases import ADAM, BOTH, agreeing, for_training, random_trees, unyielding
 from tests.kernels.cases import RequiringGrad, assert_trees_close, mapped, random_case
 from xpnet import backend, optim, steps
-from xpnet.fused import accelerate, for_one_run
+from xpnet.fused import accelerate
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
 
 torch = pytest.importorskip("torch")
 
 TORCH = backend.resolve("torch", device="cpu", dtype="float32")
-BOTH = pytest.mark.parametrize("way", [accelerate, for_one_run])
 
 
 def trained(case, **settings):
@@ -67,7 +66,7 @@ def test_moments_are_updated_in_place_for_one_run_alone(rng):
     """After the first step, whose moments are the caller's."""
     trees = mapped(torch.asarray, random_trees(rng, "adam"))
     _, grads, moments = trees
-    for way, in_place in ((accelerate, False), (for_one_run, True)):
+    for way, in_place in ((accelerate, False), (for_training, True)):
         update = unyielding(TORCH, way).update
         first = update("adam", *trees, **ADAM)
         second = update("adam", first[0], grads, first[1], **ADAM)

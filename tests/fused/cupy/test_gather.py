@@ -13,7 +13,7 @@ import pytest
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
 
 from xpnet import backend  # noqa: E402
-from xpnet.fused import _cupy_gather as gather  # noqa: E402
+from xpnet.fused.cupy import ACCELERATOR, gather  # noqa: E402
 
 M, N_X, N_Y = 23, 7, 3
 RANGES = [(0, 5), (5, 23), (22, 23), (20, 40)]
@@ -99,7 +99,7 @@ def test_on_a_device(data, rng, start, stop, fits):
     X, Y = data if fits else (data[0], data[1].astype("float16"))
     order = rng.permutation(M)
     there = [cupy.asarray(array) for array in (X, Y, order)]
-    columns = gather.columns(backend.columns)
+    columns = ACCELERATOR.gather(backend.columns)
     for got, array in zip(columns(there[:2], there[2], start, stop), (X, Y), strict=True):
         assert got.dtype == array.dtype
         np.testing.assert_array_equal(cupy.asnumpy(got), array[order[start:stop]].T)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.fused import _numba_blas as blas
+from xpnet.fused.numba import blas
 
 pytestmark = pytest.mark.skipif(
     blas.routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"

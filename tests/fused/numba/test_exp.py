@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.fused._numba_compiled import compiled
-from xpnet.fused._numba_exp import exp, expm1
+from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.exp import exp, expm1
 
 
 @compiled

@@ -18,8 +18,8 @@ import pytest
 
 import xpnet
 from xpnet.fused import accelerate
-from xpnet.fused._cuda import fuse
-from xpnet.fused._cuda.source import options, source
+from xpnet.fused.cupy import fuse
+from xpnet.fused.cupy.source import options, source
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
 
@@ -28,7 +28,7 @@ if (sys.platform, platform.machine()) != ("linux", "x86_64"):
 
 import cupy
 
-from xpnet.fused import cupy as fused_cupy
+from xpnet.fused.cupy import device as fused_cupy
 
 DEVICE = cupy.cuda.is_available()
 

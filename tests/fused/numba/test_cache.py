@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import warnings
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from xpnet.fused import _numba_kept as kept
-from xpnet.fused._numba_compiled import compiled
-from xpnet.fused._numba_loops import row_sums
+from xpnet.fused.numba import cache as kept
+from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.dense import row_sums
 
 SAID = r"^compiled kernels are not kept, or no longer as they were, in .*{}.*: .*{}.*This process"
 
@@ -125,7 +124,7 @@ def test_without_any_folder_each_process_compiles(folder, monkeypatch):
     def none(function):
         raise RuntimeError("cannot cache function 'added': no locator available")
 
-    monkeypatch.setattr("xpnet.fused._numba_dispatch.FunctionCache", none)
+    monkeypatch.setattr("xpnet.fused.numba.compiler.FunctionCache", none)
     with pytest.warns(RuntimeWarning, match=SAID.format("any folder", "no locator")):
         assert used() == (0, 1)
 
@@ -153,19 +152,15 @@ def test_a_file_that_may_not_be_read_is_compiled_anew(folder):
 def test_code_of_other_sources_is_removed_with_the_first_that_is_written(tmp_path):
     stamp = kept.stamp(Path(__file__), "1.0")
     python, _, sources = stamp.rpartition("-")
-    python2, *pythons = (f"py{major}{minor}" for major, minor in ((2, 7), sys.version_info[:2]))
     gone = [
-        f"_numba_steps.adam.{python}-{sources[::-1]}.4567.nbc",
-        f"_numba_steps.adam.{python}-{sources[::-1]}.4567.nbc.half_written",
-        *(f"_numba_loops.row_sums-114.{release}.nbi" for release in pythons),
-        *(f"_numba_loops.row_sums-114.{release}.0123-77-1.nbc" for release in pythons),
+        f"xpnet.updates.adam.{python}-{sources[::-1]}.4567.nbc",
+        f"xpnet.updates.adam.{python}-{sources[::-1]}.4567.nbc.half_written",
     ]
     stay = [
-        f"_numba_steps.adam.{stamp}.4567.nbc",
-        f"_numba_steps.adam.another-2-{sources[::-1]}.4567.nbc",
-        f"_numba_loops.row_sums-114.{python2}.nbi",
-        f"_numba_loops.{python}.pyc",
-        f"somebody's.{python}.nbi",
+        f"xpnet.updates.adam.{stamp}.4567.nbc",
+        f"xpnet.updates.adam.another-2-{sources[::-1]}.4567.nbc",
+        f"dense.{python}.pyc",
+        f"somebody's.{python}-1.nbc",
     ]
     for name in (*gone, *stay):
         (tmp_path / name).touch()
@@ -187,6 +182,7 @@ def test_all_loops_have_one_stamp():
     stamps = {kept.stamp(file, "1.0") for file in kept.SOURCES}
     assert len(stamps) == 1
     assert Path(row_sums.py_func.__code__.co_filename) in kept.SOURCES
+    assert {file.stem for file in kept.SOURCES} >= {"activations", "cost", "dense", "network"}
 
 
 def test_signatures_of_one_loop_have_files_of_their_own(folder):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from xpnet.fused._cuda.source import MOST_TENSORS, REALS, options, source
+from xpnet.fused.cupy.source import MOST_TENSORS, REALS, options, source
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,13 @@ import dataclasses
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.fused.cases import for_training
 from tests.kernels.cases import assert_trees_close, random_case
 from xpnet import backend, fused, value_and_grad
 from xpnet.kernels import VECTORIZED
@@ -30,8 +32,9 @@ def step(*args, **kwargs):
     ("xp", "package"), [("numpy", "numba"), ("torch", "torch"), ("jax", "jax")], indirect=["xp"]
 )
 def test_each_library_has_its_compiler(xp, package):
-    assert fused.accelerator(xp.xp) == package
-    assert fused.accelerator(sys.modules[xp.name]) == package
+    found = import_module(f"xpnet.fused.{package}").ACCELERATOR
+    assert found == fused.accelerator(xp.xp) == fused.accelerator(sys.modules[xp.name])
+    assert found != fused.UNFUSED
 
 
 @COMPILED
@@ -45,24 +48,23 @@ def test_a_record_is_fused_once_and_some_entries_replaced(xp):
 
 @pytest.mark.parametrize("xp", ["numpy", "torch"], indirect=True)
 def test_each_run_has_a_record_of_its_own(xp):
-    first, second = (fused.for_one_run(VECTORIZED, xp.xp) for _ in range(2))
+    first, second = (for_training(VECTORIZED, xp.xp) for _ in range(2))
     assert first.update is not second.update
 
 
 def test_a_step_is_compiled_where_the_library_can():
     torch = pytest.importorskip("torch")
-    assert step is not fused.compiled(step, np) is not fused.compiled(step, np)
-    assert fused.compiled(step, torch) is step
+    compiled, again = (fused.accelerator(np).step(step) for _ in range(2))
+    assert step is not compiled is not again
+    assert fused.accelerator(torch).step(step) is step
 
 
 @PLAIN
 def test_nothing_is_fused_for_another_library(xp):
     X = xp.asarray([[0.0]])
-    assert fused.accelerator(xp.xp) is None
+    assert fused.accelerator(xp.xp) is defaults.accelerator_for(X) is fused.UNFUSED
     assert fused.accelerate(VECTORIZED, xp.xp) is VECTORIZED
-    assert fused.for_one_run(VECTORIZED, xp.xp) is VECTORIZED
-    assert fused.compiled(step, xp.xp) is step
-    assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
+    assert defaults.default_kernels(X) is defaults.training_kernels(X) is VECTORIZED
 
 
 @COMPILED
@@ -70,9 +72,8 @@ def test_nothing_is_fused_without_the_compiler(xp, monkeypatch):
     monkeypatch.setattr(fused, "find_spec", lambda name: None)
     monkeypatch.setattr(fused, "_accelerated", fused._accelerated.__wrapped__)  # it remembers
     X = xp.asarray([[0.0]])
-    assert fused.accelerator(xp.xp) is None
-    assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
-    assert defaults.compiled_for(X, step) is step
+    assert fused.accelerator(xp.xp) is defaults.accelerator_for(X) is fused.UNFUSED
+    assert defaults.default_kernels(X) is defaults.training_kernels(X) is VECTORIZED
 
 
 def test_a_compiler_that_does_not_load_is_done_without(monkeypatch):
@@ -80,9 +81,9 @@ def test_a_compiler_that_does_not_load_is_done_without(monkeypatch):
         raise ImportError("Numba needs NumPy 2.4 or less. Got NumPy 2.9.")
 
     monkeypatch.setattr(fused, "import_module", broken)
-    monkeypatch.setattr(fused, "_maker", fused._maker.__wrapped__)  # which remembers
+    monkeypatch.setattr(fused, "_loaded", fused._loaded.__wrapped__)  # which remembers
     with pytest.warns(RuntimeWarning, match=r"numba .* does not load, .* not fused: Numba needs"):
-        assert fused.accelerator(np) is None
+        assert fused.accelerator(np) is fused.UNFUSED
 
 
 @COMPILED
@@ -93,16 +94,15 @@ def test_fused_kernels_are_the_default(xp, switch, monkeypatch):
         monkeypatch.setenv("XPNET_FUSED", switch)
     X = xp.asarray([[0.0]])
     assert defaults.default_kernels(X) is fused.accelerate(VECTORIZED, xp.xp)
-    whole_step_or_parts = (defaults.compiled_for(X, step), defaults.kernels_for_one_run(X))
-    assert whole_step_or_parts != (step, VECTORIZED)
+    assert defaults.accelerator_for(X) is fused.accelerator(xp.xp) is not fused.UNFUSED
 
 
 @COMPILED
 def test_fusing_can_be_turned_off(xp, monkeypatch):
     monkeypatch.setenv("XPNET_FUSED", "0")
     X = xp.asarray([[0.0]])
-    assert defaults.default_kernels(X) is defaults.kernels_for_one_run(X) is VECTORIZED
-    assert defaults.compiled_for(X, step) is step
+    assert defaults.accelerator_for(X) is fused.UNFUSED
+    assert defaults.default_kernels(X) is defaults.training_kernels(X) is VECTORIZED
 
 
 @pytest.mark.parametrize("switch", ["yes", "2", "false", " "])
@@ -159,3 +159,23 @@ def test_the_compiler_is_loaded_on_use(switch, loaded):
 def test_what_cannot_be_accelerated(kernels, xp, message):
     with pytest.raises(TypeError, match=f"^{message}"):
         fused.accelerate(kernels, xp)
+
+
+def test_a_kernel_that_does_not_take_its_arguments_hands_them_all_over():
+    seen = []
+
+    def plain(*args, **kwargs):
+        seen.append((args, kwargs))
+        return "plain"
+
+    entry = fused.or_else(lambda x, *, y: NotImplemented if y else x, plain)
+    assert entry(0, y=False) == 0
+    assert entry(None, y=False) is None
+    assert seen == []
+    assert entry(5, y=True) == "plain"
+    assert seen == [((5,), {"y": True})]
+
+
+def test_unfused_is_as_it_was():
+    for field in dataclasses.fields(fused.Accelerator):
+        assert getattr(fused.UNFUSED, field.name)(step) is step

@@ -1,9 +1,8 @@
-"""What the loops on NumPy arrays take that the other libraries' fused kernels do not."""
+"""The optimisers' steps on NumPy arrays: stacks, unusual memory, moments updated in place."""
 
 from __future__ import annotations
 
 import weakref
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,79 +10,32 @@ import pytest
 
 from tests.fused.cases import (
     ADAM,
+    BOTH,
+    NUMPY,
     agreeing,
     assert_alike,
+    for_training,
+    from_a_file,
     random_trees,
-    strided,
-    there_and_back,
     unyielding,
 )
 from tests.kernels.cases import mapped
-from tests.kernels.test_dense import random_layer
-from xpnet import backend
-from xpnet.fused import accelerate, for_one_run
-from xpnet.kernels import ACTIVATIONS, VECTORIZED
+from xpnet.fused import accelerate
+from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
-
-NUMPY = backend.resolve("numpy", device="cpu", dtype="float64")
-BOTH = pytest.mark.parametrize("way", [accelerate, for_one_run])
-
-
-@BOTH
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("stack", [(3,), (2, 3)])
-@pytest.mark.parametrize("common", [True, False], ids=["common A_prev", "A_prev of its own"])
-def test_a_stack_of_layers(way, activation, stack, common, rng):
-    kernels = unyielding(NUMPY, way)
-    given = random_layer(rng, n_out=5, n_in=7, m=11, stack=stack)
-    if common:
-        given = replace(given, A_prev=rng.normal(size=(7, 11)))
-    for decay in (0.2, rng.random((*stack, 1, 1)), rng.random((1, 1))):
-        there_and_back(kernels, activation, given, "float64", decay)
-
-
-@BOTH
-@pytest.mark.parametrize("stack", [(), (3,)])
-def test_no_samples(way, stack, rng):
-    given = random_layer(rng, m=0, stack=stack)
-    kernels = unyielding(NUMPY, way)
-    there_and_back(kernels, "relu", given, "float64")
-    there_and_back(
-        kernels, "relu", replace(given, A_prev=given.A_prev[0]) if stack else given, "float64"
-    )
-
-
-@BOTH
-def test_a_stack_that_is_not_contiguous(way, rng):
-    given = random_layer(rng, n_out=5, n_in=7, m=11, stack=(3,)).each(strided)
-    there_and_back(unyielding(NUMPY, way), "relu", given, "float64", decay=0.2)
-
-
-def from_a_file(array):
-    """The same numbers as they lie in bytes that were read: not aligned, not to be written to."""
-    return np.frombuffer(b"." + array.tobytes(), array.dtype, offset=1).reshape(array.shape)
 
 
 @BOTH
 def test_memory_that_is_not_aligned_nor_to_be_written_to(way, rng):
-    kernels = unyielding(NUMPY, way)
-    given = random_layer(rng, n_out=5, n_in=7, m=11).each(from_a_file)
-    there_and_back(kernels, "relu", given, "float64", decay=0.2)
     trees = mapped(from_a_file, random_trees(rng, "adam"))
-    agreeing("update", kernels, "adam", *trees, dtype="float64", **ADAM)
+    agreeing("update", unyielding(NUMPY, way), "adam", *trees, dtype="float64", **ADAM)
 
 
 @BOTH
-def test_big_endian_numbers_go_to_the_kernels_replaced(way, rng):
-    kernels = way(VECTORIZED, np)
-    given = random_layer(rng).each(lambda array: array.astype(">f8"))
-    for each in (kernels, VECTORIZED):
-        with pytest.raises(TypeError, match="have dtype >f8: expected float32 or float64"):
-            each.dense_activation("relu", given.W, given.b, given.A_prev, given.mask)
-    cost = ("softmax", given.dA, given.mask, 0.1)
-    assert_alike(*(k.output_cost_backward(*cost) for k in (kernels, VECTORIZED)), "float64")
+def test_big_endian_numbers_go_to_the_kernel_replaced(way, rng):
     trees = mapped(lambda array: array.astype(">f8"), random_trees(rng, "adam"))
-    assert_alike(*(k.update("adam", *trees, **ADAM) for k in (kernels, VECTORIZED)), "float64")
+    both = (way(VECTORIZED, np), VECTORIZED)
+    assert_alike(*(kernels.update("adam", *trees, **ADAM) for kernels in both), "float64")
 
 
 @BOTH
@@ -130,10 +82,10 @@ def test_what_has_decayed_is_set_to_zero(way, optimizer, count, hyperparameters)
             np.testing.assert_array_equal(layer.b, np.float32(after))
 
 
-def test_memory_is_updated_in_place_for_one_run_alone(rng):
+def test_memory_is_updated_in_place_for_training_alone(rng):
     """After the first step, whose memory is the caller's."""
     params, grads, moments = random_trees(rng, "adam")
-    for way, in_place in ((accelerate, False), (for_one_run, True)):
+    for way, in_place in ((accelerate, False), (for_training, True)):
         update = partial(way(VECTORIZED, np).update, "adam", **ADAM)
         first = update(params, grads, moments)
         second = update(first[0], grads, first[1])

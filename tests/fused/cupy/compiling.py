@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xpnet.fused._cuda.cost import OUTPUTS
-from xpnet.fused._cuda.dense import NEEDS_Z
-from xpnet.fused._cuda.source import REALS, options, source
-from xpnet.fused._cuda.updates import SETTINGS
+from xpnet.fused.cupy.cost import OUTPUTS
+from xpnet.fused.cupy.dense import NEEDS_Z
+from xpnet.fused.cupy.source import REALS, options, source
+from xpnet.fused.cupy.updates import FIELDS
 
 KERNELS = (
     "row_sums",
     "add_decay",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
-    *(f"update<optimiser::{name}>" for name in SETTINGS),
+    *(f"update<optimiser::{name}>" for name in FIELDS),
 )
 """The name of every kernel that the host code may launch."""
 

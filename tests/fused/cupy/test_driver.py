@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.fused._cuda.driver import by_value, factor, one_real_dtype, power_of_two, row_grid
+from xpnet.fused.cupy.driver import by_value, factor, one_real_dtype, power_of_two, row_grid
 
 LIKE = np.zeros((3, 5, 7), np.float32)
 

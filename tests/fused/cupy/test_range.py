@@ -6,7 +6,7 @@ import pytest
 
 from bench.accuracy import grid, layer, predicted
 from tests.kernels.test_range import OF_ONE_LOGIT, assert_slope, assert_within_ulps
-from xpnet.fused._cuda.dense import NEEDS_Z
+from xpnet.fused.cupy.dense import NEEDS_Z
 
 
 @pytest.mark.parametrize("name", NEEDS_Z)

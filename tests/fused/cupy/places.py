@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.fused._cuda.compiling import KERNELS
-from xpnet.fused._cuda import Driver, fuse
-from xpnet.fused._cuda.source import MOST_THREADS
+from tests.fused.cupy.compiling import KERNELS
+from xpnet.fused.cupy import Driver, fuse
+from xpnet.fused.cupy.source import MOST_THREADS
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array, Kernels
 
@@ -103,7 +103,7 @@ class CudaDevice:
     def __init__(self) -> None:
         import cupy
 
-        from xpnet.fused import cupy as fused
+        from xpnet.fused.cupy import device as fused
 
         self.xp, self.driver = cupy, fused.DRIVER._replace(launch=self.launch)
         self.kernels: Kernels = fuse(VECTORIZED, self.driver)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fused._cuda.compiling import KERNELS, compiled
-from tests.fused._cuda.places import PLACES, CudaDevice, HostDevice
+from tests.fused.cupy.compiling import KERNELS, compiled
+from tests.fused.cupy.places import PLACES, CudaDevice, HostDevice
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array
 
@@ -30,6 +30,16 @@ def kernel_names() -> tuple[str, ...]:
 @pytest.fixture(params=PLACES)
 def device(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
     """Where kernels run: on the host with one thread a block, or with all, in either order."""
+    yield from _entered(request)
+
+
+@pytest.fixture(params=[name for name in PLACES if name in ("alone", "cupy")])
+def one_order(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
+    """The same for what threads do apart from each other: in one order."""
+    yield from _entered(request)
+
+
+def _entered(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
     if request.param == "cupy":
         place: HostDevice | CudaDevice = CudaDevice()
     else:

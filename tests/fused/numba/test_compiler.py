@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from numba.core import event
 
-from xpnet.fused import _numba_compiled
-from xpnet.fused._numba_compiled import compiled
+from xpnet.fused.numba import compiler
+from xpnet.fused.numba.compiler import compiled
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ROW = np.zeros(1)
 
 
 @pytest.fixture
 def chain(monkeypatch):
     """Three loops of which each calls the one before, compiled for nothing yet and not kept."""
-    monkeypatch.setattr(_numba_compiled.Dispatcher, "enable_caching", lambda loop: None)
+    monkeypatch.setattr(compiler.Dispatcher, "enable_caching", lambda loop: None)
     first = compiled(lambda x: x[0] + 20)
     second = compiled(lambda x: 2 * first(x))
     third = compiled(lambda x: 3 * second(x))
@@ -153,10 +153,10 @@ def test_interrupts_at_random_moments_of_a_first_use(tmp_path):
 ONE_RESULT = """
 import sys
 import numpy as np
-from xpnet.fused import _numba_dispatch as dispatch
+from xpnet.fused.numba import compiler
 if "kept nowhere" in sys.argv:
-    dispatch.Dispatcher.enable_caching = lambda loop: None
-from xpnet.fused import _numba_cost as costs
+    compiler.Dispatcher.enable_caching = lambda loop: None
+from xpnet.fused.numba import cost as costs
 rng = np.random.default_rng(0)
 Z, Y = rng.normal(size=(10, 257)), rng.random((10, 257))
 if "a part first" in sys.argv:
@@ -184,7 +184,7 @@ def test_a_process_that_compiles_gives_what_one_that_reads_gives(tmp_path):
 
 def test_loops_of_others_that_call_ours_run_ours(monkeypatch):
     """LLVM may change how a copy is called, and the linker finds code by its name."""
-    monkeypatch.setattr(_numba_compiled.Dispatcher, "enable_caching", lambda loop: None)
+    monkeypatch.setattr(compiler.Dispatcher, "enable_caching", lambda loop: None)
 
     def rows(tensor, like):
         return tensor.ravel().reshape((like.size, tensor.size // like.size))

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from xpnet.fused._cuda.dense import NEEDS_Z
+from xpnet.fused.cupy.dense import NEEDS_Z
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
-from xpnet.kernels.activations import Activation
 from xpnet.types import Layer
 
 SHAPES = [(5, 7, 33), (1, 3, 1), (40, 2, 300)]  # n_out, n_in, m
+LAYERS = [
+    *((name, SHAPES[0], True) for name in NEEDS_Z),
+    *((name, shape, False) for name in ("relu", "gelu") for shape in SHAPES),
+]
 
 
 class Arguments(NamedTuple):
@@ -43,21 +46,12 @@ def layer_of(activation: str, given: Arguments, mask: Any = None) -> Layer:
     return layer if NEEDS_Z[activation] else Layer(None, layer.A)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("activation", NEEDS_Z)
-def test_forward(agree, arguments, activation, masked, shape):
-    W, b, A_prev, _, mask = arguments(*shape)
-    layer = agree("dense_activation", activation, W, b, A_prev, mask if masked else None)
-    assert (layer.Z is not None) == NEEDS_Z[activation]
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("activation", NEEDS_Z)
-def test_backward(agree, arguments, activation, masked, shape):
+@pytest.mark.parametrize(("activation", "shape", "masked"), LAYERS, ids=str)
+def test_forward_and_backward(agree, arguments, activation, shape, masked):
     given = arguments(*shape)
     mask = given.mask if masked else None
+    layer = agree("dense_activation", activation, given.W, given.b, given.A_prev, mask)
+    assert (layer.Z is not None) == NEEDS_Z[activation]
     layer = layer_of(activation, given, mask)
     agree(
         "activation_dense_backward", activation, given.dA, layer, given.A_prev, given.W, mask=mask
@@ -123,23 +117,23 @@ def test_no_samples(agree, arguments):
 
 
 @pytest.mark.parametrize("activation", NEEDS_Z)
-def test_nan_stays_nan(device, dtype, activation):
+def test_nan_stays_nan(one_order, dtype, activation):
     W, b, A_prev = (
-        device.asarray(array, dtype)
+        one_order.asarray(array, dtype)
         for array in (np.ones((2, 1)), np.zeros((2, 1)), [[np.nan, 1.0]])
     )
-    A = device.to_numpy(device.kernels.dense_activation(activation, W, b, A_prev).A)
+    A = one_order.to_numpy(one_order.kernels.dense_activation(activation, W, b, A_prev).A)
     assert np.isnan(A).tolist() == [[True, False]] * 2
 
 
 @pytest.mark.parametrize("activation", NEEDS_Z)
 @pytest.mark.parametrize("z", [1e4, -1e4])
-def test_huge_logits_stay_finite(device, dtype, activation, z):
-    W, b, A_prev = (device.asarray(array, dtype) for array in ([[z]], [[0.0]], [[1.0]]))
-    layer = device.kernels.dense_activation(activation, W, b, A_prev)
-    grads, _ = device.kernels.activation_dense_backward(activation, A_prev, layer, A_prev, W)
+def test_huge_logits_stay_finite(one_order, dtype, activation, z):
+    W, b, A_prev = (one_order.asarray(array, dtype) for array in ([[z]], [[0.0]], [[1.0]]))
+    layer = one_order.kernels.dense_activation(activation, W, b, A_prev)
+    grads, _ = one_order.kernels.activation_dense_backward(activation, A_prev, layer, A_prev, W)
     for array in (layer.A, *grads):
-        assert np.isfinite(device.to_numpy(array)).all()
+        assert np.isfinite(one_order.to_numpy(array)).all()
 
 
 def test_one_kernel_each_way(device, dtype, arguments):
@@ -179,9 +173,8 @@ def test_a_decay_of_another_kind_goes_to_the_kernel_it_replaces(device, argument
 
 
 def test_an_activation_without_cuda_goes_to_the_kernel_it_replaces(device, arguments, monkeypatch):
-    monkeypatch.setitem(
-        ACTIVATIONS, "twice", Activation(lambda Z: 2.0 * Z, lambda Z, A: 0.0 * A + 2.0)
-    )
+    formulas = {"apply": lambda Z: 2.0 * Z, "derivative": lambda Z, A: 0.0 * A + 2.0}
+    monkeypatch.setitem(ACTIVATIONS, "twice", ACTIVATIONS["gelu"]._replace(**formulas))
     given = Arguments(*(device.asarray(array, "float64") for array in arguments(3, 2, 4)))
     layer = device.kernels.dense_activation("twice", given.W, given.b, given.A_prev)
     assert (layer.A == 2.0 * layer.Z).all()
