@@ -1,4 +1,4 @@
-"""What the tests of fused kernels share: records that must not fall back, and their comparison."""
+"""Records of kernels that must not fall back, and their comparison with the plain ones."""
 
 from __future__ import annotations
 
@@ -37,8 +37,23 @@ OPTIMISERS = {
 ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backward", "update")
 """The entries that numba and PyTorch replace."""
 
-FUSED_STEPS = {"numpy": tuple(OPTIMISERS), "torch": ("adam",)}
-"""The optimisers whose step is fused for each library."""
+
+def fused_outputs(library: Any) -> tuple[str, ...]:
+    """The outputs whose cost is fused for `library`."""
+    if library.name == "numpy":
+        from xpnet.fused.numba.cost import OUTPUTS as rows
+    else:
+        from xpnet.fused.torch import COSTS as rows
+    return tuple(rows)
+
+
+def fused_optimisers(library: Any) -> tuple[str, ...]:
+    """The optimisers whose step is fused for `library`."""
+    if library.name != "numpy":
+        return ("adam",)
+    from xpnet.fused.numba.updates import LOOPS
+
+    return tuple(LOOPS)
 
 
 def for_training(kernels: Kernels, xp: Any) -> Kernels:
@@ -48,7 +63,9 @@ def for_training(kernels: Kernels, xp: Any) -> Kernels:
 
 NUMPY = backend.resolve("numpy", device="cpu", dtype="float64")
 BOTH = pytest.mark.parametrize("way", [fused.accelerate, for_training])
-WAYS = [(library, way) for library in FUSED_STEPS for way in (fused.accelerate, for_training)]
+WAYS = [
+    (library, way) for library in ("numpy", "torch") for way in (fused.accelerate, for_training)
+]
 ON_EACH = pytest.mark.parametrize(
     ("xp", "way"), WAYS, indirect=["xp"], ids=[f"{name}-{way.__name__}" for name, way in WAYS]
 )

@@ -1,4 +1,4 @@
-"""Which kernels are used: fused where a compiler is installed and the environment allows it."""
+"""Accelerators: used where a compiler is installed and the environment allows it."""
 
 from __future__ import annotations
 

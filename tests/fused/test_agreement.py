@@ -1,4 +1,4 @@
-"""Every fused entry against the plain one, on NumPy and on torch, by either way of fusing."""
+"""Fused entries against the plain ones, on NumPy and on PyTorch, by either way of fusing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fused.cases import (
-    FUSED_STEPS,
     ON_EACH,
     OPTIMISERS,
     agreeing,
     assert_alike,
     fortran,
+    fused_optimisers,
+    fused_outputs,
     random_trees,
     strided,
     there,
@@ -26,7 +27,6 @@ from tests.kernels.cases import leaves, mapped, targets
 from tests.kernels.test_dense import random_layer
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
 
-OUTPUTS = {"numpy": ("softmax", "sigmoid", "identity"), "torch": ("softmax", "sigmoid")}
 LAYOUTS = pytest.mark.parametrize("lay", [fortran, strided])
 HUGE = {"over": "ignore", "invalid": "ignore"}
 
@@ -84,7 +84,7 @@ def test_cost_and_its_derivative(xp, way, dtype, weighted, n_y, m, rng):
     kernels = unyielding(xp, way)
     scale = there(xp, dtype)(rng.random((1, m))) if weighted else 1 / m
     Z = there(xp, dtype)(rng.normal(0, 30, (n_y, m)))
-    for output in OUTPUTS[xp.name]:
+    for output in fused_outputs(xp):
         Y = there(xp, dtype, fortran)(targets(output, (n_y, m), rng))
         agreeing("output_cost_backward", kernels, output, Z, Y, scale, dtype=dtype)
 
@@ -94,7 +94,7 @@ def test_cost_and_its_derivative(xp, way, dtype, weighted, n_y, m, rng):
 def test_cost_of_logits_that_are_not_contiguous(xp, way, lay, rng):
     kernels = unyielding(xp, way)
     Z = there(xp, "float32", lay)(rng.normal(size=(3, 19)))
-    for output in OUTPUTS[xp.name]:
+    for output in fused_outputs(xp):
         Y = there(xp, "float32", lay)(targets(output, (3, 19), rng))
         agreeing("output_cost_backward", kernels, output, Z, Y, 0.1, dtype="float32")
 
@@ -115,7 +115,7 @@ def stepped_alike(kernels, optimizer, trees, dtype):
 
 @ON_EACH
 def test_steps_of_every_optimiser(xp, way, dtype, rng):
-    for optimizer in FUSED_STEPS[xp.name]:
+    for optimizer in fused_optimisers(xp):
         trees = mapped(there(xp, dtype), random_trees(rng, optimizer))
         stepped_alike(unyielding(xp, way), optimizer, trees, dtype)
 
@@ -154,7 +154,7 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
     Z = np.asarray([[bad, 1.0], [0.5, 0.0]])
     Y = np.asarray([[1.0, 1.0], [0.0, 0.0]])
     Z, Y = (there(xp, "float32")(array if first else array[::-1]) for array in (Z, Y))
-    for output in OUTPUTS[xp.name]:
+    for output in fused_outputs(xp):
         with np.errstate(**HUGE):
             J, dZ = unyielding(xp, way).output_cost_backward(output, Z, Y, 0.5)
             plain = VECTORIZED.output_cost_backward(output, Z, Y, 0.5)
@@ -167,7 +167,7 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
 @ON_EACH
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_pass_a_step(xp, way, bad, rng):
-    for optimizer in FUSED_STEPS[xp.name]:
+    for optimizer in fused_optimisers(xp):
         params, grads, moments = mapped(there(xp, "float32"), random_trees(rng, optimizer))
         grads[0].W[1, 2] = bad
         hyperparameters = OPTIMISERS[optimizer].hyperparameters

@@ -1,4 +1,4 @@
-"""What fused kernels do not take: the plain kernel's result, or its error word for word."""
+"""Arguments that no fused kernel is made for: the plain result, or its error word for word."""
 
 from __future__ import annotations
 

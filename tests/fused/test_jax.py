@@ -1,4 +1,4 @@
-"""Whole training steps as one program on JAX: how often they are compiled, and what they give."""
+"""Training steps as one program on JAX: number of compilations, and results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What torch's own operations could do otherwise: write over inputs, leave denormal numbers."""
+"""PyTorch's fused operations: inputs that are not written over, no denormal numbers."""
 
 from __future__ import annotations
 

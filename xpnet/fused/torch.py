@@ -1,6 +1,6 @@
 """Kernels for PyTorch tensors: operations that join two steps, and in place where memory is fresh.
 
-``addmm`` adds the bias within the product, the activation is taken in place of it, torch's own
+``addmm`` adds the bias within the product, the activation is written over it, torch's own
 backward operations join derivative and product, and Adam's step is one multi-tensor operation.
 On a 2-core processor this took less time than ``torch.compile`` of the plain kernels, which needs a
 C++ compiler and half a minute besides.
@@ -37,7 +37,7 @@ IN_PLACE: dict[str, Callable[[Array], Array]] = {
     "tanh": torch.tanh_,
     "sigmoid": torch.sigmoid_,
 }
-"""Activations whose derivative needs only A, taken in the memory of Z."""
+"""Activations whose derivative needs only A, which is written over Z."""
 
 BACKWARD: dict[str, Callable[[Array, Array], Array]] = {
     "relu": lambda dA, A: torch.ops.aten.threshold_backward(dA, A, 0),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.fused.cupy.compiling import KERNELS, compiled
-from tests.fused.cupy.places import PLACES, CudaDevice, HostDevice
+from tests.fused.cupy.devices import DEVICES, CudaDevice, HostDevice
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array
 
@@ -27,20 +27,20 @@ def kernel_names() -> tuple[str, ...]:
     return KERNELS
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
     """Where kernels run: on the host with one thread a block, or with all, in either order."""
     yield from _entered(request)
 
 
-@pytest.fixture(params=[name for name in PLACES if name in ("alone", "cupy")])
+@pytest.fixture(params=[name for name in DEVICES if name in ("alone", "gpu")])
 def one_order(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
     """The same for what threads do apart from each other: in one order."""
     yield from _entered(request)
 
 
 def _entered(request: pytest.FixtureRequest) -> Iterator[HostDevice | CudaDevice]:
-    if request.param == "cupy":
+    if request.param == "gpu":
         place: HostDevice | CudaDevice = CudaDevice()
     else:
         place = HostDevice(request.getfixturevalue("libraries"), request.param)

@@ -1,4 +1,4 @@
-"""How arguments are made, and how rows are laid out over blocks."""
+"""Arguments of kernels, and rows laid out over blocks."""
 
 from __future__ import annotations
 

@@ -5,24 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.fused.cases import ADAM, OPTIMISERS
 from tests.kernels.cases import mapped, tree_leaves
 from xpnet.fused.cupy import fuse
 from xpnet.fused.cupy.source import MOST_TENSORS
 from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
-
-OPTIMISERS = {
-    "gradient_descent": (0, {}),
-    "momentum": (1, {"mu": 0.9}),
-    "nesterov": (1, {"mu": 0.9}),
-    "rmsprop": (1, {"rho": 0.9, "eps": 1e-8}),
-    "adam": (2, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}),
-    "adamw": (
-        2,
-        {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "decay": 0.5, "c1": 0.1, "c2": 0.001},
-    ),
-}
 
 
 def trees(rng, moments, *lead, layers=3):
@@ -45,7 +34,7 @@ def trees(rng, moments, *lead, layers=3):
 )
 def test_one_network(agree, rng, name, rate):
     moments, settings = OPTIMISERS[name]
-    _, new = agree("update", name, *trees(rng, moments), rate=rate, **settings)
+    _, new = agree("update", name, *trees(rng, moments), **{**settings, "rate": rate})
     assert len(new) == moments
 
 
@@ -53,7 +42,7 @@ def test_one_network(agree, rng, name, rate):
 @pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
 def test_a_stack_with_a_rate_for_all_or_each(agree, rng, name, rate):
     moments, settings = OPTIMISERS[name]
-    agree("update", name, *trees(rng, moments, 4), rate=rate, **settings)
+    agree("update", name, *trees(rng, moments, 4), **{**settings, "rate": rate})
 
 
 def test_large_tensors(agree, rng):
@@ -102,8 +91,8 @@ def test_biases_do_not_decay(device, rng, dtype):
     params, grads, _ = trees(rng, 0)
     zeros = mapped(np.zeros_like, grads)
     there = _moved(device, (params, zeros, (zeros, zeros)), dtype)
-    _, settings = OPTIMISERS["adamw"]
-    new, _ = device.kernels.update("adamw", *there, rate=0.5, **settings)
+    settings = {**ADAM, "rate": 0.5, "decay": 0.5, "c1": 0.1, "c2": 0.001}
+    new, _ = device.kernels.update("adamw", *there, **settings)
     for (W, b), (W_new, b_new) in zip(there[0], new, strict=True):
         np.testing.assert_allclose(device.to_numpy(W_new), 0.75 * device.to_numpy(W), rtol=1e-6)
         assert (device.to_numpy(b_new) == device.to_numpy(b)).all()

@@ -23,7 +23,7 @@ SAID = r"^compiled kernels are not kept, or no longer as they were, in .*{}.*: .
 def folder(tmp_path, monkeypatch):
     """Where numba looks for code, of which nothing has been said yet."""
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
-    for name in ("_faults", "_said"):
+    for name in ("_faults", "_warned"):
         monkeypatch.setattr(kept, name, [])
     return tmp_path
 

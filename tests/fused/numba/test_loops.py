@@ -124,11 +124,11 @@ def test_every_loop_is_looked_at():
 COUNT = """
 import json
 import numpy as np
-from xpnet.fused import _numba_loops as loops, _numba_steps as steps
+from xpnet.fused.numba import dense, updates
 M = np.ones((2, 2), "float32")
-loops.row_sums(M, M[:, :1].copy())
-steps.gradient_descent(M, M, np.ones(1), M.copy())
-used = (dense.row_sums, steps.gradient_descent)
+dense.row_sums(M, M[:, :1].copy())
+updates.gradient_descent(M, M, np.ones(1), M.copy())
+used = (dense.row_sums, updates.gradient_descent)
 print(json.dumps([[sum(getattr(loop.stats, name).values()) for loop in used]
                   for name in ("cache_hits", "cache_misses")]))
 """

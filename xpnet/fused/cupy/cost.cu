@@ -90,7 +90,7 @@ __global__ void predict(const T* Z, Index n, Index m, T* A) {
   }
 }
 
-// J (K, gridDim.x), the sum over samples of scale * loss in parts, and dZ = scale * (A - Y) unless
+// J (K, gridDim.x), the sum over samples of scale * loss in segments, and dZ = scale * (A - Y) unless
 // it is null. Y and scales have a stride for each axis; 0 where all networks share them.
 template <class Output>
 __global__ void cost(const T* Z, const T* Y, Index Y_network, Index Y_unit, Index Y_sample,

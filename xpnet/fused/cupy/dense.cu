@@ -14,8 +14,8 @@ __global__ void forward(T* Z, const T* b, const T* mask, T* A, Index m) {
   }
 }
 
-// dZ (rows, m) = dA * mask * g', and db (rows, gridDim.y), the sums of its rows in parts.
-// A has its mask in it, which is taken out again; Z may be null where A determines g'.
+// dZ (rows, m) = dA * mask * g', and db (rows, gridDim.y), the sums of its rows in segments.
+// A has its mask in it, by which it is divided again; Z may be null where A determines g'.
 template <class G>
 __global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Index m, T* dZ,
                          T* db) {

@@ -76,9 +76,9 @@ def row_sums(driver: Driver, values: Array, shape: tuple[int, ...]) -> Array:
     """The sums of `values` over its last axis, C-contiguous, as an array of `shape`."""
     rows, m = math.prod(shape), values.shape[-1]
     grid, block = row_grid(rows, m)
-    parts = driver.empty(shape if grid[1] == 1 else (rows, grid[1]), values.dtype)
-    driver.launch("row_sums", values.dtype, grid, block, (values, m, parts))
-    return parts if grid[1] == 1 else row_sums(driver, parts, shape)
+    segments = driver.empty(shape if grid[1] == 1 else (rows, grid[1]), values.dtype)
+    driver.launch("row_sums", values.dtype, grid, block, (values, m, segments))
+    return segments if grid[1] == 1 else row_sums(driver, segments, shape)
 
 
 def _logit_gradient(

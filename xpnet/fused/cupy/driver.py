@@ -91,9 +91,9 @@ def power_of_two(least: int, most: int = MOST_THREADS) -> int:
 
 
 def row_grid(rows: int, m: int) -> tuple[Extent, Extent]:
-    """Grid and block for kernels over ``(rows, m)``: a block of x a row, of y a part of it.
+    """Grid and block for kernels over ``(rows, m)``: a block of x a row, of y a segment of it.
 
     A row is divided only where it is long and rows are few: sums over it then take a second pass.
     """
-    parts = max(1, min(m // 8192, 512 // rows))
-    return (rows, parts), (power_of_two(m, 256), 1)
+    segments = max(1, min(m // 8192, 512 // rows))
+    return (rows, segments), (power_of_two(m, 256), 1)

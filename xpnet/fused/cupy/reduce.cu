@@ -28,7 +28,7 @@ __device__ inline T block_sum(T value) {
   return terms[0];
 }
 
-// sums (rows, gridDim.y): the sum of each row of values (rows, m), in gridDim.y parts.
+// sums (rows, gridDim.y): the sum of each row of values (rows, m), in gridDim.y segments.
 __global__ void row_sums(const T* values, Index m, T* sums) {
   const T* row = values + blockIdx.x * m;
   T sum = 0;

@@ -28,7 +28,7 @@ def source() -> str:
 
 
 def options(dtype: np.dtype) -> tuple[str, ...]:
-    """What a C++ compiler or NVRTC must be told to make the kernels for `dtype`."""
+    """Options of a C++ compiler or NVRTC that make the kernels for `dtype`."""
     return (
         "-std=c++17",
         f"-DREAL={REALS[dtype]}",

@@ -71,7 +71,7 @@ def _launch(
     old: Sequence[Sequence[Array]],
     new: Sequence[Sequence[Array]],
     rate: Factor,
-    numbers: np.ndarray,
+    structure: np.ndarray,
 ) -> None:
     """The update of `old` = (θ, g, *moments) to `new` = (θ, *moments), each a list of tensors."""
     theta, g, *moments = (list(map(driver.address, tensors)) for tensors in old)
@@ -84,7 +84,7 @@ def _launch(
     for first in range(0, len(theta), MOST_TENSORS):
         part = slice(first, first + MOST_TENSORS)
         grid = (min(1024, -(-max(sizes[part]) // 256)), len(sizes[part]))
-        arguments = (_table(fields, part), rate.number, rate.entries, numbers)
+        arguments = (_table(fields, part), rate.number, rate.entries, structure)
         driver.launch(name, old[0][0].dtype, grid, (256, 1), arguments)
 
 

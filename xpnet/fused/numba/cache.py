@@ -1,6 +1,6 @@
 """Cache of machine code on disk: a file for each loop and signature, checked before it is used.
 
-It is named by all that it was made of, and written under another name first. So processes that
+A file is named by all that it was made of, and written under another name first. So processes that
 write at once write the same, and none reads half a file.
 """
 
@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["PREFIX", "read", "report", "say_reported", "stamp", "write"]
+__all__ = ["PREFIX", "note", "read", "stamp", "warn_once", "write"]
 
 SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))}
 """The loops as they were imported: each is compiled together with those of other files."""
@@ -25,11 +25,11 @@ PREFIX = "xpnet"
 _PYTHON = sys.implementation.cache_tag or "python"
 _DIGEST = sha256().digest_size
 _faults: list[str] = []
-_said: list[str] = []
+_warned: list[str] = []
 
 
 def stamp(source: Path, compiler: str) -> str:
-    """What changes with the loops of the file `source`, with the compiler, and with Python."""
+    """A text that changes with the loops of `source`, with the compiler and with Python."""
     sources = {**SOURCES, source: source.read_bytes()}
     return f"{_PYTHON}-{sha256(compiler.encode() + b''.join(sources.values())).hexdigest()[:16]}"
 
@@ -83,15 +83,15 @@ def _remove_former(folder: Path, its_stamp: str) -> None:
                 file.unlink()
 
 
-def report(fault: str) -> None:
-    """Remember what is wrong, to be said where no compilation is under way."""
+def note(fault: str) -> None:
+    """Keep what is wrong for a warning where no compilation is under way."""
     _faults.append(fault)
 
 
-def say_reported() -> None:
-    """Warn of the first fault, once a process."""
-    if _faults and not _said:
-        _said.append(_faults[0])
+def warn_once() -> None:
+    """Warn of the first fault that was noted, once a process."""
+    if _faults and not _warned:
+        _warned.append(_faults[0])
         warnings.warn(
             f"compiled kernels are not kept, or no longer as they were, in {_faults[0]}. This "
             "process compiles its own; NUMBA_CACHE_DIR names another folder",

@@ -86,7 +86,7 @@ class Dispatcher(CPUDispatcher):
                     pass  # gone on with, if the handler lets us
                 finally:
                     _under_way.noted = ()
-        cache.say_reported()
+        cache.warn_once()
         return entry
 
     def compile(self, sig: Any) -> Any:
@@ -161,7 +161,7 @@ class _Kept(NullCache):
         target_context.refresh()
         file = self._file(sig, target_context.codegen())
         if file:
-            with _reporting(file.parent):
+            with _noting(file.parent):
                 content = cache.read(file)
                 if content is not None:
                     return CompileResult._rebuild(target_context, *pickle.loads(content))
@@ -171,14 +171,14 @@ class _Kept(NullCache):
         """Keep what was compiled for `sig`, unless it holds an address of this process."""
         file = self._file(sig, cres.library.codegen)
         if file and not cres.library.has_dynamic_globals:
-            with _reporting(file.parent):
+            with _noting(file.parent):
                 cache.write(file, dumps(cres._reduce()), self._stamp)
 
     def _file(self, sig: Any, codegen: Any) -> Path | None:
         code = self._function.__code__
         made_of = repr((sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code))
         number = sha256(made_of.encode()).hexdigest()[:16]
-        with _reporting("any folder"):
+        with _noting("any folder"):
             loop = f"{cache.PREFIX}.{self._source.stem}.{self._function.__name__}"
             name = f"{loop}.{self._stamp}.{number}.nbc"
             return Path(self.cache_path, name)
@@ -186,9 +186,9 @@ class _Kept(NullCache):
 
 
 @contextmanager
-def _reporting(folder: Path | str) -> Iterator[None]:
+def _noting(folder: Path | str) -> Iterator[None]:
     """Let no fault of the folder go further; what is read from there may raise anything."""
     try:
         yield
     except Exception as fault:
-        cache.report(f"{folder}: {fault}")
+        cache.note(f"{folder}: {fault}")

@@ -24,8 +24,8 @@ F, D = np.float32, np.float64
 OCTAVES = 1 / math.log(2)
 
 
-def _taking_bits(real: Any, whole: Any, in_machine: Any) -> Any:
-    """A function that takes the bits of a whole number for those of a real one."""
+def _same_bits(real: Any, whole: Any, in_machine: Any) -> Any:
+    """A function that gives the real number of the same bits as a whole one."""
 
     def typed(typing: Any, bits: Any) -> Any:
         return real(whole), lambda _, builder, __, args: builder.bitcast(args[0], in_machine)
@@ -33,8 +33,8 @@ def _taking_bits(real: Any, whole: Any, in_machine: Any) -> Any:
     return intrinsic(typed)
 
 
-_float32_of = _taking_bits(types.float32, types.int32, ir.FloatType())
-_float64_of = _taking_bits(types.float64, types.int64, ir.DoubleType())
+_float32_of = _same_bits(types.float32, types.int32, ir.FloatType())
+_float64_of = _same_bits(types.float64, types.int64, ir.DoubleType())
 
 
 def exp(x: float) -> float:
@@ -49,10 +49,10 @@ def expm1(x: float) -> float:
 
 @overload(exp)
 def _exp(x: Any) -> Callable[[Any], Any]:
-    parts = _parts32 if x == types.float32 else _parts64
+    split = _split32 if x == types.float32 else _split64
 
     def implementation(x: Any) -> Any:
-        q, scale = parts(x)
+        q, scale = split(x)
         return scale + q * scale
 
     return implementation
@@ -60,22 +60,22 @@ def _exp(x: Any) -> Callable[[Any], Any]:
 
 @overload(expm1)
 def _expm1(x: Any) -> Callable[[Any], Any]:
-    parts = _parts32 if x == types.float32 else _parts64
+    split = _split32 if x == types.float32 else _split64
     one = F(1) if x == types.float32 else D(1)
 
     def implementation(x: Any) -> Any:
-        q, scale = parts(x)
+        q, scale = split(x)
         return q * scale + (scale - one)
 
     return implementation
 
 
 @compiled
-def _parts32(x: Any) -> Any:
+def _split32(x: Any) -> Any:
     """``eʳ − 1`` and ``2ᵏ``, which is 0 for the least k: its exponent's bits are all zero."""
     x = min(max(x, F(-88)), F(88))
     k = np.floor(x * F(OCTAVES) + F(0.5))
-    # ln 2 in two parts: the products of the first are exact.
+    # ln 2 as a sum of two: the products of the first are exact.
     r = (x - k * F(355 / 512)) - k * F(-2.12194440e-4)
     p = F(1 / 5040)
     p = p * r + F(1 / 720)
@@ -87,7 +87,7 @@ def _parts32(x: Any) -> Any:
 
 
 @compiled
-def _parts64(x: Any) -> Any:
+def _split64(x: Any) -> Any:
     """``eʳ − 1`` and ``2ᵏ``."""
     x = min(max(x, D(-709)), D(709))
     k = np.floor(x * D(OCTAVES) + D(0.5))

@@ -80,9 +80,9 @@ class Flats:
     def __init__(self, like: Params) -> None:
         begin, rows = 0, []
         for W, b in like:
-            places = begin, begin + _padded(W.size)
-            begin = places[1] + _padded(b.size)
-            rows.append((*W.shape, *places))
+            begins = begin, begin + _padded(W.size)
+            begin = begins[1] + _padded(b.size)
+            rows.append((*W.shape, *begins))
         self.layout = np.array(rows)
         self._size, self._dtype = begin, like[0].W.dtype
         self._vectors: dict[int, Array] = {}

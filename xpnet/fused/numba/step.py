@@ -24,8 +24,8 @@ __all__ = ["compiled_step", "compiled_value_and_grad"]
 def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.
 
-    What the compiled calls do not take, such as dropout masks or another memory order, is left to
-    `step` itself.
+    What the compiled calls are not made for, such as dropout masks or another memory order, is
+    left to `step` itself.
     """
     program: Program | None = None
     own: Kernels
@@ -46,7 +46,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None and suits(net, params):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
-        if program is None or not program.takes(params, X, Y, **settings):
+        if program is None or not program.fits(params, X, Y, **settings):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
             return step(net, params, moments, X, Y, hyperparameters, **rest)
@@ -76,7 +76,7 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         if program is None and suits(net, params):
             program = Program(net, params)
         settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
-        if program is None or program.net != net or not program.takes(params, X, Y, **settings):
+        if program is None or program.net != net or not program.fits(params, X, Y, **settings):
             return NotImplemented
         return program(params, X, Y, sample_weight, l2)
 
@@ -114,7 +114,7 @@ class Program:
         self.blas: Any = routine(self.dtype)
         self.work = np.empty(0, self.dtype)
 
-    def takes(
+    def fits(
         self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
     ) -> bool:
         """Whether this batch lies as rows, without masks, and the rest is of one network."""

@@ -1,4 +1,4 @@
-"""Where the CUDA kernels run in tests: the processor in several ways, and a device if any."""
+"""Devices of the CUDA kernels in tests: the processor in several ways, and a GPU if any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _device_answers() -> bool:
     return bool(cupy.cuda.is_available())
 
 
-PLACES = (*ORDERS, *(("cupy",) if _device_answers() else ()))
+DEVICES = (*ORDERS, *(("gpu",) if _device_answers() else ()))
 
 
 class HostDevice:
