@@ -41,10 +41,12 @@ ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backwar
 def fused_outputs(library: Any) -> tuple[str, ...]:
     """The outputs whose cost is fused for `library`."""
     if library.name == "numpy":
-        from xpnet.fused.numba.cost import OUTPUTS as rows
-    else:
-        from xpnet.fused.torch import COSTS as rows
-    return tuple(rows)
+        from xpnet.fused.numba.cost import OUTPUTS
+
+        return tuple(OUTPUTS)
+    from xpnet.fused.torch import COSTS
+
+    return tuple(COSTS)
 
 
 def fused_optimisers(library: Any) -> tuple[str, ...]:
@@ -63,11 +65,10 @@ def for_training(kernels: Kernels, xp: Any) -> Kernels:
 
 NUMPY = backend.resolve("numpy", device="cpu", dtype="float64")
 BOTH = pytest.mark.parametrize("way", [fused.accelerate, for_training])
-WAYS = [
-    (library, way) for library in ("numpy", "torch") for way in (fused.accelerate, for_training)
-]
 ON_EACH = pytest.mark.parametrize(
-    ("xp", "way"), WAYS, indirect=["xp"], ids=[f"{name}-{way.__name__}" for name, way in WAYS]
+    ("xp", "way"),
+    [(name, way) for name in ("numpy", "torch") for way in (fused.accelerate, for_training)],
+    indirect=["xp"],
 )
 """A test for each library and each way to fuse; of JAX, which replaces nothing, see `test_jax`."""
 
