@@ -170,7 +170,8 @@ def gelu_forward(Z: Array, b: Array, to_A: Array) -> None:
             z = max(z, least)
             v = min(z, most)
             e = exp(v * (linear + cubic * v * v))
-            to_A[i, j] = z * (e / (one + e))
+            a = z * e / (one + e)
+            to_A[i, j] = z if z > most else a  # where z times e may overflow
 
 
 @compiled
@@ -199,7 +200,8 @@ def silu_forward(Z: Array, b: Array, to_A: Array) -> None:
             z = Z[i, j] + b[i, 0]
             Z[i, j] = z
             e = exp(min(z, most))
-            to_A[i, j] = z * (e / (one + e))
+            a = z * e / (one + e)
+            to_A[i, j] = z if z > most else a
 
 
 @compiled
