@@ -26,7 +26,7 @@ class Optimiser(NamedTuple):
 
 
 OPTIMISERS = {
-    "gradient_descent": Optimiser(0, {"rate": 0.1}),
+    "sgd": Optimiser(0, {"rate": 0.1}),
     "momentum": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
     "nesterov": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
     "rmsprop": Optimiser(1, {"rate": 0.1, "rho": 0.9, "eps": 1e-8}),

@@ -27,8 +27,8 @@ def rows(rng, xp, *, dtype="float32", lay=np.array):
 @pytest.mark.parametrize("lay", [np.array, strided])
 def test_it_gathers_what_the_standard_gathers(xp, rng, start, stop, count, lay):
     *arrays, order = rows(rng, xp.xp, lay=lay)
-    batch = accelerator_for(order).gather(backend.columns)(arrays[:count], order, start, stop)
-    expected = backend.columns(arrays[:count], order, start, stop)
+    batch = accelerator_for(order).gather(backend.gather)(arrays[:count], order, start, stop)
+    expected = backend.gather(arrays[:count], order, start, stop)
     assert len(batch) == count
     for got, array in zip(leaves(batch), leaves(expected), strict=True):
         assert got.dtype == array.dtype
@@ -52,7 +52,7 @@ def test_on_numpy_a_sample_lies_in_one_stretch(rng, dtype):
 def test_on_numpy_other_dtypes_are_left_to_the_standard(rng, dtype):
     X, Y, order = rows(rng, np, dtype=dtype)
     for got, array in zip(
-        accelerator(np).gather(backend.columns)((X, Y), order, 3, 11), (X, Y), strict=True
+        accelerator(np).gather(backend.gather)((X, Y), order, 3, 11), (X, Y), strict=True
     ):
         assert got.dtype == array.dtype
         np.testing.assert_array_equal(got.T, array[order[3:11]])
@@ -60,4 +60,4 @@ def test_on_numpy_other_dtypes_are_left_to_the_standard(rng, dtype):
 
 def test_without_fusing_it_is_the_standards(monkeypatch):
     monkeypatch.setenv("XPNET_FUSED", "0")
-    assert accelerator_for(np.ones(1)).gather(backend.columns) is backend.columns
+    assert accelerator_for(np.ones(1)).gather(backend.gather) is backend.gather

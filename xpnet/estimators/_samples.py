@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
-from xpnet.estimators._places import is_sparse, reference
+from xpnet.estimators._devices import is_sparse, reference
 from xpnet.estimators._rows import blocks, columns_at, columns_between
 from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batch
@@ -118,7 +118,7 @@ def _check_weigh(weights: Array | None, name: str) -> None:
 
 def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]:
     xp = array_namespace(samples.Y)
-    columns = accelerator_for(samples.Y).gather(backend.columns)
+    columns = accelerator_for(samples.Y).gather(backend.gather)
     dense = () if is_sparse(samples.X) else (samples.X,)
     # One upload an epoch: one a step would be a copy from the host at every step.
     order_there = _indices(order, samples.Y)

@@ -38,7 +38,7 @@ def test_one_network(agree, rng, name, rate):
     assert len(new) == moments
 
 
-@pytest.mark.parametrize("name", ["gradient_descent", "adamw"])
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
 @pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
 def test_a_stack_with_a_rate_for_all_or_each(agree, rng, name, rate):
     moments, settings = OPTIMISERS[name]
@@ -47,7 +47,7 @@ def test_a_stack_with_a_rate_for_all_or_each(agree, rng, name, rate):
 
 def test_large_tensors(agree, rng):
     params, grads = ((Dense(rng.random((600, 500)), rng.random((600, 1))),) for _ in range(2))
-    agree("update", "gradient_descent", params, grads, (), rate=0.1)
+    agree("update", "sgd", params, grads, (), rate=0.1)
 
 
 def test_transposed_parameters(agree, rng):

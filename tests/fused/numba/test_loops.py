@@ -51,7 +51,7 @@ SIMD = {
     "thin_backward": (network.thin_backward, (np.ones((8, 8), "float32"), M, M), ("mul", "add")),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
-    "gradient_descent": (updates.gradient_descent, (M, M, RATES, M), ("mul",)),
+    "sgd": (updates.sgd, (M, M, RATES, M), ("mul",)),
     "momentum": (updates.momentum, (M, M, M, RATES, 0.9, M), ("mul", "add")),
     "nesterov": (updates.nesterov, (M, M, M, RATES, 0.9, M), ("mul", "add")),
     "rmsprop": (updates.rmsprop, (M, M, M, RATES, 0.9, 0.1, M), ("sqrt", "div")),
@@ -127,8 +127,8 @@ import numpy as np
 from xpnet.fused.numba import dense, updates
 M = np.ones((2, 2), "float32")
 dense.row_sums(M, M[:, :1].copy())
-updates.gradient_descent(M, M, np.ones(1), M.copy())
-used = (dense.row_sums, updates.gradient_descent)
+updates.sgd(M, M, np.ones(1), M.copy())
+used = (dense.row_sums, updates.sgd)
 print(json.dumps([[sum(getattr(loop.stats, name).values()) for loop in used]
                   for name in ("cache_hits", "cache_misses")]))
 """

@@ -246,7 +246,7 @@ def layer_by_layer(
     """A rate for each layer."""
     rate = hyperparameters["rate"]
     new = [
-        kernels.update("gradient_descent", (layer,), (g,), (), rate=rate * number)[0][0]
+        kernels.update("sgd", (layer,), (g,), (), rate=rate * number)[0][0]
         for number, (layer, g) in enumerate(zip(params, grads, strict=True), 1)
     ]
     return tuple(new), moments

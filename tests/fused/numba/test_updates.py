@@ -43,7 +43,7 @@ def test_big_endian_numbers_go_to_the_kernel_replaced(way, rng):
 @pytest.mark.parametrize(
     ("optimizer", "hyperparameters"),
     [
-        ("gradient_descent", {}),
+        ("sgd", {}),
         ("momentum", {"mu": 0.9}),
         ("adamw", {**ADAM, "decay": 0.3, "c1": 0.5, "c2": 0.25}),
     ],

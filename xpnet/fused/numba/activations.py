@@ -15,7 +15,7 @@ import numpy as np
 
 from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.fused.numba.exp import exp, expm1
-from xpnet.kernels._smooth import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
+from xpnet.kernels.activations import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
 from xpnet.types import Array
 
 __all__ = [

@@ -32,7 +32,7 @@ def members(tensor: Array, rates: Array) -> Array:
 
 
 @compiled
-def gradient_descent(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
+def sgd(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
     t, g, new = members(theta, rates), members(g, rates), members(to_theta, rates)
     for k in range(rates.size):
         rate = theta.dtype.type(rates[k])
@@ -152,7 +152,7 @@ def adamw(
 
 
 LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
-    "gradient_descent": (gradient_descent, ()),
+    "sgd": (sgd, ()),
     "momentum": (momentum, ("mu",)),
     "nesterov": (nesterov, ("mu",)),
     "rmsprop": (rmsprop, ("rho", "eps")),
