@@ -22,7 +22,7 @@ from xpnet import LOOPED, VECTORIZED, Network, optim, stack, steps, use_backend,
 from xpnet import backend as arrays
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
-from xpnet.fused import accelerator
+from xpnet.fused import UNFUSED, accelerator
 from xpnet.types import Array, Kernels, Params, map_params
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def variants(X: Array) -> Mapping[str, Kernels | None]:
 
 
 def _is_fused(X: Array) -> bool:
-    return arrays.fusing() and accelerator(array_namespace(X)) is not None
+    return arrays.fusing() and accelerator(array_namespace(X)) is not UNFUSED
 
 
 def compare_stack(units: int) -> Comparison:
