@@ -25,7 +25,7 @@ BY_HAND = [
     Worked("sigmoid", [[0.6, 0.4, 0.9, 0.2]], [[1, 0, 0, 0]], 3 / 4),
     # The second sample has one of its two outputs wrong, and so counts as wrong.
     Worked("sigmoid", [[0.6, 0.9], [0.1, 0.9]], [[1, 1], [0, 0]], 1 / 2),
-    Worked("hinge", [[0.6, 0.4, 0.1, -0.2]], [[1, 0, 1, 0]], 3 / 4),
+    Worked("hinge", [[0.6, 0.4, 0.1, -0.2]], [[1, 1, 1, 1]], 3 / 4),
     Worked("hinge", [[0.6, 0.9], [-0.1, -0.9]], [[1, 1], [1, 0]], 1 / 2),
     Worked("softmax", [[0.5, 0.2, 0.3], [0.3, 0.7, 0.3], [0.2, 0.1, 0.4]], np.eye(3), 1),
     Worked("softmax", [[0.5, 0.2], [0.3, 0.7], [0.2, 0.1]], [[0, 0], [1, 1], [0, 0]], 1 / 2),
