@@ -188,6 +188,8 @@ def test_warm_start(few):
     assert again.n_iter_[0] <= 1 < first
     cold = LogisticRegression(warm_start=False).fit(*few).fit(*few)
     assert cold.n_iter_[0] == first
+    bare = clone(model).fit(*few).set_params(fit_intercept=False).fit(*few)
+    assert not bare.intercept_.any()
     there = model.fit(backend.asarray(few.X, backend="torch"), few.y)
     assert backend.where(there.coef_) == "torch on cpu"
     assert there.n_iter_[0] <= 1
