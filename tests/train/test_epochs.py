@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.kernels.cases import assert_trees_close
 from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
-from xpnet import backend, value_and_grad
+from xpnet import VECTORIZED, backend, value_and_grad
 from xpnet.callbacks import Callback
 
 
@@ -180,20 +182,19 @@ def test_ctrl_c_at_the_end_loses_nothing(case):
     assert heard.moments[-1] == "end"
 
 
-def test_a_second_ctrl_c_is_the_callers(case, monkeypatch):
+def test_a_second_ctrl_c_is_the_callers(case):
     """While the last parameters are looked at, after a first one."""
 
     def interrupt(moment, told):
         if moment == "step":
             raise KeyboardInterrupt
 
-    def interrupted(*arguments, **options):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xpnet.train.fitting.unchecked_cost", interrupted)
     heard = Heard(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        train(case, callbacks=[heard])
+        train(case, callbacks=[heard], kernels=replace(VECTORIZED, output_cost=interrupted))
     assert heard.moments[-1] == "end"
 
 
