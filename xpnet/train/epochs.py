@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -31,7 +32,11 @@ class Training:
     steps : int
     stopped : str
         Why it ended.
+    result : Result
+        Once it has ended.
     """
+
+    result: Result
 
     def __init__(self, run: Run, params: Params, callbacks: Sequence[Any]) -> None:
         self.run, self.callbacks = run, callbacks
@@ -39,34 +44,34 @@ class Training:
         self.history: list[dict[str, Any]] = []
         self.steps, self.stopped = 0, "all epochs done"
 
-    def through(self, train: Callable[[], None]) -> Result:
-        """Call `train`; every callback hears of the end, however it comes.
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Around all that is done: every callback hears of the end, however it comes.
 
         Raises
         ------
         BaseException
-            What `train` raised, with what callbacks raised at the end as its notes, or the first
-            error of a callback. Ctrl-C at the end is none: the training is over.
+            What ended the training, with what callbacks raised at the end as its notes, or the
+            first error of a callback. Ctrl-C at the end is none: the training is over.
         """
         errors: list[BaseException] = []
         try:
-            train()
+            yield
         except BaseException as error:
             self.stopped = f"failed: {str(error) or type(error).__name__}"
             errors.append(error)
-        result = Result(self.params, tuple(self.history), self.stopped, self.steps)
+        self.result = Result(self.params, tuple(self.history), self.stopped, self.steps)
         for callback in self.callbacks:
             try:
-                result = _answer(callback, result)
+                self.result = _answer(callback, self.result)
             except KeyboardInterrupt:
-                result = result._replace(stopped="interrupted")
+                self.result = self.result._replace(stopped="interrupted")
             except BaseException as error:
                 errors.append(error)
         for other in errors[1:]:
             errors[0].add_note(f"A callback failed at the end, too: {other!r}")
         if errors:
             raise errors[0]
-        return result
 
     def start(self) -> None:
         """Tell callbacks of the start."""
@@ -119,10 +124,23 @@ class EpochLoop(Training):
         self.weights: list[Array | float] = []
 
     def fit(self, epochs: Iterable[Iterable[Batch]]) -> Result:
-        """Train on the batches of each epoch, which are asked for when it begins."""
+        """Train on the batches of each epoch, which are asked for when it begins.
+
+        Ctrl-C ends the training, not the program.
+        """
         batches = (self._weighed(batch) for batches in epochs for batch in batches)
         steps = updates(self.run.net, self.params, batches, self.settings)
-        return self.through(lambda: self._train(steps))
+        with self.ending():
+            try:
+                self.start()
+                for _ in range(self.run.epochs):
+                    if self.complete(self._epoch(islice(steps, self.run.steps_per_epoch))):
+                        break
+                self.check_end()
+            except KeyboardInterrupt:
+                self.stopped = "interrupted"
+                self.check_end()
+        return self.result
 
     def check_costs(self, costs: Any) -> None:
         """Look at costs on the host, up to the newest: a subclass may raise."""
@@ -134,18 +152,6 @@ class EpochLoop(Training):
         """The learning rate at a step of this training, as numbers on the host."""
         rate = self.settings.optimizer.rate(step)
         return rate if isinstance(rate, float | int) else backend.to_numpy(rate).tolist()
-
-    def _train(self, steps: Iterator[Step]) -> None:
-        """Epochs until one of them is the last. Ctrl-C ends the training, not the program."""
-        try:
-            self.start()
-            for _ in range(self.run.epochs):
-                if self.complete(self._epoch(islice(steps, self.run.steps_per_epoch))):
-                    break
-            self.check_end()
-        except KeyboardInterrupt:
-            self.stopped = "interrupted"
-            self.check_end()
 
     def _epoch(self, steps: Iterable[Step]) -> dict[str, Any]:
         """One epoch, and its row; the costs are read at its end, all in one go."""
