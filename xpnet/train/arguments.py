@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -125,7 +126,7 @@ def _each_checked(
     fixed: bool,
 ) -> Iterator[Batch]:
     """Yield batches: the first checked with its values, later ones where they are of a new form."""
-    options = {"l2": settings.l2, "output": settings.output_of(net), "fixed": fixed}
+    check = partial(check_batch, net, params, output=settings.output_of(net), fixed=fixed)
     readable = backend.has_values
     seen: set[Any] = set()
     for number, batch in enumerate(batches, 1):
@@ -133,7 +134,7 @@ def _each_checked(
         weight = sample_weight if weight is None else weight
         form = _form(X, Y, weight)
         if form not in seen:
-            check_batch(net, params, X, Y, weight, readable=readable, **options)
+            check(X, Y, weight, l2=settings.l2, readable=readable)
             seen.add(form)
             readable = _no_values
         yield Batch(X, Y, weight)
