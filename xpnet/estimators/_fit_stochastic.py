@@ -22,7 +22,7 @@ from xpnet.estimators._solvers import restart, resumed
 from xpnet.kernels import VECTORIZED
 from xpnet.network import Network
 from xpnet.network.defaults import default_kernels
-from xpnet.network.propagate import hidden_and_logits
+from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.types import Array, Batch, Layer, Params, Run
