@@ -167,7 +167,7 @@ class EpochLoop(Training):
         row = {
             "epoch": len(self.history) + 1,
             "cost": _mean(costs, weights),
-            "learning_rate": self.rate(self.steps),
+            "learning_rate": self.rate(step.state.t),
             "seconds": seconds,
         }
         row |= self.validate(self.params)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from array_api_compat import is_dask_array
@@ -18,7 +19,6 @@ from xpnet.network.checks import check_finite
 from xpnet.network.defaults import columns_for, kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
-from xpnet.train.divergence import all_finite, check_start
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite, validation_by
 from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run
@@ -114,7 +114,7 @@ def fit(
         validate = validation_by(net, params, validation, kernels)
         run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
         loop = _FiniteLoop(X, run, params, callbacks, settings, validate)
-        batches = partial(
+        batches = functools.partial(
             data.batches,
             data.sample_major(X),
             data.sample_major(Y),
@@ -158,7 +158,7 @@ class _FiniteLoop(EpochLoop):
         if self.batch is None or not self.steps:
             return
         # Infinite weights may leave a cost finite: a unit of relu is then 0 for every sample.
-        finite = _finite(backend.read([self._cost_of(self.batch)]))[0] & all_finite(self.params)
+        finite = _finite(backend.read([self._cost_of(self.batch)]))[0] & _all_finite(self.params)
         if not finite.all():
             raise self._diverged(self.steps, finite, at_end=True)
 
@@ -177,10 +177,10 @@ class _FiniteLoop(EpochLoop):
     def _diverged(self, step: int, finite: Any, *, at_end: bool = False) -> DivergenceError:
         """Go back to what is known to be finite, and say who is to blame: the data, or the rate."""
         check_finite("X", self.X, "feature")
-        check_start(self.initial)
+        _check_initial(self.initial)
         if self.history and is_finite(self.history[-1].get("val_cost", math.nan)):
             self._completed_is_finite()
-        if not all_finite(self.finite).all():
+        if not _all_finite(self.finite).all():
             self.finite, self.finite_rows = self.initial, 0
         self.params = self.finite
         del self.history[self.finite_rows :]
@@ -192,6 +192,26 @@ class _FiniteLoop(EpochLoop):
 
 def _finite(costs: Any) -> Any:
     return abs(costs) < math.inf
+
+
+def _all_finite(params: Params) -> Any:
+    """Whether all parameters are finite, for each network of a stack; looked at on the host.
+
+    A copy there costs less than the programs that JAX would compile, one for every shape.
+    """
+    hosts = [backend.to_numpy(array) for layer in params for array in layer]
+    flags = [(abs(host) < math.inf).all(axis=(-2, -1)) for host in hosts]
+    return functools.reduce(operator.and_, flags)
+
+
+def _check_initial(params: Params) -> None:
+    """Raise ValueError if parameters hold NaN or infinity, naming the first such layer."""
+    for number, layer in enumerate(params, 1):
+        if not _all_finite((layer,)).all():
+            raise ValueError(
+                f"params hold NaN or infinity in layer {number}: expected finite numbers to start "
+                "from, such as net.init(seed=0, like=X)"
+            )
 
 
 def _members(finite: Any) -> tuple[Any, ...]:
