@@ -145,7 +145,7 @@ class Patience(Callback):
 
 
 class ScikitLearnCallbacks(Callback):
-    """Tells scikit-learn's own callbacks of a fit and of each of its rounds.
+    """Calls scikit-learn's own callbacks at a fit and at each of its rounds.
 
     Parameters
     ----------

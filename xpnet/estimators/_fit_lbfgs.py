@@ -51,7 +51,7 @@ def fit_lbfgs(
     params : Params
         Where to start.
     samples : Samples
-        What callbacks hear of.
+        The training data, for callbacks.
     loss : function
         ``params -> (cost, grads)``, such as `loss_on` returns.
     **options
@@ -108,7 +108,7 @@ def _searched(
 
 
 def _hold(model: Any, training: Training, best: Minimum) -> None:
-    """Bring the fitted attributes, and what callbacks hear of at the end, up to date."""
+    """Bring the fitted attributes and the result for callbacks up to date."""
     training.params, training.steps = best.params, best.iterations
     model.n_iter_, model.loss_ = best.iterations, best.cost
     model._hold(best.params)

@@ -90,7 +90,7 @@ class _EstimatorLoop(EpochLoop):
         self.model, self.incremental, self.initial = model, incremental, self.params
 
     def check_end(self) -> None:
-        """Warn where the training ended too early; put the best epoch's parameters in place."""
+        """Warn where the training ended too early; restore the best epoch's parameters."""
         model = self.model
         if self.stopped == "interrupted":
             warn(model, "Training interrupted by user.")
@@ -101,7 +101,7 @@ class _EstimatorLoop(EpochLoop):
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
             )
-        # In parts, the best epoch's are the result only once patience is at its end.
+        # By partial_fit the best epoch's are the result only once patience is at its end.
         if model.early_stopping and (is_exhausted(model) or not self.incremental):
             self.params = model._best_params
         if self.batch is not None:
@@ -112,7 +112,7 @@ class _EstimatorLoop(EpochLoop):
         """Raise DivergedError unless weights, predictions and the best score are finite.
 
         An epoch's loss is that of the weights before its last update: only weights and predictions
-        tell of the damage that this one did.
+        show what this one did.
         """
         net, kernels = self.run.net, default_kernels(X)
         with backend.on_device_of(X), np.errstate(over="ignore", invalid="ignore"):

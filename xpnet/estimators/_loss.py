@@ -42,8 +42,7 @@ def loss_share(net: Network) -> float:
 def sklearn_value_and_grad(net: Network) -> Callable[..., tuple[Array, Params]] | None:
     """A `value_and_grad` whose cost is scikit-learn's; None where xpnet's is the same.
 
-    scikit-learn divides the squared error it reports by n_y, but neither the penalty nor the
-    gradient it descends.
+    scikit-learn divides the squared error by n_y, but neither the penalty nor the gradient.
     """
     share = loss_share(net)
     if share == 1.0:

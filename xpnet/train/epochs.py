@@ -19,7 +19,7 @@ __all__ = ["EpochLoop", "Training"]
 
 
 class Training:
-    """One training, whose callbacks hear of its start, its epochs and its end.
+    """One training, and the calls of its callbacks.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Training:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Around all that is done: every callback hears of the end, however it comes.
+        """Context of the whole training: `on_end` of every callback is called, however it ends.
 
         Raises
         ------
@@ -74,12 +74,12 @@ class Training:
             raise errors[0]
 
     def start(self) -> None:
-        """Tell callbacks of the start."""
+        """Call `on_start` of every callback."""
         for callback in self.callbacks:
             callback.on_start(self.run)
 
     def complete(self, row: dict[str, Any]) -> bool:
-        """Enter an epoch into the history and tell callbacks; whether one of them stops it all."""
+        """Enter an epoch, and call `on_epoch`; whether a callback ends the training."""
         self.history.append(row)
         self.completed = self.params
         epoch = Epoch(len(self.history), self.run.net, self.params, row)
@@ -146,7 +146,7 @@ class EpochLoop(Training):
         """Look at costs on the host, up to the newest: a subclass may raise."""
 
     def check_end(self) -> None:
-        """Look at the parameters at the end: a subclass may raise, or put others in place."""
+        """Look at the last parameters: a subclass may raise, or replace them."""
 
     def rate(self, step: int) -> Any:
         """The learning rate at a step of this training, as numbers on the host."""

@@ -166,7 +166,7 @@ class _FiniteLoop(EpochLoop):
         self.finite, self.finite_rows = self.completed, len(self.history)
 
     def _cost_of(self, batch: Batch) -> Array:
-        """What the newest parameters cost, by the loss that the training goes by."""
+        """The cost of the newest parameters, by the loss that is trained on."""
         X, Y, weight = backend.detached(batch)
         arguments = self.run.net, self.params, X, Y
         options = {"kernels": self.kernels, "sample_weight": weight, "l2": self.settings.l2}
