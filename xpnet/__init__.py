@@ -54,7 +54,9 @@ if TYPE_CHECKING:
         value_and_grad as value_and_grad,
     )
     from xpnet.persist import load as load, save as save
-    from xpnet.train import evaluate as evaluate, fit as fit, steps as steps
+    from xpnet.train.evaluate import evaluate as evaluate
+    from xpnet.train.fit import fit as fit
+    from xpnet.train.steps import steps as steps
     from xpnet.types import (
         Dense as Dense,
         Kernels as Kernels,

@@ -45,7 +45,7 @@ def test_the_cost_is_read_when_it_is_time_and_not_each_step(
 ):
     read = []
     monkeypatch.setattr(progress, "_SECONDS", seconds)
-    monkeypatch.setattr(progress, "_read", lambda cost: read.append(cost) or 0.5)
+    monkeypatch.setattr(progress, "array_namespace", lambda cost: read.append(cost) or np)
     fitted([Progress(terminal)])
     assert len(read) == reads
 

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import make_scorer, recall_score
 
 from xpnet import MLPClassifier, MLPRegressor, backend, init, optim
+from xpnet.callbacks import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -196,18 +197,14 @@ def test_training_says_why_it_ended(few):
     assert full.stopped_ == "the gradient is within tol"
 
 
-def test_interrupted_training_keeps_what_it_has(few, monkeypatch):
-    from xpnet.estimators import _stochastic
-
-    def steps(*args, **kwargs):
-        for step in trained(*args, **kwargs):
-            yield step
+def test_interrupted_training_keeps_what_it_has(few):
+    class Interrupts(Callback):
+        def on_step(self, step):
             if step.index == 3:
                 raise KeyboardInterrupt
 
-    trained = _stochastic.steps
-    monkeypatch.setattr(_stochastic, "steps", steps)
+    settings = {"batch_size": 100, "max_iter": 9, "random_state": 0, "callbacks": [Interrupts()]}
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model = MLPClassifier((4,), batch_size=100, max_iter=9, random_state=0).fit(*few)
+        model = MLPClassifier((4,), **settings).fit(*few)
     assert (model.n_iter_, model.stopped_) == (1, "interrupted")
     assert model.predict(few.X).shape == (200,)

@@ -22,7 +22,7 @@ from sklearn.utils import get_tags
 
 import xpnet
 from xpnet import LogisticRegression, backend
-from xpnet.estimators import _full_batch, logistic
+from xpnet.estimators import _fit_lbfgs, logistic
 
 TIGHT = {"tol": 1e-8, "max_iter": 10_000}
 
@@ -210,7 +210,7 @@ def test_a_search_that_ends_early_says_so(few):
 
 def test_an_interrupt_keeps_what_was_found(few, monkeypatch):
     def interrupted(*arguments):
-        loss, calls = _full_batch.loss_on(*arguments), []
+        loss, calls = _fit_lbfgs.loss_on(*arguments), []
 
         def value_and_grad(params):
             calls.append(params)

@@ -6,8 +6,8 @@ import pytest
 from tests.kernels.cases import assert_trees_close, leaves
 from xpnet import Dense, Network, value_and_grad
 from xpnet.estimators import _preconditioner
+from xpnet.estimators._batches import Samples
 from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
-from xpnet.estimators._samples import Samples
 
 N = 4
 L2 = 2.0

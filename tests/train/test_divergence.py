@@ -33,8 +33,10 @@ def diverging(case, step, cost, heard):
     return caught.value
 
 
-@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("step", [1, 2, 5, 6])
+@pytest.mark.parametrize(
+    ("step", "cost"),
+    [*((step, math.nan) for step in (1, 2, 5, 6)), (5, math.inf), (5, -math.inf)],
+)
 def test_divergence_says_where_and_keeps_the_last_finite_epoch(case, step, cost):
     heard = Heard()
     error = diverging(case, step, cost, heard)
@@ -60,14 +62,19 @@ def test_divergence_on_every_library(eager_xp, case):
 
 
 # Hinge stops where every margin is wide enough.
-@pytest.mark.parametrize("output", [name for name in OUTPUTS if name != "hinge"])
-@pytest.mark.parametrize("hidden", ["relu", "gelu"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("output", "hidden", "dtype"),
+    [
+        *((output, "relu", "float32") for output in OUTPUTS if output != "hinge"),
+        ("softmax", "gelu", "float32"),
+        ("softmax", "relu", "float64"),
+    ],
+)
 @pytest.mark.usefixtures("plain_and_fused")
 def test_no_warning_comes_before_the_error(eager_xp, output, hidden, dtype):
     """Any warning would be an error here."""
     case = random_case((3, 4, 2), hidden=hidden, output=output, m=M).on(eager_xp, dtype)
-    optimizer = optim.momentum(1e30)
+    optimizer = optim.momentum(1e30 if dtype == "float32" else 1e200)
     with pytest.raises(DivergenceError):
         train(case, optimizer=optimizer, epochs=40, validation=(case.X, case.Y))
 

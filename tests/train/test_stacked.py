@@ -57,3 +57,10 @@ def test_a_member_without_any_weight_stays_as_it_was(stack):
     others = train(stack)
     for k in (0, 2):
         assert_trees_close(of_member(k, result.params), of_member(k, others.params), "float64")
+
+
+def test_a_stack_of_stacks_has_a_cost_for_each_network():
+    stack = random_case((3, 4, 2), m=M, stack=(2, 3))
+    costs = train(stack).history[-1]["cost"]
+    alone = train(stack.member(1).member(2))
+    assert costs[1][2] == pytest.approx(alone.history[-1]["cost"])

@@ -1,4 +1,4 @@
-"""What `xpnet.fit` tells while it trains, and who listens: progress, stopping, files."""
+"""Callbacks of a training: progress, early stopping, checkpoints and logs."""
 
 from __future__ import annotations
 

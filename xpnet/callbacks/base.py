@@ -1,14 +1,19 @@
-"""The four moments of a training at which something can be done."""
+"""Base classes of callbacks: of all, and of those that write a file."""
 
 from __future__ import annotations
 
+import warnings
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
 from xpnet.types import Epoch, Result, Run, Step
 
-__all__ = ["Callback"]
+__all__ = ["Callback", "FileCallback"]
 
 
 class Callback:
-    """Does nothing at any moment: a subclass overrides the ones it needs."""
+    """Does nothing at the four moments of a training: a subclass overrides those it needs."""
 
     def on_start(self, run: Run) -> None:
         """Before the first step."""
@@ -23,7 +28,48 @@ class Callback:
     def on_end(self, result: Result) -> Result | None:
         """At the end, however it comes: may return another result; None keeps this one.
 
-        Whatever a callback raises, at any moment, every other is told the end. If training failed,
-        the error is raised afterwards and the result is lost.
+        Whatever a callback raises, at any moment, `on_end` of every other is called. If training
+        failed, the error is raised afterwards and the result is lost.
         """
         return result
+
+
+class FileCallback(Callback):
+    """Writes a file; where it cannot, it warns once, and the training goes on.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Attributes
+    ----------
+    path : Path
+    failed : bool
+        Whether the file could not be written after some epoch of the latest training.
+
+    Raises
+    ------
+    TypeError
+        If `path` is none.
+    """
+
+    def __init__(self, path: Any) -> None:
+        if not isinstance(path, str | PathLike):
+            raise TypeError(f"path is {path!r}: expected a file's name, a str or a Path")
+        self.path, self.failed = Path(path), False
+
+    def on_start(self, run: Run) -> None:
+        """Forget an earlier training."""
+        self.failed = False
+
+    def cannot_write(self, error: Exception) -> None:
+        """Say why, the first time."""
+        if not self.failed:
+            reason = getattr(error, "strerror", None) or error
+            warnings.warn(
+                f"cannot write {self.path} ({reason}): the training goes on, and tries again after "
+                "each epoch",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        self.failed = True

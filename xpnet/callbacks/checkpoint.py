@@ -1,4 +1,4 @@
-"""The parameters on the disk, while they are still being learned."""
+"""Checkpoints: the model saved every few epochs of its training."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from copy import copy
 from os import PathLike
 from typing import Any
 
-from xpnet.callbacks.files import FileCallback
-from xpnet.callbacks.monitor import Monitor
+from xpnet.callbacks.base import FileCallback
+from xpnet.callbacks.stopping import Monitor
 from xpnet.persist import ModelFileError, NotFiniteError, save
 from xpnet.persist.atomic import check_path
 from xpnet.types import Epoch, Run

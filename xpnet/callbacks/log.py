@@ -1,4 +1,4 @@
-"""The history on the disk, a line an epoch."""
+"""Log of a training: a file of JSON lines, one an epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from xpnet.callbacks.files import FileCallback
+from xpnet.callbacks.base import FileCallback
 from xpnet.types import Epoch, Run
 
 __all__ = ["JSONLog"]

@@ -1,4 +1,4 @@
-"""How far the training is: a bar on a terminal, a line an epoch elsewhere."""
+"""Progress bar of a training: on a terminal; elsewhere a line an epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from array_api_compat import array_namespace
 
 from xpnet.callbacks.base import Callback
-from xpnet.types import Array, Epoch, Result, Run, Step
+from xpnet.types import Epoch, Result, Run, Step
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,11 +80,11 @@ class Progress(Callback):
         self._view = None
         return result
 
-    def _show(self, moment: str, *told: Any) -> None:
-        """Tell the view; if its stream is gone, close it, and show nothing from then on."""
+    def _show(self, moment: str, *values: Any) -> None:
+        """Show it in the view; if its stream is gone, close it, and show nothing from then on."""
         view = self._view
         try:
-            getattr(view, moment)(*told)
+            getattr(view, moment)(*values)
         except (OSError, ValueError, SystemExit) as error:
             if view is None or not _is_gone(view.console, error):
                 raise
@@ -121,8 +121,8 @@ class _Lines:
     def epoch(self, epoch: Epoch) -> None:
         scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
         shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
-        parts = [_place(epoch.number, self._run), *shown, _speed(self._run.m, epoch)]
-        self.console.print("  ".join(parts), highlight=False, soft_wrap=True)
+        columns = [_count(epoch.number, self._run), *shown, _speed(self._run.m, epoch)]
+        self.console.print("  ".join(columns), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         pass
@@ -142,7 +142,7 @@ class _Bar:
         )
         self.console, self._run, self._number = console, run, 1
         steps = run.epochs * run.steps_per_epoch
-        self._task = self._bar.add_task(_place(1, run), total=steps, cost="", speed="")
+        self._task = self._bar.add_task(_count(1, run), total=steps, cost="", speed="")
 
     def open(self) -> None:
         self._began = self._drawn = time.perf_counter()
@@ -152,7 +152,7 @@ class _Bar:
         now = time.perf_counter()
         if now - self._drawn < _SECONDS:
             return
-        cost = _read(step.cost)
+        cost = float(array_namespace(step.cost).mean(step.cost))
         done = step.index - (self._number - 1) * self._run.steps_per_epoch
         share = done / self._run.steps_per_epoch
         # After the reading, so that the steps still on their way count as time and as samples.
@@ -175,9 +175,9 @@ class _Bar:
             self._bar.stop()
 
     def _update(self, done: int, cost: float, speed: str) -> None:
-        place = _place(self._number, self._run)
         shown: dict[str, Any] = {"cost": f"{cost:.4f}", "speed": speed}
-        self._bar.update(self._task, completed=done, description=place, **shown)
+        shown["description"] = _count(self._number, self._run)
+        self._bar.update(self._task, completed=done, **shown)
 
     def _draw(self) -> None:
         self._bar.refresh()
@@ -191,16 +191,12 @@ def _is_gone(console: Console, error: BaseException) -> bool:
     return isinstance(error, OSError) or getattr(console.file, "closed", False)
 
 
-def _place(number: int, run: Run) -> str:
+def _count(number: int, run: Run) -> str:
     return f"epoch {number}/{run.epochs}"
 
 
 def _speed(m: int, epoch: Epoch) -> str:
     return f"{m / epoch.row['seconds']:,.0f} samples/s"
-
-
-def _read(cost: Array) -> float:
-    return float(array_namespace(cost).mean(cost))
 
 
 def _mean(value: Any) -> float:

@@ -1,12 +1,18 @@
-"""Stop when it gets no better, and take the best."""
+"""Early stopping, and the best epoch by a column of the history."""
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+from typing import Any
+
 from xpnet.callbacks.base import Callback
-from xpnet.callbacks.monitor import Monitor, check_number
 from xpnet.types import Epoch, Params, Result, Run
 
-__all__ = ["EarlyStopping"]
+__all__ = ["EarlyStopping", "Monitor"]
+
+_SIGNS = {"cost": -1.0, "accuracy": 1.0, "r2": 1.0, "d2": 1.0}
+"""-1 where less is better, by the column's name without ``val_``."""
 
 
 class EarlyStopping(Callback):
@@ -34,7 +40,7 @@ class EarlyStopping(Callback):
     def __init__(
         self, monitor: str = "val_cost", patience: int = 10, min_delta: float = 0.0
     ) -> None:
-        check_number("patience", patience, 1, "1 epoch or more")
+        _check_number("patience", patience, 1, "1 epoch or more")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self._best = Monitor(monitor, min_delta)
         self._params: Params | None = None
@@ -59,3 +65,69 @@ class EarlyStopping(Callback):
     def on_end(self, result: Result) -> Result:
         """`result` with the best parameters."""
         return result if self._params is None else result._replace(params=self._params)
+
+
+class Monitor:
+    """The best value of a column so far, and the epoch it was reached in.
+
+    Parameters
+    ----------
+    name : str
+        ``cost``, ``accuracy``, ``r2`` or ``d2``, with ``val_`` before it for the validation set's.
+    min_delta : float, default 0
+        By how much a value must be better than the best to count.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the column's name is another, or `min_delta` negative or no number.
+    """
+
+    def __init__(self, name: str, min_delta: float = 0.0) -> None:
+        if not isinstance(name, str) or name.removeprefix("val_") not in _SIGNS:
+            raise ValueError(
+                f"monitor is {name!r}: expected one of {', '.join(_SIGNS)}, with val_ before it "
+                "for the validation set's"
+            )
+        _check_number("min_delta", min_delta, 0, "0 or more")
+        self.name, self.min_delta = name, min_delta
+        self._sign = _SIGNS[name.removeprefix("val_")]
+        self.best, self.epoch = -self._sign * math.inf, 0
+
+    def improved(self, epoch: Epoch) -> bool:
+        """Tell whether `epoch` is the best so far, and remember it if so.
+
+        Raises
+        ------
+        ValueError
+            If the epoch's row has no such column.
+        TypeError
+            If the column holds a value for each network of a stack.
+        """
+        value = self._value(epoch)
+        if not self._sign * (value - self.best) > self.min_delta:
+            return False
+        self.best, self.epoch = value, epoch.number
+        return True
+
+    def _value(self, epoch: Epoch) -> float:
+        if self.name not in epoch.row:
+            raise ValueError(
+                f"monitor is {self.name!r}, but the history has only {', '.join(epoch.row)}: "
+                "choose one of these, or give fit a validation set"
+            )
+        value = epoch.row[self.name]
+        if isinstance(value, list):
+            raise TypeError(
+                f"{self.name} has {len(value)} values, one a network: a monitor follows one "
+                "network; train the stack without it, and choose from the history"
+            )
+        return float(value)
+
+
+def _check_number(name: str, number: Any, least: int, expected: str) -> None:
+    """Raise TypeError if `number` is none, ValueError if it is below `least` or NaN."""
+    if not isinstance(number, Real):
+        raise TypeError(f"{name} is {number!r}: expected {expected}")
+    if not float(number) >= least:
+        raise ValueError(f"{name} is {number}: expected {expected}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -11,21 +14,20 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 
-from xpnet import backend
-from xpnet.estimators import _constraints, _stopping
+from xpnet import backend, init
+from xpnet.estimators import _constraints
+from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
+from xpnet.estimators._callbacks import begin_counts, check_counts, is_exhausted
 from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference
-from xpnet.estimators._divergence import unfitted_where_diverged
-from xpnet.estimators._draws import drawn_as_scikit_learn, drawn_by_scheme
-from xpnet.estimators._full_batch import FTOL, fit_full_batch, loss_on
+from xpnet.estimators._fit_lbfgs import FTOL, fit_lbfgs, loss_on
+from xpnet.estimators._fit_stochastic import fit_stochastic
 from xpnet.estimators._labels import Labels, column_raveled
+from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import outputs
-from xpnet.estimators._rows import contiguous
-from xpnet.estimators._samples import Samples, check_outputs, split
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._state import MLPState, attributes_of
-from xpnet.estimators._stochastic import fit_stochastic
 from xpnet.estimators._validation import cast_like, checked_samples, checked_training_set
 from xpnet.estimators._weights import checked_weights
 from xpnet.network import Network
@@ -95,7 +97,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if not first:
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
             self._check_same_layers()
-            if incremental and self.early_stopping and _stopping.is_exhausted(self):
+            if incremental and self.early_stopping and is_exhausted(self):
                 return self
         X, y = self._checked(given, reset=first)
         labels = self._learned_labels(y, given.classes, incremental)
@@ -108,9 +110,9 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if first:
             self._begin(samples, labels, rng)
         if is_stochastic(self.solver):
-            _stopping.begin(self, afresh=first)
+            begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
-            self._hold(self._trained(samples, held_out, rng, incremental))
+            self._train(samples, held_out, rng, incremental)
         return self
 
     def _is_first(self, incremental: bool) -> bool:
@@ -125,22 +127,23 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
                 "set it back, or fit anew with warm_start=False"
             )
 
-    def _trained(
+    def _train(
         self,
         samples: Samples,
         held_out: Samples | None,
         rng: np.random.RandomState,
         incremental: bool,
-    ) -> Params:
+    ) -> None:
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
             most = self.max_fun + 1  # SciPy stops once there were more than max_fun
-            return fit_full_batch(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
+            fit_lbfgs(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
+            return
         if self.early_stopping and held_out is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
             samples, held_out = split(samples, self.validation_fraction, stratify, rng)
-        return fit_stochastic(self, net, params, samples, held_out, rng, incremental=incremental)
+        fit_stochastic(self, net, params, samples, held_out, rng, incremental=incremental)
 
     def _checked(self, given: Given, *, reset: bool) -> tuple[Array, Array]:
         """X and y, checked; X in the dtype of a model that is fitted already."""
@@ -179,7 +182,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Initialise the parameters, and forget every earlier fit."""
         units = hidden_sizes(self.hidden_layer_sizes)
         sizes = (samples.X.shape[1], *units, samples.Y.shape[1])
-        params = self._drawn(sizes, rng, reference(samples.X))
+        params = self._first_params(sizes, rng, reference(samples.X))
         self._state = MLPState(
             n_iter_=0,
             t_=0,
@@ -226,12 +229,35 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         counts = self.n_layers_, self.n_outputs_
         if self._net() != net or counts != (len(net.sizes), net.sizes[-1]):
             raise ValueError(f"its attributes are not those of {net}")
-        _stopping.check_known(self)
+        check_counts(self)
 
-    def _drawn(self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array) -> Params:
+    def _first_params(
+        self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array
+    ) -> Params:
+        """Parameters to start from: by a scheme of `xpnet.init`, or scikit-learn's."""
         hidden = activation_names(self.activation, len(sizes) - 2)
         if self.init is not None:
-            return drawn_by_scheme(sizes, self.init, rng, like)
-        # The output layer's interval is that of the last hidden layer, as in scikit-learn.
-        last = hidden[-1:] or activation_names(self.activation, 1)
-        return drawn_as_scikit_learn(sizes, (*hidden, *last), rng, like)
+            layers = init.draw(sizes, int(rng.randint(2**31)), self.init)
+        else:
+            # The output layer's interval is that of the last hidden layer, as in scikit-learn.
+            last = hidden[-1:] or activation_names(self.activation, 1)
+            layers = _uniform(sizes, (*hidden, *last), rng)
+        there = partial(backend.asarray, like=like)
+        return tuple(Dense(there(W), there(b)) for W, b in layers)
+
+
+def _uniform(
+    sizes: Sequence[int], activations: Sequence[str], rng: np.random.RandomState
+) -> Params:
+    """Weights and biases of each layer from ``U(±√(6 / (n_in + n_out)))``, W before b.
+
+    Of layers with ``sigmoid``, 2 stands in place of 6.
+    """
+    layers = []
+    for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
+        bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
+        W = rng.uniform(-bound, bound, (n_in, n_out))
+        b = rng.uniform(-bound, bound, n_out)
+        # In C order: updates are entry by entry, and gradients come in C order.
+        layers.append(Dense(np.ascontiguousarray(W.T), b[:, None]))
+    return tuple(layers)

@@ -25,10 +25,9 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.estimators._full_batch import rows_a_block
+from xpnet.estimators._batches import Samples, blocks, columns_between
+from xpnet.estimators._fit_lbfgs import rows_a_block
 from xpnet.estimators._prediction import outputs
-from xpnet.estimators._rows import blocks, columns_between
-from xpnet.estimators._samples import Samples
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 

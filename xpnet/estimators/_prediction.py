@@ -12,9 +12,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from xpnet import backend
+from xpnet.estimators._batches import blocks, columns_between
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._labels import Labels, column_raveled, decoded
-from xpnet.estimators._rows import blocks, columns_between
 from xpnet.estimators._scoring import accuracy
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights

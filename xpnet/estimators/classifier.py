@@ -7,10 +7,10 @@ from typing import Any
 from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators import _constraints
+from xpnet.estimators._batches import Samples
 from xpnet.estimators._labels import MULTICLASS, Labels, check_labels, encoded, known_labels
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._prediction import ClassPredictionMixin
-from xpnet.estimators._samples import Samples
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._weights import class_weighted
 from xpnet.network import Network

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
 from xpnet.estimators import _constraints
+from xpnet.estimators._batches import Samples, contiguous
 from xpnet.estimators._devices import (
     DeviceMixin,
     check_same_device,
@@ -20,8 +21,7 @@ from xpnet.estimators._devices import (
     on_host,
     reference,
 )
-from xpnet.estimators._divergence import unfitted_where_diverged
-from xpnet.estimators._full_batch import fit_full_batch, loss_on
+from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._labels import (
     Labels,
     check_labels,
@@ -30,10 +30,9 @@ from xpnet.estimators._labels import (
     of_classes,
     two_or_more,
 )
+from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
 from xpnet.estimators._prediction import ClassPredictionMixin, outputs
-from xpnet.estimators._rows import contiguous
-from xpnet.estimators._samples import Samples
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._state import LogisticState, attributes_of
@@ -176,7 +175,7 @@ class LogisticRegression(
         self._update(classes_=labels.classes)
         loss = loss_on(net, samples, l2)
         with unfitted_where_diverged(self, first):
-            learned = fit_full_batch(
+            fit_lbfgs(
                 self,
                 net,
                 params,
@@ -185,7 +184,6 @@ class LogisticRegression(
                 ftol=FTOL,
                 preconditioner=self._preconditioner(net, samples, l2),
             )
-        self._hold(learned)
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
 

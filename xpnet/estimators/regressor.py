@@ -10,9 +10,9 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet import backend
 from xpnet.estimators import _constraints
+from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
-from xpnet.estimators._samples import check_outputs
 from xpnet.estimators._scoring import r2
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import targets_beside

@@ -1,44 +1,66 @@
-"""What `fit` is given: refused where nothing can be trained with it, before anything is told."""
+"""Arguments of `fit` and `steps`, checked once before anything is trained."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from numbers import Real
+from typing import Any, NamedTuple
 
-from array_api_compat import is_array_api_obj, is_dask_array
+from array_api_compat import is_array_api_obj
 
+from xpnet import backend
+from xpnet._arguments import whole
 from xpnet.network import Network
-from xpnet.train.evaluation import labelled_data
-from xpnet.types import Array, Batch, Params
+from xpnet.network.arguments import (
+    as_floating,
+    as_weights,
+    beside,
+    check_batch,
+    check_gradient,
+)
+from xpnet.network.checks import check_stacked
+from xpnet.optim import check_optimizer
+from xpnet.types import Array, Batch, Kernels, Optimizer, Params
 
 __all__ = [
-    "check_batches",
-    "check_samples",
-    "check_validation",
+    "Settings",
+    "checked_batches",
     "checked_callbacks",
-    "parts_of",
-    "refuse_dask",
-    "targets_of",
-    "whole",
+    "checked_samples",
 ]
 
 _MOMENTS = ("on_start", "on_step", "on_epoch", "on_end")
 
 
-def whole(name: str, number: Any, least: int, of: str = "") -> int:
-    """`number` as an integer of Python's, not below `least`."""
-    try:
-        found = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name} is {number!r}: expected a whole number") from None
-    if found < least:
-        raise ValueError(f"{name} is {number}: expected {least} or more{of}")
-    return found
+class Settings(NamedTuple):
+    """How each step is made, checked: see `xpnet.steps`."""
+
+    optimizer: Optimizer
+    value_and_grad: Callable[..., tuple[Array, Params]] | None = None
+    kernels: Kernels | None = None
+    l2: float | Array = 0.0
+    dropout: float = 0.0
+    seed: int = 0
+
+    @classmethod
+    def checked(cls, params: Params, **settings: Any) -> Settings:
+        """The settings of steps from `params`, or an error that names the one that cannot be."""
+        found = cls(**settings)
+        _check_dropout(found.dropout)
+        check_optimizer(found.optimizer)
+        if found.value_and_grad is not None:
+            check_gradient(found.value_and_grad)
+        seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0].W)
+        return found._replace(seed=seed, l2=l2)
+
+    def output_of(self, net: Network) -> str:
+        """The output whose range targets must be in: a loss of one's own takes any finite ones."""
+        return net.output if self.value_and_grad is None else "identity"
 
 
 def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
-    """The callbacks as a tuple, each of them told to be one by its four methods."""
+    """The callbacks as a tuple; each has the four methods of one."""
     if not isinstance(callbacks, Iterable):
         raise TypeError(
             f"callbacks is {_named(callbacks)}: expected a list, callbacks=[{_made(callbacks)}]"
@@ -53,44 +75,13 @@ def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
     return found
 
 
-def targets_of(net: Network, value_and_grad: Any) -> str:
-    """The output whose range targets must be in: a loss of one's own takes any finite ones."""
-    return net.output if value_and_grad is None else "identity"
-
-
-def check_batches(batches: Any) -> None:
-    """Raise unless `batches` can be walked through, and is more than one batch."""
-    if isinstance(batches, Batch) or not _is_several(batches):
-        raise TypeError(
-            f"batches is a {type(batches).__name__}: expected an iterable of (X, Y) or "
-            "(X, Y, sample_weight), such as [(X, Y)]"
-        )
-
-
-def parts_of(batch: Any, number: int) -> tuple[Array, Array, Array | None]:
-    """X, Y and the weights, or None, of a batch that is a pair or triple of any kind."""
-    if not _is_several(batch):
-        raise TypeError(
-            f"batch {number} is a {type(batch).__name__}: expected (X, Y) or "
-            "(X, Y, sample_weight); a single batch goes as batches=[(X, Y)]"
-        )
-    parts = tuple(batch)
-    if len(parts) not in (2, 3):
-        raise ValueError(
-            f"batch {number} has {len(parts)} entries: expected (X, Y) or (X, Y, sample_weight)"
-        )
-    return parts if len(parts) == 3 else (*parts, None)
-
-
-def _is_several(things: Any) -> bool:
-    """Whether a loop takes them one by one, also as a torch Dataset has them, by number."""
-    if is_array_api_obj(things) or isinstance(things, Mapping | str):
-        return False
-    return isinstance(things, Iterable) or hasattr(type(things), "__getitem__")
-
-
-def check_samples(X: Array, Y: Array) -> None:
-    """Raise unless X and Y are samples that can be shuffled, and there is one."""
+def checked_samples(
+    net: Network, params: Params, X: Array, Y: Array, weight: Array | None, settings: Settings
+) -> Batch:
+    """All samples that `fit` trains on, integers cast; their values are read once."""
+    X, Y, weight = as_floating(X, params), as_floating(Y, params), as_weights(weight, params)
+    output, l2 = settings.output_of(net), settings.l2
+    check_batch(net, params, X, Y, weight, l2=l2, output=output, readable=backend.has_values)
     for name, array in (("X", X), ("Y", Y)):
         if array.ndim != 2:
             raise ValueError(
@@ -99,27 +90,97 @@ def check_samples(X: Array, Y: Array) -> None:
             )
     if X.shape[1] == 0:
         raise ValueError(f"X has shape {tuple(X.shape)}: expected at least one sample to train on")
+    check_stacked(params, fixed=True, sample_weight=weight, l2=l2)
+    return Batch(X, Y, weight)
 
 
-def check_validation(net: Network, params: Params, validation: Any) -> None:
-    """Refuse before the first epoch what `evaluate` would refuse after it."""
-    if validation is None:
-        return
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise TypeError("validation: expected a pair of arrays, validation=(X, Y)")
-    try:
-        labelled_data(net, params, *validation)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"validation: {error}") from error
+def checked_batches(
+    net: Network,
+    params: Params,
+    batches: Any,
+    sample_weight: Array | None,
+    settings: Settings,
+    fixed: bool,
+) -> Iterator[Batch]:
+    """The batches of `steps`, each of them checked when its turn comes.
 
-
-def refuse_dask(X: Array) -> None:
-    """Raise if X is a Dask array."""
-    if is_dask_array(X):
+    Raises
+    ------
+    TypeError
+        At the call, unless `batches` can be walked through, and is more than one batch.
+    """
+    if isinstance(batches, Batch) or not _is_several(batches):
         raise TypeError(
-            "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
-            "move X with X.compute()"
+            f"batches is a {type(batches).__name__}: expected an iterable of (X, Y) or "
+            "(X, Y, sample_weight), such as [(X, Y)]"
         )
+    return _each_checked(net, params, batches, sample_weight, settings, fixed)
+
+
+def _each_checked(
+    net: Network,
+    params: Params,
+    batches: Iterable[Any],
+    sample_weight: Array | None,
+    settings: Settings,
+    fixed: bool,
+) -> Iterator[Batch]:
+    """Yield batches: the first checked with its values, later ones where they are of a new form."""
+    check = partial(check_batch, net, params, output=settings.output_of(net), fixed=fixed)
+    readable = backend.has_values
+    seen: set[Any] = set()
+    for number, batch in enumerate(batches, 1):
+        X, Y, weight = batch if type(batch) is Batch else _entries(batch, number)
+        weight = sample_weight if weight is None else weight
+        form = _form(X, Y, weight)
+        if form not in seen:
+            check(X, Y, weight, l2=settings.l2, readable=readable)
+            seen.add(form)
+            readable = _no_values
+        yield Batch(X, Y, weight)
+
+
+def _form(X: Any, Y: Any, weight: Any) -> Any:
+    """Shapes and dtypes of a batch; None where something is no array, which a check then names."""
+    try:
+        weights = None if weight is None else (weight.shape, weight.dtype)
+        return X.shape, Y.shape, X.dtype, Y.dtype, weights
+    except AttributeError:
+        return None
+
+
+def _no_values(array: Array) -> bool:
+    return False
+
+
+def _entries(batch: Any, number: int) -> tuple[Array, Array, Array | None]:
+    """X, Y and the weights, or None, of a batch."""
+    if not _is_several(batch):
+        raise TypeError(
+            f"batch {number} is a {type(batch).__name__}: expected (X, Y) or "
+            "(X, Y, sample_weight); a single batch goes as batches=[(X, Y)]"
+        )
+    entries = tuple(batch)
+    if len(entries) not in (2, 3):
+        raise ValueError(
+            f"batch {number} has {len(entries)} entries: expected (X, Y) or (X, Y, sample_weight)"
+        )
+    return entries if len(entries) == 3 else (*entries, None)
+
+
+def _is_several(things: Any) -> bool:
+    """Whether a loop goes through them one by one, also as through a torch Dataset, by number."""
+    if is_array_api_obj(things) or isinstance(things, Mapping | str):
+        return False
+    return isinstance(things, Iterable) or hasattr(type(things), "__getitem__")
+
+
+def _check_dropout(dropout: float) -> None:
+    """Raise unless `dropout` is a share of units below 1."""
+    if not isinstance(dropout, Real):
+        raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units")
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout is {dropout}: expected a share of units, 0 or more and below 1")
 
 
 def _named(thing: Any) -> str:

@@ -1,8 +1,9 @@
-"""The loss as scikit-learn reports it: of a squared error, the mean over the outputs."""
+"""Loss as scikit-learn counts it, and the error where training made it infinite or NaN."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -11,21 +12,39 @@ from xpnet.network import Network
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.types import Array, Params
 
-__all__ = ["reported", "share_reported"]
+__all__ = ["DivergedError", "loss_share", "sklearn_value_and_grad", "unfitted_where_diverged"]
 
 
-def share_reported(net: Network) -> float:
-    """What xpnet's cost, a sum over the outputs, is multiplied by."""
+class DivergedError(ValueError):
+    """scikit-learn's error, of a training that ended in nothing to predict with."""
+
+
+@contextmanager
+def unfitted_where_diverged(model: Any, first: bool) -> Iterator[None]:
+    """A fit that, where it is the `first` and diverges, leaves a model that is not fitted.
+
+    One that continues an earlier fit leaves the parameters of that.
+    """
+    try:
+        yield
+    except DivergedError:
+        if first:
+            for name in model._in_network:
+                delattr(model, name)
+        raise
+
+
+def loss_share(net: Network) -> float:
+    """The factor of xpnet's cost, a sum over the outputs, in scikit-learn's, of squares a mean."""
     return 1.0 / net.sizes[-1] if net.output == "identity" else 1.0
 
 
-def reported(net: Network) -> Callable[..., tuple[Array, Params]] | None:
+def sklearn_value_and_grad(net: Network) -> Callable[..., tuple[Array, Params]] | None:
     """A `value_and_grad` whose cost is scikit-learn's; None where xpnet's is the same.
 
-    scikit-learn divides the squared error it reports by n_y, but neither the penalty nor the
-    gradient it descends.
+    scikit-learn divides the squared error by n_y, but neither the penalty nor the gradient.
     """
-    share = share_reported(net)
+    share = loss_share(net)
     if share == 1.0:
         return None
 

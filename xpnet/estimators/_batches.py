@@ -1,12 +1,12 @@
-"""What a model is trained on: rows of samples, their targets and weights, split and in batches.
+"""Samples as rows: split for validation, and in batches of columns.
 
-Everything is drawn as scikit-learn draws it, from its generator and in its order, but the rows
-are gathered where they lie.
+Order and split are scikit-learn's, from its generator, but rows are gathered where they lie. A
+sparse X is made dense by the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +15,20 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
+from xpnet.data import sample_major
 from xpnet.estimators._devices import is_sparse, reference
-from xpnet.estimators._rows import blocks, columns_at, columns_between
 from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batch
 
-__all__ = ["Samples", "batches", "check_outputs", "split"]
+__all__ = [
+    "Samples",
+    "blocks",
+    "check_outputs",
+    "columns_between",
+    "contiguous",
+    "epochs_of_batches",
+    "split",
+]
 
 
 class Samples(NamedTuple):
@@ -56,10 +64,27 @@ def check_outputs(Y: Array, n_outputs: int, name: str) -> None:
         )
 
 
-def batches(
+def contiguous(X: Array) -> Array:
+    """X with each sample in one stretch of memory: a copy only where it lies otherwise."""
+    return X if is_sparse(X) else sample_major(array_namespace(X).matrix_transpose(X))
+
+
+def columns_between(X: Array, start: int, stop: int) -> Array:
+    """The samples from `start` to before `stop`, as columns; a view where X is dense."""
+    if is_sparse(X):
+        return X[start:stop, :].toarray().T
+    return array_namespace(X).matrix_transpose(X[start:stop, :])
+
+
+def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
+    """The bounds of `m` samples in blocks of `size`, the short last one included."""
+    return ((start, min(start + size, m)) for start in range(0, m, size))
+
+
+def epochs_of_batches(
     samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
-) -> Iterator[Batch]:
-    """Yield batches of columns, epoch after epoch without end.
+) -> Iterator[Iterable[Batch]]:
+    """Yield the batches of one epoch after another, without end.
 
     As in scikit-learn, each epoch shuffles the order that the epoch before left.
     """
@@ -67,48 +92,48 @@ def batches(
     while True:
         if shuffle:
             order = shuffled(order, random_state=rng)
-            yield from _gathered(samples, size, order)
+            yield _gathered(samples, size, order)
         else:
-            yield from _sliced(samples, size)
+            yield _sliced(samples, size)
 
 
 def split(
     samples: Samples, fraction: float, stratify: bool, rng: np.random.RandomState
 ) -> tuple[Samples, Samples]:
-    """Return what to train on and what to hold out, a `fraction` of the samples.
+    """Return what to train on and what to validate on, a `fraction` of the samples.
 
     Parameters
     ----------
     samples : Samples
     fraction : float
     stratify : bool
-        Whether both parts get their share of each of two classes.
+        Whether both get their share of each of two classes.
     rng : RandomState
 
     Raises
     ------
     ValueError
-        If fewer than two samples are held out, a class has too few to be split, or a part has no
-        weight.
+        If fewer than two samples are to validate on, a class has too few to be split, or all
+        weights of one side are 0.
     """
     # Where two classes are to be balanced, their labels, and only these, come to the host.
     classes = backend.to_numpy(samples.y) if stratify else None
-    kept, held_out = train_test_split(
+    train, validation = train_test_split(
         np.arange(samples.m), random_state=rng, test_size=fraction, stratify=classes
     )
-    if len(held_out) < 2:
+    if len(validation) < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    parts = _taken(samples, kept), _taken(samples, held_out)
-    for part, name in zip(parts, ("left to train on", "held out"), strict=True):
-        _check_weigh(part.weights, name)
-    return parts
+    sides = _numbered(samples, train), _numbered(samples, validation)
+    for side, name in zip(sides, ("left to train on", "held out"), strict=True):
+        _check_weigh(side.weights, name)
+    return sides
 
 
 def _check_weigh(weights: Array | None, name: str) -> None:
-    """Raise ValueError if no sample of a part has a weight."""
+    """Raise ValueError if all samples of one side weigh 0."""
     if weights is not None and not bool(array_namespace(weights).any(weights > 0)):
         raise ValueError(
             f"Sample weights must contain at least one non-zero number: all samples {name} by "
@@ -125,7 +150,7 @@ def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]
     for start, stop in blocks(samples.m, size):
         rows = order_there[start:stop]
         *gathered, Y = columns((*dense, samples.Y), order_there, start, stop)
-        X = gathered[0] if gathered else columns_at(samples.X, rows)
+        X = gathered[0] if gathered else samples.X[rows, :].toarray().T
         s = None if samples.weights is None else xp.take(samples.weights, rows)[None, :]
         yield Batch(X, Y, s)
 
@@ -137,7 +162,7 @@ def _sliced(samples: Samples, size: int) -> Iterator[Batch]:
         yield Batch(columns_between(samples.X, start, stop), Y, s)
 
 
-def _taken(samples: Samples, rows: np.ndarray) -> Samples:
+def _numbered(samples: Samples, rows: np.ndarray) -> Samples:
     """The samples numbered `rows`."""
     X, Y, weights, y = samples
     there = _indices(rows, Y)

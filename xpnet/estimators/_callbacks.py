@@ -1,0 +1,209 @@
+"""Callbacks of a fit: scikit-learn's counts and patience, and scikit-learn's own callbacks."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from xpnet.callbacks import Callback
+from xpnet.estimators._batches import Samples
+from xpnet.estimators._sklearn_private import task_of_fit
+from xpnet.types import Epoch, OptimizerState, Result, Run, Step
+
+__all__ = [
+    "Patience",
+    "ScikitLearnCallbacks",
+    "begin_counts",
+    "check_counts",
+    "is_exhausted",
+    "say",
+]
+
+Item = TypeVar("Item")
+
+COUNTS = (
+    "loss_curve_",
+    "validation_scores_",
+    "validation_loss_curve_",
+    "best_loss_",
+    "best_validation_score_",
+)
+"""What the epochs of a fit leave; nothing where there were none, as with L-BFGS."""
+
+
+def say(model: Any, text: str) -> None:
+    """Write a line of progress, where the model is to be verbose."""
+    if model.verbose:
+        sys.stdout.write(f"{text}\n")
+
+
+def begin_counts(model: Any, *, afresh: bool) -> None:
+    """Forget earlier epochs if `afresh`; else only the best by what is not watched any more.
+
+    The counts are fitted attributes, so that they outlive a call of ``partial_fit``, or of ``fit``
+    with ``warm_start``.
+    """
+    if afresh or not hasattr(model, "loss_curve_"):
+        model.loss_curve_ = []
+        model.validation_scores_ = model.validation_loss_curve_ = None
+        model.best_loss_ = model.best_validation_score_ = None
+    if model.early_stopping and model.best_validation_score_ is None:
+        model.best_loss_, model.best_validation_score_ = None, -math.inf
+    elif not model.early_stopping and model.best_loss_ is None:
+        model.best_loss_, model.best_validation_score_ = math.inf, None
+
+
+def check_counts(model: Any) -> None:
+    """Raise ValueError if only some of what epochs leave is there, or the best by nothing."""
+    known = [hasattr(model, name) for name in COUNTS]
+    if any(known) != all(known) or (
+        any(known) and model.best_loss_ is None and model.best_validation_score_ is None
+    ):
+        raise ValueError(f"it has not all of {', '.join(COUNTS)}")
+
+
+def is_exhausted(model: Any) -> str:
+    """Why to stop, if patience is at its end; else an empty string."""
+    if model._no_improvement_count <= model.n_iter_no_change:
+        return ""
+    what = "Validation score" if model.early_stopping else "Training loss"
+    return (
+        f"{what} did not improve more than tol={model.tol:f} for {model.n_iter_no_change} "
+        "consecutive epochs."
+    )
+
+
+class Patience(Callback):
+    """scikit-learn's counts of epochs, kept in the fitted attributes of `model`; stops by them."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.m = 0
+        self.state: OptimizerState | None = model._optimizer_state
+
+    def on_start(self, run: Run) -> None:
+        """Count from 0."""
+        self.m = run.m
+        self.model.n_iter_, self.model.stopped_ = 0, "all epochs done"
+
+    def on_step(self, step: Step) -> None:
+        """Keep what the optimiser remembers: a next step may write over what it did before."""
+        self.state = step.state
+
+    def on_epoch(self, epoch: Epoch) -> str:
+        """Count the epoch; return why to stop, or an empty string."""
+        model, loss = self.model, epoch.row["cost"]
+        model._hold(epoch.params)
+        model._optimizer_state = self.state
+        model.n_iter_ += 1
+        model.t_ += self.m
+        model.loss_ = loss
+        model.loss_curve_.append(loss)
+        say(model, f"Iteration {model.n_iter_}, loss = {loss:.8f}")
+        if "val_cost" in epoch.row:
+            say(model, f"Validation score: {model.validation_scores_[-1]:f}")
+        self._compare(epoch)
+        model._rate.end_epoch(model.t_)
+        return self._reason()
+
+    def on_end(self, result: Result) -> Result:
+        """Hand back what the optimiser remembers."""
+        self.model._optimizer_state = self.state
+        return result
+
+    def _compare(self, epoch: Epoch) -> None:
+        """Count on unless the epoch is better than the best by more than ``tol``."""
+        model = self.model
+        # NaN compares false, and counts as no worse, as in scikit-learn.
+        if model.early_stopping:
+            score, best = model.validation_scores_[-1], model.best_validation_score_
+            worse = score < best + model.tol
+            if score > best:
+                model.best_validation_score_, model._best_params = score, epoch.params
+        else:
+            loss, best = model.loss_, model.best_loss_
+            worse = loss > best - model.tol
+            if loss < best:
+                model.best_loss_ = loss
+        model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
+
+    def _reason(self) -> str:
+        """Why to stop, if patience is at its end and no adaptive rate can be lowered."""
+        reason, rate = is_exhausted(self.model), self.model._rate
+        if not reason:
+            return ""
+        if rate.lowered():
+            say(self.model, f"{reason} Setting learning rate to {rate.value:f}")
+            self.model._no_improvement_count = 0
+            return ""
+        if rate.schedule == "adaptive":
+            reason += " Learning rate too small."
+        say(self.model, f"{reason} Stopping.")
+        return reason
+
+
+class ScikitLearnCallbacks(Callback):
+    """Calls scikit-learn's own callbacks at a fit and at each of its rounds.
+
+    Parameters
+    ----------
+    model : estimator
+        Whose fitted attributes are up to date when a round ends.
+    samples : Samples
+        What is trained on.
+    rounds : int
+        At most.
+    round_name : str
+        What scikit-learn calls a round of this solver: ``epoch`` or ``lbfgs-iter``.
+    """
+
+    def __init__(self, model: Any, samples: Samples, rounds: int, round_name: str) -> None:
+        self.model, self.round_name = model, round_name
+        weights = {} if samples.weights is None else {"sample_weight": samples.weights}
+        self.data = {"X": samples.X, "y": samples.y, "metadata": weights}
+        self.task = task_of_fit(model, rounds)
+        self.round: Any = None
+
+    def on_start(self, run: Run) -> None:
+        """Begin the fit."""
+        self.task.call_on_fit_task_begin(estimator=self.model, **self.data)
+
+    def on_epoch(self, epoch: Epoch) -> str:
+        """End the round; return why to stop, or an empty string."""
+        stop = self._end(self.round)
+        self.round = None
+        return "stopped by a scikit-learn callback" if stop else ""
+
+    def on_end(self, result: Result) -> Result:
+        """Note why the fit ended, however it did."""
+        self.model.stopped_ = result.stopped
+        return result
+
+    def begin_round(self) -> None:
+        """Begin an epoch, or an iteration of L-BFGS."""
+        self.round = self.task.subcontext(task_name=self.round_name)
+        self.round.call_on_fit_task_begin(estimator=self.model, **self.data)
+
+    def begun(self, epochs: Iterable[Item]) -> Iterator[Item]:
+        """Begin a round whenever the next of `epochs` is asked for."""
+        for epoch in epochs:
+            self.begin_round()
+            yield epoch
+
+    def fitted(self, result: Result) -> None:
+        """End a fit that did not fail: the model holds the parameters of `result`."""
+        self.model._hold(result.params)
+        if self.round is not None:
+            self.round.call_on_fit_task_end(estimator=self.model)
+        self._end(self.task)
+
+    def _end(self, task: Any) -> Any:
+        return task.call_on_fit_task_end(
+            estimator=self.model, reconstruction_attributes=self._attributes, **self.data
+        )
+
+    def _attributes(self) -> dict[str, Any]:
+        """What makes a copy of the model one that was fitted until now."""
+        return {name: getattr(self.model, name) for name in self.model._in_network}

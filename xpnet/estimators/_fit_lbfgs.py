@@ -1,0 +1,163 @@
+"""Fitting by L-BFGS on all samples at once, whose loss is summed over blocks of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.exceptions import ConvergenceWarning
+
+from xpnet.estimators._batches import Samples, columns_between
+from xpnet.estimators._callbacks import ScikitLearnCallbacks, say
+from xpnet.estimators._devices import on_host
+from xpnet.estimators._loss import DivergedError, sklearn_value_and_grad
+from xpnet.estimators._prediction import rows_at_once
+from xpnet.estimators._sklearn_private import warn
+from xpnet.network import Network
+from xpnet.network.blocks import in_blocks
+from xpnet.network.defaults import accelerator_for, default_kernels
+from xpnet.network.gradients import unchecked_value_and_grad
+from xpnet.optim.lbfgs import Minimum, lbfgs
+from xpnet.train.epochs import Training
+from xpnet.types import Array, Params, Run
+
+__all__ = ["FTOL", "fit_lbfgs", "loss_on", "rows_a_block"]
+
+CACHED_ROWS = 1024
+"""A block whose activations a processor's cache holds."""
+
+FTOL = 2.220446049250313e-09
+"""SciPy's: a step that lowers the loss by less, relatively, is the last."""
+
+
+def fit_lbfgs(
+    model: Any,
+    net: Network,
+    params: Params,
+    samples: Samples,
+    loss: Callable[[Params], tuple[Array, Params]],
+    **options: Any,
+) -> None:
+    """Minimise `loss` by L-BFGS.
+
+    Parameters
+    ----------
+    model : estimator
+        Its ``max_iter`` and ``tol`` say how far to go; its fitted attributes are kept up to date.
+    net : Network
+    params : Params
+        Where to start.
+    samples : Samples
+        The training data, for callbacks.
+    loss : function
+        ``params -> (cost, grads)``, such as `loss_on` returns.
+    **options
+        Of `xpnet.optim.lbfgs`: ``ftol``, ``max_evaluations``, ``preconditioner``.
+    """
+    run = Run(net, model.max_iter, 1, samples.m)
+    scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "lbfgs-iter")
+    training = Training(run, params, (*model.callbacks, scikit_learns))
+    training.stopped = ""
+    began = time.perf_counter()
+
+    def iterated(best: Minimum) -> str:
+        nonlocal began
+        _hold(model, training, best)
+        say(model, f"Iteration {best.iterations}, loss = {best.cost:.8f}")
+        seconds, began = time.perf_counter() - began, time.perf_counter()
+        row = {"epoch": best.iterations, "cost": best.cost, "seconds": seconds}
+        if not training.complete(row) and not best.message:
+            scikit_learns.begin_round()
+        return training.stopped
+
+    model._hold(params)
+    with training.ending():
+        training.start()
+        if model.max_iter:
+            scikit_learns.begin_round()
+        options |= {"max_iter": model.max_iter, "tol": model.tol, "callback": iterated}
+        best = _searched(training, loss, params, options)
+        _hold(model, training, best)
+        training.stopped = training.stopped or best.message
+        _warn(model, best, "max_iter or max_fun" if "max_evaluations" in options else "max_iter")
+    scikit_learns.fitted(training.result)
+
+
+def _searched(
+    training: Training,
+    loss: Callable[[Params], tuple[Array, Params]],
+    params: Params,
+    options: dict[str, Any],
+) -> Minimum:
+    """The minimum found, or scikit-learn's error where there is nothing to start from."""
+    # The search steps back from what overflows, and says so where it cannot.
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            best = lbfgs(loss, params, **options)
+    except ValueError as error:
+        if training.history:
+            raise
+        raise DivergedError(
+            "The loss is not finite at the first parameters. The input data may contain large "
+            "values and need to be preprocessed: scale X, and y in regression"
+        ) from error
+    return best._replace(message=best.message.replace("max_evaluations", "max_fun"))
+
+
+def _hold(model: Any, training: Training, best: Minimum) -> None:
+    """Bring the fitted attributes and the result for callbacks up to date."""
+    training.params, training.steps = best.params, best.iterations
+    model.n_iter_, model.loss_ = best.iterations, best.cost
+    model._hold(best.params)
+
+
+def _warn(model: Any, best: Minimum, limits: str) -> None:
+    """Warn as scikit-learn does where the search ended too early."""
+    if not best.converged:
+        warn(
+            model,
+            f"lbfgs failed to converge after {best.iterations} iteration(s): {best.message}.\n\n"
+            f"You might want to raise {limits}, or to scale the data.",
+            ConvergenceWarning,
+        )
+
+
+def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tuple[Array, Params]]:
+    """The loss on all of `samples`, and its gradients, as functions of the parameters alone."""
+    like, s = samples.Y, samples.weights
+    X = _Columns(samples.X)
+    Y = array_namespace(like).matrix_transpose(like)
+    weight = None if s is None else s[None, :]
+    gradient = sklearn_value_and_grad(net) or accelerator_for(like).value_and_grad(
+        unchecked_value_and_grad
+    )
+    blockwise = in_blocks(gradient, rows_a_block(net, like))
+    kernels = default_kernels(like)
+
+    def value_and_grad(params: Params) -> tuple[Array, Params]:
+        return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
+
+    return value_and_grad
+
+
+def rows_a_block(net: Network, like: Array) -> int:
+    """How many samples to sum over at a time: on the host, so many that caches hold them."""
+    return CACHED_ROWS if on_host(like) else rows_at_once(net, like)
+
+
+class _Columns:
+    """Samples lying as rows, seen as columns; a block of a sparse X is made dense when asked for.
+
+    Parameters
+    ----------
+    X : array or sparse matrix, shape (m, n_x)
+    """
+
+    def __init__(self, X: Array) -> None:
+        self.X, self.shape = X, X.shape[::-1]
+
+    def __getitem__(self, key: tuple[Any, slice]) -> Array:
+        return columns_between(self.X, key[1].start, key[1].stop)

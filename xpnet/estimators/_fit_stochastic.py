@@ -1,0 +1,221 @@
+"""Fitting by steps on mini-batches: the epoch loop of `xpnet.fit`, with scikit-learn's counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+
+from xpnet import backend
+from xpnet.estimators._batches import Samples, epochs_of_batches
+from xpnet.estimators._callbacks import Patience, ScikitLearnCallbacks, is_exhausted
+from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
+from xpnet.estimators._prediction import outputs
+from xpnet.estimators._scoring import accuracy, r2
+from xpnet.estimators._sklearn_private import warn
+from xpnet.estimators._solvers import restart, resumed
+from xpnet.kernels import VECTORIZED
+from xpnet.network import Network
+from xpnet.network.defaults import default_kernels
+from xpnet.network.propagation import hidden_and_logits
+from xpnet.train.arguments import Settings
+from xpnet.train.epochs import EpochLoop
+from xpnet.types import Array, Batch, Layer, Params, Run
+
+__all__ = ["fit_stochastic"]
+
+
+def fit_stochastic(
+    model: Any,
+    net: Network,
+    params: Params,
+    samples: Samples,
+    validation: Samples | None,
+    rng: np.random.RandomState,
+    *,
+    incremental: bool,
+) -> None:
+    """Train for ``max_iter`` epochs, or until there is no improvement; one epoch if `incremental`.
+
+    Parameters
+    ----------
+    model : estimator
+        Its parameters say how; its fitted attributes are kept up to date after each epoch.
+    net : Network
+    params : Params
+        Where to start.
+    samples, validation : Samples
+        What to train on, and what to validate on after each epoch.
+    rng : RandomState
+        Of the order of samples and of dropout.
+    incremental : bool
+        Whether this is one of many calls on parts of the data, with one optimiser.
+    """
+    size = _batch_size(model, samples.m)
+    if not incremental:
+        restart(model)
+    settings = Settings(
+        resumed(model),
+        value_and_grad=sklearn_value_and_grad(net),
+        l2=float(model.alpha),
+        dropout=model.dropout,
+        seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
+    )
+    run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
+    scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
+    callbacks = (Patience(model), *model.callbacks, scikit_learns)
+    validate = _validation_by(model, net, validation)
+    loop = _EstimatorLoop(
+        model, incremental, run, params, callbacks, settings, validate, _samples_in
+    )
+    epochs = epochs_of_batches(samples, size, model.shuffle, rng)
+    try:
+        result = loop.fit(scikit_learns.begun(epochs))
+    except DivergedError:
+        model._go_on_from(params)
+        raise
+    scikit_learns.fitted(result)
+
+
+class _EstimatorLoop(EpochLoop):
+    """Epochs that end with scikit-learn's warnings, and in parameters that can predict."""
+
+    def __init__(self, model: Any, incremental: bool, *loop: Any) -> None:
+        super().__init__(*loop)
+        self.model, self.incremental, self.initial = model, incremental, self.params
+
+    def check_end(self) -> None:
+        """Warn where the training ended too early; restore the best epoch's parameters."""
+        model = self.model
+        if self.stopped == "interrupted":
+            warn(model, "Training interrupted by user.")
+        elif self.stopped == "all epochs done" and not self.incremental:
+            warn(
+                model,
+                f"Stochastic Optimizer: Maximum iterations ({self.run.epochs}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+            )
+        # By partial_fit the best epoch's are the result only once patience is at its end.
+        if model.early_stopping and (is_exhausted(model) or not self.incremental):
+            self.params = model._best_params
+        if self.batch is not None:
+            self._check_learned(backend.detached(self.batch.X))
+        model._hold(self.params)
+
+    def _check_learned(self, X: Array) -> None:
+        """Raise DivergedError unless weights, predictions and the best score are finite.
+
+        An epoch's loss is that of the weights before its last update: only weights and predictions
+        show what this one did.
+        """
+        net, kernels = self.run.net, default_kernels(X)
+        with backend.on_device_of(X), np.errstate(over="ignore", invalid="ignore"):
+            Z = hidden_and_logits(net, self.params, X, kernels, None)[-1].A
+            weights = [array for layer in self.params for array in layer]
+            arrays = *weights, Z, kernels.output_activation(net.output, Z)
+            isfinite, every = array_namespace(Z).isfinite, array_namespace(Z).all
+            # One read for all of them.
+            finite = backend.read([every(isfinite(array)) for array in arrays])
+        found = {
+            "parameter weights": finite[:-2].all(),
+            "predictions": finite.all(),
+            "validation scores": self.model.best_validation_score_ != -math.inf,
+        }
+        for what, is_finite in found.items():
+            if not is_finite:
+                self.params = self.initial
+                raise DivergedError(
+                    f"Solver produced non-finite {what}. The input data may contain large values "
+                    "and need to be preprocessed: scale X, lower learning_rate_init, or set "
+                    "clip_norm"
+                )
+
+
+def _samples_in(batch: Batch) -> float:
+    """The weight of a batch in an epoch's loss: as in scikit-learn, whatever its samples weigh."""
+    return float(batch.X.shape[-1])
+
+
+def _batch_size(model: Any, m: int) -> int:
+    if isinstance(model.batch_size, str):
+        return min(200, m)
+    if model.batch_size > m:
+        warn(
+            model,
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+        )
+    return min(int(model.batch_size), m)
+
+
+def _validation_by(
+    model: Any, net: Network, validation: Samples | None
+) -> Callable[[Params], dict[str, float]]:
+    """A function of parameters: extends the validation curves, and returns entries of the row."""
+    if validation is None:
+        return lambda params: {}
+
+    def validate(params: Params) -> dict[str, float]:
+        model._hold(params)  # a scorer of scikit-learn's predicts with the model
+        last = outputs(net, params, validation.X)
+        loss = _loss(net, last, validation)
+        name, score = _score(model, net, last.A, validation, loss)
+        model.validation_loss_curve_ = [*(model.validation_loss_curve_ or ()), loss]
+        model.validation_scores_ = [*(model.validation_scores_ or ()), score]
+        return {f"val_{name}": score, "val_cost": loss}
+
+    return validate
+
+
+def _loss(net: Network, last: Layer, validation: Samples) -> float:
+    """The loss, without a penalty."""
+    xp = array_namespace(validation.Y)
+    s = validation.weights
+    scale = 1.0 / validation.m if s is None else (s / xp.sum(s))[None, :]
+    J = VECTORIZED.output_cost(net.output, last.Z, xp.matrix_transpose(validation.Y), scale)
+    return float(J) * loss_share(net)
+
+
+def _score(
+    model: Any, net: Network, A: Array, validation: Samples, loss: float
+) -> tuple[str, float]:
+    """The name and value of what is watched; the larger, the better."""
+    if model.scoring is None:
+        name, score = _SCORES[net.output]
+        # Where there is one class alone, it is predicted whatever its probability.
+        alone = hasattr(model, "classes_") and model.classes_.shape == (1,)
+        return name, 1.0 if alone else score(A, validation)
+    if model.scoring == "loss":
+        return "cost", -loss
+    weight = {} if validation.weights is None else {"sample_weight": validation.weights}
+    scorer = check_scoring(model, model.scoring)
+    name = model.scoring if isinstance(model.scoring, str) else "score"
+    return name, float(scorer(model, validation.X, validation.y, **weight))
+
+
+def _softmax_accuracy(A: Array, validation: Samples) -> float:
+    xp = array_namespace(A)
+    return accuracy(xp.argmax(A, axis=0), xp.argmax(validation.Y, axis=1), validation.weights)
+
+
+def _sigmoid_accuracy(A: Array, validation: Samples) -> float:
+    xp = array_namespace(A)
+    return accuracy(xp.matrix_transpose(A > 0.5), validation.Y > 0.5, validation.weights)
+
+
+def _r2(A: Array, validation: Samples) -> float:
+    return r2(array_namespace(A).matrix_transpose(A), validation.Y, validation.weights)
+
+
+_SCORES: Mapping[str, tuple[str, Callable[[Array, Samples], float]]] = {
+    "softmax": ("accuracy", _softmax_accuracy),
+    "sigmoid": ("accuracy", _sigmoid_accuracy),
+    "identity": ("r2", _r2),
+    "exp": ("r2", _r2),
+}
+"""By output, what the model's ``score`` would say: its name, and a function of A."""

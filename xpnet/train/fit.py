@@ -1,0 +1,222 @@
+"""Training on shuffled mini-batches: epochs of steps, whose costs must stay finite."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from array_api_compat import is_dask_array
+
+from xpnet import backend, data
+from xpnet._arguments import whole
+from xpnet.exceptions import DivergenceError
+from xpnet.network import Network
+from xpnet.network.arguments import as_params
+from xpnet.network.checks import check_finite
+from xpnet.network.defaults import accelerator_for, kernels_or_default
+from xpnet.network.gradients import unchecked_cost
+from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
+from xpnet.train.epochs import EpochLoop
+from xpnet.train.evaluate import is_finite, validation_by
+from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run
+
+__all__ = ["fit"]
+
+
+def fit(
+    net: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    *,
+    optimizer: Optimizer,
+    epochs: int = 10,
+    batch_size: int = 128,
+    seed: int = 0,
+    validation: tuple[Array, Array] | None = None,
+    callbacks: Iterable[Any] = (),
+    value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
+    kernels: Kernels | None = None,
+    sample_weight: Array | None = None,
+    l2: float | Array = 0.0,
+    dropout: float = 0.0,
+) -> Result:
+    """Train for some epochs on shuffled mini-batches.
+
+    Parameters
+    ----------
+    net : Network
+    params : Params
+        Where to start; never written to. Plain pairs (W, b) will do.
+    X : array, shape (n_x, m)
+        Samples as columns. Lies best as the transpose of a C-contiguous ``(m, n_x)``; otherwise
+        one such copy is made. Integers are cast to the dtype of `params`.
+    Y : array, shape (n_y, m)
+        Targets, in the range of the network's output (see `xpnet.value_and_grad`); labels as
+        one-hot columns. They and the weights are read once at the start.
+    optimizer : Optimizer
+        From `xpnet.optim`.
+    epochs : int, default 10
+        With 0, nothing is learned.
+    batch_size : int, default 128
+        Samples a step; the last, short batch of an epoch is trained on too.
+    seed : int, default 0
+        Of the order of samples and of dropout: one seed, one result.
+    validation : tuple of arrays (X, Y), optional
+        Costs and scores on it go into the history after each epoch.
+    callbacks : list of `xpnet.callbacks.Callback`
+        Progress, early stopping, checkpoints, logs.
+    value_and_grad, kernels, l2, dropout
+        As in `steps`.
+    sample_weight : array, shape (..., 1, m), optional
+        Non-negative weights, one a sample, of any real dtype.
+
+    Returns
+    -------
+    Result
+        ``params``, ``history``, ``stopped`` and ``steps``; what `params` cost after the last
+        update, on the last batch (by `value_and_grad`, where there is one), is finite. Ctrl-C ends
+        the training, not the program: what has been learned so far is returned, with
+        ``stopped == "interrupted"``.
+
+    Raises
+    ------
+    DivergenceError
+        If a cost is not finite, or the last update leaves such a cost or such parameters. It
+        carries the last parameters that are known to be good, and names the members of a stack.
+    ValueError, TypeError
+        As `steps`; if a number is negative or NaN, or a callback is none; and if X, a validation
+        sample or the parameters to start from are not finite, as soon as a cost shows it.
+    """
+    if is_dask_array(X):
+        raise TypeError(
+            "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
+            "move X with X.compute()"
+        )
+    epochs = whole("epochs", epochs, 0)
+    batch_size = whole("batch_size", batch_size, 1, " samples a batch")
+    callbacks, params = checked_callbacks(callbacks), as_params(params)
+    with backend.on_device_of(params[0].W):
+        settings = Settings.checked(
+            params,
+            optimizer=optimizer,
+            value_and_grad=value_and_grad,
+            kernels=kernels,
+            l2=l2,
+            dropout=dropout,
+            seed=seed,
+        )
+        samples = checked_samples(net, params, X, Y, sample_weight, settings)
+        X, Y, weight = samples
+        validate = validation_by(net, params, validation, kernels)
+        run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
+        loop = _FiniteLoop(X, run, params, callbacks, settings, validate)
+        batches = functools.partial(
+            data.batches,
+            data.sample_major(X),
+            data.sample_major(Y),
+            batch_size=batch_size,
+            seed=settings.seed,
+            sample_weight=weight,
+            gather=accelerator_for(X).gather(backend.gather),
+        )
+        # A training that diverges ends in an error of its own, which says more than warnings.
+        with backend.quiet(X):
+            return loop.fit(batches(epoch=epoch) for epoch in range(epochs))
+
+
+class _FiniteLoop(EpochLoop):
+    """Epochs that end in a `DivergenceError` where a cost is not finite.
+
+    A step's cost is that of the parameters before its update. So those at the end of an epoch are
+    known to be finite when the next epoch's first cost is; at the end of all, one more cost tells.
+    """
+
+    def __init__(self, X: Array, *loop: Any) -> None:
+        super().__init__(*loop)
+        self.X, self.kernels = X, kernels_or_default(self.settings.kernels, X)
+        self.initial = self.finite = self.params
+        self.finite_rows = 0
+
+    def check_costs(self, costs: Any) -> None:
+        """Raise at the first cost that is not finite; else what came before them is."""
+        finite = _finite(costs)
+        steps = finite.reshape(len(finite), -1).all(axis=1)
+        if steps[0]:
+            self._completed_is_finite()
+        if not steps.all():
+            first = int(steps.argmin())
+            raise self._diverged(self.steps - len(finite) + 1 + first, finite[first])
+
+    def check_end(self) -> None:
+        """Raise unless the costs that are unread are finite, and then the last parameters."""
+        if self.costs:
+            self.check_costs(backend.read(self.costs))
+        if self.batch is None or not self.steps:
+            return
+        # Infinite weights may leave a cost finite: a unit of relu is then 0 for every sample.
+        finite = _finite(backend.read([self._cost_of(self.batch)]))[0] & _all_finite(self.params)
+        if not finite.all():
+            raise self._diverged(self.steps, finite, at_end=True)
+
+    def _completed_is_finite(self) -> None:
+        self.finite, self.finite_rows = self.completed, len(self.history)
+
+    def _cost_of(self, batch: Batch) -> Array:
+        """The cost of the newest parameters, by the loss that is trained on."""
+        X, Y, weight = backend.detached(batch)
+        arguments = self.run.net, self.params, X, Y
+        options = {"kernels": self.kernels, "sample_weight": weight, "l2": self.settings.l2}
+        if self.settings.value_and_grad is None:
+            return unchecked_cost(*arguments, **options)
+        return self.settings.value_and_grad(*arguments, masks=None, **options)[0]
+
+    def _diverged(self, step: int, finite: Any, *, at_end: bool = False) -> DivergenceError:
+        """Go back to what is known to be finite, and say who is to blame: the data, or the rate."""
+        check_finite("X", self.X, "feature")
+        _check_initial(self.initial)
+        if self.history and is_finite(self.history[-1].get("val_cost", math.nan)):
+            self._completed_is_finite()
+        if not _all_finite(self.finite).all():
+            self.finite, self.finite_rows = self.initial, 0
+        self.params = self.finite
+        del self.history[self.finite_rows :]
+        epoch = 1 + (step - 1) // self.run.steps_per_epoch
+        return DivergenceError(
+            epoch, step, self.rate(step), self.params, self.history, _members(finite), at_end
+        )
+
+
+def _finite(costs: Any) -> Any:
+    return abs(costs) < math.inf
+
+
+def _all_finite(params: Params) -> Any:
+    """Whether all parameters are finite, for each network of a stack; looked at on the host.
+
+    A copy there costs less than the programs that JAX would compile, one for every shape.
+    """
+    hosts = [backend.to_numpy(array) for layer in params for array in layer]
+    flags = [(abs(host) < math.inf).all(axis=(-2, -1)) for host in hosts]
+    return functools.reduce(operator.and_, flags)
+
+
+def _check_initial(params: Params) -> None:
+    """Raise ValueError if parameters hold NaN or infinity, naming the first such layer."""
+    for number, layer in enumerate(params, 1):
+        if not _all_finite((layer,)).all():
+            raise ValueError(
+                f"params hold NaN or infinity in layer {number}: expected finite numbers to start "
+                "from, such as net.init(seed=0, like=X)"
+            )
+
+
+def _members(finite: Any) -> tuple[Any, ...]:
+    """The indices, numbers or tuples of them, of those networks of a stack that are not finite."""
+    if not finite.ndim:
+        return ()
+    indices = zip(*(axis.tolist() for axis in (~finite).nonzero()), strict=True)
+    return tuple(index[0] if len(index) == 1 else index for index in indices)
