@@ -17,10 +17,20 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import LOOPED, VECTORIZED, accelerate, backend
-from xpnet.kernels._smooth import GELU_CUBIC, GELU_LINEAR
+from xpnet.kernels.activations import ACTIVATIONS, GELU_CUBIC, GELU_LINEAR
 from xpnet.types import Array, Kernels
 
-__all__ = ["FUNCTIONS", "Exact", "Worst", "exact", "grid", "layer", "predicted", "worst"]
+__all__ = [
+    "FUNCTIONS",
+    "OF_ONE_LOGIT",
+    "Exact",
+    "Worst",
+    "exact",
+    "grid",
+    "layer",
+    "predicted",
+    "worst",
+]
 
 FAR = 5000  # eᶻ is beyond every dtype
 BITS = 120
@@ -72,6 +82,19 @@ def _gelu_derivative(z: Any) -> Any:
     return _logistic(_doubled_u(z)) * (1 + z * slope * _logistic(-_doubled_u(z)))
 
 
+def _mish(z: Any) -> Any:
+    n = _exp(z) * (_exp(z) + 2)
+    return z * n / (n + 2) if z < FAR else z
+
+
+def _mish_derivative(z: Any) -> Any:
+    if z > FAR:
+        return 1
+    e = _exp(z)
+    n = e * (e + 2)
+    return n / (n + 2) + 4 * z * e * (e + 1) / (n + 2) ** 2
+
+
 FUNCTIONS = {
     "identity": Function(lambda z: z, lambda z: 1),
     "relu": Function(lambda z: max(z, 0), lambda z: z > 0),
@@ -89,9 +112,17 @@ FUNCTIONS = {
         lambda z: z * _logistic(z), lambda z: _logistic(z) * (1 + z * _logistic(-z)), 1024
     ),
     "softplus": Function(lambda z: z if z > FAR else mpmath.log1p(_exp(z)), _logistic),
+    "hard_swish": Function(
+        lambda z: z * min(max(z + 3, 0), 6) / 6,
+        lambda z: 0 if z <= -3 else 1 if z > 3 else z / 3 + mpmath.mpf(1) / 2,
+    ),
+    "mish": Function(_mish, _mish_derivative, 1024),
     "exp": Function(_exp, _exp),
 }
 """Each activation and output that takes one logit; softmax of two is the sigmoid of one."""
+
+OF_ONE_LOGIT = {"sigmoid": "sigmoid", "softmax": "sigmoid", "exp": "exp"}
+"""The outputs whose value, and dZ without a target, is a function of one logit, and which."""
 
 
 @cache
@@ -188,13 +219,13 @@ def _cells(kernels: Kernels, library: str, dtype: str, density: int) -> Iterator
     for name in _SMOOTH:
         A, slope = layer(kernels, name, Z)
         yield f"{cell(A, name)} / {cell(slope, name, 'derivative', floor=1.0)}"
-    for output, name in (("sigmoid", "sigmoid"), ("softmax", "sigmoid"), ("exp", "exp")):
+    for output, name in OF_ONE_LOGIT.items():
         A, dZ = predicted(kernels, output, Z)
         yield f"{cell(A, name)} / {cell(dZ, name)}"
 
 
-_SMOOTH = ("sigmoid", "tanh", "elu", "gelu", "silu", "softplus")
-_HEADS = (*_SMOOTH, "output sigmoid", "softmax", "exp")
+_SMOOTH = tuple(name for name in ACTIVATIONS if name not in ("identity", "relu", "leaky_relu"))
+_HEADS = (*_SMOOTH, *(f"output {name}" for name in OF_ONE_LOGIT))
 
 
 def main(density: int = 10) -> None:

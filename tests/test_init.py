@@ -128,9 +128,16 @@ def test_names_that_are_not_those(names):
         init.params_from_dict(dict.fromkeys(names))
 
 
-@pytest.mark.parametrize("seed", [-1, 1.5, None])
-def test_a_seed_that_is_none(seed):
-    with pytest.raises(ValueError, match=f"^seed is {seed}: expected a whole number, 0 or more$"):
+@pytest.mark.parametrize(
+    ("seed", "error", "message"),
+    [
+        (-1, ValueError, "seed is -1: expected 0 or more"),
+        (1.5, TypeError, "seed is 1.5: expected a whole number, 0 or more"),
+        (None, TypeError, "seed is None: expected a whole number, 0 or more"),
+    ],
+)
+def test_a_seed_that_is_none(seed, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
         init.draw((3, 2), seed, "he")
 
 

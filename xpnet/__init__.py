@@ -18,18 +18,22 @@ if TYPE_CHECKING:
         optim as optim,
     )
     from xpnet.backend import (
-        BackendError as BackendError,
         available_backends as available_backends,
         default_backend as default_backend,
         to_device as to_device,
         to_numpy as to_numpy,
         use_backend as use_backend,
     )
-    from xpnet.data import DataError as DataError
     from xpnet.estimators import (
         LogisticRegression as LogisticRegression,
         MLPClassifier as MLPClassifier,
         MLPRegressor as MLPRegressor,
+    )
+    from xpnet.exceptions import (
+        BackendError as BackendError,
+        DataError as DataError,
+        DivergenceError as DivergenceError,
+        ModelFileError as ModelFileError,
     )
     from xpnet.fused import accelerate as accelerate
     from xpnet.init import (
@@ -45,15 +49,12 @@ if TYPE_CHECKING:
         cost as cost,
         forward as forward,
         predict as predict,
+        stack as stack,
+        unstack as unstack,
         value_and_grad as value_and_grad,
     )
-    from xpnet.persist import ModelFileError as ModelFileError, load as load, save as save
-    from xpnet.train import (
-        DivergenceError as DivergenceError,
-        evaluate as evaluate,
-        fit as fit,
-        steps as steps,
-    )
+    from xpnet.persist import load as load, save as save
+    from xpnet.train import evaluate as evaluate, fit as fit, steps as steps
     from xpnet.types import (
         Dense as Dense,
         Kernels as Kernels,
@@ -69,15 +70,14 @@ _MODULES = ("backend", "callbacks", "data", "estimators", "init", "metrics", "op
 
 _NAMES = {
     "backend": (
-        "BackendError",
         "available_backends",
         "default_backend",
         "to_device",
         "to_numpy",
         "use_backend",
     ),
-    "data": ("DataError",),
     "estimators": ("LogisticRegression", "MLPClassifier", "MLPRegressor"),
+    "exceptions": ("BackendError", "DataError", "DivergenceError", "ModelFileError"),
     "fused": ("accelerate",),
     "init": ("initialize_parameters_he", "params_from_dict", "params_to_dict"),
     "kernels": ("LOOPED", "VECTORIZED"),
@@ -88,10 +88,12 @@ _NAMES = {
         "cost",
         "forward",
         "predict",
+        "stack",
+        "unstack",
         "value_and_grad",
     ),
-    "persist": ("ModelFileError", "load", "save"),
-    "train": ("DivergenceError", "evaluate", "fit", "steps"),
+    "persist": ("load", "save"),
+    "train": ("evaluate", "fit", "steps"),
     "types": ("Dense", "Kernels", "Layer", "Optimizer", "Params", "Step"),
 }
 """The public names, by the room that they live in."""

@@ -24,6 +24,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from xpnet._arguments import whole
 from xpnet.types import Array, Dense, Params
 
 __all__ = [
@@ -100,13 +101,11 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
     Raises
     ------
     ValueError
-        If `seed` is negative or no integer, or `scheme` a name that does not exist, or it returns
-        another shape.
+        If `seed` is negative, or `scheme` a name that does not exist, or it returns another shape.
     TypeError
-        If `scheme` is neither a name nor a function.
+        If `seed` is no whole number, or `scheme` neither a name nor a function.
     """
-    if not hasattr(seed, "__index__") or seed < 0:
-        raise ValueError(f"seed is {seed!r}: expected a whole number, 0 or more")
+    whole("seed", seed, 0)
     weights = SCHEMES.get(scheme) if isinstance(scheme, str) else scheme
     if not callable(weights):
         kind = ValueError if isinstance(scheme, str) else TypeError

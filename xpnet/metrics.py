@@ -1,13 +1,16 @@
-"""What a person asks of predictions: one score for each kind of output, 1 at best.
+"""Scores of predictions, 1 at best; each output names its own in `xpnet.kernels.OUTPUTS`.
 
-======== ======== ==================================================================
-output   metric   meaning
-======== ======== ==================================================================
-sigmoid  accuracy samples whose outputs all fall on the right side of 1/2
-softmax  accuracy samples whose largest output is the label's
-identity r2       1 − Σ(y − a)² / Σ(y − ȳ)², the mean over outputs
-exp      d2       1 − deviance / deviance of the mean, the mean over outputs
-======== ======== ==================================================================
+==================== ==================================================================
+function             meaning
+==================== ==================================================================
+probability_accuracy samples whose outputs all fall on the right side of 1/2
+margin_accuracy      samples whose outputs all fall on the right side of 0
+argmax_accuracy      samples whose largest output is the label's
+r2                   1 − Σ(y − a)² / Σ(y − ȳ)², the mean over outputs
+d2                   1 − deviance / deviance of the mean, the mean over outputs
+==================== ==================================================================
+
+Each takes predictions and targets ``(..., n_y, m)`` and gives one number a network, ``(...)``.
 """
 
 from __future__ import annotations
@@ -19,39 +22,55 @@ from array_api_compat import array_namespace
 
 from xpnet.types import Array
 
-__all__ = ["METRICS", "Metric"]
+__all__ = [
+    "Metric",
+    "argmax_accuracy",
+    "d2",
+    "margin_accuracy",
+    "probability_accuracy",
+    "r2",
+]
 
 
 class Metric(NamedTuple):
-    """A name for tables, and a function of predictions and targets ``(..., n_y, m)``."""
+    """A name for tables, and a function of predictions and targets."""
 
     name: str
     score: Callable[[Array, Array], Array]
 
 
-def sigmoid_accuracy(A: Array, Y: Array) -> Array:
-    """The share of samples whose outputs are all right, shape (...)."""
+def probability_accuracy(A: Array, Y: Array) -> Array:
+    """The share of samples whose outputs are all right, where A are probabilities."""
+    return _share(A, Y, 0.5)
+
+
+def margin_accuracy(A: Array, Y: Array) -> Array:
+    """The share of samples whose outputs are all right, where A are margins."""
+    return _share(A, Y, 0.0)
+
+
+def _share(A: Array, Y: Array, threshold: float) -> Array:
     xp = array_namespace(A, Y)
-    right = xp.all((A > 0.5) == (Y > 0.5), axis=-2)
+    right = xp.all((threshold < A) == (Y > 0.5), axis=-2)
     return xp.mean(xp.astype(right, A.dtype), axis=-1)
 
 
-def softmax_accuracy(A: Array, Y: Array) -> Array:
-    """The share of samples whose most probable class is the label, shape (...)."""
+def argmax_accuracy(A: Array, Y: Array) -> Array:
+    """The share of samples whose most probable class is the label."""
     xp = array_namespace(A, Y)
     right = xp.argmax(A, axis=-2) == xp.argmax(Y, axis=-2)
     return xp.mean(xp.astype(right, A.dtype), axis=-1)
 
 
 def r2(A: Array, Y: Array) -> Array:
-    """The coefficient of determination, shape (...)."""
+    """The coefficient of determination."""
     xp = array_namespace(A, Y)
     mean = xp.mean(Y, axis=-1, keepdims=True)
     return _explained(xp.sum((Y - A) ** 2, axis=-1), xp.sum((Y - mean) ** 2, axis=-1))
 
 
 def d2(A: Array, Y: Array) -> Array:
-    """The share of the Poisson deviance that is explained, shape (...)."""
+    """The share of the Poisson deviance that is explained."""
     xp = array_namespace(A, Y)
     mean = xp.mean(Y, axis=-1, keepdims=True)
     return _explained(_deviance(A, Y), _deviance(mean, Y))
@@ -72,11 +91,3 @@ def _explained(left: Array, total: Array) -> Array:
     # left − left: a prediction that is no number has no score.
     constant = xp.where(left == 0, xp.ones_like(left), left - left)
     return xp.mean(xp.where(known, 1.0 - left / xp.where(known, total, 1.0), constant), axis=-1)
-
-
-METRICS = {
-    "sigmoid": Metric("accuracy", sigmoid_accuracy),
-    "softmax": Metric("accuracy", softmax_accuracy),
-    "identity": Metric("r2", r2),
-    "exp": Metric("d2", d2),
-}

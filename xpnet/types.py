@@ -1,4 +1,4 @@
-"""The values that travel between the rooms: plain records, no behaviour.
+"""Records that travel between the rooms, the table of layer kinds, and `map_params`.
 
 Shapes are written with their leading axes as ``...``: none for one network,
 ``(K,)`` for a stack of K networks that train in one call.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = [
+    "LAYER_KINDS",
     "Array",
     "Batch",
     "Dense",
@@ -18,6 +20,7 @@ __all__ = [
     "Gather",
     "Kernels",
     "Layer",
+    "LayerKind",
     "Optimizer",
     "OptimizerState",
     "Params",
@@ -25,6 +28,7 @@ __all__ = [
     "Run",
     "Step",
     "ValueAndGrad",
+    "map_params",
 ]
 
 Array: TypeAlias = Any
@@ -46,6 +50,54 @@ class Dense(NamedTuple):
 
 Params: TypeAlias = tuple[Dense, ...]
 """The parameters of a network, or their gradients: one `Dense` a layer, the first layer first."""
+
+
+class LayerKind(NamedTuple):
+    """What the code that trains asks of a kind of layer.
+
+    Attributes
+    ----------
+    shapes : ``(n_in, n_out) -> tuple of shapes``
+        Of the record's fields, in their order, without leading axes.
+    forward, backward : ``(kernels) -> function``
+        The entries of `Kernels` that compute it.
+    decayed : tuple of str
+        The fields that weight decay and the L2 penalty are for.
+    """
+
+    shapes: Callable[[int, int], tuple[tuple[int, ...], ...]]
+    forward: Callable[[Kernels], Callable[..., Layer]]
+    backward: Callable[[Kernels], Callable[..., tuple[Dense, Array | None]]]
+    decayed: tuple[str, ...]
+
+
+LAYER_KINDS: dict[type, LayerKind] = {
+    Dense: LayerKind(
+        shapes=lambda n_in, n_out: ((n_out, n_in), (n_out, 1)),
+        forward=attrgetter("dense_activation"),
+        backward=attrgetter("activation_dense_backward"),
+        decayed=("W",),
+    ),
+}
+"""The kinds of layers, by their record."""
+
+
+def map_params(f: Callable[..., Array], *params: Params) -> Params:
+    """`f` of each array of `params`; of several, of the arrays of the same name and layer.
+
+    Parameters
+    ----------
+    f : function
+        Of as many arrays as there are `params`.
+    *params : Params
+        With the same layers; gradients and moments among them.
+
+    Raises
+    ------
+    ValueError
+        If they have not as many layers.
+    """
+    return tuple(type(layers[0])(*map(f, *layers)) for layers in zip(*params, strict=True))
 
 
 class Layer(NamedTuple):
@@ -78,7 +130,7 @@ class Step(NamedTuple):
     cost : array, shape (...)
         The cost before the update. It stays on the device: reading it makes the host wait.
     state : OptimizerState
-        What the optimiser remembers, to go on from. The next step may write over it.
+        What the optimiser remembers, for the next step, which may write over it.
     """
 
     index: int  # type: ignore[assignment]  # a tuple's method of that name is not missed
@@ -88,7 +140,7 @@ class Step(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a callback is told at the start: the network and how long the training will be."""
+    """What a callback is given at the start: the network and how long the training will be."""
 
     net: Any
     epochs: int
@@ -128,7 +180,7 @@ class Result(NamedTuple):
 
 
 class OptimizerState(NamedTuple):
-    """What an optimiser remembers: steps taken and its moments, each shaped like the parameters."""
+    """The number of steps done and the moments, each shaped like the parameters."""
 
     t: int
     moments: tuple[Params, ...]

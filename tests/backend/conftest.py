@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from xpnet.backend._libraries import adapter
+from xpnet.backend.libraries import adapter
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 
     def hide(name: str) -> None:
         monkeypatch.setitem(sys.modules, name, None)
-        monkeypatch.delitem(sys.modules, f"xpnet.backend._{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"xpnet.backend.adapters.{name}", raising=False)
         adapter.cache_clear()
 
     yield hide
@@ -39,7 +39,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Exception
     def break_(name: str, error: Exception) -> None:
         for module in [module for module in sys.modules if module.partition(".")[0] == name]:
             monkeypatch.delitem(sys.modules, module)
-        monkeypatch.delitem(sys.modules, f"xpnet.backend._{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"xpnet.backend.adapters.{name}", raising=False)
         monkeypatch.delitem(sys.modules, f"array_api_compat.{name}", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Broken(name, error), *sys.meta_path])
         adapter.cache_clear()

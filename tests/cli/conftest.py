@@ -8,14 +8,29 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from xpnet.cli import main
 
 
-class Outcome(NamedTuple):
+class Result(NamedTuple):
     code: int
     out: str
     err: str
+
+
+@pytest.fixture
+def real_plots():
+    """Ask for learning curves as they are; `blank_plots` looks for the name."""
+
+
+@pytest.fixture(autouse=True)
+def blank_plots(request, monkeypatch):
+    """Leave learning curves blank: drawing one is ten times slower than the trainings here."""
+    if "real_plots" not in request.fixturenames:
+        monkeypatch.setattr(
+            "xpnet.cli.plots.learning_curve", lambda history, title: Figure(figsize=(1, 1))
+        )
 
 
 @pytest.fixture
@@ -27,7 +42,7 @@ def run(capsys, tmp_path, monkeypatch):
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
             main([str(argument) for argument in arguments])
-        return Outcome(end.value.code, *capsys.readouterr())
+        return Result(end.value.code, *capsys.readouterr())
 
     return run_xpnet
 
@@ -56,9 +71,9 @@ def write_flowers(path, *, header=True, label_first=False, labelled=True, seed=0
     columns = [[f"{x:.6f}" for x in X[:, 0] * 1e4 + 1e5], [f"{x:.6f}" for x in X[:, 1]]]
     names = ["length", "width"]
     if labelled:
-        place = 0 if label_first else 2
-        columns.insert(place, kinds.tolist())
-        names.insert(place, "kind")
+        position = 0 if label_first else 2
+        columns.insert(position, kinds.tolist())
+        names.insert(position, "kind")
     rows = [names] * header + list(zip(*columns, strict=True))
     path.write_text("".join(",".join(row) + "\n" for row in rows))
     return path

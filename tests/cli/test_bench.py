@@ -1,23 +1,44 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.cli.test_train import PNG
-from xpnet.cli import ladder
+from xpnet import LOOPED, VECTORIZED, backend, use_backend
+from xpnet.cli import bench
+from xpnet.cli.bench import (
+    Comparison,
+    check_agreement,
+    compare_kernels,
+    compare_sizes,
+    compare_stack,
+    interleaved_medians,
+)
+from xpnet.types import Dense
 
 
-def test_a_table_and_a_chart(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(ladder, "UNITS", (2, 4))
-    outcome = run("bench", "--plot", "chart.png")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert re.search(r"units .* looped \(ms\) .* vectorized \(ms\) .* fused \(ms\)", outcome.out)
+@pytest.fixture
+def brief(monkeypatch):
+    """One call of each, and a stack of three."""
+    measure = bench.interleaved_medians
+    monkeypatch.setattr(bench, "interleaved_medians", lambda f: measure(f, rounds=1, at_least=0.0))
+    monkeypatch.setattr(bench, "NETWORKS", 3)
+
+
+def test_a_table_and_a_plot(run, tmp_path, monkeypatch, brief):
+    monkeypatch.setattr(bench, "UNITS", (2, 4))
+    result = run("bench", "--plot", "chart.png")
+    assert (result.code, result.err) == (0, "")
+    assert re.search(r"units .* looped \(ms\) .* vectorized \(ms\) .* fused \(ms\)", result.out)
     assert re.search(
-        r"units .* one by one \(ms\) .* stacked \(ms\) .* stacked, fused \(ms\)", outcome.out
+        r"units .* one by one \(ms\) .* stacked \(ms\) .* stacked, fused \(ms\)", result.out
     )
     faster = r" +[\d,.]+ \([\d,.]+x\) │"
-    rows = re.findall(rf"│ +([24]) │ +[\d,.]+ │{faster}{faster}", outcome.out)
+    rows = re.findall(rf"│ +([24]) │ +[\d,.]+ │{faster}{faster}", result.out)
     assert rows == ["2", "4", "2", "4"]
     assert (tmp_path / "chart.png").read_bytes().startswith(PNG)
 
@@ -38,3 +59,110 @@ def test_a_table_and_a_chart(run, tmp_path, monkeypatch):
 )
 def test_options_that_cannot_be_met(fails, options, message):
     assert message in fails("bench", *options)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("numpy", "float32"), ("numpy", "float64"), ("torch", "float32")]
+)
+@pytest.mark.parametrize(
+    ("compare", "names"),
+    [
+        (compare_kernels, ["looped", "vectorized", "fused"]),
+        (compare_stack, ["one by one", "stacked", "stacked, fused"]),
+    ],
+)
+def test_variants_agree_and_are_timed(brief, compare, names, name, dtype):
+    with use_backend(name, dtype=dtype):
+        comparison = compare(2)
+    assert comparison.units == 2
+    assert list(comparison.seconds) == names
+    first, second, third = comparison.seconds.values()
+    assert list(comparison.speed_ups.values()) == pytest.approx([first / second, first / third])
+
+
+def test_without_fused_kernels_there_is_a_variant_less(monkeypatch, brief):
+    monkeypatch.setenv("XPNET_FUSED", "0")
+    with use_backend("numpy"):
+        assert list(compare_kernels(2).seconds) == ["looped", "vectorized"]
+        assert list(compare_stack(2).seconds) == ["one by one", "stacked"]
+
+
+def _wrong_gradient(*arguments, **options):
+    dense, dA = VECTORIZED.activation_dense_backward(*arguments, **options)
+    return dense._replace(W=dense.W * 1.001), dA
+
+
+def _wrong_update(*arguments, rate, **options):
+    return VECTORIZED.update(*arguments, rate=1.1 * rate, **options)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(VECTORIZED, activation_dense_backward=_wrong_gradient),
+        replace(VECTORIZED, update=_wrong_update),
+    ],
+    ids=["gradient", "update"],
+)
+def test_a_variant_that_does_other_work_is_not_timed(monkeypatch, brief, wrong):
+    monkeypatch.setattr(bench, "variants", lambda X: {"looped": LOOPED, "wrong": wrong})
+    with pytest.raises(ArithmeticError, match="wrong and looped differ by"):
+        compare_kernels(3)
+
+
+def test_sizes_end_where_a_step_takes_too_long():
+    seconds = {4: 0.001, 8: 0.01, 16: 0.3}
+    comparisons = compare_sizes(lambda units: Comparison(units, {"a": seconds[units], "b": 0.001}))
+    assert [comparison.units for comparison in comparisons] == [4, 8, 16]
+    assert comparisons[-1].speed_ups == {"b": pytest.approx(300)}
+
+
+def test_functions_take_turns():
+    calls = []
+    functions = {name: lambda name=name: calls.append(name) or () for name in "ab"}
+    medians = interleaved_medians(functions, rounds=3, at_least=0.0)
+    assert calls == ["a", "b"] * 4
+    assert list(medians) == ["a", "b"]
+
+
+def test_a_turn_is_long_enough_and_the_median_is_of_a_call():
+    calls = []
+
+    def sleep():
+        calls.append(1)
+        time.sleep(0.002)
+        return ()
+
+    medians = interleaved_medians({"sleep": sleep}, rounds=1, at_least=0.01)
+    assert 0.002 <= medians["sleep"] < 0.1
+    assert 2 <= len(calls) <= 10
+
+
+def test_one_slow_turn_does_not_count():
+    naps = iter([0.0, 0.001, 0.2, 0.001])
+    medians = interleaved_medians(
+        {"nap": lambda: time.sleep(next(naps)) or ()}, rounds=3, at_least=0.0
+    )
+    assert 0.001 <= medians["nap"] < 0.1
+
+
+def test_every_array_is_waited_for(monkeypatch):
+    waited = []
+    monkeypatch.setattr(backend, "synchronize", waited.append)
+    tree = (Dense(1, 2), [Dense(3, 4)])
+    interleaved_medians({"f": lambda: tree}, rounds=1, at_least=0.0)
+    assert waited == [1, 2, 3, 4] * 2
+
+
+def test_results_that_agree(xp):
+    one = xp.asarray([1.0, 100.0])
+    check_agreement({"a": (one, one), "b": (one, one + 0.001)}, 1e-3)
+
+
+@pytest.mark.parametrize("wrong", [1.1, float("nan")])
+def test_results_that_do_not(wrong):
+    right = np.array([1.0, 2.0])
+    with pytest.raises(
+        ArithmeticError, match=r"b and a differ by .* 1e-03 of the largest .* work is not timed"
+    ):
+        check_agreement({"a": (right,), "b": (right * wrong,)}, 1e-3)

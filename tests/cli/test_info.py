@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.backend._libraries import adapter
+from xpnet.backend.libraries import adapter
 
 
 def test_what_is_here_and_what_is_not(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
-    outcome = run("info")
-    assert (outcome.code, outcome.err) == (0, "")
+    result = run("info")
+    assert (result.code, result.err) == (0, "")
     for found in xpnet.available_backends():
-        (row,) = [line for line in outcome.out.splitlines() if f" {found.name} " in line[:22]]
+        (row,) = [line for line in result.out.splitlines() if f" {found.name} " in line[:22]]
         assert (found.reason or ", ".join(found.devices)) in row
         assert (found.version or "-") in row
     for package in ("xpnet", "numpy", "safetensors"):
-        assert f"{package:18}{metadata.version(package)}\n" in outcome.out
-    assert f"BLAS              {blas()['name']} {blas()['version']}\n" in outcome.out
-    assert "new arrays        numpy, cpu, float32\n" in outcome.out
-    assert "processor         " in outcome.out
+        assert f"{package:18}{metadata.version(package)}\n" in result.out
+    assert f"BLAS              {blas()['name']} {blas()['version']}\n" in result.out
+    assert "new arrays        numpy, cpu, float32\n" in result.out
+    assert "processor         " in result.out
 
 
 def blas():
@@ -48,12 +48,13 @@ def test_what_cannot_be_had_comes_after_what_can_be_said(run, monkeypatch):
 
 def test_a_broken_library_that_is_not_chosen(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setitem(sys.modules, "xpnet.backend._dask", None)
+    monkeypatch.setitem(sys.modules, "xpnet.backend.adapters.dask", None)
     adapter.cache_clear()
-    outcome = run("info")
+    result = run("info")
     adapter.cache_clear()
-    assert outcome.code == 0
-    assert "backend 'dask' cannot be imported (import of xpnet.backend._dask halted" in outcome.out
+    assert result.code == 0
+    reason = "import of xpnet.backend.adapters.dask halted"
+    assert f"backend 'dask' cannot be imported ({reason}" in result.out
 
 
 @pytest.mark.parametrize(

@@ -1,82 +1,74 @@
 from __future__ import annotations
 
-import errno
-from pathlib import Path
-
 import pytest
 from typer import BadParameter
 
 from xpnet import backend
 from xpnet.cli.options import (
-    by_suffix,
+    OPTIMIZERS,
     check_eager,
-    check_writable,
-    counted,
-    described,
-    number,
-    one_of,
+    default_batch_size,
+    describe_backend,
+    make_network,
+    make_optimizer,
+    number_in,
+    plural,
     size,
 )
 
 
-def test_one_of_a_table():
-    assert one_of("kind", "b", {"a": 1, "b": 2}) == 2
-    with pytest.raises(ValueError, match=r"^--kind is 'c': expected one of a, b$"):
-        one_of("kind", "c", {"a": 1, "b": 2})
+@pytest.mark.parametrize(
+    ("hidden", "sizes"),
+    [("512,256", (4, 512, 256, 3)), (" 8 ", (4, 8, 3)), ("", (4, 3))],
+)
+def test_hidden_layers_from_a_text(hidden, sizes):
+    net = make_network(4, hidden, 3, "tanh")
+    assert (net.sizes, net.hidden, net.output) == (sizes, "tanh", "softmax")
 
 
-def test_files_that_can_be_written(tmp_path):
-    check_writable("digits", save=tmp_path / "a", plot=tmp_path / "b", log=None)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("hidden", ["5x", "512,", "0", "8,-1", "8;4"])
+def test_hidden_layers_that_are_none(hidden):
+    with pytest.raises(ValueError, match=rf"--hidden is {hidden!r}: expected the units of each"):
+        make_network(4, hidden, 3, "relu")
+
+
+def test_an_unknown_activation():
+    with pytest.raises(ValueError, match=r"--activation is 'rely': expected one of .*relu"):
+        make_network(4, "8", 3, "rely")
+
+
+@pytest.mark.parametrize(("name", "rate"), [("adam", 1e-3), ("sgd", 0.1)])
+def test_without_a_rate_it_is_the_optimisers_own(name, rate):
+    assert make_optimizer(name, None, "constant", 10).rate(10) == rate
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_cosine_ends_near_zero(name):
+    optimizer = make_optimizer(name, 0.5, "cosine", 100)
+    assert optimizer.rate(1) == 0.5
+    assert optimizer.rate(51) == pytest.approx(0.25)
+    assert 0 < optimizer.rate(100) < 1e-3
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "schedule", "message"),
     [
-        ("no_folder/model", "there is no folder .*no_folder, create it"),
-        (".", "it is a folder, expected a file's name"),
+        ("adamant", "cosine", "--optimizer is 'adamant': expected one of sgd, momentum"),
+        ("adam", "sine", "--schedule is 'sine': expected one of cosine, constant"),
     ],
-    ids=["no folder", "a folder"],
 )
-def test_files_that_cannot(tmp_path, name, message):
-    with pytest.raises(ValueError, match=rf"^--save: cannot write .*: {message}"):
-        check_writable(save=tmp_path / name)
+def test_unknown_names(name, schedule, message):
+    with pytest.raises(ValueError, match=message):
+        make_optimizer(name, None, schedule, 10)
 
 
-def test_a_folder_that_takes_no_file(tmp_path, monkeypatch):
-    def refuse(**options):
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr("xpnet.cli.options.TemporaryFile", refuse)
-    with pytest.raises(ValueError, match=r"^--log: cannot write .*x: Read-only file system in .*;"):
-        check_writable(log=tmp_path / "x")
-
-
-def test_one_file_for_two_purposes():
-    with pytest.raises(
-        ValueError, match=r"--plot is x\.png, which --save writes: expected another"
-    ):
-        check_writable(save=Path("x.png"), plot=Path("x.png"))
-
-
-def test_what_is_read_is_not_written_over(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"--out is .*data\.csv, which this command reads: expected"
-    ):
-        check_writable("model", "data.csv", out=tmp_path / "data.csv")
-
-
-def test_a_table_by_suffix():
-    assert by_suffix("plot", Path("a.b.PDF"), {".png": 1, ".pdf": 2}) == 2
-    with pytest.raises(
-        ValueError, match=r"^--plot is 'x': expected a name that ends in one of .a$"
-    ):
-        by_suffix("plot", Path("x"), {".a": 1})
+@pytest.mark.parametrize(("m", "size"), [(66, 16), (1295, 16), (3200, 40), (60_000, 64)])
+def test_the_batch_size_by_default(m, size):
+    assert default_batch_size(m) == size
 
 
 def test_a_number_in_its_range():
-    check = number("a number above 0", lambda value: value > 0)
+    check = number_in("a number above 0", lambda value: value > 0)
     assert (check(0.5), check(None)) == (0.5, None)
     for value in (0.0, -1.0, float("nan")):
         with pytest.raises(BadParameter, match=rf"{value:g} is not a number above 0"):
@@ -85,7 +77,7 @@ def test_a_number_in_its_range():
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 epochs"), (1, "1 epoch"), (2, "2 epochs")])
 def test_one_or_many(count, words):
-    assert counted(count, "epoch") == words
+    assert plural(count, "epoch") == words
 
 
 def test_dask_is_refused():
@@ -94,9 +86,9 @@ def test_dask_is_refused():
 
 
 def test_a_backend_in_words():
-    place = backend.resolve("numpy", dtype="float64")
-    check_eager(place)
-    assert described(place) == "numpy, cpu, float64"
+    numpy = backend.resolve("numpy", dtype="float64")
+    check_eager(numpy)
+    assert describe_backend(numpy) == "numpy, cpu, float64"
 
 
 @pytest.mark.parametrize(

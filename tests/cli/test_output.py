@@ -11,13 +11,13 @@ import typer
 
 import xpnet
 from tests.cli.conftest import SMALL
-from xpnet.cli.output import flush, unheard
+from xpnet.cli.output import flush, tolerate_lost_output
 
 MODEL = "xpnet-flowers.safetensors"
 
 
 class Broken(io.StringIO):
-    """A stream that takes `room` characters."""
+    """A stream that has room for so many characters."""
 
     def __init__(self, room, error):
         super().__init__()
@@ -34,24 +34,24 @@ GONE = BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
 @pytest.mark.parametrize("error", [FULL, GONE])
-def test_words_that_no_one_hears_are_lost(monkeypatch, error):
+def test_what_cannot_be_printed_is_lost(monkeypatch, error):
     stream = Broken(10, error)
     monkeypatch.setattr("sys.stdout", stream)
-    with unheard():
-        sys.stdout.write("heard")
-        sys.stdout.write("too long to be heard")
+    with tolerate_lost_output():
+        sys.stdout.write("printed")
+        sys.stdout.write("too long to be printed")
         sys.stdout.flush()
-    assert stream.getvalue() == "heard"
+    assert stream.getvalue() == "printed"
     assert sys.stdout is stream
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_words_for_a_pipe_that_is_closed(monkeypatch, encoding):
+def test_a_pipe_that_is_closed(monkeypatch, encoding):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w", encoding=encoding) as stream:
         monkeypatch.setattr("sys.stdout", stream)
-        with unheard():
+        with tolerate_lost_output():
             # typer writes to the bytes beneath where the text could not hold all characters.
             typer.echo("lost – too")
         assert sys.stdout is stream
@@ -86,16 +86,16 @@ def test_a_training_goes_on_and_saves(tmp_path, flowers, command):
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"),
+    ("error", "result"),
     [
         (FULL, (2, "xpnet: cannot write to standard output: No space left on device\n")),
         (GONE, (141, "")),
     ],
     ids=["full", "gone"],
 )
-def test_predictions_that_cannot_be_printed(run, flowers, model, monkeypatch, error, outcome):
+def test_predictions_that_cannot_be_printed(run, flowers, model, monkeypatch, error, result):
     def echo(*arguments, **options):
         raise error
 
     monkeypatch.setattr("typer.echo", echo)
-    assert run("predict", model, flowers())[::2] == outcome
+    assert run("predict", model, flowers())[::2] == result

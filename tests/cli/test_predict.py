@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.cli.conftest import SMALL
 from xpnet.data import load
 
 KINDS = ["iris", "lily", "rose"]
@@ -30,17 +31,17 @@ def table(text):
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
 def test_labels_and_probabilities_as_a_table(run, model, flowers, tmp_path, expected, labelled):
-    outcome = run("predict", model, flowers("new.csv", labelled=labelled), "--out", "out.csv")
-    assert (outcome.code, outcome.out) == (0, "90 predictions out.csv\n")
+    result = run("predict", model, flowers("new.csv", labelled=labelled), "--out", "out.csv")
+    assert (result.code, result.out) == (0, "90 predictions out.csv\n")
     labels, probabilities = table((tmp_path / "out.csv").read_text())
     assert labels == np.repeat(KINDS, 30).tolist()
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
 
 
 def test_without_a_file_the_table_is_printed(run, model, flowers, expected):
-    outcome = run("predict", model, flowers())
-    assert outcome.err == ""
-    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+    result = run("predict", model, flowers())
+    assert result.err == ""
+    np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
 def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
@@ -51,8 +52,8 @@ def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
 
 
 def test_a_label_column_in_front(run, model, flowers, expected):
-    outcome = run("predict", model, flowers("new.csv", label_first=True), "--label", "kind")
-    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+    result = run("predict", model, flowers("new.csv", label_first=True), "--label", "kind")
+    np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_the_label_column_of_the_training_is_remembered(run, tmp_path):
     rows = [f"{'ab'[k]},{k + rng.normal(0, 0.1):.4f},{rng.normal():.4f}" for k in kinds]
     (tmp_path / "first.csv").write_text("kind,x,y\n" + "\n".join(rows) + "\n")
     (tmp_path / "bare.csv").write_text("x,y\n0.0,0.1\n1.0,0.1\n")
-    assert run("train", "first.csv", "--label", "kind", "--epochs", "20").code == 0
+    assert run("train", "first.csv", "--label", "kind", *SMALL).code == 0
     assert "accuracy 100.00%" in run("evaluate", "xpnet-first.safetensors", "first.csv").out
     labelled = run("predict", "xpnet-first.safetensors", "first.csv").out.splitlines()[1:]
     assert [line[0] for line in labelled] == ["ab"[k] for k in kinds]
@@ -116,9 +117,9 @@ def written(path, names, flowers):
 )
 def test_features_are_found_by_name(run, model, flowers, tmp_path, expected, names):
     path = written(tmp_path / "new.csv", names, flowers)
-    outcome = run("predict", model, path)
-    assert (outcome.code, outcome.err) == (0, "")
-    np.testing.assert_allclose(table(outcome.out)[1], expected, rtol=1e-5)
+    result = run("predict", model, path)
+    assert (result.code, result.err) == (0, "")
+    np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

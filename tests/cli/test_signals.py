@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from xpnet.cli.signals import SIGNALS, Interrupted, Raising, handled, ignore
+from xpnet.cli.signals import SIGNALS, Interrupted, RaiseOnSignal, handled, ignore
 
 HANGUP = pytest.param(
     getattr(signal, "SIGHUP", None),
@@ -24,7 +24,7 @@ def as_before():
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), HANGUP])
 def test_a_signal_is_raised_as_a_ctrl_c_that_knows_its_code(number, code):
-    with pytest.raises(KeyboardInterrupt) as raised, handled(Raising()):
+    with pytest.raises(KeyboardInterrupt) as raised, handled(RaiseOnSignal()):
         signal.raise_signal(number)
     assert isinstance(raised.value, Interrupted)
     assert raised.value.code == code
@@ -34,7 +34,7 @@ def test_a_signal_is_raised_as_a_ctrl_c_that_knows_its_code(number, code):
 def test_one_right_after_another_is_not_raised_but_a_later_one_is(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    with handled(Raising()):
+    with handled(RaiseOnSignal()):
         for moment, raised in ((100.0, True), (100.5, False), (101.5, True)):
             now[0] = moment
             if raised:
@@ -46,13 +46,13 @@ def test_one_right_after_another_is_not_raised_but_a_later_one_is(monkeypatch):
 
 def test_a_signal_that_is_ignored_stays_so():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with handled(Raising()):
+    with handled(RaiseOnSignal()):
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_a_command_that_has_ended_heeds_no_signal():
-    with handled(Raising(), last=True):
+    with handled(RaiseOnSignal(), restore=False):
         ignore()
     for number in SIGNALS:
         signal.raise_signal(number)
@@ -61,7 +61,7 @@ def test_a_command_that_has_ended_heeds_no_signal():
 
 def test_in_another_thread_handlers_stay():
     def command():
-        with handled(Raising()):
+        with handled(RaiseOnSignal()):
             handlers.append(signal.getsignal(signal.SIGINT))
             ignore()
 

@@ -58,3 +58,15 @@ def csv_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """Return a function that writes arrays as ``some.npz``."""
+
+    def write(**arrays):
+        path = tmp_path / "some.npz"
+        np.savez(path, **arrays)
+        return path
+
+    return write

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xpnet import data
+from xpnet import backend, data
 
 M, N_X, N_Y = 23, 5, 3
 
@@ -36,14 +37,14 @@ def order_of(batches):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 23, 100])
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_an_epoch_holds_every_sample_once(samples, batch_size, shuffle):
-    batches = list(
-        data.batches(samples.X, samples.Y, batch_size=batch_size, seed=1, shuffle=shuffle)
-    )
-    sizes = [batch.X.shape[1] for batch in batches]
-    assert sizes == [min(batch_size, M - start) for start in range(0, M, batch_size)]
-    assert sorted(order_of(batches)) == list(range(M))
+def test_an_epoch_holds_every_sample_once(samples, batch_size):
+    for shuffle in (True, False):
+        batches = list(
+            data.batches(samples.X, samples.Y, batch_size=batch_size, seed=1, shuffle=shuffle)
+        )
+        sizes = [batch.X.shape[1] for batch in batches]
+        assert sizes == [min(batch_size, M - start) for start in range(0, M, batch_size)]
+        assert sorted(order_of(batches)) == list(range(M))
 
 
 def test_batches_are_the_same_on_every_library(xp, samples):
@@ -67,13 +68,12 @@ def test_samples_labels_and_weights_stay_together(samples):
 
 
 @pytest.mark.parametrize("shape", [(M,), (1, M), (2, M), (2, 1, M), (2, 3, 1, M)])
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_weights_of_a_stack_keep_their_leading_axes(samples, shape, shuffle):
+def test_weights_of_a_stack_keep_their_leading_axes(samples, shape):
     weight = np.broadcast_to(samples.weight, shape)
     leading = shape[:-2] if len(shape) > 1 and shape[-2] == 1 else shape[:-1]
-    for batch in data.batches(
-        samples.X, samples.Y, batch_size=8, seed=0, sample_weight=weight, shuffle=shuffle
-    ):
+    settings = {"batch_size": 8, "seed": 0, "sample_weight": weight}
+    epochs = (data.batches(samples.X, samples.Y, shuffle=s, **settings) for s in (True, False))
+    for batch in chain(*epochs):
         m = batch.X.shape[1]
         assert batch.sample_weight.shape == (*leading, 1, m)
         np.testing.assert_array_equal(
@@ -152,3 +152,37 @@ def test_what_does_not_fit_is_refused_at_the_call(samples, change, message):
     arguments = {"X": samples.X, "Y": samples.Y, "batch_size": 4, "seed": 0} | change
     with pytest.raises(ValueError, match=message):
         data.batches(**arguments)
+
+
+BATCH = 4
+X = np.arange(M * 3).reshape(M, 3).astype(np.uint8)
+Y = np.eye(2)[np.arange(M) % 2]
+
+
+def test_every_library_is_given_the_batches_of_data_that_lies_there(xp):
+    ours = [
+        array
+        for batch in data.streamed(X, Y, batch_size=BATCH, seed=3, to=xp.backend)
+        for array in batch[:2]
+    ]
+    assert all(array.dtype == xp.backend.dtype_object for array in ours)
+    whole = data.batches(X, Y, batch_size=BATCH, seed=3)
+    theirs = [array for batch in whole for array in batch[:2]]
+    for array, expected in zip(ours, theirs, strict=True):
+        assert (backend.to_numpy(array) == expected).all()
+
+
+def test_epochs_differ_and_one_batch_keeps_its_order():
+    first, second = (next(data.streamed(X, Y, batch_size=BATCH, seed=0, epoch=e)).X for e in (0, 1))
+    assert not np.array_equal(first, second)
+    (whole,) = data.streamed(X, Y, batch_size=100, seed=0)
+    assert np.array_equal(whole.X.T, X)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "shapes"),
+    [((X, Y[:5]), r"\(23, 3\) and Y \(5, 2\)"), ((X[0], Y), r"\(3,\) and Y \(23, 2\)")],
+)
+def test_shapes_that_do_not_fit_are_named(arrays, shapes):
+    with pytest.raises(ValueError, match=f"X has shape {shapes}: expected "):
+        data.streamed(*arrays, batch_size=2, seed=0)

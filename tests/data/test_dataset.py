@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xpnet.data import DataError, Dataset, split
+from xpnet.data import Columns, DataError, Dataset, load, split
 
 
 @pytest.fixture
@@ -74,3 +74,26 @@ def test_the_error_says_how_many_samples_are_enough(share):
     split(of(enough), test=share)
     with pytest.raises(DataError, match=f"expected {enough} or more"):
         split(of(enough - 1), test=share)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.array([["a"]]), "has dtype <U1: expected real numbers"),
+        (np.zeros((2, 2), dtype=complex), "has dtype complex128: expected real numbers"),
+        (np.zeros(3), r"has shape \(3,\): expected \(m, n_x\)"),
+        (np.zeros((0, 3)), r"has shape \(0, 3\).* at least one"),
+        (np.array([[1, 2], [3, np.nan]]), "holds nan at row 1, column 1 .*: expected finite"),
+        (np.array([[-np.inf, 2]]), "holds -inf at row 0, column 0 .*fill it"),
+    ],
+)
+def test_samples_that_cannot_be_used(npz, X, message):
+    with pytest.raises(DataError, match=f"some.npz: x {message}"):
+        load(npz(X=X, y=np.zeros(len(X))))
+
+
+@pytest.mark.parametrize(
+    ("label", "features"), [(0, ("a", "b")), (1, ("kind", "b")), (2, ("kind", "a"))]
+)
+def test_features_are_all_columns_but_the_label(label, features):
+    assert Columns(("kind", "a", "b"), label, named=True).features == features

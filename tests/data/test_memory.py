@@ -65,15 +65,15 @@ def test_an_archive_whose_header_calls_itself_long(tmp_path, peak):
     assert peak() - before < 10**6
 
 
-@pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["u1", "<f4", ">f8", "<i8", "?"])
-def test_arrays_of_every_order_and_dtype(tmp_path, order, dtype):
-    X = np.asarray(np.arange(24).reshape(4, 2, 3) % 5, dtype=dtype, order=order)
-    np.savez_compressed(tmp_path / "a.npz", X=X, y=np.arange(4))
-    read = load(tmp_path / "a.npz").X_train
-    np.testing.assert_array_equal(read, X.reshape(4, 6))
-    assert read.dtype == X.dtype.newbyteorder("=")
-    assert read.dtype.isnative
+def test_arrays_of_every_order_and_dtype(tmp_path, dtype):
+    for order in "CF":
+        X = np.asarray(np.arange(24).reshape(4, 2, 3) % 5, dtype=dtype, order=order)
+        np.savez_compressed(tmp_path / "a.npz", X=X, y=np.arange(4))
+        read = load(tmp_path / "a.npz").X_train
+        np.testing.assert_array_equal(read, X.reshape(4, 6))
+        assert read.dtype == X.dtype.newbyteorder("=")
+        assert read.dtype.isnative
 
 
 def zipped_idx(folder, start, zeros):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -9,18 +11,6 @@ from xpnet.data.npz import read_npz, read_npz_samples
 LIMIT = 2**30
 X = np.arange(12, dtype=np.float64).reshape(4, 3)
 Y = np.array([0, 1, 1, 0])
-
-
-@pytest.fixture
-def npz(tmp_path):
-    """Return a function that writes arrays as ``some.npz``."""
-
-    def write(**arrays):
-        path = tmp_path / "some.npz"
-        np.savez(path, **arrays)
-        return path
-
-    return write
 
 
 @pytest.mark.parametrize("names", [("X", "y"), ("x", "Y"), ("X_train", "y_train")])
@@ -59,8 +49,6 @@ def test_samples_to_predict_need_no_labels(npz, names, first):
             "has no array y_test, only 'X_train', 'y_train', 'X_",
         ),
         ({"X": X, "y": Y[:2]}, "some.npz: x and y: 4 samples, but 2 labels"),
-        ({"X": X, "y": Y + 0.5}, "some.npz: y holds 0.5 at row 0 .*use xpnet.MLPRegressor"),
-        ({"X": X * np.nan, "y": Y}, "some.npz: x holds nan at row 0, column 0"),
         ({"X": X, "y": np.array([None] * 4)}, "some.npz: y cannot be read .*convert it with"),
     ],
 )
@@ -79,6 +67,18 @@ def test_a_file_that_is_no_archive(tmp_path, content):
     path = tmp_path / "some.npz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"some.npz cannot be read \(.*\): expected an archive"):
+        read_npz(path, LIMIT)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressions_that_numpy_does_not_write(npz, compression):
+    path = npz(X=X, y=Y)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(DataError, match=r"X cannot be read \(its compression is none of numpy.sav"):
         read_npz(path, LIMIT)
 
 

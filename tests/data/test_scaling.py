@@ -20,12 +20,12 @@ def test_columns_get_mean_0_and_variance_1():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -3.0, 1e9])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_constant_column_becomes_0(value, dtype):
-    X = np.full((1001, 1), value, dtype=dtype)
-    scaling = Scaling.fit(X)
-    assert scaling.scale == 1
-    np.testing.assert_allclose(scaling.apply(X), 0, atol=1e-6)
+def test_a_constant_column_becomes_0(value):
+    for dtype in (np.float32, np.float64):
+        X = np.full((1001, 1), value, dtype=dtype)
+        scaling = Scaling.fit(X)
+        assert scaling.scale == 1
+        np.testing.assert_allclose(scaling.apply(X), 0, atol=1e-6)
 
 
 def test_large_numbers_keep_their_differences():

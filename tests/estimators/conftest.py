@@ -1,4 +1,4 @@
-"""Digits for the estimators' tests, and what they need of the environment."""
+"""Data, classifiers and libraries for the estimators' tests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
+
+from xpnet import LogisticRegression, MLPClassifier
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -41,3 +44,25 @@ def digits() -> Data:
 def few(digits: Data) -> Data:
     """The first 200 of them, in float32."""
     return Data(digits.X[:200].astype(np.float32), digits.y[:200])
+
+
+CLASSIFIERS = {
+    "mlp": MLPClassifier((16,), max_iter=12, batch_size=25, learning_rate_init=0.02),
+    "logistic": LogisticRegression(),
+}
+
+
+@pytest.fixture(params=CLASSIFIERS)
+def classifier(request):
+    """Each classifier, not fitted, for what both do alike."""
+    return clone(CLASSIFIERS[request.param]).set_params(random_state=0)
+
+
+@pytest.fixture
+def on_device(eager_xp):
+    """The library of the test without the flags that forbid reading sizes from data."""
+    if eager_xp.name.startswith("array_api_strict"):
+        from array_api_strict import reset_array_api_strict_flags
+
+        reset_array_api_strict_flags()
+    return eager_xp

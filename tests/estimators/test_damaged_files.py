@@ -59,19 +59,19 @@ def joined(header, record, body):
     return struct.pack("<Q", len(text)) + text + body
 
 
-def places(value, path=()):
+def paths_within(value, path=()):
     """The paths to all values within `value`."""
     inside = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, part in inside:
+    for key, entry in inside:
         yield (*path, key)
-        if isinstance(part, dict | list):
-            yield from places(part, (*path, key))
+        if isinstance(entry, dict | list):
+            yield from paths_within(entry, (*path, key))
 
 
 def with_another_value(record, chance):
     """The record, with one to three values put out, renamed or replaced."""
     for _ in range(chance.randint(1, 3)):
-        *path, last = chance.choice(list(places(record)) or [("format",)])
+        *path, last = chance.choice(list(paths_within(record)) or [("format",)])
         holder = record
         for key in path:
             holder = holder[key]

@@ -1,38 +1,32 @@
-"""The same script on every array library, and what is said where two of them meet."""
+"""The same script on every array library, errors where two of them meet, and moved models."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import sparse
 from sklearn import config_context
+from sklearn.base import clone
+from sklearn.utils._array_api import get_namespace_and_device, move_estimator_to
 
 import xpnet
-from xpnet import MLPClassifier, MLPRegressor, backend
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SETTINGS = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
 
-@pytest.fixture
-def on_device(eager_xp):
-    """The library of the test without the flags that forbid reading sizes from data."""
-    if eager_xp.name.startswith("array_api_strict"):
-        from array_api_strict import reset_array_api_strict_flags
-
-        reset_array_api_strict_flags()
-    return eager_xp
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "dispatch"])
-def _dispatch(request):
-    with config_context(array_api_dispatch=request.param):
-        yield
-
-
-@pytest.mark.usefixtures("_dispatch")
 def test_same_predictions_everywhere(few, on_device):
+    check_same_predictions(few, on_device)
+
+
+@pytest.mark.parametrize("eager_xp", ["torch"], indirect=True)
+def test_same_predictions_under_dispatch(few, on_device):
+    with config_context(array_api_dispatch=True):
+        check_same_predictions(few, on_device)
+
+
+def check_same_predictions(few, on_device):
     X, y = on_device.asarray(few.X), on_device.asarray(few.y, "int64")
     settings = SETTINGS | {"early_stopping": True, "dropout": 0.0}
     model = MLPClassifier(**settings).fit(X, y, sample_weight=on_device.asarray(1 + few.y))
@@ -49,9 +43,16 @@ def test_same_predictions_everywhere(few, on_device):
     assert model.score(X, y) == pytest.approx(reference.score(*few))
 
 
-@pytest.mark.parametrize("n_outputs", [1, 2])
-def test_same_regression_everywhere(few, on_device, n_outputs):
-    y = few.y if n_outputs == 1 else np.stack([few.y, few.X[:, 10]], axis=1)
+def test_same_regression_everywhere(few, on_device):
+    check_same_regression(few, on_device, np.stack([few.y, few.X[:, 10]], axis=1))
+
+
+@pytest.mark.parametrize("eager_xp", ["torch"], indirect=True)
+def test_same_regression_of_one_output(few, on_device):
+    check_same_regression(few, on_device, few.y)
+
+
+def check_same_regression(few, on_device, y):
     X, there = on_device.asarray(few.X), on_device.asarray(y)
     model = MLPRegressor(**SETTINGS, early_stopping=True).fit(X, there)
     reference = MLPRegressor(**SETTINGS, early_stopping=True).fit(few.X, y)
@@ -72,11 +73,11 @@ def test_lbfgs_everywhere(few, on_device):
     assert model.score(X, y) == 1.0
 
 
-def test_names_stay_on_the_host(few, on_device):
+def test_names_stay_on_the_host(few, classifier, on_device):
     X, names = on_device.asarray(few.X), np.char.add("digit ", few.y.astype(str))
-    model = MLPClassifier(**SETTINGS).fit(X, names)
+    model = clone(classifier).fit(X, names)
     assert isinstance(model.classes_, np.ndarray)
-    reference = MLPClassifier(**SETTINGS).fit(few.X, names)
+    reference = classifier.fit(few.X, names)
     assert (model.predict(X) == reference.predict(few.X)).all()
     assert model.score(X, names) == pytest.approx(reference.score(few.X, names))
 
@@ -88,11 +89,11 @@ def test_y_and_weights_are_brought_to_the_samples(few, on_device):
     assert backend.where(model.classes_) == backend.where(X)
 
 
-@pytest.mark.parametrize("labels", ["bool", "float32", "uint8"])
-def test_labels_keep_their_dtype(few, on_device, labels):
-    y = on_device.asarray(few.y % 2, labels)
-    model = MLPClassifier(**SETTINGS).fit(on_device.asarray(few.X), y)
-    assert model.predict(on_device.asarray(few.X)).dtype == y.dtype
+def test_labels_keep_their_dtype(few, on_device):
+    X = on_device.asarray(few.X)
+    for dtype in ("bool", "float32", "uint8"):
+        y = on_device.asarray(few.y % 2, dtype)
+        assert MLPClassifier(**SETTINGS).fit(X, y).predict(X).dtype == y.dtype
 
 
 def test_whole_numbers_become_the_librarys_usual_floats(few, on_device):
@@ -109,10 +110,11 @@ def test_whole_numbers_become_the_librarys_usual_floats(few, on_device):
         (MLPClassifier, "predict_proba"),
         (MLPClassifier, "predict_log_proba"),
         (MLPRegressor, "predict"),
+        (LogisticRegression, "decision_function"),
     ],
 )
 def test_another_librarys_array_is_refused_with_the_fix(few, estimator, method):
-    model = estimator(**SETTINGS).fit(*few)
+    model = (estimator() if estimator is LogisticRegression else estimator(**SETTINGS)).fit(*few)
     X = backend.asarray(few.X, backend="torch")
     with pytest.raises(ValueError, match=rf"{method}\(\) must use the same namespace") as refused:
         getattr(model, method)(X)
@@ -120,7 +122,8 @@ def test_another_librarys_array_is_refused_with_the_fix(few, estimator, method):
         assert part in str(refused.value)
     moved = model.to_device(X)
     assert backend.where(getattr(moved, method)(X)).startswith("torch")
-    brought = xpnet.to_device(X, model.coefs_[0])
+    held = model.intercept_ if estimator is LogisticRegression else model.coefs_[0]
+    brought = xpnet.to_device(X, held)
     np.testing.assert_allclose(getattr(model, method)(brought), getattr(model, method)(few.X))
 
 
@@ -135,71 +138,15 @@ def test_a_frame_goes_to_numpy_and_to_no_other_library(few):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_frames(few, library):
+def test_frames(few, classifier, library):
     frames = pytest.importorskip(library)
     frame = frames.DataFrame(dict(zip([f"p{i}" for i in range(64)], few.X.T, strict=True)))
-    model = MLPClassifier(**SETTINGS).fit(frame, few.y)
-    reference = MLPClassifier(**SETTINGS).fit(*few)
+    model = clone(classifier).fit(frame, few.y)
+    assert list(model.feature_names_in_) == list(frame.columns)
+    reference = classifier.fit(*few)
     assert (model.predict(frame) == reference.predict(few.X)).all()
     with pytest.raises(ValueError, match="feature names"):
         model.predict(frame[[f"p{i}" for i in reversed(range(64))]])
-
-
-class RowsOnly(sparse.csr_matrix):
-    """A sparse matrix that counts the rows that are made dense."""
-
-    most = 0
-
-    def toarray(self, *args, **kwargs):
-        RowsOnly.most = max(RowsOnly.most, self.shape[0])
-        return super().toarray(*args, **kwargs)
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array, sparse.coo_matrix])
-def test_sparse_samples(few, form, solver):
-    settings = SETTINGS | {"solver": solver, "early_stopping": True}
-    model = MLPClassifier(**settings).fit(form(few.X), few.y)
-    reference = MLPClassifier(**settings).fit(*few)
-    np.testing.assert_allclose(
-        model.predict_proba(form(few.X)), reference.predict_proba(few.X), atol=1e-5
-    )
-
-
-def test_sparse_samples_are_never_dense_as_a_whole(few):
-    RowsOnly.most = 0
-    MLPClassifier(**SETTINGS, batch_size=32).fit(RowsOnly(few.X), few.y)
-    assert RowsOnly.most == 32
-
-
-class OnDevice:
-    """What cupyx's sparse matrices have, on torch: entries on a device, and rows of them."""
-
-    def __init__(self, dense):
-        self.dense, self.data, self.nnz = dense, dense[dense != 0], 0
-        self.shape, self.ndim, self.dtype = tuple(dense.shape), 2, dense.dtype
-
-    def __getitem__(self, rows):
-        return OnDevice(self.dense[rows])
-
-    def tocsr(self):
-        return self
-
-    def toarray(self):
-        return self.dense
-
-    def astype(self, dtype):
-        return OnDevice(self.dense.to(dtype))
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_sparse_samples_on_a_device(few, solver):
-    X = backend.asarray(few.X, backend="torch")
-    settings = SETTINGS | {"solver": solver, "early_stopping": True}
-    model = MLPClassifier(**settings).fit(OnDevice(X), few.y)
-    reference = MLPClassifier(**settings).fit(X, few.y)
-    assert bool((model.predict(OnDevice(X)) == reference.predict(X)).all())
-    assert model.to_device("numpy").to_device(OnDevice(X)).score(OnDevice(X), few.y) > 0
 
 
 def test_dask_is_refused(few):
@@ -209,15 +156,15 @@ def test_dask_is_refused(few):
 
 
 def test_predictions_come_in_chunks(few, monkeypatch):
-    from xpnet.estimators import _outputs
+    from xpnet.estimators import _prediction
 
     model = MLPClassifier(**SETTINGS).fit(*few)
     whole = model.predict_proba(few.X)
     seen = []
-    forward = _outputs.forward
-    monkeypatch.setattr(_outputs, "CHUNK_BYTES", 4 * (64 + 16 + 10) * 30)
+    forward = _prediction.forward
+    monkeypatch.setattr(_prediction, "CHUNK_BYTES", 4 * (64 + 16 + 10) * 30)
     monkeypatch.setattr(
-        _outputs,
+        _prediction,
         "forward",
         lambda net, params, X: seen.append(X.shape[1]) or forward(net, params, X),
     )
@@ -225,10 +172,75 @@ def test_predictions_come_in_chunks(few, monkeypatch):
     assert seen == [30] * 6 + [20]
 
 
-def test_input_is_never_written_to(few):
+def test_input_is_never_written_to(few, classifier):
     X, y, s = few.X.copy(), few.y.copy(), np.linspace(0, 1, 200)
-    weights = s.copy()
-    MLPClassifier(**SETTINGS, class_weight="balanced").fit(X, y, sample_weight=weights).predict(X)
+    for array in (X, y, s):
+        array.flags.writeable = False
+    classifier.set_params(class_weight="balanced").fit(X, y, s).score(X, y, s)
     assert (X == few.X).all()
     assert (y == few.y).all()
-    assert (weights == s).all()
+
+
+@pytest.fixture
+def model(few):
+    settings = {"max_iter": 3, "random_state": 0, "early_stopping": True}
+    return MLPClassifier((8,), **settings).fit(*few)
+
+
+def test_to_a_library_and_back(few, model, eager_xp):
+    there = model.to_device(eager_xp.backend)
+    X = eager_xp.asarray(few.X)
+    assert backend.where(there.classes_) == backend.where(X)
+    assert (eager_xp.to_numpy(there.predict(X)) == model.predict(few.X)).all()
+    back = there.to_device("numpy")
+    assert (back.coefs_[0] == model.coefs_[0]).all()
+    assert back.classes_.dtype == model.classes_.dtype
+    assert back.get_params() == model.get_params()
+
+
+def test_beside_data(few, model):
+    X = backend.asarray(few.X, backend="torch")
+    there = model.to_device(X)
+    assert (there.predict(X).numpy() == model.predict(few.X)).all()
+    assert isinstance(there.to_device(few.X.tolist()).coefs_[0], np.ndarray)
+
+
+def test_to_another_device_of_its_library(few, model):
+    there = model.to_device("array_api_strict").to_device("device1")
+    assert backend.where(there.coefs_[0]) == "array_api_strict on device1"
+    assert backend.where(there._best_params[0].W) == "array_api_strict on device1"
+    assert backend.where(there.to_device("cpu").coefs_[0]) == "array_api_strict on cpu"
+
+
+def test_numpys_gpu_is_cupys(model):
+    try:
+        backend.resolve("cupy")
+    except backend.BackendError:
+        with pytest.raises(backend.BackendError, match="'cupy'"):
+            model.to_device("cuda")
+    else:
+        there = model.to_device("cuda")
+        assert backend.where(there.coefs_[0]) == "cupy on cuda:0"
+        assert isinstance(there.to_device("cpu").coefs_[0], np.ndarray)
+
+
+def test_a_device_that_is_not_there(model):
+    with pytest.raises(backend.BackendError, match="has no device 'tpu' here: choose one of cpu"):
+        model.to_device("torch").to_device("tpu")
+
+
+def test_a_moved_model_is_a_copy_that_goes_on_training(few, model):
+    before = model.coefs_[0].copy()
+    X = backend.asarray(few.X, backend="torch")
+    there = model.to_device(X).partial_fit(X, few.y)
+    assert len(there.loss_curve_) == 4
+    assert (model.coefs_[0] == before).all()
+    assert len(model.loss_curve_) == 3
+
+
+def test_scikit_learns_own_way_of_moving(few, model):
+    X = backend.asarray(few.X, backend="torch")
+    with config_context(array_api_dispatch=True):
+        xp, _, device = get_namespace_and_device(X)
+        there = move_estimator_to(model, xp, device)
+    assert (there.predict(X).numpy() == model.predict(few.X)).all()

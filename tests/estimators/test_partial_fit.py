@@ -117,5 +117,5 @@ def test_steps_may_go_on_from_lbfgs(few):
 
 def test_layers_may_not_change(few):
     model = MLPClassifier((4,)).partial_fit(*few, classes=range(10))
-    with pytest.raises(ValueError, match=r"is \(4, 2\), but the model that is to go on has \(4,\)"):
+    with pytest.raises(ValueError, match=r"is \(4, 2\), but the fitted model has \(4,\)"):
         model.set_params(hidden_layer_sizes=(4, 2)).partial_fit(*few)

@@ -99,7 +99,7 @@ def test_on_a_device(data, rng, start, stop, fits):
     X, Y = data if fits else (data[0], data[1].astype("float16"))
     order = rng.permutation(M)
     there = [cupy.asarray(array) for array in (X, Y, order)]
-    columns = gather.columns(backend.columns)
+    columns = gather.columns(backend.gather)
     for got, array in zip(columns(there[:2], there[2], start, stop), (X, Y), strict=True):
         assert got.dtype == array.dtype
         np.testing.assert_array_equal(cupy.asnumpy(got), array[order[start:stop]].T)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.kernels.tables import OUTPUTS
 from xpnet import Network, backend
 from xpnet.types import Array, Dense, Params
 
@@ -92,13 +93,7 @@ def random_case(
 
 def targets(output: str, shape: tuple[int, int], rng: np.random.Generator) -> Array:
     """Targets ``(n_y, m)`` of the kind that `output` predicts."""
-    n_y, m = shape
-    return {
-        "sigmoid": lambda: rng.integers(0, 2, shape).astype(float),
-        "softmax": lambda: np.eye(n_y)[rng.integers(0, n_y, m)].T,
-        "identity": lambda: rng.normal(size=shape),
-        "exp": lambda: rng.poisson(2.0, shape).astype(float),
-    }[output]()
+    return OUTPUTS[output].targets(rng, shape)
 
 
 def mapped(function: Any, tree: Any) -> Any:

@@ -1,47 +1,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+import re
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.cases import targets
+from tests.kernels import tables
+from tests.kernels.cases import assert_trees_close, targets
 from xpnet import accelerate
 from xpnet.kernels import LOOPED, OUTPUTS, VECTORIZED
-
-LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)
-
-
-class Worked(NamedTuple):
-    """Two samples: logits, targets, predictions and each sample's loss, by hand."""
-
-    Z: list
-    Y: list
-    A: list
-    losses: list
-
-
-BY_HAND = {
-    "sigmoid": Worked(
-        Z=[[LN3, 0], [-LN3, LN3]],
-        Y=[[1, 0], [0, 0]],
-        A=[[3 / 4, 1 / 2], [1 / 4, 3 / 4]],
-        losses=[2 * (LN4 - LN3), LN2 + LN4],
-    ),
-    "softmax": Worked(
-        Z=[[0, 7], [LN2, 7], [math.log(5), 7]],
-        Y=[[0, 1], [0, 0], [1, 0]],
-        A=[[1 / 8, 1 / 3], [2 / 8, 1 / 3], [5 / 8, 1 / 3]],
-        losses=[math.log(8 / 5), LN3],
-    ),
-    "identity": Worked(
-        Z=[[1, 2], [0, -1]], Y=[[0, 2], [2, 1]], A=[[1, 2], [0, -1]], losses=[5 / 2, 2]
-    ),
-    "exp": Worked(Z=[[0, LN3]], Y=[[2, 0]], A=[[1, 3]], losses=[2 * LN2 - 1, 3]),
-}
 
 
 @pytest.fixture(params=OUTPUTS)
@@ -55,25 +26,26 @@ def kernels(request):
 
 
 @pytest.mark.parametrize("weights", [None, [1 / 4, 3 / 4]], ids=["mean", "weighted"])
-def test_numbers_worked_by_hand(eager_xp, output, kernels, weights):
-    worked = BY_HAND[output]
-    Z, Y = eager_xp.asarray(worked.Z), eager_xp.asarray(worked.Y)
-    scale = 0.5 if weights is None else eager_xp.asarray([weights])
+def test_numbers_worked_by_hand(output, kernels, weights):
+    worked = tables.OUTPUTS[output]
+    Z, Y = np.asarray(worked.Z, "float32"), np.asarray(worked.Y, "float32")
+    scale = 0.5 if weights is None else np.asarray([weights], "float32")
     each = np.asarray(weights or [1 / 2, 1 / 2])
+    slope = np.subtract(worked.A, worked.Y) if worked.dZ is None else np.asarray(worked.dZ)
     J, dZ = kernels.output_cost_backward(output, Z, Y, scale)
     expected = [
         (kernels.output_activation(output, Z), worked.A),
         (kernels.output_cost(output, Z, Y, scale), each @ worked.losses),
         (J, each @ worked.losses),
-        (dZ, each * (np.asarray(worked.A) - worked.Y)),
+        (dZ, each * slope),
     ]
     for got, by_hand in expected:
         assert got.dtype == Z.dtype
-        np.testing.assert_allclose(eager_xp.to_numpy(got), by_hand, rtol=2e-6, atol=1e-7)
+        np.testing.assert_allclose(got, by_hand, rtol=2e-6, atol=1e-7)
 
 
-def test_every_output_is_worked_by_hand():
-    assert BY_HAND.keys() == OUTPUTS.keys()
+def test_every_output_is_in_the_tables_of_the_tests():
+    assert tables.OUTPUTS.keys() == OUTPUTS.keys()
 
 
 @given(n_y=st.integers(1, 4), m=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
@@ -100,34 +72,53 @@ def test_derivative_is_the_slope_of_the_cost(output, rng):
         assert (plus - minus) / (2 * h) == pytest.approx(dZ[entry], rel=1e-6, abs=1e-9)
 
 
-def test_leading_axes_are_networks_of_their_own(xp, output, rng):
+def test_leading_axes_are_networks_of_their_own(xp, rng):
     K, n_y, m = 3, 2, 5
-    Z, Y = rng.normal(size=(K, n_y, m)), targets(output, (n_y, m), rng)
-    scale = rng.random((K, 1, m))
-    J, dZ = VECTORIZED.output_cost_backward(output, xp.asarray(Z), xp.asarray(Y), xp.asarray(scale))
-    assert tuple(J.shape) == (K,)
-    for k in range(K):
-        alone = VECTORIZED.output_cost_backward(output, Z[k], Y, scale[k])
-        for got, expected in zip((J, dZ), alone, strict=True):
-            np.testing.assert_allclose(xp.to_numpy(got)[k], expected, rtol=2e-5, atol=2e-6)
+    for output in OUTPUTS:
+        given = (
+            rng.normal(size=(K, n_y, m)),
+            targets(output, (n_y, m), rng),
+            rng.random((K, 1, m)),
+        )
+        Z, Y, scale = given
+        J, dZ = VECTORIZED.output_cost_backward(output, *map(xp.asarray, given))
+        assert tuple(J.shape) == (K,)
+        assert dZ.dtype == xp.asarray(Z).dtype
+        for k in range(K):
+            alone = VECTORIZED.output_cost_backward(output, Z[k], Y, scale[k])
+            for got, expected in zip((J, dZ), alone, strict=True):
+                pair = xp.to_numpy(got)[k], expected
+                np.testing.assert_allclose(*pair, rtol=2e-5, atol=2e-6, err_msg=output)
+
+
+def test_looped_on_every_library(eager_xp, rng):
+    for output in OUTPUTS:
+        Z, Y = rng.normal(size=(2, 3)), targets(output, (2, 3), rng)
+        arrays = [eager_xp.asarray(array) for array in (Z, Y, rng.random((1, 3)))]
+        got, expected = (
+            record.output_cost_backward(output, *arrays) for record in (LOOPED, VECTORIZED)
+        )
+        A = [record.output_activation(output, arrays[0]) for record in (LOOPED, VECTORIZED)]
+        assert_trees_close((*got, A[0]), (*expected, A[1]))
 
 
 @pytest.mark.parametrize(
-    ("output", "wrong", "its_cost"),
+    ("output", "right", "wrong", "its_cost", "its_slope"),
     [
-        ("sigmoid", [[0, 1], [1, 0]], 2e4),
-        ("softmax", [[0, 1], [1, 0]], 2e4),
-        ("identity", [[-1e4, 1e4], [1e4, -1e4]], 4e8),
+        ("sigmoid", [[1, 0], [0, 1]], [[0, 1], [1, 0]], 2e4, 0.5),
+        ("softmax", [[1, 0], [0, 1]], [[0, 1], [1, 0]], 2e4, 0.5),
+        ("identity", [[1e4, -1e4], [-1e4, 1e4]], [[-1e4, 1e4], [1e4, -1e4]], 4e8, 1e4),
+        ("huber", [[1e4, -1e4], [-1e4, 1e4]], [[-1e4, 1e4], [1e4, -1e4]], 4e4 - 1, 0.5),
+        ("hinge", [[1, 0], [0, 1]], [[0, 1], [1, 0]], 2e4 + 2, 0.5),
     ],
 )
-def test_huge_logits_cost_what_they_should(eager_xp, kernels, output, wrong, its_cost):
-    Z = eager_xp.asarray([[1e4, -1e4], [-1e4, 1e4]])
-    right = kernels.output_activation(output, Z)
-    for Y, expected in [(right, 0), (eager_xp.asarray(wrong), its_cost)]:
-        J, dZ = kernels.output_cost_backward(output, Z, Y, 0.5)
-        assert float(J) == pytest.approx(expected, rel=1e-6)
-        residual = eager_xp.to_numpy(right) - eager_xp.to_numpy(Y)
-        np.testing.assert_allclose(eager_xp.to_numpy(dZ), residual / 2, rtol=1e-6)
+def test_huge_logits_cost_what_they_should(kernels, output, right, wrong, its_cost, its_slope):
+    Z = np.asarray([[1e4, -1e4], [-1e4, 1e4]], "float32")
+    for Y, cost, slope in [(right, 0, 0), (wrong, its_cost, its_slope)]:
+        J, dZ = kernels.output_cost_backward(output, Z, np.asarray(Y, "float32"), 0.5)
+        assert float(J) == pytest.approx(cost, rel=1e-6)
+        expected = slope * np.asarray([[1, -1], [-1, 1]])
+        np.testing.assert_allclose(dZ, expected, rtol=1e-6)
 
 
 def test_exp_is_finite_up_to_80(eager_xp, kernels):
@@ -175,16 +166,28 @@ def test_cost_is_not_that_of_a_rounded_prediction(kernels):
     assert float(kernels.output_cost("sigmoid", Z, Y, 1.0)) == 40
 
 
-@pytest.mark.parametrize("shape", [(1, 5), (2, 1), (1, 1), (5,)])
 @pytest.mark.parametrize("name", ["output_cost", "output_cost_backward"])
-def test_targets_are_not_broadcast(eager_xp, kernels, output, name, shape):
-    Z, Y = eager_xp.asarray(np.zeros((2, 5))), eager_xp.asarray(np.zeros(shape))
-    for record in (kernels, accelerate(kernels, eager_xp.xp)):
-        with pytest.raises(ValueError, match=r"^Y has shape .*expected \(2, 5\), one row an outp"):
-            getattr(record, name)(output, Z, Y, 0.2)
+def test_targets_are_not_broadcast(eager_xp, name):
+    Z = eager_xp.asarray(np.zeros((2, 5)))
+    records = (LOOPED, VECTORIZED, accelerate(VECTORIZED, eager_xp.xp))
+    for output, shape, record in product(OUTPUTS, ((1, 5), (2, 1), (1, 1), (5,)), records):
+        message = re.escape(
+            f"Y has shape {shape}, but the logits Z have (2, 5): expected (2, 5), one row an output"
+        )
+        with pytest.raises(ValueError, match=f"^{message}"):
+            getattr(record, name)(output, Z, eager_xp.asarray(np.zeros(shape)), 0.2)
 
 
 @pytest.mark.parametrize("name", ["output_cost", "output_cost_backward"])
-def test_integer_targets_are_refused(kernels, output, name):
-    with pytest.raises(TypeError, match=r"^Y has dtype int64, but the logits Z have float64: c"):
-        getattr(kernels, name)(output, np.zeros((2, 5)), np.zeros((2, 5), "int64"), 0.2)
+def test_integer_targets_are_refused(kernels, name):
+    message = r"^Y has dtype int64, but the logits Z have float64: cast with xp\.astype\(Y, Z\.dty"
+    for output in OUTPUTS:
+        with pytest.raises(TypeError, match=message):
+            getattr(kernels, name)(output, np.zeros((2, 5)), np.zeros((2, 5), "int64"), 0.2)
+
+
+def test_hinge_is_that_of_scikit_learn(rng):
+    metrics = pytest.importorskip("sklearn.metrics")
+    Z, Y = rng.normal(size=(1, 20)), targets("hinge", (1, 20), rng)
+    J = VECTORIZED.output_cost("hinge", Z, Y, 1 / 20)
+    assert pytest.approx(metrics.hinge_loss(2 * Y[0] - 1, Z[0]), rel=1e-12) == J

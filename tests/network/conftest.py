@@ -33,9 +33,22 @@ def hidden(request):
     return request.param
 
 
-@pytest.fixture(params=[*((output, EVERYTHING) for output in OUTPUTS), ("softmax", {})])
+@pytest.fixture(
+    params=[
+        *((hidden, "sigmoid") for hidden in ACTIVATIONS),
+        *(("tanh", output) for output in OUTPUTS),
+    ],
+    ids="-".join,
+)
+def pair(request):
+    """An activation and an output, as options of `random_case`: each of both in turn."""
+    hidden, output = request.param
+    return {"hidden": hidden, "output": output}
+
+
+@pytest.fixture(params=[("sigmoid", EVERYTHING), ("softmax", {})], ids=["every option", "none"])
 def all_activations(request):
-    """A network with every activation, one a layer; each output with every option."""
+    """A network with every activation, one a layer."""
     output, options = request.param
     sizes = (3, *(4,) * len(ACTIVATIONS), 2)
     return random_case(sizes, hidden=tuple(ACTIVATIONS), output=output, m=5, **options)

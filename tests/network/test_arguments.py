@@ -1,4 +1,4 @@
-"""What the public functions refuse, and what they read all the same."""
+"""Arguments that the public functions refuse, and other forms that they accept."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def predict_of(net, params, X, Y, **options):
 
 WITH_TARGETS = {"value_and_grad": value_and_grad, "backward": backward_of, "cost": cost}
 ALL = {**WITH_TARGETS, "forward": forward_of, "predict": predict_of}
+DOORS = [value_and_grad, forward_of]
+each_door = pytest.mark.parametrize("function", DOORS, ids=["with targets", "without"])
+"""The two checks that there are; that every function comes by one of them is shown apart."""
 each_function = pytest.mark.parametrize("function", ALL.values(), ids=ALL)
 each_with_targets = pytest.mark.parametrize("function", WITH_TARGETS.values(), ids=WITH_TARGETS)
 
@@ -49,14 +52,14 @@ def test_samples_as_rows(function):
         function(net, params, X.T, Y)
 
 
-@each_function
+@each_door
 def test_params_of_another_network(function):
     net, params, X, Y = random_case().data
     with pytest.raises(ValueError, match=r"params has 2 layers, but sizes \(3, 5, 4, 2\) need 3"):
         function(net, params[:2], X, Y)
 
 
-@each_function
+@each_door
 def test_params_in_another_library(function):
     net, params, X, Y = random_case().data
     strict = backend.to_device(X, backend.resolve("array_api_strict", device="device1"))
@@ -68,7 +71,7 @@ def test_params_in_another_library(function):
         function(net, params, strict, Y)
 
 
-@each_function
+@each_door
 def test_params_in_two_libraries(function):
     net, params, X, Y = random_case().data
     params = (backend.to_device(params[0], "array_api_strict"), *params[1:])
@@ -76,7 +79,7 @@ def test_params_in_two_libraries(function):
         function(net, params, X, Y)
 
 
-@each_function
+@each_door
 def test_a_list_is_no_array(function):
     net, params, X, Y = random_case().data
     with pytest.raises(
@@ -92,13 +95,12 @@ def test_integers_of_another_library_are_not_cast():
         predict(net, params, pixels)
 
 
-@each_with_targets
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float64"])
-def test_kernels_do_not_cast(xp, function, dtype):
+def test_kernels_do_not_cast(xp, dtype):
     case = random_case().on(xp)
     X = xp.asarray(np.ones((3, 7)), dtype)
     with pytest.raises(TypeError, match=f"X has dtype .*{dtype}, but .*float32 beside it: cast"):
-        function(case.net, case.params, X, case.Y)
+        value_and_grad(case.net, case.params, X, case.Y)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])
@@ -108,14 +110,13 @@ def test_forward_does_not_cast(dtype):
         forward(case.net, case.params, np.ones((3, 7), dtype))
 
 
-@each_with_targets
-def test_targets_on_another_device(function):
+def test_targets_on_another_device():
     case = random_case()
     strict = backend.resolve("array_api_strict", device="device1", dtype="float64")
     net, params, X, Y = case.data
     params, X = backend.to_device((params, X), strict)
     with pytest.raises(TypeError, match=r"params lies in array_api_strict .*, but Y in numpy"):
-        function(net, params, X, Y)
+        value_and_grad(net, params, X, Y)
 
 
 @each_with_targets
@@ -125,11 +126,10 @@ def test_targets_that_are_labels(function):
         function(net, params, X, np.argmax(Y, axis=0))
 
 
-@each_with_targets
-def test_weights_of_another_shape(function):
+def test_weights_of_another_shape():
     case = random_case()
     with pytest.raises(ValueError, match=r"sample_weight has shape \(7,\): expected \(1, 7\)"):
-        function(*case.data, sample_weight=np.ones(7))
+        value_and_grad(*case.data, sample_weight=np.ones(7))
 
 
 @pytest.mark.parametrize("function", [value_and_grad, backward_of, forward_of])
@@ -183,7 +183,7 @@ def test_params_as_plain_pairs(function, form):
     assert_trees_close(got, expected, "float64")
 
 
-@each_function
+@each_door
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -268,12 +268,11 @@ def test_what_is_no_network(function):
         function(net.sizes, params, X, Y)
 
 
-@each_with_targets
 @pytest.mark.parametrize("name", ["X", "Y"])
-def test_an_array_left_out(function, name):
+def test_an_array_left_out(name):
     case = replace(random_case(), **{name: None})
     with pytest.raises(TypeError, match=f"^{name} is None: expected an array, samples as columns"):
-        function(*case.data)
+        value_and_grad(*case.data)
 
 
 @each_function
@@ -285,15 +284,14 @@ def test_kernels_that_are_none(function):
         function(*random_case().data, kernels="looped")
 
 
-@each_with_targets
 @pytest.mark.parametrize("shape", [(1,), (2,), (4, 1), (1, 7)])
-def test_a_penalty_of_another_shape(function, shape):
+def test_a_penalty_of_another_shape(shape):
     message = rf"^l2 has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\), one for each"
     with pytest.raises(ValueError, match=message):
-        function(*random_case().data, l2=np.ones(shape))
+        value_and_grad(*random_case().data, l2=np.ones(shape))
 
 
-@each_function
+@each_door
 @pytest.mark.parametrize("wrong", [3, 2.5, True, "x", (1.0, 2.0)], ids=repr)
 def test_samples_that_are_no_array(function, wrong):
     message = "X is (3|2.5|True|'x'|a tuple): expected an array, samples as columns"
@@ -312,11 +310,10 @@ def test_targets_and_weights_that_are_no_array(function, wrong):
         function(net, params, X, Y, sample_weight=wrong)
 
 
-@each_with_targets
 @pytest.mark.parametrize("l2", ["x", None, [1.0]])
-def test_a_penalty_that_is_no_number(function, l2):
+def test_a_penalty_that_is_no_number(l2):
     with pytest.raises(TypeError, match=r"^l2 is .*: expected a number, 0 or more$"):
-        function(*random_case().data, l2=l2)
+        value_and_grad(*random_case().data, l2=l2)
 
 
 @with_masks
@@ -361,7 +358,7 @@ def test_a_stack_beside_targets_weights_and_penalties_of_another(function):
             function(*case.data, **{name: array})
 
 
-@each_function
+@each_door
 def test_layers_of_stacks_of_two_sizes(function):
     net, params, X, Y = random_case(stack=(2,)).data
     first, second, last = params
@@ -379,7 +376,7 @@ def test_a_mask_of_another_stack():
         forward(*case.data[:3], masks=(None, np.ones((3, 4, 7))))
 
 
-@each_function
+@each_door
 @pytest.mark.parametrize(
     ("dtype", "advice"),
     [
@@ -394,7 +391,7 @@ def test_dtypes_that_nothing_computes_in(function, dtype, advice):
         function(*case.data)
 
 
-@each_function
+@each_door
 @pytest.mark.parametrize(("name", "dtype"), [("torch", "bfloat16"), ("torch", "float16")])
 def test_half_precision_of_torch(function, name, dtype):
     torch = pytest.importorskip("torch")
@@ -428,7 +425,7 @@ def test_layers_without_what_is_needed():
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-@each_function
+@each_door
 @pytest.mark.parametrize("made", [np.ma.masked_array, np.matrix])
 def test_arrays_of_another_arithmetic(function, made):
     net, params, X, Y = random_case().data

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.kernels import tables
 from tests.kernels.cases import (
     Library,
     RequiringGrad,
@@ -34,29 +35,6 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no autogr
 functional = torch.nn.functional
 
 
-ACTIVATIONS = {
-    "identity": lambda z: z,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": functional.relu,
-    "leaky_relu": functional.leaky_relu,
-    "elu": functional.elu,
-    "gelu": lambda z: functional.gelu(z, approximate="tanh"),
-    "silu": functional.silu,
-    "softplus": functional.softplus,
-}
-KINKED = {"relu", "leaky_relu"}
-LOSSES = {  # of each entry, or of each sample for softmax
-    "sigmoid": lambda z, y: functional.binary_cross_entropy_with_logits(z, y, reduction="none"),
-    "softmax": lambda z, y: functional.cross_entropy(z.T, y.T, reduction="none"),
-    "identity": lambda z, y: functional.mse_loss(z, y, reduction="none") / 2,
-    # PyTorch leaves out what does not depend on z.
-    "exp": lambda z, y: (
-        functional.poisson_nll_loss(z, y, log_input=True, reduction="none") + torch.xlogy(y, y) - y
-    ),
-}
-
-
 def cost_by_torch(case):
     """The cost of a case, written with what PyTorch brings along."""
     m = case.X.shape[1]
@@ -64,10 +42,10 @@ def cost_by_torch(case):
     s = torch.ones(1, m, dtype=torch.float64) if case.sample_weight is None else case.sample_weight
     A = case.X
     for (W, b), name, mask in zip(case.params[:-1], case.net.activations, masks, strict=True):
-        A = ACTIVATIONS[name](W @ A + b)
+        A = tables.ACTIVATIONS[name].torch(functional, W @ A + b)
         A = A if mask is None else A * mask
     W, b = case.params[-1]
-    losses = LOSSES[case.net.output](W @ A + b, case.Y)
+    losses = tables.OUTPUTS[case.net.output].torch_loss(functional, W @ A + b, case.Y)
     penalty = case.l2 / 2 * sum((W**2).sum() for W, _ in case.params)
     return ((s * losses).sum() + penalty) / s.sum()
 
@@ -83,8 +61,8 @@ def requiring_grad(case):
     return replace(there, masks=backend.detached(there.masks))
 
 
-def test_every_pair_of_activation_and_output(hidden, output, options):
-    case = requiring_grad(random_case(hidden=hidden, output=output, **options))
+def test_every_activation_and_output(pair):
+    case = requiring_grad(random_case(**pair, **EVERYTHING))
     J, grads = value_and_grad(*case.data, kernels=VECTORIZED, **case.options)
     assert not J.requires_grad
     assert_trees_close(J, cost_by_torch(case), "float64")
@@ -110,40 +88,39 @@ def leaves_of(case):
     return [case.X, *tree_leaves(case.params)]
 
 
-def test_the_cost_can_be_differentiated(hidden, output, options):
+def test_the_cost_can_be_differentiated(pair):
     """The gradients of everything that requires grad are those of the cost written by hand."""
-    case = requiring_grad(random_case(hidden=hidden, output=output, **{**options, "dropout": 0.0}))
+    case = requiring_grad(random_case(**pair, **{**EVERYTHING, "dropout": 0.0}))
     settings = {name: case.options[name] for name in ("sample_weight", "l2")}
     got = torch.autograd.grad(cost(*case.data, **settings), leaves_of(case))
     expected = torch.autograd.grad(cost_by_torch(case), leaves_of(case))
     assert_trees_close(tuple(got), tuple(expected), "float64")
 
 
-@pytest.mark.parametrize("function", [forward, predict])
-@pytest.mark.parametrize("fused", [None, accelerate(VECTORIZED, torch)], ids=["default", "given"])
-def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden, function, fused):
+def test_fused_kernels_stay_out_of_autograd(monkeypatch, hidden):
     """They write over what it keeps."""
     monkeypatch.setenv("XPNET_FUSED", "1")
     case = requiring_grad(random_case(hidden=hidden, dropout=0.5))
-    options = {"masks": case.masks} if function is forward else {}
-    expected, got = (
-        tree_leaves(function(*case.data[:3], kernels=kernels, **options))[-1]
-        for kernels in (VECTORIZED, fused)
-    )
-    grads = [torch.autograd.grad(A.sum(), leaves_of(case)) for A in (expected, got)]
-    assert_trees_close(grads[1], grads[0], "float64")
+    for function, options in ((forward, {"masks": case.masks}), (predict, {})):
+        expected, *fused = (
+            tree_leaves(function(*case.data[:3], kernels=kernels, **options))[-1]
+            for kernels in (VECTORIZED, None, accelerate(VECTORIZED, torch))
+        )
+        wanted = torch.autograd.grad(expected.sum(), leaves_of(case))
+        for A in fused:
+            assert_trees_close(torch.autograd.grad(A.sum(), leaves_of(case)), wanted, "float64")
 
 
-@pytest.mark.parametrize("layer", [0, 1, 2])
-@pytest.mark.parametrize("letter", ["W", "b"])
-def test_fused_kernels_where_one_array_alone_is_differentiated(hidden, layer, letter):
+def test_fused_kernels_where_one_array_alone_is_differentiated(hidden):
     case = random_case((3, 5, 4, 2), hidden=hidden).on(Library("torch"), "float64")
-    array = getattr(case.params[layer], letter).requires_grad_()
-    grads = [
-        torch.autograd.grad(cost(*case.data, kernels=kernels), [array])
-        for kernels in (VECTORIZED, accelerate(VECTORIZED, torch))
-    ]
-    assert_trees_close(grads[1], grads[0], "float64")
+    for array in tree_leaves(case.params):
+        array.requires_grad_()
+        grads = [
+            torch.autograd.grad(cost(*case.data, kernels=kernels), [array])
+            for kernels in (VECTORIZED, accelerate(VECTORIZED, torch))
+        ]
+        assert_trees_close(grads[1], grads[0], "float64")
+        array.requires_grad_(False)
 
 
 def test_weights_and_targets_can_be_differentiated():
@@ -160,16 +137,11 @@ def test_activations_and_predictions_can_be_differentiated(output):
     A = case.X
     for (W, b), mask in zip(case.params, (*case.masks, 1.0), strict=True):
         A = torch.tanh(W @ A + b) * mask if W is not case.params[-1].W else W @ A + b
-    probabilities = {
-        "sigmoid": torch.sigmoid,
-        "softmax": lambda Z: torch.softmax(Z, dim=0),
-        "identity": lambda Z: Z,
-        "exp": torch.exp,
-    }[output](A)
-    weight = torch.linspace(0.5, 2.0, probabilities.numel(), dtype=torch.float64)
+    prediction = tables.OUTPUTS[output].torch(functional, A)
+    weight = torch.linspace(0.5, 2.0, prediction.numel(), dtype=torch.float64)
     expected, got = (
         torch.autograd.grad((weight * found.reshape(-1)).sum(), leaves_of(case))
-        for found in (probabilities, last.A)
+        for found in (prediction, last.A)
     )
     assert_trees_close(tuple(got), tuple(expected), "float64")
     assert predict(*case.data[:3]).requires_grad
@@ -232,10 +204,12 @@ def test_loops_over_scalars_are_not_for_autograd(function):
     function(*backend.detached(arguments), kernels=LOOPED)
 
 
-@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in KINKED])
-def test_smooth_activations_have_their_slope_at_zero(name):
+@pytest.mark.parametrize("name", kernels.ACTIVATIONS)
+def test_at_zero_an_activation_has_the_mean_of_its_slopes(name):
+    row = kernels.ACTIVATIONS[name]
     Z = torch.zeros(3, dtype=torch.float64, requires_grad=True)
-    A = kernels.ACTIVATIONS[name].apply(Z)
-    A.sum().backward()
-    expected = kernels.ACTIVATIONS[name].derivative(Z, A).detach()
-    assert_trees_close(Z.grad, expected, "float64")
+    row.apply(Z).sum().backward()
+    left, right = (
+        row.derivative(at, row.apply(at)) for at in (Z.detach() - 1e-9, Z.detach() + 1e-9)
+    )
+    assert_trees_close(Z.grad, (left + right) / 2, rtol=1e-8)

@@ -13,8 +13,8 @@ M = 7
 
 
 @pytest.mark.parametrize("samples", [1, 3, M, 100])
-def test_blocks_add_up_to_the_whole(output, options, samples):
-    case = random_case(output=output, m=M, **options)
+def test_blocks_add_up_to_the_whole(options, samples):
+    case = random_case(output="softmax", m=M, **options)
     got = in_blocks(samples=samples)(*case.data, **case.options)
     assert_trees_close(got, value_and_grad(*case.data, **case.options), "float64")
 
@@ -81,5 +81,5 @@ def test_an_input_may_be_made_as_it_is_sliced():
 
 
 def test_a_block_has_samples():
-    with pytest.raises(ValueError, match="samples is 0: expected 1 or more"):
+    with pytest.raises(ValueError, match=r"^samples is 0: expected 1 or more, the columns of a b"):
         in_blocks(samples=0)

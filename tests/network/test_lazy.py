@@ -59,14 +59,8 @@ def test_jax_differentiates_and_maps_what_goes_forward():
 
 @pytest.mark.parametrize(
     "optimizer",
-    [
-        optim.clip(optim.momentum(0.1), 0.5),
-        optim.nesterov(0.1),
-        optim.rmsprop(),
-        optim.adam(),
-        optim.adamw(),
-    ],
-    ids=["clipped momentum", "nesterov", "rmsprop", "adam", "adamw"],
+    [optim.clip(optim.momentum(0.1), 0.5), *(kind.make() for kind in optim.OPTIMIZERS.values())],
+    ids=["clipped momentum", *optim.OPTIMIZERS],
 )
 def test_a_whole_step_under_jit(optimizer):
     jax = pytest.importorskip("jax")

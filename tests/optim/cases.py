@@ -1,8 +1,15 @@
-"""Parameters of two numbers, and steps from them."""
+"""Parameters of two numbers, steps from them, and what the factories of `OPTIMIZERS` accept."""
 
 from __future__ import annotations
 
+from inspect import signature
+
+import pytest
+
 from xpnet import VECTORIZED, Dense
+from xpnet.optim import OPTIMIZERS
+
+each_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
 def numbers(asarray, W, b=0.0):
@@ -16,3 +23,8 @@ def after(optimizer, params, many_grads, kernels=VECTORIZED):
     for grads in many_grads:
         params, state = optimizer.update(params, grads, state, kernels)
     return params
+
+
+def arguments(name):
+    """The arguments of an optimiser of that name."""
+    return list(signature(OPTIMIZERS[name].make).parameters)

@@ -7,62 +7,76 @@ import math
 import numpy as np
 import pytest
 
+from tests.optim.cases import arguments, each_optimizer
 from xpnet import optim
+from xpnet.optim import OPTIMIZERS
 
-MAKERS = [optim.sgd, optim.momentum, optim.nesterov, optim.rmsprop, optim.adam, optim.adamw]
-each_optimiser = pytest.mark.parametrize("make", MAKERS)
+SETTINGS = [(name, setting) for name in OPTIMIZERS for setting in arguments(name)]
+UPPER_ENDS = {
+    "mu": (1.5, "a number from 0 to 1"),
+    "rho": (1.0, "0 or more and below 1"),
+    "beta1": (1.0, "0 or more and below 1"),
+    "beta2": (1.0, "0 or more and below 1"),
+}
+MAKERS = {"sgd": optim.sgd, "warmup": lambda rate: optim.warmup(rate, 10)}
+each_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
-@each_optimiser
+@each_maker
 @pytest.mark.parametrize("rate", [-0.1, math.nan, np.float32(-0.1), -1, math.inf])
 def test_a_rate_below_zero(make, rate):
-    with pytest.raises(
-        ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"
-    ):
+    message = f"^learning_rate is {rate}: expected 0 or more, and finite$"
+    with pytest.raises(ValueError, match=message):
         make(rate)
-    with pytest.raises(
-        ValueError, match=f"^learning_rate is {rate}: expected 0 or more, and finite$"
-    ):
-        optim.warmup(rate, 10)
 
 
-@each_optimiser
-def test_a_rate_below_zero_among_those_of_a_stack(xp, make):
-    rates = xp.asarray(np.asarray([0.1, -0.5, 0.2]).reshape(3, 1, 1))
-    with pytest.raises(
-        ValueError, match=r"(?s)^learning_rate is .*: expected 0 or more, and finite$"
-    ):
-        make(rates)
-
-
-@each_optimiser
+@each_maker
 @pytest.mark.parametrize("rate", ["0.1", None, [0.1, 0.2]])
 def test_a_rate_that_is_no_number(make, rate):
-    with pytest.raises(
-        TypeError, match=r"^learning_rate is .*: expected 0 or more, and finite; for a stack"
-    ):
+    message = r"^learning_rate is .*: expected 0 or more, and finite; for a stack"
+    with pytest.raises(TypeError, match=message):
         make(rate)
+
+
+@each_maker
+@pytest.mark.parametrize("shape", [(2,), (1, 4), (3, 1)])
+def test_rates_that_would_be_spread_over_a_layer(make, shape):
+    message = rf"^learning_rate has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\)"
+    with pytest.raises(ValueError, match=message):
+        make(np.ones(shape))
+
+
+def test_a_rate_below_zero_among_those_of_a_stack(xp):
+    rates = xp.asarray(np.asarray([0.1, -0.5, 0.2]).reshape(3, 1, 1))
+    message = r"(?s)^learning_rate is .*: expected 0 or more, and finite$"
+    with pytest.raises(ValueError, match=message):
+        optim.sgd(rates)
+
+
+@pytest.mark.parametrize("bad", [-0.1, math.nan])
+@pytest.mark.parametrize(("name", "setting"), SETTINGS)
+def test_settings_below_zero(name, setting, bad):
+    with pytest.raises(ValueError, match=f"^{setting} is {bad}: expected "):
+        OPTIMIZERS[name].make(**{setting: bad})
 
 
 @pytest.mark.parametrize(
-    ("make", "settings", "expected"),
-    [
-        (optim.momentum, {"mu": 1.5}, "a number from 0 to 1"),
-        (optim.nesterov, {"mu": -0.1}, "a number from 0 to 1"),
-        (optim.momentum, {"mu": math.nan}, "a number from 0 to 1"),
-        (optim.rmsprop, {"rho": 1.0}, "0 or more and below 1"),
-        (optim.rmsprop, {"eps": -1e-8}, "0 or more, and finite"),
-        (optim.adam, {"beta1": 1.0}, "0 or more and below 1"),
-        (optim.adam, {"beta2": -0.5}, "0 or more and below 1"),
-        (optim.adam, {"eps": math.nan}, "0 or more, and finite"),
-        (optim.adamw, {"beta2": 1.0}, "0 or more and below 1"),
-        (optim.adamw, {"weight_decay": -0.1}, "0 or more, and finite"),
-    ],
+    ("name", "setting"), [(name, setting) for name, setting in SETTINGS if setting in UPPER_ENDS]
 )
-def test_settings_out_of_range(make, settings, expected):
-    ((name, value),) = settings.items()
-    with pytest.raises(ValueError, match=f"^{name} is {value}: expected {expected}$"):
-        make(**settings)
+def test_settings_above_their_range(name, setting):
+    above, expected = UPPER_ENDS[setting]
+    with pytest.raises(ValueError, match=f"^{setting} is {above}: expected {expected}$"):
+        OPTIMIZERS[name].make(**{setting: above})
+
+
+@each_optimizer
+def test_settings_that_all_networks_of_a_stack_share(name):
+    two = np.full((2, 1, 1), 0.5)
+    shared = [one for one in arguments(name) if one not in OPTIMIZERS[name].per_network]
+    for setting in shared:
+        with pytest.raises(TypeError, match=rf"(?s)^{setting} is .*: expected one number, the"):
+            OPTIMIZERS[name].make(**{setting: two})
+    assert OPTIMIZERS[name].make(**dict.fromkeys(OPTIMIZERS[name].per_network, two))
 
 
 @pytest.mark.parametrize(
@@ -89,11 +103,16 @@ def test_a_norm_to_clip_to(norm):
         optim.clip(optim.sgd(0.1), norm)
 
 
+def test_a_norm_to_clip_to_is_one_for_all_networks():
+    with pytest.raises(TypeError, match=r"(?s)^norm is .*: expected one number, the same for all"):
+        optim.clip(optim.sgd(0.1), np.ones((2, 1, 1)))
+
+
 @pytest.mark.parametrize(
     ("given", "named"), [("adam", "'adam'"), (optim.adam, "the function adam")]
 )
-def test_what_is_no_optimiser(given, named):
-    message = f"^optimizer is {named}: expected an optimiser, such as .*adam\\(1e-3\\)$"
+def test_what_is_no_optimizer(given, named):
+    message = f"^optimizer is {named}: expected an optimizer, such as .*adam\\(1e-3\\)$"
     with pytest.raises(TypeError, match=message):
         optim.clip(given, 1.0)
     with pytest.raises(TypeError, match=message):
@@ -105,14 +124,6 @@ def test_the_ends_of_the_ranges_are_taken():
     assert optim.momentum(0.1, mu=1.0).hyperparameters(1)["mu"] == 1.0
     assert optim.adam(beta1=0.0, beta2=0.0, eps=0.0).hyperparameters(1)["rate"] == 1e-3
     assert optim.cosine(0.1, 1, final=0.0)(2) == pytest.approx(0.0)
-
-
-@each_optimiser
-@pytest.mark.parametrize("shape", [(2,), (1, 4), (3, 1)])
-def test_rates_that_would_be_spread_over_a_layer(make, shape):
-    message = rf"^learning_rate has shape \({shape[0]},.*\): expected a number, or \(K, 1, 1\)"
-    with pytest.raises(ValueError, match=message):
-        make(np.ones(shape))
 
 
 def test_what_a_schedule_of_ones_own_returns_is_checked(xp):

@@ -13,7 +13,7 @@ def along(phi, slope):
 
     def evaluate(t):
         evaluate.steps.append(t)
-        return Point(t, phi(t), slope(t), f"place {t}")
+        return Point(t, phi(t), slope(t), f"at {t}")
 
     evaluate.steps = []
     return evaluate
@@ -46,7 +46,7 @@ def test_the_step_found_satisfies_the_strong_wolfe_conditions(name, first):
     start, found = searched(along(*FUNCTIONS[name]), first, most=50)
     assert found.cost <= start.cost + C1 * found.step * start.slope
     assert abs(found.slope) <= C2 * abs(start.slope)
-    assert found.place == f"place {found.step}"
+    assert found.at == f"at {found.step}"
 
 
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, random_case
-from xpnet import VECTORIZED, Dense, optim
+from tests.optim.cases import after
+from xpnet import Dense, optim
 
 STEPS = 6
 
@@ -27,15 +28,18 @@ def many_grads():
     ]
 
 
-def by_xpnet(optimizer, params, many_grads):
-    state = optimizer.init(params)
-    for grads in many_grads:
-        params, state = optimizer.update(params, grads, state, VECTORIZED)
-    return params
-
-
 def in_pairs(arrays):
     return tuple(Dense(W, b) for W, b in zip(arrays[::2], arrays[1::2], strict=True))
+
+
+@pytest.fixture
+def torch_in_float64():
+    """NAdam of PyTorch keeps its product of momenta in the default dtype, whatever the tensors'."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 def by_torch(make, params, many_grads):
@@ -79,12 +83,16 @@ def torch_adamw(weights, biases):
             optim.adamw(0.05, 0.0, 0.8, 0.95, 1e-3),
             torch_optimizer("Adam", lr=0.05, betas=(0.8, 0.95), eps=1e-3),
         ),
+        (
+            optim.nadam(0.05, 0.8, 0.95, 1e-3, 0.02),
+            torch_optimizer("NAdam", lr=0.05, betas=(0.8, 0.95), eps=1e-3, momentum_decay=0.02),
+        ),
     ],
-    ids=["sgd", "momentum", "nesterov", "rmsprop", "adamw", "adam of torch"],
+    ids=["sgd", "momentum", "nesterov", "rmsprop", "adamw", "adam of torch", "nadam"],
 )
-def test_against_torch(params, many_grads, ours, theirs):
+def test_against_torch(params, many_grads, ours, theirs, torch_in_float64):
     expected = by_torch(theirs, params, many_grads)
-    assert_trees_close(by_xpnet(ours, params, many_grads), expected, "float64")
+    assert_trees_close(after(ours, params, many_grads), expected, "float64")
 
 
 def test_torch_clips_alike(params, many_grads):
@@ -94,7 +102,7 @@ def test_torch_clips_alike(params, many_grads):
         tensor.grad = torch.tensor(grad)
     torch.nn.utils.clip_grad_norm_(tensors, 0.7)
     torch.optim.SGD(tensors, lr=0.1).step()
-    ours = by_xpnet(optim.clip(optim.sgd(0.1), 0.7), params, many_grads[:1])
+    ours = after(optim.clip(optim.sgd(0.1), 0.7), params, many_grads[:1])
     # PyTorch adds 1e-6 to the norm that it divides by.
     assert_trees_close(ours, in_pairs(tensors), rtol=1e-6, atol=1e-7)
 
@@ -131,7 +139,7 @@ def by_sklearn(name, params, many_grads, **settings):
 )
 def test_against_sklearn(params, many_grads, ours, name, settings):
     expected = by_sklearn(name, params, many_grads, **settings)
-    assert_trees_close(by_xpnet(ours, params, many_grads), expected, "float64")
+    assert_trees_close(after(ours, params, many_grads), expected, "float64")
 
 
 def test_adam_against_its_formula(params, many_grads):
@@ -145,12 +153,27 @@ def test_adam_against_its_formula(params, many_grads):
             m[i] = beta1 * m[i] + (1 - beta1) * g
             v[i] = beta2 * v[i] + (1 - beta2) * g**2
             theta[i] = theta[i] - corrected * m[i] / (np.sqrt(v[i]) + eps)
-    ours = by_xpnet(optim.adam(rate, beta1, beta2, eps), params, many_grads)
+    ours = after(optim.adam(rate, beta1, beta2, eps), params, many_grads)
     assert_trees_close(ours, in_pairs(theta), "float64")
 
 
 def test_the_two_forms_of_adam_differ_by_where_epsilon_is_added(params, many_grads):
-    ours = by_xpnet(optim.adam(0.05, 0.8, 0.95, 1e-3), params, many_grads)
-    theirs = by_xpnet(optim.adamw(0.05, 0.0, 0.8, 0.95, 1e-3), params, many_grads)
+    ours = after(optim.adam(0.05, 0.8, 0.95, 1e-3), params, many_grads)
+    theirs = after(optim.adamw(0.05, 0.0, 0.8, 0.95, 1e-3), params, many_grads)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_trees_close(ours, theirs, "float64")
+
+
+def test_lion_against_its_algorithm(params, many_grads):
+    """Algorithm 2 of Chen et al. 2023, one array at a time; weights decay, biases do not."""
+    rate, decay, beta1, beta2 = 0.05, 0.3, 0.8, 0.95
+    theta = leaves(params)
+    m = [np.zeros_like(array) for array in theta]
+    for grads in many_grads:
+        for i, g in enumerate(leaves(grads)):
+            c = beta1 * m[i] + (1 - beta1) * g
+            shrunk = theta[i] * (1 - rate * decay) if i % 2 == 0 else theta[i]
+            theta[i] = np.where(c > 0, shrunk - rate, np.where(c < 0, shrunk + rate, shrunk))
+            m[i] = m[i] + (1 - beta2) * (g - m[i])
+    ours = after(optim.lion(rate, decay, beta1, beta2), params, many_grads)
+    assert_trees_close(ours, in_pairs(theta), "float64")

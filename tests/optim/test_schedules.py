@@ -6,14 +6,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.optim.cases import each_optimizer
 from xpnet import optim
-from xpnet.optim.schedules import constant
 
 
 @pytest.mark.parametrize(
     ("schedule", "by_hand"),
     [
-        (constant(0.5), {1: 0.5, 1000: 0.5}),
         (optim.constant(0.5), {1: 0.5, 1000: 0.5}),
         (optim.step(8.0, 3, factor=0.5), {1: 8, 3: 8, 4: 4, 6: 4, 7: 2}),
         (optim.step(8.0, 2), {2: 8, 3: 0.8, 5: 0.08}),
@@ -36,7 +35,7 @@ def test_numbers_worked_by_hand(schedule, by_hand):
 @pytest.mark.parametrize(
     "wrap",
     [
-        constant,
+        optim.constant,
         lambda rate: optim.step(rate, 2),
         lambda rate: optim.exponential(rate, 0.9),
         optim.inverse_scaling,
@@ -54,10 +53,9 @@ def test_a_rate_for_each_network_of_a_stack(xp, wrap):
         np.testing.assert_allclose(xp.to_numpy(got), rates * wrap(1.0)(t), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "make", [optim.sgd, optim.momentum, optim.nesterov, optim.rmsprop, optim.adam, optim.adamw]
-)
-def test_an_optimiser_tells_its_rate(make):
+@each_optimizer
+def test_an_optimizer_tells_its_rate(name):
+    make = optim.OPTIMIZERS[name].make
     assert make(0.25).rate(7) == 0.25
     assert make(optim.exponential(1.0, 0.5)).rate(3) == 0.25
     assert optim.clip(make(0.25), 1.0).rate(7) == 0.25

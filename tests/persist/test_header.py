@@ -7,7 +7,6 @@ import pytest
 
 from xpnet.network import Network
 from xpnet.persist import ModelFileError
-from xpnet.persist.errors import quoted
 from xpnet.persist.header import KEY, from_header, to_header
 
 NET = Network((3, 4, 2), hidden=("tanh",), output="softmax")
@@ -85,7 +84,3 @@ def test_a_damaged_header(header, message):
         ModelFileError, match=rf"f has a damaged header \({message}.*: expected for"
     ):
         from_header(header, "f")
-
-
-def test_what_a_file_says_is_quoted_in_one_line():
-    assert quoted("two\n\nlines") == "two lines"

@@ -24,7 +24,7 @@ import pytest
 import xpnet
 from xpnet import data
 from xpnet.cli import main
-from xpnet.cli.model import Model
+from xpnet.cli.model_files import Model
 
 __all__ = [
     "COMMAND",
@@ -151,7 +151,7 @@ def assert_trained(path: Path) -> None:
     """Raise unless there is a whole model that is right more often than by chance."""
     model = Model.load(path)
     digits = data.load("digits")
-    X, Y = model.preparation.pair(digits.X_train, digits.y_train)
+    X, Y = model.preprocessing.inputs_and_targets(digits.X_train, digits.y_train)
     assert all(np.isfinite(tensor).all() for layer in model.params for tensor in layer)
     score = xpnet.evaluate(model.net, model.params, X, Y)
     assert score["accuracy"] > 0.3, f"{path} holds a model that knows nothing: {score}"

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 
 class TheirClassifier(neural_network.MLPClassifier):
-    """Remembers whether a step led to where its loss is cut or rounded, made of p and 1 − p."""
+    """Notes whether its loss, computed from p and 1 − p, was ever cut off or rounded."""
 
     rounded = False
 
@@ -68,7 +68,7 @@ LOGISTIC = {
     "max_iter": st.just(5000),
 }
 REQUIRED = ("hidden_layer_sizes", "max_iter", "random_state", "tol")
-"""Without which a fit would take long, or be another each time."""
+"""Settings without which a fit would be slow or not repeatable."""
 
 WRONG_MLP = one_of(
     *({name: -1} for name in ("alpha", "batch_size", "max_iter", "tol", "momentum", "beta_1")),
@@ -81,7 +81,7 @@ WRONG_MLP = one_of(
 )
 WRONG_LOGISTIC = one_of(
     {"C": -1}, {"C": "x"}, {"tol": -1}, {"max_iter": -1}, {"solver": "x"}, {"class_weight": "x"},
-    {"class_weight": {"nobody": 2.0}}, {"fit_intercept": "x"}, {"l1_ratio": 2}, {"penalty": "x"},
+    {"class_weight": {"absent": 2.0}}, {"fit_intercept": "x"}, {"l1_ratio": 2}, {"penalty": "x"},
 )  # fmt: skip
 TARGETS = {
     "two": lambda X, rng: np.where(X[:, 0] + rng.normal(size=len(X)) > 0, "yes", "no"),
@@ -103,8 +103,8 @@ SAMPLES = {
 }
 
 
-class Recipe(NamedTuple):
-    """An estimator and its data, as they are drawn."""
+class Case(NamedTuple):
+    """An estimator, its settings and its data."""
 
     name: str
     settings: dict[str, Any]
@@ -124,8 +124,8 @@ class Recipe(NamedTuple):
 
 
 @st.composite
-def recipes(draw, name, wrong):
-    """Sound settings and data, or with `wrong` some that may be none."""
+def cases(draw, name, wrong):
+    """Valid settings and data, or with `wrong` one that may be invalid."""
     linear = name == "LogisticRegression"
     optional = dict(LOGISTIC if linear else MLP)
     required = {name: optional.pop(name) for name in REQUIRED if name in optional}
@@ -137,14 +137,14 @@ def recipes(draw, name, wrong):
     )
     way = "fit" if linear else draw(one_of("fit", "fit twice", "partial_fit"))
     if way == "partial_fit":
-        # Here is more than there.
+        # Ours has partial_fit with early stopping and more solvers.
         settings["early_stopping"] = False
         settings["solver"] = draw(one_of("adam", "sgd"))
     if not settings.get("early_stopping") and draw(st.booleans()):
         # With early stopping, scikit-learn's second fit forgets which parameters were the best.
         settings["warm_start"] = True
     fault = draw(one_of("setting", "target", "samples")) if wrong else None
-    return Recipe(
+    return Case(
         name,
         settings,
         draw(WRONG_LOGISTIC if linear else WRONG_MLP) if fault == "setting" else {},
@@ -156,38 +156,38 @@ def recipes(draw, name, wrong):
     )
 
 
-class Outcome(NamedTuple):
-    """What came of fitting: the model or the error, and the categories of warnings."""
+class Result(NamedTuple):
+    """The model or the error, and the categories of warnings."""
 
     model: Any
     error: Exception | None
     warned: set[type]
 
 
-def outcome(kind, recipe):
-    X, y, weights = recipe.data()
+def result(kind, case):
+    X, y, weights = case.data()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model, error = fitted(kind, recipe, X, y, weights), None
+            model, error = fitted(kind, case, X, y, weights), None
         except Exception as raised:  # compared below
             model, error = None, raised
-    return Outcome(model, error, {warning.category for warning in caught})
+    return Result(model, error, {warning.category for warning in caught})
 
 
-def fitted(kind, recipe, X, y, weights):
-    model = kind(**(recipe.settings | recipe.wrong))
-    if recipe.way == "partial_fit":
-        classes = {"classes": np.unique(y)} if "Classifier" in recipe.name else {}
-        if recipe.target == "several":
+def fitted(kind, case, X, y, weights):
+    model = kind(**(case.settings | case.wrong))
+    if case.way == "partial_fit":
+        classes = {"classes": np.unique(y)} if "Classifier" in case.name else {}
+        if case.target == "several":
             classes = {"classes": [0, 1]}
         return model.partial_fit(X, y, **classes, **weights).partial_fit(X, y, **weights)
     model.fit(X, y, **weights)
-    return model.fit(X, y, **weights) if recipe.way == "fit twice" else model
+    return model.fit(X, y, **weights) if case.way == "fit twice" else model
 
 
 def expected(error):
-    """The type by which callers catch `error`; any of three where it is an accident of theirs."""
+    """The type that callers catch; any of `MEANT` where scikit-learn raises another by accident."""
     kind = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
     meant = type(error).__module__.partition(".")[0] in ("builtins", "sklearn")
     return kind if meant and kind in MEANT else MEANT
@@ -196,62 +196,62 @@ def expected(error):
 MEANT = (ValueError, TypeError, AttributeError)
 
 
-def compare(recipe):
-    ours = outcome(getattr(xpnet, recipe.name), recipe)
-    theirs = outcome(THEIRS[recipe.name], recipe)
+def compare(case):
+    ours = result(getattr(xpnet, case.name), case)
+    theirs = result(THEIRS[case.name], case)
     if not theirs.error and "non-finite predictions" in str(ours.error):
-        X, _, _ = recipe.data()
+        X, _, _ = case.data()
         assert not np.isfinite(theirs.model.predict(X)).all()  # of which they say nothing
         return "diverged"
     if theirs.error or ours.error:
         # Their regressor forgets to ask whether a solver has partial_fit.
-        forgotten = recipe.way == "partial_fit" and "solver" in recipe.wrong
+        forgotten = case.way == "partial_fit" and "solver" in case.wrong
         both = f"theirs: {theirs.error!r}\nours: {ours.error!r}"
         assert theirs.error, both
         assert ours.error, both
         assert isinstance(ours.error, MEANT if forgotten else expected(theirs.error)), both
         return type(theirs.error).__name__
-    if recipe.settings.get("solver") == "lbfgs" and getattr(theirs.model, "rounded", False):
+    if case.settings.get("solver") == "lbfgs" and getattr(theirs.model, "rounded", False):
         return "lbfgs, their loss rounded"  # so another step, and from there another way
-    if recipe.name == "LogisticRegression":
+    if case.name == "LogisticRegression":
         # The minimum is the same, the way to it is not.
         assert ours.warned - {ConvergenceWarning} == theirs.warned - {ConvergenceWarning}
-    elif not stopped_at_the_bottom(recipe, ours.model, theirs.model):
+    elif not stopped_at_the_bottom(case, ours.model, theirs.model):
         assert ours.warned == theirs.warned
         assert (ours.model.n_iter_, ours.model.t_) == (theirs.model.n_iter_, theirs.model.t_)
-    assert_same_predictions(recipe, ours.model, theirs.model)
-    return recipe.settings.get("solver", "logistic")
+    assert_same_predictions(case, ours.model, theirs.model)
+    return case.settings.get("solver", "logistic")
 
 
-def stopped_at_the_bottom(recipe, ours, theirs):
+def stopped_at_the_bottom(case, ours, theirs):
     """Whether one L-BFGS took a step more than the other, and rounding is all that it changed."""
     a_step_more = abs(ours.n_iter_ - theirs.n_iter_) == 1
     same = bool(np.isclose(ours.loss_, theirs.loss_, rtol=1e-12, atol=0.0))
-    return recipe.settings.get("solver") == "lbfgs" and a_step_more and same
+    return case.settings.get("solver") == "lbfgs" and a_step_more and same
 
 
-def assert_same_predictions(recipe, ours, theirs):
-    X, _, _ = recipe.data()
-    loose = recipe.settings.get("solver") == "lbfgs" or recipe.name == "LogisticRegression"
+def assert_same_predictions(case, ours, theirs):
+    X, _, _ = case.data()
+    loose = case.settings.get("solver") == "lbfgs" or case.name == "LogisticRegression"
     tolerance = {"rtol": 1e-4, "atol": 1e-4} if loose else {"rtol": 1e-7, "atol": 1e-9}
     if hasattr(theirs, "loss_curve_"):
         np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, **tolerance)
-    if "Regressor" in recipe.name:
+    if "Regressor" in case.name:
         np.testing.assert_allclose(ours.predict(X), theirs.predict(X), **tolerance)
         return
     np.testing.assert_array_equal(ours.classes_, theirs.classes_)
     probabilities = theirs.predict_proba(X)
     np.testing.assert_allclose(ours.predict_proba(X), probabilities, **tolerance)
-    if probabilities.ndim == 2 and recipe.target != "several":
+    if probabilities.ndim == 2 and case.target != "several":
         near = np.ptp(np.sort(probabilities, axis=1)[:, -2:], axis=1) < 1e-3
         np.testing.assert_array_equal(ours.predict(X)[~near], theirs.predict(X)[~near])
 
 
-@trials(40, recipe=st.one_of(*(recipes(name, wrong=False) for name in THEIRS)))
-def test_same_losses_and_predictions(recipe):
-    return compare(recipe)
+@trials(40, case=st.one_of(*(cases(name, wrong=False) for name in THEIRS)))
+def test_same_losses_and_predictions(case):
+    return compare(case)
 
 
-@trials(40, recipe=st.one_of(*(recipes(name, wrong=True) for name in THEIRS)))
-def test_same_warnings_and_errors(recipe):
-    return compare(recipe)
+@trials(40, case=st.one_of(*(cases(name, wrong=True) for name in THEIRS)))
+def test_same_warnings_and_errors(case):
+    return compare(case)

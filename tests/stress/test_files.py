@@ -18,10 +18,10 @@ from tests.stress.mutations import damaged, in_bytes, in_header, in_text
 from tests.stress.processes import folder, is_line, run
 from tests.stress.trials import trials
 from xpnet import data
-from xpnet.cli.model import Model
+from xpnet.cli.model_files import Model
 
 LIMIT = 8 * 2**20
-"""Bytes that data may take, as the readers are told: more are in some of these files."""
+"""Bytes that the readers may fill with data: some of these files hold more."""
 
 MEMORY = 3 * LIMIT
 """Bytes that Python and NumPy may ask for meanwhile."""
@@ -31,6 +31,7 @@ X, Y = RNG.random((60, 4)), np.repeat(["a", "b", "c"], 20)
 IMAGES, DIGITS = RNG.integers(0, 256, (20, 3, 3), np.uint8), np.arange(20, dtype=np.uint8) % 3
 ROWS = [["w", "x", "y", "z", "kind"], *([*map(str, x), y] for x, y in zip(X, Y, strict=True))]
 CSV = "\n".join(map(",".join, ROWS)).encode()
+SEMICOLONS = "\n".join(map(";".join, ROWS[1:])).encode()
 
 
 def save_network(path):
@@ -91,20 +92,22 @@ MODELS = {
 
 @cache
 def sound(kind):
-    with folder() as place:
-        MODELS[kind][0](place / "m")
-        return (place / "m").read_bytes()
+    with folder() as home:
+        path = home / "m"
+        MODELS[kind][0](path)
+        return path.read_bytes()
 
 
 @trials(150, kind=st.sampled_from(list(MODELS)), damage=in_header | in_bytes)
 def test_model_files(kind, damage):
-    with folder() as place:
-        (place / "m").write_bytes(damaged(sound(kind), damage))
-        return f"{kind} {outcome(xpnet.ModelFileError, MODELS[kind][1], place / 'm')}"
+    with folder() as home:
+        path = home / "m"
+        path.write_bytes(damaged(sound(kind), damage))
+        return f"{kind} {result(xpnet.ModelFileError, MODELS[kind][1], path)}"
 
 
-def outcome(kind, read, path):
-    """Whether `read` took `path`, or refused it by a `kind` of error in one line."""
+def result(kind, read, path):
+    """Whether `path` was "read", or "refused" by a `kind` of error in one line."""
     tracemalloc.start()
     refusal = ""
     try:
@@ -120,11 +123,11 @@ def outcome(kind, read, path):
 
 
 def dataset(**files):
-    """What comes of a data set of this content, by name of the file."""
-    with folder() as place:
+    """The result for a data set of this content, by name of the file."""
+    with folder() as home:
         for name, content in files.items():
-            (place / name).write_bytes(content)
-        return outcome(xpnet.DataError, read_dataset, place / name if len(files) == 1 else place)
+            (home / name).write_bytes(content)
+        return result(xpnet.DataError, read_dataset, home / name if len(files) == 1 else home)
 
 
 def read_dataset(path):
@@ -137,9 +140,9 @@ def read_dataset(path):
     assert data.load_samples(path, features, max_memory=LIMIT).shape[1] == features
 
 
-@trials(200, damage=in_text)
-def test_csv(damage):
-    return dataset(**{"d.csv": damaged(CSV, damage)})
+@trials(300, damage=in_text, content=st.sampled_from([CSV, SEMICOLONS]))
+def test_csv(damage, content):
+    return dataset(**{"d.csv": damaged(content, damage)})
 
 
 def as_npy(array, shape=None):

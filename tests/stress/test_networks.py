@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 import xpnet
+from tests.kernels import tables
 from tests.kernels.cases import Library, assert_trees_close, leaves, random_case
 from tests.stress.trials import trials
 from xpnet import backend, optim
@@ -23,30 +24,6 @@ from xpnet.types import Batch
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
-
-THEIR_ACTIVATIONS = {
-    "identity": lambda Z: Z,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "gelu": partial(F.gelu, approximate="tanh"),
-    "silu": F.silu,
-    "softplus": lambda Z: torch.logaddexp(Z, torch.zeros_like(Z)),
-}
-THEIR_OUTPUTS = {
-    "sigmoid": torch.sigmoid,
-    "softmax": partial(torch.softmax, dim=0),
-    "identity": lambda Z: Z,
-    "exp": torch.exp,
-}
-THEIR_LOSSES = {
-    "sigmoid": partial(F.binary_cross_entropy_with_logits, reduction="none"),
-    "softmax": lambda Z, Y: -Y * torch.log_softmax(Z, dim=0),
-    "identity": lambda Z, Y: (Z - Y) ** 2 / 2,
-    "exp": lambda Z, Y: torch.xlogy(Y, Y) - Y * Z - Y + torch.exp(Z),
-}
 
 LAYOUTS = {
     "rows": np.ascontiguousarray,
@@ -62,7 +39,7 @@ def read_only(array):
     return array
 
 
-class Recipe(NamedTuple):
+class Spec(NamedTuple):
     """What a case is made of: short to read where one fails."""
 
     sizes: tuple[int, ...]
@@ -102,14 +79,14 @@ class Recipe(NamedTuple):
 
 
 @st.composite
-def recipes(draw):
+def specs(draw):
     output = draw(st.sampled_from(list(OUTPUTS)))
     units = st.integers(1, 9) | st.sampled_from([16, 17, 33])
     sizes = draw(st.lists(units, min_size=1, max_size=4))
     layers = len(sizes) - 1
     stack = draw(st.sampled_from([(), (), (1,), (2,), (3,)]))
-    return Recipe(
-        sizes=(*sizes, draw(st.integers(1 + (output == "softmax"), 9))),
+    return Spec(
+        sizes=(*sizes, draw(st.integers(1 + OUTPUTS[output].exclusive, 9))),
         hidden=draw(st.tuples(*[st.sampled_from(list(ACTIVATIONS))] * layers)),
         output=output,
         m=draw(st.integers(1, 20) | st.sampled_from([64, 129])),
@@ -157,7 +134,7 @@ def logits(case, tensors):
     for number, (activation, (W, b)) in enumerate(
         zip(case.net.activations, weights[:-1], strict=True)
     ):
-        A = THEIR_ACTIVATIONS[activation](W @ A + b)
+        A = tables.ACTIVATIONS[activation].torch(F, W @ A + b)
         A = A if case.masks is None else A * torch.tensor(case.masks[number].copy())
     W, b = weights[-1]
     return W @ A + b
@@ -167,13 +144,15 @@ def cost(case, tensors):
     """J of one network as a tensor with a history."""
     Z, Y = logits(case, tensors), torch.tensor(case.Y.copy())
     s = np.ones((1, Y.shape[1])) if case.sample_weight is None else case.sample_weight
-    losses = THEIR_LOSSES[case.net.output](Z, Y) * torch.tensor(s.copy())
+    losses = tables.OUTPUTS[case.net.output].torch_loss(F, Z, Y) * torch.tensor(s.copy())
     penalty = case.l2 / 2 * sum((W**2).sum() for W in tensors[::2])
     return (losses.sum() + penalty) / s.sum() if s.sum() else 0 * losses.sum()
 
 
 def their_predictions(case):
-    return [THEIR_OUTPUTS[case.net.output](logits(case, tensors_of(case))).detach().numpy()]
+    return [
+        tables.OUTPUTS[case.net.output].torch(F, logits(case, tensors_of(case))).detach().numpy()
+    ]
 
 
 def their_gradients(case):
@@ -219,19 +198,19 @@ def check_gradients(case, routes):
         assert_close((grads, J), expected, route)
 
 
-@trials(25, recipe=recipes())
-def test_gradients(recipe):
-    case = recipe.case()
+@trials(25, spec=specs())
+def test_gradients(spec):
+    case = spec.case()
     before = [array.copy() for array in leaves((case.params, case.X, case.Y))]
     check_gradients(case, gradient_routes(case))
     assert_trees_close((case.params, case.X, case.Y), tuple(before), rtol=0, atol=0)
     return f"{case.net.output}{' stack' if is_stack(case) else ''}"
 
 
-@trials(120, recipe=recipes())
-def test_predictions(recipe):
+@trials(120, spec=specs())
+def test_predictions(spec):
     """To the smallest probabilities."""
-    case = replace(recipe.case(), masks=None)
+    case = replace(spec.case(), masks=None)
     (expected,) = of_all(case, their_predictions)
     atol = 1e-12 if case.net.output == "identity" else 1e-290
     routes = [("numpy", case, None), ("torch", case.on(Library("torch"), "float64"), None)]
@@ -288,12 +267,12 @@ OPTIMIZERS = {
 }
 
 
-def their_steps(case, parts, step_of, clip):
-    """The leaves of the parameters after a step on each part of the samples."""
+def their_steps(case, spans, step_of, clip):
+    """The leaves of the parameters after a step on each span of the samples."""
     tensors = tensors_of(case)
     step = step_of(tensors)
-    for part in parts:
-        grads = torch.autograd.grad(cost(on_part(case, part), tensors), tensors)
+    for span in spans:
+        grads = torch.autograd.grad(cost(on_span(case, span), tensors), tensors)
         norm = sum((grad**2).sum() for grad in grads) ** 0.5
         for tensor, grad in zip(tensors, grads, strict=True):
             tensor.grad = grad * min(1.0, clip / norm) if norm > 0 else grad
@@ -301,9 +280,9 @@ def their_steps(case, parts, step_of, clip):
     return [tensor.detach().numpy() for tensor in tensors]
 
 
-def on_part(case, part):
-    X, Y, s = case.X[..., part], case.Y[..., part], case.sample_weight
-    return replace(case, X=X, Y=Y, sample_weight=None if s is None else s[..., part])
+def on_span(case, span):
+    X, Y, s = case.X[..., span], case.Y[..., span], case.sample_weight
+    return replace(case, X=X, Y=Y, sample_weight=None if s is None else s[..., span])
 
 
 def step_routes(case):
@@ -316,16 +295,16 @@ def check_steps(case, optimizer, rates, clip, cuts, routes):
     """Some steps on batches of several sizes; every network of a stack has its own rate."""
     m = case.X.shape[-1]
     bounds = sorted({0, *(cut % m for cut in cuts), m})
-    parts = [slice(*pair) for pair in pairwise(bounds)] * 2
+    spans = [slice(*pair) for pair in pairwise(bounds)] * 2
     ours, make = OPTIMIZERS[optimizer]
     rate = iter(rates)
-    expected = of_all(case, lambda one: their_steps(one, parts, partial(make, lr=next(rate)), clip))
+    expected = of_all(case, lambda one: their_steps(one, spans, partial(make, lr=next(rate)), clip))
     if not all(abs(np.asarray(array)).max() < 1e9 for layer in expected for array in layer):
         return f"{optimizer}, diverged"  # PyTorch's, too: there is nothing left to compare
     K = len(members(case))
     made = ours(np.array(rates[:K])[:, None, None] if is_stack(case) else rates[0])
     for route, there, options in routes:
-        batches = [Batch(b.X, b.Y, b.sample_weight) for b in map(partial(on_part, there), parts)]
+        batches = [Batch(b.X, b.Y, b.sample_weight) for b in map(partial(on_span, there), spans)]
         clipped = optim.clip(made, clip) if clip < math.inf else made
         *_, last = xpnet.steps(
             there.net, there.params, batches, optimizer=clipped, l2=there.l2, **options
@@ -342,17 +321,17 @@ STEPS = {
 }
 
 
-@trials(20, recipe=recipes(), **STEPS)
-def test_steps(recipe, **arguments):
-    case = replace(recipe.case(), masks=None)
+@trials(20, spec=specs(), **STEPS)
+def test_steps(spec, **arguments):
+    case = replace(spec.case(), masks=None)
     return check_steps(case, **arguments, routes=step_routes(case))
 
 
-@trials(1, shrink=False, recipe=recipes(), **STEPS)
-def test_jax(recipe, **arguments):
+@trials(1, shrink=False, spec=specs(), **STEPS)
+def test_jax(spec, **arguments):
     """Few of them: each is compiled."""
     pytest.importorskip("jax")
-    case = recipe.case()
+    case = spec.case()
     there = case.on(Library("jax"), "float64")
     check_gradients(case, [("jax", xpnet.value_and_grad, there)])
     case, there = replace(case, masks=None), replace(there, masks=None)

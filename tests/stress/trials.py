@@ -1,11 +1,11 @@
-"""Trials: one check of many drawn cases, as many as a test may take or for as long as asked.
+"""Trials: one check of many random cases, by number or by time.
 
 A kind of trial is a test: ``@trials(count, name=strategy, …)`` over a function that takes a case
-and returns a word for its outcome. Hypothesis draws the cases and makes one that fails as small as
-it can. ``make test`` draws `count` of one seed. The environment may ask for
+and returns a word for what it found. Hypothesis makes the cases, and one that fails as small as it
+can. ``make test`` tries `count` of one seed. The environment may ask for
 
 - ``STRESS_SECONDS``: batches of `count`, each of a new seed, until so many seconds have been shared
-  among the kinds; every failure is told with its seed, and ends nothing;
+  among the kinds; every failure is printed with its seed, and ends nothing;
 - ``STRESS_SEED``: that batch again.
 """
 
@@ -37,17 +37,17 @@ def trials(count: int, *, shrink: bool = True, **case: SearchStrategy[Any]) -> C
 
     def as_test(check: Check) -> Callable[..., None]:
         def test(request: pytest.FixtureRequest, record_property: Callable[..., None]) -> None:
-            outcomes: Counter[str] = Counter()
+            counts: Counter[str] = Counter()
             failures: dict[str, tuple[str, Exception]] = {}
             for number in _seeds(request):
-                failed = _batch(check, case, outcomes, number, count, shrink)
+                failed = _batch(check, case, counts, number, count, shrink)
                 if failed is not None:
                     found, error = failed
-                    outcomes["FAILED"] += 1
+                    counts["FAILED"] += 1
                     again = f"STRESS_SEED={number} python -m pytest {request.node.nodeid}"
-                    told = f"{again}\n  {found}\n  {type(error).__name__}: {str(error)[:2000]}"
-                    failures.setdefault(_place(error), (told, error))
-            record_property("tried", (request.node.name, dict(outcomes)))
+                    report = f"{again}\n  {found}\n  {type(error).__name__}: {str(error)[:2000]}"
+                    failures.setdefault(_place(error), (report, error))
+            record_property("tried", (request.node.name, dict(counts)))
             if failures:
                 texts, errors = zip(*failures.values(), strict=True)
                 raise AssertionError("\n".join(("", *texts))) from errors[0]
@@ -73,12 +73,12 @@ def _seeds(request: pytest.FixtureRequest) -> Iterator[int]:
 def _batch(
     check: Check,
     case: dict[str, SearchStrategy[Any]],
-    outcomes: Counter[str],
+    counts: Counter[str],
     number: int,
     count: int,
     shrink: bool,
 ) -> tuple[str, Exception] | None:
-    """Count the outcomes of a batch of one seed; return its smallest failing case, if one fails."""
+    """Count what a batch of one seed finds; return its smallest failing case, if one fails."""
     smallest: tuple[str, Exception] | None = None
     # The first case is always the simplest that there is: of a few slow ones, one too many.
     skip = not shrink
@@ -98,7 +98,7 @@ def _batch(
             skip = False
             return
         try:
-            outcomes[check(**arguments)] += 1
+            counts[check(**arguments)] += 1
         except Exception as error:
             smallest = ", ".join(f"{name}={value!r}" for name, value in arguments.items()), error
             raise

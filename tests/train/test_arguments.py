@@ -108,7 +108,7 @@ def test_dask_is_refused(case):
         (
             {"optimizer": "adam"},
             TypeError,
-            r"optimizer is 'adam': expected an optimiser, such as xpnet\.optim\.adam\(1e-3\)",
+            r"optimizer is 'adam': expected an optimizer, such as xpnet\.optim\.adam\(1e-3\)",
         ),
         (
             {"dropout": 1.0},

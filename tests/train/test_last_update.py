@@ -21,7 +21,7 @@ from xpnet import (
     value_and_grad,
 )
 from xpnet.callbacks import EarlyStopping
-from xpnet.network.gradient import unchecked_cost
+from xpnet.network.gradients import unchecked_cost
 from xpnet.types import Dense
 
 

@@ -15,12 +15,10 @@ TO_THE_HOST = (
     *("__array__", "__buffer__", "__dlpack__", "to_device"),
 )
 OPTIMIZERS = {
-    "sgd": optim.sgd(0.1),
+    **{name: kind.make() for name, kind in optim.OPTIMIZERS.items()},
     "clipped momentum": optim.clip(optim.momentum(0.1), 0.5),
-    "nesterov": optim.nesterov(optim.warmup(0.1, 5)),
-    "rmsprop": optim.rmsprop(),
-    "adam": optim.adam(optim.cosine(1e-2, 20)),
-    "adamw": optim.adamw(),
+    "warmed up": optim.nesterov(optim.warmup(0.1, 5)),
+    "cosine": optim.adam(optim.cosine(1e-2, 20)),
 }
 
 

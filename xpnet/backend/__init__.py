@@ -1,15 +1,16 @@
-"""Where arrays live: the libraries xpnet runs on, the choice among them, and moves between them.
+"""Array libraries and devices: the choice of a backend, and moves of arrays between them.
 
-Computation follows the arrays it is given. The choice made here (`use_backend`, ``XPNET_BACKEND``,
+Computation follows the arrays it is given. The choice (`use_backend`, ``XPNET_BACKEND``,
 ``XPNET_DEVICE``, ``XPNET_DTYPE``) only says where *new* arrays are made. ``XPNET_MATMUL=tf32``
 multiplies float32 matrices on CUDA devices faster and less precisely; nothing else does.
 """
 
 from __future__ import annotations
 
-from xpnet.backend._arrays import (
+from xpnet.backend.arrays import (
     asarray,
     detached,
+    gather,
     has_values,
     on_device_of,
     on_host,
@@ -20,15 +21,11 @@ from xpnet.backend._arrays import (
     tracked,
     uniform,
 )
-from xpnet.backend._available import BackendInfo, available_backends
-from xpnet.backend._choice import default_backend, fusing, resolve, use_backend
-from xpnet.backend._columns import columns
-from xpnet.backend._find import Backend
-from xpnet.backend._libraries import BackendError
-from xpnet.backend._read import ends, read
-from xpnet.backend._report import DeviceReport, device_report
-from xpnet.backend._together import check_together, where
-from xpnet.backend._upload import Upload, uploader
+from xpnet.backend.devices import DeviceReport, check_together, device_report, where
+from xpnet.backend.libraries import BackendInfo, available_backends
+from xpnet.backend.selection import Backend, default_backend, fusing, resolve, use_backend
+from xpnet.backend.transfers import Upload, ends, read, uploader
+from xpnet.exceptions import BackendError
 
 __all__ = [
     "Backend",
@@ -39,12 +36,12 @@ __all__ = [
     "asarray",
     "available_backends",
     "check_together",
-    "columns",
     "default_backend",
     "detached",
     "device_report",
     "ends",
     "fusing",
+    "gather",
     "has_values",
     "on_device_of",
     "on_host",

@@ -11,7 +11,7 @@ from typing import Any
 from xpnet.callbacks.files import FileCallback
 from xpnet.callbacks.monitor import Monitor
 from xpnet.persist import ModelFileError, NotFiniteError, save
-from xpnet.persist.atomic import check_place
+from xpnet.persist.atomic import check_path
 from xpnet.types import Epoch, Run
 
 __all__ = ["Checkpoint"]
@@ -63,7 +63,7 @@ class Checkpoint(FileCallback):
 
     def on_start(self, run: Run) -> None:
         """Forget an earlier training; refuse a wrong path before the first step."""
-        check_place(self.path)
+        check_path(self.path)
         folder = self.path.resolve().parent
         if not os.access(folder, os.W_OK):
             raise ModelFileError(f"cannot write {self.path}: no permission to write in {folder}")

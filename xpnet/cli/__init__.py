@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from xpnet.cli.outcome import main
+from xpnet.cli.app import main
 
 __all__ = ["main"]

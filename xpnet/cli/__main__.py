@@ -1,7 +1,7 @@
-"""``python -m xpnet.cli``, where the command ``xpnet`` is not on the path."""
+"""``python -m xpnet.cli``, for where the command ``xpnet`` is not on the path."""
 
 from __future__ import annotations
 
-from xpnet.cli.outcome import main
+from xpnet.cli.app import main
 
 main()

@@ -1,32 +1,83 @@
-"""The table of contents: every command. Their heavy imports wait until they are called."""
+"""The command ``xpnet``: its commands, exit codes and error messages.
+
+An error is one line on standard error, and a code that says why the command ended.
+
+====  ================================================
+code  meaning
+====  ================================================
+0     done
+2     failed
+129   ended by SIGHUP, as its terminal was closed
+130   interrupted by Ctrl-C
+141   the reader of its output has gone: no message
+143   ended by SIGTERM
+====  ================================================
+
+Typer, NumPy and the commands are imported in functions: an interrupted import, or a package that
+is not installed, is one line too.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Annotated
-
-import typer
-import typer.main
-from typer import Option
+from errno import ENOSPC
+from signal import SIGINT
+from typing import NoReturn
 
 from xpnet import __version__
-from xpnet.cli.bench import bench
-from xpnet.cli.evaluate import evaluate
-from xpnet.cli.info import info
-from xpnet.cli.predict import predict
-from xpnet.cli.train import train
+from xpnet.cli.output import FAILED, flush, open_standard_streams, print_error
+from xpnet.cli.signals import Interrupted, RaiseOnSignal, handled, ignore
 
-__all__ = ["run"]
+__all__ = ["main", "run"]
+
+_OUTPUT_UNREAD = 141
+_FOR_USERS = (ArithmeticError, OSError, RuntimeError, TypeError, ValueError)
+"""Errors whose text is written for a user; of any other the type is shown too."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+
+    Raises
+    ------
+    SystemExit
+        Always, with one of the codes above.
+    """
+    open_standard_streams()
+    with handled(RaiseOnSignal(), restore=arguments is not None):
+        code = _exit_code(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command that `arguments` ask for; return its exit code, errors being raised."""
+    """Run the command that `arguments` name and return its exit code; errors are raised."""
+    import typer
+    import typer.main
+
+    from xpnet.cli.bench import bench
+    from xpnet.cli.evaluate import evaluate
+    from xpnet.cli.info import info
+    from xpnet.cli.predict import predict
+    from xpnet.cli.train import train
+
     app = typer.Typer(
         help="Neural networks that train where your arrays live.",
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_xpnet)
+    version = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Show the version."
+    )
+
+    @app.callback()
+    def _options_of_xpnet(version: bool = version) -> None: ...
+
     for command in (train, evaluate, predict, info, bench):
         app.command()(command)
     group = typer.main.get_command(app)
@@ -39,16 +90,51 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    import typer
+
+    if requested:
         typer.echo(f"xpnet {__version__}")
         raise typer.Exit
 
 
-def _xpnet(
-    version: Annotated[
-        bool,
-        Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Hold the options of ``xpnet`` itself, before any command."""
+def _exit_code(arguments: Sequence[str]) -> int:
+    """Run the command; print why it failed, if it did."""
+    try:
+        try:
+            return run(arguments)
+        finally:
+            flush(sys.stdout)
+    except (BrokenPipeError, SystemExit):  # rich makes the one the other.
+        return _OUTPUT_UNREAD
+    except BaseException as error:
+        ignore()
+        signal = _signal_behind(error)
+        if signal is None:
+            print_error(_message(error))
+            return FAILED
+        print_error(": ".join(filter(None, ("interrupted", signal.message))))
+        return signal.code
+    finally:
+        ignore()
+
+
+def _signal_behind(error: BaseException | None) -> Interrupted | None:
+    """Return the signal that caused `error`: an import turns it into another error."""
+    while error is not None and not isinstance(error, Interrupted):
+        if isinstance(error, KeyboardInterrupt):
+            return Interrupted(SIGINT)
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        package = str(error.name).partition(".")[0]
+        return f"the command line needs {package}: pip install 'xpnet[cli]'"
+    if isinstance(error, OSError) and error.errno == ENOSPC and error.filename is None:
+        return f"cannot write to standard output: {error.strerror}"
+    # A wrong option. The class that has this method is typer's own or click's, by typer's version.
+    if hasattr(error, "format_message"):
+        return f"{error.format_message().rstrip('.')} (see xpnet --help)"
+    return str(error) if isinstance(error, _FOR_USERS) else f"{type(error).__name__}: {error}"

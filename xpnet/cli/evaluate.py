@@ -1,4 +1,4 @@
-"""``xpnet evaluate``: how good a model is on data that it has not seen."""
+"""``xpnet evaluate``: cost and accuracy of a model on labelled data."""
 
 from __future__ import annotations
 
@@ -6,48 +6,36 @@ import typer
 
 from xpnet import data, use_backend
 from xpnet import evaluate as scores
-from xpnet.cli.model import Model
-from xpnet.cli.options import (
-    BackendName,
-    DataSource,
-    Delimiter,
-    Device,
-    DType,
-    Header,
-    Label,
-    MaxMemory,
-    ModelPath,
-    check_eager,
-    counted,
-)
-from xpnet.cli.parts import unseen
-from xpnet.cli.understood import say_understood
+from xpnet.cli import options
+from xpnet.cli.model_files import Model
+from xpnet.cli.preprocessing import evaluation_samples, print_table_summary
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    path: ModelPath,
-    source: DataSource,
-    label: Label = None,
-    header: Header = None,
-    delimiter: Delimiter = None,
-    max_memory: MaxMemory = None,
-    backend: BackendName = None,
-    device: Device = None,
-    dtype: DType = None,
+    path: options.ModelPath,
+    source: options.DataSource,
+    label: options.Label = None,
+    header: options.Header = None,
+    delimiter: options.Delimiter = None,
+    max_memory: options.MaxMemory = None,
+    backend: options.BackendName = None,
+    device: options.Device = None,
+    dtype: options.DType = None,
 ) -> None:
     """Print the cost and accuracy of a model on labelled data.
 
-    If DATA has a test part, or is what the model was trained on, on the test
-    part; otherwise on all, which may include samples that it was trained on.
+    If DATA has test samples, or is what the model was trained on, on the test
+    samples; otherwise on all samples, some of which the model may have been
+    trained on.
 
     In a .csv with a header, columns are found by their names in training, in
     any order; others are not read. Without a header, in the data or in
-    training, columns must lie as they lay in training.
+    training, columns must be in the same order as in training.
     """
-    with use_backend(backend, device=device, dtype=dtype) as place:
-        check_eager(place)
+    with use_backend(backend, device=device, dtype=dtype) as chosen:
+        options.check_eager(chosen)
         model = Model.load(path)
         dataset = data.load(
             source,
@@ -55,11 +43,11 @@ def evaluate(
             header=header,
             delimiter=delimiter,
             columns=model.columns,
-            classes=model.preparation.classes,
+            classes=model.preprocessing.classes,
             max_memory=max_memory,
         )
-        say_understood(dataset, asks=False)
-        X, y, what = unseen(dataset, model.trained_on)
-        score = scores(model.net, model.params, *model.preparation.pair(X, y))
-    typer.echo(f"{what}: {counted(len(y), 'sample')}")
+        print_table_summary(dataset, ask_about_index=False)
+        X, y, name = evaluation_samples(dataset, model.trained_on)
+        score = scores(model.net, model.params, *model.preprocessing.inputs_and_targets(X, y))
+    typer.echo(f"{name}: {options.plural(len(y), 'sample')}")
     typer.echo(f"cost {score['cost']:.4f}\naccuracy {score['accuracy']:.2%}")

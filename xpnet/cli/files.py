@@ -1,58 +1,98 @@
-"""The files that a training writes."""
+"""Output files: checks that they can be written, and errors where they could not."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryFile
+from typing import TypeVar
 
-from xpnet.cli.options import by_suffix, check_writable
 from xpnet.persist import ModelFileError
+from xpnet.persist.atomic import check_path, write_whole
 
-__all__ = ["CANNOT_WRITE", "Files", "reason", "unwritten"]
+__all__ = ["CANNOT_WRITE", "by_suffix", "check_writable", "reason", "write", "write_error"]
+
+T = TypeVar("T")
 
 CANNOT_WRITE = (OSError, ModelFileError)
 """A full disk, a folder that is gone."""
 
 
-class Files(NamedTuple):
-    """Where the model and its learning curve go and, if they are asked for, the other two."""
+def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
+    """Return the entry of `table` for the suffix of `path`.
 
-    save: Path
-    plot: Path
-    checkpoint: Path | None
-    log: Path | None
-
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        save: Path | None,
-        plot: Path | None,
-        checkpoint: Path | None,
-        log: Path | None,
-    ) -> Files:
-        """Return the files as asked for; others are called after the data set's `name`."""
-        save = save or Path(f"xpnet-{name}.safetensors")
-        return cls(save, plot or save.parent / f"{save.stem}.png", checkpoint, log)
-
-    def check(self, source: str) -> None:
-        """Raise now, and not after an hour's training, if one cannot be written.
-
-        Raises
-        ------
-        ValueError
-            As `check_writable`, or where `plot` has a suffix that nothing draws.
-        ModuleNotFoundError
-            Where matplotlib is not installed.
-        """
-        from xpnet.cli.charts import FORMATS
-
-        check_writable(source, **self._asdict())
-        by_suffix("plot", self.plot, FORMATS)
+    Raises
+    ------
+    ValueError
+        If there is none: lists the choices.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in table:
+        raise ValueError(
+            f"--{option} is {str(path)!r}: expected a name that ends in one of {', '.join(table)}"
+        )
+    return table[suffix]
 
 
-def unwritten(option: str, path: Path, error: Exception) -> str:
-    """Return in words that `error` kept the file of `option` from being written."""
+def check_writable(*inputs: str | Path, **outputs: Path | None) -> None:
+    """Raise now, and not after an hour's training, if a file cannot be written.
+
+    Parameters
+    ----------
+    *inputs : str or path
+        What the command reads, and must not overwrite.
+    **outputs : path or None
+        By the name of the option.
+
+    Raises
+    ------
+    ValueError
+        If a path is a folder, lies in a folder that cannot be written to, is an input or is given
+        twice.
+    """
+    used = {Path(path).resolve(): "this command reads" for path in inputs}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        _check_folder(option, path)
+        if path.resolve() in used:
+            raise ValueError(
+                f"--{option} is {path}, which {used[path.resolve()]}: expected another name"
+            )
+        used[path.resolve()] = f"--{option} writes"
+
+
+def _check_folder(option: str, path: Path) -> None:
+    try:
+        check_path(path)
+        # A trial tells more than permissions do: of read-only disks, quotas, and the root user.
+        with TemporaryFile(dir=path.parent):
+            pass
+    except ModelFileError as error:
+        raise ValueError(f"--{option}: {error}") from error
+    except OSError as error:
+        raise ValueError(
+            f"--{option}: cannot write {path}: {error.strerror} in {path.parent}; choose another "
+            "folder"
+        ) from error
+
+
+def write(option: str, path: Path, content: bytes) -> None:
+    """Write the file of an option, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written: names the option.
+    """
+    try:
+        write_whole(path, content)
+    except CANNOT_WRITE as error:
+        raise OSError(write_error(option, path, error)) from error
+
+
+def write_error(option: str, path: Path, error: Exception) -> str:
+    """Return the message that `error` kept the file of `option` from being written."""
     return f"--{option}: cannot write {path}: {reason(error)}"
 
 

@@ -1,4 +1,4 @@
-"""``xpnet info``: what xpnet finds on this machine."""
+"""``xpnet info``: backends, devices, processor, BLAS and versions on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xpnet import available_backends, backend
-from xpnet.cli.options import described
+from xpnet.cli.options import describe_backend
 from xpnet.fused import ACCELERATORS, accelerator
 
 __all__ = ["info"]
@@ -42,7 +42,7 @@ def info() -> None:
 
 
 def _facts() -> Iterator[tuple[str, str]]:
-    """Yield names and what there is to say of them."""
+    """Yield names and values, a line each."""
     yield "processor", f"{_processor()}, {os.cpu_count()} threads"
     yield "system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     yield from _blas()
@@ -52,20 +52,20 @@ def _facts() -> Iterator[tuple[str, str]]:
         yield found.device, f"{found.name}, {memory}, {versions}, products in {found.matmul}"
     for package in _PACKAGES:
         yield package, _version(package)
-    # Last: where what was asked for cannot be had, all that may tell why stands above the error.
-    place = backend.default_backend()
-    yield "new arrays", described(place)
-    yield "fused kernels", _fused(place)
+    # Last: if the chosen backend cannot be had, all that may explain it is above the error.
+    chosen = backend.default_backend()
+    yield "new arrays", describe_backend(chosen)
+    yield "fused kernels", _fused(chosen)
 
 
-def _fused(place: backend.Backend) -> str:
-    """Return what fuses the kernels on `place`, or why nothing does."""
+def _fused(chosen: backend.Backend) -> str:
+    """Return the package that fuses the kernels on a backend, or why none does."""
     if not backend.fusing():
         return "off, by XPNET_FUSED=0"
-    if place.name not in ACCELERATORS:
-        return f"none for {place.name}"
-    package = ACCELERATORS[place.name]
-    if accelerator(place.xp) is None:
+    if chosen.name not in ACCELERATORS:
+        return f"none for {chosen.name}"
+    package = ACCELERATORS[chosen.name]
+    if accelerator(chosen.xp) is None:
         return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
     return f"by {package}"
 
@@ -85,9 +85,9 @@ def _blas() -> Iterator[tuple[str, str]]:
 
 def _processor() -> str:
     """Return the processor's name; Linux keeps it in a file that Python does not read."""
-    described = Path("/proc/cpuinfo")
-    if described.is_file():
-        for line in described.read_text().splitlines():
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

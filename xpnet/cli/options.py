@@ -1,54 +1,72 @@
-"""Arguments and options that several commands share, and checks in the command line's words."""
+"""Command-line options, and the network and optimiser that they describe."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from inspect import signature
+from math import inf
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from typer import Argument, BadParameter, Option
 
+from xpnet import optim
 from xpnet.backend import Backend, BackendError
-from xpnet.persist import ModelFileError
-from xpnet.persist.atomic import check_place
-
-__all__ = [
-    "BackendName",
-    "DType",
-    "DataSource",
-    "Delimiter",
-    "Device",
-    "Header",
-    "Label",
-    "MaxMemory",
-    "ModelPath",
-    "by_suffix",
-    "check_eager",
-    "check_writable",
-    "counted",
-    "described",
-    "number",
-    "one_of",
-    "size",
-]
+from xpnet.backend.libraries import LIBRARIES
+from xpnet.kernels import ACTIVATIONS
+from xpnet.network import Network
+from xpnet.types import Optimizer
 
 T = TypeVar("T")
 
+OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = {
+    make.__name__: make
+    for make in (
+        optim.sgd,
+        optim.momentum,
+        optim.nesterov,
+        optim.rmsprop,
+        optim.adam,
+        optim.adamw,
+    )
+}
+
+SCHEDULES: Mapping[str, Callable[[float, int], Any]] = {
+    "cosine": optim.cosine,
+    "constant": lambda rate, steps: optim.constant(rate),
+}
+"""``(rate, steps of the whole training) -> schedule``."""
+
+_LAZY_BACKENDS = ("dask",)
+"""They only build graphs, of which no command reads a cost."""
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", re.IGNORECASE)
 
-_LEAST = 1000
+_SMALLEST_SIZE = 1000
 """Bytes."""
 
 
+def number_in(
+    expected: str, contains: Callable[[float], bool]
+) -> Callable[[float | None], float | None]:
+    """Return an option's check that its number is as `expected`; NaN is in no range."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not contains(value):
+            raise BadParameter(f"{value:g} is not {expected}")
+        return value
+
+    return check
+
+
 def size(text: str) -> int:
-    """Return so many bytes as `text` says: ``500MB``, ``4 GB``."""
+    """Return the number of bytes that a text such as ``500MB`` or ``4 GB`` stands for."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise BadParameter(f"{text!r} is not a size, such as 500MB or 4GB")
     nbytes = int(float(match[1]) * 1000 ** " kmgt".index(match[2].lower() or " "))
-    if nbytes < _LEAST:
+    if nbytes < _SMALLEST_SIZE:
         raise BadParameter(f"{text!r} is too little for any data: expected 1kB or more, as 500MB")
     return nbytes
 
@@ -64,6 +82,8 @@ DataSource: TypeAlias = Annotated[
 ModelPath: TypeAlias = Annotated[
     Path, Argument(metavar="MODEL", help="A model that xpnet train saved.", show_default=False)
 ]
+
+# How a table is read.
 Label: TypeAlias = Annotated[
     str | None,
     Option(
@@ -76,31 +96,105 @@ Header: TypeAlias = Annotated[
     Option(
         "--header/--no-header",
         help="Whether the first line of a .csv names its columns.",
-        show_default="as in training, or as it looks",
+        show_default="as in training, or detected",
     ),
 ]
 Delimiter: TypeAlias = Annotated[
     str | None,
     Option(
-        help="What separates the columns of a .csv; 'tab' for a tab.",
-        show_default="as in training, or as it looks: ; , or tab",
+        help="Separator of the columns of a .csv; 'tab' for a tab.",
+        show_default="as in training, or detected: ; , or tab",
         callback=lambda text: "\t" if text in ("tab", r"\t") else text,
+    ),
+]
+KeepIndex: TypeAlias = Annotated[
+    bool,
+    Option(
+        "--keep-index", help="Train on the first column of a .csv even if it only numbers the rows."
     ),
 ]
 MaxMemory: TypeAlias = Annotated[
     int | None,
     Option(
-        help="Memory that the data may take, read and scaled: bytes, 500MB, 4GB.",
+        help="Most memory for the data, as read and scaled: bytes, 500MB, 4GB.",
         metavar="SIZE",
         parser=size,
         show_default="half of what is free",
     ),
 ]
+
+# The network and its training.
+Hidden: TypeAlias = Annotated[str, Option(help="Units per hidden layer; '' for none.")]
+ActivationName: TypeAlias = Annotated[str, Option(help=f"{', '.join(ACTIVATIONS)}.")]
+Epochs: TypeAlias = Annotated[int, Option(min=1, help="Passes over the training samples.")]
+BatchSize: TypeAlias = Annotated[
+    int | None,
+    Option(min=1, help="Samples per step.", show_default="64; fewer, down to 16, on small data"),
+]
+OptimizerName: TypeAlias = Annotated[str, Option(help=f"{', '.join(OPTIMIZERS)}.")]
+LearningRate: TypeAlias = Annotated[
+    float | None,
+    Option(
+        help="Learning rate.",
+        show_default="the optimizer's: 0.001 for adam",
+        callback=number_in("a number above 0", lambda rate: 0 < rate < inf),
+    ),
+]
+ScheduleName: TypeAlias = Annotated[
+    str, Option(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
+]
+L2: TypeAlias = Annotated[
+    float,
+    Option(
+        help="Penalty on the weights.",
+        callback=number_in("a number, 0 or more", lambda l2: 0 <= l2 < inf),
+    ),
+]
+Dropout: TypeAlias = Annotated[
+    float,
+    Option(
+        help="Share of hidden units left out at each step.",
+        callback=number_in("a share of units, 0 or more and below 1", lambda p: 0 <= p < 1),
+    ),
+]
+Seed: TypeAlias = Annotated[int, Option(min=0, help="Seed for weights, sample order and dropout.")]
+ValidationShare: TypeAlias = Annotated[
+    float,
+    Option(
+        help="Share of the training samples set aside for validation.",
+        callback=number_in("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
+    ),
+]
+Patience: TypeAlias = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Stop after this many epochs without a better validation cost; keep the best.",
+        show_default="train all epochs",
+    ),
+]
+
+# The files that a training writes.
+SavePath: TypeAlias = Annotated[
+    Path | None, Option(help="Model file.", show_default="xpnet-DATA.safetensors")
+]
+PlotPath: TypeAlias = Annotated[
+    Path | None,
+    Option(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
+]
+CheckpointPath: TypeAlias = Annotated[
+    Path | None, Option(help="Model file written after every epoch.", show_default="none")
+]
+LogPath: TypeAlias = Annotated[
+    Path | None, Option(help="Text file with a line of JSON per epoch.", show_default="none")
+]
+
+# Where new arrays are made.
 BackendName: TypeAlias = Annotated[
     str | None,
     Option(
         "--backend",
-        help="numpy, cupy, torch, jax, array_api_strict or auto.",
+        help=f"{', '.join(name for name in LIBRARIES if name not in _LAZY_BACKENDS)} or auto.",
         show_default="XPNET_BACKEND, or numpy",
     ),
 ]
@@ -113,102 +207,65 @@ DType: TypeAlias = Annotated[
 ]
 
 
-def one_of(option: str, name: str, table: Mapping[str, T]) -> T:
-    """Return the entry of `table` called `name`.
-
-    Raises
-    ------
-    ValueError
-        Where there is none: says the choices.
-    """
-    if name not in table:
-        raise ValueError(f"--{option} is {name!r}: expected one of {', '.join(table)}")
-    return table[name]
-
-
-def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
-    """Return the entry of `table` for the suffix of `path`.
-
-    Raises
-    ------
-    ValueError
-        Where there is none: says the choices.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in table:
-        raise ValueError(
-            f"--{option} is {str(path)!r}: expected a name that ends in one of {', '.join(table)}"
-        )
-    return table[suffix]
-
-
-def number(expected: str, holds: Callable[[float], bool]) -> Callable[[float | None], float | None]:
-    """Return an option's check that its number is as `expected`; NaN is not in any range."""
-
-    def check(value: float | None) -> float | None:
-        if value is not None and not holds(value):
-            raise BadParameter(f"{value:g} is not {expected}")
-        return value
-
-    return check
-
-
-def check_writable(*read: str | Path, **files: Path | None) -> None:
-    """Raise now, and not after an hour's training, if a file cannot be written.
-
-    Parameters
-    ----------
-    *read : str or path
-        What the command reads, and must not write over.
-    **files : path or None
-        By the name of the option.
-
-    Raises
-    ------
-    ValueError
-        Where a path is a folder, lies in none that can be written to, is read or is given twice.
-    """
-    taken = {Path(path).resolve(): "this command reads" for path in read}
-    for option, path in files.items():
-        if path is None:
-            continue
-        _check_place(option, path)
-        if path.resolve() in taken:
-            raise ValueError(
-                f"--{option} is {path}, which {taken[path.resolve()]}: expected another name"
-            )
-        taken[path.resolve()] = f"--{option} writes"
-
-
-def _check_place(option: str, path: Path) -> None:
-    try:
-        check_place(path)
-        # A trial tells more than permissions do: of read-only disks, quotas, and the root user.
-        with TemporaryFile(dir=path.parent):
-            pass
-    except ModelFileError as error:
-        raise ValueError(f"--{option}: {error}") from error
-    except OSError as error:
-        raise ValueError(
-            f"--{option}: cannot write {path}: {error.strerror} in {path.parent}; choose another "
-            "folder"
-        ) from error
-
-
-def check_eager(place: Backend) -> None:
-    """Raise BackendError where `place` only builds graphs."""
-    if place.name == "dask":
+def check_eager(backend: Backend) -> None:
+    """Raise BackendError if `backend` only builds graphs."""
+    if backend.name in _LAZY_BACKENDS:
         raise BackendError(
             "this command does not run on Dask: choose another --backend, such as numpy; the "
             "library's xpnet.value_and_grad takes Dask arrays"
         )
 
 
-def described(place: Backend) -> str:
-    """Return `place` in words."""
-    return f"{place.name}, {place.device}, {place.dtype}"
+def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
+    """Return a classifier with the hidden layers that a text such as ``512,256`` lists.
+
+    Raises
+    ------
+    ValueError
+        If `hidden` is not such a list, or `activation` is unknown.
+    """
+    _one_of("activation", activation, ACTIVATIONS)
+    try:
+        units = [int(text) for text in hidden.split(",")] if hidden.strip() else []
+    except ValueError:
+        units = [0]
+    if min(units, default=1) < 1:
+        raise ValueError(
+            f"--hidden is {hidden!r}: expected the units of each hidden layer, such as 512,256, "
+            "or '' for none"
+        )
+    return Network((n_x, *units, n_y), activation, "softmax")
 
 
-def counted(count: int, thing: str) -> str:
+def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Optimizer:
+    """Return the optimiser `name`, by default with a learning rate of its own.
+
+    Raises
+    ------
+    ValueError
+        If `name` or `schedule` is unknown.
+    """
+    make = _one_of("optimizer", name, OPTIMIZERS)
+    rate = signature(make).parameters["learning_rate"].default if lr is None else lr
+    return make(_one_of("schedule", schedule, SCHEDULES)(rate, steps))
+
+
+def default_batch_size(m: int) -> int:
+    """64 samples per step; fewer, down to 16, if an epoch would have less than 80 steps."""
+    return max(16, min(64, m // 80))
+
+
+def _one_of(option: str, name: str, table: Mapping[str, T]) -> T:
+    if name not in table:
+        raise ValueError(f"--{option} is {name!r}: expected one of {', '.join(table)}")
+    return table[name]
+
+
+def describe_backend(backend: Backend) -> str:
+    """Return ``numpy, cpu, float32``."""
+    return f"{backend.name}, {backend.device}, {backend.dtype}"
+
+
+def plural(count: int, noun: str) -> str:
     """Return ``1 epoch``, ``2 epochs``."""
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Standard output and error, where they are closed, full, or read by no one any more."""
+"""Standard output and error, also where they are closed, full or no longer read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import IO, Any
 
-__all__ = ["flush", "open_standard_streams", "unheard"]
+__all__ = ["FAILED", "flush", "open_standard_streams", "print_error", "tolerate_lost_output"]
+
+FAILED = 2
+"""The exit code of a command that has printed an error."""
+
+_LONGEST_LINE = 300
+"""Characters of an error."""
 
 
 def open_standard_streams() -> None:
-    """Open those that are closed: a file that is opened later would take their numbers."""
+    """Open those that are closed: a file that is opened later would get their numbers."""
     opened = os.open(os.devnull, os.O_RDWR)
     while opened <= 2:
         opened = os.dup(opened)
@@ -22,25 +28,36 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
+def print_error(text: str) -> None:
+    """Print one line on standard error, if it can be written to."""
+    line = f"xpnet: {' '.join(text.split())}"
+    if len(line) > _LONGEST_LINE:
+        # The beginning names what is wrong, and the end says what to do.
+        line = f"{line[:190]} … {line[-100:]}"
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        flush(sys.stderr)
+
+
 def flush(stream: IO[Any]) -> None:
-    """Write what `stream` has not yet written; where that fails, have Python not try again.
+    """Flush `stream`; if that fails, discard the rest, so that Python does not try again.
 
     Raises
     ------
     OSError
-        Where it failed.
+        If it failed.
     """
     try:
         stream.flush()
     except OSError:
-        _silence(stream)
+        _discard(stream)
         raise
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
-    """Print to standard output as long as that can be done, and go on without when it cannot."""
-    stream = _Unheard(sys.stdout)
+def tolerate_lost_output() -> Iterator[None]:
+    """Print to standard output while that is possible, and go on without when it is not."""
+    stream = _LossyStream(sys.stdout)
     with redirect_stdout(stream):
         try:
             yield
@@ -48,15 +65,15 @@ def unheard() -> Iterator[None]:
             stream.flush()
 
 
-class _Unheard:
-    """A stream of text, or of the bytes beneath, whose words may be lost."""
+class _LossyStream:
+    """A stream of text, or of the bytes beneath, that loses what cannot be written."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     @property
-    def buffer(self) -> _Unheard:
-        return _Unheard(self._stream.buffer)
+    def buffer(self) -> _LossyStream:
+        return _LossyStream(self._stream.buffer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -65,7 +82,7 @@ class _Unheard:
         try:
             return int(self._stream.write(text))
         except OSError:
-            _silence(self._stream)
+            _discard(self._stream)
             return len(text)
 
     def flush(self) -> None:
@@ -73,9 +90,9 @@ class _Unheard:
             flush(self._stream)
 
 
-def _silence(stream: IO[Any]) -> None:
-    """Send whatever is still written to `stream` to nowhere."""
+def _discard(stream: IO[Any]) -> None:
+    """Send whatever is still written to `stream` to the null device."""
     with suppress(OSError):  # A stream in memory has no number.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

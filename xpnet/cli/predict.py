@@ -1,4 +1,4 @@
-"""``xpnet predict``: labels and probabilities for samples, as CSV or NPY."""
+"""``xpnet predict``: labels and probabilities of samples, as CSV or NPY."""
 
 from __future__ import annotations
 
@@ -14,92 +14,69 @@ from typer import Option
 from xpnet import backend as arrays
 from xpnet import data, use_backend
 from xpnet import predict as probabilities_of
-from xpnet.cli.files import CANNOT_WRITE, unwritten
-from xpnet.cli.model import Model
-from xpnet.cli.options import (
-    BackendName,
-    DataSource,
-    Delimiter,
-    Device,
-    DType,
-    Header,
-    Label,
-    MaxMemory,
-    ModelPath,
-    by_suffix,
-    check_eager,
-    check_writable,
-    counted,
-)
+from xpnet.cli import options
+from xpnet.cli.files import by_suffix, check_writable, write
+from xpnet.cli.model_files import Model
 from xpnet.data import Classes
-from xpnet.data.header import is_number
-from xpnet.persist.atomic import write_whole
+from xpnet.data.csv_header import is_number
 
 __all__ = ["predict"]
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def predict(
-    path: ModelPath,
-    source: DataSource,
+    path: options.ModelPath,
+    source: options.DataSource,
     out: Annotated[
         Path | None,
         Option(
-            help="FILE.csv: label and probabilities; FILE.npy: probabilities, a row a sample.",
+            help="FILE.csv: labels and probabilities; FILE.npy: probabilities, a row per sample.",
             show_default="CSV on standard output",
         ),
     ] = None,
-    label: Label = None,
-    header: Header = None,
-    delimiter: Delimiter = None,
-    max_memory: MaxMemory = None,
-    backend: BackendName = None,
-    device: Device = None,
-    dtype: DType = None,
+    label: options.Label = None,
+    header: options.Header = None,
+    delimiter: options.Delimiter = None,
+    max_memory: options.MaxMemory = None,
+    backend: options.BackendName = None,
+    device: options.Device = None,
+    dtype: options.DType = None,
 ) -> None:
     """Predict the class of each sample; DATA may have labels or none.
 
-    Where DATA has a test part, its samples are taken.
+    If DATA has test samples, those are predicted.
 
     In a .csv with a header, features are found by their names in training,
     in any order; other columns are not read. Without a header, in the data or
-    in training, columns must lie as they lay in training.
+    in training, columns must be in the same order as in training.
 
     In the CSV a label that a spreadsheet would run (it starts with =, +, -, @,
-    a tab or a carriage return, and is no number) has an apostrophe in front.
+    a tab or a carriage return, and is not a number) has an apostrophe in front.
     """
     to_bytes = as_csv if out is None else by_suffix("out", out, FORMATS)
     check_writable(path, source, out=out)
-    with use_backend(backend, device=device, dtype=dtype) as place:
-        check_eager(place)
+    with use_backend(backend, device=device, dtype=dtype) as chosen:
+        options.check_eager(chosen)
         model = Model.load(path)
-        n_x = model.net.sizes[0]
         samples = data.load_samples(
             source,
-            n_x,
+            model.net.sizes[0],
             label=label,
             header=header,
             delimiter=delimiter,
             columns=model.columns,
-            classes=model.preparation.classes,
+            classes=model.preprocessing.classes,
             max_memory=max_memory,
         )
-        X = model.preparation.inputs(samples)
+        X = model.preprocessing.inputs(samples)
         A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
-    content = to_bytes(A.T, model.preparation.classes)
+    content = to_bytes(A.T, model.preprocessing.classes)
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
-        _write(out, content)
-        typer.echo(f"{counted(A.shape[-1], 'prediction')} {out}")
-
-
-def _write(out: Path, content: bytes) -> None:
-    try:
-        write_whole(out, content)
-    except CANNOT_WRITE as error:
-        raise OSError(unwritten("out", out, error)) from error
+        write("out", out, content)
+        typer.echo(f"{options.plural(A.shape[-1], 'prediction')} {out}")
 
 
 def as_csv(A: np.ndarray, classes: Classes) -> bytes:
@@ -107,18 +84,18 @@ def as_csv(A: np.ndarray, classes: Classes) -> bytes:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["label", *(f"p_{name}" for name in classes.labels)])
-    labels = [_harmless(label) for label in classes.labels]
+    labels = [_without_formula(label) for label in classes.labels]
     table.writerows(
-        [labels[place], *(f"{p:.6g}" for p in row)]
-        for place, row in zip(A.argmax(axis=1), A, strict=True)
+        [labels[best], *(f"{p:.6g}" for p in row)]
+        for best, row in zip(A.argmax(axis=1), A, strict=True)
     )
     return text.getvalue().encode()
 
 
-def _harmless(label: str | int) -> str:
-    """Return `label` as a cell that no spreadsheet takes for a formula; numbers are none."""
+def _without_formula(label: str | int) -> str:
+    """Return `label` as a cell that no spreadsheet runs as a formula; numbers stay as they are."""
     text = str(label)
-    return f"'{text}" if text.startswith(_FORMULAS) and not is_number(text) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not is_number(text) else text
 
 
 def as_npy(A: np.ndarray, classes: Classes) -> bytes:

@@ -1,4 +1,4 @@
-"""Handlers of Ctrl-C, SIGTERM and SIGHUP for the command line."""
+"""Signals: Ctrl-C, SIGTERM and SIGHUP during a command and during a training."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["SIGNALS", "Interrupted", "Raising", "handled", "ignore"]
+if TYPE_CHECKING:
+    # Not imported: handlers are set before NumPy is, so that Ctrl-C is one line from the start.
+    from xpnet.types import Epoch, Result, Run, Step
+
+__all__ = ["SIGNALS", "Interrupted", "RaiseOnSignal", "StopOnSignal", "handled", "ignore"]
 
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -24,55 +28,109 @@ _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
 
 class Interrupted(KeyboardInterrupt):
-    """The signal `number` has ended the command; `kept` says what became of its work."""
+    """The signal `number` has ended the command; `message` says what was saved."""
 
-    def __init__(self, number: int, kept: str = "") -> None:
-        self.number, self.kept = number, kept
-        super().__init__(number, kept)
+    def __init__(self, number: int, message: str = "") -> None:
+        self.number, self.message = number, message
+        super().__init__(number, message)
 
     @property
     def code(self) -> int:
-        """What the command exits with: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
+        """The exit code: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
         return 128 + self.number
 
 
-class Raising:
+class RaiseOnSignal:
     """The handler of a command: raises `Interrupted`, and not again within a second.
 
-    Who presses Ctrl-C twice in a row means it once, and the second must not disturb what the first
-    has set off. Later ones are raised: the first may have been lost, in a destructor, say.
+    Ctrl-C pressed twice in a row is meant once, and the second must not disturb what the first has
+    set off. A later one is raised: the first may have been lost, in a destructor for instance.
     """
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raise, if it is time."""
+        """Raise, unless another signal came less than a second ago."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _PAUSE
             raise Interrupted(number)
 
 
-@contextmanager
-def handled(handler: _Handler, *, last: bool = False) -> Iterator[None]:
-    """Have `handler` called at each signal, unless it is ignored, as nohup does.
+class StopOnSignal:
+    """The first signal stops a training; later ones wait until its model is saved.
 
-    Afterwards they are handled as before, unless the process ends with the block: that is its
-    `last`.
+    A context, and a callback of the training within it.
+
+    Attributes
+    ----------
+    number : int
+        Of the first signal.
+    """
+
+    def __init__(self) -> None:
+        self.number: int = signal.SIGINT
+        self._raised = self._waiting = self._ended = False
+        self._epochs = 0
+        self._former: dict[int, Any] = {}
+        self._handlers = ExitStack()
+
+    def __enter__(self) -> StopOnSignal:
+        self._former = {number: signal.getsignal(number) for number in SIGNALS}
+        self._handlers.enter_context(handled(self._handle))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._handlers.close()
+        if self._waiting and error == (None, None, None):
+            raise Interrupted(self.number)
+
+    def on_start(self, run: Run) -> None:
+        """Remember the number of epochs."""
+        self._epochs = run.epochs
+
+    def on_step(self, step: Step) -> None:
+        """Raise the signal again if it was lost, in a destructor or a compiled library's call."""
+        if self._raised:
+            raise Interrupted(self.number)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Let signals wait after the last epoch: they could only keep the model from its file."""
+        self._ended = epoch.number == self._epochs
+
+    def on_end(self, result: Result) -> None:
+        """Let signals wait from now on."""
+        self._ended = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not (self._raised or self._waiting):
+            self.number = number
+        if self._raised or self._ended:
+            self._waiting = True
+        else:
+            self._raised = True
+            self._former[number](number, frame)
+
+
+@contextmanager
+def handled(handler: _Handler, *, restore: bool = True) -> Iterator[None]:
+    """Call `handler` at each signal within the block, unless it is ignored, as under nohup.
+
+    Afterwards the former handlers are restored, unless the process ends with the block.
     """
     former = {number: signal.getsignal(number) for number in SIGNALS}
-    heeded = {n: old for n, old in former.items() if old not in (signal.SIG_IGN, None)}
+    active = {n: old for n, old in former.items() if old not in (signal.SIG_IGN, None)}
     try:
-        _set(dict.fromkeys(heeded, handler))
+        _set(dict.fromkeys(active, handler))
         yield
     finally:
-        if not last:
-            _set(heeded)
+        if restore:
+            _set(active)
 
 
 def ignore() -> None:
-    """Let no further signal disturb what is left: to say how the command has ended."""
+    """Ignore further signals, so that a command can print how it ended."""
     _set(dict.fromkeys(SIGNALS, signal.SIG_IGN))
 
 

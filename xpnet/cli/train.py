@@ -1,141 +1,79 @@
-"""``xpnet train``: from a data set to a model file, a learning curve and the test accuracy."""
+"""``xpnet train``: a model file, a learning curve and the test accuracy from a data set.
+
+What was learned is saved, however the training ends. A model that is there already is replaced only
+by one that completed an epoch and whose cost is finite and no worse than guessing.
+"""
 
 from __future__ import annotations
 
-from math import inf
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from secrets import token_hex
+from tempfile import gettempdir
+from typing import Any, NamedTuple
 
+import numpy as np
 import typer
-from typer import Option
 
-from xpnet import data, evaluate, use_backend
-from xpnet.cli.files import CANNOT_WRITE, Files, unwritten
-from xpnet.cli.learn import learn, listeners
-from xpnet.cli.model import ModelFile
-from xpnet.cli.options import (
-    BackendName,
-    DataSource,
-    Delimiter,
-    Device,
-    DType,
-    Header,
-    Label,
-    MaxMemory,
-    check_eager,
-    counted,
-    described,
-    number,
-)
-from xpnet.cli.output import unheard
-from xpnet.cli.parts import Parts
-from xpnet.cli.recipe import OPTIMIZERS, SCHEDULES, Recipe
-from xpnet.cli.understood import say_understood
-from xpnet.kernels import ACTIVATIONS
-from xpnet.types import Result
+from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend
+from xpnet.cli import options
+from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, write_error
+from xpnet.cli.model_files import ModelFile
+from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
+from xpnet.cli.preprocessing import Split, print_table_summary
+from xpnet.cli.signals import Interrupted, StopOnSignal
+from xpnet.types import Params, Result
 
 __all__ = ["train"]
 
 
 def train(
-    source: DataSource,
-    hidden: Annotated[str, Option(help="Units of each hidden layer; '' for none.")] = "512,256",
-    activation: Annotated[str, Option(help=f"{', '.join(ACTIVATIONS)}.")] = "relu",
-    epochs: Annotated[int, Option(min=1, help="Passes over the training part.")] = 30,
-    batch_size: Annotated[
-        int | None,
-        Option(min=1, help="Samples a step.", show_default="64; fewer, down to 16, on small data"),
-    ] = None,
-    optimizer: Annotated[str, Option(help=f"{', '.join(OPTIMIZERS)}.")] = "adam",
-    lr: Annotated[
-        float | None,
-        Option(
-            help="Learning rate.",
-            show_default="the optimizer's: 0.001 for adam",
-            callback=number("a number above 0", lambda rate: 0 < rate < inf),
-        ),
-    ] = None,
-    schedule: Annotated[
-        str, Option(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
-    ] = "cosine",
-    l2: Annotated[
-        float,
-        Option(
-            help="Penalty on the weights.",
-            callback=number("a number, 0 or more", lambda l2: 0 <= l2 < inf),
-        ),
-    ] = 0.0,
-    dropout: Annotated[
-        float,
-        Option(
-            help="Share of hidden units left out at each step.",
-            callback=number("a share of units, 0 or more and below 1", lambda p: 0 <= p < 1),
-        ),
-    ] = 0.0,
-    seed: Annotated[int, Option(min=0, help="Of weights, order of samples and dropout.")] = 0,
-    label: Label = None,
-    header: Header = None,
-    delimiter: Delimiter = None,
-    keep_index: Annotated[
-        bool,
-        Option(
-            "--keep-index", help="Train on a first column of a .csv that only numbers its rows."
-        ),
-    ] = False,
-    max_memory: MaxMemory = None,
-    validation: Annotated[
-        float,
-        Option(
-            help="Share of the training part kept out to follow progress by.",
-            callback=number("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
-        ),
-    ] = 0.1,
-    patience: Annotated[
-        int | None,
-        Option(
-            min=1,
-            help="Stop after so many epochs without a better validation cost; keep the best.",
-            show_default="train all epochs",
-        ),
-    ] = None,
-    save: Annotated[
-        Path | None, Option(help="Model file.", show_default="xpnet-DATA.safetensors")
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        Option(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, Option(help="Model file written after each epoch.", show_default="none")
-    ] = None,
-    log: Annotated[
-        Path | None, Option(help="Text file, a line of JSON an epoch.", show_default="none")
-    ] = None,
-    backend: BackendName = None,
-    device: Device = None,
-    dtype: DType = None,
+    source: options.DataSource,
+    hidden: options.Hidden = "512,256",
+    activation: options.ActivationName = "relu",
+    epochs: options.Epochs = 30,
+    batch_size: options.BatchSize = None,
+    optimizer: options.OptimizerName = "adam",
+    lr: options.LearningRate = None,
+    schedule: options.ScheduleName = "cosine",
+    l2: options.L2 = 0.0,
+    dropout: options.Dropout = 0.0,
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    header: options.Header = None,
+    delimiter: options.Delimiter = None,
+    keep_index: options.KeepIndex = False,
+    max_memory: options.MaxMemory = None,
+    validation: options.ValidationShare = 0.1,
+    patience: options.Patience = None,
+    save: options.SavePath = None,
+    plot: options.PlotPath = None,
+    checkpoint: options.CheckpointPath = None,
+    log: options.LogPath = None,
+    backend: options.BackendName = None,
+    device: options.Device = None,
+    dtype: options.DType = None,
 ) -> None:
     """Train a classifier; save it and its learning curve.
 
-    The test part is looked at once, when training is over: it is t10k-... or
-    X_test where DATA has them, else a fifth of the samples.
+    Test samples are used once, after training: those of t10k-... or X_test
+    where DATA has them, otherwise a fifth of all samples.
 
-    The model keeps the names of a .csv's columns: evaluate and predict find
-    them by name.
+    The model keeps the column names of a .csv, by which evaluate and predict
+    find the columns.
 
     Ctrl-C, SIGTERM and SIGHUP end the training early and keep what was learned.
-    A model of that name is replaced only by one that was trained for an
-    epoch or more and whose cost is finite: it stays if the training
-    diverges, ends worse than guessing or is ended earlier. If the model cannot be written, it goes
-    to the temporary folder.
+    A model of the same name is replaced only by one that completed an epoch and
+    whose cost is finite and no worse than guessing. If the model cannot be
+    written, it goes to the temporary folder.
     """
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
-    recipe = Recipe(
-        hidden, activation, epochs, batch_size, optimizer, lr, schedule, l2, dropout, seed
-    )
-    with unheard(), use_backend(backend, device=device, dtype=dtype) as place:
-        check_eager(place)
+    with tolerate_lost_output(), use_backend(backend, device=device, dtype=dtype) as chosen:
+        options.check_eager(chosen)
         dataset = data.load(
             source,
             label=label,
@@ -144,32 +82,200 @@ def train(
             keep_index=keep_index,
             max_memory=max_memory,
         )
-        say_understood(dataset, asks=not keep_index)
-        files = Files.of(dataset.name, save, plot, checkpoint, log)
+        print_table_summary(dataset, ask_about_index=not keep_index)
+        files = _Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
-        parts = Parts.of(dataset, validation, label is not None)
-        net, options = recipe.network(parts.n_x, parts.n_y), recipe.options(parts.m)
-        model = ModelFile.of(files.save, net, parts, dataset.columns)
-        typer.echo(f"{dataset.name}: {parts.sizes()}; layers {net.sizes} on {described(place)}")
+        split = Split.of(dataset, validation, label is not None)
+        net = options.make_network(split.n_x, hidden, split.n_y, activation)
+        batch_size = batch_size or options.default_batch_size(split.m)
+        steps = epochs * math.ceil(split.m / batch_size)
+        made = options.make_optimizer(optimizer, lr, schedule, steps)
+        model = ModelFile.of(files.save, net, split, dataset.columns)
+        where = options.describe_backend(chosen)
+        typer.echo(f"{dataset.name}: {split.sizes()}; layers {net.sizes} on {where}")
         if files.save.exists():
             # Said now: there is still time to stop.
             typer.echo(f"{files.save} is replaced if all goes well (--save FILE for another)")
-        heard = tuple(listeners(model, patience, checkpoint, log))
-        result, code = learn(model, parts, heard=heard, **options)
-        accuracy = evaluate(net, result.params, *parts.test)["accuracy"]
-        score = f"test accuracy {accuracy:.2%} ({counted(parts.m_test, 'sample')})"
-        typer.echo(score)
-        if result.history:
-            _plot(files.plot, result, f"{dataset.name}: {score}")
+        result, code = _fit_and_save(
+            model,
+            split,
+            callbacks=tuple(_callbacks(model, patience, files)),
+            optimizer=made,
+            epochs=epochs,
+            batch_size=batch_size,
+            l2=l2,
+            dropout=dropout,
+            seed=seed,
+        )
+        _test_and_plot(dataset.name, split, model, result, files.plot)
     raise typer.Exit(code)
 
 
-def _plot(path: Path, result: Result, title: str) -> None:
-    """Draw the learning curve, and say where it is."""
-    from xpnet.cli.charts import write_learning_curve
+class _Files(NamedTuple):
+    """The files that a training writes; the last two only if they are asked for."""
 
+    save: Path
+    plot: Path
+    checkpoint: Path | None
+    log: Path | None
+
+    @classmethod
+    def of(cls, name: str, save: Path | None, plot: Path | None, *others: Path | None) -> _Files:
+        """Return the files of the options; by default the model is named after the data set."""
+        save = save or Path(f"xpnet-{name}.safetensors")
+        return cls(save, plot or save.parent / f"{save.stem}.png", *others)
+
+    def check(self, source: str) -> None:
+        """Raise ValueError if one cannot be written, or `plot` has a suffix that is not drawn."""
+        from xpnet.cli.plots import FORMATS
+
+        check_writable(source, **self._asdict())
+        by_suffix("plot", self.plot, FORMATS)
+
+
+def _callbacks(
+    model: ModelFile, patience: int | None, files: _Files
+) -> Iterator[callbacks.Callback]:
+    yield callbacks.Progress()
+    if patience is not None:
+        yield callbacks.EarlyStopping(patience=patience)
+    if files.checkpoint is not None:
+        yield callbacks.Checkpoint(files.checkpoint, metadata=model.metadata)
+    if files.log is not None:
+        yield callbacks.JSONLog(files.log)
+
+
+def _test_and_plot(name: str, split: Split, model: ModelFile, result: Result, plot: Path) -> None:
+    """Print the test accuracy and draw the learning curve."""
+    from xpnet.cli.plots import learning_curve, write_plot
+
+    accuracy = evaluate(model.net, result.params, *split.test)["accuracy"]
+    score = f"test accuracy {accuracy:.2%} ({options.plural(split.m_test, 'sample')})"
+    typer.echo(score)
+    if result.history:
+        write_plot(plot, learning_curve(result.history, f"{name}: {score}"))
+        typer.echo(f"plot  {plot}")
+
+
+def _fit_and_save(
+    model: ModelFile, split: Split, *, callbacks: Sequence[Any], seed: int, **settings: Any
+) -> tuple[Result, int]:
+    """Train the network of `model` and save it; return the result and the exit code.
+
+    Parameters
+    ----------
+    model : ModelFile
+    split : Split
+    callbacks : sequence of callbacks
+    seed : int
+    **settings
+        The other arguments of `xpnet.fit`.
+
+    Raises
+    ------
+    ArithmeticError
+        If the cost is not finite; what was learned before is saved if there was no model. Also if
+        the cost ended above that of guessing, and there was a model.
+    Interrupted
+        If a signal came before anything was learned, or a second one came.
+    """
+    params = model.net.init(seed)
+    settings |= {"validation": split.validation, "seed": seed}
+    with StopOnSignal() as signal:
+        try:
+            # An overflow shows in the cost, and fit says where.
+            with np.errstate(all="ignore"), _warnings_as_lines():
+                result = fit(
+                    model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
+                )
+        except DivergenceError as error:
+            raise ArithmeticError(_diverged(model, error)) from error
+        except KeyboardInterrupt:
+            raise Interrupted(signal.number, _not_saved(model)) from None
+        saved = _save_result(model, split, result, signal.number)
+    if not saved:
+        return result, FAILED
+    if result.stopped == "interrupted":
+        return result, Interrupted(signal.number).code
+    return result, FAILED if any(getattr(one, "failed", False) for one in callbacks) else 0
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print a warning, such as of a full disk, in one line as errors are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.showwarning = lambda message, *rest, **more: print_error(str(message))
+        yield
+
+
+def _save_result(model: ModelFile, split: Split, result: Result, signal: int) -> bool:
+    """Save what was learned, unless there is a better model; print that, or why not."""
+    done, steps = options.plural(len(result.history), "epoch"), options.plural(result.steps, "step")
+    if not result.history:
+        if model.path.exists() or not result.steps:
+            raise Interrupted(signal, f"{steps} done and no epoch: {_not_saved(model)}")
+        done = steps
+    if worse := _worse_than_guessing(model, split, result):
+        if model.path.exists():
+            worse = f"{worse}; {_not_saved(model)}"
+            interrupted = result.stopped == "interrupted"
+            raise Interrupted(signal, worse) if interrupted else ArithmeticError(worse)
+        print_error(worse)
+    typer.echo(f"{result.stopped} after {done}")
     try:
-        write_learning_curve(path, result.history, title)
+        _save(model, result.params)
+    except OSError as error:
+        print_error(str(error))
+        return False
+    typer.echo(f"model {model.path}")
+    return True
+
+
+def _worse_than_guessing(model: ModelFile, split: Split, result: Result) -> str:
+    """Return the error if what was learned costs more than guessing."""
+    guessing = math.log(model.net.sizes[-1])
+    if not result.history or result.history[-1]["cost"] <= guessing:
+        return ""
+    # An epoch's cost counts l2, dropout and its first steps; and patience may keep another epoch.
+    with np.errstate(all="ignore"):
+        cost = evaluate(model.net, result.params, *split.train)["cost"]
+    if cost <= guessing:
+        return ""
+    return f"the cost ends at {cost:.4g}, above the {guessing:.4g} of guessing: lower --lr"
+
+
+def _diverged(model: ModelFile, error: DivergenceError) -> str:
+    """Save what was learned before, if there was no model; return the error."""
+    saved = _not_saved(model)
+    if error.history and not model.path.exists():
+        _save(model, error.params)
+        saved = f"{options.plural(len(error.history), 'epoch')} before it are saved in {model.path}"
+    where = "after the last step" if error.at_end else f"from step {error.step} on"
+    return (
+        f"the cost is not finite {where}, in epoch {error.epoch}, at learning rate "
+        f"{error.learning_rate:.4g}: lower --lr; {saved}"
+    )
+
+
+def _not_saved(model: ModelFile) -> str:
+    return f"the former model stays in {model.path}" if model.path.exists() else "nothing is saved"
+
+
+def _save(model: ModelFile, params: Params) -> None:
+    try:
+        model.save(params)
     except CANNOT_WRITE as error:
-        raise OSError(unwritten("plot", path, error)) from error
-    typer.echo(f"plot  {path}")
+        lost = write_error("save", model.path, error)
+        raise OSError(f"{lost}; {_saved_elsewhere(model, params)}") from error
+
+
+def _saved_elsewhere(model: ModelFile, params: Params) -> str:
+    """Save in the temporary folder; return where, or why that failed too."""
+    try:
+        name = f"{model.path.stem[:50]}-{token_hex(4)}.safetensors"
+        another = model._replace(path=Path(gettempdir()) / name)
+        another.save(params)
+    except CANNOT_WRITE as error:
+        return f"nor can it be saved in the temporary folder ({reason(error)}): the model is lost"
+    return f"the model is in {another.path} instead"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from xpnet.data.batches import batches, sample_major
-from xpnet.data.columns import Columns
-from xpnet.data.dataset import Dataset, split
-from xpnet.data.errors import DataError
+from xpnet.data.batches import batches, sample_major, streamed
+from xpnet.data.dataset import Columns, Dataset, split
 from xpnet.data.labels import Classes
 from xpnet.data.readers import load, load_samples
 from xpnet.data.scaling import Scaling
-from xpnet.data.streamed import streamed
+from xpnet.exceptions import DataError
 
 __all__ = [
     "Classes",

@@ -22,7 +22,7 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.types import Array, Batch, Gather
 
-__all__ = ["batches", "sample_major"]
+__all__ = ["batches", "sample_major", "streamed"]
 
 
 def batches(
@@ -34,7 +34,7 @@ def batches(
     epoch: int = 0,
     sample_weight: Array | None = None,
     shuffle: bool = True,
-    columns: Gather = backend.columns,
+    gather: Gather = backend.gather,
 ) -> Iterator[Batch]:
     """Yield one epoch of mini-batches as columns, the short last one included.
 
@@ -49,8 +49,8 @@ def batches(
     sample_weight : array, shape (..., m) or (..., 1, m), optional
     shuffle : bool
         False yields slices in the order of X, without a copy.
-    columns : function, optional
-        In place of ``xpnet.backend.columns``, with its signature, to gather a shuffled batch.
+    gather : function, optional
+        ``(arrays, order, start, stop) -> batch``, which gathers a shuffled batch.
 
     Yields
     ------
@@ -69,7 +69,51 @@ def batches(
     if not shuffle or len(bounds) == 1:
         return _sliced(X, Y, weight, bounds)
     order = np.random.default_rng((seed, epoch)).permutation(m)
-    return _gathered(X, Y, weight, bounds, order, columns)
+    return _gathered(X, Y, weight, bounds, order, gather)
+
+
+def streamed(
+    X: np.ndarray,
+    Y: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int = 0,
+    to: backend.Backend | None = None,
+) -> Iterator[Batch]:
+    """Yield one epoch of mini-batches as columns, in the order of `batches`, for `xpnet.steps`.
+
+    For data larger than the device's memory. A copy to a CUDA device by CuPy runs beside the
+    training, from pinned memory; other libraries are given one batch after another.
+
+    Parameters
+    ----------
+    X, Y : numpy.ndarray, shapes (m, n_x) and (m, n_y)
+        Samples as rows, of any dtype; a memory-mapped file will do.
+    batch_size, seed, epoch : int
+        As in `batches`.
+    to : Backend, optional
+        Where batches go, and their dtype; `default_backend()` if left out.
+
+    Yields
+    ------
+    Batch
+        X (n_x, m_batch) and Y (n_y, m_batch).
+
+    Raises
+    ------
+    ValueError
+        At the call, where shapes, `batch_size`, `seed` or `epoch` do not fit.
+    """
+    if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
+        raise ValueError(
+            f"X has shape {X.shape} and Y {Y.shape}: expected (m, n_x) and (m, n_y) with the "
+            "same m, samples as rows"
+        )
+    numbers = np.arange(len(X))[:, None]
+    order = batches(numbers, numbers, batch_size=batch_size, seed=seed, epoch=epoch)
+    upload = backend.uploader(backend.resolve() if to is None else to)
+    return _one_ahead(upload((X, Y), batch.X[0]) for batch in order)
 
 
 def sample_major(X: Array) -> Array:
@@ -98,16 +142,30 @@ def _gathered(
     weight: Array | None,
     bounds: Sequence[tuple[int, int]],
     order: np.ndarray,
-    columns: Gather,
+    gather: Gather,
 ) -> Iterator[Batch]:
     xp = array_namespace(X)
     index_dtype = xp.__array_namespace_info__().default_dtypes()["indexing"]
     # One upload an epoch: one a step would be a copy from the host at every step.
     order_there = backend.asarray(order, like=X, dtype=index_dtype)
     for start, stop in bounds:
-        x, y = columns((X, Y), order_there, start, stop)
+        x, y = gather((X, Y), order_there, start, stop)
         s = None if weight is None else xp.take(weight, order_there[start:stop], axis=-1)
         yield Batch(x, y, s)
+
+
+def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:
+    """Start the upload after each batch before that batch is handed out."""
+    current = next(uploads)
+    for following in uploads:
+        yield _as_columns(current)
+        current = following
+    yield _as_columns(current)
+
+
+def _as_columns(upload: backend.Upload) -> Batch:
+    X, Y = upload()
+    return Batch(X.T, Y.T)
 
 
 def _as_row(weight: Array) -> Array:

@@ -1,9 +1,11 @@
-"""CSV tables as datasets: one label column, every other column a numeric feature.
+"""CSV files as datasets: one label column, every other column a numeric feature.
 
 Where a model was trained on a table with a header, the columns of another one with a header are
 found by name: in any order, and columns of other names are not read. Without a header on either
-side they are found by place. A first column that only numbers the rows is no feature: see
-`xpnet.data.index`.
+side they are found by position.
+
+A first column that only numbers the rows, an index as pandas writes one, is no feature: it would
+tell a network the position of a sample in the file, and so its class where the file is sorted.
 """
 
 from __future__ import annotations
@@ -16,25 +18,26 @@ from pathlib import Path
 
 import numpy as np
 
-from xpnet.data.asked import Asked
-from xpnet.data.checks import as_labels
-from xpnet.data.columns import Columns
-from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError, quoted
-from xpnet.data.header import is_missing, is_number
-from xpnet.data.index import is_index, may_have_index
-from xpnet.data.labels import as_whole_numbers
-from xpnet.data.memory import check_fits, taken
-from xpnet.data.sense import check_no_quantities
-from xpnet.data.table import Table, column_place, named_places, open_table
+from xpnet.data.csv_header import is_missing, is_number
+from xpnet.data.csv_table import Options, Table, column_position, named_positions, open_table
+from xpnet.data.dataset import Columns, Dataset
+from xpnet.data.labels import as_labels, as_whole_numbers, check_no_quantities
+from xpnet.data.memory import array_bytes, check_fits
+from xpnet.exceptions import DataError, quoted
 
-__all__ = ["read_csv", "read_csv_samples"]
+__all__ = ["counts_rows", "read_csv", "read_csv_samples"]
+
+_NAMELESS = re.compile(r"(Unnamed: \d+)?")
+"""How pandas writes the name that an index does not have, and how it reads it."""
+
+_COUNTED = 5
+"""From how many rows on 0, 1, 2, … or 1, 2, 3, … in a table without a header is no feature."""
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 
 
-def read_csv(path: Path, asked: Asked) -> Dataset:
-    """Return the table in `path`; ``asked.label`` names or numbers its label column.
+def read_csv(path: Path, options: Options) -> Dataset:
+    """Return the table in `path`; ``options.label`` names or numbers its label column.
 
     A name wins over a number; numbers count from 0, negative ones from the end. Without it the
     label is that of the columns trained on or, without these too, the last.
@@ -46,54 +49,60 @@ def read_csv(path: Path, asked: Asked) -> Dataset:
         finite number, a label is missing, the labels are quantities, or all of it takes too much
         memory.
     """
-    table, named = _opened(path, asked)
-    indexed = named is None and may_have_index(table, asked)
-    place = _label_place(table, named, asked, indexed)
-    X, texts = _read(table, _features(table, named, place), asked, place)
-    X, indexed = _without_index(table, X, asked) if indexed and place != 0 else (X, False)
+    table, named = _opened(path, options)
+    indexed = named is None and _may_have_index(table, options)
+    position = _label_position(table, named, options, indexed)
+    X, texts = _read(table, _features(table, named, position), options, position)
+    X, indexed = _without_index(table, X, options) if indexed and position != 0 else (X, False)
     names = tuple(table.names[indexed:])
     found = Columns(
-        names, place - indexed, table.has_header, indexed, asked.header, asked.delimiter
+        names, position - indexed, table.has_header, indexed, options.header, options.delimiter
     )
-    where = f"{path}, column {quoted(table.names[place])}"
+    where = f"{path}, column {quoted(table.names[position])}"
     _check_none_missing(texts, where)
-    check_fits(taken(X.shape, X.itemsize) + _nbytes(texts), asked.limit, str(path))
+    check_fits(array_bytes(X.shape, X.itemsize) + _nbytes(texts), options.limit, str(path))
     y = as_whole_numbers(np.array(texts))
-    if asked.classes is None:
-        check_no_quantities(X, y, found, where, asked.label is not None)
+    if options.classes is None:
+        check_no_quantities(X, y, found, where, options.label is not None)
     return Dataset(path.stem, X, as_labels(y, where), columns=found)
 
 
-def read_csv_samples(path: Path, asked: Asked, n_x: int) -> np.ndarray:
+def read_csv_samples(path: Path, options: Options, n_x: int) -> np.ndarray:
     """Return the features ``(m, n_x)`` in `path`; a label column may be there, or be empty."""
-    table, named = _opened(path, asked)
-    indexed = named is None and may_have_index(table, asked, n_x)
-    place = None
-    if named is None and not _is_bare(table, asked.label, n_x + indexed):
-        place = _label_place(table, None, asked, indexed)
-    X, texts = _read(table, _features(table, named, place), asked, place)
+    table, named = _opened(path, options)
+    indexed = named is None and _may_have_index(table, options, n_x)
+    position = None
+    if named is None and not _is_bare(table, options.label, n_x + indexed):
+        position = _label_position(table, None, options, indexed)
+    X, texts = _read(table, _features(table, named, position), options, position)
     if indexed:
-        return _without_index(table, X, asked)[0]
-    if not table.has_header and _are_quantities(texts, asked) and is_index(table, X[:, 0], asked):
+        return _without_index(table, X, options)[0]
+    quantities = not table.has_header and _are_quantities(texts, options)
+    if quantities and _is_index(table, X[:, 0], options):
         # An index and features are as many columns as features and a label.
-        return _read(open_table(path, asked), range(1, len(table.names)), asked)[0]
+        return _read(open_table(path, options), range(1, len(table.names)), options)[0]
     return X
 
 
-def _opened(path: Path, asked: Asked) -> tuple[Table, Columns | None]:
+def counts_rows(values: np.ndarray) -> bool:
+    """Tell whether `values` ``(m,)`` are 0, 1, 2, … or 1, 2, 3, …."""
+    return values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
+
+
+def _opened(path: Path, options: Options) -> tuple[Table, Columns | None]:
     """Return the table and, where its columns are to be found by name, those of the model."""
-    table = open_table(path, asked)
-    by_name = asked.columns is not None and asked.columns.named and table.has_header
-    return table, asked.columns if by_name else None
+    table = open_table(path, options)
+    by_name = options.columns is not None and options.columns.named and table.has_header
+    return table, options.columns if by_name else None
 
 
-def _label_place(table: Table, named: Columns | None, asked: Asked, indexed: bool) -> int:
-    """Return the place of the label column: as asked for, as in training, or the last."""
-    columns = asked.columns
-    if asked.label is not None:
-        return column_place(table, asked.label)
+def _label_position(table: Table, named: Columns | None, options: Options, indexed: bool) -> int:
+    """Return the position of the label column: as asked for, as in training, or the last."""
+    columns = options.columns
+    if options.label is not None:
+        return column_position(table, options.label)
     if named is not None:
-        return column_place(table, named.names[named.label])
+        return column_position(table, named.names[named.label])
     if columns is None:
         return len(table.names) - 1
     if len(table.names) - indexed != len(columns.names):
@@ -109,13 +118,46 @@ def _of_another_width(table: Table, columns: Columns) -> DataError:
     )
 
 
-def _without_index(table: Table, X: np.ndarray, asked: Asked) -> tuple[np.ndarray, bool]:
+def _without_index(table: Table, X: np.ndarray, options: Options) -> tuple[np.ndarray, bool]:
     """Return `X` without a first column that is an index, and whether it was one."""
-    if is_index(table, X[:, 0], asked):
+    if _is_index(table, X[:, 0], options):
         return X[:, 1:], True
-    if asked.columns is not None:
-        raise _of_another_width(table, asked.columns)
+    if options.columns is not None:
+        raise _of_another_width(table, options.columns)
     return X, False
+
+
+def _may_have_index(table: Table, options: Options, n_x: int = 0) -> bool:
+    """Tell whether the first column of `table` is an index if its numbers are those of one.
+
+    `table` is one whose columns are found by position. For a model it is where the table is one
+    column wider than the model's, with a label or, of `n_x` features, without.
+    """
+    nameless = table.has_header and _NAMELESS.fullmatch(table.names[0]) is not None
+    width = len(table.names)
+    if options.columns is None:
+        return width > 2 and not options.keep_index and (nameless or not table.has_header)
+    widths = (len(options.columns.names), n_x)
+    return width - 1 in widths and (nameless or width not in widths)
+
+
+def _is_index(table: Table, values: np.ndarray, options: Options) -> bool:
+    """Tell whether the `values` ``(m,)`` of a first column number the rows.
+
+    Under a header that gives it no name, whole numbers do, whichever rows were chosen, if they are
+    those that a model was trained beside, all different, or a count for the most part, as of files
+    put together; without a header they count the rows from 0 or 1.
+    """
+    if table.has_header:
+        whole = bool((values == np.rint(values)).all())
+        return whole and (options.columns is not None or _tells_rows_apart(values))
+    return counts_rows(values) and (options.columns is not None or len(values) >= _COUNTED)
+
+
+def _tells_rows_apart(values: np.ndarray) -> bool:
+    """Whether `values` are all different, or most are one more than the value before."""
+    counted = int((np.diff(values) == 1).sum())
+    return len(np.unique(values)) == len(values) or 2 * counted > len(values)
 
 
 def _is_bare(table: Table, label: str | int | None, width: int) -> bool:
@@ -123,33 +165,33 @@ def _is_bare(table: Table, label: str | int | None, width: int) -> bool:
     return len(table.names) == width and (label is None or label not in table.names)
 
 
-def _are_quantities(texts: list[str], asked: Asked) -> bool:
-    """Whether what stands in the place of the label is a feature: numbers, but no classes."""
-    if asked.classes is None or not texts:
+def _are_quantities(texts: list[str], options: Options) -> bool:
+    """Whether what stands in the position of the label is a feature: numbers, but no classes."""
+    if options.classes is None or not texts:
         return False
     different = set(texts)
-    return all(map(is_number, different)) and different.isdisjoint(map(str, asked.classes.labels))
+    return all(map(is_number, different)) and different.isdisjoint(map(str, options.classes.labels))
 
 
 def _features(table: Table, columns: Columns | None, label: int | None) -> list[int]:
-    """Return the places of the features in the order of the training."""
+    """Return the positions of the features in the order of the training."""
     if columns is not None:
-        return named_places(table, columns.features)
-    places = [place for place in range(len(table.names)) if place != label]
+        return named_positions(table, columns.features)
+    positions = [position for position in range(len(table.names)) if position != label]
     # Names that a model is to keep must tell columns apart.
-    return named_places(table, [table.names[place] for place in places])
+    return named_positions(table, [table.names[position] for position in positions])
 
 
 def _read(
-    table: Table, features: Sequence[int], asked: Asked, label: int | None = None
+    table: Table, features: Sequence[int], options: Options, label: int | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Return the columns at `features` as ``(m, n_x)``, and the texts of that at `label`."""
     if not features:
         advice = "if another character than ; , or a tab separates them, name it (--delimiter)"
-        if asked.delimiter is not None:
-            advice = f"--delimiter is {quoted(asked.delimiter)}: name another, or leave it out"
+        if options.delimiter is not None:
+            advice = f"--delimiter is {quoted(options.delimiter)}: name another, or leave it out"
         raise DataError(f"{table.path} has 1 column: expected features and a label; {advice}")
-    names = [table.names[place] for place in features]
+    names = [table.names[position] for position in features]
     # A flat array of C doubles: lists of Python floats would take eight times the memory.
     values = array("d")
     texts: list[str] = []
@@ -158,14 +200,14 @@ def _read(
         if label is not None:
             text = cells[label].strip()
             texts.append(one_of_each.setdefault(text, text))
-        chosen = [cells[place] for place in features]
+        chosen = [cells[position] for position in features]
         values.extend(_numbers(chosen, names, table.path, line))
-        check_fits(taken((1, len(values)), values.itemsize), asked.limit, str(table.path))
+        check_fits(array_bytes((1, len(values)), values.itemsize), options.limit, str(table.path))
     return np.frombuffer(values).reshape(-1, len(features)), texts
 
 
 def _nbytes(texts: list[str]) -> int:
-    """Return what `texts` take as an array: four bytes a character of the longest, for each."""
+    """Return the size of `texts` as an array: four bytes a character of the longest, for each."""
     return 4 * len(texts) * max(map(len, set(texts)))
 
 
@@ -186,10 +228,10 @@ def _numbers(cells: list[str], names: list[str], path: Path, line: int) -> list[
             return numbers
     except ValueError:
         pass  # Found again below, with its column.
-    place = next(k for k, cell in enumerate(cells) if not _is_finite(cell))
+    position = next(k for k, cell in enumerate(cells) if not _is_finite(cell))
     raise DataError(
-        f"{path}, line {line} has {quoted(cells[place])} in column {quoted(names[place])}: "
-        f"expected a finite number; {_advice(cells[place], names[place], line)}"
+        f"{path}, line {line} has {quoted(cells[position])} in column {quoted(names[position])}: "
+        f"expected a finite number; {_advice(cells[position], names[position], line)}"
     )
 
 

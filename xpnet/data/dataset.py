@@ -1,16 +1,46 @@
-"""A labelled dataset on the host, and its split into a training and a test part."""
+"""Datasets: labelled samples on the host, checks of samples, and the split for a test."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from xpnet.data.columns import Columns
-from xpnet.data.errors import DataError, listed
+from xpnet.exceptions import DataError, listed
 
-__all__ = ["Dataset", "split"]
+__all__ = ["Columns", "Dataset", "as_samples", "check_pair", "split"]
+
+
+class Columns(NamedTuple):
+    """The columns of a table that was trained on, by which those of another table are found.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of all columns but an index, in their order; numbers where the table had no header.
+    label : int
+        The position from 0 of the label column among them.
+    named : bool
+        Whether the names are those of a header.
+    indexed : bool
+        Whether a first column that only numbers the rows was left out.
+    header, delimiter
+        Options with which the table was read; None where they were found out.
+    """
+
+    names: tuple[str, ...]
+    label: int
+    named: bool
+    indexed: bool = False
+    header: bool | None = None
+    delimiter: str | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features' names in the order of the training."""
+        return self.names[: self.label] + self.names[self.label + 1 :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +104,52 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
     )
 
 
+def as_samples(X: np.ndarray, where: str) -> np.ndarray:
+    """Return real, finite `X` as ``(m, n_x)``; images ``(m, height, width)`` are flattened.
+
+    Parameters
+    ----------
+    X : ndarray, shape (m, ...)
+    where : str
+        File and array, for the error's text.
+
+    Raises
+    ------
+    DataError
+        Where X is not numeric, has no samples or features, or holds NaN or infinity.
+    """
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{where} has dtype {X.dtype}: expected real numbers")
+    if X.ndim < 2 or X.size == 0:
+        raise DataError(
+            f"{where} has shape {X.shape}: expected (m, n_x), a row a sample, and at least one"
+        )
+    rows = X.reshape(X.shape[0], -1)
+    # Extremes show NaN and infinity without another array of the size of X.
+    if X.dtype.kind == "f" and not np.isfinite([rows.min(), rows.max()]).all():
+        row, column = np.argwhere(~np.isfinite(rows))[0]
+        raise DataError(
+            f"{where} holds {rows[row, column]} at row {row}, column {column} (counted from 0): "
+            "expected finite numbers; fill it or leave that sample out"
+        )
+    return rows.astype(rows.dtype.newbyteorder("="), copy=False)
+
+
+def check_pair(X: np.ndarray, y: np.ndarray, where: str) -> None:
+    """Raise DataError unless `X` and `y` hold equally many samples."""
+    if X.shape[0] != y.shape[0]:
+        raise DataError(
+            f"{where}: {X.shape[0]} samples, but {y.shape[0]} labels: expected one label a sample"
+        )
+
+
 def _least(share: float) -> int:
     """Return of how many samples of a class, at least, the `share` is one or more."""
     return max(2, math.floor(0.5 / share) + 1)
 
 
 def _stratified(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return ``(m,)`` booleans, true for the share of each class that is drawn."""
+    """Return ``(m,)`` booleans, true for a random share of each class."""
     chosen = np.zeros(len(y), dtype=bool)
     for label in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == label))

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that come with the package.
+"""Handwritten digits: 1,797 images that come with the package.
 
 The test part of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak (1998),
 UCI Machine Learning Repository, https://doi.org/10.24432/C50P49, licensed CC BY 4.0

@@ -26,11 +26,10 @@ from typing import IO, cast
 
 import numpy as np
 
-from xpnet.data.checks import as_labels, as_samples, check_pair
-from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError
-from xpnet.data.memory import check_fits, taken
-from xpnet.data.streams import filled
+from xpnet.data.dataset import Dataset, as_samples, check_pair
+from xpnet.data.labels import as_labels
+from xpnet.data.memory import array_bytes, check_fits, filled
+from xpnet.exceptions import DataError
 
 __all__ = ["read_idx", "read_idx_folder", "read_idx_samples"]
 
@@ -77,7 +76,7 @@ def read_idx(path: Path, *, dimensions: int, limit: int) -> np.ndarray:
         dtype, shape = _header(path, file, dimensions)
         nbytes = math.prod(shape) * dtype.itemsize
         _check_length(path, 4 + 4 * dimensions + nbytes, shape)
-        check_fits(taken(shape, dtype.itemsize), limit, str(path))
+        check_fits(array_bytes(shape, dtype.itemsize), limit, str(path))
         array = filled(file, shape, dtype)
     if array is None:
         raise DataError(

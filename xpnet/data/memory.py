@@ -1,4 +1,4 @@
-"""Memory limit of the data readers."""
+"""Memory limit of the readers: what is free, what an array needs, arrays read within it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
-from xpnet.data.errors import DataError
+import numpy as np
 
-__all__ = ["check_fits", "default_limit", "taken"]
+from xpnet.exceptions import DataError
+
+__all__ = ["array_bytes", "check_fits", "default_limit", "filled"]
 
 _UNKNOWN = 2**33
 """Free memory in bytes where the system does not say."""
@@ -19,9 +22,12 @@ _GROUPS = (
     ("memory.max", "memory.current"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
 )
-"""Files in which Linux says what a container may take and has taken, by its two versions."""
+"""Files in which Linux gives a container's limit and use, in its two versions."""
 
 _GROUP_FOLDER = Path("/sys/fs/cgroup")
+
+_CHUNK = 2**20
+"""Bytes read at once: what decompresses to more is stopped here."""
 
 
 def default_limit() -> int:
@@ -29,8 +35,8 @@ def default_limit() -> int:
     return min([_system(), *_containers()]) // 2
 
 
-def taken(shape: Sequence[int], itemsize: int) -> int:
-    """Return what an array takes in bytes: samples scaled to float32, too, labels as int64."""
+def array_bytes(shape: Sequence[int], itemsize: int) -> int:
+    """Return the bytes that an array needs: samples scaled to float32, too, labels as int64."""
     return math.prod(shape) * (itemsize + 4 if len(shape) > 1 else max(itemsize, 8))
 
 
@@ -41,6 +47,23 @@ def check_fits(nbytes: int, limit: int, where: str) -> None:
             f"{where} takes {_in_words(nbytes)} of memory: expected at most {_in_words(limit)}, "
             "the limit; raise it (max_memory, --max-memory) or give fewer samples"
         )
+
+
+def filled(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+    """Return an array of `shape` and `dtype` read from `stream`; None unless it holds just that.
+
+    Memory fills as the bytes come: a header that lies fills none.
+    """
+    array = np.empty(shape, dtype)
+    bytes_of = array.reshape(-1).view(np.uint8).data
+    start = 0
+    while start < len(bytes_of):
+        chunk = stream.read(min(_CHUNK, len(bytes_of) - start))
+        if not chunk:
+            return None
+        bytes_of[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return None if stream.read(1) else array
 
 
 def _system() -> int:

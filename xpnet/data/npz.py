@@ -16,11 +16,10 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from xpnet.data.checks import as_labels, as_samples, check_pair
-from xpnet.data.dataset import Dataset
-from xpnet.data.errors import DataError, listed
-from xpnet.data.memory import check_fits, taken
-from xpnet.data.streams import filled
+from xpnet.data.dataset import Dataset, as_samples, check_pair
+from xpnet.data.labels import as_labels
+from xpnet.data.memory import array_bytes, check_fits, filled
+from xpnet.exceptions import DataError, listed
 
 __all__ = ["read_npz", "read_npz_samples"]
 
@@ -98,7 +97,7 @@ def _pair(archive: _Archive, X_name: str, y_name: str) -> tuple[np.ndarray, np.n
 def _nbytes(archive: _Archive, name: str) -> int:
     with _member(archive, name) as stream:
         shape, _, dtype = _header(stream)
-        return taken(shape, dtype.itemsize)
+        return array_bytes(shape, dtype.itemsize)
 
 
 def _array(archive: _Archive, name: str) -> np.ndarray:

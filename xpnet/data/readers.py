@@ -1,4 +1,4 @@
-"""One way in for every kind of source: a table of readers, and nothing that asks for the kind."""
+"""Loading of data: `load`, `load_samples`, and the table of readers by kind of source."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from xpnet.data.asked import Asked
-from xpnet.data.columns import Columns
 from xpnet.data.csv import read_csv, read_csv_samples
-from xpnet.data.dataset import Dataset
+from xpnet.data.csv_table import Options
+from xpnet.data.dataset import Columns, Dataset
 from xpnet.data.digits import read_digits
-from xpnet.data.errors import DataError
 from xpnet.data.idx import read_idx_folder, read_idx_samples
 from xpnet.data.labels import Classes
 from xpnet.data.memory import default_limit
 from xpnet.data.npz import read_npz, read_npz_samples
+from xpnet.exceptions import DataError
 
 __all__ = ["load", "load_samples"]
 
@@ -26,10 +25,10 @@ T = TypeVar("T")
 
 
 class _Reader(NamedTuple):
-    """How one kind of source is read: what is asked for is the second argument."""
+    """The functions that read one kind of source."""
 
-    dataset: Callable[[Path, Asked], Dataset]
-    samples: Callable[[Path, Asked, int], np.ndarray]
+    dataset: Callable[[Path, Options], Dataset]
+    samples: Callable[[Path, Options, int], np.ndarray]
 
 
 def load(
@@ -53,7 +52,7 @@ def load(
         The label column of a ``.csv`` by name or number from 0; by default that of `columns`,
         or the last.
     header : bool, optional
-        Whether the first line of a ``.csv`` names its columns; by default as it looks.
+        Whether the first line of a ``.csv`` names its columns; by default found out.
     delimiter : str, optional
         What separates the columns of a ``.csv``; by default whichever of semicolon, comma and tab
         its first line has most of.
@@ -76,8 +75,8 @@ def load(
     """
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
-    asked = Asked(limit, label, header, delimiter, keep_index, columns, classes)
-    return reader.dataset(path, asked)
+    options = Options(limit, label, header, delimiter, keep_index, columns, classes)
+    return reader.dataset(path, options)
 
 
 def load_samples(
@@ -102,8 +101,8 @@ def load_samples(
     """
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
-    asked = Asked(limit, label, header, delimiter, columns=columns, classes=classes)
-    X = reader.samples(path, asked, n_x)
+    options = Options(limit, label, header, delimiter, columns=columns, classes=classes)
+    X = reader.samples(path, options, n_x)
     if X.shape[1] != n_x:
         raise DataError(
             f"{source} has samples of {X.shape[1]} features: expected {n_x}, as the model was "
@@ -127,16 +126,16 @@ def _reader(source: str | PathLike[str]) -> tuple[_Reader, Path]:
 def _no_table(read: Callable[[Path, int], T]) -> Callable[..., T]:
     """Give `read(path, limit)` the readers' signature, refusing what only a table has."""
 
-    def read_path(path: Path, asked: Asked, *others: object) -> T:
+    def read_path(path: Path, options: Options, *others: object) -> T:
         for name in ("label", "header", "delimiter", "keep_index"):
-            value = getattr(asked, name)
-            if value != Asked._field_defaults[name]:
+            value = getattr(options, name)
+            if value != Options._field_defaults[name]:
                 option = "--no-header" if value is False else f"--{name.replace('_', '-')}"
                 raise DataError(
                     f"{name} is {value!r} ({option}), but only a .csv file has a label column to "
                     f"choose, a header, a delimiter and an index: leave it out for {path}"
                 )
-        return read(path, asked.limit)
+        return read(path, options.limit)
 
     return read_path
 

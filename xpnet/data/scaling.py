@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from xpnet.data.errors import DataError, quoted
+from xpnet.exceptions import DataError, quoted
 
 __all__ = ["Scaling"]
 

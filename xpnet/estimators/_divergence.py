@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.estimators._outputs import outputs
+from xpnet.estimators._prediction import outputs
 from xpnet.network import Network
 from xpnet.types import Array, Params
 

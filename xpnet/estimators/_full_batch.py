@@ -11,17 +11,17 @@ from array_api_compat import array_namespace
 from sklearn.exceptions import ConvergenceWarning
 
 from xpnet.estimators._audience import Audience, say
+from xpnet.estimators._devices import on_host
 from xpnet.estimators._divergence import DivergedError
-from xpnet.estimators._outputs import rows_at_once
-from xpnet.estimators._places import on_host
+from xpnet.estimators._prediction import rows_at_once
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import columns_between
 from xpnet.estimators._samples import Samples
-from xpnet.estimators._warnings import warn
+from xpnet.estimators._sklearn_private import warn
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import default_kernels, value_and_grad_for
-from xpnet.network.gradient import unchecked_value_and_grad
+from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.types import Array, Params, Run
 

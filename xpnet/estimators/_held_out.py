@@ -9,10 +9,10 @@ from array_api_compat import array_namespace
 from sklearn.metrics import check_scoring
 
 from xpnet.estimators._audience import say
-from xpnet.estimators._outputs import outputs
+from xpnet.estimators._prediction import outputs
 from xpnet.estimators._reported import share_reported
 from xpnet.estimators._samples import Samples
-from xpnet.estimators._scores import accuracy, r2
+from xpnet.estimators._scoring import accuracy, r2
 from xpnet.kernels import VECTORIZED
 from xpnet.network import Network
 from xpnet.types import Array, Layer

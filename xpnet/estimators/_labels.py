@@ -1,4 +1,4 @@
-"""Class labels to outputs of the network and back, on the device where the labels lie.
+"""Class labels, and their codes as outputs of the network.
 
 ==================== ============================= ====================== ====================
 kind                 labels                        outputs n_y            label k from A
@@ -25,7 +25,8 @@ from sklearn.utils.multiclass import (
 )
 
 from xpnet import backend
-from xpnet.estimators._warnings import warn
+from xpnet.estimators._devices import to_host
+from xpnet.estimators._sklearn_private import warn
 from xpnet.types import Array
 
 __all__ = [
@@ -34,18 +35,20 @@ __all__ = [
     "MULTILABEL",
     "Labels",
     "check_labels",
+    "column_raveled",
     "decoded",
     "encoded",
-    "flat",
+    "known_labels",
     "labels_of",
     "of_classes",
+    "two_or_more",
 ]
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 
 class Labels(NamedTuple):
-    """The classes that a model tells apart, sorted, and which kind of target they make."""
+    """The classes of a model, sorted, and the kind of target."""
 
     kind: str
     classes: Array
@@ -57,12 +60,12 @@ class Labels(NamedTuple):
 
 
 def labels_of(y: Array) -> Labels:
-    """Return the labels that occur in `y`, or that it has columns for.
+    """Return the labels in `y`, or the columns of a multilabel `y`.
 
     Parameters
     ----------
     y : array, shape (m,) or (m, n_labels)
-        As `flat` returned it.
+        As `column_raveled` returned it.
 
     Raises
     ------
@@ -91,8 +94,8 @@ def check_labels(labels: Labels, n_outputs: int) -> None:
         )
 
 
-def flat(model: Any, y: Array) -> Array:
-    """Return a single column as ``(m,)``, with `model`'s warning; all else as it is."""
+def column_raveled(model: Any, y: Array) -> Array:
+    """Return a single column as ``(m,)``, with scikit-learn's warning; any other y unchanged."""
     y = y.toarray() if hasattr(y, "toarray") else y
     if y.ndim != 2 or y.shape[1] != 1:
         return y
@@ -123,7 +126,7 @@ def encoded(labels: Labels, y: Array, like: Array) -> Array:
             f"{backend.to_numpy(labels.classes).tolist()}: leave their samples out"
         )
     if labels.kind == BINARY:
-        # A class without another is the first of two: its output is 0.
+        # A single class is the first of two: its output is 0.
         is_class = is_class[:, 1:] if labels.classes.shape[0] == 2 else ~is_class
     return backend.asarray(is_class, like=like)
 
@@ -159,7 +162,7 @@ def _kind_on_host(y: Array) -> str:
 
 
 def _kind_on_device(y: Array) -> str:
-    """What scikit-learn's ``type_of_target`` says of `y`, but for binary and multiclass."""
+    """The result of scikit-learn's ``type_of_target``; multiclass also where y is binary."""
     xp = array_namespace(y)
     if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.floor(y))):
         raise ValueError(
@@ -169,3 +172,106 @@ def _kind_on_device(y: Array) -> str:
     if y.ndim == 1:
         return MULTICLASS
     return MULTILABEL if bool(xp.all((y == 0) | (y == 1))) else "multiclass-multioutput"
+
+
+def two_or_more(y: Array) -> Labels:
+    """Return the labels in `y`, in its dtype, which must be two at least.
+
+    Parameters
+    ----------
+    y : array, shape (m,)
+
+    Raises
+    ------
+    ValueError
+        If there is one class, or samples have several labels.
+    """
+    if y.ndim != 1:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {tuple(y.shape)} instead: for samples "
+            "with several labels there are MLPClassifier(()) and sklearn's MultiOutputClassifier"
+        )
+    labels = labels_of(y)
+    if isinstance(y, np.ndarray):
+        labels = labels._replace(classes=labels.classes.astype(y.dtype))
+    if labels.classes.shape[0] < 2:
+        raise ValueError(
+            "This solver needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {_plain(labels)[0]!r}"
+        )
+    return labels
+
+
+def known_labels(known: Labels | None, y: Array, classes: Any, *, incremental: bool) -> Labels:
+    """Return all labels of a classifier, those of its earlier fits included.
+
+    Parameters
+    ----------
+    known : Labels or None
+        Labels of an earlier fit that this one continues.
+    y : array, shape (m,) or (m, n_labels)
+    classes : array_like or None
+        All labels, as named to ``partial_fit``.
+    incremental : bool
+        Whether `y` may leave out labels, as in ``partial_fit``.
+
+    Raises
+    ------
+    ValueError
+        If `y` brings a label that is not known, or leaves one out where it must not; if `classes`
+        are missing at the first call, or differ from those known.
+    """
+    found = labels_of(y)
+    labels = known or (_first(found, y, classes) if incremental else found)
+    if incremental and classes is not None:
+        _check_same(labels, classes)
+    _check_fit(labels, found, all_of_them=not incremental)
+    return labels
+
+
+def _first(found: Labels, y: Array, classes: Any) -> Labels:
+    """The labels in `classes`; a multilabel target needs none."""
+    if found.kind == MULTILABEL:
+        return found
+    if classes is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    named = unique_labels(to_host(classes))
+    return of_classes(named if isinstance(y, np.ndarray) else backend.asarray(named, like=y))
+
+
+def _check_same(labels: Labels, classes: Any) -> None:
+    named = unique_labels(to_host(classes)).tolist()
+    if named != _plain(labels):
+        raise ValueError(
+            f"`classes={named}` is not the same as on last call to partial_fit, was: "
+            f"array({_shown(labels, ', ')})"
+        )
+
+
+def _check_fit(labels: Labels, found: Labels, *, all_of_them: bool) -> None:
+    if (found.kind == MULTILABEL) != (labels.kind == MULTILABEL):
+        raise ValueError(
+            f"y is a {found.kind} target, but the model was fitted to a {labels.kind} one"
+        )
+    known, here = _plain(labels), _plain(found)
+    if all_of_them and known != here:
+        raise ValueError(
+            "warm_start can only be used where `y` has the same classes as in the previous call "
+            f"to fit. Previously got {_shown(labels)}, `y` has {_shown(found)}"
+        )
+    if set(here) - set(known):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {_shown(labels)}. "
+            f"'y' has {_shown(found)}. The first call to partial_fit names them all, classes=..."
+        )
+
+
+def _shown(labels: Labels, separator: str = " ") -> str:
+    """The classes as in scikit-learn's messages: of many, the first and last."""
+    classes = backend.to_numpy(labels.classes)
+    return np.array2string(classes, threshold=20, max_line_width=1000, separator=separator)
+
+
+def _plain(labels: Labels) -> list[Any]:
+    plain: list[Any] = backend.to_numpy(labels.classes).tolist()
+    return plain

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: how they are fitted."""
+"""Base class of `MLPClassifier` and `MLPRegressor`."""
 
 from __future__ import annotations
 
@@ -6,43 +6,41 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 
 from xpnet import backend
-from xpnet.estimators import _stopping
+from xpnet.estimators import _constraints, _stopping
+from xpnet.estimators._constraints import activation_names, hidden_sizes
+from xpnet.estimators._devices import DeviceMixin, check_same_device, reference
 from xpnet.estimators._divergence import unfitted_where_diverged
 from xpnet.estimators._draws import drawn_as_scikit_learn, drawn_by_scheme
 from xpnet.estimators._full_batch import FTOL, fit_full_batch, loss_on
-from xpnet.estimators._holder import HoldsNetwork
-from xpnet.estimators._labels import flat
-from xpnet.estimators._moving import Moves
-from xpnet.estimators._parameters import (
-    CONSTRAINTS,
-    activation_names,
-    check_callbacks,
-    check_solver_reads,
-    hidden_sizes,
-)
-from xpnet.estimators._places import check_fitted_beside, reference
+from xpnet.estimators._labels import Labels, column_raveled
+from xpnet.estimators._prediction import outputs
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples, check_outputs, split
-from xpnet.estimators._saving import Saves
+from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._solvers import is_stochastic, restart
+from xpnet.estimators._state import MLPState, attributes_of
 from xpnet.estimators._stochastic import fit_stochastic
-from xpnet.estimators._validation import cast_like, checked_training_set
+from xpnet.estimators._validation import cast_like, checked_samples, checked_training_set
 from xpnet.estimators._weights import checked_weights
 from xpnet.network import Network
-from xpnet.types import Array, Params
+from xpnet.types import Array, Dense, Layer, Params
 
 __all__ = ["BaseMLP", "Given", "has_steps"]
 
 Self = TypeVar("Self", bound="BaseMLP")
 
+OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "identity": "identity", "exp": "exp"}
+"""scikit-learn's name of an output activation, and xpnet's."""
+
 
 class Given(NamedTuple):
-    """Data as the caller gave them."""
+    """The arguments of `fit` as the caller gave them."""
 
     X: Any
     y: Any
@@ -51,7 +49,7 @@ class Given(NamedTuple):
 
 
 def has_steps(estimator: Any) -> bool:
-    """Whether the solver can train part by part; scikit-learn's error where it cannot."""
+    """Whether the solver has `partial_fit`; scikit-learn's error where it has not."""
     if not is_stochastic(estimator.solver):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
@@ -60,10 +58,11 @@ def has_steps(estimator: Any) -> bool:
     return True
 
 
-class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, ABC):
+@attributes_of(MLPState)
+class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """A multi-layer perceptron; see `MLPClassifier` and `MLPRegressor`."""
 
-    _parameter_constraints = CONSTRAINTS
+    _parameter_constraints = _constraints.MLP
     _in_network = ("coefs_", "intercepts_")
     _always_fitted: tuple[str, ...] = (
         "n_features_in_",
@@ -77,37 +76,37 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
     _warns_as = "sklearn.neural_network._multilayer_perceptron"
 
     @abstractmethod
-    def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
-        """Take note of what targets there are, or check that `y` fits those known."""
+    def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> Labels | None:
+        """The labels known once `y` is seen, None in regression; raise if `y` does not fit."""
 
     @abstractmethod
-    def _encoded(self, y: Array, like: Array) -> Array:
+    def _encoded(self, y: Array, like: Array, labels: Any) -> Array:
         """The outputs wanted for `y`, rows ``(m, n_y)`` beside `like`."""
 
     @abstractmethod
-    def _output_activation(self) -> str:
+    def _output_activation(self, labels: Any) -> str:
         """scikit-learn's name of the output's activation."""
 
     def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
-        """Fit, or go on from where the last fit ended; see the public methods."""
-        check_callbacks(self.callbacks)
-        check_solver_reads(self, validation.X is not None)
+        """Fit from the start, or continue an earlier fit; see `MLPClassifier.fit`."""
+        _constraints.check_callbacks(self.callbacks)
+        _constraints.check_solver_uses(self, validation.X is not None)
         first = self._is_first(incremental)
         if not first:
-            check_fitted_beside(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
+            check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
             self._check_same_layers()
             if incremental and self.early_stopping and _stopping.is_exhausted(self):
                 return self
         X, y = self._checked(given, reset=first)
-        self._learn_targets(y, given.classes, incremental)
-        samples = self._samples(X, y, given.sample_weight)
+        labels = self._learned_labels(y, given.classes, incremental)
+        samples = self._samples(X, y, given.sample_weight, labels)
         if not first:
             check_outputs(samples.Y, self.n_outputs_, "y")
-        samples = samples._replace(weights=self._class_weighted(samples))
-        held_out = self._held_out(validation, samples)
+        samples = samples._replace(weights=self._class_weighted(samples, labels))
+        held_out = self._validation_set(validation, samples, labels)
         rng = check_random_state(self.random_state)
         if first:
-            self._begin(samples, rng)
+            self._begin(samples, labels, rng)
         if is_stochastic(self.solver):
             _stopping.begin(self, afresh=first)
         with unfitted_where_diverged(self, first):
@@ -122,8 +121,8 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         fitted = tuple(int(coef.shape[1]) for coef in self.coefs_[:-1])
         if wanted != fitted:
             raise ValueError(
-                f"hidden_layer_sizes is {wanted}, but the model that is to go on has {fitted}: "
-                "set it back, or warm_start=False to start anew"
+                f"hidden_layer_sizes is {wanted}, but the fitted model has {fitted}: "
+                "set it back, or fit anew with warm_start=False"
             )
 
     def _trained(
@@ -136,10 +135,10 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
-            most = self.max_fun + 1  # SciPy goes on until there were more than max_fun
+            most = self.max_fun + 1  # SciPy stops once there were more than max_fun
             return fit_full_batch(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
         if self.early_stopping and held_out is None:
-            stratify = self._output_activation() == "logistic" and self.n_outputs_ == 1
+            stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
             samples, held_out = split(samples, self.validation_fraction, stratify, rng)
         return fit_stochastic(self, net, params, samples, held_out, rng, incremental=incremental)
 
@@ -149,12 +148,13 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
             self, given.X, given.y, reset=reset, numeric=self._numeric_targets
         )
         X = contiguous(X if reset else cast_like(X, self.coefs_[0]))
-        return X, flat(self, y)
+        return X, column_raveled(self, y)
 
-    def _samples(self, X: Array, y: Array, sample_weight: Any) -> Samples:
-        return Samples(X, self._encoded(y, reference(X)), checked_weights(sample_weight, X), y)
+    def _samples(self, X: Array, y: Array, sample_weight: Any, labels: Any) -> Samples:
+        Y = self._encoded(y, reference(X), labels)
+        return Samples(X, Y, checked_weights(sample_weight, X), y)
 
-    def _held_out(self, validation: Given, samples: Samples) -> Samples | None:
+    def _validation_set(self, validation: Given, samples: Samples, labels: Any) -> Samples | None:
         """The validation set that the caller gave, if any, in the dtype of `samples`."""
         X, y, sample_weight, _ = validation
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
@@ -167,28 +167,60 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         X, y = checked_training_set(self, X, y, reset=False, numeric=self._numeric_targets)
         backend.check_together(X=reference(samples.X), X_val=reference(X))
         X = cast_like(X, reference(samples.X))
-        held_out = self._samples(X, flat(self, y), sample_weight)
+        held_out = self._samples(X, column_raveled(self, y), sample_weight, labels)
         check_outputs(held_out.Y, samples.Y.shape[1], "y_val")
         return held_out
 
-    def _class_weighted(self, samples: Samples) -> Array | None:
+    def _class_weighted(self, samples: Samples, labels: Any) -> Array | None:
         """The weights of samples, times those of their classes."""
         return samples.weights
 
-    def _begin(self, samples: Samples, rng: np.random.RandomState) -> None:
-        """Draw first parameters, and forget everything that was learned before."""
+    def _begin(self, samples: Samples, labels: Any, rng: np.random.RandomState) -> None:
+        """Initialise the parameters, and forget every earlier fit."""
         units = hidden_sizes(self.hidden_layer_sizes)
         sizes = (samples.X.shape[1], *units, samples.Y.shape[1])
-        self.n_iter_ = self.t_ = 0
-        self.n_outputs_, self.n_layers_ = sizes[-1], len(sizes)
-        self.out_activation_ = self._output_activation()
-        self._go_on_from(self._drawn(sizes, rng, reference(samples.X)))
+        params = self._drawn(sizes, rng, reference(samples.X))
+        self._state = MLPState(
+            n_iter_=0,
+            t_=0,
+            n_layers_=len(sizes),
+            n_outputs_=sizes[-1],
+            out_activation_=self._output_activation(labels),
+        )
+        if labels is not None:
+            self._update(target_kind_=labels.kind, classes_=labels.classes)
+        self._go_on_from(params)
 
     def _go_on_from(self, params: Params) -> None:
-        """Hold `params`, with an optimiser that has seen nothing yet."""
+        """Set the network's parameters, and restart the optimiser."""
         self._hold(params)
         restart(self)
-        self._best_params, self._no_improvement_count = params, 0
+        self._update(best_params=params, no_improvement_count=0)
+
+    def _hold(self, params: Params) -> None:
+        xp = array_namespace(params[0].W)
+        self._update(
+            coefs_=[xp.matrix_transpose(W) for W, _ in params],
+            intercepts_=[xp.reshape(b, (-1,)) for _, b in params],
+        )
+
+    def _params(self) -> Params:
+        xp = array_namespace(self.coefs_[0])
+        return tuple(
+            Dense(xp.matrix_transpose(coef), xp.reshape(intercept, (-1, 1)))
+            for coef, intercept in zip(self.coefs_, self.intercepts_, strict=True)
+        )
+
+    def _net(self) -> Network:
+        sizes = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+        hidden = activation_names(self.activation, len(sizes) - 2)
+        return Network(sizes, hidden=hidden, output=OUTPUTS[self.out_activation_])
+
+    def _last_layer(self, X: Any, method: str) -> Layer:
+        """Logits and activations of the last layer, ``(n_y, m)``, for the X that `method` got."""
+        check_same_device(self, X, "coefs_", method)
+        X = checked_samples(self, X, reset=False)
+        return outputs(self._net(), self._params(), X)
 
     def _check_restored(self, net: Network) -> None:
         counts = self.n_layers_, self.n_outputs_
@@ -203,10 +235,3 @@ class BaseMLP(HoldsNetwork, Saves, Moves, CallbackSupportMixin, BaseEstimator, A
         # The output layer's interval is that of the last hidden layer, as in scikit-learn.
         last = hidden[-1:] or activation_names(self.activation, 1)
         return drawn_as_scikit_learn(sizes, (*hidden, *last), rng, like)
-
-    def __sklearn_tags__(self) -> Any:
-        """What scikit-learn may expect: sparse X, and arrays of every library."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = True
-        return tags

@@ -1,7 +1,7 @@
-"""The inverse of logistic regression's Hessian, all rows of W taken as alike.
+"""Preconditioner of logistic regression: an inverse Hessian, the same for all rows of W.
 
-Let h say how far a sample's probabilities are from decided, and x̃ be its distance from the mean μ,
-weighted by s h::
+Let h be the curvature of a sample's loss along its logits, and x̃ its distance from the mean μ,
+which is weighted by s h::
 
     H = (1/S) Σ s h x̃ x̃ᵀ + (λ/S) I        for each row of W
     H = (1/S) Σ s h                       for its bias at the mean, b + W μ
@@ -9,11 +9,11 @@ weighted by s h::
     h = a (1 − a)                         sigmoid
     h = (1 − Σ_k a_k²) / (K − 1)          softmax: the mean over the directions that change a
 
-At W = 0, where training starts, this is exact. Further on it still knows how features are scaled
-and correlated, which L-BFGS would need many steps to find out.
+At W = 0, where training starts, this is exact. Later it still contains the scales and
+correlations of the features, which L-BFGS would need many steps to find.
 
-The variances in it are those of all samples. The correlations R are those of some, drawn towards
-none, ``(1 − ε) R + ε I``, so that a feature that these samples hardly show does no harm.
+The variances are those of all samples. The correlations R are those of some samples, shrunk to
+``(1 − ε) R + ε I``, so that a feature that hardly varies in these samples does no harm.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.estimators._full_batch import rows_a_block
-from xpnet.estimators._outputs import outputs
+from xpnet.estimators._prediction import outputs
 from xpnet.estimators._rows import blocks, columns_between
 from xpnet.estimators._samples import Samples
 from xpnet.network import Network
@@ -39,7 +39,7 @@ FEWEST_ROWS, ROWS_A_FEATURE = 8192, 8
 ROUNDING = 32.0  # units in the last place
 
 EVALUATIONS = 10.0
-"""What the inverse may cost, in evaluations of the loss: it saves many times as many."""
+"""Largest cost of the inverse, in evaluations of the loss, of which it saves many more."""
 
 
 def is_worthwhile(samples: Samples) -> bool:
@@ -68,7 +68,7 @@ def preconditioner(
     block = rows_a_block(net, samples.Y)
 
     def at(params: Params) -> Callable[[Params], Params]:
-        weights = s * _undecided(net, params, samples.X)
+        weights = s * _curvature(net, params, samples.X)
         rows = _Rows(samples.X, weights, block)
         some = _some(rows)
         share = _divisor(xp.sum(weights) / S)
@@ -83,7 +83,7 @@ def preconditioner(
 
 
 def _precondition(inverse: Array, mean: Array, share: Array) -> Callable[[Params], Params]:
-    """``grads -> H⁻¹ grads``, with the bias at the mean taken back to the bias."""
+    """``grads -> H⁻¹ grads``; the bias at the mean, b + W μ, becomes b again."""
     along_mean = array_namespace(mean).matrix_transpose(mean)
 
     def precondition(grads: Params) -> Params:
@@ -94,8 +94,8 @@ def _precondition(inverse: Array, mean: Array, share: Array) -> Callable[[Params
     return precondition
 
 
-def _undecided(net: Network, params: Params, X: Array) -> Array:
-    """h, (m,); never 0, so that there is always something to weigh by."""
+def _curvature(net: Network, params: Params, X: Array) -> Array:
+    """h, (m,); never 0, so that the weights never add up to 0."""
     A = outputs(net, params, X).A
     xp = array_namespace(A)
     K = A.shape[0]
@@ -104,7 +104,7 @@ def _undecided(net: Network, params: Params, X: Array) -> Array:
 
 
 class _Rows(NamedTuple):
-    """Samples as rows ``(m, n)``, their weights ``(m,)``, and how many to take at a time."""
+    """Samples as rows ``(m, n)``, their weights ``(m,)``, and the number of rows in a block."""
 
     X: Array
     weights: Array
@@ -125,7 +125,7 @@ def _some(rows: _Rows) -> _Rows:
 
 
 def _divisor(numbers: Array) -> Array:
-    """`numbers`, none negative, and 1 for 0."""
+    """`numbers`, none of them negative, with 1 in place of 0."""
     return array_namespace(numbers).where(numbers > 0, numbers, 1.0)
 
 
@@ -135,7 +135,7 @@ def _mean(rows: _Rows) -> Array:
 
 
 def _variance(rows: _Rows, mean: Array) -> Array:
-    """``Σ p (x − μ)²``, (n, 1); 0 where it is but the rounding of a constant feature."""
+    """``Σ p (x − μ)²``, (n, 1); 0 where it is only the rounding of a constant feature."""
     xp = array_namespace(mean)
     variance = sum((X - mean) ** 2 @ p for X, p in rows.columns())
     rounding = ROUNDING * float(xp.finfo(mean.dtype).eps) * mean
@@ -156,8 +156,8 @@ def _correlations(rows: _Rows, mean: Array) -> Array:
 def _inverse(R: Array, curvature: Array, decay: Array) -> Array:
     """``(D ((1 − ε) R + ε I) D + decay I)⁻¹`` with D² the curvature of each feature, (n, 1).
 
-    Each feature is scaled to a curvature of 1 first: what is inverted has no eigenvalue below ε,
-    in any units of X.
+    Each feature is scaled to a curvature of 1 first: the matrix that is inverted has no eigenvalue
+    below ε, in any units of X.
     """
     xp = array_namespace(R)
     scale = _divisor(xp.sqrt(curvature + decay))

@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet.network import Network
-from xpnet.network.gradient import unchecked_value_and_grad
+from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.types import Array, Params
 
 __all__ = ["reported", "share_reported"]

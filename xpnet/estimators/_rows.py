@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from array_api_compat import array_namespace
 
 from xpnet.data import sample_major
-from xpnet.estimators._places import is_sparse
+from xpnet.estimators._devices import is_sparse
 from xpnet.types import Array
 
 __all__ = ["blocks", "columns_at", "columns_between", "contiguous"]

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
-from xpnet.estimators._places import is_sparse, reference
+from xpnet.estimators._devices import is_sparse, reference
 from xpnet.estimators._rows import blocks, columns_at, columns_between
 from xpnet.network.defaults import columns_for
 from xpnet.types import Array, Batch

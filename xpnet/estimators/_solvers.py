@@ -1,4 +1,4 @@
-"""From the parameters ``solver``, ``learning_rate``, … to an optimiser of `xpnet.optim`."""
+"""Solvers and learning rates of the estimators, as optimisers of `xpnet.optim`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xpnet.types import Dense, Optimizer, OptimizerState, Params
 __all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "restart", "resumed"]
 
 SMALLEST_RATE = 1e-6
-"""An adaptive rate is not lowered any more from here on."""
+"""An adaptive rate below this is not lowered any more."""
 
 
 class LearningRate:
-    """The rate of all steps of an epoch; scikit-learn's schedules change it between epochs.
+    """Learning rate of scikit-learn's schedules, which change it between epochs.
 
     Parameters
     ----------
@@ -33,16 +33,16 @@ class LearningRate:
         self.schedule, self.power = schedule, power
 
     def __call__(self, t: int) -> float:
-        """The rate now, whichever step t it is."""
+        """The rate of every step t of this epoch."""
         return self.value
 
     def end_epoch(self, samples_seen: int) -> None:
-        """Scale with the samples seen: ``initial / (samples + 1) ^ power``."""
+        """Set ``initial / (samples + 1) ^ power`` with "invscaling"."""
         if self.schedule == "invscaling":
             self.value = self.initial / (samples_seen + 1) ** self.power
 
     def lowered(self) -> bool:
-        """Whether an adaptive rate could be lowered to a fifth, in place of stopping."""
+        """Lower an adaptive rate to a fifth; return whether that was possible."""
         if self.schedule != "adaptive" or self.value <= SMALLEST_RATE:
             return False
         self.value /= 5.0
@@ -77,19 +77,19 @@ STOCHASTIC: Mapping[str, Callable[[Any, LearningRate], Optimizer]] = {
 
 
 def is_stochastic(solver: Any) -> bool:
-    """Whether `solver` takes steps on mini-batches, as all but ``lbfgs`` do."""
+    """Whether `solver` uses mini-batches, as all but ``lbfgs`` do."""
     return not isinstance(solver, str) or solver in STOCHASTIC
 
 
 def restart(model: Any) -> None:
-    """Give `model` an optimiser that has seen nothing yet; only ``sgd`` has a schedule."""
+    """Reset learning rate and optimiser state; only ``sgd`` has a schedule."""
     schedule = model.learning_rate if model.solver == "sgd" else "constant"
     model._rate = LearningRate(model.learning_rate_init, schedule, model.power_t)
     model._optimizer_state, model._state_of = None, model.solver
 
 
 def resumed(model: Any) -> Optimizer:
-    """The optimiser of `model`, going on from what it remembers of the same solver's steps."""
+    """The optimiser of `model`, which starts from its last state if the solver is the same."""
     if model._state_of != model.solver:
         restart(model)
     optimizer, state = _clipped(model, model._rate), model._optimizer_state
@@ -97,7 +97,7 @@ def resumed(model: Any) -> Optimizer:
 
 
 def _copied(state: OptimizerState) -> OptimizerState:
-    """A run may write over the state it starts from, which copies of a model share."""
+    """A copy, since training may overwrite the state, which copies of a model share."""
     return state._replace(moments=tuple(map(_copied_params, state.moments)))
 
 
@@ -112,7 +112,7 @@ def _clipped(model: Any, rate: LearningRate) -> Optimizer:
 
 
 def _chosen(model: Any, rate: LearningRate) -> Optimizer:
-    """A name's optimiser, an optimiser itself, or what a function of the rate returns.
+    """The optimiser of a name, an optimiser itself, or the result of a function of the rate.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _chosen(model: Any, rate: LearningRate) -> Optimizer:
     chosen = model.solver(rate)
     if not isinstance(chosen, Optimizer):
         raise TypeError(
-            f"solver returned {chosen!r}: expected an Optimizer, made of the learning rate that it "
-            "is given, as xpnet.optim.adamw makes one"
+            f"solver returned {chosen!r}: expected an Optimizer, made from the "
+            "learning rate that it is given, as xpnet.optim.adamw makes one"
         )
     return chosen

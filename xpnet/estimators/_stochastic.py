@@ -18,8 +18,8 @@ from xpnet.estimators._held_out import validated
 from xpnet.estimators._reported import reported
 from xpnet.estimators._rows import blocks
 from xpnet.estimators._samples import Samples, batches
+from xpnet.estimators._sklearn_private import warn
 from xpnet.estimators._solvers import restart, resumed
-from xpnet.estimators._warnings import warn
 from xpnet.network import Network
 from xpnet.train import steps
 from xpnet.types import Params, Run, Step

@@ -1,7 +1,7 @@
-"""Samples and targets checked as scikit-learn checks them, on the device they lie on.
+"""Validation of X and y as in scikit-learn, on the device they lie on.
 
-What lies on the host goes through scikit-learn's own checks. An array of another library stays
-where it is, and is held to the same rules with the same words.
+Data on the host go through scikit-learn's own checks. An array of another library stays where it
+is, and must meet the same rules; the errors have the same words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from xpnet import backend
-from xpnet.estimators._places import is_array, is_sparse, on_host, reference, to_host, usual_dtype
+from xpnet.estimators._devices import is_array, is_sparse, on_host, reference, to_host, usual_dtype
 from xpnet.types import Array
 
 __all__ = [
@@ -34,7 +34,7 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Array:
     Parameters
     ----------
     estimator : estimator
-        Whose ``n_features_in_`` and ``feature_names_in_`` X must fit, or sets.
+        X must fit its ``n_features_in_`` and ``feature_names_in_``, or sets them.
     X : array_like, shape (m, n_x)
     reset : bool
         Whether X sets them.
@@ -138,7 +138,7 @@ def _check_targets(y: Any) -> None:
 
 
 def _check_shape(X: Array, name: str) -> None:
-    """Raise what scikit-learn raises where X is not two-dimensional, or empty along an axis."""
+    """Raise scikit-learn's error where X is not two-dimensional, or empty along an axis."""
     if str(getattr(X, "layout", "strided")).startswith("torch.sparse"):
         raise TypeError(
             f"X is a sparse tensor, of layout {X.layout}: expected a dense one, X.to_dense(), or a "
@@ -177,7 +177,7 @@ def targets_beside(y: Any, X: Array, *, numeric: bool) -> Array:
     y : array_like, shape (m,) or (m, n_outputs)
     X : array or sparse matrix, not on the host
     numeric : bool
-        Whether y must be numbers, which then take X's dtype.
+        Whether y must be numbers, which are then cast to X's dtype.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`MLPClassifier`: a multi-layer perceptron that tells classes apart."""
+"""`MLPClassifier`, a multi-layer perceptron for classification."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
-from xpnet.estimators._class_targets import ClassTargets
-from xpnet.estimators._classifies import Classifies
-from xpnet.estimators._mlp import Given, has_steps
-from xpnet.estimators._parameters import CONSTRAINTS, take
-from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
+from xpnet.estimators import _constraints
+from xpnet.estimators._labels import MULTICLASS, Labels, check_labels, encoded, known_labels
+from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._prediction import ClassPredictionMixin
+from xpnet.estimators._samples import Samples
+from xpnet.estimators._sklearn_private import checks_parameters
+from xpnet.estimators._weights import class_weighted
+from xpnet.network import Network
+from xpnet.types import Array
 
 __all__ = ["MLPClassifier"]
 
 
-class MLPClassifier(Classifies, ClassTargets):
-    """A multi-layer perceptron that tells classes apart, trained where X lies.
+class MLPClassifier(ClassPredictionMixin, BaseMLP):
+    """A multi-layer perceptron for classification, trained where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
     with float64 the same numbers. X, y and everything fitted stay in X's array library and on its
@@ -27,53 +31,55 @@ class MLPClassifier(Classifies, ClassTargets):
     hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer.
     activation : str or sequence of str, default "relu"
-        Of all hidden layers, or one a layer: ``identity``, ``logistic``, ``tanh``, ``relu``,
-        ``leaky_relu``, ``elu``, ``gelu``, ``silu``, ``softplus``.
+        One for all hidden layers, or one per layer: a name of `xpnet.kernels.ACTIVATIONS`, or
+        ``logistic``, scikit-learn's name of ``sigmoid``.
     solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}, Optimizer or function, default "adam"
-        Or an optimiser of `xpnet.optim`, with a rate of its own, or a function that makes one of
-        ``learning_rate_init``, such as ``xpnet.optim.adamw``.
+        Also an optimiser of `xpnet.optim`, which has its own learning rate, or a function of the
+        learning rate that returns one, such as ``xpnet.optim.adamw``.
     alpha : float, default 1e-4
         λ of the penalty on weights, ``λ / 2S Σ ‖W‖²``, S the sum of a batch's sample weights.
     batch_size : int or "auto", default "auto"
-        Samples a step; ``min(200, m)`` if "auto".
+        Samples per step; ``min(200, m)`` if "auto".
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
-        Schedule of ``sgd``: after each epoch ``rate / (samples seen + 1) ^ power_t``, or a fifth
-        each time that there is no improvement.
+        Schedule of ``sgd``. "invscaling" sets ``learning_rate_init / (samples seen + 1) ^ power_t``
+        after every epoch; "adaptive" divides the rate by 5 where training would stop otherwise.
     learning_rate_init, power_t : float, defaults 0.001 and 0.5
     max_iter : int, default 200
-        Epochs at most; iterations of ``lbfgs``.
+        Largest number of epochs, or of iterations of ``lbfgs``.
     shuffle : bool, default True
     random_state : int, RandomState or None, default None
-        Of first parameters, validation split, order of samples and dropout.
+        Seed for initial weights, validation split, sample order and dropout.
     tol : float, default 1e-4
-        What counts as an improvement; the largest gradient at the end of ``lbfgs``.
+        Smallest change of the loss or score that is an improvement; for ``lbfgs``, training stops
+        once no gradient is larger.
     verbose : bool, default False
-        Write the loss of each epoch to standard output.
+        Write the loss of every epoch to standard output.
     warm_start : bool, default False
-        Let `fit` go on from the last fit's parameters.
+        Let `fit` start from the parameters of the last fit.
     momentum, nesterovs_momentum : float and bool, defaults 0.9 and True
         Of ``sgd``.
     early_stopping : bool, default False
-        Stop when there is no improvement on samples held out, and keep the best epoch.
+        Stop when the score on a validation set no longer improves, and keep the best epoch.
     validation_fraction : float, default 0.1
-        How many samples early stopping holds out, unless `fit` is given a validation set.
+        Share of the samples that early stopping validates on, unless `fit` is given a validation
+        set.
     beta_1, beta_2, epsilon : float, defaults 0.9, 0.999 and 1e-8
         Of ``adam`` and ``adamw``.
     n_iter_no_change : int, default 10
-        Epochs in a row without an improvement before training stops.
+        Training stops after more epochs than this in a row without an improvement.
     max_fun : int, default 15000
-        Evaluations of ``lbfgs`` at most.
+        Largest number of evaluations of ``lbfgs``.
     class_weight : dict, "balanced" or None, default None
-        A weight for each label, times those of the samples.
+        A weight for each label, multiplied with the sample weights.
     dropout : float, default 0
-        Share of each hidden layer's units left out at each step.
+        Share of units of each hidden layer that every step leaves out.
     init : str, function or None, default None
-        A scheme of `xpnet.init`; None draws weights and biases as scikit-learn does.
+        A scheme of `xpnet.init`; None for scikit-learn's initial weights and biases.
     clip_norm : float or None, default None
-        Largest norm of the gradients that the optimiser sees.
+        Gradients of a larger norm are scaled down to it.
     scoring : str, function or None, default None
-        What early stopping watches: ``"loss"``, the name of a scikit-learn scorer, or one; None
-        for the accuracy.
+        Score for early stopping: ``"loss"``, a scikit-learn scorer or its name; None for the
+        accuracy.
     callbacks : sequence of `xpnet.callbacks.Callback`, default ()
 
     Attributes
@@ -82,14 +88,14 @@ class MLPClassifier(Classifies, ClassTargets):
         In X's library if they are numbers.
     coefs_, intercepts_ : list of array, shapes (n_in, n_out) and (n_out,)
     loss_, best_loss_ : float
-        The last epoch's loss and the lowest; no lowest (None) with early stopping.
+        The loss of the last epoch, and the lowest; None with early stopping.
     loss_curve_ : list of float
-        The loss of each epoch, the mean over its batches.
+        The loss of every epoch, the mean over its batches.
     validation_scores_, validation_loss_curve_ : list of float or None
-        Of each epoch, where there is a validation set.
+        One value per epoch, where there is a validation set.
     best_validation_score_ : float or None
     n_iter_, t_ : int
-        Epochs (or iterations) of the last fit, and samples seen in all.
+        Epochs (or iterations) of the last fit, and samples seen in all fits.
     stopped_ : str
         Why training ended.
     n_layers_, n_outputs_, n_features_in_ : int
@@ -106,7 +112,9 @@ class MLPClassifier(Classifies, ClassTargets):
     ['no', 'yes', 'yes', 'no']
     """
 
-    _parameter_constraints = CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}
+    _parameter_constraints = _constraints.MLP | {"class_weight": _constraints.CLASS_WEIGHT}
+    _always_fitted = (*BaseMLP._always_fitted, "classes_", "target_kind_")
+    loss = "log_loss"  # an attribute of scikit-learn's class; no parameter
 
     def __init__(
         self,
@@ -141,7 +149,7 @@ class MLPClassifier(Classifies, ClassTargets):
         scoring: Any = None,
         callbacks: Any = (),
     ) -> None:
-        take(self, locals())
+        _constraints.set_parameters(self, locals())
 
     @checks_parameters
     def fit(
@@ -160,10 +168,10 @@ class MLPClassifier(Classifies, ClassTargets):
         ----------
         X : array_like or sparse matrix, shape (m, n_x)
         y : array_like, shape (m,) or (m, n_labels)
-            Labels; several columns of 0 and 1 for samples that have several labels or none.
+            Labels; several columns of 0 and 1 for a multilabel target.
         sample_weight : array_like, shape (m,), optional
         X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
-            Samples to validate on after each epoch, and to stop by with ``early_stopping``.
+            A validation set, scored after every epoch and used by ``early_stopping``.
 
         Returns
         -------
@@ -190,18 +198,18 @@ class MLPClassifier(Classifies, ClassTargets):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPClassifier:
-        """Train for one epoch on one part of the data.
+        """Train for one epoch on a chunk of the data.
 
-        With ``early_stopping`` each call holds out some of its samples, or scores on the
-        validation set given; once patience is at its end the best parameters are put back,
-        ``stopped_`` says why, and later calls change nothing.
+        With ``early_stopping`` each call validates on some of its samples, or on the validation
+        set that it is given. Once the score has not improved for too long, the best parameters
+        are restored, ``stopped_`` says why, and later calls change nothing.
 
         Parameters
         ----------
         X, y, sample_weight, X_val, y_val, sample_weight_val
             As in `fit`.
         classes : array_like, shape (n_classes,), optional
-            All labels there will be: for the first call, unless the target is multilabel.
+            All labels, for the first call; not needed if the target is multilabel.
 
         Returns
         -------
@@ -215,6 +223,31 @@ class MLPClassifier(Classifies, ClassTargets):
         """
         given = Given(X, y, sample_weight, classes)
         return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
+
+    def _labels(self) -> Labels:
+        return Labels(self.target_kind_, self.classes_)
+
+    def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> Labels:
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit, which does not see all "
+                "the data: give a weight for each class, class_weight={label: weight}"
+            )
+        known = None if self._is_first(incremental) else self._labels()
+        return known_labels(known, y, classes, incremental=incremental)
+
+    def _encoded(self, y: Array, like: Array, labels: Labels) -> Array:
+        return encoded(labels, y, like)
+
+    def _output_activation(self, labels: Labels) -> str:
+        return "softmax" if labels.kind == MULTICLASS else "logistic"
+
+    def _class_weighted(self, samples: Samples, labels: Labels) -> Array | None:
+        return class_weighted(self.class_weight, labels, samples.Y, samples.weights)
+
+    def _check_restored(self, net: Network) -> None:
+        super()._check_restored(net)
+        check_labels(self._labels(), net.sizes[-1])
 
     def __sklearn_tags__(self) -> Any:
         """As every MLP, and multilabel targets."""

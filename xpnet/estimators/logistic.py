@@ -1,41 +1,59 @@
-"""`LogisticRegression`: a network without a hidden layer, whose loss is convex."""
+"""`LogisticRegression`, a network without a hidden layer, fitted by L-BFGS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from array_api_compat import array_namespace
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
-from xpnet.estimators._class_weights import class_weighted
-from xpnet.estimators._classifies import Classifies
+from xpnet.estimators import _constraints
+from xpnet.estimators._devices import (
+    DeviceMixin,
+    check_same_device,
+    is_sparse,
+    on_host,
+    reference,
+)
 from xpnet.estimators._divergence import unfitted_where_diverged
 from xpnet.estimators._full_batch import fit_full_batch, loss_on
-from xpnet.estimators._known_labels import two_or_more
-from xpnet.estimators._labels import Labels, check_labels, encoded, flat, of_classes
-from xpnet.estimators._linear import HoldsLayer, linear_network, without_bias
-from xpnet.estimators._moving import Moves
-from xpnet.estimators._parameters import take
-from xpnet.estimators._penalty import CONSTRAINTS, check_solver, strength
-from xpnet.estimators._places import reference
+from xpnet.estimators._labels import (
+    Labels,
+    check_labels,
+    column_raveled,
+    encoded,
+    of_classes,
+    two_or_more,
+)
 from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
+from xpnet.estimators._prediction import ClassPredictionMixin, outputs
 from xpnet.estimators._rows import contiguous
 from xpnet.estimators._samples import Samples
-from xpnet.estimators._saving import Saves
+from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
-from xpnet.estimators._validation import checked_training_set
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._state import LogisticState, attributes_of
+from xpnet.estimators._validation import checked_samples, checked_training_set
+from xpnet.estimators._weights import checked_weights, class_weighted
 from xpnet.network import Network
-from xpnet.types import Array, Dense, Params
+from xpnet.types import Array, Dense, Layer, Params
 
 __all__ = ["LogisticRegression"]
 
 FTOL = 64 * 2.0**-52  # scikit-learn's
 
+Loss = Callable[[Params], tuple[Array, Params]]
+Self = TypeVar("Self", bound="LogisticRegression")
 
-class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMixin, BaseEstimator):
+
+@attributes_of(LogisticState)
+class LogisticRegression(
+    ClassPredictionMixin, SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator
+):
     """Logistic regression of two classes or more, fitted where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters, the same minimum. X, y
@@ -50,26 +68,26 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         ``1 / λ`` of the penalty ``(λ / 2S) Σ ‖W‖²``; biases are not penalised. No penalty if
         infinite.
     l1_ratio : float, default 0.0
-        Must be 0.
+        Must be 0: there is no L1 penalty.
     dual : bool, default False
         Must be False.
     tol : float, default 1e-4
-        The largest gradient, of the mean loss, where the search ends.
+        Training stops once no gradient of the mean loss is larger.
     fit_intercept : bool, default True
     intercept_scaling : float, default 1
         Has no effect, as in scikit-learn with this solver.
     class_weight : dict, "balanced" or None, default None
-        A weight for each label, times those of the samples.
+        A weight for each label, multiplied with the sample weights.
     random_state : int, RandomState or None, default None
-        Has no effect: nothing is drawn.
+        Has no effect: nothing is random.
     solver : {"lbfgs"}, default "lbfgs"
     max_iter : int, default 100
-        Iterations at most. L-BFGS starts from what the features' covariance tells of the Hessian,
-        and needs fewer than scikit-learn's.
+        Largest number of iterations. L-BFGS starts from an inverse Hessian made of the features'
+        covariance, and needs fewer than scikit-learn's.
     verbose : int, default 0
-        Write the loss of each iteration to standard output.
+        Write the loss of every iteration to standard output.
     warm_start : bool, default False
-        Let `fit` start from the last fit's coefficients.
+        Let `fit` start from the coefficients of the last fit.
     n_jobs : None, default None
         Has no effect.
 
@@ -83,7 +101,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
     loss_ : float
         The mean loss, penalty included.
     stopped_ : str
-        Why the search ended.
+        Why training ended.
     n_features_in_ : int
     feature_names_in_ : array of str
         Where X had them.
@@ -96,9 +114,13 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
     ['no', 'yes']
     """
 
+    coef_: Array
+    intercept_: Array
     n_iter_: Array
 
-    _parameter_constraints = CONSTRAINTS
+    _parameter_constraints = _constraints.LOGISTIC
+    _in_network = ("coef_", "intercept_")
+    _always_fitted = ("classes_", "n_features_in_", "n_iter_")
     _warns_as = "sklearn.linear_model._logistic"
 
     # The parameters are scikit-learn's and no others; its callbacks are set by `set_callbacks`.
@@ -122,7 +144,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         warm_start: bool = False,
         n_jobs: int | None = None,
     ) -> None:
-        take(self, locals())
+        _constraints.set_parameters(self, locals())
 
     @checks_parameters
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
@@ -145,12 +167,13 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         ValueError, TypeError
             As scikit-learn's, for data or parameters that cannot be.
         """
-        l2 = strength(self)
-        check_solver(self)
-        samples = self._samples(X, y, sample_weight)
-        net = linear_network(samples.X.shape[1], samples.Y.shape[1])
+        l2 = _constraints.l2_strength(self)
+        _constraints.check_logistic_solver(self)
+        samples, labels = self._samples(X, y, sample_weight)
+        net = _network(samples.X.shape[1], samples.Y.shape[1])
         first = self._is_first()
         params = self._start(net, reference(samples.X))
+        self._update(classes_=labels.classes)
         loss = loss_on(net, samples, l2)
         with unfitted_where_diverged(self, first):
             learned = fit_full_batch(
@@ -158,7 +181,7 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
                 net,
                 params,
                 samples,
-                loss if self.fit_intercept else without_bias(loss),
+                loss if self.fit_intercept else _without_bias(loss),
                 ftol=FTOL,
                 preconditioner=self._preconditioner(net, samples, l2),
             )
@@ -166,25 +189,61 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
 
-    def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
-        """What to train on, checked; its classes become known."""
+    def decision_function(self, X: Any) -> Array:
+        """Return the logits ``(m, n_classes)``; of two classes, those of the second, ``(m,)``.
+
+        Raises
+        ------
+        NotFittedError
+        ValueError
+            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
+        """
+        Z: Array = self._last_layer(X, "decision_function").Z
+        return Z[0, :] if Z.shape[0] == 1 else array_namespace(Z).matrix_transpose(Z)
+
+    def sparsify(self: Self) -> Self:
+        """Turn `coef_` into a sparse matrix of SciPy, as in scikit-learn; return the model.
+
+        Raises
+        ------
+        NotFittedError
+        TypeError
+            If the model does not lie in NumPy.
+        """
+        check_is_fitted(self)
+        if not on_host(self.coef_):
+            raise TypeError(
+                f"coef_ lies in {backend.where(self.coef_)}: expected NumPy, which SciPy's sparse "
+                "matrices are made of; move the model, model = model.to_device('numpy')"
+            )
+        self.coef_ = csr_matrix(self.coef_)
+        return self
+
+    def densify(self: Self) -> Self:
+        """Turn `coef_` back into an array; return the model."""
+        check_is_fitted(self)
+        self.coef_ = self._params()[0].W
+        return self
+
+    def _samples(self, X: Any, y: Any, sample_weight: Any) -> tuple[Samples, Labels]:
+        """The validated samples, and their labels."""
         X, y = checked_training_set(self, X, y, reset=True, numeric=False)
-        y = flat(self, y)
+        y = column_raveled(self, y)
         labels = two_or_more(y)
-        self.classes_ = labels.classes
         Y, s = encoded(labels, y, reference(X)), checked_weights(sample_weight, X)
-        return Samples(contiguous(X), Y, class_weighted(self.class_weight, labels, Y, s), y)
+        weights = class_weighted(self.class_weight, labels, Y, s)
+        return Samples(contiguous(X), Y, weights, y), labels
 
     def _is_first(self) -> bool:
         return not (self.warm_start and hasattr(self, "coef_"))
 
     def _start(self, net: Network, like: Array) -> Params:
-        """Zeros, or where the last fit ended, beside `like`."""
+        """Initial parameters beside `like`: zeros, or those of the last fit with ``warm_start``."""
         if self._is_first():
             return net.init(scheme="zeros", like=like)
         if self._net() != net:
             raise ValueError(
-                f"warm_start goes on from a model of {self._net().sizes} inputs and outputs, but X "
+                f"warm_start continues a model of {self._net().sizes} inputs and outputs, but X "
                 f"and y are of {net.sizes}: set warm_start=False, or fit a new model"
             )
         ((W, b),) = self._params()
@@ -198,6 +257,27 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
             return None
         return preconditioner(net, samples, l2, centred=self.fit_intercept)
 
+    def _net(self) -> Network:
+        n_y, n_x = self.coef_.shape
+        return _network(n_x, n_y)
+
+    def _params(self) -> Params:
+        W = self.coef_.toarray() if is_sparse(self.coef_) else self.coef_
+        return (Dense(W, self.intercept_[:, None]),)
+
+    def _hold(self, params: Params) -> None:
+        ((W, b),) = params
+        self._update(coef_=W, intercept_=b[:, 0])
+
+    def _go_on_from(self, params: Params) -> None:
+        self._hold(params)
+
+    def _last_layer(self, X: Any, method: str) -> Layer:
+        """Logits and activations ``(n_y, m)`` for the X that `method` got."""
+        check_same_device(self, X, "intercept_", method)
+        X = checked_samples(self, X, reset=False)
+        return outputs(self._net(), self._params(), X)
+
     def _labels(self) -> Labels:
         return of_classes(self.classes_)
 
@@ -206,9 +286,17 @@ class LogisticRegression(Classifies, HoldsLayer, Saves, Moves, CallbackSupportMi
             raise ValueError(f"its network is {net}")
         check_labels(self._labels(), net.sizes[-1])
 
-    def __sklearn_tags__(self) -> Any:
-        """What scikit-learn may expect: sparse X, and arrays of every library."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = True
-        return tags
+
+def _network(n_x: int, n_y: int) -> Network:
+    """Logistic regression as a network: one sigmoid for two classes, else a softmax."""
+    return Network((n_x, n_y), output="sigmoid" if n_y == 1 else "softmax")
+
+
+def _without_bias(loss: Loss) -> Loss:
+    """`loss` with a gradient of 0 for the biases."""
+
+    def value_and_grad(params: Params) -> tuple[Array, Params]:
+        J, ((dW, db),) = loss(params)
+        return J, (Dense(dW, array_namespace(db).zeros_like(db)),)
+
+    return value_and_grad

@@ -1,4 +1,4 @@
-"""`MLPRegressor`: a multi-layer perceptron that predicts numbers."""
+"""`MLPRegressor`, a multi-layer perceptron for regression."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from xpnet import backend
+from xpnet.estimators import _constraints
+from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
-from xpnet.estimators._parameters import CONSTRAINTS, take
-from xpnet.estimators._places import on_host, to_host
 from xpnet.estimators._samples import check_outputs
-from xpnet.estimators._scores import r2
+from xpnet.estimators._scoring import r2
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
@@ -26,7 +26,7 @@ LOSSES = {"squared_error": "identity", "poisson": "exp"}
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """A multi-layer perceptron that predicts numbers, trained where X lies.
+    """A multi-layer perceptron for regression, trained where X lies.
 
     A drop-in for scikit-learn's class of this name: the same parameters and fitted attributes, and
     with float64 the same numbers.
@@ -34,16 +34,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Parameters
     ----------
     loss : {"squared_error", "poisson"}, default "squared_error"
-        Half the squared error; or half the Poisson deviance of targets that are not negative,
-        whose predictions are exponentials.
+        Half the squared error, or half the Poisson deviance for targets that are not negative.
     hidden_layer_sizes, activation, solver, …, callbacks
-        As of `MLPClassifier`, but for its ``class_weight``. Early stopping watches R².
+        As of `MLPClassifier`, except ``class_weight``. The score for early stopping is R².
 
     Attributes
     ----------
     coefs_, intercepts_, loss_curve_, …
-        As of `MLPClassifier`, but for its ``classes_``. With several outputs the squared error is
-        reported as their mean, as scikit-learn does.
+        As of `MLPClassifier`, except ``classes_``. With several outputs the loss is the mean of
+        their squared errors, as in scikit-learn.
 
     Examples
     --------
@@ -54,7 +53,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     [4.0]
     """
 
-    _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions(set(LOSSES))]}
+    _parameter_constraints = _constraints.MLP | {"loss": [StrOptions(set(LOSSES))]}
     _numeric_targets = True
 
     def __init__(
@@ -90,7 +89,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scoring: Any = None,
         callbacks: Any = (),
     ) -> None:
-        take(self, locals())
+        _constraints.set_parameters(self, locals())
 
     @checks_parameters
     def fit(
@@ -111,7 +110,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y : array_like, shape (m,) or (m, n_outputs)
         sample_weight : array_like, shape (m,), optional
         X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
-            Samples to validate on after each epoch, and to stop by with ``early_stopping``.
+            A validation set, scored after every epoch and used by ``early_stopping``.
 
         Returns
         -------
@@ -137,7 +136,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPRegressor:
-        """Train for one epoch on one part of the data; see `MLPClassifier.partial_fit`.
+        """Train for one epoch on a chunk of the data; see `MLPClassifier.partial_fit`.
 
         Parameters
         ----------
@@ -174,12 +173,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         predicted = self._last_layer(X, "score").A
-        wanted = self._encoded(targets_beside(y, X, numeric=True), predicted)
+        wanted = self._encoded(targets_beside(y, X, numeric=True), predicted, None)
         check_outputs(wanted, self.n_outputs_, "y")
         predicted = array_namespace(predicted).matrix_transpose(predicted)
         return r2(predicted, wanted, checked_weights(sample_weight, X))
 
-    def _learn_targets(self, y: Array, classes: Any, incremental: bool) -> None:
+    def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> None:
         xp = array_namespace(y)
         if self.loss == "poisson" and bool(xp.any(y < 0)):
             raise ValueError(
@@ -187,9 +186,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
                 f"y >= 0, got {float(xp.min(y))}; shift y, or use loss='squared_error'"
             )
 
-    def _encoded(self, y: Array, like: Array) -> Array:
+    def _encoded(self, y: Array, like: Array, labels: Any) -> Array:
         Y = backend.asarray(y, like=like)
         return Y if Y.ndim == 2 else Y[:, None]
 
-    def _output_activation(self) -> str:
+    def _output_activation(self, labels: Any) -> str:
         return LOSSES[self.loss]

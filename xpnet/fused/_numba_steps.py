@@ -13,7 +13,7 @@ import numpy as np
 from xpnet.fused._numba_compiled import compiled
 from xpnet.types import Array
 
-__all__ = ["adam", "adamw", "gradient_descent", "momentum", "nesterov", "rmsprop"]
+__all__ = ["adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
 
 TINY = 1e-30
 
@@ -25,7 +25,7 @@ def members(tensor: Array, rates: Array) -> Array:
 
 
 @compiled
-def gradient_descent(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
+def sgd(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
     t, g, new = members(theta, rates), members(g, rates), members(to_theta, rates)
     for k in range(rates.size):
         rate = theta.dtype.type(rates[k])

@@ -17,7 +17,7 @@ __all__ = ["DTYPES", "flat_update", "fused_update"]
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
-    "gradient_descent": (loops.gradient_descent, ()),
+    "sgd": (loops.sgd, ()),
     "momentum": (loops.momentum, ("mu",)),
     "nesterov": (loops.nesterov, ("mu",)),
     "rmsprop": (loops.rmsprop, ("rho", "eps")),

@@ -15,7 +15,7 @@ import torch
 
 from xpnet.fused._torch_adam import fused_update
 from xpnet.kernels import ACTIVATIONS
-from xpnet.kernels._smooth import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
+from xpnet.kernels.activations import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Kernels, Layer
 
@@ -107,8 +107,7 @@ def _dense_activation(kernels: Kernels) -> Callable[..., Layer]:
         if activation in IN_PLACE:
             A = IN_PLACE[activation](Z)
             return Layer(None, A if mask is None else A.mul_(mask))
-        apply, _ = OF_Z.get(activation, ACTIVATIONS[activation])
-        A = apply(Z)
+        A = (OF_Z[activation][0] if activation in OF_Z else ACTIVATIONS[activation].apply)(Z)
         return Layer(Z, A if mask is None else A * mask)
 
     return dense_activation

@@ -1,10 +1,9 @@
-"""The table of contents: `VECTORIZED` and `LOOPED`, two records of one type."""
+"""Kernels: `VECTORIZED` and `LOOPED`, two records of one type, and the tables they read."""
 
 from __future__ import annotations
 
 from xpnet.kernels.activations import ACTIVATIONS
 from xpnet.kernels.cost import (
-    OUTPUTS,
     output_activation,
     output_activation_looped,
     output_cost,
@@ -18,6 +17,7 @@ from xpnet.kernels.dense import (
     dense_activation,
     dense_activation_looped,
 )
+from xpnet.kernels.outputs import OUTPUTS
 from xpnet.kernels.updates import UPDATES, update, update_looped
 from xpnet.types import Kernels
 

@@ -1,4 +1,4 @@
-"""What every looped kernel needs: to visit an array entry by entry and to build one from rows.
+"""Loops over the entries of arrays, for the looped kernels.
 
 Entries are read as Python floats, which works on every eager library and makes the host wait
 for the device at each one. That is the price the looped kernels are there to show.

@@ -1,4 +1,4 @@
-"""Tables that are looked up by name, and what is said of a name that is not in them."""
+"""Tables with named rows, and the error of an unknown name."""
 
 from __future__ import annotations
 

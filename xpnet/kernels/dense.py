@@ -24,11 +24,14 @@ where the array is smallest. Dropout follows Srivastava et al. 2014, in its inve
 
 from __future__ import annotations
 
+from functools import cache
+from types import ModuleType
+from typing import Any
+
 from array_api_compat import array_namespace
 
-from xpnet.kernels._check import check_dense
 from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network, read
-from xpnet.kernels.activations import ACTIVATIONS, LOOPED_ACTIVATIONS
+from xpnet.kernels.activations import ACTIVATIONS
 from xpnet.types import Array, Dense, Layer
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "dense_looped",
     "dropout",
     "dropout_looped",
+    "is_computed",
 ]
 
 
@@ -165,7 +169,7 @@ def dense_activation_looped(
 ) -> Layer:
     """`dense_activation` by loops over scalars."""
     Z = dense_looped(W, b, A_prev)
-    return Layer(Z, dropout_looped(LOOPED_ACTIVATIONS[activation].apply(Z), mask))
+    return Layer(Z, dropout_looped(ACTIVATIONS[activation].apply_looped(Z), mask))
 
 
 def activation_dense_backward(
@@ -199,7 +203,29 @@ def activation_dense_backward_looped(
     need_dA_prev: bool = True,
 ) -> tuple[Dense, Array | None]:
     """`activation_dense_backward` by loops over scalars."""
-    slope = LOOPED_ACTIVATIONS[activation].derivative(layer.Z, before_dropout_looped(layer.A, mask))
+    slope = ACTIVATIONS[activation].derivative_looped(layer.Z, before_dropout_looped(layer.A, mask))
     dZ = product_looped(dropout_looped(dA, mask), slope)
     grads = dense_backward_looped(dZ, A_prev, W, decay)
     return grads, input_gradient_looped(W, dZ) if need_dA_prev else None
+
+
+def check_dense(xp: ModuleType, W: Array, b: Array, A_prev: Array) -> None:
+    """Raise unless W ``(…, n_out, n_in)``, b ``(…, n_out, 1)`` and A_prev ``(…, n_in, m)`` fit."""
+    if W.dtype != A_prev.dtype or b.dtype != W.dtype:
+        raise TypeError(
+            f"W, b and A_prev must have one dtype, but they have {W.dtype}, {b.dtype} and "
+            f"{A_prev.dtype}: cast with xp.astype(A_prev, W.dtype)"
+        )
+    if not is_computed(xp, W.dtype):
+        raise TypeError(f"W, b and A_prev have dtype {W.dtype}: expected float32 or float64")
+    if W.shape[-1] != A_prev.shape[-2] or b.shape[-2:] != (W.shape[-2], 1):
+        raise ValueError(
+            f"W has shape {tuple(W.shape)}, b {tuple(b.shape)} and A_prev {tuple(A_prev.shape)}: "
+            "expected (n_out, n_in), (n_out, 1) and (n_in, m), samples as columns"
+        )
+
+
+@cache
+def is_computed(xp: ModuleType, dtype: Any) -> bool:
+    """Whether the kernels compute in `dtype`, in this machine's byte order."""
+    return dtype in (xp.float32, xp.float64)

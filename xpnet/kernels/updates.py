@@ -1,22 +1,27 @@
-"""The optimisers' elementwise steps: θ a parameter, g its gradient, the rest its moments.
+"""Update rules of the first-order optimisers, for one tensor and for all parameters.
 
-================ ======================================================================
-name             step
-================ ======================================================================
-gradient_descent θ ← θ − α g
-momentum         v ← μ v − α g;  θ ← θ + v
-nesterov         v ← μ v − α g;  θ ← θ + μ v − α g
-rmsprop          s ← ρ s + (1−ρ) g²;  θ ← θ − α g / (√s + ε)
-adam             m ← β₁ m + (1−β₁) g;  v ← β₂ v + (1−β₂) g²;  θ ← θ − α m / (√v + ε)
-adamw            as adam, but θ ← θ − α (λ θ + (m / c₁) / (√(v / c₂) + ε))
-================ ======================================================================
+========= =============================================================================
+name      step
+========= =============================================================================
+sgd       θ ← θ − α g
+momentum  v ← μ v − α g;  θ ← θ + v
+nesterov  v ← μ v − α g;  θ ← θ + μ v − α g
+rmsprop   s ← ρ s + (1−ρ) g²;  θ ← θ − α g / (√s + ε)
+adam      m ← β₁ m + (1−β₁) g;  v ← β₂ v + (1−β₂) g²;  θ ← θ − α m / (√v + ε)
+adamw     as adam, but θ ← θ − α (λ θ + (m / c₁) / (√(v / c₂) + ε))
+nadam     as adam, but θ ← θ − α (a g + b m) / (√(v / c₂) + ε)
+lion      θ ← θ − α (λ θ + sign(β₁ m + (1−β₁) g));  m ← β₂ m + (1−β₂) g
+========= =============================================================================
 
-θ, g and moments have one shape; ``rate`` α is a number or broadcasts, ``(K, 1, 1)`` for
-a stack. Adam's bias correction is part of the α it is given; AdamW's is ``c₁ = 1 − β₁ᵗ`` and
-``c₂ = 1 − β₂ᵗ``. Each function returns ``(θ, *moments)``, new arrays.
+θ is a parameter, g its gradient, and m, v and s are its moments: all have one shape. ``rate`` α
+is a number or broadcasts, ``(K, 1, 1)`` for a stack; so do the other hyperparameters. What depends
+on the step t is computed by the caller: Adam's bias correction as part of α, ``c₁ = 1 − β₁ᵗ`` and
+``c₂ = 1 − β₂ᵗ``, and NAdam's shares a and b of gradient and moment. λ (``decay``) is for weights
+and not for biases. Each function returns ``(θ, *moments)``, new arrays.
 
 References: Polyak 1964; Nesterov 1983 (in the form of scikit-learn); Tieleman & Hinton 2012;
-Kingma & Ba 2015 (the efficient form at the end of their section 2); Loshchilov & Hutter 2019.
+Kingma & Ba 2015 (the efficient form at the end of their section 2); Loshchilov & Hutter 2019;
+Dozat 2016 (in the form of PyTorch); Chen et al. 2023 (algorithm 2).
 """
 
 from __future__ import annotations
@@ -53,7 +58,9 @@ def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tu
     """Make a step of scalars one of ``(n, m)`` arrays ``(θ, g, *moments)``."""
 
     @functools.wraps(f)
-    def looped(theta: Array, g: Array, *moments: Array, **settings: Any) -> tuple[Array, ...]:
+    def looped(
+        theta: Array, g: Array, *moments: Array, **hyperparameters: Any
+    ) -> tuple[Array, ...]:
         n, m = of_one_network(theta)
         results: tuple[list[list[float]], ...] = tuple([] for _ in (theta, *moments))
         for i in range(n):
@@ -61,21 +68,21 @@ def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tu
                 rows.append([])
             for j in range(m):
                 entries = (float(array[i, j]) for array in (theta, g, *moments))
-                for rows, entry in zip(results, f(*entries, **settings), strict=True):
+                for rows, entry in zip(results, f(*entries, **hyperparameters), strict=True):
                     rows[i].append(entry)
         return tuple(from_rows(rows, theta) for rows in results)
 
     return looped
 
 
-def gradient_descent(theta: Array, g: Array, *, rate: float | Array) -> tuple[Array]:
+def sgd(theta: Array, g: Array, *, rate: float | Array) -> tuple[Array]:
     """``θ ← θ − α g``."""
     return (theta - rate * g,)
 
 
 @entry_by_entry_step
-def gradient_descent_looped(theta: float, g: float, *, rate: float) -> tuple[float]:
-    """`gradient_descent` of one entry."""
+def sgd_looped(theta: float, g: float, *, rate: float) -> tuple[float]:
+    """`sgd` of one entry."""
     return (theta - rate * g,)
 
 
@@ -208,6 +215,74 @@ def adamw_looped(
     return theta - rate * (decay * theta + step), m, v
 
 
+def nadam(
+    theta: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    *,
+    rate: float | Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    a: float,
+    b: float,
+    c2: float,
+) -> tuple[Array, Array, Array]:
+    """``θ ← θ − α (a g + b m) / (√(v / c₂) + ε)``."""
+    m = flushed(beta1 * m + (1.0 - beta1) * g)
+    v = flushed(beta2 * v + (1.0 - beta2) * g * g)
+    return theta - rate * (a * g + b * m) / (array_namespace(v).sqrt(v / c2) + eps), m, v
+
+
+@entry_by_entry_step
+def nadam_looped(
+    theta: float,
+    g: float,
+    m: float,
+    v: float,
+    *,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    a: float,
+    b: float,
+    c2: float,
+) -> tuple[float, float, float]:
+    """`nadam` of one entry."""
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    return theta - rate * (a * g + b * m) / (math.sqrt(v / c2) + eps), m, v
+
+
+def lion(
+    theta: Array,
+    g: Array,
+    m: Array,
+    *,
+    rate: float | Array,
+    beta1: float,
+    beta2: float,
+    decay: float,
+) -> tuple[Array, Array]:
+    """``θ ← θ − α (λ θ + sign(β₁ m + (1−β₁) g))``; m is averaged afterwards, by β₂."""
+    step = array_namespace(m).sign(beta1 * m + (1.0 - beta1) * g)
+    m = flushed(beta2 * m + (1.0 - beta2) * g)
+    return theta - rate * (decay * theta + step), m
+
+
+@entry_by_entry_step
+def lion_looped(
+    theta: float, g: float, m: float, *, rate: float, beta1: float, beta2: float, decay: float
+) -> tuple[float, float]:
+    """`lion` of one entry."""
+    mixed = beta1 * m + (1.0 - beta1) * g
+    step = math.copysign(1.0, mixed) if mixed else 0.0
+    m = beta2 * m + (1.0 - beta2) * g
+    return theta - rate * (decay * theta + step), m
+
+
 class Update(NamedTuple):
     """An optimiser's step of one tensor, ``(θ, g, *moments, …) -> (θ, *moments)``, and its twin."""
 
@@ -218,12 +293,14 @@ class Update(NamedTuple):
 UPDATES = Named(
     "optimizer",
     {
-        "gradient_descent": Update(gradient_descent, gradient_descent_looped),
+        "sgd": Update(sgd, sgd_looped),
         "momentum": Update(momentum, momentum_looped),
         "nesterov": Update(nesterov, nesterov_looped),
         "rmsprop": Update(rmsprop, rmsprop_looped),
         "adam": Update(adam, adam_looped),
         "adamw": Update(adamw, adamw_looped),
+        "nadam": Update(nadam, nadam_looped),
+        "lion": Update(lion, lion_looped),
     },
 )
 

@@ -1,10 +1,11 @@
-"""The network as a record, and what can be asked of it: forward, cost, gradients, predictions."""
+"""The L-layer network: forward and backward propagation, cost, gradients, predictions, stacks."""
 
 from xpnet.network.blocks import in_blocks
-from xpnet.network.check import check_gradients
-from xpnet.network.gradient import backward, cost, value_and_grad
-from xpnet.network.propagate import forward, predict
-from xpnet.network.record import Network
+from xpnet.network.gradient_check import check_gradients
+from xpnet.network.gradients import backward, cost, value_and_grad
+from xpnet.network.network import Network
+from xpnet.network.propagation import forward, predict
+from xpnet.network.stacks import stack, unstack
 
 __all__ = [
     "Network",
@@ -14,5 +15,7 @@ __all__ = [
     "forward",
     "in_blocks",
     "predict",
+    "stack",
+    "unstack",
     "value_and_grad",
 ]

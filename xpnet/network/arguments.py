@@ -1,4 +1,4 @@
-"""What the public functions are given: brought into one form, and checked, before any kernel runs.
+"""Arguments of the public functions: brought into one form, and checked once, before any kernel.
 
 Loops that pass the same arguments many times come here once.
 """
@@ -13,10 +13,9 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet import backend
-from xpnet.kernels import _check
-from xpnet.network.record import Network
-from xpnet.network.values import check_values
-from xpnet.types import Array, Dense, Params
+from xpnet.network import checks
+from xpnet.network.network import Network
+from xpnet.types import LAYER_KINDS, Array, Dense, Params
 
 __all__ = [
     "Masks",
@@ -25,7 +24,6 @@ __all__ = [
     "as_weights",
     "beside",
     "check_arrays",
-    "check_as_many",
     "check_batch",
     "check_gradient",
     "check_inputs",
@@ -43,10 +41,10 @@ def as_params(params: Any) -> Params:
     TypeError
         If they are no such thing.
     """
-    is_dense = type(params) is tuple and all(isinstance(layer, Dense) for layer in params)
-    found: Params = params if is_dense and params else _as_dense(params)
+    known = type(params) is tuple and all(type(layer) in LAYER_KINDS for layer in params)
+    found: Params = params if known and params else _as_dense(params)
     for number, layer in enumerate(found, 1):
-        for name, array in zip("Wb", layer, strict=True):
+        for name, array in zip(layer._fields, layer, strict=True):
             if not hasattr(array, "shape"):
                 raise TypeError(
                     f"{name} of layer {number} in params is a {type(array).__name__}: expected an "
@@ -118,13 +116,13 @@ def beside(l2: Any, like: Array) -> float | Array:
 
 
 def check_inputs(net: Network, params: Params, X: Array) -> None:
-    """Raise unless `params` and `X` fit the network, in shape, dtype and place."""
+    """Raise unless `params` and `X` fit the network, in shape, dtype and device."""
     check_arrays(net, X=X)
     backend.check_together(params=params, X=X)
-    _check.check_params(net.sizes, params)
-    _check.check_precision(params)
-    _check.check_inputs(net.sizes, params, X)
-    _check.check_stacked(params, X)
+    checks.check_params(net.sizes, params)
+    checks.check_precision(params)
+    checks.check_inputs(net.sizes, params, X)
+    checks.check_stacked(params, X=X)
 
 
 def check_batch(
@@ -137,8 +135,9 @@ def check_batch(
     l2: float | Array = 0.0,
     output: str | None = None,
     readable: Callable[[Array], bool] = backend.on_host,
+    fixed: bool = False,
 ) -> None:
-    """Raise unless everything fits the network, in shape, dtype and place, and is in its range.
+    """Raise unless everything fits the network, in shape, dtype and device, and is in its range.
 
     Parameters
     ----------
@@ -148,33 +147,18 @@ def check_batch(
         Whose targets Y must be; the network's by default.
     readable : function
         Of which arrays the values may be read to check them; those of the host by default.
+    fixed : bool
+        Whether they may not be of more networks than `params`.
     """
     check_arrays(net, X=X, Y=Y, sample_weight=sample_weight)
     backend.check_together(params=params, X=X, Y=Y, sample_weight=sample_weight)
-    _check.check_params(net.sizes, params)
-    _check.check_precision(params)
-    _check.check_inputs(net.sizes, params, X)
-    _check.check_targets(net.sizes, X, Y, sample_weight)
+    checks.check_params(net.sizes, params)
+    checks.check_precision(params)
+    checks.check_inputs(net.sizes, params, X)
+    checks.check_targets(net.sizes, X, Y, sample_weight)
     l2 = beside(l2, params[0].W)
-    _check.check_stacked(params, X, Y=Y, sample_weight=sample_weight, l2=l2)
-    check_values(output or net.output, Y, sample_weight, l2, readable)
-
-
-def check_as_many(params: Params, **arrays: Any) -> None:
-    """Raise unless what a training takes is of the networks in `params`, each its own or shared.
-
-    Unlike a single cost, which would be one of each, a training has to stay of as many networks.
-    """
-    stacks = [tuple(tensor.shape)[:-2] for layer in params for tensor in layer]
-    stack = max(stacks, key=math.prod)
-    for name, array in arrays.items():
-        leading = tuple(getattr(array, "shape", ()))[:-2]
-        if leading and not (len(leading) <= len(stack) and _check.broadcast(leading, stack)):
-            networks = f"a stack {stack}" if stack else "one network"
-            raise ValueError(
-                f"{name} has shape {tuple(array.shape)}, but params are of {networks}: expected "
-                "as many networks everywhere, or one for all; xpnet stacks (K, n_out, n_in)"
-            )
+    checks.check_stacked(params, fixed=fixed, X=X, Y=Y, sample_weight=sample_weight, l2=l2)
+    checks.check_values(output or net.output, Y, sample_weight, l2, readable)
 
 
 def check_gradient(value_and_grad: Any) -> None:
@@ -196,12 +180,12 @@ def check_masks(net: Network, params: Params, X: Array, masks: Masks) -> None:
             "hidden layer"
         )
     backend.check_together(X=X, masks=tuple(masks))
-    _check.check_masks(net.sizes, X, masks)
-    _check.check_stacked(params, X, **{f"masks[{n}]": mask for n, mask in enumerate(masks)})
+    checks.check_masks(net.sizes, X, masks)
+    checks.check_stacked(params, X=X, **{f"masks[{n}]": mask for n, mask in enumerate(masks)})
 
 
 def check_arrays(net: Network, **arrays: Array) -> None:
-    """Raise unless there is a network, and one thing in the place of each array but weights."""
+    """Raise unless `net` is a network and each array is there; weights may be left out."""
     if not isinstance(net, Network):
         raise TypeError(
             f"net is a {type(net).__name__}: expected a network, such as xpnet.Network((784, 10))"

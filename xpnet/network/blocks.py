@@ -1,17 +1,16 @@
-"""`in_blocks`: cost and gradients of many samples, a block of columns at a time."""
+"""Cost and gradients of many samples, a block of columns at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
+from xpnet._arguments import whole
 from xpnet.network.arguments import Masks, as_params, beside, check_gradient
-from xpnet.network.gradient import value_and_grad as plain_value_and_grad
-from xpnet.network.record import Network
-from xpnet.types import Array, Dense, Kernels, Params
+from xpnet.network.gradients import inverse, total_weight
+from xpnet.network.gradients import value_and_grad as plain_value_and_grad
+from xpnet.network.network import Network
+from xpnet.types import Array, Kernels, Params, map_params
 
 __all__ = ["in_blocks"]
 
@@ -47,15 +46,12 @@ def in_blocks(
 
     Notes
     -----
-    The parts J and g of the blocks are combined by their share of S, as ``Σ (S_block / S) J``.
+    The J and g of the blocks are combined by their share of S, as ``Σ (S_block / S) J``.
     Each is given λ times that share, so that ``(S_block / S) · λ (S_block / S) / 2S_block`` adds up
     to ``λ / 2S``: the penalty is counted once.
     """
     check_gradient(value_and_grad)
-    if not isinstance(samples, Integral):
-        raise TypeError(f"samples is {samples!r}: expected a whole number, the columns of a block")
-    if samples < 1:
-        raise ValueError(f"samples is {samples}: expected 1 or more, the columns of a block")
+    samples = whole("samples", samples, 1, ", the columns of a block")
 
     def value_and_grad_in_blocks(
         net: Network,
@@ -70,7 +66,7 @@ def in_blocks(
     ) -> CostAndGrads:
         params = as_params(params)
         l2 = beside(l2, params[0].W)
-        parts = (
+        of_blocks = (
             _times(
                 block.share,
                 value_and_grad(
@@ -86,9 +82,9 @@ def in_blocks(
             )
             for block in _blocks(X, Y, sample_weight, masks, samples)
         )
-        total = next(parts)
-        for part in parts:
-            total = _plus(total, part)
+        total = next(of_blocks)
+        for of_block in of_blocks:
+            total = _plus(total, of_block)
         return total
 
     return value_and_grad_in_blocks
@@ -109,39 +105,24 @@ def _blocks(
 ) -> Iterator[_Block]:
     """The blocks; an X without samples is one, so that there is a cost of 0."""
     m = X.shape[-1]
-    inverse = _inverse_total(m, sample_weight)
+    one = inverse(total_weight(m, sample_weight))
     for start in range(0, max(m, 1), samples):
         block = slice(start, min(start + samples, m))
-        s = None if sample_weight is None else sample_weight[..., block]
-        size = block.stop - start if s is None else _total(s)
-        parts = None if masks is None else tuple(_columns(mask, block) for mask in masks)
-        yield _Block(X[..., block], Y[..., block], s, parts, size * inverse)
+        s = _columns(sample_weight, block)
+        share = total_weight(block.stop - start, s) * one
+        of_block = None if masks is None else tuple(_columns(mask, block) for mask in masks)
+        yield _Block(X[..., block], Y[..., block], s, of_block, share)
 
 
 def _columns(array: Array | None, block: slice) -> Array | None:
     return None if array is None else array[..., block]
 
 
-def _total(sample_weight: Array) -> Array:
-    """S, (..., 1, 1)."""
-    return array_namespace(sample_weight).sum(sample_weight, axis=-1, keepdims=True)
-
-
-def _inverse_total(m: int, sample_weight: Array | None) -> float | Array:
-    """``1 / S``; 0 where S is."""
-    if sample_weight is None:
-        return 1.0 / max(m, 1)
-    S = _total(sample_weight)
-    where = array_namespace(S).where
-    return where(S > 0, 1.0 / where(S > 0, S, 1.0), 0.0)
-
-
-def _times(share: float | Array, part: CostAndGrads) -> CostAndGrads:
-    J, grads = part
+def _times(share: float | Array, of_block: CostAndGrads) -> CostAndGrads:
+    J, grads = of_block
     of_cost = share if isinstance(share, float) else share[..., 0, 0]
-    return J * of_cost, tuple(Dense(dW * share, db * share) for dW, db in grads)
+    return J * of_cost, map_params(lambda gradient: gradient * share, grads)
 
 
 def _plus(left: CostAndGrads, right: CostAndGrads) -> CostAndGrads:
-    grads = (Dense(a.W + b.W, a.b + b.b) for a, b in zip(left[1], right[1], strict=True))
-    return left[0] + right[0], tuple(grads)
+    return left[0] + right[0], map_params(lambda a, b: a + b, left[1], right[1])

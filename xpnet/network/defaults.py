@@ -71,10 +71,10 @@ def kernels_for_one_run(X: Array) -> Kernels:
 def columns_for(X: Array) -> Gather:
     """The fastest way to gather batches of arrays of X's library."""
     if not backend.fusing():
-        return backend.columns
+        return backend.gather
     from xpnet.fused import columns
 
-    return columns(backend.columns, array_namespace(X))
+    return columns(backend.gather, array_namespace(X))
 
 
 def value_and_grad_for(X: Array, plain: ValueAndGrad) -> ValueAndGrad:

@@ -1,8 +1,19 @@
-"""Optimisers and their learning-rate schedules."""
+"""Optimisers, learning-rate schedules and gradient clipping."""
 
 from xpnet.optim._check import check_optimizer
 from xpnet.optim.clipping import clip
-from xpnet.optim.first_order import adam, adamw, momentum, nesterov, rmsprop, sgd
+from xpnet.optim.first_order import (
+    OPTIMIZERS,
+    OptimizerKind,
+    adam,
+    adamw,
+    lion,
+    momentum,
+    nadam,
+    nesterov,
+    rmsprop,
+    sgd,
+)
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.optim.schedules import (
     constant,
@@ -14,7 +25,9 @@ from xpnet.optim.schedules import (
 )
 
 __all__ = [
+    "OPTIMIZERS",
     "Minimum",
+    "OptimizerKind",
     "adam",
     "adamw",
     "check_optimizer",
@@ -24,7 +37,9 @@ __all__ = [
     "exponential",
     "inverse_scaling",
     "lbfgs",
+    "lion",
     "momentum",
+    "nadam",
     "nesterov",
     "rmsprop",
     "sgd",

@@ -1,4 +1,4 @@
-"""Errors of optimisers' settings, raised where they are made: at a step it would be too late."""
+"""Checks of the settings of optimisers, schedules and clipping, made where these are made."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ __all__ = [
     "fractions",
     "positive",
     "shares",
+    "single",
     "tolerances",
     "whole",
 ]
@@ -50,6 +51,15 @@ def shares(**settings: Any) -> None:
     _check(settings, lambda number: (number >= 0) & (number <= 1), "a number from 0 to 1")
 
 
+def single(**settings: Any) -> None:
+    """Raise unless every setting is one number, the same for all networks of a stack."""
+    for name, number in settings.items():
+        if not isinstance(number, Real):
+            raise TypeError(
+                f"{name} is {number!r}: expected one number, the same for all networks of a stack"
+            )
+
+
 def whole(least: int, **settings: Any) -> None:
     """Raise unless every setting is a whole number, not below `least`."""
     for name, number in settings.items():
@@ -74,7 +84,7 @@ def check_optimizer(optimizer: Any) -> None:
             else repr(optimizer)
         )
         raise TypeError(
-            f"optimizer is {name}: expected an optimiser, such as xpnet.optim.adam(1e-3)"
+            f"optimizer is {name}: expected an optimizer, such as xpnet.optim.adam(1e-3)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Gradients of bounded length, for whichever optimiser comes after."""
+"""Gradient clipping by the norm over all parameters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from xpnet.optim._check import check_optimizer, positive
+from xpnet.optim._check import check_optimizer, positive, single
 from xpnet.optim.first_order import Apply, Moments
 from xpnet.types import Array, Dense, Kernels, Optimizer, Params
 
@@ -28,6 +28,7 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
         Largest Euclidean norm of the gradients that `optimizer` sees; above 0.
     """
     check_optimizer(optimizer)
+    single(norm=norm)
     positive(norm=norm)
     return optimizer._replace(
         hyperparameters=partial(_hyperparameters, float(norm), optimizer.hyperparameters),

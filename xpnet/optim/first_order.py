@@ -1,6 +1,6 @@
-"""Optimisers that take one gradient a step, as pure functions.
+"""First-order optimisers: pure functions of one gradient a step, and their table.
 
-Each takes a learning rate: a number, an array ``(K, 1, 1)`` for a stack of K networks, or a
+Each is made with a learning rate: a number, an array ``(K, 1, 1)`` for a stack of K networks, or a
 schedule. What depends on t alone is computed here, on the host; what depends on arrays is the
 kernels' work. A setting out of its range is a `ValueError` where the optimiser is made.
 """
@@ -8,19 +8,32 @@ kernels' work. A setting out of its range is a `ValueError` where the optimiser 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace, device, is_array_api_obj
 
-from xpnet.optim._check import at_least_zero, fractions, shares
+from xpnet.optim._check import at_least_zero, fractions, shares, single
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
 
-__all__ = ["Apply", "Moments", "adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd"]
+__all__ = [
+    "OPTIMIZERS",
+    "Apply",
+    "Moments",
+    "OptimizerKind",
+    "adam",
+    "adamw",
+    "lion",
+    "momentum",
+    "nadam",
+    "nesterov",
+    "rmsprop",
+    "sgd",
+]
 
 Moments: TypeAlias = tuple[Params, ...]
 Apply: TypeAlias = Callable[..., tuple[Params, Moments]]
@@ -33,7 +46,7 @@ def sgd(learning_rate: Rate | Schedule = 0.1) -> Optimizer:
     ----------
     learning_rate : float, array or schedule, default 0.1
     """
-    return _optimizer("gradient_descent", 0, _as_given, learning_rate)
+    return _optimizer("sgd", learning_rate)
 
 
 def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
@@ -46,7 +59,7 @@ def momentum(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
         From 0 to 1.
     """
     shares(mu=mu)
-    return _optimizer("momentum", 1, _as_given, learning_rate, mu=mu)
+    return _optimizer("momentum", learning_rate, mu=mu)
 
 
 def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer:
@@ -59,7 +72,7 @@ def nesterov(learning_rate: Rate | Schedule = 0.1, mu: float = 0.9) -> Optimizer
         From 0 to 1.
     """
     shares(mu=mu)
-    return _optimizer("nesterov", 1, _as_given, learning_rate, mu=mu)
+    return _optimizer("nesterov", learning_rate, mu=mu)
 
 
 def rmsprop(
@@ -76,7 +89,7 @@ def rmsprop(
     """
     fractions(rho=rho)
     at_least_zero(eps=eps)
-    return _optimizer("rmsprop", 1, _as_given, learning_rate, rho=rho, eps=eps)
+    return _optimizer("rmsprop", learning_rate, rho=rho, eps=eps)
 
 
 def adam(
@@ -99,8 +112,7 @@ def adam(
     """
     fractions(beta1=beta1, beta2=beta2)
     at_least_zero(eps=eps)
-    settings = {"beta1": beta1, "beta2": beta2, "eps": eps}
-    return _optimizer("adam", 2, _rate_corrected, learning_rate, **settings)
+    return _optimizer("adam", learning_rate, beta1=beta1, beta2=beta2, eps=eps)
 
 
 def adamw(
@@ -128,24 +140,75 @@ def adamw(
     fractions(beta1=beta1, beta2=beta2)
     at_least_zero(weight_decay=weight_decay, eps=eps)
     settings = {"beta1": beta1, "beta2": beta2, "eps": eps, "decay": weight_decay}
-    return _optimizer("adamw", 2, _with_corrections, learning_rate, **settings)
+    return _optimizer("adamw", learning_rate, **settings)
 
 
-def _optimizer(
-    name: str,
-    moments: int,
-    hyperparameters: Callable[..., dict[str, Any]],
-    learning_rate: Rate | Schedule,
-    **settings: float,
+def nadam(
+    learning_rate: Rate | Schedule = 2e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    momentum_decay: float = 4e-3,
 ) -> Optimizer:
-    """An optimiser from its kernel, how much it remembers, and the hyperparameters of step t.
+    """NAdam, Adam with Nesterov's momentum, as PyTorch has it.
 
-    Made of functions that have a name in this module, so that it can be pickled.
+    ``θ ← θ − α ((1 − μₜ) / (1 − Πₜ) · g + μₜ₊₁ / (1 − Πₜ₊₁) · m) / (√(v / (1 − β₂ᵗ)) + ε)`` with
+    ``μₜ = β₁ (1 − ½ 0.96^(t ψ))`` and ``Πₜ = μ₁ μ₂ … μₜ``.
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 2e-3
+    beta1, beta2 : float, defaults 0.9 and 0.999
+        Below 1.
+    eps : float, default 1e-8
+    momentum_decay : float, default 4e-3
+        ψ: how fast μ rises from β₁ / 2 to β₁.
+
+    References
+    ----------
+    Dozat 2016, "Incorporating Nesterov momentum into Adam".
     """
-    rate = constant(learning_rate)
+    fractions(beta1=beta1, beta2=beta2)
+    at_least_zero(eps=eps, momentum_decay=momentum_decay)
+    single(beta1=beta1, momentum_decay=momentum_decay)
+    settings = {"beta1": beta1, "beta2": beta2, "eps": eps, "momentum_decay": momentum_decay}
+    return _optimizer("nadam", learning_rate, **settings)
+
+
+def lion(
+    learning_rate: Rate | Schedule = 1e-4,
+    weight_decay: float = 1e-1,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+) -> Optimizer:
+    """Lion: ``θ ← θ − α (λ θ + sign(β₁ m + (1−β₁) g))``, then ``m ← β₂ m + (1−β₂) g``.
+
+    Every entry moves by α, so that rates are 3 to 10 times smaller than AdamW's, and λ, which is
+    for weights (not biases), as much larger.
+
+    Parameters
+    ----------
+    learning_rate : float, array or schedule, default 1e-4
+    weight_decay : float, default 1e-1
+        λ, apart from any `l2` in the cost.
+    beta1, beta2 : float, defaults 0.9 and 0.99
+        Below 1.
+
+    References
+    ----------
+    Chen et al. 2023, "Symbolic discovery of optimization algorithms".
+    """
+    fractions(beta1=beta1, beta2=beta2)
+    at_least_zero(weight_decay=weight_decay)
+    return _optimizer("lion", learning_rate, beta1=beta1, beta2=beta2, decay=weight_decay)
+
+
+def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> Optimizer:
+    """The optimiser of that row, made of functions with a name here: it can be pickled."""
+    kind, rate = OPTIMIZERS[name], constant(learning_rate)
     return Optimizer(
-        partial(_init, moments),
-        partial(_unpromoting, hyperparameters, rate, settings),
+        partial(_init, kind.moments),
+        partial(_unpromoting, kind.hyperparameters, rate, settings),
         _Applying(name),
         rate,
     )
@@ -182,7 +245,7 @@ def _as_given(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _rate_corrected(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Adam's: both corrections of its moments as one of the rate."""
-    correction = math.sqrt(1.0 - settings["beta2"] ** t) / (1.0 - settings["beta1"] ** t)
+    correction = _sqrt(1.0 - settings["beta2"] ** t) / (1.0 - settings["beta1"] ** t)
     return {"rate": rate * correction, **settings}
 
 
@@ -190,6 +253,37 @@ def _with_corrections(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str,
     """AdamW's: a correction for each of its moments."""
     corrections = {"c1": 1.0 - settings["beta1"] ** t, "c2": 1.0 - settings["beta2"] ** t}
     return {"rate": rate, **settings, **corrections}
+
+
+def _with_shares(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """NAdam's: what the gradient and its average have in the step, and the correction of v."""
+    settings = dict(settings)
+    beta1, decay = settings["beta1"], settings.pop("momentum_decay")
+    mu, next_mu = _mu(beta1, decay, t), _mu(beta1, decay, t + 1)
+    product = _product_of_mu(beta1, decay, t)
+    a, b = (1.0 - mu) / (1.0 - product), next_mu / (1.0 - product * next_mu)
+    return {"rate": rate, **settings, "a": a, "b": b, "c2": 1.0 - settings["beta2"] ** t}
+
+
+def _mu(beta1: float, decay: float, t: int) -> float:
+    return beta1 * (1.0 - 0.5 * math.pow(0.96, t * decay))
+
+
+def _product_of_mu(beta1: float, decay: float, t: int) -> float:
+    """``μ₁ μ₂ … μₜ``, computed anew at every step: a state would not be a function of t.
+
+    It ends where the product no longer changes 1 less it, which is after some fifty factors.
+    """
+    product = 1.0
+    for i in range(1, t + 1):
+        product *= _mu(beta1, decay, i)
+        if product < 2.0**-54:
+            return 0.0
+    return product
+
+
+def _sqrt(number: float | Array) -> float | Array:
+    return math.sqrt(number) if isinstance(number, Real) else array_namespace(number).sqrt(number)
 
 
 def _unpromoting(
@@ -221,3 +315,42 @@ def _beside(number: float | Array, W: Array) -> float | Array:
 def _zeros_like(params: Params) -> Params:
     xp = array_namespace(params[0].W)
     return tuple(Dense(xp.zeros_like(W), xp.zeros_like(b)) for W, b in params)
+
+
+class OptimizerKind(NamedTuple):
+    """A row of `OPTIMIZERS`.
+
+    Attributes
+    ----------
+    make : ``(learning_rate, ...) -> Optimizer``
+    moments : int
+        How many moments it keeps, each shaped like the parameters.
+    hyperparameters : ``(rate, t, settings) -> dict``
+        What its kernel is given at step t.
+    per_network : tuple of str
+        The arguments of `make` that may be arrays ``(K, 1, 1)``, one number for each network of a
+        stack.
+    """
+
+    make: Callable[..., Optimizer]
+    moments: int
+    hyperparameters: Callable[[Rate, int, dict[str, Any]], dict[str, Any]]
+    per_network: tuple[str, ...]
+
+
+_ADAMS = ("learning_rate", "beta1", "beta2", "eps")
+
+OPTIMIZERS: Mapping[str, OptimizerKind] = {
+    "sgd": OptimizerKind(sgd, 0, _as_given, ("learning_rate",)),
+    "momentum": OptimizerKind(momentum, 1, _as_given, ("learning_rate", "mu")),
+    "nesterov": OptimizerKind(nesterov, 1, _as_given, ("learning_rate", "mu")),
+    "rmsprop": OptimizerKind(rmsprop, 1, _as_given, ("learning_rate", "rho", "eps")),
+    "adam": OptimizerKind(adam, 2, _rate_corrected, _ADAMS),
+    "adamw": OptimizerKind(adamw, 2, _with_corrections, (*_ADAMS, "weight_decay")),
+    "nadam": OptimizerKind(nadam, 2, _with_shares, ("learning_rate", "beta2", "eps")),
+    "lion": OptimizerKind(lion, 1, _as_given, ("learning_rate", "beta1", "beta2", "weight_decay")),
+}
+"""The first-order optimisers by name, which is also the name of their update in the kernels.
+
+The command line and the lists in the tests are read from here.
+"""

@@ -1,28 +1,32 @@
 """Minimisation by limited-memory BFGS: every vector stays on the device of the parameters.
 
-A step goes along −H g, H being what the last steps tell of the inverse Hessian (`curvature`), as
-far as the strong Wolfe conditions ask for (`line_search`). First step, line search and stopping
-rules are those of SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
+A step goes along −H g as far as the strong Wolfe conditions ask for (`line_search`). With s a
+step and y the change of the gradient along it, H is made of H₀ by applying, from the oldest pair
+to the newest::
+
+    H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ       ρ = 1 / sᵀy
+    H₀ = γ P                                       γ = sᵀy / yᵀP y of the newest pair
+
+P is the identity, or a preconditioner. First step, line search and stopping rules are those of
+SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
 
 References
 ----------
-Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.5; Zhu, Byrd, Lu & Nocedal 1997,
-"Algorithm 778: L-BFGS-B".
+Nocedal & Wright 2006, "Numerical Optimization", algorithms 7.4 and 7.5; Zhu, Byrd, Lu & Nocedal
+1997, "Algorithm 778: L-BFGS-B".
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from array_api_compat import is_array_api_obj
+from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet.optim._check import tolerances, whole
-from xpnet.optim.curvature import Pair, direction
-from xpnet.optim.ray import Function, Iterate, Ray, start_of
-from xpnet.optim.vectors import unflatten
+from xpnet.optim.line_search import Iterate, Pair, Ray, read
 from xpnet.types import Array, Dense, Params
 
 __all__ = ["Minimum", "lbfgs"]
@@ -91,10 +95,10 @@ def lbfgs(
     memory : int, default 10
         How many steps the approximation of the Hessian is made of.
     preconditioner : function, optional
-        ``params -> (grads -> params)``: what approximates the inverse Hessian there, symmetric and
-        positive definite. Asked for at the start, and after 8, 16, 32, … steps.
+        ``params -> (grads -> params)``: an approximation of the inverse Hessian there, symmetric
+        and positive definite. Asked for at the start, and after 8, 16, 32, … steps.
     callback : function, optional
-        Told a `Minimum` after each step; ends the search by returning something true.
+        Called with a `Minimum` after each step; it ends the search by returning something true.
 
     Returns
     -------
@@ -113,9 +117,9 @@ def lbfgs(
     params = _as_params(params)
     whole(0, max_iter=max_iter, memory=memory, max_evaluations=max_evaluations or 0)
     tolerances(tol=tol, ftol=ftol)
-    function = Function(value_and_grad, params, preconditioner)
+    function = _Function(value_and_grad, params, preconditioner)
     limits = _Limits(max_iter, tol, ftol, max_evaluations)
-    start = start_of(function)
+    start = _start(function)
     best = limits.judged(_minimum(function, start, 0), math.inf)
     try:
         if not best.message:
@@ -182,13 +186,13 @@ class _Limits(NamedTuple):
         return ""
 
 
-def _minimum(function: Function, at: Iterate, iterations: int) -> Minimum:
+def _minimum(function: _Function, at: Iterate, iterations: int) -> Minimum:
     """The iterate as the caller sees it."""
     params = unflatten(at.x, function.params)
     return Minimum(params, at.cost, at.norm, iterations, function.evaluations, False, "")
 
 
-def _steps(function: Function, at: Iterate, limits: _Limits, memory: int) -> Iterator[Minimum]:
+def _steps(function: _Function, at: Iterate, limits: _Limits, memory: int) -> Iterator[Minimum]:
     """The search, a `Minimum` a step; the last one says why it ended."""
     pairs: deque[Pair] = deque(maxlen=memory)
     for iteration in range(1, limits.max_iter + 1):
@@ -210,14 +214,137 @@ def _steps(function: Function, at: Iterate, limits: _Limits, memory: int) -> Ite
 
 
 def _is_renewal(steps: int) -> bool:
-    """Whether a preconditioner of its own is worth its price after so many steps."""
+    """Whether the preconditioner is asked for again after so many steps."""
     return steps == 0 or (steps >= 8 and steps.bit_count() == 1)
 
 
-def _next(function: Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:
-    """The next iterate; where what is remembered misleads, it is forgotten."""
-    found = Ray(function, at, direction(at.g, pairs, function.P)).search()
+def _next(function: _Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:
+    """The next iterate; pairs that lead nowhere are forgotten."""
+    found = Ray(function, at, _direction(at.g, pairs, function.P)).search()
     if found is None and pairs:
         pairs.clear()
-        found = Ray(function, at, direction(at.g, pairs, function.P)).search()
+        found = Ray(function, at, _direction(at.g, pairs, function.P)).search()
     return found
+
+
+class _Function:
+    """A function of `params` as one of a vector (n,), with its preconditioner.
+
+    Attributes
+    ----------
+    evaluations : int
+        How often it was evaluated.
+    P : function or None
+        ``q -> P q``, the preconditioner last asked for.
+    """
+
+    def __init__(
+        self,
+        value_and_grad: Callable[[Params], tuple[Array, Params]],
+        params: Params,
+        preconditioner: Callable[[Params], Callable[[Params], Params]] | None,
+    ) -> None:
+        self.value_and_grad, self.params = value_and_grad, params
+        self.preconditioner = preconditioner
+        self.evaluations = 0
+        self.P: Callable[[Array], Array] | None = None
+
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        """Cost and gradient at x, on the device."""
+        self.evaluations += 1
+        cost, grads = self.value_and_grad(unflatten(x, self.params))
+        return cost, flatten(grads)
+
+    def precondition_at(self, x: Array) -> None:
+        """Ask for the preconditioner that suits x, where there is one."""
+        if self.preconditioner is None:
+            return
+        P = self.preconditioner(unflatten(x, self.params))
+        self.P = lambda q: flatten(P(unflatten(q, self.params)))
+
+
+def _start(function: _Function) -> Iterate:
+    """The iterate at ``function.params``.
+
+    Raises
+    ------
+    ValueError
+        If the cost is not 0-dimensional, or something is not finite there.
+    """
+    x = flatten(function.params)
+    xp = array_namespace(x)
+    cost, g = function(x)
+    if getattr(cost, "shape", None) != ():
+        found = f"shape {tuple(cost.shape)}" if hasattr(cost, "shape") else type(cost).__name__
+        raise ValueError(
+            f"value_and_grad returned a cost of {found}: expected an array of shape (), one "
+            "number; minimise the networks of a stack one by one"
+        )
+    cost_read, norm = read(cost, xp.max(xp.abs(g)))
+    if not (math.isfinite(cost_read) and math.isfinite(norm)):
+        raise ValueError(
+            f"value_and_grad gives cost {cost_read} and a largest gradient of {norm} at params: "
+            "expected finite numbers; look for NaN or infinity in the data, scale X, or start "
+            "from smaller params"
+        )
+    return Iterate(x, g, cost_read, norm)
+
+
+def _direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
+    """Return −H g; without pairs −P g, and without P either −g, of length 1.
+
+    Parameters
+    ----------
+    g : array, shape (n,)
+    pairs : sequence of Pair
+        The oldest first.
+    P : function or None
+        ``q -> P q``.
+    """
+    if not pairs:
+        return -_normalized(g) if P is None else -P(g)
+    vecdot = array_namespace(g).vecdot
+    weights = []
+    q = g
+    for s, y, rho in reversed(pairs):
+        weights.append(rho * vecdot(s, q))
+        q = q - weights[-1] * y
+    r = _initial(q, pairs[-1], P)
+    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
+        r = r + (weight - rho * vecdot(y, r)) * s
+    return -r
+
+
+def _initial(q: Array, newest: Pair, P: Callable[[Array], Array] | None) -> Array:
+    """``H₀ q``."""
+    Pq, Py = (q, newest.y) if P is None else (P(q), P(newest.y))
+    return Pq / (newest.rho * array_namespace(q).vecdot(newest.y, Py))
+
+
+def _normalized(g: Array) -> Array:
+    """``g / ‖g‖``: nothing is known of the scale yet."""
+    xp = array_namespace(g)
+    norm = xp.sqrt(xp.vecdot(g, g))
+    return g / xp.where(norm > 0, norm, 1.0)
+
+
+def flatten(params: Params) -> Array:
+    """Return W and b of every layer, one after the other, as one vector ``(n,)``, detached."""
+    xp = array_namespace(params[0].W)
+    vector = xp.concat([xp.reshape(array, (-1,)) for layer in params for array in layer])
+    return vector.detach() if getattr(vector, "requires_grad", False) else vector
+
+
+def unflatten(vector: Array, like: Params) -> Params:
+    """Return the entries of `vector` in the shapes of `like`."""
+    xp = array_namespace(vector)
+    layers = []
+    start = 0
+    for layer in like:
+        arrays = []
+        for array in layer:
+            stop = start + math.prod(array.shape)
+            arrays.append(xp.reshape(vector[start:stop], tuple(array.shape)))
+            start = stop
+        layers.append(Dense(*arrays))
+    return tuple(layers)

@@ -1,8 +1,8 @@
-"""Learning rates that change: functions of the step ``t = 1, 2, …`` that return a rate.
+"""Learning-rate schedules: functions of the step ``t = 1, 2, …`` that return a rate.
 
-A rate is a number, or an array ``(K, 1, 1)`` with one for each network of a stack. Whatever takes
-a rate takes a schedule, so they compose: ``warmup(cosine(1e-3, 10_000), 500)``. A function of one's
-own is asked at every step, and what it returns is checked there.
+A rate is a number, or an array ``(K, 1, 1)`` with one for each network of a stack. A schedule can
+stand wherever a rate can, so they compose: ``warmup(cosine(1e-3, 10_000), 500)``. A function of
+one's own is called at every step, and the rate that it returns is checked there.
 """
 
 from __future__ import annotations

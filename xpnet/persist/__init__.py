@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpnet.persist.errors import ModelFileError, NotFiniteError
+from xpnet.exceptions import ModelFileError, NotFiniteError
 from xpnet.persist.model import load, save
 
 __all__ = ["ModelFileError", "NotFiniteError", "load", "save"]

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files: whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from xpnet.persist.errors import ModelFileError
+from xpnet.exceptions import ModelFileError
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_place", "write_whole"]
+__all__ = ["check_path", "write_whole"]
 
 
-def check_place(path: Path) -> None:
+def check_path(path: Path) -> None:
     """Raise ModelFileError unless `path` can name a file: in a folder, and no folder or device."""
     folder = _behind_links(path).parent
     if not folder.is_dir():
@@ -44,7 +44,7 @@ def write_whole(path: Path, data: bytes) -> None:
     OSError
         Where the system cannot write: no space, no permission.
     """
-    check_place(path)
+    check_path(path)
     target = _behind_links(path)
     # Of a name of any length, and a short one: the system's limit is that of the file's own name.
     start = f".xpnet-{sha256(os.fsencode(target.name)).hexdigest()[:16]}-"

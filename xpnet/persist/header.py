@@ -1,4 +1,4 @@
-"""The JSON record in a model file's header: format, network, metadata that are no arrays."""
+"""Header of a model file: a JSON record of format, network and metadata that are no arrays."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
-from xpnet.persist.errors import ModelFileError, quoted
 
 __all__ = ["KEY", "from_header", "to_header"]
 
@@ -53,11 +53,11 @@ def from_header(header: Mapping[str, str], where: str) -> tuple[Network, dict[st
             return Network(**record["network"]), _entries(record["metadata"])
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{where} has a damaged header ({type(error).__name__}: {quoted(error)}): expected "
+            f"{where} has a damaged header ({type(error).__name__}: {one_line(error)}): expected "
             "format, network and metadata; save the model again"
         ) from error
     raise ModelFileError(
-        f"{where} has format {quoted(version)}, this xpnet reads up to {_FORMAT}: "
+        f"{where} has format {one_line(version)}, this xpnet reads up to {_FORMAT}: "
         "a newer xpnet wrote it; pip install -U xpnet"
     )
 

@@ -1,4 +1,4 @@
-"""A network, its parameters and metadata in one safetensors file.
+"""Model files: a network, its parameters and metadata in one safetensors file.
 
 The tensors are ``W1, b1, …, WL, bL`` and ``metadata.NAME`` for each metadata entry that is an
 array; the header holds the rest (see `xpnet.persist.header`). Nothing in the file is ever run.
@@ -17,12 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from xpnet import backend
-from xpnet.kernels._check import check_params
+from xpnet.exceptions import ModelFileError, NotFiniteError, one_line
 from xpnet.network import Network
 from xpnet.network.arguments import as_params
+from xpnet.network.checks import check_params
 from xpnet.persist.atomic import write_whole
-from xpnet.persist.errors import ModelFileError, quoted
-from xpnet.persist.finite import check_finite
 from xpnet.persist.header import from_header, to_header
 from xpnet.types import Dense, Params
 
@@ -67,7 +66,7 @@ def save(
     """
     if not isinstance(net, Network):
         raise TypeError(f"net is a {type(net).__name__}: expected save(path, net, params)")
-    place = _as_path(path)
+    target = _as_path(path)
     params = as_params(params)
     check_params(net.sizes, params)
     params = _on_host(params)
@@ -78,7 +77,7 @@ def save(
     tensors = _named(params) | {_METADATA + name: _numeric(name, arrays[name]) for name in arrays}
     # safetensors would write the memory of a transposed view in its own order.
     in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    write_whole(place, to_safetensors(in_order, metadata=to_header(net, rest)))
+    write_whole(target, to_safetensors(in_order, metadata=to_header(net, rest)))
 
 
 def load(
@@ -149,18 +148,57 @@ def _on_host(params: Params) -> Params:
 
 def _check_saved(params: Params, metadata: Mapping[str, Any]) -> None:
     try:
-        check_finite(params, metadata)
+        _check_finite(params, metadata)
     except ValueError as error:
         raise type(error)(f"{error}; allow_nonfinite=True saves them all the same") from None
 
 
 def _check_loaded(params: Params, metadata: Mapping[str, Any], where: str) -> None:
     try:
-        check_finite(params, metadata)
+        _check_finite(params, metadata)
     except ValueError as error:
         raise ModelFileError(
             f"{where}: {error}; train it again, or look into it with allow_nonfinite=True"
         ) from error
+
+
+def _check_finite(params: Params, metadata: Mapping[str, Any]) -> None:
+    """Raise unless host `params` are finite, and the scaling in `metadata` applies.
+
+    A scaling is what turns samples into inputs, ``(X - scaling_shift) / scaling_scale``.
+
+    Raises
+    ------
+    NotFiniteError
+        Of `params`.
+    ValueError
+        Of the scaling.
+    """
+    for number, layer in enumerate(params, 1):
+        for letter, array in zip("Wb", layer, strict=True):
+            wrong = array.size - np.count_nonzero(np.isfinite(array))
+            if wrong:
+                entries = "1 entry that is" if wrong == 1 else f"{wrong} entries that are"
+                raise NotFiniteError(
+                    f"{letter} of layer {number} holds {entries} NaN or infinite: expected finite "
+                    "numbers, as a training has that did not diverge"
+                )
+    for name in ("scaling_shift", "scaling_scale"):
+        _check_scaling(name, np.asarray(metadata.get(name, 1.0)))
+
+
+def _check_scaling(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind not in "biuf":
+        return
+    wrong = ~np.isfinite(array)
+    if name == "scaling_scale":
+        wrong |= array == 0
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        raise ValueError(
+            f"{name} holds {array.flat[position]} at {position}: expected finite numbers, and a "
+            "scale that is not 0"
+        )
 
 
 def _named(params: Params) -> dict[str, np.ndarray]:
@@ -193,8 +231,8 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
         raise
     except (SafetensorError, ValueError, TypeError) as error:
         raise ModelFileError(
-            f"{path} cannot be read ({quoted(error)}): it is truncated or not a safetensors file; "
-            "expected a model that xpnet saved"
+            f"{path} cannot be read ({one_line(error)}): it is truncated or not a safetensors "
+            "file; expected a model that xpnet saved"
         ) from error
 
 
@@ -202,7 +240,7 @@ def _check_types(types: Mapping[str, str], path: Path) -> None:
     for name, kind in types.items():
         if kind.startswith(("BF", "F4", "F6_", "F8")):
             raise ModelFileError(
-                f"{path} has a tensor {quoted(name)} of {kind}, which NumPy does not have: "
+                f"{path} has a tensor {one_line(name)} of {kind}, which NumPy does not have: "
                 "expected float32 or float64; cast it where it was made and save the model again"
             )
 
@@ -217,8 +255,8 @@ def _params(net: Network, tensors: Mapping[str, np.ndarray], where: str) -> Para
     except KeyError as error:
         raise ModelFileError(
             f"{where} has no tensor {error.args[0]}: expected W1, b1 to W{len(net.sizes) - 1}, "
-            f"b{len(net.sizes) - 1} for sizes {quoted(net.sizes)}; save the model again"
+            f"b{len(net.sizes) - 1} for sizes {one_line(net.sizes)}; save the model again"
         ) from error
     except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{where} does not fit its own header: {quoted(error)}") from error
+        raise ModelFileError(f"{where} does not fit its own header: {one_line(error)}") from error
     return params

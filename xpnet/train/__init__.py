@@ -3,7 +3,7 @@
 Nothing in an epoch waits for the device: costs stay where they were computed until the epoch ends.
 """
 
-from xpnet.train.divergence import DivergenceError
+from xpnet.exceptions import DivergenceError
 from xpnet.train.evaluation import evaluate
 from xpnet.train.fitting import fit
 from xpnet.train.stepping import steps

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, NoReturn
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet.exceptions import DivergenceError
 from xpnet.network import Network
 from xpnet.network.arguments import as_floating
-from xpnet.network.values import check_finite
-from xpnet.train.divergence import DivergenceError, all_finite, check_start
+from xpnet.network.checks import check_finite
+from xpnet.train.divergence import all_finite, check_start
 from xpnet.train.evaluation import scores
 from xpnet.types import Array, Batch, Epoch, Kernels, Optimizer, Params, Result, Run, Step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xpnet import backend
-from xpnet.metrics import METRICS
+from xpnet.kernels import OUTPUTS
 from xpnet.network import Network, forward
 from xpnet.network.arguments import as_floating, as_params, check_batch
 from xpnet.network.defaults import kernels_or_default
@@ -27,8 +27,8 @@ def evaluate(
     Returns
     -------
     dict
-        ``cost`` and the metric of the network's output: ``accuracy`` (sigmoid, softmax), ``r2``
-        (identity) or ``d2`` (exp). A stack's values are lists.
+        ``cost`` and the metric of the network's output: ``accuracy``, ``r2`` or ``d2``. A stack's
+        values are lists.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def scores(
     """`evaluate`, for whoever has checked the data before: the device is read once."""
     with backend.on_device_of(params[0].W):
         params, X, Y = backend.detached((params, as_floating(X, params), as_floating(Y, params)))
-        metric = METRICS[net.output]
+        metric = OUTPUTS[net.output].metric
         kernels = kernels_or_default(kernels, X)
         last = forward(net, params, X, kernels=kernels)[-1]
         cost = kernels.output_cost(net.output, last.Z, Y, 1.0 / X.shape[-1])

@@ -13,12 +13,12 @@ from xpnet.network.arguments import (
     as_params,
     as_weights,
     beside,
-    check_as_many,
     check_batch,
     check_gradient,
 )
+from xpnet.network.checks import check_stacked
 from xpnet.network.defaults import columns_for, kernels_or_default
-from xpnet.network.gradient import unchecked_cost
+from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import (
     check_samples,
     check_validation,
@@ -115,7 +115,7 @@ def fit(
             net, params, X, Y, sample_weight, l2=l2, output=output, readable=backend.has_values
         )
         check_samples(X, Y)
-        check_as_many(params, sample_weight=sample_weight, l2=l2)
+        check_stacked(params, fixed=True, sample_weight=sample_weight, l2=l2)
         check_validation(net, params, validation)
         cost = _cost_by(value_and_grad, kernels_or_default(kernels, X), beside(l2, params[0].W))
         training = Training(net, params, X, optimizer, validation, callbacks, kernels, cost)
@@ -126,7 +126,7 @@ def fit(
             batch_size=batch_size,
             seed=seed,
             sample_weight=sample_weight,
-            columns=columns_for(X),
+            gather=columns_for(X),
         )
         batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
         stream = (

@@ -13,13 +13,12 @@ from xpnet.network import Network
 from xpnet.network.arguments import (
     as_params,
     beside,
-    check_as_many,
     check_batch,
     check_gradient,
 )
+from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
-from xpnet.network.gradient import unchecked_value_and_grad
-from xpnet.network.values import check_rate
+from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim import check_optimizer
 from xpnet.train.arguments import check_batches, parts_of, targets_of, whole
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
@@ -95,7 +94,7 @@ def steps(
         dropout=dropout,
         seed=seed,
         readable=backend.has_values,
-        check_stack=_check_stack,
+        may_become_stack=True,
     )
 
 
@@ -112,7 +111,7 @@ def taken(
     seed: int,
     sample_weight: Array | None = None,
     readable: Callable[[Array], bool] = lambda array: False,
-    check_stack: Callable[..., None] = check_as_many,
+    may_become_stack: bool = False,
 ) -> Iterator[Step]:
     """`steps`, for `fit` as well, which has read the values of all batches before the first.
 
@@ -120,8 +119,8 @@ def taken(
     ----------
     readable : function
         Of which arrays of the first batch the values may be read to check them.
-    check_stack : function
-        How many networks a training may become.
+    may_become_stack : bool
+        Whether one network may become a stack, as by batches of K.
     """
     params = backend.detached(as_params(params))
     l2 = backend.detached(beside(l2, params[0].W))
@@ -129,7 +128,8 @@ def taken(
     with there:
         state = optimizer.init(params)
     output = targets_of(net, value_and_grad)
-    check = _checking(net, params, l2, output, readable, check_stack)
+    fixed = not may_become_stack or any(tensor.ndim > 2 for layer in params for tensor in layer)
+    check = _checking(net, params, l2, output, readable, fixed)
     form: Any = ()
     for index, batch in enumerate(batches, 1):
         X, Y, weight = batch if type(batch) is Batch else parts_of(batch, index)
@@ -151,7 +151,7 @@ def taken(
         t = state.t + 1
         hyperparameters = optimizer.hyperparameters(t)
         if index == 1:
-            check_stack(params, learning_rate=hyperparameters.get("rate"))
+            check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
             check_rate(hyperparameters.get("rate"), backend.has_values)
             step, kernels = _step_and_kernels(X, value_and_grad, kernels)
             may_require_grad = is_torch_array(X)
@@ -182,7 +182,7 @@ def _checking(
     l2: float | Array,
     output: str,
     readable: Callable[[Array], bool],
-    check_stack: Callable[..., None],
+    fixed: bool,
 ) -> Callable[..., None]:
     """A check of batches: the first with its values, later ones where they are of another form."""
     seen: set[Any] = set()
@@ -191,17 +191,10 @@ def _checking(
         if form in seen:
             return
         read = (lambda array: False) if seen else readable
-        check_batch(net, params, X, Y, weight, l2=l2, output=output, readable=read)
-        check_stack(params, X=X, Y=Y, sample_weight=weight, l2=l2)
+        check_batch(net, params, X, Y, weight, l2=l2, output=output, readable=read, fixed=fixed)
         seen.add(form)
 
     return check
-
-
-def _check_stack(params: Params, **arrays: Any) -> None:
-    """Raise unless a stack stays of as many networks. One network may become a stack."""
-    if any(tensor.ndim > 2 for layer in params for tensor in layer):
-        check_as_many(params, **arrays)
 
 
 def _step_and_kernels(

@@ -9,7 +9,6 @@ import pytest
 
 from xpnet.fused._cuda.dense import NEEDS_Z
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
-from xpnet.kernels.activations import Activation
 from xpnet.types import Layer
 
 SHAPES = [(5, 7, 33), (1, 3, 1), (40, 2, 300)]  # n_out, n_in, m
@@ -179,9 +178,10 @@ def test_a_decay_of_another_kind_goes_to_the_kernel_it_replaces(device, argument
 
 
 def test_an_activation_without_cuda_goes_to_the_kernel_it_replaces(device, arguments, monkeypatch):
-    monkeypatch.setitem(
-        ACTIVATIONS, "twice", Activation(lambda Z: 2.0 * Z, lambda Z, A: 0.0 * A + 2.0)
+    twice = ACTIVATIONS["relu"]._replace(
+        apply=lambda Z: 2.0 * Z, derivative=lambda Z, A: 0.0 * A + 2.0
     )
+    monkeypatch.setitem(ACTIVATIONS, "twice", twice)
     given = Arguments(*(device.asarray(array, "float64") for array in arguments(3, 2, 4)))
     layer = device.kernels.dense_activation("twice", given.W, given.b, given.A_prev)
     assert (layer.A == 2.0 * layer.Z).all()

@@ -20,7 +20,7 @@ __device__ inline T flushed(T moment) {
 
 namespace optimiser {
 
-struct gradient_descent {
+struct sgd {
   static const int moments = 0;
   __device__ T operator()(T theta, T g, T rate, T*, bool) const { return theta - rate * g; }
 };

@@ -16,7 +16,7 @@ from xpnet.types import Array, Dense, Params
 __all__ = ["SETTINGS", "update"]
 
 SETTINGS: Mapping[str, Callable[..., tuple[float, ...]]] = {
-    "gradient_descent": lambda: (),
+    "sgd": lambda: (),
     "momentum": lambda mu: (mu,),
     "nesterov": lambda mu: (mu,),
     "rmsprop": lambda rho, eps: (rho, 1.0 - rho, eps),

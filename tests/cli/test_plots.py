@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from xpnet.cli.bench import Comparison
+from xpnet.cli.plots import FORMATS, learning_curve, speed_ups, write_plot
+
+pytestmark = pytest.mark.usefixtures("real_plots")
+
+
+def shown(figure):
+    """The points of each line, by the titles of its axes."""
+    return {
+        axes.get_title(): {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+        for axes in figure.axes
+    }
+
+
+def test_every_format_is_written(tmp_path):
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    starts |= dict.fromkeys((".jpg", ".jpeg"), b"\xff\xd8")
+    assert starts.keys() == FORMATS.keys()
+    figure = learning_curve([{"epoch": 1, "cost": 2.0}], "title")
+    for suffix, start in starts.items():
+        path = tmp_path / f"plot{suffix.upper()}"
+        write_plot(path, figure)
+        assert path.read_bytes().startswith(start)
+
+
+def test_a_learning_curve():
+    rows = [
+        {"epoch": 1, "cost": 2.0, "val_cost": 3.0, "val_accuracy": 0.5},
+        {"epoch": 2, "cost": 1.0, "val_cost": 2.5, "val_accuracy": 0.75},
+    ]
+    figure = learning_curve(rows, "title")
+    assert figure.get_suptitle() == "title"
+    assert shown(figure) == {
+        "cost (cross-entropy)": {
+            "training": [[1, 2.0], [2, 1.0]],
+            "validation": [[1, 3.0], [2, 2.5]],
+        },
+        "validation accuracy": {"validation": [[1, 0.5], [2, 0.75]]},
+    }
+
+
+def test_a_learning_curve_without_validation():
+    figure = learning_curve([{"epoch": 1, "cost": 2.0}], "title")
+    assert shown(figure) == {"cost (cross-entropy)": {"training": [[1, 2.0]]}}
+
+
+def test_speed_ups():
+    groups = {
+        "one": [Comparison(4, {"slow": 0.2, "fast": 0.1})],
+        "two": [Comparison(4, {"a": 0.1, "b": 0.1}), Comparison(8, {"a": 0.4, "b": 0.1})],
+    }
+    figure = speed_ups(groups, "numpy")
+    assert figure.get_suptitle() == "A training step on numpy"
+    assert shown(figure) == {
+        "one": {"slow": [[4, 200.0]], "fast": [[4, 100.0]]},
+        "two": {"a": [[4, 100.0], [8, 400.0]], "b": [[4, 100.0], [8, 100.0]]},
+    }
+    assert [text.get_text() for text in figure.axes[1].texts] == ["1×", "4×"]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xpnet
+from xpnet.cli.preprocessing import Preprocessing, Split, evaluation_samples
+from xpnet.data import DataError, Dataset
+
+M = 100
+X = np.arange(2.0 * M).reshape(M, 2)
+Y = np.arange(M) % 2
+PLAIN = Dataset("plain", X, Y)
+DIVIDED = Dataset("divided", X, Y, X[:10] + 1000, Y[:10])
+
+
+def rows(split, pair):
+    """The samples as they were before scaling."""
+    scaling = split.preprocessing.scaling
+    return pair[0].T * scaling.scale + scaling.shift
+
+
+@pytest.mark.parametrize(
+    ("dataset", "validation", "words"),
+    [
+        (PLAIN, 0.1, "72 training, 8 validation, 20 test samples"),
+        (PLAIN, 0.0, "80 training, 0 validation, 20 test samples"),
+        (DIVIDED, 0.1, "90 training, 10 validation, 10 test samples"),
+    ],
+    ids=["plain", "without validation", "with test samples"],
+)
+def test_every_sample_is_used_once(dataset, validation, words):
+    split = Split.of(dataset, validation)
+    assert split.sizes() == words
+    assert (split.n_x, split.n_y) == (2, 2)
+    pairs = [pair for pair in (split.train, split.validation, split.test) if pair]
+    found = np.concatenate([rows(split, pair) for pair in pairs])
+    given = X if dataset is PLAIN else np.concatenate([X, DIVIDED.X_test])
+    np.testing.assert_allclose(found[np.argsort(found[:, 0])], given, atol=1e-3)
+
+
+def test_scaling_is_learned_from_the_training_samples_alone():
+    split = Split.of(DIVIDED, 0.1)
+    np.testing.assert_allclose(split.train[0].mean(axis=1), 0.0, atol=1e-6)
+    assert (split.test[0] > 5).all()
+
+
+def test_the_test_samples_are_always_the_same():
+    first, second = Split.of(PLAIN, 0.1), Split.of(PLAIN, 0.3)
+    np.testing.assert_allclose(rows(first, first.test), rows(second, second.test), atol=1e-3)
+
+
+def test_too_few_samples():
+    with pytest.raises(DataError, match="plain has too few samples of a class to set 10% apart"):
+        Split.of(Dataset("plain", X[:6], Y[:6]), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "m", "words"),
+    [
+        (PLAIN, 20, "test part of plain"),
+        (
+            Dataset("new", X + 1, Y),
+            M,
+            "all of new (which may include samples that the model was trained on)",
+        ),
+        (DIVIDED, 10, "test part of divided"),
+    ],
+    ids=["trained on", "new", "with test samples"],
+)
+def test_what_to_evaluate_on(dataset, m, words):
+    chosen, y, what = evaluation_samples(dataset, Split.of(PLAIN, 0.1).fingerprint)
+    assert (len(chosen), len(y), what) == (m, m, words)
+
+
+@pytest.mark.parametrize("labels", [["0", "1"], ["0.0", "1.0"]])
+def test_what_a_former_version_was_trained_on_is_known(labels):
+    dataset = Dataset("plain", X, np.array(labels)[Y])
+    assert evaluation_samples(dataset, Split.of(PLAIN, 0.1).fingerprint)[2] == "test part of plain"
+
+
+def test_what_was_trained_on_is_not_evaluated_on():
+    split = Split.of(PLAIN, 0.1)
+    chosen, *_ = evaluation_samples(PLAIN, split.fingerprint)
+    np.testing.assert_allclose(chosen, rows(split, split.test), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_become_scaled_columns_on_the_backend(dtype):
+    X = np.array([[0, 10], [4, 30]], dtype=np.uint8)
+    y = np.array(["b", "a"])
+    preprocessing = Preprocessing.fit(X, y, pixel_max=40)
+    with xpnet.use_backend("torch", dtype=dtype):
+        inputs, targets = preprocessing.inputs_and_targets(X, y)
+    assert str(inputs.dtype) == str(targets.dtype) == f"torch.{dtype}"
+    np.testing.assert_allclose(inputs.numpy(), [[0, 0.1], [0.25, 0.75]], rtol=1e-7)
+    np.testing.assert_array_equal(targets.numpy(), [[0, 1], [1, 0]])
+
+
+def test_float64_is_not_rounded_to_float32_on_the_way():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    preprocessing = Preprocessing.fit(X, np.arange(20) % 2, None)
+    with xpnet.use_backend("numpy", dtype="float64"):
+        inputs = preprocessing.inputs(X)
+    np.testing.assert_allclose(inputs.T, (X - X.mean(axis=0)) / X.std(axis=0), rtol=1e-13)

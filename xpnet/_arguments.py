@@ -1,0 +1,40 @@
+"""Checks of numbers that are arguments."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+__all__ = ["whole"]
+
+
+def whole(name: str, number: Any, least: int, what: str = "") -> int:
+    """`number` as an integer of Python's own.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    number : int
+        Of any library.
+    least : int
+        The smallest that it may be.
+    what : str
+        What it counts, to end the message: ``", the samples of a batch"``.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is below `least`.
+    """
+    try:
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(
+            f"{name} is {number!r}: expected a whole number, {least} or more{what}"
+        ) from None
+    if found < least:
+        raise ValueError(f"{name} is {number}: expected {least} or more{what}")
+    return found

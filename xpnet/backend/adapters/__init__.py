@@ -1,0 +1,85 @@
+"""Adapters of array libraries: what xpnet needs beyond the Array API standard, as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+__all__ = ["Adapter", "numpy_quiet", "numpy_uniform"]
+
+FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
+Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One array library, seen from the host.
+
+    Attributes
+    ----------
+    xp : module
+        The Array API namespace.
+    devices : ``() -> {name: device}``
+        The devices that answer now as `device_of` returns them, the library's default first; none
+        when it cannot run here.
+    from_numpy : ``(host, device) -> array``
+        An array of the same dtype on `device`; it may share memory with `host`.
+    to_numpy : ``(array) -> host``
+        The array on the host; it may share memory with `array`.
+    uniform : ``(shape, seed, dtype, device) -> array``
+        Numbers in [0, 1), the same for the same seed.
+    device_of : ``(array) -> device``
+        The device of an array, equal to its entry in `devices`; for arrays without ``device``.
+    to_device : ``(array, device) -> array``
+        A copy on another device of the library; for arrays without ``to_device``.
+    synchronize : ``(array) -> None``
+        Waits until `array` is computed.
+    on_device : ``(array) -> context manager``
+        Within it, new arrays without a device of their own are made where `array` lies.
+    has_values : ``(array) -> bool``
+        Whether the values of `array` can be had: not while it is traced, or not yet computed.
+    on_host : ``(array) -> bool``
+        Whether its values lie in the host's memory, so that reading them waits for nothing.
+    quiet : ``() -> context manager``
+        Within it, the library does not warn of overflow and NaN.
+    pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
+        Starts copies of host rows that overlap with computation. See `uploader`.
+    refusal : ``(dtype, device) -> str or None``
+        Why `device` cannot hold `dtype` and what to do, or None where it can.
+    """
+
+    xp: ModuleType
+    devices: Callable[[], Mapping[str, Any]]
+    from_numpy: FromNumpy
+    to_numpy: Callable[[Any], np.ndarray[Any, Any]]
+    uniform: Uniform
+    device_of: Callable[[Any], Any] = array_api_compat.device
+    to_device: Callable[[Any, Any], Any] = array_api_compat.to_device
+    synchronize: Callable[[Any], None] = lambda array: None
+    on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
+    has_values: Callable[[Any], bool] = lambda array: True
+    on_host: Callable[[Any], bool] = lambda array: False
+    quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
+    pinned_upload: Callable[..., Any] | None = None
+    refusal: Callable[[str, Any], str | None] = lambda dtype, device: None
+
+
+def numpy_quiet() -> AbstractContextManager[Any]:
+    """Return a `quiet` of NumPy, for itself and for a library that computes with it."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+def numpy_uniform(from_numpy: FromNumpy) -> Uniform:
+    """Return a `uniform` by NumPy's generator, for a library without one of its own."""
+
+    def uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+        host = np.random.default_rng(seed).random(shape, dtype=np.dtype(dtype).type)
+        return from_numpy(np.asarray(host), device)
+
+    return uniform

@@ -1,0 +1,122 @@
+"""Adapter of CuPy: CUDA devices, and uploads that overlap with computation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from itertools import cycle
+from typing import Any
+
+import array_api_compat.cupy as xp
+import cupy
+import numpy as np
+
+from xpnet.backend.adapters import Adapter
+from xpnet.backend.selection import tf32
+
+__all__ = ["ADAPTER"]
+
+
+def _devices() -> dict[str, Any]:
+    # Without a driver the import succeeds and the first array fails, but this question never does.
+    if not cupy.cuda.is_available():
+        return {}
+    count = cupy.cuda.runtime.getDeviceCount()
+    return {f"cuda:{index}": cupy.cuda.Device(index) for index in range(count)}
+
+
+def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
+    with device:
+        return cupy.asarray(host)
+
+
+def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+    # Philox counts, so that a new generator at each call is cheap.
+    with device:
+        generator = cupy.random.Generator(cupy.random.Philox4x3210(seed))
+        return generator.random(shape, dtype=dtype)
+
+
+def _synchronize(array: Any) -> None:
+    with array.device:
+        cupy.cuda.get_current_stream().synchronize()
+
+
+def _on_device(array: Any) -> AbstractContextManager[Any]:
+    # CuPy computes on the current device, wherever its operands lie.
+    device: AbstractContextManager[Any] = array.device
+    return device
+
+
+def _pinned_upload(device: Any, dtype: str) -> Callable[..., Callable[[], tuple[Any, ...]]]:
+    """Return the ``upload(arrays, rows)`` of `backend.uploader` for a CUDA device."""
+    with device:
+        stream = cupy.cuda.Stream(non_blocking=True)
+    buffers = cycle((_PinnedBatch(dtype), _PinnedBatch(dtype)))
+
+    def upload(
+        arrays: Sequence[np.ndarray[Any, Any]], rows: np.ndarray[Any, Any]
+    ) -> Callable[[], tuple[Any, ...]]:
+        buffer = next(buffers)
+        hosts = buffer.filled(arrays, rows)
+        with device:
+            there = tuple(cupy.empty(host.shape, dtype) for host in hosts)
+            # Their memory may be what a computation still under way was the last to read.
+            stream.wait_event(cupy.cuda.get_current_stream().record())
+            for array, host in zip(there, hosts, strict=True):
+                array.set(host, stream=stream)
+            copied = buffer.copied = stream.record()
+
+        def arrived() -> tuple[Any, ...]:
+            with device:
+                cupy.cuda.get_current_stream().wait_event(copied)
+            return there
+
+        return arrived
+
+    return upload
+
+
+class _PinnedBatch:
+    """Pinned memory for one batch, which is filled again only when it has been copied."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.copied: Any = None
+        self.memory: list[np.ndarray[Any, Any]] = []
+
+    def filled(
+        self, arrays: Sequence[np.ndarray[Any, Any]], rows: np.ndarray[Any, Any]
+    ) -> list[np.ndarray[Any, Any]]:
+        """These rows of each array, in pinned memory."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        if not self.memory or len(self.memory[0]) < len(rows):
+            self.memory = [_pinned((len(rows), array.shape[1]), self.dtype) for array in arrays]
+        hosts = [memory[: len(rows)] for memory in self.memory]
+        for host, array in zip(hosts, arrays, strict=True):
+            host[...] = array[rows]
+        return hosts
+
+
+def _pinned(shape: tuple[int, int], dtype: str) -> np.ndarray[Any, Any]:
+    size = shape[0] * shape[1]
+    memory = cupy.cuda.alloc_pinned_memory(size * np.dtype(dtype).itemsize)
+    # The system hands out more than was asked for.
+    return np.frombuffer(memory, dtype, size).reshape(shape)
+
+
+if tf32():
+    os.environ["CUPY_TF32"] = "1"  # which CuPy reads at its first product
+
+ADAPTER = Adapter(
+    xp=xp,
+    devices=_devices,
+    from_numpy=_from_numpy,
+    to_numpy=cupy.asnumpy,
+    uniform=_uniform,
+    synchronize=_synchronize,
+    on_device=_on_device,
+    pinned_upload=_pinned_upload,
+)

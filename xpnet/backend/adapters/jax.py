@@ -1,0 +1,69 @@
+"""Adapter of JAX: its default platform, then the processor."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import jax
+import jax.numpy as xp
+import numpy as np
+
+from xpnet.backend.adapters import Adapter
+
+__all__ = ["ADAPTER"]
+
+
+def _devices() -> dict[str, Any]:
+    found: list[Any] = []
+    for platform in (None, "cpu"):
+        # JAX_PLATFORMS may name one that does not start, or leave the processor out.
+        with suppress(RuntimeError):
+            found += jax.devices(platform)
+    return {_name(device): device for device in found}
+
+
+def _name(device: Any) -> str:
+    return "cpu" if str(device) == "cpu:0" else str(device)
+
+
+def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
+    # A copy: on a processor `device_put` shares memory, which the host may yet write to. It
+    # compiles nothing, where `xp.array` compiles a program for each shape.
+    return jax.device_put(np.array(host), device)
+
+
+def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+    # With its key on the device, the generator runs there.
+    key = jax.device_put(jax.random.key(seed), device)
+    return jax.random.uniform(key, shape, dtype)
+
+
+def _refusal(dtype: str, device: Any) -> str | None:
+    if jax.dtypes.canonicalize_dtype(dtype) == np.dtype(dtype):
+        return None
+    return (
+        "JAX keeps 64-bit numbers only if asked to: set the environment variable "
+        "JAX_ENABLE_X64=1 before it is imported, or use a 32-bit dtype"
+    )
+
+
+def _synchronize(array: Any) -> None:
+    array.block_until_ready()
+
+
+def _has_values(array: Any) -> bool:
+    # Within jax.jit all that is computed is traced, also of arrays that are not.
+    return not any(isinstance(a, jax.core.Tracer) for a in (array, xp.add(0, 0)))
+
+
+ADAPTER = Adapter(
+    xp=xp,
+    devices=_devices,
+    from_numpy=_from_numpy,
+    to_numpy=np.asarray,
+    uniform=_uniform,
+    synchronize=_synchronize,
+    has_values=_has_values,
+    refusal=_refusal,
+)

@@ -1,0 +1,78 @@
+"""Adapter of PyTorch: the processor, and the accelerator that this build of it knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+
+from xpnet.backend.adapters import Adapter
+from xpnet.backend.selection import tf32
+
+__all__ = ["ADAPTER"]
+
+# Private to torch, which has no public name for it.
+TRANSFORM = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
+"""The transform of torch.func that is running, or None."""
+
+
+def _devices() -> dict[str, Any]:
+    devices = {"cpu": torch.device("cpu")}
+    if torch.accelerator.is_available():
+        kind = torch.accelerator.current_accelerator()
+        names = (f"{kind}:{index}" for index in range(torch.accelerator.device_count()))
+        devices |= {name: torch.device(name) for name in names}
+    return devices
+
+
+def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
+    # torch accepts neither read-only memory nor negative strides.
+    shareable = host.flags.writeable and all(stride >= 0 for stride in host.strides)
+    return torch.from_numpy(host if shareable else host.copy(order="K")).to(device)
+
+
+def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    host: np.ndarray[Any, Any] = array.numpy(force=True)
+    return host
+
+
+def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
+    generator = torch.Generator(device).manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=getattr(torch, dtype), device=device)
+
+
+def _synchronize(array: Any) -> None:
+    if array.device.type != "cpu":
+        torch.accelerator.synchronize(array.device)
+
+
+def _has_values(array: Any) -> bool:
+    # Within torch.compile, or a transform of torch.func, no result can be read.
+    if TRANSFORM() is not None or torch.compiler.is_compiling():
+        return False
+    # Of other kinds, FakeTensor among them, nothing is known.
+    return type(array) in (torch.Tensor, torch.nn.Parameter) and array.device.type != "meta"
+
+
+def _refusal(dtype: str, device: Any) -> str | None:
+    if device.type == "mps" and dtype in ("float64", "complex128"):
+        return "Apple's GPUs have no double precision: use float32, or the device 'cpu'"
+    return None
+
+
+if tf32():
+    torch.backends.cuda.matmul.allow_tf32 = True
+
+ADAPTER = Adapter(
+    xp=xp,
+    devices=_devices,
+    from_numpy=_from_numpy,
+    to_numpy=_to_numpy,
+    uniform=_uniform,
+    synchronize=_synchronize,
+    has_values=_has_values,
+    on_host=lambda array: array.device.type == "cpu" and _has_values(array),
+    refusal=_refusal,
+)

@@ -1,0 +1,246 @@
+"""Arrays of any library: making, moving, reading, waiting and random numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from xpnet.backend.libraries import (
+    LIBRARIES,
+    adapter,
+    device_of,
+    devices,
+    library_name,
+    refuse,
+)
+from xpnet.backend.selection import NAMES, Backend, dtype_name, find_device, resolve
+from xpnet.backend.trees import arrays_in, map_arrays
+
+__all__ = [
+    "asarray",
+    "detached",
+    "gather",
+    "has_values",
+    "on_device_of",
+    "on_host",
+    "quiet",
+    "synchronize",
+    "to_device",
+    "to_numpy",
+    "tracked",
+    "uniform",
+]
+
+# JAX without 64-bit numbers folds larger seeds onto smaller ones.
+_SEEDS = 2**32
+
+
+class _Target(NamedTuple):
+    """A library by name, the device as that library knows it, and a dtype by name."""
+
+    library: str
+    device: Any
+    dtype: str
+
+
+def asarray(
+    values: Any,
+    *,
+    like: Any = None,
+    backend: Backend | str | ModuleType | None = None,
+    dtype: Any = None,
+) -> Any:
+    """Return `values` as an array of a chosen library, device and dtype.
+
+    Parameters
+    ----------
+    values : array_like
+        Host values, or an array of any library. The result may share memory with it.
+    like : array or Backend, optional
+        Whose library and device to use.
+    backend : Backend or str, optional
+        The same by name. Without `like` and `backend`: `default_backend`.
+    dtype : str or dtype, optional
+        That of `like`, or of the backend, if left out.
+
+    Raises
+    ------
+    BackendError
+        If the backend cannot be had, or the device cannot hold the dtype.
+    """
+    if like is not None and backend is not None:
+        raise TypeError("both like and backend say where the array goes: give one of them")
+    target = _target(like if like is not None else backend)
+    return _put(values, target if dtype is None else target._replace(dtype=dtype_name(dtype)))
+
+
+def to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    """Return `array` on the host: detached, computed, of the same dtype.
+
+    The result may share memory with `array` and be read-only.
+    """
+    return adapter(_known_library(array)).to_numpy(array)
+
+
+def to_device(tree: Any, target: Any) -> Any:
+    """Return `tree` moved to `target`, dtypes kept.
+
+    Parameters
+    ----------
+    tree : array, or nested tuple of arrays and None
+        Parameters, gradients, an optimiser's state: its shape is kept.
+    target : Backend, str or array
+        A backend; a backend's name; the name of a device of the arrays' own library; or an array
+        (or a tree of arrays) to lie beside.
+
+    Raises
+    ------
+    BackendError
+        If the target cannot be had, or cannot hold a dtype of `tree`.
+    """
+    if isinstance(target, str) and target not in NAMES:
+        return map_arrays(lambda array: _on_device(array, target), tree)
+    found = _target(target)
+    return map_arrays(lambda array: _put(array, _keeping_dtype(array, found)), tree)
+
+
+def synchronize(array: Any) -> None:
+    """Wait until `array` is computed. A Dask array stays the graph it is."""
+    adapter(_known_library(array)).synchronize(array)
+
+
+def on_device_of(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the library computes on the device of `array`.
+
+    Most libraries do so by themselves; CuPy computes on its current device, which need not be where
+    its operands lie. The context may be entered again and again.
+    """
+    name = library_name(array)
+    return adapter(name).on_device(array) if name in LIBRARIES else nullcontext()
+
+
+def quiet(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the library of `array` warns of no overflow and of no NaN.
+
+    For a caller that checks the numbers afterwards.
+    """
+    return adapter(_known_library(array)).quiet()
+
+
+def detached(tree: Any) -> Any:
+    """Return `tree` with torch tensors that require grad detached, all else as it is."""
+    if "torch" not in sys.modules:  # Then there are none.
+        return tree
+    return map_arrays(
+        lambda array: array.detach() if getattr(array, "requires_grad", False) else array, tree
+    )
+
+
+def tracked(tree: Any) -> bool:
+    """Return whether torch records operations on `tree`, to differentiate them later."""
+    requiring = any(getattr(array, "requires_grad", False) for array in arrays_in(tree))
+    return requiring and bool(adapter("torch").xp.is_grad_enabled())
+
+
+def has_values(array: Any) -> bool:
+    """Return whether the values of `array` can be had: not while traced, nor of a Dask graph."""
+    return _asked(array, "has_values")
+
+
+def on_host(array: Any) -> bool:
+    """Return whether the values of `array` lie on the host, so that reading waits for nothing."""
+    return _asked(array, "on_host")
+
+
+def _asked(array: Any, question: str) -> bool:
+    """The answer of the adapter of its library; False where the library is not in the table."""
+    name = library_name(array)
+    return name in LIBRARIES and bool(getattr(adapter(name), question)(array))
+
+
+def uniform(shape: tuple[int, ...], seed: int, like: Any) -> Any:
+    """Return uniform random numbers in [0, 1), on the device and of the dtype of `like`.
+
+    They come from the library's own generator where it has one: nothing crosses from the host.
+    One seed gives the same numbers on one library and kind of device, not across libraries.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    seed : int
+        From 0 to 2**32 - 1.
+    like : array or Backend
+        Of a floating-point dtype.
+
+    Raises
+    ------
+    ValueError
+        If the seed is out of range.
+    """
+    if not 0 <= seed < _SEEDS:
+        raise ValueError(f"seed is {seed}, expected a whole number from 0 to {_SEEDS - 1}")
+    target = _target(like)
+    return adapter(target.library).uniform(shape, seed, target.dtype, target.device)
+
+
+def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+    """Return the rows ``order[start:stop]`` of each array ``(m, n)``, as columns.
+
+    The transpose ``(n, stop - start)`` is a view where the library has views.
+    """
+    xp = array_api_compat.array_namespace(order)
+    rows = order[start:stop]
+    return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)
+
+
+def _target(target: Any) -> _Target:
+    """Return the library, device and dtype of a backend, its name, an array or a tree of arrays."""
+    if target is None or isinstance(target, str | ModuleType):
+        target = resolve(target)
+    if isinstance(target, Backend):
+        return _Target(target.name, target.device_object, target.dtype)
+    array = next(arrays_in(target), None)
+    if array is None:
+        raise TypeError("the target holds no array to lie beside: give an array or a backend")
+    return _Target(_known_library(array), device_of(array), dtype_name(array.dtype))
+
+
+def _on_device(array: Any, device: str) -> Any:
+    library = _known_library(array)
+    found = devices(library)[find_device(library, device)]
+    return _put(array, _Target(library, found, dtype_name(array.dtype)))
+
+
+def _keeping_dtype(array: Any, target: _Target) -> _Target:
+    _known_library(array)
+    return target._replace(dtype=dtype_name(array.dtype))
+
+
+def _put(values: Any, target: _Target) -> Any:
+    """Return host values or an array of any library as an array of the library of `target`."""
+    refuse(target.library, target.dtype, target.device)
+    there = adapter(target.library)
+    is_array = array_api_compat.is_array_api_obj(values)
+    if is_array and library_name(values) == target.library:
+        moved = there.to_device(detached(values), target.device)
+        return there.xp.astype(moved, getattr(there.xp, target.dtype), copy=False)
+    host = np.asarray(to_numpy(values) if is_array else values, dtype=target.dtype)
+    return there.from_numpy(host, target.device)
+
+
+def _known_library(array: Any) -> str:
+    if not array_api_compat.is_array_api_obj(array):
+        raise TypeError(
+            f"a {type(array).__name__} came where an array was expected: only tuples of arrays can "
+            "be moved; xpnet.backend.asarray makes an array of host values"
+        )
+    name = library_name(array)
+    if name not in LIBRARIES:
+        raise TypeError(f"array of {name}: xpnet moves arrays of {', '.join(LIBRARIES)}")
+    return name

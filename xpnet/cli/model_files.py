@@ -1,0 +1,164 @@
+"""Model files: a network, its preprocessing and the table's columns, saved, loaded and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from xpnet import backend, persist
+from xpnet.cli.preprocessing import Preprocessing, Split
+from xpnet.data import Classes, Columns, Scaling
+from xpnet.data.csv_table import is_delimiter
+from xpnet.exceptions import one_line
+from xpnet.network import Network
+from xpnet.persist import ModelFileError
+from xpnet.types import Dense, Params
+
+__all__ = ["Model", "ModelFile"]
+
+_INTEGERS = range(-(2**63), 2**64)
+"""Whole numbers that an array holds."""
+
+
+class ModelFile(NamedTuple):
+    """The path of a model to be trained, its network, and the metadata saved with it."""
+
+    path: Path
+    net: Network
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: Path, net: Network, split: Split, columns: Columns | None) -> ModelFile:
+        """Return the file at `path` for `net`, trained on `split` of a table with `columns`."""
+        scaling, classes = split.preprocessing
+        metadata = {
+            "scaling_shift": scaling.shift,
+            "scaling_scale": scaling.scale,
+            "classes": list(classes.labels),
+            "trained_on": split.fingerprint,
+            "columns": None if columns is None else columns._asdict(),
+        }
+        return cls(path, net, metadata)
+
+    def save(self, params: Params) -> None:
+        """Save `params`, whole or not at all."""
+        persist.save(self.path, self.net, params, **self.metadata)
+
+
+class Model(NamedTuple):
+    """A loaded model, with the fingerprint and the table's columns of its training data."""
+
+    net: Network
+    params: Params
+    preprocessing: Preprocessing
+    trained_on: str | None
+    columns: Columns | None
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        """Return the model in `path`, its parameters on the default backend and of its dtype.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is not a model, or not one that ``xpnet train`` saved.
+        """
+        net, params, metadata = persist.load(path)
+        preprocessing = _preprocessing(metadata, net, str(path))
+        cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
+        trained_on = _trained_on(metadata, str(path))
+        return cls(net, cast, preprocessing, trained_on, _columns(metadata, str(path)))
+
+
+def _preprocessing(metadata: Mapping[str, Any], net: Network, file: str) -> Preprocessing:
+    shift = _numbers(metadata, "scaling_shift", file)
+    scale = _numbers(metadata, "scaling_scale", file)
+    classes = _classes(metadata, file)
+    found = (np.shape(shift), np.shape(scale), len(classes), net.output)
+    expected = ((net.sizes[0],), (net.sizes[0],), net.sizes[-1], "softmax")
+    if found != expected:
+        raise ModelFileError(
+            f"{file} has shift, scale, classes and output {found}: expected {expected} for "
+            f"sizes {one_line(net.sizes)}; train and save the model again"
+        )
+    return Preprocessing(Scaling(shift, scale), Classes(classes))
+
+
+def _numbers(metadata: Mapping[str, Any], name: str, file: str) -> np.ndarray:
+    found = _entry(metadata, name, file)
+    with suppress(ValueError):  # Lists of lists of different lengths.
+        numbers = np.asarray(found)
+        if numbers.dtype.kind in "iuf" and np.isfinite(numbers).all():
+            return numbers
+    _refuse(file, name, found, "an array of finite numbers")
+
+
+def _classes(metadata: Mapping[str, Any], file: str) -> tuple[str, ...] | tuple[int, ...]:
+    """Return the labels of the outputs: all texts or all whole numbers, none twice."""
+    found = _entry(metadata, "classes", file)
+    found = found.tolist() if isinstance(found, np.ndarray) else found
+    labels = tuple(found) if isinstance(found, list) else ()
+    numbers = all(type(label) is int and label in _INTEGERS for label in labels)
+    if not labels or not (numbers or all(map(_is_text, labels))) or len(set(labels)) < len(labels):
+        _refuse(file, "classes", found, "a list of labels, all texts or all whole numbers")
+    return labels
+
+
+def _columns(metadata: Mapping[str, Any], file: str) -> Columns | None:
+    found = metadata.get("columns")
+    if found is None:
+        return None
+    try:
+        columns = Columns(**found)
+    except TypeError:
+        _refuse(file, "columns", found, f"the entries {', '.join(Columns._fields)}")
+    if not _are_valid(columns):
+        _refuse(file, "columns", found, "names, the label's place among them, and true or false")
+    return columns._replace(names=tuple(columns.names))
+
+
+def _are_valid(columns: Columns) -> bool:
+    names, label, delimiter = columns.names, columns.label, columns.delimiter
+    return (
+        isinstance(names, list)
+        and all(map(_is_text, names))
+        and type(label) is int
+        and label in range(len(names))
+        and len(names) > 1
+        and isinstance(columns.named, bool)
+        and isinstance(columns.indexed, bool)
+        and isinstance(columns.header, bool | None)
+        and (delimiter is None or (_is_text(delimiter) and is_delimiter(delimiter)))
+    )
+
+
+def _trained_on(metadata: Mapping[str, Any], file: str) -> str | None:
+    found = metadata.get("trained_on")
+    if found is not None and not isinstance(found, str):
+        _refuse(file, "trained_on", found, "text")
+    return found
+
+
+def _is_text(value: Any) -> bool:
+    """Whether `value` is a text that can be written: JSON's may hold halves of characters."""
+    return isinstance(value, str) and value == value.encode(errors="ignore").decode()
+
+
+def _entry(metadata: Mapping[str, Any], name: str, file: str) -> Any:
+    if name not in metadata:
+        raise ModelFileError(
+            f"{file} has no {name}: expected a classifier that xpnet train saved, with its "
+            "scaling and classes"
+        )
+    return metadata[name]
+
+
+def _refuse(file: str, name: str, found: Any, expected: str) -> NoReturn:
+    raise ModelFileError(
+        f"{file} has {name} {one_line(repr(found))}: expected {expected}; train and save the model "
+        "again"
+    )

@@ -1,0 +1,182 @@
+"""Preprocessing: data split into training, validation and test samples, scaled, labels one-hot.
+
+Test samples are used once, after training. Of data without any they are a fifth, always the same
+ones, so that models of one file are compared on the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import typer
+from array_api_compat import array_namespace
+
+from xpnet import backend
+from xpnet.data import Classes, Dataset, Scaling, split
+from xpnet.data.csv import counts_rows
+from xpnet.data.csv_header import is_number
+from xpnet.data.labels import check_classes
+from xpnet.exceptions import quoted
+from xpnet.types import Array
+
+__all__ = ["Preprocessing", "Split", "evaluation_samples", "print_table_summary"]
+
+_Samples: TypeAlias = tuple[np.ndarray, np.ndarray]
+
+_TEST_SHARE = 0.2
+_SEED = 0
+
+
+class Preprocessing(NamedTuple):
+    """Scaling of the samples, and the class of each output; the same in training and afterwards."""
+
+    scaling: Scaling
+    classes: Classes
+
+    @classmethod
+    def fit(
+        cls, X: np.ndarray, y: np.ndarray, pixel_max: int | None, names: Sequence[str] = ()
+    ) -> Preprocessing:
+        """Return that of training samples ``X (m, n_x)``, ``y (m,)``; errors use column `names`."""
+        return cls(Scaling.fit(X, pixel_max, names), Classes.of(y))
+
+    def inputs(self, X: np.ndarray) -> Array:
+        """Return samples `X` ``(m, n_x)`` scaled, as columns ``(n_x, m)`` on the device."""
+        return _as_columns(self.scaling.apply(X, backend.default_backend().dtype))
+
+    def inputs_and_targets(self, X: np.ndarray, y: np.ndarray) -> tuple[Array, Array]:
+        """Return `X` as inputs, and labels `y` ``(m,)`` as one-hot columns ``(n_y, m)``."""
+        return self.inputs(X), _as_columns(self.classes.encode(y))
+
+
+def _as_columns(rows: np.ndarray) -> Array:
+    array = backend.asarray(rows)
+    return array_namespace(array).matrix_transpose(array)
+
+
+class Split(NamedTuple):
+    """Training, validation and test data: pairs of inputs ``(n_x, m)`` and targets ``(n_y, m)``."""
+
+    preprocessing: Preprocessing
+    train: tuple[Array, Array]
+    validation: tuple[Array, Array] | None
+    test: tuple[Array, Array]
+    fingerprint: str
+
+    @property
+    def m(self) -> int:
+        """Number of training samples."""
+        return int(self.train[0].shape[-1])
+
+    @property
+    def m_test(self) -> int:
+        """Number of test samples."""
+        return int(self.test[0].shape[-1])
+
+    @property
+    def n_x(self) -> int:
+        """Number of features."""
+        return int(self.train[0].shape[0])
+
+    @property
+    def n_y(self) -> int:
+        """Number of classes."""
+        return int(self.train[1].shape[0])
+
+    def sizes(self) -> str:
+        """Return the numbers of samples in words."""
+        m_validation = self.validation[0].shape[-1] if self.validation else 0
+        return f"{self.m} training, {m_validation} validation, {self.m_test} test samples"
+
+    @classmethod
+    def of(cls, dataset: Dataset, validation: float, label_chosen: bool = False) -> Split:
+        """Split `dataset`, with the share `validation` of its training samples for validation.
+
+        `label_chosen` says whether the user has named the label column.
+
+        Raises
+        ------
+        DataError
+            If labels make no sense as classes, or there are too few samples to split.
+        """
+        check_classes(dataset, label_chosen)
+        (X, y), test = _train_and_test(dataset, _TEST_SHARE)
+        validating = None
+        if validation:
+            (X, y), validating = _train_and_test(Dataset(dataset.name, X, y), validation)
+        names = dataset.columns.features if dataset.columns else ()
+        preprocessing = Preprocessing.fit(X, y, dataset.pixel_max, names)
+        return cls(
+            preprocessing,
+            preprocessing.inputs_and_targets(X, y),
+            preprocessing.inputs_and_targets(*validating) if validating else None,
+            preprocessing.inputs_and_targets(*test),
+            _fingerprint(dataset),
+        )
+
+
+def evaluation_samples(
+    dataset: Dataset, trained_on: str | None
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return the samples and labels to evaluate on, and a description of them.
+
+    They are the test samples if `dataset` has any, or if it is what the model was `trained_on` (a
+    fingerprint). Otherwise they are all samples, and the description says that the model may have
+    been trained on some: the file may be that of the training with a row added.
+    """
+    if dataset.X_test is None and _fingerprint(dataset) != trained_on:
+        name = f"all of {dataset.name} (which may include samples that the model was trained on)"
+        return dataset.X_train, dataset.y_train, name
+    _, (X, y) = _train_and_test(dataset, _TEST_SHARE)
+    return X, y, f"test part of {dataset.name}"
+
+
+def _train_and_test(dataset: Dataset, test_share: float) -> tuple[_Samples, _Samples]:
+    """Return the training and test samples of `dataset`, which is split if it has no test ones."""
+    if dataset.X_test is None or dataset.y_test is None:
+        return _train_and_test(split(dataset, test_share, _SEED), test_share)
+    return (dataset.X_train, dataset.y_train), (dataset.X_test, dataset.y_test)
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """Return a text that is the same for the same samples and labels."""
+    y = _as_formerly_read(dataset.y_train)
+    return sha256(dataset.X_train.tobytes() + y.tobytes()).hexdigest()
+
+
+def _as_formerly_read(y: np.ndarray) -> np.ndarray:
+    """Return labels as versions that read 1.0 as 1 had them: their models stay recognised."""
+    if y.dtype.kind == "U":
+        try:
+            return np.asarray([int(float(text)) for text in y.tolist()], dtype=np.int64)
+        except (ValueError, OverflowError):
+            pass  # Words.
+    return y
+
+
+def print_table_summary(dataset: Dataset, *, ask_about_index: bool) -> None:
+    """Print the columns, header, label and classes that were found, if `dataset` is a table.
+
+    `ask_about_index` adds the question whether a first column that counts the rows is a feature.
+    """
+    columns = dataset.columns
+    if columns is None:
+        return
+    classes = len(np.unique(dataset.y_train))
+    header = "header" if columns.named else "no header"
+    if columns.named and columns.header is None and all(map(is_number, columns.features)):
+        header = "first line read as a header (--no-header)"
+    facts = [
+        f"{len(columns.names) + columns.indexed} columns",
+        header,
+        f"label {quoted(columns.names[columns.label])}",
+        f"{classes} class{'es' * (classes != 1)}",
+    ]
+    if columns.indexed:
+        facts.append("first column left out, as it only numbers the rows (train --keep-index)")
+    elif ask_about_index and columns.label != 0 and counts_rows(dataset.X_train[:, 0]):
+        facts.append(f"first column {quoted(columns.names[0])} counts the rows: is it a feature?")
+    typer.echo(f"{dataset.name}: {', '.join(facts)}")

@@ -1,0 +1,128 @@
+"""Predictions of a fitted network, in chunks that fit the memory of a device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+
+from xpnet import backend
+from xpnet.estimators._devices import on_host, to_host
+from xpnet.estimators._labels import Labels, column_raveled, decoded
+from xpnet.estimators._rows import blocks, columns_between
+from xpnet.estimators._scoring import accuracy
+from xpnet.estimators._validation import targets_beside
+from xpnet.estimators._weights import checked_weights
+from xpnet.kernels import OUTPUTS
+from xpnet.kernels.activations import softplus
+from xpnet.network import Network, forward
+from xpnet.types import Array, Layer, Params
+
+__all__ = ["ClassPredictionMixin", "outputs", "rows_at_once"]
+
+CHUNK_BYTES = 2**27
+"""Memory for the activations of one chunk."""
+
+
+def outputs(net: Network, params: Params, X: Array) -> Layer:
+    """The last layer's logits and activations for rows X, each ``(n_y, m)``.
+
+    X of another floating dtype is cast to that of `params`, and a sparse X is made dense, by the
+    chunk.
+    """
+    W = params[0].W
+    size = rows_at_once(net, W)
+    chunks = [_chunk(net, params, X, start, stop) for start, stop in blocks(X.shape[0], size)]
+    if len(chunks) == 1:
+        return chunks[0]
+    concat = array_namespace(W).concat
+    return Layer(*(concat(list(arrays), axis=1) for arrays in zip(*chunks, strict=True)))
+
+
+def rows_at_once(net: Network, like: Array) -> int:
+    """Number of samples whose activations, of the dtype of `like`, fit into `CHUNK_BYTES`."""
+    itemsize = 4 if like.dtype == array_namespace(like).float32 else 8
+    return max(1, CHUNK_BYTES // (itemsize * sum(net.sizes)))
+
+
+class ClassPredictionMixin(ClassifierMixin):
+    """Adds the predictions of a classifier to an estimator that holds a network.
+
+    Attributes
+    ----------
+    _labels : ``() -> Labels``
+        The classes known.
+    _net : ``() -> Network``
+        The fitted network.
+    _last_layer : ``(X, method) -> Layer``
+        Logits and activations of the last layer, ``(n_y, m)``, for the X that `method` was given.
+    """
+
+    _labels: Callable[[], Labels]
+    _net: Callable[[], Network]
+    _last_layer: Callable[[Any, str], Layer]
+
+    def predict(self, X: Any) -> Array:
+        """Return labels ``(m,)``, or ``(m, n_labels)`` of 0 and 1, for X ``(m, n_x)``.
+
+        Raises
+        ------
+        NotFittedError
+        ValueError
+            If X does not fit the model, or lies elsewhere than the model; see `to_device`.
+        """
+        A = self._last_layer(X, "predict").A
+        return decoded(self._labels(), A)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
+
+        No probability is below the smallest normal number of the dtype, so that its logarithm is
+        finite.
+        """
+        last = self._last_layer(X, "predict_proba")
+        Z: Array = last.Z
+        A = last.A
+        xp = array_namespace(A)
+        if A.shape[0] == 1:
+            A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
+        return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of `predict_proba`, computed from the logits."""
+        Z: Array = self._last_layer(X, "predict_log_proba").Z
+        xp = array_namespace(Z)
+        log_A = _log_probabilities(self._net().output, Z)
+        if Z.shape[0] == 1:
+            log_A = xp.concat([_log_probabilities(self._net().output, -1.0 * Z), log_A], axis=0)
+        least = math.log(float(xp.finfo(log_A.dtype).smallest_normal))
+        return xp.matrix_transpose(xp.maximum(log_A, least))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on X and y: the share of samples with all labels right."""
+        if on_host(X):
+            return float(super().score(X, *map(to_host, (y, sample_weight))))
+        predicted = self.predict(X)
+        y = column_raveled(self, targets_beside(y, X, numeric=False))
+        if isinstance(predicted, np.ndarray):
+            return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
+        return accuracy(predicted, y, checked_weights(sample_weight, X))
+
+
+def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:
+    columns = columns_between(X, start, stop)
+    return forward(net, params, backend.asarray(columns, like=params[0].W))[-1]
+
+
+def _log_probabilities(output: str, Z: Array) -> Array:
+    """``log A`` of a softmax or sigmoid output, from its logits."""
+    xp = array_namespace(Z)
+    if output == "sigmoid":
+        return -1.0 * softplus(-1.0 * Z)
+    Z = Z - xp.max(Z, axis=0, keepdims=True)
+    return Z - xp.log(xp.sum(xp.exp(Z), axis=0, keepdims=True))

@@ -1,0 +1,133 @@
+"""Stacks: K networks as one, whose arrays have a leading axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from xpnet import backend
+from xpnet.network.arguments import as_params
+from xpnet.network.checks import check_stacked
+from xpnet.types import Array, Params, map_params
+
+__all__ = ["stack", "unstack"]
+
+
+def stack(params_list: Iterable[Params]) -> Params:
+    """One stack of the parameters of K networks.
+
+    Every function of xpnet takes it as it takes one network, and gives K costs, K predictions.
+
+    Parameters
+    ----------
+    params_list : iterable of Params
+        One or more, of the same layers, shapes and dtype, on one device.
+
+    Returns
+    -------
+    Params
+        New arrays with a leading axis of K: ``W (K, ..., n_out, n_in)``, ``b (K, ..., n_out, 1)``.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or a member has other shapes than the first.
+    TypeError
+        If a member is no Params, or of another dtype, library or device than the first.
+
+    See Also
+    --------
+    unstack : The other way.
+
+    Examples
+    --------
+    >>> import xpnet
+    >>> net = xpnet.Network((4, 3, 1))
+    >>> stack([net.init(seed) for seed in range(5)])[0].W.shape
+    (5, 3, 4)
+    """
+    members = [_member(params, k) for k, params in enumerate(params_list)]
+    if not members:
+        raise ValueError("params_list is empty: expected the parameters of one network or more")
+    for k, member in enumerate(members):
+        _check_member(member, members[0], k)
+    xp = array_namespace(members[0][0][0])
+    return map_params(lambda *arrays: xp.stack(arrays), *members)
+
+
+def _member(params: Any, k: int) -> Params:
+    try:
+        return as_params(params)
+    except TypeError as error:
+        raise TypeError(f"params_list[{k}]: {error}") from error
+
+
+def _check_member(member: Params, first: Params, k: int) -> None:
+    """Raise unless a member is of the same layers, shapes, dtype and device as the first."""
+    backend.check_together(**{"params_list[0]": first, f"params_list[{k}]": member})
+    if [type(layer) for layer in member] != [type(layer) for layer in first]:
+        raise ValueError(
+            f"params_list[{k}] has {len(member)} layers, but params_list[0] has {len(first)}: "
+            "expected networks of the same sizes"
+        )
+    for number, (layer, like) in enumerate(zip(member, first, strict=True), 1):
+        for name, array, other in zip(layer._fields, layer, like, strict=True):
+            what = f"{name} of layer {number} in params_list[{k}]"
+            if array.shape != other.shape:
+                raise ValueError(
+                    f"{what} has shape {tuple(array.shape)}, but in params_list[0] it has "
+                    f"{tuple(other.shape)}: expected networks of the same sizes"
+                )
+            if array.dtype != other.dtype:
+                raise TypeError(
+                    f"{what} has dtype {array.dtype}, but in params_list[0] it has {other.dtype}: "
+                    "expected one dtype"
+                )
+
+
+def unstack(params: Params) -> tuple[Params, ...]:
+    """The parameters of each network of a stack.
+
+    Parameters
+    ----------
+    params : Params
+        With a leading axis of K. An array that has none, or one of 1, belongs to all networks.
+
+    Returns
+    -------
+    tuple of Params
+        K of them. Where the library allows, they are views of the stack's memory.
+
+    Raises
+    ------
+    ValueError
+        If `params` are of one network, or their leading axes do not agree.
+    TypeError
+        If `params` are no Params.
+
+    See Also
+    --------
+    stack : The other way.
+    """
+    params = as_params(params)
+    check_stacked(params)
+    tensors = [tensor for layer in params for tensor in layer]
+    axes = max(tensor.ndim for tensor in tensors)
+    if axes == 2:
+        raise ValueError(
+            "params are of one network, not of a stack: expected a leading axis, W (K, n_out, n_in)"
+        )
+    K = max(tensor.shape[0] for tensor in tensors if tensor.ndim == axes)
+
+    def of_member(k: int) -> Params:
+        return map_params(lambda array: _entry(array, k, axes), params)
+
+    return tuple(of_member(k) for k in range(K))
+
+
+def _entry(array: Array, k: int, axes: int) -> Array:
+    if array.ndim < axes:
+        return array
+    return array[k if array.shape[0] > 1 else 0, ...]
