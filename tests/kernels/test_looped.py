@@ -55,9 +55,7 @@ def test_entry_by_entry_keeps_an_empty_shape(shape):
         lambda stack: LOOPED.output_activation("sigmoid", stack),
         lambda stack: LOOPED.output_cost("sigmoid", stack, stack, 1.0),
         lambda stack: LOOPED.output_cost_backward("sigmoid", stack, stack, 1.0),
-        lambda stack: LOOPED.update(
-            "gradient_descent", *[(Dense(stack, stack),)] * 2, (), rate=0.1
-        ),
+        lambda stack: LOOPED.update("sgd", *[(Dense(stack, stack),)] * 2, (), rate=0.1),
     ],
 )
 def test_a_stack_is_refused(call):
