@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def stages(out: Path) -> tuple[Stage, ...]:
     """What is run, in this order; measurements are written beside `out`."""
     benchmarks, peers = (str(_beside(out, name)) for name in ("benchmarks", "peers"))
-    kernel_tests = (*PYTHON, "pytest", "-q", "tests/fused/_cuda", "-k", "cupy")
+    kernel_tests = (*PYTHON, "pytest", "-q", "tests/fused/cupy", "-k", "gpu")
     return (
         Stage("tests", (*PYTHON, "pytest", "-q")),
         Stage("memcheck", (SANITIZER, "--error-exitcode", "1", *kernel_tests)),

@@ -15,6 +15,7 @@ Each takes predictions and targets ``(..., n_y, m)`` and gives one number a netw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -62,11 +63,12 @@ def argmax_accuracy(A: Array, Y: Array) -> Array:
     return xp.mean(xp.astype(right, A.dtype), axis=-1)
 
 
-def r2(A: Array, Y: Array) -> Array:
-    """The coefficient of determination."""
+def r2(A: Array, Y: Array, sample_weight: Array | None = None) -> Array:
+    """The coefficient of determination; `sample_weight` is ``(1, m)``."""
     xp = array_namespace(A, Y)
-    mean = xp.mean(Y, axis=-1, keepdims=True)
-    return _explained(xp.sum((Y - A) ** 2, axis=-1), xp.sum((Y - mean) ** 2, axis=-1))
+    s = xp.ones_like(Y[..., :1, :]) if sample_weight is None else sample_weight
+    mean = xp.sum(s * Y, axis=-1, keepdims=True) / xp.sum(s, axis=-1, keepdims=True)
+    return _explained(xp.sum(s * (Y - A) ** 2, axis=-1), xp.sum(s * (Y - mean) ** 2, axis=-1))
 
 
 def d2(A: Array, Y: Array) -> Array:
@@ -87,7 +89,8 @@ def _deviance(A: Array, Y: Array) -> Array:
 def _explained(left: Array, total: Array) -> Array:
     """The mean over outputs of ``1 − left / total``; where `total` is 0: 1 if `left` is, else 0."""
     xp = array_namespace(left, total)
-    known = total > 0
-    # left − left: a prediction that is no number has no score.
-    constant = xp.where(left == 0, xp.ones_like(left), left - left)
+    known = (total > 0) & xp.isfinite(left)
+    # Predictions that are infinite or NaN have no score.
+    constant = xp.where(xp.isfinite(left), xp.zeros_like(left), math.nan)
+    constant = xp.where(left == 0, xp.ones_like(left), constant)
     return xp.mean(xp.where(known, 1.0 - left / xp.where(known, total, 1.0), constant), axis=-1)

@@ -12,7 +12,7 @@ import numpy as np
 import xpnet
 from bench.peers.cell import Cell, Trial
 from xpnet.network.blocks import in_blocks as blocks
-from xpnet.network.defaults import value_and_grad_for
+from xpnet.network.defaults import accelerator_for
 
 C = 1.0
 
@@ -34,7 +34,7 @@ in_blocks = partial(_gradient, value_and_grad=blocks())
 
 
 def compiled(cell: Cell) -> Trial:
-    value_and_grad = value_and_grad_for(cell.samples.X, xpnet.value_and_grad)
+    value_and_grad = accelerator_for(cell.samples.X).value_and_grad(xpnet.value_and_grad)
     return _gradient(cell, value_and_grad=blocks(value_and_grad))
 
 

@@ -9,8 +9,8 @@ import pytest
 
 import xpnet
 from xpnet.backend.libraries import LIBRARIES
-from xpnet.cli.options import OPTIMIZERS
 from xpnet.kernels import ACTIVATIONS
+from xpnet.optim import OPTIMIZERS
 
 
 @pytest.mark.parametrize(

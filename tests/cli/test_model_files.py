@@ -11,7 +11,7 @@ from xpnet.cli.model_files import Model, ModelFile
 from xpnet.cli.predict import as_csv
 from xpnet.cli.preprocessing import Split
 from xpnet.data import Columns, Dataset
-from xpnet.persist import ModelFileError
+from xpnet.exceptions import ModelFileError
 
 TABLE = Columns(("a", "kind", "b"), 1, named=True)
 NET = xpnet.Network((2, 2), output="softmax")

@@ -5,7 +5,6 @@ from typer import BadParameter
 
 from xpnet import backend
 from xpnet.cli.options import (
-    OPTIMIZERS,
     check_eager,
     default_batch_size,
     describe_backend,
@@ -15,6 +14,7 @@ from xpnet.cli.options import (
     plural,
     size,
 )
+from xpnet.optim import OPTIMIZERS
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def test_samples_to_predict_with_a_label_in_front(csv_file):
 
 
 @pytest.mark.parametrize(
-    ("cell", "shown"), [("abc", "'abc'"), ("", "''"), ("nan", "'nan'"), ("-inf", "'-inf'")]
+    ("cell", "shown"),
+    [("abc", "'abc'"), ("1_0", "'1_0'"), ("", "''"), ("nan", "'nan'"), ("-inf", "'-inf'")],
 )
 def test_a_feature_that_is_no_finite_number(csv_file, cell, shown):
     with pytest.raises(

@@ -98,6 +98,12 @@ def test_copies_do_not_share_what_the_optimiser_remembers(few, library):
     assert (backend.to_numpy(model.coefs_[0]) == backend.to_numpy(twin.coefs_[0])).all()
 
 
+def test_an_optimiser_without_moments(few):
+    model = MLPClassifier((4,), solver="sgd", momentum=0.0, random_state=0)
+    model.partial_fit(*few, classes=range(10)).partial_fit(*few)
+    assert model.loss_curve_[1] < model.loss_curve_[0]
+
+
 def test_settings_may_change_between_parts(few):
     model = MLPClassifier((4,), random_state=0).partial_fit(*few, classes=range(10))
     for settings in ({"solver": "sgd"}, {"early_stopping": True}, {"early_stopping": False}):

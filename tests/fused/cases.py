@@ -1,4 +1,4 @@
-"""What the tests of fused kernels share: records that must not fall back, and their comparison."""
+"""Records of kernels that must not fall back, and their comparison with the plain ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, mapped, tree_leaves
 from tests.kernels.test_dense import OneLayer
-from xpnet import fused
+from xpnet import backend, fused
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense, Kernels, Params
 
@@ -19,14 +19,14 @@ ADAM = {"rate": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
 
 
 class Optimiser(NamedTuple):
-    """An entry that updates parameters: how many trees it remembers, and its numbers."""
+    """How many moments an optimiser has, and the hyperparameters of a step."""
 
     moments: int
-    numbers: dict[str, float]
+    hyperparameters: dict[str, float]
 
 
 OPTIMISERS = {
-    "gradient_descent": Optimiser(0, {"rate": 0.1}),
+    "sgd": Optimiser(0, {"rate": 0.1}),
     "momentum": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
     "nesterov": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
     "rmsprop": Optimiser(1, {"rate": 0.1, "rho": 0.9, "eps": 1e-8}),
@@ -34,25 +34,49 @@ OPTIMISERS = {
     "adamw": Optimiser(2, {**ADAM, "decay": 0.1, "c1": 0.5, "c2": 0.25}),
 }
 
-FUSED = {
-    "numpy": ("dense_activation", "activation_dense_backward", "output_cost_backward", *OPTIMISERS),
-    "torch": ("dense_activation", "activation_dense_backward", "output_cost_backward", "adam"),
-}
-"""The entries that are replaced for each library."""
+ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backward", "update")
+"""The entries that numba and PyTorch replace."""
 
-WAYS = [(library, way) for library in FUSED for way in (fused.accelerate, fused.for_one_run)]
+
+def fused_outputs(library: Any) -> tuple[str, ...]:
+    """The outputs whose cost is fused for `library`."""
+    if library.name == "numpy":
+        from xpnet.fused.numba.cost import OUTPUTS
+
+        return tuple(OUTPUTS)
+    from xpnet.fused.torch import COSTS
+
+    return tuple(COSTS)
+
+
+def fused_optimisers(library: Any) -> tuple[str, ...]:
+    """The optimisers whose step is fused for `library`."""
+    if library.name != "numpy":
+        return ("adam",)
+    from xpnet.fused.numba.updates import LOOPS
+
+    return tuple(LOOPS)
+
+
+def for_training(kernels: Kernels, xp: Any) -> Kernels:
+    """The kernels of one training loop, as `accelerate` gives those of single calls."""
+    return fused.accelerator(xp).training_kernels(kernels)
+
+
+NUMPY = backend.resolve("numpy", device="cpu", dtype="float64")
+BOTH = pytest.mark.parametrize("way", [fused.accelerate, for_training])
 ON_EACH = pytest.mark.parametrize(
-    ("xp", "way"), WAYS, indirect=["xp"], ids=[f"{name}-{way.__name__}" for name, way in WAYS]
+    ("xp", "way"),
+    [(name, way) for name in ("numpy", "torch") for way in (fused.accelerate, for_training)],
+    indirect=["xp"],
 )
 """A test for each library and each way to fuse; of JAX, which replaces nothing, see `test_jax`."""
 
 
 def unyielding(library: Any, way: Callable[..., Kernels]) -> Kernels:
     """Fused kernels for `library` that fail where they would fall back to the plain ones."""
-    names = FUSED[library.name]
-    return way(
-        dataclasses.replace(VECTORIZED, **{name: _refusal(name) for name in names}), library.xp
-    )
+    refusals = {name: _refusal(name) for name in ENTRIES}
+    return way(dataclasses.replace(VECTORIZED, **refusals), library.xp)
 
 
 def _refusal(name: str) -> Callable[..., Any]:
@@ -113,10 +137,12 @@ def random_params(rng: np.random.Generator, stack: tuple[int, ...] = ()) -> Para
     )
 
 
-def random_trees(rng: np.random.Generator, entry: str, stack: tuple[int, ...] = ()) -> Any:
-    """Params, grads and what `entry` remembers, positive as squares are."""
-    trees = [random_params(rng, stack) for _ in range(2 + OPTIMISERS[entry].moments)]
-    return *trees[:2], *(mapped(np.square, tree) for tree in trees[2:])
+def random_trees(rng: np.random.Generator, optimizer: str, stack: tuple[int, ...] = ()) -> Any:
+    """Params, grads and the moments of `optimizer`, positive as squares are."""
+    params, grads, *moments = (
+        random_params(rng, stack) for _ in range(2 + OPTIMISERS[optimizer].moments)
+    )
+    return params, grads, tuple(mapped(np.square, moment) for moment in moments)
 
 
 def fortran(array: np.ndarray) -> np.ndarray:
@@ -127,6 +153,11 @@ def fortran(array: np.ndarray) -> np.ndarray:
 def strided(array: np.ndarray) -> np.ndarray:
     """The same numbers as every second column of a wider array."""
     return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+def from_a_file(array: np.ndarray) -> np.ndarray:
+    """The same numbers as they lie in bytes that were read: not aligned, not to be written to."""
+    return np.frombuffer(b"." + array.tobytes(), array.dtype, offset=1).reshape(array.shape)
 
 
 def there(library: Any, dtype: str, lay: Callable[[np.ndarray], np.ndarray] = np.array) -> Any:

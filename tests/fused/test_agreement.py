@@ -1,4 +1,4 @@
-"""Every fused entry against the plain one, on NumPy and on torch, by either way of fusing."""
+"""Fused entries against the plain ones, on NumPy and on PyTorch, by either way of fusing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fused.cases import (
-    FUSED,
     ON_EACH,
     OPTIMISERS,
     agreeing,
     assert_alike,
     fortran,
+    fused_optimisers,
+    fused_outputs,
     random_trees,
     strided,
     there,
@@ -26,7 +27,6 @@ from tests.kernels.cases import leaves, mapped, targets
 from tests.kernels.test_dense import random_layer
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
 
-OUTPUTS = {"numpy": ("softmax", "sigmoid", "identity"), "torch": ("softmax", "sigmoid")}
 LAYOUTS = pytest.mark.parametrize("lay", [fortran, strided])
 HUGE = {"over": "ignore", "invalid": "ignore"}
 
@@ -84,7 +84,7 @@ def test_cost_and_its_derivative(xp, way, dtype, weighted, n_y, m, rng):
     kernels = unyielding(xp, way)
     scale = there(xp, dtype)(rng.random((1, m))) if weighted else 1 / m
     Z = there(xp, dtype)(rng.normal(0, 30, (n_y, m)))
-    for output in OUTPUTS[xp.name]:
+    for output in fused_outputs(xp):
         Y = there(xp, dtype, fortran)(targets(output, (n_y, m), rng))
         agreeing("output_cost_backward", kernels, output, Z, Y, scale, dtype=dtype)
 
@@ -94,35 +94,36 @@ def test_cost_and_its_derivative(xp, way, dtype, weighted, n_y, m, rng):
 def test_cost_of_logits_that_are_not_contiguous(xp, way, lay, rng):
     kernels = unyielding(xp, way)
     Z = there(xp, "float32", lay)(rng.normal(size=(3, 19)))
-    for output in OUTPUTS[xp.name]:
+    for output in fused_outputs(xp):
         Y = there(xp, "float32", lay)(targets(output, (3, 19), rng))
         agreeing("output_cost_backward", kernels, output, Z, Y, 0.1, dtype="float32")
 
 
-def stepped_alike(kernels, entry, trees, dtype, **numbers):
+def stepped_alike(kernels, optimizer, trees, dtype):
     """Four steps, each from what the one before returned; only the first knows its memory."""
-    params, grads, *moments = trees
-    plain = result = (params, *moments)
+    params, grads, moments = trees
+    hyperparameters = OPTIMISERS[optimizer].hyperparameters
+    plain = result = (params, moments)
     for number in range(4):
-        plain = getattr(VECTORIZED, entry)(plain[0], grads, *plain[1:], **numbers)
+        plain = VECTORIZED.update(optimizer, plain[0], grads, plain[1], **hyperparameters)
         if number == 0:
-            result = agreeing(entry, kernels, *trees, dtype=dtype, **numbers)
+            result = agreeing("update", kernels, optimizer, *trees, dtype=dtype, **hyperparameters)
         else:
-            result = getattr(kernels, entry)(result[0], grads, *result[1:], **numbers)
-        assert_alike(tuple(result), tuple(plain), dtype)
+            result = kernels.update(optimizer, result[0], grads, result[1], **hyperparameters)
+        assert_alike(result, plain, dtype)
 
 
 @ON_EACH
 def test_steps_of_every_optimiser(xp, way, dtype, rng):
-    for entry in OPTIMISERS.keys() & FUSED[xp.name]:
-        trees = mapped(there(xp, dtype), random_trees(rng, entry))
-        stepped_alike(unyielding(xp, way), entry, trees, dtype, **OPTIMISERS[entry].numbers)
+    for optimizer in fused_optimisers(xp):
+        trees = mapped(there(xp, dtype), random_trees(rng, optimizer))
+        stepped_alike(unyielding(xp, way), optimizer, trees, dtype)
 
 
 @ON_EACH
 def test_steps_of_a_stack_at_one_rate(xp, way, rng):
     trees = mapped(there(xp, "float64"), random_trees(rng, "adam", stack=(3,)))
-    stepped_alike(unyielding(xp, way), "adam", trees, "float64", **OPTIMISERS["adam"].numbers)
+    stepped_alike(unyielding(xp, way), "adam", trees, "float64")
 
 
 @ON_EACH
@@ -131,10 +132,10 @@ def test_steps_of_parameters_that_are_not_contiguous(xp, way, lay, rng):
     """Such as the transposes that a model file of another library brings."""
     trees = mapped(there(xp, "float32", lay), random_trees(rng, "adam"))
     kernels = unyielding(xp, way)
-    stepped_alike(kernels, "adam", trees, "float32", **OPTIMISERS["adam"].numbers)
+    stepped_alike(kernels, "adam", trees, "float32")
     contiguous = mapped(there(xp, "float32"), random_trees(rng, "adam"))
-    mixed = (contiguous[0], trees[1], trees[2], contiguous[3])
-    stepped_alike(kernels, "adam", mixed, "float32", **OPTIMISERS["adam"].numbers)
+    mixed = (contiguous[0], trees[1], (trees[2][0], contiguous[2][1]))
+    stepped_alike(kernels, "adam", mixed, "float32")
 
 
 @ON_EACH
@@ -153,7 +154,7 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
     Z = np.asarray([[bad, 1.0], [0.5, 0.0]])
     Y = np.asarray([[1.0, 1.0], [0.0, 0.0]])
     Z, Y = (there(xp, "float32")(array if first else array[::-1]) for array in (Z, Y))
-    for output in OUTPUTS[xp.name]:
+    for output in fused_outputs(xp):
         with np.errstate(**HUGE):
             J, dZ = unyielding(xp, way).output_cost_backward(output, Z, Y, 0.5)
             plain = VECTORIZED.output_cost_backward(output, Z, Y, 0.5)
@@ -166,13 +167,14 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
 @ON_EACH
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_pass_a_step(xp, way, bad, rng):
-    for entry in OPTIMISERS.keys() & FUSED[xp.name]:
-        params, grads, *moments = mapped(there(xp, "float32"), random_trees(rng, entry))
+    for optimizer in fused_optimisers(xp):
+        params, grads, moments = mapped(there(xp, "float32"), random_trees(rng, optimizer))
         grads[0].W[1, 2] = bad
+        hyperparameters = OPTIMISERS[optimizer].hyperparameters
         with np.errstate(**HUGE):
-            trees = getattr(unyielding(xp, way), entry)(
-                params, grads, *moments, **OPTIMISERS[entry].numbers
+            new, _ = unyielding(xp, way).update(
+                optimizer, params, grads, moments, **hyperparameters
             )
-        after = leaves(trees[0])
+        after = leaves(new)
         assert not np.isfinite(after[0][1, 2])
         assert sum((~np.isfinite(array)).sum() for array in after) == 1

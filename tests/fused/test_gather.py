@@ -8,8 +8,8 @@ import pytest
 from tests.fused.cases import strided
 from tests.kernels.cases import leaves
 from xpnet import backend
-from xpnet.fused import columns
-from xpnet.network.defaults import columns_for
+from xpnet.fused import accelerator
+from xpnet.network.defaults import accelerator_for
 
 M = 23
 BOUNDS = [(0, 5), (5, 23), (22, 23)]
@@ -27,7 +27,7 @@ def rows(rng, xp, *, dtype="float32", lay=np.array):
 @pytest.mark.parametrize("lay", [np.array, strided])
 def test_it_gathers_what_the_standard_gathers(xp, rng, start, stop, count, lay):
     *arrays, order = rows(rng, xp.xp, lay=lay)
-    batch = columns_for(order)(arrays[:count], order, start, stop)
+    batch = accelerator_for(order).gather(backend.gather)(arrays[:count], order, start, stop)
     expected = backend.gather(arrays[:count], order, start, stop)
     assert len(batch) == count
     for got, array in zip(leaves(batch), leaves(expected), strict=True):
@@ -41,7 +41,9 @@ def test_on_numpy_a_sample_lies_in_one_stretch(rng, dtype):
         pytest.fail("left to the standard")
 
     X, Y, order = rows(rng, np, dtype=dtype)
-    for got, array in zip(columns(refuse, np)((X, Y), order, 3, 11), (X, Y), strict=True):
+    for got, array in zip(
+        accelerator(np).gather(refuse)((X, Y), order, 3, 11), (X, Y), strict=True
+    ):
         assert got.T.flags.c_contiguous
         np.testing.assert_array_equal(got.T, array[order[3:11]])
 
@@ -49,11 +51,13 @@ def test_on_numpy_a_sample_lies_in_one_stretch(rng, dtype):
 @pytest.mark.parametrize("dtype", ["uint8", ">f4", "float16"])
 def test_on_numpy_other_dtypes_are_left_to_the_standard(rng, dtype):
     X, Y, order = rows(rng, np, dtype=dtype)
-    for got, array in zip(columns(backend.gather, np)((X, Y), order, 3, 11), (X, Y), strict=True):
+    for got, array in zip(
+        accelerator(np).gather(backend.gather)((X, Y), order, 3, 11), (X, Y), strict=True
+    ):
         assert got.dtype == array.dtype
         np.testing.assert_array_equal(got.T, array[order[3:11]])
 
 
 def test_without_fusing_it_is_the_standards(monkeypatch):
     monkeypatch.setenv("XPNET_FUSED", "0")
-    assert columns_for(np.ones(1)) is backend.gather
+    assert accelerator_for(np.ones(1)).gather(backend.gather) is backend.gather

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from xpnet.fused._interrupts import held
+from xpnet.fused.interrupts import held
 
 
 class Ended(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Whole training steps as one program on JAX: how often they are compiled, and what they give."""
+"""Training steps as one program on JAX: number of compilations, and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, ran
 from tests.kernels.test_dense import random_layer
 from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, M, train
 from xpnet import optim, steps
-from xpnet.fused import accelerate, for_one_run
+from xpnet.fused import accelerate, accelerator
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.network import defaults
 
@@ -155,15 +155,16 @@ def test_an_output_compiled_by_itself(output, rng):
     agreeing("output_cost_backward", kernels, output, Z, Y, scale, dtype="float32")
 
 
-@pytest.mark.parametrize("entry", OPTIMISERS)
-def test_a_step_compiled_by_itself(entry, rng):
-    trees = mapped(lambda array: JAX.asarray(array, "float32"), random_trees(rng, entry))
+@pytest.mark.parametrize("optimizer", OPTIMISERS)
+def test_a_step_compiled_by_itself(optimizer, rng):
+    trees = mapped(lambda array: JAX.asarray(array, "float32"), random_trees(rng, optimizer))
     kernels = accelerate(VECTORIZED, jnp)
-    agreeing(entry, kernels, *trees, dtype="float32", **OPTIMISERS[entry].numbers)
+    hyperparameters = OPTIMISERS[optimizer].hyperparameters
+    agreeing("update", kernels, optimizer, *trees, dtype="float32", **hyperparameters)
 
 
 def test_a_run_is_compiled_as_a_whole_and_not_in_parts():
-    assert for_one_run(VECTORIZED, jnp) is VECTORIZED
+    assert accelerator(jnp).training_kernels(VECTORIZED) is VECTORIZED
 
 
 def executables(name):

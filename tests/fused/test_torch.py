@@ -1,4 +1,4 @@
-"""What torch's own operations could do otherwise: write over inputs, leave denormal numbers."""
+"""PyTorch's fused operations: inputs that are not written over, no denormal numbers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import weakref
 
 import pytest
 
-from tests.fused.cases import ADAM, agreeing, random_trees, unyielding
+from tests.fused.cases import ADAM, BOTH, agreeing, for_training, random_trees, unyielding
 from tests.kernels.cases import RequiringGrad, assert_trees_close, mapped, random_case
 from xpnet import backend, optim, steps
-from xpnet.fused import accelerate, for_one_run
+from xpnet.fused import accelerate
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
 
 torch = pytest.importorskip("torch")
 
 TORCH = backend.resolve("torch", device="cpu", dtype="float32")
-BOTH = pytest.mark.parametrize("way", [accelerate, for_one_run])
 
 
 def trained(case, **settings):
@@ -42,19 +41,20 @@ def test_adam_trains_as_the_plain_kernels_do(hidden):
 def test_several_steps_at_corrected_rates(way, exponent, rng):
     """Adam's bias correction is part of the rate; torch's own must be without effect."""
     trees = mapped(torch.asarray, random_trees(rng, "adam"))
-    numbers = optim.adam(0.1, beta2=1 - 10.0**-exponent).hyperparameters(1)
-    agreeing("adam", unyielding(TORCH, way), *trees, dtype="float64", **numbers)
+    hyperparameters = optim.adam(0.1, beta2=1 - 10.0**-exponent).hyperparameters(1)
+    kernels = unyielding(TORCH, way)
+    agreeing("update", kernels, "adam", *trees, dtype="float64", **hyperparameters)
 
 
 @BOTH
 def test_what_has_decayed_becomes_no_denormal_number(way):
     """On these processors are slow."""
-    adam = unyielding(TORCH, way).adam
+    update = unyielding(TORCH, way).update
     zero, moment = ((Dense(*[torch.full((2, 3), x)] * 2),) for x in (0.0, 1e-20))
     params, m, v = zero, moment, moment
     smallest = torch.finfo(torch.float32).smallest_normal
     for _ in range(600):
-        params, m, v = adam(params, zero, m, v, **{**ADAM, "beta2": 0.8})
+        params, (m, v) = update("adam", params, zero, (m, v), **{**ADAM, "beta2": 0.8})
         for (layer,) in (m, v):
             assert all(
                 float(x) == 0 or float(x) >= smallest for x in (layer.W[0, 0], layer.b[1, 2])
@@ -65,16 +65,16 @@ def test_what_has_decayed_becomes_no_denormal_number(way):
 def test_moments_are_updated_in_place_for_one_run_alone(rng):
     """After the first step, whose moments are the caller's."""
     trees = mapped(torch.asarray, random_trees(rng, "adam"))
-    _, grads, *moments = trees
-    for way, in_place in ((accelerate, False), (for_one_run, True)):
-        adam = unyielding(TORCH, way).adam
-        first = adam(*trees, **ADAM)
-        second = adam(first[0], grads, *first[1:], **ADAM)
-        for given, old, new in zip(moments, first[1:], second[1:], strict=True):
+    _, grads, moments = trees
+    for way, in_place in ((accelerate, False), (for_training, True)):
+        update = unyielding(TORCH, way).update
+        first = update("adam", *trees, **ADAM)
+        second = update("adam", first[0], grads, first[1], **ADAM)
+        for given, old, new in zip(moments, first[1], second[1], strict=True):
             assert (old[0].W is new[0].W) == in_place
             assert given[0].W is not old[0].W
         assert first[0][0].W is not second[0][0].W
-        known = weakref.ref(second[1][0].W)
-        adam(*trees, **ADAM)
+        known = weakref.ref(second[1][0][0].W)
+        update("adam", *trees, **ADAM)
         del first, second, old, new
         assert known() is None

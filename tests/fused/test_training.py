@@ -12,7 +12,7 @@ from tests.kernels.cases import leaves, mapped, random_case, tree_leaves
 from tests.train.cases import Heard, train
 from xpnet import DivergenceError, optim, steps
 from xpnet.kernels import VECTORIZED
-from xpnet.network.defaults import kernels_for_one_run
+from xpnet.network.defaults import training_kernels
 
 M = 30
 BATCH_SIZE = 5
@@ -149,7 +149,7 @@ def test_a_divergence_is_seen(xp, output):
 
 @pytest.mark.parametrize("xp", ["numpy", "torch"], indirect=True)
 def test_these_trainings_use_fused_kernels(xp, case):
-    assert kernels_for_one_run(case.X).adam is not VECTORIZED.adam
+    assert training_kernels(case.X).update is not VECTORIZED.update
 
 
 @EACH_LIBRARY

@@ -314,6 +314,8 @@ def test_a_training_stays_of_as_many_networks(params, networks):
         r"networks everywhere, or one for all; xpnet stacks \(K, n_out, n_in\)$",
     ):
         checks.check_stacked(params, fixed=True, rate=0.1, l2=more)
+    one = tuple(Dense(W[None], b[None]) for W, b in GOOD)
+    checks.check_stacked(one, fixed=True, rate=stacked(1, 1, 1))
     checks.check_stacked(STACK, fixed=True, rate=stacked(5, 1, 1), l2=stacked(1, 1, 1), X=None)
 
 

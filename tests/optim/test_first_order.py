@@ -143,8 +143,11 @@ def every_setting(name, x):
     ids=[*optim.OPTIMIZERS, "clipped", "scheduled"],
 )
 def test_numpy_scalars_keep_the_dtype(make, number):
-    params = random_case().on(Library("numpy")).params
-    stepped = after(make(number), params, [params, params])
+    """They become Python's floats, which fused kernels accept too."""
+    optimizer, params = make(number), random_case().on(Library("numpy")).params
+    given = optimizer.hyperparameters(1)
+    assert {type(n) for n in given.get("then", given).values()} == {float}
+    stepped = after(optimizer, params, [params, params])
     assert {array.dtype.name for array in leaves(stepped)} == {"float32"}
     assert_trees_close(stepped, after(make(0.5), params, [params, params]))
 

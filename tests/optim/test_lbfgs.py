@@ -277,6 +277,30 @@ def test_costs_that_are_not_finite_are_stepped_back_from():
     np.testing.assert_allclose(leaves(best.params), 1.0, rtol=1e-7)
 
 
+def test_a_cost_without_curvature_is_followed_downwards():
+    """The gradient is the same everywhere: no step says anything of the Hessian."""
+
+    def slope(params):
+        ((W, b),) = params
+        return np.sum(W + b), (Dense(np.ones_like(W), np.ones_like(b)),)
+
+    best = lbfgs(slope, ROSENBROCK_START, max_iter=3, ftol=-1.0)
+    assert (best.iterations, best.message) == (3, "all iterations of max_iter done")
+    assert -math.inf < best.cost < -1e6
+
+
+@pytest.mark.parametrize(("W", "b"), [(-1.2, 1.0), (1.3, 0.1)])
+def test_steps_that_mislead_are_forgotten(W, b):
+    """``|W| + 10 |b|`` has no curvature but at its kinks, and there it is no help."""
+
+    def kinks(params):
+        ((W, b),) = params
+        return np.sum(abs(W) + 10.0 * abs(b)), (Dense(np.sign(W), 10.0 * np.sign(b)),)
+
+    best = lbfgs(kinks, (Dense(np.array([[W]]), np.array([[b]])),), tol=0.0, ftol=0.0)
+    assert best.cost < 1e-4
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_start_that_is_not_finite_is_an_error(bad):
     with pytest.raises(ValueError, match=f"gives cost {bad} .* scale X, or start from smaller"):

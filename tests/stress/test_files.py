@@ -154,9 +154,10 @@ def as_npy(array, shape=None):
 
 def as_npz(members, compression=zipfile.ZIP_DEFLATED):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression, compresslevel=1) as archive:
+    with zipfile.ZipFile(file, "w") as archive:
         for name, member in members.items():
-            archive.writestr(f"{name}.npy", member)
+            # Without the time of writing: one seed damages the same bytes.
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member, compression, 1)
     return file.getvalue()
 
 
@@ -197,9 +198,9 @@ def test_idx(damage, labels, zipped):
         if zipped == "no":
             files[name] = damaged(content, hurt)
         elif zipped == "before":
-            files[f"{name}.gz"] = gzip.compress(damaged(content, hurt), 1)
+            files[f"{name}.gz"] = gzip.compress(damaged(content, hurt), 1, mtime=0)
         else:
-            files[f"{name}.gz"] = damaged(gzip.compress(content, 1), hurt)
+            files[f"{name}.gz"] = damaged(gzip.compress(content, 1, mtime=0), hurt)
     return dataset(**files)
 
 

@@ -19,7 +19,7 @@ from tests.stress.trials import trials
 from xpnet import backend, optim
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
 from xpnet.network import in_blocks
-from xpnet.network.defaults import value_and_grad_for
+from xpnet.network.defaults import accelerator_for
 from xpnet.types import Batch
 
 torch = pytest.importorskip("torch")
@@ -182,7 +182,7 @@ def looped(case):
 def gradient_routes(case):
     yield "vectorized", partial(xpnet.value_and_grad, kernels=xpnet.VECTORIZED), case
     yield "fused numba", xpnet.value_and_grad, case
-    yield "compiled", value_and_grad_for(case.X, xpnet.value_and_grad), case
+    yield "compiled", accelerator_for(case.X).value_and_grad(xpnet.value_and_grad), case
     yield "forward, backward", forward_backward, case
     yield "torch fused", xpnet.value_and_grad, case.on(Library("torch"), "float64")
     if case.X.ndim == 2:

@@ -59,7 +59,8 @@ def test_divergence_on_every_library(eager_xp, case):
     assert_trees_close(error.params, heard.epochs[0].params)
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
+# Hinge stops where every margin is wide enough.
+@pytest.mark.parametrize("output", [name for name in OUTPUTS if name != "hinge"])
 @pytest.mark.parametrize("hidden", ["relu", "gelu"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.usefixtures("plain_and_fused")

@@ -286,7 +286,7 @@ def test_schedules_that_return_no_rate(schedule, error, found):
 def test_a_stack_stays_of_as_many_networks():
     stack = random_case((3, 4, 2), stack=(2,))
     three = np.ones((3, 1, 1))
-    message = r"learning_rate has shape \(3, 1, 1\), but params are of a stack \(2,\): expected as"
+    message = r"learning_rate has shape \(3, 1, 1\), but W of layer 1 is stacked \(2,\): expected"
     for rate in (0.1 * three, lambda t: 0.1 * three):
         with pytest.raises(ValueError, match=f"^{message}"):
             taken(stack, optimizer=optim.sgd(rate))

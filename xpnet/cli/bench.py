@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -18,12 +18,12 @@ import typer
 from array_api_compat import array_namespace
 from typer import Option
 
-from xpnet import LOOPED, VECTORIZED, Network, optim, steps, use_backend, value_and_grad
+from xpnet import LOOPED, VECTORIZED, Network, optim, stack, steps, use_backend, value_and_grad
 from xpnet import backend as arrays
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
-from xpnet.fused import accelerator
-from xpnet.types import Array, Dense, Kernels, Params
+from xpnet.fused import UNFUSED, accelerator
+from xpnet.types import Array, Kernels, Params, map_params
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -176,7 +176,7 @@ def variants(X: Array) -> Mapping[str, Kernels | None]:
 
 
 def _is_fused(X: Array) -> bool:
-    return arrays.fusing() and accelerator(array_namespace(X)) is not None
+    return arrays.fusing() and accelerator(array_namespace(X)) is not UNFUSED
 
 
 def compare_stack(units: int) -> Comparison:
@@ -189,18 +189,18 @@ def compare_stack(units: int) -> Comparison:
     """
     case = _Case.of(units)
     members = [case.net.init(seed=seed, like=case.X) for seed in range(NETWORKS)]
-    stack = _stacked(members)
+    stacked = stack(members)
     kinds = {"stacked": VECTORIZED} | ({"stacked, fused": None} if _is_fused(case.X) else {})
     found = {
-        "one by one": _stacked([case.cost_and_gradients(params) for params in members]),
-        **{name: case.cost_and_gradients(stack, kernels) for name, kernels in kinds.items()},
+        "one by one": _stacked(map(case.cost_and_gradients, members)),
+        **{name: case.cost_and_gradients(stacked, kernels) for name, kernels in kinds.items()},
     }
     check_agreement(found, case.tolerance.gradients)
     single = [case.stepper(params, VECTORIZED) for params in members]
-    stacks = {name: case.stepper(stack, kernels) for name, kernels in kinds.items()}
+    stacks = {name: case.stepper(stacked, kernels) for name, kernels in kinds.items()}
     updates = {
-        "one by one": _difference(_stacked([function() for function in single]), stack),
-        **{name: _difference(function(), stack) for name, function in stacks.items()},
+        "one by one": _difference(stack(function() for function in single), stacked),
+        **{name: _difference(function(), stacked) for name, function in stacks.items()},
     }
     check_agreement(updates, case.tolerance.update)
     functions = {"one by one": lambda: [function() for function in single], **stacks}
@@ -208,18 +208,13 @@ def compare_stack(units: int) -> Comparison:
 
 
 def _difference(after: Params, before: Params) -> Params:
-    return tuple(
-        Dense(new.W - old.W, new.b - old.b) for new, old in zip(after, before, strict=True)
-    )
+    return map_params(lambda new, old: new - old, after, before)
 
 
-def _stacked(trees: Sequence[Any]) -> Any:
-    """Return equal trees of arrays as one tree of arrays with a new first axis."""
-    first = trees[0]
-    if isinstance(first, tuple):
-        branches = (_stacked(branch) for branch in zip(*trees, strict=True))
-        return Dense(*branches) if isinstance(first, Dense) else tuple(branches)
-    return array_namespace(first).stack(list(trees))
+def _stacked(results: Iterable[tuple[Array, Params]]) -> tuple[Array, Params]:
+    """Return the costs and gradients of single networks as those of a stack."""
+    costs, gradients = zip(*results, strict=True)
+    return array_namespace(*costs).stack(costs), stack(gradients)
 
 
 def check_agreement(results: Mapping[str, Any], tolerance: float) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar
 
-from xpnet.persist import ModelFileError
+from xpnet.exceptions import ModelFileError
 from xpnet.persist.atomic import check_path, write_whole
 
 __all__ = ["CANNOT_WRITE", "by_suffix", "check_writable", "reason", "write", "write_error"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from xpnet import available_backends, backend
 from xpnet.cli.options import describe_backend
-from xpnet.fused import ACCELERATORS, accelerator
+from xpnet.fused import ACCELERATORS, UNFUSED, accelerator
 
 __all__ = ["info"]
 
@@ -65,7 +65,7 @@ def _fused(chosen: backend.Backend) -> str:
     if chosen.name not in ACCELERATORS:
         return f"none for {chosen.name}"
     package = ACCELERATORS[chosen.name]
-    if accelerator(chosen.xp) is None:
+    if accelerator(chosen.xp) is UNFUSED:
         return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
     return f"by {package}"
 

@@ -13,10 +13,9 @@ from xpnet import backend, persist
 from xpnet.cli.preprocessing import Preprocessing, Split
 from xpnet.data import Classes, Columns, Scaling
 from xpnet.data.csv_table import is_delimiter
-from xpnet.exceptions import one_line
+from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
-from xpnet.persist import ModelFileError
-from xpnet.types import Dense, Params
+from xpnet.types import Params, map_params
 
 __all__ = ["Model", "ModelFile"]
 
@@ -69,7 +68,7 @@ class Model(NamedTuple):
         """
         net, params, metadata = persist.load(path)
         preprocessing = _preprocessing(metadata, net, str(path))
-        cast = tuple(Dense(backend.asarray(W), backend.asarray(b)) for W, b in params)
+        cast = map_params(backend.asarray, params)
         trained_on = _trained_on(metadata, str(path))
         return cls(net, cast, preprocessing, trained_on, _columns(metadata, str(path)))
 

@@ -12,25 +12,14 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 from typer import Argument, BadParameter, Option
 
 from xpnet import optim
-from xpnet.backend import Backend, BackendError
+from xpnet.backend import Backend
 from xpnet.backend.libraries import LIBRARIES
+from xpnet.exceptions import BackendError
 from xpnet.kernels import ACTIVATIONS
 from xpnet.network import Network
 from xpnet.types import Optimizer
 
 T = TypeVar("T")
-
-OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = {
-    make.__name__: make
-    for make in (
-        optim.sgd,
-        optim.momentum,
-        optim.nesterov,
-        optim.rmsprop,
-        optim.adam,
-        optim.adamw,
-    )
-}
 
 SCHEDULES: Mapping[str, Callable[[float, int], Any]] = {
     "cosine": optim.cosine,
@@ -131,7 +120,7 @@ BatchSize: TypeAlias = Annotated[
     int | None,
     Option(min=1, help="Samples per step.", show_default="64; fewer, down to 16, on small data"),
 ]
-OptimizerName: TypeAlias = Annotated[str, Option(help=f"{', '.join(OPTIMIZERS)}.")]
+OptimizerName: TypeAlias = Annotated[str, Option(help=f"{', '.join(optim.OPTIMIZERS)}.")]
 LearningRate: TypeAlias = Annotated[
     float | None,
     Option(
@@ -245,7 +234,7 @@ def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Op
     ValueError
         If `name` or `schedule` is unknown.
     """
-    make = _one_of("optimizer", name, OPTIMIZERS)
+    make = _one_of("optimizer", name, optim.OPTIMIZERS).make
     rate = signature(make).parameters["learning_rate"].default if lr is None else lr
     return make(_one_of("schedule", schedule, SCHEDULES)(rate, steps))
 

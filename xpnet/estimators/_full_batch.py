@@ -20,7 +20,7 @@ from xpnet.estimators._samples import Samples
 from xpnet.estimators._sklearn_private import warn
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
-from xpnet.network.defaults import default_kernels, value_and_grad_for
+from xpnet.network.defaults import accelerator_for, default_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.types import Array, Params, Run
@@ -135,7 +135,7 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     X = _Columns(samples.X)
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
-    gradient = reported(net) or value_and_grad_for(like, unchecked_value_and_grad)
+    gradient = reported(net) or accelerator_for(like).value_and_grad(unchecked_value_and_grad)
     blockwise = in_blocks(gradient, rows_a_block(net, like))
     kernels = default_kernels(like)
 

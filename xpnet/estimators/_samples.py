@@ -17,7 +17,7 @@ from sklearn.utils import shuffle as shuffled
 from xpnet import backend
 from xpnet.estimators._devices import is_sparse, reference
 from xpnet.estimators._rows import blocks, columns_at, columns_between
-from xpnet.network.defaults import columns_for
+from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batch
 
 __all__ = ["Samples", "batches", "check_outputs", "split"]
@@ -118,7 +118,7 @@ def _check_weigh(weights: Array | None, name: str) -> None:
 
 def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]:
     xp = array_namespace(samples.Y)
-    columns = columns_for(samples.Y)
+    columns = accelerator_for(samples.Y).gather(backend.gather)
     dense = () if is_sparse(samples.X) else (samples.X,)
     # One upload an epoch: one a step would be a copy from the host at every step.
     order_there = _indices(order, samples.Y)

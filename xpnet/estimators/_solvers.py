@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import optim
-from xpnet.types import Dense, Optimizer, OptimizerState, Params
+from xpnet.types import Array, Optimizer, OptimizerState, map_params
 
 __all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "restart", "resumed"]
 
@@ -98,12 +97,11 @@ def resumed(model: Any) -> Optimizer:
 
 def _copied(state: OptimizerState) -> OptimizerState:
     """A copy, since training may overwrite the state, which copies of a model share."""
-    return state._replace(moments=tuple(map(_copied_params, state.moments)))
+    return state._replace(moments=tuple(map_params(_copy, moment) for moment in state.moments))
 
 
-def _copied_params(params: Params) -> Params:
-    copied = partial(array_namespace(params[0].W).asarray, copy=True)
-    return tuple(Dense(copied(W), copied(b)) for W, b in params)
+def _copy(array: Array) -> Array:
+    return array_namespace(array).asarray(array, copy=True)
 
 
 def _clipped(model: Any, rate: LearningRate) -> Optimizer:

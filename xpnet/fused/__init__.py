@@ -1,41 +1,80 @@
-"""Fusion as a record update: kernels with some entries replaced by ones made for one library.
+"""Fused kernels: records of kernels with entries made for one array library.
 
-Each replaced entry closes over the one it replaces and hands it every case it does not take.
-Deleting this folder changes nothing but speed.
+A fused entry that does not take its arguments returns `NotImplemented`, and the entry that it
+replaces is called with the same. Deleting this folder changes nothing but speed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from xpnet.fused._interrupts import held
+from xpnet.fused.interrupts import held
 from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
 
 __all__ = [
     "ACCELERATORS",
+    "UNFUSED",
+    "Accelerator",
     "accelerate",
     "accelerator",
-    "columns",
-    "compiled",
-    "for_one_run",
-    "value_and_grad",
+    "or_else",
+    "replaced",
 ]
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
-Made = TypeVar("Made", Kernels, TrainingStep, Gather, ValueAndGrad)
+Plain = TypeVar("Plain")
+
+
+def _as_it_is(plain: Plain) -> Plain:
+    return plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Accelerator:
+    """What is made faster for one array library: each field takes the plain form and returns one.
+
+    Attributes
+    ----------
+    kernels : ``(Kernels) -> Kernels``
+        Each call of an entry returns arrays of its own.
+    training_kernels : ``(Kernels) -> Kernels``
+        For one training loop, which gives each call what the one before returned: memory that
+        nobody else holds is written again, and an optimiser's moments are updated in place.
+    step : ``(TrainingStep) -> TrainingStep``
+        A whole training step as one program, ``step(net, params, moments, X, Y, hyperparameters, *,
+        kernels, apply, sample_weight, l2, masks) -> (params, moments, cost)``. Its next call may
+        write over these moments.
+    gather : ``(Gather) -> Gather``
+        A batch gathered in one program or launch.
+    value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
+        Cost and gradients as one call, for one network and one thread, without the kernels that it
+        is given.
+    """
+
+    kernels: Callable[[Kernels], Kernels] = _as_it_is
+    training_kernels: Callable[[Kernels], Kernels] = _as_it_is
+    step: Callable[[TrainingStep], TrainingStep] = _as_it_is
+    gather: Callable[[Gather], Gather] = _as_it_is
+    value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
+
+
+UNFUSED = Accelerator()
+"""Every plain form as it is."""
 
 ACCELERATORS = {"numpy": "numba", "cupy": "cupy", "jax": "jax", "torch": "torch"}
-"""The package whose compiler fuses the kernels of each array library."""
+"""The package that fuses the kernels of each array library: its `ACCELERATOR` is in the file of
+that name here."""
 
 
-def accelerator(xp: ModuleType) -> str | None:
-    """The package that fuses kernels for `xp`, or None where there is none that works.
+def accelerator(xp: ModuleType) -> Accelerator:
+    """The accelerator of `xp`; `UNFUSED` where there is none, or none that works.
 
     Parameters
     ----------
@@ -44,7 +83,21 @@ def accelerator(xp: ModuleType) -> str | None:
     """
     library = xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
     package = ACCELERATORS.get(library)
-    return package if package and find_spec(package) and _maker(package) else None
+    return _loaded(package) if package and find_spec(package) else UNFUSED
+
+
+@cache
+def _loaded(package: str) -> Accelerator:
+    """The accelerator of `package`; `UNFUSED`, with a warning, where that does not load."""
+    try:
+        with held():  # or half a module would be there for good
+            found: Accelerator = import_module(f"xpnet.fused.{package}").ACCELERATOR
+            return found
+    except ImportError as error:
+        # As when numba has not caught up with a release of NumPy: slower is better than stopped.
+        message = f"{package} is installed but does not load, so kernels are not fused: {error}"
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        return UNFUSED
 
 
 def accelerate(kernels: Kernels, xp: ModuleType) -> Kernels:
@@ -86,59 +139,20 @@ def accelerate(kernels: Kernels, xp: ModuleType) -> Kernels:
 
 @cache
 def _accelerated(kernels: Kernels, xp: ModuleType) -> Kernels:
-    return _made_for(xp, "accelerate", kernels)
+    return accelerator(xp).kernels(kernels)
 
 
-def for_one_run(kernels: Kernels, xp: ModuleType) -> Kernels:
-    """`accelerate`, for one training loop that gives each call what the one before returned.
-
-    What an optimiser remembers is then nobody else's, and is updated in place.
-    """
-    return _made_for(xp, "for_one_run", kernels)
+def replaced(kernels: Kernels, **fused: Callable[..., Any]) -> Kernels:
+    """`kernels` with these entries, each backed by the one that it replaces."""
+    entries = {name: or_else(entry, getattr(kernels, name)) for name, entry in fused.items()}
+    return dataclasses.replace(kernels, **entries)
 
 
-def compiled(step: TrainingStep, xp: ModuleType) -> TrainingStep:
-    """A whole training step as one program where the library can; the same signature in and out.
+def or_else(fused: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+    """`fused`, and `plain` with the same arguments wherever that returns `NotImplemented`."""
 
-    Parameters
-    ----------
-    step : function
-        ``step(net, params, moments, X, Y, hyperparameters, *, kernels, apply, sample_weight, l2,
-        masks) -> (params, moments, cost)``. Its next call may write over these moments.
-    """
-    return _made_for(xp, "compiled", step)
+    def entry(*args: Any, **kwargs: Any) -> Any:
+        result = fused(*args, **kwargs)
+        return plain(*args, **kwargs) if result is NotImplemented else result
 
-
-def columns(plain: Gather, xp: ModuleType) -> Gather:
-    """`plain`, which gathers a batch, in one program or launch where the library can."""
-    return _made_for(xp, "columns", plain)
-
-
-def value_and_grad(plain: ValueAndGrad, xp: ModuleType) -> ValueAndGrad:
-    """`plain`, the cost and gradients, as one compiled call where the library can.
-
-    It is for one network and one thread, and computes without the kernels it is given.
-    """
-    return _made_for(xp, "value_and_grad", plain)
-
-
-def _made_for(xp: ModuleType, what: str, original: Made) -> Made:
-    """What the accelerator of `xp` makes of `original`; `original` if it makes nothing."""
-    package = accelerator(xp)
-    if package is None:
-        return original
-    make: Callable[[Made], Made] | None = getattr(_maker(package), what, None)
-    return original if make is None else make(original)
-
-
-@cache
-def _maker(package: str) -> ModuleType | None:
-    """The module that fuses with `package`; None, with a warning, where that does not load."""
-    try:
-        with held():  # or half a module would be there for good
-            return import_module(f"xpnet.fused.{package}")
-    except ImportError as error:
-        # As when numba has not caught up with a release of NumPy: slower is better than stopped.
-        message = f"{package} is installed but does not load, so kernels are not fused: {error}"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-        return None
+    return entry

@@ -1,4 +1,4 @@
-"""Kernels for JAX arrays: XLA fuses what is compiled together.
+"""Kernels and training steps for JAX arrays: XLA fuses what is compiled together.
 
 Each entry is compiled by itself, for whoever calls kernels one by one; a training loop compiles
 its whole step, from the batch to the new parameters, as one program.
@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from xpnet.fused import Accelerator
 from xpnet.types import Gather, Kernels
 
-__all__ = ["accelerate", "columns", "compiled", "for_one_run"]
+__all__ = ["ACCELERATOR"]
 
 CHOICES = {
     "dense_activation": ("activation",),
@@ -31,7 +32,7 @@ CHOICES = {
 MOST = 32  # programs that are kept for another run
 
 
-def accelerate(kernels: Kernels) -> Kernels:
+def compiled_kernels(kernels: Kernels) -> Kernels:
     """`kernels` with every entry compiled."""
     entries = {field.name: getattr(kernels, field.name) for field in dataclasses.fields(kernels)}
     return Kernels(
@@ -42,12 +43,7 @@ def accelerate(kernels: Kernels) -> Kernels:
     )
 
 
-def for_one_run(kernels: Kernels) -> Kernels:
-    """`kernels` as they are: within `compiled`, programs of their own would only be in the way."""
-    return kernels
-
-
-def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` as one program for each network, kind of optimiser and shape of batch.
 
     What an optimiser remembers is donated: its memory becomes the next step's. What did not come
@@ -56,7 +52,7 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
     programs: dict[Any, _Programs] = {}
     mine: Any = ()
 
-    def compiled_step(
+    def one_program(
         net: Any,
         params: Any,
         moments: Any,
@@ -79,7 +75,7 @@ def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
         new, mine, J = programs[choices].step(params, moments, X, *data, **rest)
         return new, mine, J
 
-    return compiled_step
+    return one_program
 
 
 class _Programs(NamedTuple):
@@ -110,17 +106,21 @@ def _programs(
     )
 
 
-def columns(plain: Gather) -> Gather:
-    """`plain`, the gathering of a batch, as one program for all batches of a size."""
+def compiled_gather(plain: Gather) -> Gather:
+    """The gathering of a batch, as one program for all batches of a size."""
 
-    def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
+    def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
         batch: tuple[Any, ...] = _gathered(tuple(arrays), order, start, stop - start)
         return batch
 
-    return gathered
+    return gather
 
 
 @partial(jax.jit, static_argnames="size")
 def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tuple[Any, ...]:
     rows = jax.lax.dynamic_slice_in_dim(order, start, size)
     return tuple(jnp.take(array, rows, axis=0).T for array in arrays)
+
+
+# Within a compiled step, kernels that are programs of their own would only be in the way.
+ACCELERATOR = Accelerator(kernels=compiled_kernels, step=compiled_step, gather=compiled_gather)

@@ -1,6 +1,6 @@
-"""Kernels for torch tensors: operations that join two steps, and in place where memory is fresh.
+"""Kernels for PyTorch tensors: operations that join two steps, and in place where memory is fresh.
 
-``addmm`` adds the bias within the product, the activation is taken in place of it, torch's own
+``addmm`` adds the bias within the product, the activation is written over it, torch's own
 backward operations join derivative and product, and Adam's step is one multi-tensor operation.
 On a 2-core processor this took less time than ``torch.compile`` of the plain kernels, which needs a
 C++ compiler and half a minute besides.
@@ -8,18 +8,28 @@ C++ compiler and half a minute besides.
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from xpnet.fused._torch_adam import fused_update
+from xpnet.fused import Accelerator, replaced
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.activations import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
 from xpnet.kernels.dense import before_dropout
-from xpnet.types import Array, Dense, Kernels, Layer
+from xpnet.types import Array, Dense, Kernels, Layer, Params
 
-__all__ = ["accelerate", "for_one_run"]
+__all__ = ["ACCELERATOR"]
+
+LONG_AGO = 1e30
+"""A step count at which Adam's bias corrections are 1: ours are part of the rate."""
+
+TINY = 1e-24
+FLUSH_EVERY = 64
+"""Steps in which what is left after a flush, 1e-31 or more, decays to no denormal number of float32
+(for a β of 0.8 or more): a flush at each step would take as long as the step."""
 
 IN_PLACE: dict[str, Callable[[Array], Array]] = {
     "identity": lambda Z: Z,
@@ -27,7 +37,7 @@ IN_PLACE: dict[str, Callable[[Array], Array]] = {
     "tanh": torch.tanh_,
     "sigmoid": torch.sigmoid_,
 }
-"""Activations whose derivative needs only A, taken in the memory of Z."""
+"""Activations whose derivative needs only A, which is written over Z."""
 
 BACKWARD: dict[str, Callable[[Array, Array], Array]] = {
     "relu": lambda dA, A: torch.ops.aten.threshold_backward(dA, A, 0),
@@ -71,82 +81,52 @@ OF_Z: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]
 """Activations whose derivative is made of Z: ``Z -> A`` and ``(dA, Z) -> dZ``."""
 
 
-def accelerate(kernels: Kernels) -> Kernels:
-    """`kernels` with the entries that torch has joined operations for."""
-    return _fused(kernels, one_run=False)
+def dense_activation(
+    activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
+) -> Any:
+    """The entry of that name."""
+    if not _is_pair(W, A_prev) or b.shape != (W.shape[0], 1) or b.dtype != W.dtype:
+        return NotImplemented
+    if _is_recorded(W, b, A_prev, mask):  # What it keeps would be written over.
+        return NotImplemented
+    Z = torch.addmm(b, W, A_prev)
+    if not _like(mask, Z):
+        return NotImplemented
+    if activation in IN_PLACE:
+        A = IN_PLACE[activation](Z)
+        return Layer(None, A if mask is None else A.mul_(mask))
+    A = (OF_Z[activation][0] if activation in OF_Z else ACTIVATIONS[activation].apply)(Z)
+    return Layer(Z, A if mask is None else A * mask)
 
 
-def for_one_run(kernels: Kernels) -> Kernels:
-    """The same for one training loop: Adam's moments are then updated in place."""
-    return _fused(kernels, one_run=True)
-
-
-def _fused(kernels: Kernels, one_run: bool) -> Kernels:
-    return dataclasses.replace(
-        kernels,
-        dense_activation=_dense_activation(kernels),
-        activation_dense_backward=_activation_dense_backward(kernels),
-        output_cost_backward=_output_cost_backward(kernels),
-        update=fused_update(kernels, one_run),
-    )
-
-
-def _dense_activation(kernels: Kernels) -> Callable[..., Layer]:
-    plain = kernels.dense_activation
-
-    def dense_activation(
-        activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
-    ) -> Layer:
-        if not _is_pair(W, A_prev) or b.shape != (W.shape[0], 1) or b.dtype != W.dtype:
-            return plain(activation, W, b, A_prev, mask)
-        if _is_recorded(W, b, A_prev, mask):  # What it keeps would be written over.
-            return plain(activation, W, b, A_prev, mask)
-        Z = torch.addmm(b, W, A_prev)
-        if not _like(mask, Z):
-            return plain(activation, W, b, A_prev, mask)
-        if activation in IN_PLACE:
-            A = IN_PLACE[activation](Z)
-            return Layer(None, A if mask is None else A.mul_(mask))
-        A = (OF_Z[activation][0] if activation in OF_Z else ACTIVATIONS[activation].apply)(Z)
-        return Layer(Z, A if mask is None else A * mask)
-
-    return dense_activation
-
-
-def _activation_dense_backward(kernels: Kernels) -> Callable[..., tuple[Dense, Array | None]]:
-    plain = kernels.activation_dense_backward
-
-    def activation_dense_backward(
-        activation: str,
-        dA: Array,
-        layer: Layer,
-        A_prev: Array,
-        W: Array,
-        *,
-        mask: Array | None = None,
-        decay: float | Array | None = None,
-        need_dA_prev: bool = True,
-    ) -> tuple[Dense, Array | None]:
-        if not (
-            _is_pair(W, A_prev)
-            and _is_pair(dA, A_prev.mT)
-            and _like(layer.Z, dA)
-            and _like(layer.A, dA)
-            and _like(mask, dA)
-            and _scales(decay, W)
-        ):
-            return plain(
-                activation, dA, layer, A_prev, W, mask=mask, decay=decay, need_dA_prev=need_dA_prev
-            )
-        dZ = _through_activation(activation, dA, layer, mask)
-        dW = torch.mm(dZ, A_prev.T)
-        if decay is not None:
-            is_array = isinstance(decay, torch.Tensor)
-            dW = dW.addcmul_(decay, W) if is_array else dW.add_(W, alpha=decay)
-        db = torch.sum(dZ, dim=1, keepdim=True)
-        return Dense(dW, db), torch.mm(W.T, dZ) if need_dA_prev else None
-
-    return activation_dense_backward
+def activation_dense_backward(
+    activation: str,
+    dA: Array,
+    layer: Layer,
+    A_prev: Array,
+    W: Array,
+    *,
+    mask: Array | None = None,
+    decay: float | Array | None = None,
+    need_dA_prev: bool = True,
+) -> Any:
+    """The entry of that name."""
+    if not (
+        _is_pair(W, A_prev)
+        and _is_pair(dA, A_prev.mT)
+        and _like(layer.Z, dA)
+        and _like(layer.A, dA)
+        and _like(mask, dA)
+        and _scales(decay, W)
+    ):
+        return NotImplemented
+    dZ = _through_activation(activation, dA, layer, mask)
+    dW = torch.mm(dZ, A_prev.T)
+    if decay is not None:
+        is_array = isinstance(decay, torch.Tensor)
+        dW = dW.addcmul_(decay, W) if is_array else dW.add_(W, alpha=decay)
+    db = torch.sum(dZ, dim=1, keepdim=True)
+    return Dense(dW, db), torch.mm(W.T, dZ) if need_dA_prev else None
 
 
 def _through_activation(activation: str, dA: Array, layer: Layer, mask: Array | None) -> Array:
@@ -161,17 +141,11 @@ def _through_activation(activation: str, dA: Array, layer: Layer, mask: Array | 
     return dA * ACTIVATIONS[activation].derivative(layer.Z, A)
 
 
-def _output_cost_backward(kernels: Kernels) -> Callable[..., tuple[Array, Array]]:
-    plain = kernels.output_cost_backward
-
-    def output_cost_backward(
-        output: str, Z: Array, Y: Array, scale: float | Array
-    ) -> tuple[Array, Array]:
-        if output not in COSTS or Z.ndim != 2 or not _like(Y, Z) or not _scales(scale, Z):
-            return plain(output, Z, Y, scale)
-        return COSTS[output](Z, Y, scale)
-
-    return output_cost_backward
+def output_cost_backward(output: str, Z: Array, Y: Array, scale: float | Array) -> Any:
+    """The entry of that name."""
+    if output not in COSTS or Z.ndim != 2 or not _like(Y, Z) or not _scales(scale, Z):
+        return NotImplemented
+    return COSTS[output](Z, Y, scale)
 
 
 def _softmax_cost(Z: Array, Y: Array, scale: float | Array) -> tuple[Array, Array]:
@@ -187,6 +161,112 @@ def _sigmoid_cost(Z: Array, Y: Array, scale: float | Array) -> tuple[Array, Arra
 
 COSTS = {"softmax": _softmax_cost, "sigmoid": _sigmoid_cost}
 """``(Z, Y, scale) -> (J, dZ)``."""
+
+
+def fused_update(in_place: bool) -> Callable[..., Any]:
+    """The entry ``update`` for Adam alone, which is PyTorch's own fused step.
+
+    Parameters
+    ----------
+    in_place : bool
+        True where each call is given what the one before it returned: the moments are then updated
+        in place, as nobody else sees them. False: they are copied.
+    """
+    mine: tuple[Params, ...] = ()
+    calls = itertools.count()
+
+    def update(
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: tuple[Params, ...],
+        *,
+        rate: Any,
+        **hyperparameters: Any,
+    ) -> Any:
+        nonlocal mine
+        if optimizer != "adam":
+            return NotImplemented
+        m, v = moments
+        continues = len(mine) == 3 and all(map(operator.is_, mine, (params, m, v)))
+        unknown = (grads,) if continues else (params, grads, m, v)
+        if not isinstance(rate, float) or not _all_like(params, unknown):
+            return NotImplemented
+        if not continues:
+            m, v = _copies(m), _copies(v)
+        new = _copies(params)
+        _step(new, grads, m, v, rate, **hyperparameters)
+        if not in_place or next(calls) % FLUSH_EVERY == 0:
+            _flush(_tensors(m) + _tensors(v))
+        if in_place:
+            mine = new, m, v
+        return new, (m, v)
+
+    return update
+
+
+def _step(
+    theta: Params,
+    g: Params,
+    m: Params,
+    v: Params,
+    rate: float,
+    *,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> None:
+    """In place: θ, m and v."""
+    tensors = _tensors(theta)
+    count = torch.full((), LONG_AGO, device=tensors[0].device)
+    torch._fused_adam_(
+        tensors,
+        [dW.contiguous() for dW in _tensors(g)],
+        _tensors(m),
+        _tensors(v),
+        [],
+        [count] * len(tensors),
+        lr=rate,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        weight_decay=0.0,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def _flush(tensors: list[Array]) -> None:
+    """In place: rounded to multiples of about 1e-31; see `xpnet.kernels.updates.flushed`."""
+    torch._foreach_add_(tensors, TINY)
+    torch._foreach_sub_(tensors, TINY)
+
+
+def _all_like(params: Params, trees: tuple[Params, ...]) -> bool:
+    """Whether `trees` have the parameters' shapes and floating dtype; the step checks nothing."""
+    dtype = params[0].W.dtype
+    thetas = _tensors(params)
+    for tree in trees:
+        tensors = _tensors(tree)
+        if len(tensors) != len(thetas):
+            return False
+        for tensor, theta in zip(tensors, thetas, strict=True):
+            if tensor.shape != theta.shape or tensor.dtype != dtype:
+                return False
+    return bool(dtype.is_floating_point)
+
+
+def _copies(params: Params) -> Params:
+    return tuple(Dense(_copy(W), _copy(b)) for W, b in params)
+
+
+def _copy(tensor: Array) -> Array:
+    """Contiguous, as the step goes through memory in its order, whatever the strides."""
+    return tensor.clone() if tensor.is_contiguous() else tensor.contiguous()
+
+
+def _tensors(params: Params) -> list[Array]:
+    return [tensor for layer in params for tensor in layer]
 
 
 def _is_pair(A: Array, B: Array) -> bool:
@@ -214,3 +294,20 @@ def _scales(factor: float | Array | None, matrix: Array) -> bool:
     if not isinstance(factor, torch.Tensor):
         return bool(matrix.dtype.is_floating_point)
     return bool(factor.shape[:-1] in ((), (1,)) and factor.dtype == matrix.dtype)
+
+
+def _kernels(kernels: Kernels, in_place: bool = False) -> Kernels:
+    return replaced(
+        kernels,
+        dense_activation=dense_activation,
+        activation_dense_backward=activation_dense_backward,
+        output_cost_backward=output_cost_backward,
+        update=fused_update(in_place),
+    )
+
+
+def _training_kernels(kernels: Kernels) -> Kernels:
+    return _kernels(kernels, in_place=True)
+
+
+ACCELERATOR = Accelerator(kernels=_kernels, training_kernels=_training_kernels)

@@ -35,7 +35,7 @@ from array_api_compat import array_namespace
 
 from xpnet.kernels._looped import from_rows, of_one_network
 from xpnet.kernels._named import Named
-from xpnet.types import Array, Dense, Params
+from xpnet.types import LAYER_KINDS, Array, Params
 
 __all__ = ["UPDATES", "Update", "update", "update_looped"]
 
@@ -328,13 +328,18 @@ def _each_tensor(
 ) -> tuple[Params, Moments]:
     """The step of every tensor.
 
-    `decay` is for weights: the step of a bias is given 0 in its place (Loshchilov & Hutter 2019).
+    `decay` is for the fields that decay in their kind of layer, weights and not biases: others are
+    given 0 in its place (Loshchilov & Hutter 2019).
     """
-    for_b = hyperparameters | ({"decay": 0.0} if "decay" in hyperparameters else {})
+    undecayed = hyperparameters | ({"decay": 0.0} if "decay" in hyperparameters else {})
     layers = []
-    for dense in zip(params, grads, *moments, strict=True):
-        W = step(*(tensor.W for tensor in dense), **hyperparameters)
-        b = step(*(tensor.b for tensor in dense), **for_b)
-        layers.append([Dense(*pair) for pair in zip(W, b, strict=True)])
+    for trees in zip(params, grads, *moments, strict=True):
+        kind = type(trees[0])
+        decayed = LAYER_KINDS[kind].decayed
+        stepped = [
+            step(*tensors, **(hyperparameters if field in decayed else undecayed))
+            for field, *tensors in zip(kind._fields, *trees, strict=True)
+        ]
+        layers.append([kind(*fields) for fields in zip(*stepped, strict=True)])
     new, *remembered = zip(*layers, strict=True)
     return new, tuple(remembered)

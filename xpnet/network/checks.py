@@ -180,7 +180,7 @@ def check_stacked(params: Params, *, fixed: bool = False, **arrays: Any) -> None
                 f"{name} has shape {_shape(array)}, but {first} is stacked {stack}: expected "
                 f"the same {stack} before its last two axes, one entry a network, or none"
             )
-        if math.prod(leading) > math.prod(stack):
+        if (math.prod(leading), len(leading)) > (math.prod(stack), len(stack)):
             first, stack = name, leading
 
 

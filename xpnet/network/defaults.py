@@ -1,24 +1,26 @@
-"""The kernels, and the form of a training step, that are used when none are asked for."""
+"""Kernels and accelerators that are used when none are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.kernels import LOOPED, VECTORIZED
-from xpnet.types import Array, Gather, Kernels, ValueAndGrad
+from xpnet.types import Array, Kernels
 
-__all__ = [
-    "columns_for",
-    "compiled_for",
-    "default_kernels",
-    "kernels_for_one_run",
-    "kernels_or_default",
-    "value_and_grad_for",
-]
+if TYPE_CHECKING:
+    from xpnet.fused import Accelerator
+
+__all__ = ["accelerator_for", "default_kernels", "kernels_or_default", "training_kernels"]
+
+
+def accelerator_for(X: Array) -> Accelerator:
+    """The accelerator for arrays of X's library; one that changes nothing where fusing is off."""
+    from xpnet.fused import UNFUSED, accelerator
+
+    return accelerator(array_namespace(X)) if backend.fusing() else UNFUSED
 
 
 def default_kernels(X: Array) -> Kernels:
@@ -28,6 +30,11 @@ def default_kernels(X: Array) -> Kernels:
     from xpnet.fused import accelerate
 
     return accelerate(VECTORIZED, array_namespace(X))
+
+
+def training_kernels(X: Array) -> Kernels:
+    """The same for one training loop, which gives each call what the one before returned."""
+    return accelerator_for(X).training_kernels(VECTORIZED)
 
 
 def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = False) -> Kernels:
@@ -57,39 +64,3 @@ def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = Fal
             "follow: detach() what requires grad, or take xpnet.VECTORIZED"
         )
     return kernels
-
-
-def kernels_for_one_run(X: Array) -> Kernels:
-    """The same for one training loop, whose memory is nobody else's."""
-    if not backend.fusing():
-        return VECTORIZED
-    from xpnet.fused import for_one_run
-
-    return for_one_run(VECTORIZED, array_namespace(X))
-
-
-def columns_for(X: Array) -> Gather:
-    """The fastest way to gather batches of arrays of X's library."""
-    if not backend.fusing():
-        return backend.gather
-    from xpnet.fused import columns
-
-    return columns(backend.gather, array_namespace(X))
-
-
-def value_and_grad_for(X: Array, plain: ValueAndGrad) -> ValueAndGrad:
-    """`plain`, for one network that is asked many times, as one call where X's library can."""
-    if not backend.fusing():
-        return plain
-    from xpnet.fused import value_and_grad
-
-    return value_and_grad(plain, array_namespace(X))
-
-
-def compiled_for(X: Array, step: Callable[..., Any]) -> Callable[..., Any]:
-    """A training `step`, compiled as a whole where X's library can."""
-    if not backend.fusing():
-        return step
-    from xpnet.fused import compiled
-
-    return compiled(step, array_namespace(X))

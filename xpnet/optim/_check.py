@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from types import FunctionType
 from typing import Any
 
@@ -20,7 +20,6 @@ __all__ = [
     "shares",
     "single",
     "tolerances",
-    "whole",
 ]
 
 
@@ -58,15 +57,6 @@ def single(**settings: Any) -> None:
             raise TypeError(
                 f"{name} is {number!r}: expected one number, the same for all networks of a stack"
             )
-
-
-def whole(least: int, **settings: Any) -> None:
-    """Raise unless every setting is a whole number, not below `least`."""
-    for name, number in settings.items():
-        if not isinstance(number, Integral):
-            raise TypeError(f"{name} is {number!r}: expected a whole number, {least} or more")
-        if number < least:
-            raise ValueError(f"{name} is {number}: expected {least} or more")
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 
 from xpnet.optim._check import check_optimizer, positive, single
 from xpnet.optim.first_order import Apply, Moments
-from xpnet.types import Array, Dense, Kernels, Optimizer, Params
+from xpnet.types import Array, Kernels, Optimizer, Params, map_params
 
 __all__ = ["clip"]
 
@@ -58,7 +58,7 @@ class _Clipping:
         kernels: Kernels,
     ) -> tuple[Params, Moments]:
         factor = _clip_factor(grads, hyperparameters["norm"])
-        clipped = tuple(Dense(dW * factor, db * factor) for dW, db in grads)
+        clipped = map_params(lambda g: g * factor, grads)
         return self.then(params, clipped, moments, hyperparameters["then"], kernels)
 
 

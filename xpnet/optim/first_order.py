@@ -18,7 +18,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xpnet.optim._check import at_least_zero, fractions, shares, single
 from xpnet.optim.schedules import Rate, Schedule, constant
-from xpnet.types import Array, Dense, Kernels, Optimizer, OptimizerState, Params
+from xpnet.types import Array, Kernels, Optimizer, OptimizerState, Params, map_params
 
 __all__ = [
     "OPTIMIZERS",
@@ -215,7 +215,8 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    return OptimizerState(0, tuple(_zeros_like(params) for _ in range(moments)))
+    zeros_like = array_namespace(params[0].W).zeros_like
+    return OptimizerState(0, tuple(map_params(zeros_like, params) for _ in range(moments)))
 
 
 @dataclass(frozen=True)
@@ -310,11 +311,6 @@ def _beside(number: float | Array, W: Array) -> float | Array:
     if array_namespace(number) is xp:
         return xp.astype(number, W.dtype, copy=False)
     return xp.asarray(number, dtype=W.dtype, device=device(W))
-
-
-def _zeros_like(params: Params) -> Params:
-    xp = array_namespace(params[0].W)
-    return tuple(Dense(xp.zeros_like(W), xp.zeros_like(b)) for W, b in params)
 
 
 class OptimizerKind(NamedTuple):

@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace, is_array_api_obj
 
-from xpnet.optim._check import tolerances, whole
+from xpnet._arguments import whole
+from xpnet.optim._check import tolerances
 from xpnet.optim.line_search import Iterate, Pair, Ray, read
-from xpnet.types import Array, Dense, Params
+from xpnet.types import Array, Dense, Params, map_params
 
 __all__ = ["Minimum", "lbfgs"]
 
@@ -115,7 +116,10 @@ def lbfgs(
     """
     _check_functions(value_and_grad, preconditioner, callback)
     params = _as_params(params)
-    whole(0, max_iter=max_iter, memory=memory, max_evaluations=max_evaluations or 0)
+    for name, number in (("max_iter", max_iter), ("memory", memory)):
+        whole(name, number, 0)
+    if max_evaluations is not None:
+        whole("max_evaluations", max_evaluations, 0)
     tolerances(tol=tol, ftol=ftol)
     function = _Function(value_and_grad, params, preconditioner)
     limits = _Limits(max_iter, tol, ftol, max_evaluations)
@@ -337,14 +341,11 @@ def flatten(params: Params) -> Array:
 
 def unflatten(vector: Array, like: Params) -> Params:
     """Return the entries of `vector` in the shapes of `like`."""
-    xp = array_namespace(vector)
-    layers = []
-    start = 0
-    for layer in like:
-        arrays = []
-        for array in layer:
-            stop = start + math.prod(array.shape)
-            arrays.append(xp.reshape(vector[start:stop], tuple(array.shape)))
-            start = stop
-        layers.append(Dense(*arrays))
-    return tuple(layers)
+    xp, start = array_namespace(vector), 0
+
+    def following(array: Array) -> Array:
+        nonlocal start
+        first, start = start, start + math.prod(array.shape)
+        return xp.reshape(vector[first:start], tuple(array.shape))
+
+    return map_params(following, like)

@@ -17,7 +17,7 @@ from xpnet.network.arguments import (
     check_gradient,
 )
 from xpnet.network.checks import check_stacked
-from xpnet.network.defaults import columns_for, kernels_or_default
+from xpnet.network.defaults import accelerator_for, kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import (
     check_samples,
@@ -126,7 +126,7 @@ def fit(
             batch_size=batch_size,
             seed=seed,
             sample_weight=sample_weight,
-            gather=columns_for(X),
+            gather=accelerator_for(X).gather(backend.gather),
         )
         batches(epoch=0)  # refuses what does not fit, before a callback is told of a start
         stream = (

@@ -17,7 +17,7 @@ from xpnet.network.arguments import (
     check_gradient,
 )
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import compiled_for, kernels_for_one_run, kernels_or_default
+from xpnet.network.defaults import accelerator_for, kernels_or_default, training_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim import check_optimizer
 from xpnet.train.arguments import check_batches, parts_of, targets_of, whole
@@ -202,9 +202,9 @@ def _step_and_kernels(
 ) -> tuple[Callable[..., Any], Kernels]:
     """The training step for arrays like X: compiled as a whole where nothing else is asked for."""
     if value_and_grad is None and kernels is None:
-        return compiled_for(X, _default_step), kernels_for_one_run(X)
+        return accelerator_for(X).step(_default_step), training_kernels(X)
     step = _default_step if value_and_grad is None else _step_by(value_and_grad)
-    return step, kernels_for_one_run(X) if kernels is None else kernels_or_default(kernels, X)
+    return step, training_kernels(X) if kernels is None else kernels_or_default(kernels, X)
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:

@@ -1,0 +1,105 @@
+"""CuPy's gathering of a batch: its body on the processor, and itself where a device answers."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+
+from xpnet import backend  # noqa: E402
+from xpnet.fused.cupy import ACCELERATOR, gather  # noqa: E402
+
+M, N_X, N_Y = 23, 7, 3
+RANGES = [(0, 5), (5, 23), (22, 23), (20, 40)]
+needs_device = pytest.mark.skipif(not cupy.cuda.is_available(), reason="no CUDA device answers")
+
+ON_HOST = """
+extern "C" void gather(long long size, const {real}* X, const {real}* Y, const long long* order,
+                       long long start, long long n_x, long long n_y, {real}* to_X, {real}* to_Y) {{
+    for (long long i = 0; i < size; ++i) {{ {operation} }}
+}}
+"""
+FOR_NVRTC = """
+extern "C" __global__ void gather(long long size, const {real}* X, const {real}* Y,
+        const long long* order, long long start, long long n_x, long long n_y,
+        {real}* to_X, {real}* to_Y) {{
+    const long long i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < size) {{ {operation} }}
+}}
+"""
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def data(rng, dtype):
+    return rng.random((M, N_X)).astype(dtype), rng.random((M, N_Y)).astype(dtype)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture
+def on_host(tmp_path, dtype):
+    """The body in a loop, compiled for the processor."""
+    if sys.platform != "linux" or shutil.which("g++") is None:
+        pytest.skip("the body runs on the processor with g++ on Linux")
+    real = {"float32": "float", "float64": "double"}[dtype]
+    code, library = tmp_path / "gather.cpp", tmp_path / "gather.so"
+    code.write_text(ON_HOST.format(real=real, operation=gather.OPERATION))
+    flags = ["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library)]
+    subprocess.run(["g++", str(code), *flags], check=True)
+    return ctypes.CDLL(str(library)).gather
+
+
+@pytest.mark.parametrize(("start", "stop"), RANGES[:3])
+def test_the_body_gathers_both(on_host, data, rng, start, stop):
+    order = rng.permutation(M)
+    to = [np.full((stop - start, n), np.nan, data[0].dtype) for n in (N_X, N_Y)]
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*data, order, *to)]
+    whole = map(ctypes.c_longlong, (start, N_X, N_Y))
+    size = ctypes.c_longlong((stop - start) * (N_X + N_Y))
+    on_host(size, *pointers[:3], *whole, *pointers[3:])
+    for got, array in zip(to, data, strict=True):
+        np.testing.assert_array_equal(got, array[order[start:stop]])
+
+
+@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90", "sm_100"])
+def test_nvrtc_compiles_the_body(architecture):
+    from cupy.cuda import nvrtc
+
+    code = FOR_NVRTC.format(real="float", operation=gather.OPERATION)
+    program = nvrtc.createProgram(code, "gather.cu", (), ())
+    nvrtc.compileProgram(program, (f"-arch={architecture}",))
+    assert nvrtc.getCUBIN(program)
+
+
+def test_the_kernel_is_made_of_the_body():
+    kernel = gather._gather
+    assert kernel.operation == gather.OPERATION
+    names = [parameter.name for parameter in (*kernel.in_params, *kernel.out_params)]
+    assert names == ["X", "Y", "order", "start", "n_x", "n_y", "to_X", "to_Y"]
+
+
+@needs_device
+@pytest.mark.parametrize(("start", "stop"), RANGES)
+@pytest.mark.parametrize("fits", [True, False], ids=["a pair", "of two dtypes"])
+def test_on_a_device(data, rng, start, stop, fits):
+    X, Y = data if fits else (data[0], data[1].astype("float16"))
+    order = rng.permutation(M)
+    there = [cupy.asarray(array) for array in (X, Y, order)]
+    columns = ACCELERATOR.gather(backend.gather)
+    for got, array in zip(columns(there[:2], there[2], start, stop), (X, Y), strict=True):
+        assert got.dtype == array.dtype
+        np.testing.assert_array_equal(cupy.asnumpy(got), array[order[start:stop]].T)

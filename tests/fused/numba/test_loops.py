@@ -1,0 +1,156 @@
+"""How the loops are compiled: to SIMD instructions, and once for all interpreters."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import jit
+
+from xpnet.fused.numba import activations, cost, dense, network, updates
+from xpnet.fused.numba.compiler import Dispatcher
+
+M = np.ones((8, 64), "float32")
+B = np.ones((8, 1), "float32")
+SLOPE = np.ones((2, 3), "float32")
+RATES = np.asarray([0.1])
+
+SIMD = {
+    "piecewise_forward": (activations.piecewise_forward, (M, B, 0.01, None), ("add", "mul")),
+    "piecewise_forward, masked": (activations.piecewise_forward, (M, B, 0.01, M), ("add", "mul")),
+    "sigmoid_forward": (activations.sigmoid_forward, (M, B, None), ("mul", "add", "div")),
+    "tanh_forward": (activations.tanh_forward, (M, B, None), ("mul", "add", "div")),
+    "elu_forward": (activations.elu_forward, (M, B, None), ("mul", "add")),
+    "gelu_forward": (activations.gelu_forward, (M, B, M), ("mul", "add", "div")),
+    "gelu_slope": (activations.gelu_slope, (M, M), ("mul", "add", "div")),
+    "silu_forward": (activations.silu_forward, (M, B, M), ("mul", "add", "div")),
+    "silu_slope": (activations.silu_slope, (M, M), ("mul", "add", "div")),
+    "softplus_slope": (activations.softplus_slope, (M, M), ("mul", "add", "div")),
+    "piecewise_backward": (
+        activations.piecewise_backward,
+        (M, M, None, SLOPE, M, B),
+        ("mul", "add"),
+    ),
+    "piecewise_backward, masked": (
+        activations.piecewise_backward,
+        (M, M, M, SLOPE, M, B),
+        ("div",),
+    ),
+    "multiply_backward": (activations.multiply_backward, (M, M, None, M, B), ("mul", "add")),
+    "row_sums": (dense.row_sums, (M, B), ("add",)),
+    "softmax_cost": (cost.softmax_cost, (M, M, 0.1, None, M), ("mul", "sub", "div")),
+    "identity_cost": (cost.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
+    "thin_forward": (network.thin_forward, (M, M, np.ones((8, 8), "float32")), ("mul", "add")),
+    "thin_backward": (network.thin_backward, (np.ones((8, 8), "float32"), M, M), ("mul", "add")),
+    "square_sum": (dense.square_sum, (M,), ("mul", "add")),
+    "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
+    "sgd": (updates.sgd, (M, M, RATES, M), ("mul",)),
+    "momentum": (updates.momentum, (M, M, M, RATES, 0.9, M), ("mul", "add")),
+    "nesterov": (updates.nesterov, (M, M, M, RATES, 0.9, M), ("mul", "add")),
+    "rmsprop": (updates.rmsprop, (M, M, M, RATES, 0.9, 0.1, M), ("sqrt", "div")),
+    "adam": (updates.adam, (M, M, M, M, RATES, 0.9, 0.9, 0.1, M), ("sqrt", "div")),
+    "adamw": (updates.adamw, (M, M, M, M, RATES, 0.9, 0.9, 0.1, 0.1, 1.0, 1.0, M), ("sqrt", "div")),
+}
+"""Loops, arguments to compile them for, and the arithmetic to be found packed in machine code."""
+
+on_x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="reads the machine code of x86-64"
+)
+
+
+def packed(loop, args, **options):
+    """The arithmetic on several float32 at once in the code that `loop` compiles to."""
+    # Compiled afresh: of code that comes from the disk there is nothing to be read.
+    fresh = jit(**{**loop.targetoptions, **options})(loop.py_func)
+    fresh(*(np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in args))
+    (code,) = fresh.inspect_asm().values()
+    names = re.findall(r"^\s+v?([a-z0-9]+)ps\s.*%[xyz]mm", code, re.MULTILINE)
+    # A fused product and sum is both.
+    return {part for name in names for part in re.findall(r"mul|add|sub|div|sqrt", expanded(name))}
+
+
+def expanded(name):
+    return re.sub(r"fn?m(add|sub)\d+", r"mul \1 add sub", name)
+
+
+@on_x86
+@pytest.mark.parametrize(("loop", "args", "arithmetic"), SIMD.values(), ids=SIMD)
+def test_float32_is_computed_several_at_once(loop, args, arithmetic):
+    assert packed(loop, args) >= {*arithmetic}
+
+
+@on_x86
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adam", {"error_model": "python"}),
+        ("rmsprop", {"error_model": "python"}),
+        ("softmax_cost", {"error_model": "python"}),
+        ("piecewise_backward, masked", {"fastmath": False}),
+        ("row_sums", {"fastmath": False}),
+    ],
+)
+def test_the_options_are_what_it_takes(name, options):
+    loop, args, arithmetic = SIMD[name]
+    assert not packed(loop, args, **options) >= {*arithmetic}
+
+
+def loops():
+    """The name and the loop of every one that is compiled."""
+    for room in (activations, cost, dense, network, updates):
+        for name, loop in vars(room).items():
+            if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
+                yield name, loop
+
+
+def test_every_loop_is_looked_at():
+    looked_at = {loop.py_func.__name__ for loop, _, _ in SIMD.values()}
+    # Of log1p there is no packed instruction.
+    no_simd = {"sigmoid_cost", "softplus_forward"}
+    # These call loops that are looked at, or only cut an array.
+    calling = {"activate", "activate_smooth", "smooth_slope", "cost_of", "total", "decayed"}
+    calling |= {"cost_and_gradients", "thin_cost_and_gradients", "by_products"}
+    calling |= {"forward", "backward", "dense", "units", "matrix", "members"}
+    assert looked_at == {name for name, _ in loops()} - no_simd - calling
+
+
+COUNT = """
+import json
+import numpy as np
+from xpnet.fused.numba import dense, updates
+M = np.ones((2, 2), "float32")
+dense.row_sums(M, M[:, :1].copy())
+updates.sgd(M, M, np.ones(1), M.copy())
+used = (dense.row_sums, updates.sgd)
+print(json.dumps([[sum(getattr(loop.stats, name).values()) for loop in used]
+                  for name in ("cache_hits", "cache_misses")]))
+"""
+
+
+def test_a_second_interpreter_compiles_nothing(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).parents[3]
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", COUNT],
+            env=environment,
+            cwd=root,
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    )
+    assert json.loads(first.stdout) == [[0, 0], [1, 1]]
+    assert json.loads(second.stdout) == [[1, 1], [0, 0]]
+
+
+def test_every_loop_is_kept_on_disk():
+    for name, loop in loops():
+        assert loop.stats.cache_path, name

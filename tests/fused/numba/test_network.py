@@ -1,0 +1,111 @@
+"""A single layer with few outputs: the two loops, and the whole as logistic regression uses it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fused.cases import assert_alike, fortran
+from tests.kernels.cases import random_case
+from xpnet import value_and_grad
+from xpnet.fused.numba import network
+from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.network import MOST_OUTPUTS, ROWS
+from xpnet.kernels import VECTORIZED
+from xpnet.network.blocks import in_blocks
+from xpnet.network.defaults import accelerator_for
+
+SIZES = st.integers(1, 9)
+
+
+@given(SIZES, SIZES, SIZES, st.sampled_from(["float32", "float64"]))
+@settings(max_examples=60, deadline=None)
+def test_forward_and_backward_are_products(n, k, m, dtype):
+    rng = np.random.default_rng(n + 10 * k + 100 * m)
+    W, X, dZ, dW = (rng.normal(size=s).astype(dtype) for s in ((n, k), (m, k), (n, m), (n, k)))
+    Z, summed = np.full((n, m), np.nan, dtype), dW.copy()
+    network.thin_forward(W, X, Z)
+    network.thin_backward(dZ, X, summed)
+    tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-11}
+    np.testing.assert_allclose(Z, W.astype(float) @ X.T, **tolerance)
+    np.testing.assert_allclose(summed, dW + dZ.astype(float) @ X, **tolerance)
+
+
+def refuse(*args: Any, **kwargs: Any) -> Any:
+    pytest.fail("left to the kernels one by one")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("output", "weighted", "n_y", "m"),
+    [
+        *((name, weighted, 3, 70) for name in OUTPUTS for weighted in (False, True)),
+        *(("sigmoid", True, n_y, 70) for n_y in (1, MOST_OUTPUTS, MOST_OUTPUTS + 1)),
+        *(("softmax", False, 3, m) for m in (1, ROWS, 3 * ROWS + 5)),
+    ],
+)
+def test_a_single_layer(output, weighted, n_y, m, dtype):
+    """Below and above the number of outputs up to which the loops are used."""
+    case = random_case((7, n_y), output=output, weighted=weighted, l2=0.3, m=m)
+    params, X, Y, s = (
+        tuple(type(layer)(*(a.astype(dtype) for a in layer)) for layer in case.params),
+        *(None if a is None else fortran(a.astype(dtype)) for a in (case.X, case.Y)),
+        None if case.sample_weight is None else case.sample_weight.astype(dtype),
+    )
+    options = {"sample_weight": s, "l2": case.l2}
+    J, grads = accelerator_for(X).value_and_grad(refuse)(case.net, params, X, Y, **options)
+    plain_J, plain = value_and_grad(case.net, params, X, Y, kernels=VECTORIZED, **options)
+    assert J.dtype == plain_J.dtype
+    np.testing.assert_allclose(J, plain_J, rtol=1e-5 if dtype == "float32" else 1e-12)
+    assert_alike(grads, plain, dtype)
+
+
+def test_in_blocks_and_after_one_another():
+    """Gradients that are held stay as they were."""
+    case = random_case((7, 3), output="softmax", m=50, l2=0.1)
+    X, Y = fortran(case.X), fortran(case.Y)
+    blockwise = in_blocks(accelerator_for(X).value_and_grad(refuse), samples=16)
+    first = blockwise(case.net, case.params, X, Y, l2=0.1)
+    other = tuple(type(layer)(2 * layer.W, layer.b) for layer in case.params)
+    second = blockwise(case.net, other, X, Y, l2=0.1)
+    for params, (J, grads) in ((case.params, first), (other, second)):
+        plain_J, plain = value_and_grad(case.net, params, X, Y, kernels=VECTORIZED, l2=0.1)
+        np.testing.assert_allclose(J, plain_J, rtol=1e-12)
+        assert_alike(grads, plain, "float64")
+
+
+def test_another_network_is_not_taken_for_the_first():
+    first, other = (
+        random_case((7, 5, 3), hidden=name, output="softmax") for name in ("relu", "tanh")
+    )
+    X, Y = fortran(first.X), fortran(first.Y)
+    gradients = accelerator_for(X).value_and_grad(value_and_grad)
+    for case in (first, other, first):
+        J, grads = gradients(case.net, case.params, X, Y)
+        plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED)
+        np.testing.assert_allclose(J, plain_J)
+        assert_alike(grads, plain, "float64")
+
+
+def test_samples_without_weight():
+    case = random_case((7, 3), output="softmax", weighted=True)
+    X, Y, s = fortran(case.X), fortran(case.Y), 0 * case.sample_weight
+    J, grads = accelerator_for(X).value_and_grad(refuse)(
+        case.net, case.params, X, Y, sample_weight=s
+    )
+    assert J == 0
+    assert all((array == 0).all() for layer in grads for array in layer)
+
+
+def test_what_it_does_not_take_is_left_to_the_kernels():
+    case = random_case((7, 3), output="exp", weighted=True)
+    given = replace(case, X=fortran(case.X), Y=fortran(case.Y))
+    J, grads = accelerator_for(given.X).value_and_grad(value_and_grad)(*given.data, **given.options)
+    plain_J, plain = value_and_grad(*given.data, **given.options, kernels=VECTORIZED)
+    np.testing.assert_allclose(J, plain_J)
+    assert_alike(grads, plain, "float64")

@@ -1,0 +1,99 @@
+"""The optimisers' steps on NumPy arrays: stacks, unusual memory, moments updated in place."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests.fused.cases import (
+    ADAM,
+    BOTH,
+    NUMPY,
+    agreeing,
+    assert_alike,
+    for_training,
+    from_a_file,
+    random_trees,
+    unyielding,
+)
+from tests.kernels.cases import mapped
+from xpnet.fused import accelerate
+from xpnet.kernels import VECTORIZED
+from xpnet.types import Dense
+
+
+@BOTH
+def test_memory_that_is_not_aligned_nor_to_be_written_to(way, rng):
+    trees = mapped(from_a_file, random_trees(rng, "adam"))
+    agreeing("update", unyielding(NUMPY, way), "adam", *trees, dtype="float64", **ADAM)
+
+
+@BOTH
+def test_big_endian_numbers_go_to_the_kernel_replaced(way, rng):
+    trees = mapped(lambda array: array.astype(">f8"), random_trees(rng, "adam"))
+    both = (way(VECTORIZED, np), VECTORIZED)
+    assert_alike(*(kernels.update("adam", *trees, **ADAM) for kernels in both), "float64")
+
+
+@BOTH
+@pytest.mark.parametrize("stack", [(3,), (2, 3)])
+@pytest.mark.parametrize(
+    ("optimizer", "hyperparameters"),
+    [
+        ("sgd", {}),
+        ("momentum", {"mu": 0.9}),
+        ("adamw", {**ADAM, "decay": 0.3, "c1": 0.5, "c2": 0.25}),
+    ],
+)
+def test_a_rate_for_each_network_of_a_stack(way, optimizer, hyperparameters, stack, rng):
+    trees, kernels = random_trees(rng, optimizer, stack), unyielding(NUMPY, way)
+    hyperparameters = {**hyperparameters, "rate": rng.random((*stack, 1, 1))}
+    agreeing("update", kernels, optimizer, *trees, dtype="float64", **hyperparameters)
+
+
+def tree_of(number):
+    array = np.full((1, 1), number, "float32")
+    return (Dense(array, array),)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("optimizer", "count", "hyperparameters"),
+    [
+        ("momentum", 1, {"mu": 0.5}),
+        ("nesterov", 1, {"mu": 0.5}),
+        ("rmsprop", 1, {"rho": 0.5, "eps": 1e-8}),
+        ("adam", 2, {**ADAM, "beta1": 0.5, "beta2": 0.5}),
+        ("adamw", 2, {**ADAM, "beta1": 0.5, "beta2": 0.5, "decay": 0.0, "c1": 1.0, "c2": 1.0}),
+    ],
+)
+def test_what_has_decayed_is_set_to_zero(way, optimizer, count, hyperparameters):
+    """Just above the limit it keeps its digits; below, it is 0 and never a denormal number."""
+    update = unyielding(NUMPY, way).update
+    hyperparameters = {**hyperparameters, "rate": 0.1}
+    for before, after in ((4e-30, 2e-30), (1.5e-30, 0.0)):
+        given = (tree_of(1.0), tree_of(0.0), (tree_of(before),) * count)
+        _, moments = update(optimizer, *given, **hyperparameters)
+        for (layer,) in moments:
+            np.testing.assert_array_equal(layer.W, np.float32(after))
+            np.testing.assert_array_equal(layer.b, np.float32(after))
+
+
+def test_memory_is_updated_in_place_for_training_alone(rng):
+    """After the first step, whose memory is the caller's."""
+    params, grads, moments = random_trees(rng, "adam")
+    for way, in_place in ((accelerate, False), (for_training, True)):
+        update = partial(way(VECTORIZED, np).update, "adam", **ADAM)
+        first = update(params, grads, moments)
+        second = update(first[0], grads, first[1])
+        for old, new in zip(first[1], second[1], strict=True):
+            assert (old[0].W is new[0].W) == in_place
+        known = weakref.ref(second[1][0][0].W)
+        another = update(params, grads, moments)
+        assert another[1][0][0].W is not second[1][0][0].W
+        assert_alike(another, update(params, grads, moments), "float64")
+        del first, second, old, new
+        assert known() is None

@@ -1,0 +1,56 @@
+"""Kernels for CuPy arrays, in CUDA.
+
+The source and the host code that launches it need no CuPy: `fuse` takes a `Driver`, which is CuPy's
+on a device, or anything else that compiles the source and follows the same calls. Nothing here
+waits for the device.
+"""
+
+from __future__ import annotations
+
+from xpnet.fused import Accelerator, or_else, replaced
+from xpnet.fused.cupy.cost import output_activation, output_cost, output_cost_backward
+from xpnet.fused.cupy.dense import activation_dense_backward, dense_activation
+from xpnet.fused.cupy.driver import Driver
+from xpnet.fused.cupy.updates import update
+from xpnet.types import Gather, Kernels
+
+__all__ = ["ACCELERATOR", "Driver", "fuse"]
+
+
+def fuse(kernels: Kernels, driver: Driver, *, in_place: bool = False) -> Kernels:
+    """`kernels` with every entry fused, for float32 and float64 arrays that `driver` knows.
+
+    Parameters
+    ----------
+    in_place : bool
+        True for one training loop, which gives each call what the one before it returned: an
+        optimiser's moments are then updated in place, as nobody else sees them.
+    """
+    return replaced(
+        kernels,
+        dense_activation=dense_activation(driver),
+        activation_dense_backward=activation_dense_backward(driver),
+        output_activation=output_activation(driver),
+        output_cost=output_cost(driver),
+        output_cost_backward=output_cost_backward(driver),
+        update=update(driver, in_place),
+    )
+
+
+def _kernels(kernels: Kernels, in_place: bool = False) -> Kernels:
+    from xpnet.fused.cupy.device import DRIVER
+
+    return fuse(kernels, DRIVER, in_place=in_place)
+
+
+def _training_kernels(kernels: Kernels) -> Kernels:
+    return _kernels(kernels, in_place=True)
+
+
+def _gather(plain: Gather) -> Gather:
+    from xpnet.fused.cupy.gather import gathered
+
+    return or_else(gathered, plain)
+
+
+ACCELERATOR = Accelerator(kernels=_kernels, training_kernels=_training_kernels, gather=_gather)

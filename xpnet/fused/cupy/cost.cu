@@ -1,0 +1,120 @@
+// Outputs: predictions, and the cost with its derivative by the logits, from Z (K, n, m).
+//
+// A block takes tiles of columns: threadIdx.x a column, threadIdx.y the units of it in turn.
+// blockIdx.y is the network.
+
+// The values of all threads of one column joined to one. All threads of the block must call it.
+template <class Join>
+__device__ T over_column(T value, Join join) {
+  T* terms = shared_terms();
+  const unsigned thread = thread_in_block();
+  terms[thread] = value;
+  for (unsigned half = blockDim.y / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.y < half)
+      terms[thread] = join(terms[thread], terms[thread + half * blockDim.x]);
+  }
+  __syncthreads();
+  const T joined = terms[threadIdx.x];
+  __syncthreads();  // before anyone writes over it
+  return joined;
+}
+
+struct larger {
+  __device__ T operator()(T x, T y) const { return y > x ? y : x; }
+};
+
+struct plus {
+  __device__ T operator()(T x, T y) const { return x + y; }
+};
+
+namespace output {
+
+// An output whose units do not know of each other: nothing to find out about a column first.
+struct separate {
+  __device__ void read(const T*, Index, Index, bool) {}
+  __device__ T loss() const { return 0; }
+};
+
+struct sigmoid : separate {
+  __device__ T apply(T z) const { return logistic(z); }
+  __device__ T loss_of(T z, T y) const { return (z > 0 ? z : T(0)) - y * z + bend(z); }
+};
+
+struct identity : separate {
+  __device__ T apply(T z) const { return z; }
+  __device__ T loss_of(T z, T y) const { return T(0.5) * (z - y) * (z - y); }
+};
+
+struct exp : separate {
+  __device__ T apply(T z) const { return ::exp(z); }
+  __device__ T loss_of(T z, T y) const {
+    const T entropy = y > 0 ? y * ::log(y) : T(0);
+    return entropy - y * z - y + ::exp(z);
+  }
+};
+
+struct softmax {
+  T top, total;  // of the column: its largest logit, and the sum of exp(z - top)
+
+  __device__ void read(const T* column, Index n, Index m, bool inside) {
+    top = inside ? column[0] : T(0);
+    if (inside)
+      for (Index i = threadIdx.y; i < n; i += blockDim.y)
+        if (column[i * m] > top) top = column[i * m];
+    top = over_column(top, larger());
+    total = 0;
+    if (inside)
+      for (Index i = threadIdx.y; i < n; i += blockDim.y) total += ::exp(column[i * m] - top);
+    total = over_column(total, plus());
+  }
+  __device__ T loss() const { return ::log(total); }
+  __device__ T apply(T z) const { return ::exp(z - top) / total; }
+  __device__ T loss_of(T z, T y) const { return -y * (z - top); }
+};
+
+}  // namespace output
+
+// A (K, n, m), the prediction.
+template <class Output>
+__global__ void predict(const T* Z, Index n, Index m, T* A) {
+  Z += blockIdx.y * n * m;
+  A += blockIdx.y * n * m;
+  for (Index first = blockIdx.x * blockDim.x; first < m; first += gridDim.x * blockDim.x) {
+    const Index j = first + threadIdx.x;
+    Output column;
+    column.read(Z + j, n, m, j < m);
+    if (j < m)
+      for (Index i = threadIdx.y; i < n; i += blockDim.y)
+        A[i * m + j] = column.apply(Z[i * m + j]);
+  }
+}
+
+// J (K, gridDim.x), the sum over samples of scale * loss in segments, and dZ = scale * (A - Y) unless
+// it is null. Y and scales have a stride for each axis; 0 where all networks share them.
+template <class Output>
+__global__ void cost(const T* Z, const T* Y, Index Y_network, Index Y_unit, Index Y_sample,
+                     T scale, const T* scales, Index scales_network, Index scales_sample, Index n,
+                     Index m, T* dZ, T* J) {
+  const Index network = blockIdx.y;
+  Z += network * n * m;
+  Y += network * Y_network;
+  T sum = 0;
+  for (Index first = blockIdx.x * blockDim.x; first < m; first += gridDim.x * blockDim.x) {
+    const Index j = first + threadIdx.x;
+    Output column;
+    column.read(Z + j, n, m, j < m);
+    if (j < m) {
+      const T s = scales ? scales[network * scales_network + j * scales_sample] : scale;
+      T loss = threadIdx.y == 0 ? column.loss() : T(0);
+      for (Index i = threadIdx.y; i < n; i += blockDim.y) {
+        const T z = Z[i * m + j], y = Y[i * Y_unit + j * Y_sample];
+        loss += column.loss_of(z, y);
+        if (dZ) dZ[(network * n + i) * m + j] = s * (column.apply(z) - y);
+      }
+      sum += s * loss;
+    }
+  }
+  sum = block_sum(sum);
+  if (thread_in_block() == 0) J[network * gridDim.x + blockIdx.x] = sum;
+}

@@ -1,0 +1,112 @@
+"""Predictions, and cost with its derivative by the logits, in one CUDA kernel each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xpnet.fused.cupy.dense import MOST_NETWORKS, row_sums
+from xpnet.fused.cupy.driver import Driver, Extent, one_real_dtype, power_of_two
+from xpnet.types import Array
+
+__all__ = ["output_activation", "output_cost", "output_cost_backward"]
+
+Scale: TypeAlias = tuple[np.generic, Array | None, int, int]
+OUTPUTS = ("sigmoid", "softmax", "identity", "exp")
+"""The outputs of ``cost.cu``."""
+
+ONE_BLOCK = 2**14  # logits that a single block takes: below, a second launch costs more
+
+
+def output_activation(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name, in one kernel."""
+
+    def fused(output: str, Z: Array) -> Any:
+        if output == "identity" or not _fits(output, Z):
+            return NotImplemented
+        A = driver.empty(Z.shape, Z.dtype)
+        grid, block = _grid(Z)
+        arguments = (driver.contiguous(Z), *Z.shape[-2:], A)
+        driver.launch(f"predict<output::{output}>", Z.dtype, grid, block, arguments)
+        return A
+
+    return fused
+
+
+def output_cost(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name, in one kernel, or two where there are many logits."""
+
+    def fused(output: str, Z: Array, Y: Array, scale: Any) -> Any:
+        scales = _scale(scale, Z) if _fits(output, Z, Y) else None
+        return NotImplemented if scales is None else _cost(driver, output, Z, Y, scales, None)
+
+    return fused
+
+
+def output_cost_backward(driver: Driver) -> Callable[..., Any]:
+    """The entry of that name, in one kernel, or two where there are many logits."""
+
+    def fused(output: str, Z: Array, Y: Array, scale: Any) -> Any:
+        scales = _scale(scale, Z) if _fits(output, Z, Y) else None
+        if scales is None:
+            return NotImplemented
+        dZ = driver.empty(Z.shape, Z.dtype)
+        return _cost(driver, output, Z, Y, scales, dZ), dZ
+
+    return fused
+
+
+def _cost(driver: Driver, output: str, Z: Array, Y: Array, scale: Scale, dZ: Array | None) -> Array:
+    """J, with dZ written beside it."""
+    *lead, n, m = Z.shape
+    (tiles, networks), block = _grid(Z)
+    blocks = 1 if n * m <= ONE_BLOCK else min(tiles, 1024)
+    J = driver.empty(tuple(lead) if blocks == 1 else (networks, blocks), Z.dtype)
+    arguments = (driver.contiguous(Z), Y, *_strides(Y, 3), *scale, n, m, dZ, J)
+    driver.launch(f"cost<output::{output}>", Z.dtype, (blocks, networks), block, arguments)
+    return J if blocks == 1 else row_sums(driver, J, tuple(lead))
+
+
+def _grid(Z: Array) -> tuple[Extent, Extent]:
+    """Tiles of columns and networks; threads along the columns of a tile and along its units."""
+    *lead, n, m = Z.shape
+    along_units = power_of_two(n, 32)
+    along_columns = max(32, 256 // along_units)
+    return (max(1, -(-m // along_columns)), math.prod(lead)), (along_columns, along_units)
+
+
+def _strides(array: Array, axes: int) -> tuple[int, ...]:
+    """Strides of the last axes in entries; 0 for an axis that is not there."""
+    strides = tuple(stride // array.itemsize for stride in array.strides)
+    return ((0,) * axes + strides)[-axes:]
+
+
+def _scale(scale: Any, Z: Array) -> Scale | None:
+    """`scale` as a number, or as an array with its strides, or None if it is neither."""
+    kind = Z.dtype.type
+    if isinstance(scale, int | float):
+        return kind(scale), None, 0, 0
+    if not isinstance(scale, type(Z)) or scale.dtype != Z.dtype:
+        return None
+    if scale.ndim < 2 or scale.shape[-2:] != (1, Z.shape[-1]) or not _same_lead(scale, Z):
+        return None
+    network, _, sample = _strides(scale, 3)
+    return kind(0), scale, network, sample
+
+
+def _fits(output: str, Z: Array, Y: Array | None = None) -> bool:
+    """Whether Z holds the logits of one network or a stack, and Y the targets of each or of all."""
+    return (
+        output in OUTPUTS
+        and one_real_dtype(Z, Y)
+        and 2 <= Z.ndim <= 3
+        and 0 < math.prod(Z.shape[:-2]) <= MOST_NETWORKS
+        and (Y is None or (Y.shape[-2:] == Z.shape[-2:] and _same_lead(Y, Z)))
+    )
+
+
+def _same_lead(array: Array, Z: Array) -> bool:
+    return array.shape[:-2] in ((), Z.shape[:-2])

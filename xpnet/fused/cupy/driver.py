@@ -1,0 +1,99 @@
+"""Driver that launches the CUDA kernels, and the arguments that it is given.
+
+An argument is an array (the kernel gets its address), None (a null address), an int (``long
+long``), a NumPy scalar, or a structure made by `by_value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from xpnet.fused.cupy.source import MOST_THREADS, REALS
+from xpnet.types import Array
+
+__all__ = [
+    "Driver",
+    "Extent",
+    "Factor",
+    "by_value",
+    "factor",
+    "one_real_dtype",
+    "power_of_two",
+    "row_grid",
+]
+
+Extent: TypeAlias = tuple[int, int]
+
+
+class Driver(NamedTuple):
+    """Whoever compiles the source and launches its kernels.
+
+    Attributes
+    ----------
+    launch : ``(name, dtype, grid, block, args) -> None``
+        Runs a kernel by name, in the order of the calls; it need not wait for its end.
+    empty : ``(shape, dtype) -> array``
+    contiguous : ``(array) -> array``
+        The array itself, or a C-contiguous copy.
+    address : ``(array) -> int``
+        Of its first entry, as kernels see it.
+    """
+
+    launch: Callable[[str, np.dtype, Extent, Extent, tuple[Any, ...]], None]
+    empty: Callable[..., Array]
+    contiguous: Callable[[Array], Array]
+    address: Callable[[Array], int]
+
+
+class Factor(NamedTuple):
+    """A number for all networks, or the array that holds one for each."""
+
+    number: np.generic
+    entries: Array | None
+    step: int  # from one network's entry to the next one's: 0 where they share it
+
+
+def factor(value: Any, like: Array) -> Factor | None:
+    """`value` as what multiplies each network of `like (..., n, m)`; None if it cannot.
+
+    Parameters
+    ----------
+    value : number or array
+        An array has one entry, or has shape (..., 1, 1).
+    """
+    kind = like.dtype.type
+    if isinstance(value, int | float):
+        return Factor(kind(value), None, 0)
+    if not isinstance(value, type(like)) or value.dtype != like.dtype:
+        return None
+    if value.size == 1:
+        return Factor(kind(0), value, 0)
+    return Factor(kind(0), value, 1) if value.shape == (*like.shape[:-2], 1, 1) else None
+
+
+def one_real_dtype(*arrays: Array | None) -> bool:
+    """Whether all arrays (None aside) have one dtype that there are kernels for."""
+    dtypes = {array.dtype for array in arrays if array is not None}
+    return len(dtypes) == 1 and dtypes.pop() in REALS
+
+
+def by_value(values: np.ndarray) -> np.ndarray:
+    """`values` as one structure that is passed to a kernel by value."""
+    return values.reshape(-1).view(np.dtype((np.void, values.nbytes)))
+
+
+def power_of_two(least: int, most: int = MOST_THREADS) -> int:
+    """The smallest power of two from `least` on, but not above `most`."""
+    return min(most, 1 << (least - 1).bit_length())
+
+
+def row_grid(rows: int, m: int) -> tuple[Extent, Extent]:
+    """Grid and block for kernels over ``(rows, m)``: a block of x a row, of y a segment of it.
+
+    A row is divided only where it is long and rows are few: sums over it then take a second pass.
+    """
+    segments = max(1, min(m // 8192, 512 // rows))
+    return (rows, segments), (power_of_two(m, 256), 1)

@@ -1,0 +1,50 @@
+"""Kernels for NumPy arrays, compiled by numba.
+
+A training step of one network is joined to two calls in all: see `step`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xpnet.fused import Accelerator, or_else, replaced
+from xpnet.fused.numba.cost import fused_cost
+from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
+from xpnet.fused.numba.gather import gathered
+from xpnet.fused.numba.memory import recycling
+from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad
+from xpnet.fused.numba.updates import fused_update
+from xpnet.types import Gather, Kernels
+
+__all__ = ["ACCELERATOR"]
+
+
+def _kernels(kernels: Kernels) -> Kernels:
+    return _fused(kernels, np.empty, in_place=False)
+
+
+def _training_kernels(kernels: Kernels) -> Kernels:
+    return _fused(kernels, recycling(), in_place=True)
+
+
+def _fused(kernels: Kernels, empty: Empty, in_place: bool) -> Kernels:
+    return replaced(
+        kernels,
+        dense_activation=fused_forward(empty),
+        activation_dense_backward=fused_backward(empty),
+        output_cost_backward=fused_cost(empty),
+        update=fused_update(empty, in_place),
+    )
+
+
+def _gather(plain: Gather) -> Gather:
+    return or_else(gathered, plain)
+
+
+ACCELERATOR = Accelerator(
+    kernels=_kernels,
+    training_kernels=_training_kernels,
+    step=compiled_step,
+    gather=_gather,
+    value_and_grad=compiled_value_and_grad,
+)

@@ -1,0 +1,194 @@
+"""Compilation of loops: safe to interrupt, kept on disk, the same code from there as compiled.
+
+The one file that knows of numba what it does not document; read in numba 0.61 to 0.68. What can go
+wrong without it: an interrupt within the compiler leaves tables half written, and later calls fail;
+a damaged file of numba's own cache is an error at each start, or a crash; and `Library` below.
+"""
+
+from __future__ import annotations
+
+import pickle  # noqa: TID251 - of machine code, which runs what it likes anyway
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, CompileResult
+from numba.core.registry import CPUDispatcher
+from numba.core.serialize import dumps
+
+from xpnet.fused.interrupts import held
+from xpnet.fused.numba import cache
+
+__all__ = ["DTYPES", "Dispatcher", "Pipeline", "compiled"]
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+"""The dtypes of the arrays that loops are compiled for."""
+
+FLAGS = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def compiled(function: Loop) -> Loop:
+    """`function` as machine code, kept on disk beside the source.
+
+    - ``error_model="numpy"``: a division that may raise would end vectorisation.
+    - The fastmath flags let sums be reordered; NaN and infinity keep their meaning, so that a
+      diverging cost is seen.
+    """
+    options = {"nopython": True, "error_model": "numpy", "fastmath": FLAGS, "nogil": True}
+    loop: Any = Dispatcher(function, targetoptions=options, pipeline_class=Pipeline)
+    loop.enable_caching()
+    return loop  # type: ignore[no-any-return]
+
+
+class _GiveWay(BaseException):
+    """Raised between two loops to let an interrupt in; no `Exception`, which numba would catch."""
+
+
+class _UnderWay(threading.local):
+    """What this thread is compiling for: the signals that came since a call asked for it."""
+
+    noted: Sequence[int] = ()
+
+    def give_way(self) -> None:
+        if self.noted:
+            raise _GiveWay
+
+
+_under_way = _UnderWay()
+
+
+class Dispatcher(CPUDispatcher):
+    """Compiles a loop for a signature that it has not met; a known one never comes here."""
+
+    def enable_caching(self) -> None:
+        """Keep on disk what is compiled."""
+        with suppress(OSError):  # of no source to know changes by, as within an archive
+            self._cache = _Kept(self.py_func)
+
+    def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
+        """For a call from Python, with interrupts held back for one loop at most."""
+        while True:
+            with held() as noted:
+                _under_way.noted = noted
+                try:
+                    entry = super()._compile_for_args(*args, **kws)  # type: ignore[misc]
+                    break
+                except _GiveWay:
+                    pass  # gone on with, if the handler lets us
+                finally:
+                    _under_way.noted = ()
+        cache.warn_once()
+        return entry
+
+    def compile(self, sig: Any) -> Any:
+        """For one signature: of a call, or of a loop that calls this one and is being compiled."""
+        _under_way.give_way()
+        entry = super().compile(sig)
+        _under_way.give_way()
+        return entry
+
+
+class Library(JITCodeLibrary):
+    """The code of one loop, with its own copies of the loops it calls, for itself alone.
+
+    numba shares them by name: where a called loop has been compiled by itself, as in the process
+    that compiles both, its code is run, and elsewhere the copy, which was optimised once more and
+    adds in another order. One seed then had two results.
+
+    The copies get names of their own: LLVM may change how a function is called that nobody outside
+    can call, and the linker finds such a one by its name all the same, also for code of others that
+    numba compiles later in this process.
+    """
+
+    def finalize(self) -> None:
+        """Link, optimise and load."""
+        self._own = {function.name for function in self._defined()}
+        super().finalize()
+
+    def _optimize_final_module(self) -> None:
+        apart = sha256("".join(sorted(self._own)).encode()).hexdigest()[:16]
+        for function in self._defined():
+            # Those that count references are known to numba's optimiser by their names.
+            if function.name not in self._own and not function.name.startswith("NRT_"):
+                function.linkage = "internal"
+                function.name = f"{function.name}.{apart}"
+        super()._optimize_final_module()
+
+    def _defined(self) -> list[Any]:
+        return [f for f in self._final_module.functions if not f.is_declaration]
+
+
+class Pipeline(Compiler):
+    """numba's compiler, which makes a `Library`."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        """Compile `func`."""
+        self.state.library = Library(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.enable_object_caching()
+        return super().compile_extra(func)
+
+
+class _Kept(NullCache):
+    """A loop's code on disk; whatever is wrong there, the loop is compiled.
+
+    In numba's own cache an index numbers the files, and is read before and written after: two
+    processes may give one number to two signatures, and whoever loads it then runs the wrong code
+    (numba issues 4807 and 10128). And it knows a loop by the file that it stands in alone.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._source = Path(function.__code__.co_filename)
+        self._stamp = cache.stamp(self._source, numba.__version__)
+
+    @property
+    def cache_path(self) -> str:
+        """The folder that numba would choose: NUMBA_CACHE_DIR, beside the source, or the user's."""
+        path: str = FunctionCache(self._function).cache_path
+        return path
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was compiled for `sig`, or None."""
+        target_context.refresh()
+        file = self._file(sig, target_context.codegen())
+        if file:
+            with _noting(file.parent):
+                content = cache.read(file)
+                if content is not None:
+                    return CompileResult._rebuild(target_context, *pickle.loads(content))
+        return None
+
+    def save_overload(self, sig: Any, cres: Any) -> None:
+        """Keep what was compiled for `sig`, unless it holds an address of this process."""
+        file = self._file(sig, cres.library.codegen)
+        if file and not cres.library.has_dynamic_globals:
+            with _noting(file.parent):
+                cache.write(file, dumps(cres._reduce()), self._stamp)
+
+    def _file(self, sig: Any, codegen: Any) -> Path | None:
+        code = self._function.__code__
+        made_of = repr((sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code))
+        number = sha256(made_of.encode()).hexdigest()[:16]
+        with _noting("any folder"):
+            loop = f"{cache.PREFIX}.{self._source.stem}.{self._function.__name__}"
+            name = f"{loop}.{self._stamp}.{number}.nbc"
+            return Path(self.cache_path, name)
+        return None
+
+
+@contextmanager
+def _noting(folder: Path | str) -> Iterator[None]:
+    """Let no fault of the folder go further; what is read from there may raise anything."""
+    try:
+        yield
+    except Exception as fault:
+        cache.note(f"{folder}: {fault}")

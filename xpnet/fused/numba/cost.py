@@ -1,0 +1,135 @@
+"""Cost and its derivative by the logits of one network, in one compiled call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.exp import exp
+from xpnet.types import Array
+
+__all__ = ["OUTPUTS", "cost_of", "fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
+
+
+BLOCK = 256  # terms that are summed in the arrays' precision, before they go into a double
+
+LEAST32, LEAST64 = -80.0, -700.0
+"""Below, a probability is 0: its products with a sample's share would be denormal, and slow."""
+
+
+@compiled
+def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
+    """The dZ of softmax with cross-entropy; returns J."""
+    n, m = Z.shape
+    top = Z[0].copy()
+    for i in range(1, n):
+        for j in range(m):
+            top[j] = max(top[j], Z[i, j])
+    total = np.zeros(m, Z.dtype)
+    zero, least = Z.dtype.type(0), Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
+    for i in range(n):
+        for j in range(m):
+            z = Z[i, j] - top[j]
+            e = zero if z < least else exp(z)
+            to_dZ[i, j] = e
+            total[j] += e
+    J = 0.0
+    for j in range(m):
+        J += math.log(total[j]) * (scale if weight is None else weight[0, j])
+        total[j] = Z.dtype.type(1) / total[j]
+    shared = Z.dtype.type(scale)
+    for i in range(n):
+        for start in range(0, m, BLOCK):
+            chosen = zero
+            for j in range(start, min(start + BLOCK, m)):
+                y, s = Y[i, j], shared if weight is None else weight[0, j]
+                chosen += y * (Z[i, j] - top[j]) * s
+                to_dZ[i, j] = (to_dZ[i, j] * total[j] - y) * s
+            J -= chosen
+    return J
+
+
+@compiled
+def sigmoid_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
+    """The dZ of sigmoid with binary cross-entropy, from ``e = exp(−|z|)``; returns J."""
+    n, m = Z.shape
+    shared, one = Z.dtype.type(scale), Z.dtype.type(1)
+    J = 0.0
+    for i in range(n):
+        for j in range(m):
+            z, y = Z[i, j], Y[i, j]
+            s = shared if weight is None else weight[0, j]
+            e = exp(-abs(z))
+            a = (one if z > 0 else e) / (one + e)
+            # Apart: where the first two cancel, they must do so before the third is added.
+            J += (max(z, Z.dtype.type(0)) - y * z) * s
+            J += math.log1p(e) * s
+            to_dZ[i, j] = (a - y) * s
+    return J
+
+
+@compiled
+def identity_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
+    """The dZ of half the squared error; returns J."""
+    n, m = Z.shape
+    shared = Z.dtype.type(scale)
+    J = 0.0
+    for i in range(n):
+        for j in range(m):
+            r = Z[i, j] - Y[i, j]
+            d = r * (shared if weight is None else weight[0, j])
+            J += 0.5 * r * d
+            to_dZ[i, j] = d
+    return J
+
+
+SOFTMAX, SIGMOID, IDENTITY = range(3)
+OUTPUTS = {"softmax": SOFTMAX, "sigmoid": SIGMOID, "identity": IDENTITY}
+"""The outputs there are loops for."""
+
+
+@compiled
+def cost_of(
+    output: int, Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array
+) -> float:
+    """The loop of that output."""
+    if output == SOFTMAX:
+        return softmax_cost(Z, Y, scale, weight, to_dZ)
+    if output == SIGMOID:
+        return sigmoid_cost(Z, Y, scale, weight, to_dZ)
+    return identity_cost(Z, Y, scale, weight, to_dZ)
+
+
+def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
+    """The entry ``output_cost_backward``.
+
+    Parameters
+    ----------
+    empty : function ``(shape, dtype) -> array``
+        Where dZ is written.
+    """
+
+    def output_cost_backward(output: str, Z: Array, Y: Array, scale: float | Array) -> Any:
+        weight = None if isinstance(scale, float) else scale
+        if output not in OUTPUTS or not _fits(Z, Y, weight):
+            return NotImplemented
+        dZ = empty(Z.shape, Z.dtype)
+        J = cost_of(OUTPUTS[output], Z, Y, scale if weight is None else 1.0, weight, dZ)
+        return Z.dtype.type(J), dZ
+
+    return output_cost_backward
+
+
+def _fits(Z: Array, Y: Array, weight: Any) -> bool:
+    """Whether Z is of one network, and Y and a weight for each sample fit it."""
+    if Z.ndim != 2 or Z.dtype not in DTYPES or Y.shape != Z.shape or Y.dtype != Z.dtype:
+        return False
+    return weight is None or (
+        isinstance(weight, np.ndarray)
+        and weight.shape == (1, Z.shape[1])
+        and weight.dtype == Z.dtype
+    )

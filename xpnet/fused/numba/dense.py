@@ -1,0 +1,200 @@
+"""The dense layer for NumPy arrays: products by BLAS, all between them in compiled loops.
+
+A product's fresh array takes the bias and the activation in place; backward, one loop makes dZ and
+the bias gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xpnet.fused.numba.activations import (
+    KINDS,
+    SLOPES,
+    activate,
+    activate_smooth,
+    multiply_backward,
+    piecewise_backward,
+    piecewise_forward,
+    smooth_slope,
+)
+from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.kernels import ACTIVATIONS
+from xpnet.kernels.dense import before_dropout
+from xpnet.types import Array, Dense, Layer
+
+__all__ = ["add_scaled", "fused_backward", "fused_forward", "row_sums", "square_sum"]
+
+Empty: TypeAlias = Callable[[tuple[int, ...], Any], Array]
+"""A function that makes the arrays which results are written to."""
+
+
+@compiled
+def row_sums(dZ: Array, to_db: Array) -> None:
+    """``db = Σ_columns dZ``."""
+    n, m = dZ.shape
+    for i in range(n):
+        total = dZ.dtype.type(0)
+        for j in range(m):
+            total += dZ[i, j]
+        to_db[i, 0] = total
+
+
+@compiled
+def add_scaled(W: Array, factor: float, to_dW: Array) -> None:
+    """In place: ``dW ← dW + factor · W``."""
+    n, m = W.shape
+    factor = W.dtype.type(factor)
+    for i in range(n):
+        for j in range(m):
+            to_dW[i, j] += factor * W[i, j]
+
+
+@compiled
+def square_sum(W: Array) -> float:
+    """``Σ w²``."""
+    n, m = W.shape
+    total = 0.0
+    for i in range(n):
+        row = W.dtype.type(0)
+        for j in range(m):
+            row += W[i, j] * W[i, j]
+        total += row
+    return total
+
+
+def fused_forward(empty: Empty) -> Callable[..., Any]:
+    """The entry ``dense_activation``."""
+
+    def dense_activation(
+        activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
+    ) -> Any:
+        if not (
+            _fits(W, A_prev)
+            and b.shape == (*W.shape[:-1], 1)
+            and b.dtype == W.dtype
+            and (mask is None or mask.shape == (*W.shape[:-1], A_prev.shape[-1]))
+            and (mask is None or mask.dtype == W.dtype)
+        ):
+            return NotImplemented
+        Z = _product(W, A_prev, empty)
+        kind = KINDS.get(activation)
+        if kind and kind.slope:
+            slope = SLOPES[activation, Z.dtype]
+            activate(kind.loop, slope, _rows(Z), _rows(b), _rows(mask))
+            return Layer(None, Z)
+        if kind:
+            A = empty(Z.shape, Z.dtype)
+            activate_smooth(kind.loop, _rows(Z), _rows(b), _rows(A))
+        else:
+            piecewise_forward(_rows(Z), _rows(b), 1.0, None)
+            A = ACTIVATIONS[activation].apply(Z)
+        return Layer(Z, A if mask is None else A * mask)
+
+    return dense_activation
+
+
+def fused_backward(empty: Empty) -> Callable[..., Any]:
+    """The entry ``activation_dense_backward``."""
+
+    def activation_dense_backward(
+        activation: str,
+        dA: Array,
+        layer: Layer,
+        A_prev: Array,
+        W: Array,
+        *,
+        mask: Array | None = None,
+        decay: float | Array | None = None,
+        need_dA_prev: bool = True,
+    ) -> Any:
+        if not (
+            _fits(W, A_prev)
+            and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
+            and dA.dtype == W.dtype
+            and _like(layer.Z, dA)
+            and _like(layer.A, dA)
+            and _like(mask, dA)
+            and _scales(decay, W)
+        ):
+            return NotImplemented
+        dZ, db = _through_activation(activation, dA, layer, mask, empty)
+        dW = _product(dZ, A_prev.mT, empty)
+        if isinstance(decay, float):
+            add_scaled(_rows(W), decay, _rows(dW))
+        elif decay is not None:
+            dW += decay * W
+        dA_prev = _product(W.mT, dZ, empty) if need_dA_prev else None
+        return Dense(dW, db), dA_prev
+
+    return activation_dense_backward
+
+
+def _through_activation(
+    activation: str, dA: Array, layer: Layer, mask: Array | None, empty: Empty
+) -> tuple[Array, Array]:
+    """The layer's dZ, and its row sums db."""
+    db = empty((*dA.shape[:-1], 1), dA.dtype)
+    if activation == "identity" and mask is None:
+        row_sums(_rows(dA), _rows(db))
+        return dA, db
+    dZ = empty(dA.shape, dA.dtype)
+    kind = KINDS.get(activation)
+    if kind and kind.slope:
+        slope = SLOPES[activation, dA.dtype]
+        piecewise_backward(_rows(dA), _rows(layer.A), _rows(mask), slope, _rows(dZ), _rows(db))
+        return dZ, db
+    if kind and layer.Z is not None:
+        slope = dZ
+        smooth_slope(kind.loop, _rows(layer.Z), _rows(slope))
+    else:
+        slope = ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
+    multiply_backward(_rows(dA), _rows(slope), _rows(mask), _rows(dZ), _rows(db))
+    return dZ, db
+
+
+def _product(A: Array, B: Array, empty: Empty) -> Array:
+    """``A B``; a stack times one shared matrix is a single product of all its rows."""
+    if B.ndim > 2:
+        return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
+    if A.ndim == 2:
+        return np.dot(A, B, out=empty((A.shape[0], B.shape[1]), A.dtype))
+    product = _product(_rows(A), B, empty)
+    return product.reshape(*A.shape[:-1], B.shape[-1])
+
+
+def _rows(array: Array | None) -> Array | None:
+    """A stack's rows one below the other; one network's array, or None, as it is."""
+    if array is None or array.ndim == 2:
+        return array
+    *stack_and_units, m = array.shape
+    return array.reshape(math.prod(stack_and_units), m)
+
+
+def _fits(W: Array, A_prev: Array) -> bool:
+    """Whether the product is one of float32 or float64 matrices, of one network or one stack."""
+    return (
+        W.dtype in DTYPES
+        and A_prev.dtype == W.dtype
+        and W.shape[-1] == A_prev.shape[-2]
+        and (A_prev.ndim == 2 or A_prev.shape[:-2] == W.shape[:-2])
+    )
+
+
+def _like(array: Array | None, like: Array) -> bool:
+    return array is None or (array.shape == like.shape and array.dtype == like.dtype)
+
+
+def _scales(factor: float | Array | None, array: Array) -> bool:
+    """Whether `factor`, a number or one for each network of a stack, leaves shape and dtype."""
+    if factor is None or isinstance(factor, float):
+        return True
+    return (
+        isinstance(factor, np.ndarray)
+        and factor.dtype == array.dtype
+        and factor.shape[:-2] in ((), array.shape[:-2])
+    )

@@ -1,0 +1,159 @@
+"""Training step as two compiled calls: all gradients, then all updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused import or_else
+from xpnet.fused.numba.activations import KINDS, SLOPES
+from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.compiler import DTYPES
+from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.memory import Flats
+from xpnet.fused.numba.network import cost_and_gradients
+from xpnet.fused.numba.updates import flat_update
+from xpnet.types import Array, Kernels, Params, ValueAndGrad
+
+__all__ = ["compiled_step", "compiled_value_and_grad"]
+
+
+def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
+    """`step` for one training run, whose parameters, gradients and moments are kept flat.
+
+    What the compiled calls are not made for, such as dropout masks or another memory order, is
+    left to `step` itself.
+    """
+    program: Program | None = None
+    own: Kernels
+
+    def fused_step(
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        X: Array,
+        Y: Array,
+        hyperparameters: dict[str, Any],
+        *,
+        kernels: Kernels,
+        apply: Callable[..., Any],
+        **settings: Any,
+    ) -> Any:
+        nonlocal program, own
+        if program is None and suits(net, params):
+            program = Program(net, params)
+            own = replace(kernels, update=flat_update(kernels.update, program.flats))
+        if program is None or not program.fits(params, X, Y, **settings):
+            # By itself, as `or_else` would cost a small network's step more than 1 %.
+            rest = {"kernels": kernels, "apply": apply, **settings}
+            return step(net, params, moments, X, Y, hyperparameters, **rest)
+        J, grads = program(params, X, Y, settings["sample_weight"], settings["l2"])
+        params, moments = apply(params, grads, moments, hyperparameters, own)
+        return params, moments, J
+
+    return fused_step
+
+
+def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
+    """`plain` as one compiled call, for one network and one thread."""
+    program: Program | None = None
+
+    def fused_value_and_grad(
+        net: Any,
+        params: Params,
+        X: Array,
+        Y: Array,
+        *,
+        sample_weight: Array | None = None,
+        l2: float | Array = 0.0,
+        masks: Any = None,
+        **unused: Any,
+    ) -> Any:
+        nonlocal program
+        if program is None and suits(net, params):
+            program = Program(net, params)
+        settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
+        if program is None or program.net != net or not program.fits(params, X, Y, **settings):
+            return NotImplemented
+        return program(params, X, Y, sample_weight, l2)
+
+    return or_else(fused_value_and_grad, plain)
+
+
+def suits(net: Any, params: Params) -> bool:
+    """Whether there is a program for one such network, and a matrix product that it can call."""
+    W = params[0].W
+    return (
+        all(tensor.ndim == 2 and tensor.dtype == W.dtype for layer in params for tensor in layer)
+        and W.dtype in DTYPES
+        and net.output in OUTPUTS
+        and KINDS.keys() >= set(net.activations)
+        and routine(W.dtype) is not None
+    )
+
+
+class Program:
+    """The cost and flat gradients of one network, for one thread: its memory is used again."""
+
+    def __init__(self, net: Any, params: Params) -> None:
+        self.net, self.dtype = net, params[0].W.dtype
+        self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
+        self.flats = Flats(params)
+        self.output = OUTPUTS[net.output]
+        activations = (*net.activations, "identity")
+        loops, from_a = zip(
+            *((KINDS[a].loop, bool(KINDS[a].slope)) for a in activations), strict=True
+        )
+        kept = np.where(from_a, 0, net.sizes[1:])
+        self.kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
+        self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
+        self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
+        self.blas: Any = routine(self.dtype)
+        self.work = np.empty(0, self.dtype)
+
+    def fits(
+        self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
+    ) -> bool:
+        """Whether this batch lies as rows, without masks, and the rest is of one network."""
+        m = X.shape[-1]
+        s = sample_weight
+        return (
+            masks is None
+            and isinstance(l2, float | int)
+            and self.flats.fits(params)
+            and X.shape == (self.n_x, m)
+            and Y.shape == (self.n_y, m)
+            and m > 0
+            and X.dtype == Y.dtype == self.dtype
+            and X.flags.f_contiguous
+            and Y.flags.f_contiguous
+            and (s is None or (s.shape == (1, m) and s.dtype == self.dtype))
+        )
+
+    def __call__(
+        self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: Any
+    ) -> tuple[Array, Params]:
+        """J and its gradients, which are flat."""
+        flats, room = self.flats, self.rows * X.shape[1]
+        if self.work.size < room:
+            self.work = np.empty(room, self.dtype)
+        theta = flats.vector(params)
+        grads = flats.fresh()
+        J = cost_and_gradients(
+            self.blas,
+            flats.layout,
+            self.kinds,
+            self.slopes,
+            self.output,
+            X.T,
+            Y.T,
+            sample_weight,
+            float(l2),
+            theta,
+            self.work,
+            flats.vector(grads),
+        )
+        return self.dtype.type(J), grads

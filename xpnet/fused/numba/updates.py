@@ -1,0 +1,302 @@
+"""The optimisers' steps: one compiled pass over a tensor and its moments.
+
+``rates`` holds one learning rate, or one for each network of a stack, whose parameters follow one
+another in memory: rows of `members`. Moments are updated in place; what of them has decayed to
+nothing is set to 0, for denormal numbers are thirty times slower. The inner loops run from 0, or
+indices that might be negative would end vectorisation.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.memory import Flats
+from xpnet.types import Array, Dense, Params
+
+__all__ = ["LOOPS", "flat_update", "fused_update"]
+
+Moments: TypeAlias = tuple[Params, ...]
+
+TINY = 1e-30
+
+
+@compiled
+def members(tensor: Array, rates: Array) -> Array:
+    """The tensor with a row for each learning rate."""
+    return tensor.ravel().reshape((rates.size, tensor.size // rates.size))
+
+
+@compiled
+def sgd(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
+    t, g, new = members(theta, rates), members(g, rates), members(to_theta, rates)
+    for k in range(rates.size):
+        rate = theta.dtype.type(rates[k])
+        for i in range(t.shape[1]):
+            new[k, i] = t[k, i] - rate * g[k, i]
+
+
+@compiled
+def momentum(theta: Array, g: Array, v: Array, rates: Array, mu: float, to_theta: Array) -> None:
+    t, g, v = members(theta, rates), members(g, rates), members(v, rates)
+    new = members(to_theta, rates)
+    number = theta.dtype.type
+    mu, tiny, zero = number(mu), number(TINY), number(0)
+    for k in range(rates.size):
+        rate = number(rates[k])
+        for i in range(t.shape[1]):
+            x = mu * v[k, i] - rate * g[k, i]
+            x = zero if abs(x) < tiny else x
+            v[k, i] = x
+            new[k, i] = t[k, i] + x
+
+
+@compiled
+def nesterov(theta: Array, g: Array, v: Array, rates: Array, mu: float, to_theta: Array) -> None:
+    t, g, v = members(theta, rates), members(g, rates), members(v, rates)
+    new = members(to_theta, rates)
+    number = theta.dtype.type
+    mu, tiny, zero = number(mu), number(TINY), number(0)
+    for k in range(rates.size):
+        rate = number(rates[k])
+        for i in range(t.shape[1]):
+            x = mu * v[k, i] - rate * g[k, i]
+            x = zero if abs(x) < tiny else x
+            v[k, i] = x
+            new[k, i] = t[k, i] + (mu * x - rate * g[k, i])
+
+
+@compiled
+def rmsprop(
+    theta: Array, g: Array, s: Array, rates: Array, rho: float, eps: float, to_theta: Array
+) -> None:
+    t, g, s = members(theta, rates), members(g, rates), members(s, rates)
+    new = members(to_theta, rates)
+    number = theta.dtype.type
+    fresh, rho, eps = number(1.0 - rho), number(rho), number(eps)
+    tiny, zero = number(TINY), number(0)
+    for k in range(rates.size):
+        rate = number(rates[k])
+        for i in range(t.shape[1]):
+            x = rho * s[k, i] + fresh * g[k, i] * g[k, i]
+            x = zero if x < tiny else x
+            s[k, i] = x
+            new[k, i] = t[k, i] - rate * g[k, i] / (np.sqrt(x) + eps)
+
+
+@compiled
+def adam(
+    theta: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    rates: Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    to_theta: Array,
+) -> None:
+    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
+    v, new = members(v, rates), members(to_theta, rates)
+    number = theta.dtype.type
+    fresh1, fresh2 = number(1.0 - beta1), number(1.0 - beta2)
+    beta1, beta2, eps = number(beta1), number(beta2), number(eps)
+    tiny, zero = number(TINY), number(0)
+    for k in range(rates.size):
+        rate = number(rates[k])
+        for i in range(t.shape[1]):
+            x = beta1 * m[k, i] + fresh1 * g[k, i]
+            y = beta2 * v[k, i] + fresh2 * g[k, i] * g[k, i]
+            x = zero if abs(x) < tiny else x
+            y = zero if y < tiny else y
+            m[k, i] = x
+            v[k, i] = y
+            new[k, i] = t[k, i] - rate * x / (np.sqrt(y) + eps)
+
+
+@compiled
+def adamw(
+    theta: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    rates: Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    c1: float,
+    c2: float,
+    to_theta: Array,
+) -> None:
+    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
+    v, new = members(v, rates), members(to_theta, rates)
+    number = theta.dtype.type
+    fresh1, fresh2 = number(1.0 - beta1), number(1.0 - beta2)
+    beta1, beta2, eps = number(beta1), number(beta2), number(eps)
+    c2, tiny, zero = number(1.0 / c2), number(TINY), number(0)
+    for k in range(rates.size):
+        kept, rate = number(1.0 - rates[k] * decay), number(rates[k] / c1)
+        for i in range(t.shape[1]):
+            x = beta1 * m[k, i] + fresh1 * g[k, i]
+            y = beta2 * v[k, i] + fresh2 * g[k, i] * g[k, i]
+            x = zero if abs(x) < tiny else x
+            y = zero if y < tiny else y
+            m[k, i] = x
+            v[k, i] = y
+            new[k, i] = kept * t[k, i] - rate * x / (np.sqrt(y * c2) + eps)
+
+
+LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "sgd": (sgd, ()),
+    "momentum": (momentum, ("mu",)),
+    "nesterov": (nesterov, ("mu",)),
+    "rmsprop": (rmsprop, ("rho", "eps")),
+    "adam": (adam, ("beta1", "beta2", "eps")),
+    "adamw": (adamw, ("beta1", "beta2", "eps", "decay", "c1", "c2")),
+}
+"""Each optimiser's loop, and the order of the hyperparameters that follow the learning rate."""
+
+
+def fused_update(empty: Callable[..., Array], in_place: bool) -> Callable[..., Any]:
+    """The entry ``update``.
+
+    Parameters
+    ----------
+    empty : function ``(shape, dtype) -> array``
+        Where new parameters are written.
+    in_place : bool
+        True where each call is given what the one before it returned: the moments are then updated
+        in place, as nobody else sees them. False: they are copied.
+    """
+    mine: Moments = ()
+
+    def update(
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: Moments,
+        *,
+        rate: Any,
+        **hyperparameters: Any,
+    ) -> Any:
+        nonlocal mine
+        fits = optimizer in LOOPS and _are_floats(hyperparameters)
+        if not fits or not _fit(params, grads, moments, rate):
+            return NotImplemented
+        if not _same(mine, moments):
+            moments = tuple(_copies(moment) for moment in moments)
+        rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
+        new = tuple(Dense(empty(W.shape, W.dtype), empty(b.shape, b.dtype)) for W, b in params)
+        trees = (params, grads, *moments, new)
+        _update_each(*LOOPS[optimizer], trees, rates, hyperparameters)
+        if in_place:
+            mine = moments
+        return new, moments
+
+    return update
+
+
+def flat_update(plain: Callable[..., Any], flats: Flats) -> Callable[..., Any]:
+    """The entry ``update`` over the flat parameters of a training run; else `plain`.
+
+    One call for all tensors, but for AdamW, whose biases do not decay. The moments are updated in
+    place.
+    """
+    rates = np.empty(1)
+    mine: Moments = ()
+    memory: list[Array] = []
+
+    def update(
+        optimizer: str,
+        params: Params,
+        grads: Params,
+        moments: Moments,
+        *,
+        rate: Any,
+        **hyperparameters: Any,
+    ) -> Any:
+        nonlocal mine, memory
+        fits = optimizer in LOOPS and _are_floats(hyperparameters, rate)
+        if not fits or not all(map(flats.fits, (params, grads, *moments))):
+            # By itself, as `or_else` would cost a small network's step more than 1 %.
+            return plain(optimizer, params, grads, moments, rate=rate, **hyperparameters)
+        if not _same(mine, moments):
+            mine = tuple(flats.copied(moment) for moment in moments)
+            memory = [flats.vector(moment) for moment in mine]
+        loop, names = LOOPS[optimizer]
+        theta, g = flats.vector(params), flats.vector(grads)
+        new = flats.fresh()
+        rates[0] = rate
+        if "decay" in names:
+            _update_each(loop, names, (params, grads, *mine, new), rates, hyperparameters)
+        else:
+            values = (hyperparameters[name] for name in names)
+            loop(theta, g, *memory, rates, *values, flats.vector(new))
+        return new, mine
+
+    return update
+
+
+def _update_each(
+    loop: Callable[..., None],
+    names: tuple[str, ...],
+    trees: tuple[Params, ...],
+    rates: Array,
+    hyperparameters: dict[str, float],
+) -> None:
+    """Tensor by tensor, the last tree being written to; biases do not decay."""
+    for_weights = [hyperparameters[name] for name in names]
+    for_biases = [0.0 if name == "decay" else hyperparameters[name] for name in names]
+    for layers in zip(*trees, strict=True):
+        *tensors, to_W = [layer[0] for layer in layers]
+        loop(*tensors, rates, *for_weights, to_W)
+        *tensors, to_b = [layer[1] for layer in layers]
+        loop(*tensors, rates, *for_biases, to_b)
+
+
+def _are_floats(hyperparameters: dict[str, Any], rate: Any = 0.0) -> bool:
+    """Whether they are numbers for all, none of them one for each network of a stack."""
+    return isinstance(rate, float) and all(isinstance(n, float) for n in hyperparameters.values())
+
+
+def _same(mine: Moments, moments: Moments) -> bool:
+    """Whether the moments are the very ones that were returned before, and so nobody else's."""
+    return len(mine) == len(moments) and all(map(operator.is_, mine, moments))
+
+
+def _copies(moment: Params) -> Params:
+    return tuple(Dense(np.array(W, order="C"), np.array(b, order="C")) for W, b in moment)
+
+
+def _fit(params: Params, grads: Params, moments: Moments, rate: Any) -> bool:
+    """Whether every tensor has its parameter's shape and dtype, and each member its rate."""
+    if not isinstance(rate, float) and not _one_each(rate, params):
+        return False
+    dtype = params[0].W.dtype
+    if dtype not in DTYPES or any(len(tree) != len(params) for tree in (grads, *moments)):
+        return False
+    for number, (W, b) in enumerate(params):
+        for tree in (grads, *moments):
+            dW, db = tree[number]
+            if dW.shape != W.shape or db.shape != b.shape:
+                return False
+            if dW.dtype != dtype or db.dtype != dtype:
+                return False
+        if W.dtype != dtype or b.dtype != dtype:
+            return False
+    return True
+
+
+def _one_each(rate: Any, params: Params) -> bool:
+    """Whether `rate` has one entry for each network of a stack."""
+    return (
+        isinstance(rate, np.ndarray)
+        and rate.ndim > 2
+        and rate.shape[-2:] == (1, 1)
+        and all(tensor.shape[:-2] == rate.shape[:-2] for layer in params for tensor in layer)
+    )
