@@ -1,13 +1,19 @@
 # Everything here needs python3 and make alone: each target makes the environment it runs in.
 
 PYTHON ?= python3
+# The oldest Python that pyproject.toml allows: oldest requirements have no wheels for newer ones.
+PYTHON_LOWEST ?= python3.11
 VENV := .venv
 DEMO := .venv-demo
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
+# One thread in each of the processes: more would wait for one another.
+PYTEST := -m pytest --numprocesses=auto --benchmark-disable
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 BENCH_JSON ?= bench/out/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test stress lint types imports bench bench-check peers gpu check clean
+.PHONY: help demo test lowest stress format lint types imports bench bench-check peers gpu check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,15 +21,20 @@ help: ## list the targets
 demo: $(DEMO)/.installed ## train on handwritten digits: a model, a plot, the accuracy
 	$(DEMO)/bin/xpnet train digits
 
-# A process a core, with one thread each: more would wait for one another.
 test: $(VENV)/.installed ## run the tests
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
-	    $(BIN)/python -m pytest --numprocesses=auto --benchmark-disable
+	$(ONE_THREAD) $(BIN)/python $(PYTEST)
+
+# Old versions call what the newest of their own requirements have since deprecated.
+lowest: $(LOWEST)/.installed ## run the tests with the lowest versions that pyproject.toml allows
+	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning
 
 # Ends with counts, and with the seed of each failure and how to repeat it.
 stress: $(VENV)/.installed ## random trials for an hour, or STRESS_SECONDS
-	STRESS_SECONDS=$${STRESS_SECONDS:-3600} OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
-	    $(BIN)/python -m pytest tests/stress --numprocesses=auto --benchmark-disable
+	STRESS_SECONDS=$${STRESS_SECONDS:-3600} $(ONE_THREAD) $(BIN)/python $(PYTEST) tests/stress
+
+format: $(VENV)/.installed ## mend style and format, as far as that needs nobody
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
 
 lint: $(VENV)/.installed ## check style and format
 	$(BIN)/ruff check .
@@ -52,16 +63,31 @@ peers: $(VENV)/.peers ## xpnet beside scikit-learn, PyTorch, JAX, Keras and Thin
 gpu: ## on a machine with a CUDA device: tests, benchmarks, peers, one JSON; uses what is installed
 	$(PYTHON) -m bench.gpu
 
-check: test lint types imports bench-check ## all that CI checks
+# Every part runs, whatever the others found.
+check: ## all that CI checks: test, lint, types, imports, bench-check
+	@failed=; \
+	for part in test lint types imports bench-check; do \
+	    $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "make check: failed:$$failed"; exit 1; fi
 
 clean: ## remove all that the other targets made
-	rm -rf $(VENV) $(DEMO) build dist bench/out
+	rm -rf $(VENV) $(DEMO) $(LOWEST) build dist bench/out
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
 
 # Editable, so that only a change of the requirements installs again.
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test,bench,dev]'
+	touch $@
+
+# Each requirement `name[extras] >= version` becomes the constraint `name==version`.
+$(LOWEST)/.installed: pyproject.toml
+	$(PYTHON_LOWEST) -m venv $(LOWEST)
+	grep -oE '"[a-z0-9-]+(\[[a-z,]+\])? >= [0-9.]+' pyproject.toml \
+	    | sed -E 's/"//; s/\[.*\]//; s/ >= /==/' | sort -u > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --editable '.[test,bench]' \
+	    --constraint $(LOWEST)/constraints.txt
 	touch $@
 
 $(VENV)/.peers: $(VENV)/.installed

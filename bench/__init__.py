@@ -1,1 +1,1 @@
-"""What xpnet measures of itself, and of itself beside its peers."""
+"""Benchmarks of xpnet, and of xpnet beside other libraries."""

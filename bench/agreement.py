@@ -1,4 +1,4 @@
-"""Whether a device computes what the host computes: equal trainings on both, compared."""
+"""Comparison of trainings on a device with equal trainings on the host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import xpnet
 from bench import samples
 from xpnet import backend
-from xpnet.types import Dense, Params
+from xpnet.types import Params
 
 __all__ = ["WORKS", "Work", "compare"]
 
@@ -53,7 +53,7 @@ def compare(work: Work, here: backend.Backend, there: backend.Backend) -> dict[s
     dict
         ``work``, ``dtype``, ``worst``, ``tolerance`` and whether it ``agrees``.
     """
-    ours, theirs = (_trained(work, place) for place in (here, there))
+    ours, theirs = (_trained(work, target) for target in (here, there))
     worst = max(_difference(x, y) for x, y in zip(ours, theirs, strict=True))
     tolerance = TOLERANCE[there.dtype]
     return {
@@ -65,14 +65,14 @@ def compare(work: Work, here: backend.Backend, there: backend.Backend) -> dict[s
     }
 
 
-def _trained(work: Work, place: backend.Backend) -> list[np.ndarray]:
+def _trained(work: Work, target: backend.Backend) -> list[np.ndarray]:
     """Every tensor of the trained network or stack, on the host."""
     drawn = samples.synthetic(work.sizes[0], SAMPLES)
-    X, Y = (backend.asarray(array, backend=place).T for array in (drawn.X, drawn.one_hot))
+    X, Y = (backend.asarray(array, backend=target).T for array in (drawn.X, drawn.one_hot))
     net = xpnet.Network(work.sizes, work.hidden, work.output)
     result = xpnet.fit(
         net,
-        _params(net, work.networks, place),
+        _params(net, work.networks, target),
         X,
         Y,
         optimizer=xpnet.optim.adam(1e-3),
@@ -82,16 +82,11 @@ def _trained(work: Work, place: backend.Backend) -> list[np.ndarray]:
     return [backend.to_numpy(tensor) for layer in result.params for tensor in layer]
 
 
-def _params(net: xpnet.Network, networks: int, place: backend.Backend) -> Params:
-    members = [net.init(seed=seed, xp="numpy", dtype=place.dtype) for seed in range(networks)]
+def _params(net: xpnet.Network, networks: int, target: backend.Backend) -> Params:
+    members = [net.init(seed=seed, xp="numpy", dtype=target.dtype) for seed in range(networks)]
     if networks == 1:
-        return backend.to_device(members[0], place)
-    return tuple(
-        Dense(
-            *(backend.asarray(np.stack(same), backend=place) for same in zip(*layer, strict=True))
-        )
-        for layer in zip(*members, strict=True)
-    )
+        return backend.to_device(members[0], target)
+    return backend.to_device(xpnet.stack(members), target)
 
 
 def _difference(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""What is timed: a network, its data, and the kernels that compute it, on the chosen backend."""
+"""Benchmark cases: a network, its data and its kernels, on the chosen backend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import xpnet
 from bench import reference, samples
 from xpnet import backend
 from xpnet.fused import accelerate
-from xpnet.types import Array, Dense, Kernels, Params
+from xpnet.types import Array, Kernels, Params
 
 STACKED = 64
 
@@ -23,8 +23,8 @@ STACKED = 64
 class Kind(NamedTuple):
     """A way to compute: the kernels for an array library, and how many networks at once.
 
-    `of_a_run` is what a training loop is told to take; None leaves it the choice, which may be a
-    program for the whole step.
+    `of_a_run` are the kernels given to a training loop; None lets the loop choose, which may be
+    one program for the whole step.
     """
 
     kernels: Callable[[ModuleType], Kernels]
@@ -66,7 +66,7 @@ KINDS_OF = {
     MIDDLE: ("vectorized", "fused", "stacked"),
     LARGE: ("vectorized", "fused"),
 }
-"""Looped code takes seconds a step beyond the small network; a large stack, gigabytes."""
+"""Looped code needs seconds per step beyond the small network; a large stack, gigabytes."""
 
 LOOPED_ANYWHERE = TINY
 """A scalar costs 0.1 µs to read from NumPy, and 10 to 50 µs from JAX or a device."""
@@ -78,7 +78,7 @@ class Case:
 
     work: Work
     kind: str
-    place: backend.Backend
+    target: backend.Backend
     net: xpnet.Network
     kernels: Kernels
     params: Params
@@ -96,7 +96,7 @@ class Case:
 
     @property
     def backward_flops(self) -> int:
-        """Twice the forward ones, less the gradient of X, which nobody needs."""
+        """Twice the forward ones, less the gradient of X, which is not needed."""
         first, *others = _weights(self.work.sizes)
         return 2 * self.networks * self.work.batch * (first + 2 * sum(others))
 
@@ -112,38 +112,32 @@ def name(parameters: tuple[Work, str]) -> str:
     return f"{kind}-{'-'.join(map(str, work.sizes))}x{work.batch}"
 
 
-def refusal(work: Work, kind: str, place: backend.Backend) -> str | None:
-    """Why a case is not to be had on `place`, if it is not."""
-    if kind == "fused" and KINDS[kind].kernels(place.xp) is xpnet.VECTORIZED:
-        return f"nothing is installed that fuses kernels for {place.name}"
-    if kind == "looped" and place.name == "dask":
+def refusal(work: Work, kind: str, target: backend.Backend) -> str | None:
+    """Why a case cannot run on `target`; None if it can."""
+    if kind == "fused" and KINDS[kind].kernels(target.xp) is xpnet.VECTORIZED:
+        return f"nothing is installed that fuses kernels for {target.name}"
+    if kind == "looped" and target.name == "dask":
         return "looped code is for eager libraries: every scalar would compute a graph of its own"
-    if kind == "looped" and work != LOOPED_ANYWHERE and place.name != "numpy":
-        return f"looped code on {place.name} is timed with {LOOPED_ANYWHERE.name} alone"
+    if kind == "looped" and work != LOOPED_ANYWHERE and target.name != "numpy":
+        return f"looped code on {target.name} is timed with {LOOPED_ANYWHERE.name} alone"
     return None
 
 
-def make(work: Work, kind: str, place: backend.Backend) -> Case:
-    """The case, its arrays made on `place`."""
+def make(work: Work, kind: str, target: backend.Backend) -> Case:
+    """The case, its arrays made on `target`."""
     drawn = _samples(work.sizes[0]).first(work.batch)
-    X, Y = (backend.asarray(array, backend=place).T for array in (drawn.X, drawn.one_hot))
+    X, Y = (backend.asarray(array, backend=target).T for array in (drawn.X, drawn.one_hot))
     net = xpnet.Network(work.sizes, output="softmax")
-    kernels = KINDS[kind].kernels(place.xp)
-    return Case(work, kind, place, net, kernels, _params(net, kind, place), X, Y)
+    kernels = KINDS[kind].kernels(target.xp)
+    return Case(work, kind, target, net, kernels, _params(net, kind, target), X, Y)
 
 
-def _params(net: xpnet.Network, kind: str, place: backend.Backend) -> Params:
+def _params(net: xpnet.Network, kind: str, target: backend.Backend) -> Params:
     networks = KINDS[kind].networks
     if networks == 1:
-        return net.init(seed=0, xp=place.name, device=place.device, dtype=place.dtype)
-    members = [net.init(seed=seed, xp="numpy", dtype=place.dtype) for seed in range(networks)]
-    stacks = (
-        [np.stack(arrays) for arrays in zip(*layers, strict=True)]
-        for layers in zip(*members, strict=True)
-    )
-    return tuple(
-        Dense(*(backend.asarray(stack, backend=place) for stack in layer)) for layer in stacks
-    )
+        return net.init(seed=0, xp=target.name, device=target.device, dtype=target.dtype)
+    members = [net.init(seed=seed, xp="numpy", dtype=target.dtype) for seed in range(networks)]
+    return backend.to_device(xpnet.stack(members), target)
 
 
 @cache

@@ -23,7 +23,7 @@ def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, An
 
 
 @pytest.fixture(scope="session")
-def place() -> backend.Backend:
+def target() -> backend.Backend:
     """Where arrays are made: ``XPNET_BACKEND``, ``XPNET_DEVICE`` and ``XPNET_DTYPE`` choose."""
     return backend.default_backend()
 
@@ -32,12 +32,12 @@ def place() -> backend.Backend:
     params=[(work, kind) for work, kinds in cases.KINDS_OF.items() for kind in kinds],
     ids=cases.name,
 )
-def case(request: pytest.FixtureRequest, place: backend.Backend) -> cases.Case:
+def case(request: pytest.FixtureRequest, target: backend.Backend) -> cases.Case:
     """A network with its data and kernels."""
     work, kind = request.param
-    if reason := cases.refusal(work, kind, place):
+    if reason := cases.refusal(work, kind, target):
         pytest.skip(reason)
-    return cases.make(work, kind, place)
+    return cases.make(work, kind, target)
 
 
 @pytest.fixture
@@ -60,17 +60,17 @@ def _described(case: cases.Case) -> dict[str, Any]:
     return {
         "work": case.work.name,
         "networks": case.networks,
-        "library": case.place.name,
-        "device": case.place.device,
-        "dtype": case.place.dtype,
+        "library": case.target.name,
+        "device": case.target.device,
+        "dtype": case.target.dtype,
     }
 
 
 def _finish(tree: Any) -> None:
-    """Wait for every array: a device, and JAX, return before the numbers are there."""
+    """Wait for every array: a device, and JAX, return before the results are there."""
     if isinstance(tree, tuple | list):
-        for part in tree:
-            _finish(part)
+        for branch in tree:
+            _finish(branch)
     elif is_dask_array(tree):
         tree.compute()
     elif tree is not None:

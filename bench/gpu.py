@@ -1,4 +1,4 @@
-"""``python -m bench.gpu``: all that only a CUDA device can show, by one command.
+"""``python -m bench.gpu``: tests, benchmarks and peers on a CUDA device, by one command.
 
 Compares the device's numbers with the host's; runs the tests with the device, the kernels' tests
 under compute-sanitizer, the benchmarks and the comparison with peers; writes one JSON and, beside
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     found = {"kind": "gpu", **_described(), "agreement": _agreement()}
     found["stages"] = [_run(stage) for stage in stages(out)]
-    found["results"] = {part: _read(_beside(out, part)) for part in ("benchmarks", "peers")}
+    found["results"] = {name: _read(_beside(out, name)) for name in ("benchmarks", "peers")}
     out.write_text(json.dumps(found, indent=1) + "\n")
     wrong = [row["work"] for row in found["agreement"] if not row["agrees"]]
     wrong += [stage["name"] for stage in found["stages"] if stage["status"] not in (0, None)]
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def stages(out: Path) -> tuple[Stage, ...]:
     """What is run, in this order; measurements are written beside `out`."""
-    benchmarks, peers = (str(_beside(out, part)) for part in ("benchmarks", "peers"))
+    benchmarks, peers = (str(_beside(out, name)) for name in ("benchmarks", "peers"))
     kernel_tests = (*PYTHON, "pytest", "-q", "tests/fused/cupy", "-k", "gpu")
     return (
         Stage("tests", (*PYTHON, "pytest", "-q")),
@@ -121,8 +121,8 @@ def _run(stage: Stage) -> dict[str, Any]:
     return {"name": stage.name, "status": status, "seconds": time.perf_counter() - start}
 
 
-def _beside(out: Path, part: str) -> Path:
-    return out.with_name(f"{out.stem}-{part}.json")
+def _beside(out: Path, name: str) -> Path:
+    return out.with_name(f"{out.stem}-{name}.json")
 
 
 def _read(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What a measurement was taken on: processor, threads, BLAS and versions."""
+"""Description of the machine that is measured: processor, threads, BLAS and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the timed code must give, written out once more in plain NumPy and float64."""
+"""Reference results for the timed code, in plain NumPy and float64."""
 
 from __future__ import annotations
 

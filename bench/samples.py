@@ -1,4 +1,4 @@
-"""Training samples of any width: MNIST from its files, or synthetic ones that are as sparse."""
+"""Training samples of any width: MNIST from its files, or synthetic ones as sparse."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load(n_x: int, folder: str | None) -> Samples:
 
 @cache
 def read(folder: str) -> Samples:
-    """The training part of a folder of IDX files."""
+    """The training samples of a folder of IDX files."""
     dataset = data.load(folder)
     X = dataset.X_train.astype(np.float32) / np.float32(255)
     return Samples(X, dataset.y_train.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Forward, backward and first weights, by each kind of kernels."""
+"""Benchmarks of forward, backward and init, by each kind of kernels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_backward(case, timed):
     timed("backward", backward, case.backward_flops)
 
 
-# Drawn on the host, then moved: once a network, as kernels have no part in it.
+# Made on the host and then moved, without kernels: one benchmark per network.
 @pytest.mark.parametrize(
     "case", [(work, "vectorized") for work in KINDS_OF], indirect=True, ids=name
 )

@@ -1,4 +1,4 @@
-"""One small cell of the comparison with other libraries: `python -m bench.peers` has them all."""
+"""Benchmark of one small cell of the comparison with other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole training step: forward, backward, and Adam."""
+"""Benchmark of a whole training step: forward, backward, and Adam."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.case import KINDS
 
 
 def test_step(case, timed):
-    if case.place.name == "dask":
+    if case.target.name == "dask":
         pytest.skip("on Dask there are kernels and gradients, and no training")
     steps = xpnet.steps(
         case.net,

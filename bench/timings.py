@@ -1,4 +1,4 @@
-"""What pytest-benchmark measured of kernels and training steps, as tables and a chart."""
+"""Tables and a chart of pytest-benchmark's measurements of kernels and training steps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bench import machine, markdown
 
 OPERATIONS = ("forward", "backward", "init", "step")
 KERNELS = ("on the host", "looped", "vectorized", "fused", "stacked")
-LADDER = (("looped", "vectorized"), ("vectorized", "fused"), ("fused", "stacked"))
-"""What each speed-up is from and to; equal work, as a stack's time is divided by its networks."""
+SPEED_UPS = (("looped", "vectorized"), ("vectorized", "fused"), ("fused", "stacked"))
+"""From which kernels to which a speed-up is; a stack's time is divided by its networks."""
 
 
 class Timing(NamedTuple):
@@ -22,13 +22,13 @@ class Timing(NamedTuple):
     work: str
     operation: str
     kernels: str
-    place: str
+    device: str
     seconds: float
     gflops: float | None
 
 
 class Timings(NamedTuple):
-    """All timings, in the order of the table, and the machines that they were taken on."""
+    """All timings, in the order of the table, and the machines that were measured."""
 
     timings: list[Timing]
     machines: list[str]
@@ -55,13 +55,13 @@ def read(results: Sequence[dict[str, Any]]) -> Timings:
 
 
 def tables(measured: Timings) -> str:
-    """The times, places side by side, and how much faster each kind is than the one before."""
+    """The times, devices side by side, and how much faster each kind is than the one before."""
     times, speed_ups = _times(measured.timings), _speed_ups(measured.timings)
     return "\n\n".join([times, "Times as fast:", speed_ups, *measured.machines])
 
 
 def chart(measured: Timings) -> Figure:
-    """A panel a network, a line a benchmark, a dot a place; further left is faster."""
+    """One panel per network, one line per benchmark, one dot per device; further left is faster."""
     timings = measured.timings
     works = {
         work: [timing for timing in timings if timing.work == work]
@@ -72,21 +72,21 @@ def chart(measured: Timings) -> Figure:
     panels = figure.subplots(len(works), sharex=True, squeeze=False, height_ratios=lines)[:, 0]
     for (work, of_work), axes in zip(works.items(), panels, strict=True):
         axes.set_title(work, loc="left")
-        _draw(axes, of_work, _each(timings, "place"))
+        _draw(axes, of_work, _each(timings, "device"))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
-    panels[-1].set_xlabel("µs a network (median, logarithmic)")
+    panels[-1].set_xlabel("µs per network (median, logarithmic)")
     return figure
 
 
-def _draw(axes: Axes, timings: Sequence[Timing], places: Sequence[str]) -> None:
+def _draw(axes: Axes, timings: Sequence[Timing], devices: Sequence[str]) -> None:
     lines = list(dict.fromkeys(map(_line, timings)))
-    for place in places:
-        here = [timing for timing in timings if timing.place == place]
+    for device in devices:
+        here = [timing for timing in timings if timing.device == device]
         axes.plot(
             [timing.seconds * 1e6 for timing in here],
             [lines.index(_line(timing)) for timing in here],
             "o",
-            label=place,
+            label=device,
         )
     axes.set_yticks(range(len(lines)), lines)
     axes.set_ylim(len(lines) - 0.5, -0.5)
@@ -99,10 +99,10 @@ def _line(timing: Timing) -> str:
 
 
 def _timing(info: dict[str, Any], median: float) -> Timing:
-    place = f"{info['library']} on {info['device']}, {info['dtype']}"
+    device = f"{info['library']} on {info['device']}, {info['dtype']}"
     seconds = median / info["networks"]
     return Timing(
-        info["work"], info["operation"], info["kernels"], place, seconds, info.get("gflops")
+        info["work"], info["operation"], info["kernels"], device, seconds, info.get("gflops")
     )
 
 
@@ -111,13 +111,13 @@ def _each(timings: Sequence[Timing], field: str) -> list[str]:
 
 
 def _times(timings: Sequence[Timing]) -> str:
-    places = _each(timings, "place")
+    devices = _each(timings, "device")
     found = {timing[:4]: timing for timing in timings}
     rows = [
-        [*benchmark, *(_time(found.get((*benchmark, place))) for place in places)]
+        [*benchmark, *(_time(found.get((*benchmark, device))) for device in devices)]
         for benchmark in dict.fromkeys(timing[:3] for timing in timings)
     ]
-    return markdown.table(["network", "operation", "kernels", *places], rows, left=3)
+    return markdown.table(["network", "operation", "kernels", *devices], rows, left=3)
 
 
 def _time(timing: Timing | None) -> str:
@@ -130,14 +130,14 @@ def _time(timing: Timing | None) -> str:
 def _speed_ups(timings: Sequence[Timing]) -> str:
     seconds: dict[tuple[str, ...], dict[str, float]] = {}
     for timing in timings:
-        benchmark = (timing.work, timing.operation, timing.place)
+        benchmark = (timing.work, timing.operation, timing.device)
         seconds.setdefault(benchmark, {})[timing.kernels] = timing.seconds
     rows = [
-        [*benchmark, *(_speed_up(of_kernels, *rung) for rung in LADDER)]
+        [*benchmark, *(_speed_up(of_kernels, *pair) for pair in SPEED_UPS)]
         for benchmark, of_kernels in seconds.items()
         if len(of_kernels) > 1
     ]
-    head = ["network", "operation", "place", *(f"{slow} → {fast}" for slow, fast in LADDER)]
+    head = ["network", "operation", "device", *(f"{slow} → {fast}" for slow, fast in SPEED_UPS)]
     return markdown.table(head, rows, left=3)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for every room: the array libraries that each test of a kernel runs on."""
+"""Fixtures of all tests: the array libraries, and the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it costs, what it shows, which version it is."""
+"""Package as a whole: imports, public names, version."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ def test_a_module_is_a_name_of_its_own(name):
     assert name in xpnet.__all__
 
 
-def test_type_checkers_are_told_of_every_public_name():
+def test_type_checkers_know_every_public_name():
     tree = ast.parse(resources.files("xpnet").joinpath("__init__.py").read_text())
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    told = {}
+    listed = {}
     for statement in block.body:
-        told |= {name.asname: f"{statement.module}.{name.name}" for name in statement.names}
+        listed |= {name.asname: f"{statement.module}.{name.name}" for name in statement.names}
     homes = {name: f"xpnet.{name}" for name in xpnet._MODULES}
     homes |= {name: f"xpnet.{room}.{name}" for name, room in xpnet._HOMES.items()}
-    assert told == homes
+    assert listed == homes
 
 
 def test_every_error_is_at_hand():

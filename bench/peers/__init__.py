@@ -1,1 +1,1 @@
-"""Training side by side: xpnet, its peers, and the floor, on equal work in one run."""
+"""Comparison of xpnet with other libraries and with the floor, on equal work in one run."""

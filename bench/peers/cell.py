@@ -1,4 +1,4 @@
-"""The work that every peer does, and the form in which a peer offers to do it."""
+"""Cells of the comparison, the work of every peer; and trials, a peer's way of doing it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Cell:
         return [(W, b[:, 0]) for W, b in params]
 
     def orders(self, epochs: int) -> list[np.ndarray]:
-        """The samples' numbers of each batch, ``(steps_per_epoch, batch)`` an epoch."""
+        """The samples' numbers of each batch, ``(steps_per_epoch, batch)`` per epoch."""
         rng = np.random.default_rng(0)
         shape = (self.steps_per_epoch, self.batch)
         return [rng.permutation(self.m).reshape(shape) for _ in range(epochs)]
@@ -62,10 +62,9 @@ class Cell:
 class Trial(NamedTuple):
     """A peer, ready for one cell.
 
-    ``train(epochs)`` starts from the first weights and ends when all that it computes is there.
-    Unmeasured: ``restart()`` before it, which puts the first weights back where it would go on
-    from the last ones; and ``cost_of(what it returned)``, the last epoch's mean cost. The floor,
-    which trains nothing, has None.
+    ``train(epochs)`` starts from the first weights and ends when all its results are there. Not
+    measured are ``restart()`` before it, which puts the first weights back, and ``cost_of(result)``
+    after it, the last epoch's mean cost. The floor trains nothing and has None.
     """
 
     train: Callable[[int], Any]

@@ -1,4 +1,4 @@
-"""Every peer's time beside the floor's, cell by cell."""
+"""Chart of every peer's time beside the floor's, cell by cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floor: a step's matrix products alone, one after another, into memory that is kept."""
+"""Floor of a step's time: its matrix products alone, into memory that is kept."""
 
 from __future__ import annotations
 

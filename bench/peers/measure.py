@@ -1,4 +1,4 @@
-"""One cell: every peer in turn, round after round, and the median of each."""
+"""Measurement of a cell: every peer in turn, round after round, and the median of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On a CUDA device: the floor, what finds the device by itself, and PyTorch's captured graph."""
+"""Peers on a CUDA device: the floor, libraries that find it, and PyTorch's captured graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `python -m bench.peers` wrote, and what can be asked of a cell of it."""
+"""Results of `python -m bench.peers`, cell by cell."""
 
 from __future__ import annotations
 

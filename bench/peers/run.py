@@ -1,4 +1,4 @@
-"""One run of a trial, timed."""
+"""Timed runs of a trial."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FEWEST_STEPS, MOST_STEPS = 16, 4_096
 
 
 class Run(NamedTuple):
-    """The seconds that training took, and the cost it came to; None for the floor."""
+    """The seconds of a training, and its last cost; None for the floor."""
 
     seconds: float
     cost: float | None
@@ -24,13 +24,13 @@ def run(trial: Trial, epochs: int) -> Run:
     trial.restart()
     gc.collect()
     start = time.perf_counter()
-    outcome = trial.train(epochs)
+    result = trial.train(epochs)
     seconds = time.perf_counter() - start
-    return Run(seconds, trial.cost_of(outcome))
+    return Run(seconds, trial.cost_of(result))
 
 
 def steps_in(seconds: float, sizes: tuple[int, ...], batch: int, data: str | None) -> int:
-    """About how many steps the floor takes in `seconds`."""
+    """About how many steps of the floor fit into `seconds`."""
     probe = Cell(sizes, batch, 1, 4 * batch, data)
     trial = floor.all_threads(probe)
     a_step = min(run(trial, 1).seconds for _ in range(4)) / probe.steps

@@ -1,4 +1,4 @@
-"""What the cells of a training task come to."""
+"""Summary of the cells of a training task."""
 
 from __future__ import annotations
 

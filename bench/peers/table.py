@@ -1,4 +1,4 @@
-"""Who does what beside whom: the tasks, and the peers of each."""
+"""Table of the tasks, and of the peers in each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measured cells as Markdown tables."""
+"""Markdown tables of measured cells."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from bench.peers.table import FLOOR, OURS, PEER
 
 def of_results(results: Results) -> str:
     """A task of many cells in one table, with what it comes to; a single cell in its own."""
-    parts = []
+    blocks = []
     for task, cells in results.tasks().items():
         if len(cells) == 1:
-            parts.append(of_cell(cells[0]))
+            blocks.append(of_cell(cells[0]))
         else:
-            parts += [f"{task}: µs a {cells[0]['unit']}", of_cells(cells), summary(cells)]
-    return "\n\n".join([*parts, *results.machines])
+            blocks += [f"{task}: µs per {cells[0]['unit']}", of_cells(cells), summary(cells)]
+    return "\n\n".join([*blocks, *results.machines])
 
 
 def of_cell(cell: Cell) -> str:
@@ -47,7 +47,13 @@ def of_cell(cell: Cell) -> str:
         ]
         for row in sorted(cell["rows"], key=lambda row: row["seconds"])
     ]
-    head = [title_of(cell), f"µs a {cell['unit']}", "fastest round", "floor ÷ it", "it ÷ best peer"]
+    head = [
+        title_of(cell),
+        f"µs per {cell['unit']}",
+        "fastest round",
+        "floor ÷ it",
+        "it ÷ best peer",
+    ]
     return markdown.table([*head, "cost"], rows)
 
 

@@ -11,9 +11,9 @@ from xpnet import backend
 
 
 def _fit(cell: Cell, library: str, **options: Any) -> Trial:
-    place = backend.resolve(library, dtype="float32")
-    X = backend.asarray(cell.samples.X, backend=place).T
-    Y = backend.asarray(cell.samples.one_hot, backend=place).T
+    target = backend.resolve(library, dtype="float32")
+    X = backend.asarray(cell.samples.X, backend=target).T
+    Y = backend.asarray(cell.samples.one_hot, backend=target).T
     net = cell.net
     params = net.init(seed=0, like=X)
     optimizer = xpnet.optim.adam(LEARNING_RATE)

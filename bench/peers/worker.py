@@ -1,4 +1,4 @@
-"""A process for each peer, so that none runs beside another library's threads and memory.
+"""Worker processes, one for each peer: none runs beside another library's threads and memory.
 
 ``python -m bench.peers.worker TASK PEER`` reads a JSON line for each cell and each run, and answers
 with one. It waits for the next without using the processor.
@@ -62,7 +62,7 @@ class Worker:
 
 
 def main(task: str, name: str) -> None:
-    """The child's end: cells and runs from stdin, answers to what was stdout."""
+    """The child's end: cells and runs from stdin, replies to what was stdout."""
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""Measurements as the benchmarks write them, with numbers that are easy to check."""
+"""Fixtures: measurements as the benchmarks write them, with numbers that are easy to check."""
 
 from __future__ import annotations
 

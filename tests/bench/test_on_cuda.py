@@ -1,4 +1,4 @@
-"""What of the peers on CUDA does not need a device: who they are, and the floor's products."""
+"""Peers on CUDA, as far as they need no device: their names, and the floor's products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of the peers' times: tables, summary, chart, and the check of equal work."""
+"""Tables, summary and chart of the peers' times, and the check of equal work."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ def measured(benchmark_json):
 
 
 def test_a_stack_counts_for_one_network(measured):
-    assert {t.kernels: t.seconds for t in measured.timings if "cpu" in t.place} == {
+    assert {t.kernels: t.seconds for t in measured.timings if "cpu" in t.device} == {
         "looped": 8e-3,
         "vectorized": 4e-5,
         "stacked": pytest.approx(1e-5),
     }
 
 
-def test_places_come_side_by_side(measured):
+def test_devices_come_side_by_side(measured):
     text = timings.tables(measured)
     assert "| numpy on cpu, float32 | numpy on cuda:0, float32 |" in text
     assert "| forward | vectorized | 40.0 µs, 1.5 GFLOP/s | 20.0 µs, 1.5 GFLOP/s |" in text
@@ -34,7 +34,7 @@ def test_the_machine_is_named_once(measured):
     assert timings.tables(measured).count("a processor, 2 cores, Linux; Python 3.11.7") == 1
 
 
-def test_the_chart_has_a_line_a_benchmark_and_a_dot_a_place(measured):
+def test_the_chart_has_one_line_per_benchmark_and_one_dot_per_device(measured):
     (axes,) = timings.chart(measured).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "forward, looped",
