@@ -32,6 +32,10 @@ SIMD = {
     "gelu_slope": (activations.gelu_slope, (M, M), ("mul", "add", "div")),
     "silu_forward": (activations.silu_forward, (M, B, M), ("mul", "add", "div")),
     "silu_slope": (activations.silu_slope, (M, M), ("mul", "add", "div")),
+    "hard_swish_forward": (activations.hard_swish_forward, (M, B, M), ("mul", "add")),
+    "hard_swish_slope": (activations.hard_swish_slope, (M, M), ("mul", "add")),
+    "mish_forward": (activations.mish_forward, (M, B, M), ("mul", "add", "div")),
+    "mish_slope": (activations.mish_slope, (M, M), ("mul", "add", "div")),
     "softplus_slope": (activations.softplus_slope, (M, M), ("mul", "add", "div")),
     "piecewise_backward": (
         activations.piecewise_backward,
@@ -115,7 +119,14 @@ def test_every_loop_is_looked_at():
     # Of log1p there is no packed instruction.
     no_simd = {"sigmoid_cost", "softplus_forward"}
     # These call loops that are looked at, or only cut an array.
-    calling = {"activate", "activate_smooth", "smooth_slope", "cost_of", "total", "decayed"}
+    calling = {
+        "activate",
+        "activate_from_logits",
+        "slope_from_logits",
+        "cost_of",
+        "total",
+        "decayed",
+    }
     calling |= {"cost_and_gradients", "thin_cost_and_gradients", "by_products"}
     calling |= {"forward", "backward", "dense", "units", "matrix", "members"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling

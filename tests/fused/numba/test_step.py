@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 from unittest import mock
 
@@ -19,8 +20,10 @@ from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.kernels import VECTORIZED
-from xpnet.train import stepping, steps
+from xpnet.train import steps
 from xpnet.types import Dense
+
+STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
 OPTIMIZERS = {
     "sgd": optim.sgd(0.1),
@@ -63,7 +66,7 @@ def assert_the_same(case: Case, optimizer: Any = None, dtype: str = "float64") -
     """Compiled or not, each step gives the same parameters and the same cost."""
     optimizer = optimizer or OPTIMIZERS["adam"]
     plain = trained(case, optimizer, dtype, kernels=VECTORIZED)
-    with mock.patch.object(stepping, "_default_step", refuse):
+    with mock.patch.object(STEPS, "_default_step", refuse):
         compiled = trained(case, optimizer, dtype)
     for (params, J), (expected, expected_J) in zip(compiled, plain, strict=True):
         assert_alike(params, expected, dtype)
@@ -135,7 +138,7 @@ def test_batches_of_several_sizes():
         return step.params
 
     plain = last(kernels=VECTORIZED)
-    with mock.patch.object(stepping, "_default_step", refuse):
+    with mock.patch.object(STEPS, "_default_step", refuse):
         assert_alike(last(), plain, "float64")
 
 
@@ -197,7 +200,7 @@ def test_an_optimiser_that_remembers_the_parameters_themselves():
 def test_without_numpys_matrix_product_the_kernels_are_called_one_by_one(monkeypatch):
     expected = trained(CASE, kernels=VECTORIZED)[-1][0]
     monkeypatch.setattr(compiled, "routine", lambda dtype: None)
-    with mock.patch.object(stepping, "_default_step", wraps=stepping._default_step) as one_by_one:
+    with mock.patch.object(STEPS, "_default_step", wraps=STEPS._default_step) as one_by_one:
         assert_alike(trained(CASE)[-1][0], expected, "float64")
     assert one_by_one.call_count == 3
 
@@ -209,7 +212,7 @@ def test_whatever_a_caller_keeps(name, keep, rng):
     case = mapped_arrays(CASE, fortran)
     batches = [(case.X, case.Y)] * 60
     chosen = rng.random(60) < keep
-    with mock.patch.object(stepping, "_default_step", refuse):
+    with mock.patch.object(STEPS, "_default_step", refuse):
         updates = steps(case.net, case.params, batches, optimizer=OPTIMIZERS[name])
         kept = [s.params if take else None for s, take in zip(updates, chosen, strict=True)]
     plain = steps(case.net, case.params, batches, optimizer=OPTIMIZERS[name], kernels=VECTORIZED)
@@ -221,7 +224,7 @@ def test_whatever_a_caller_keeps(name, keep, rng):
 @pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
 def test_what_is_held_of_a_step_stays_as_it_was(hold):
     case = mapped_arrays(CASE, lambda array: fortran(array.astype("float32")))
-    with mock.patch.object(stepping, "_default_step", refuse):
+    with mock.patch.object(STEPS, "_default_step", refuse):
         updates = steps(case.net, case.params, [(case.X, case.Y)] * 9, optimizer=optim.adam(0.1))
         held = hold(next(updates).params[0].W)
         before = np.asarray(held).copy()

@@ -4,8 +4,9 @@
 
 const T LEAK = T(0.01);
 
-// As in xpnet/kernels/_smooth.py: where e^z / (1 + e^z) has come to 1, and gelu to 0 and to z.
+// As in xpnet/kernels/activations.py: where e^z / (1 + e^z) has come to 1, and gelu to 0 and to z.
 const T MOST = T(50), GELU_LEAST = T(-22), GELU_MOST = T(8);
+const T MISH_MOST = T(24);  // where mish has come to z
 const T GELU_LINEAR = T(1.5957691216057308);  // 2 sqrt(2 / pi)
 const T GELU_CUBIC = T(0.07135481627260025);  // 0.044715 times that
 
@@ -86,6 +87,28 @@ struct silu {
 struct softplus {
   __device__ static T apply(T z) { return (z > 0 ? z : T(0)) + bend(z); }
   __device__ static T derivative(T, T a) { return -::expm1(-a); }
+};
+
+struct hard_swish {
+  __device__ static T apply(T z) {
+    return z * (at_most(at_least(z + T(3), T(0)), T(6)) / T(6));
+  }
+  __device__ static T derivative(T z, T) {
+    return z <= T(-3) ? T(0) : z > T(3) ? T(1) : z / T(3) + T(0.5);
+  }
+};
+
+struct mish {
+  __device__ static T apply(T z) {
+    const T e = ::exp(at_most(z, MISH_MOST));
+    const T n = e * (e + T(2));
+    return z * (n / (n + T(2)));
+  }
+  __device__ static T derivative(T z, T) {
+    const T v = at_most(z, MISH_MOST), e = ::exp(v);
+    const T n = e * (e + T(2)), d = n + T(2);
+    return n / d + v * (T(4) * e / d) * ((e + T(1)) / d);
+  }
 };
 
 }  // namespace activation

@@ -21,6 +21,8 @@ NEEDS_Z = {
     "gelu": True,
     "silu": True,
     "softplus": False,
+    "hard_swish": True,
+    "mish": True,
 }
 """The activations of ``activations.cu``, and whether the derivative needs more than A."""
 

@@ -15,22 +15,29 @@ import numpy as np
 
 from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.fused.numba.exp import exp, expm1
-from xpnet.kernels.activations import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
+from xpnet.kernels.activations import (
+    GELU_CUBIC,
+    GELU_LEAST,
+    GELU_LINEAR,
+    GELU_MOST,
+    MISH_MOST,
+    MOST,
+)
 from xpnet.types import Array
 
 __all__ = [
     "KINDS",
     "SLOPES",
     "activate",
-    "activate_smooth",
+    "activate_from_logits",
     "multiply_backward",
     "piecewise_backward",
-    "smooth_slope",
+    "slope_from_logits",
 ]
 
 Quadratic: TypeAlias = tuple[float, float, float]
 
-PIECEWISE, SIGMOID, TANH, ELU, GELU, SILU, SOFTPLUS = range(7)
+PIECEWISE, SIGMOID, TANH, ELU, GELU, SILU, SOFTPLUS, HARD_SWISH, MISH = range(9)
 
 
 class Kind(NamedTuple):
@@ -39,7 +46,7 @@ class Kind(NamedTuple):
     Attributes
     ----------
     loop : int
-        Of `activate`, or of `activate_smooth` and `smooth_slope`.
+        Of `activate`, or of `activate_from_logits` and `slope_from_logits`.
     slope : tuple, shape (2, 3), or None
         The coefficients of 1, a and a² in the derivative, for a > 0 and for the rest. None: it is
         computed from z, which the layer then keeps.
@@ -59,6 +66,8 @@ KINDS = {
     "gelu": Kind(GELU),
     "silu": Kind(SILU),
     "softplus": Kind(SOFTPLUS),
+    "hard_swish": Kind(HARD_SWISH),
+    "mish": Kind(MISH),
 }
 """A piecewise one is z where that is positive, and elsewhere a multiple of it."""
 
@@ -83,23 +92,31 @@ def activate(kind: int, slope: Array, Z: Array, b: Array, mask: Array | None) ->
 
 
 @compiled
-def activate_smooth(loop: int, Z: Array, b: Array, to_A: Array) -> None:
+def activate_from_logits(loop: int, Z: Array, b: Array, to_A: Array) -> None:
     """In place: ``z ← z + b``; and ``a = g(z)``."""
     if loop == GELU:
         gelu_forward(Z, b, to_A)
     elif loop == SILU:
         silu_forward(Z, b, to_A)
+    elif loop == HARD_SWISH:
+        hard_swish_forward(Z, b, to_A)
+    elif loop == MISH:
+        mish_forward(Z, b, to_A)
     else:
         softplus_forward(Z, b, to_A)
 
 
 @compiled
-def smooth_slope(loop: int, Z: Array, to_slope: Array) -> None:
+def slope_from_logits(loop: int, Z: Array, to_slope: Array) -> None:
     """``g'(z)``."""
     if loop == GELU:
         gelu_slope(Z, to_slope)
     elif loop == SILU:
         silu_slope(Z, to_slope)
+    elif loop == HARD_SWISH:
+        hard_swish_slope(Z, to_slope)
+    elif loop == MISH:
+        mish_slope(Z, to_slope)
     else:
         softplus_slope(Z, to_slope)
 
@@ -238,6 +255,64 @@ def softplus_slope(Z: Array, to_slope: Array) -> None:
         for j in range(m):
             e = exp(min(Z[i, j], most))
             to_slope[i, j] = e / (one + e)
+
+
+@compiled
+def hard_swish_forward(Z: Array, b: Array, to_A: Array) -> None:
+    """In place: ``z ← z + b``; and ``a = z max(z + 3, 0) / 6``, z above 3."""
+    n, m = Z.shape
+    number = Z.dtype.type
+    zero, three, sixth = number(0), number(3), number(1 / 6)
+    for i in range(n):
+        for j in range(m):
+            z = Z[i, j] + b[i, 0]
+            Z[i, j] = z
+            a = z * max(z + three, zero) * sixth
+            to_A[i, j] = z if z > three else a
+
+
+@compiled
+def hard_swish_slope(Z: Array, to_slope: Array) -> None:
+    """``z/3 + 1/2`` between −3 and 3, 0 below and 1 above."""
+    n, m = Z.shape
+    number = Z.dtype.type
+    zero, one, three = number(0), number(1), number(3)
+    half, third = number(0.5), number(1 / 3)
+    for i in range(n):
+        for j in range(m):
+            z = Z[i, j]
+            slope = one if z > three else z * third + half
+            to_slope[i, j] = zero if z <= -three else slope
+
+
+@compiled
+def mish_forward(Z: Array, b: Array, to_A: Array) -> None:
+    """In place: ``z ← z + b``; and ``a = z n / (n + 2)`` of n = e (e + 2), e = exp(z)."""
+    n, m = Z.shape
+    most, two = Z.dtype.type(MISH_MOST), Z.dtype.type(2)
+    for i in range(n):
+        for j in range(m):
+            z = Z[i, j] + b[i, 0]
+            Z[i, j] = z
+            e = exp(min(z, most))
+            k = e * (e + two)
+            a = z * k / (k + two)
+            to_A[i, j] = z if z > most else a
+
+
+@compiled
+def mish_slope(Z: Array, to_slope: Array) -> None:
+    """``n / (n + 2) + 4 z e (e + 1) / (n + 2)²`` of n = e (e + 2), e = exp(z)."""
+    n, m = Z.shape
+    number = Z.dtype.type
+    most, one, two, four = number(MISH_MOST), number(1), number(2), number(4)
+    for i in range(n):
+        for j in range(m):
+            v = min(Z[i, j], most)
+            e = exp(v)
+            k = e * (e + two)
+            share = one / (k + two)
+            to_slope[i, j] = k * share + v * (four * e * share) * ((e + one) * share)
 
 
 @compiled

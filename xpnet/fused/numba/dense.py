@@ -16,11 +16,11 @@ from xpnet.fused.numba.activations import (
     KINDS,
     SLOPES,
     activate,
-    activate_smooth,
+    activate_from_logits,
     multiply_backward,
     piecewise_backward,
     piecewise_forward,
-    smooth_slope,
+    slope_from_logits,
 )
 from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.kernels import ACTIVATIONS
@@ -89,7 +89,7 @@ def fused_forward(empty: Empty) -> Callable[..., Any]:
             return Layer(None, Z)
         if kind:
             A = empty(Z.shape, Z.dtype)
-            activate_smooth(kind.loop, _rows(Z), _rows(b), _rows(A))
+            activate_from_logits(kind.loop, _rows(Z), _rows(b), _rows(A))
         else:
             piecewise_forward(_rows(Z), _rows(b), 1.0, None)
             A = ACTIVATIONS[activation].apply(Z)
@@ -150,7 +150,7 @@ def _through_activation(
         return dZ, db
     if kind and layer.Z is not None:
         slope = dZ
-        smooth_slope(kind.loop, _rows(layer.Z), _rows(slope))
+        slope_from_logits(kind.loop, _rows(layer.Z), _rows(slope))
     else:
         slope = ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
     multiply_backward(_rows(dA), _rows(slope), _rows(mask), _rows(dZ), _rows(db))

@@ -16,11 +16,11 @@ import numpy as np
 
 from xpnet.fused.numba.activations import (
     activate,
-    activate_smooth,
+    activate_from_logits,
     multiply_backward,
     piecewise_backward,
     piecewise_forward,
-    smooth_slope,
+    slope_from_logits,
 )
 from xpnet.fused.numba.blas import product
 from xpnet.fused.numba.compiler import compiled
@@ -151,7 +151,7 @@ def forward(
         if row < 0:
             activate(loop, slopes[layer], A, b, None)
         else:
-            activate_smooth(loop, Z, b, A)
+            activate_from_logits(loop, Z, b, A)
 
 
 @compiled
@@ -185,7 +185,7 @@ def backward(
             if row < 0:
                 piecewise_backward(dA, units(A, ends, layer, m), None, slopes[layer], dZ, db)
             else:
-                smooth_slope(kinds[layer, 0], matrix(kept[row * m :], n_out, m), dZ)
+                slope_from_logits(kinds[layer, 0], matrix(kept[row * m :], n_out, m), dZ)
                 multiply_backward(dA, dZ, None, dZ, db)
         if layer == 0:
             product(blas, dZ, False, X, False, dW)
