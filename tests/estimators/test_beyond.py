@@ -188,6 +188,13 @@ def test_early_stopping_returns_the_best_epoch(few):
     assert model.score(few.X[:50], few.y[:50]) == model.best_validation_score_
 
 
+def test_a_scorer_scores_the_newest_parameters(few):
+    settings = SETTINGS | {"scoring": "accuracy", "learning_rate_init": 0.01}
+    model = MLPClassifier(**settings).fit(*few, X_val=few.X, y_val=few.y)
+    assert model.validation_scores_[-1] == model.score(*few)
+    assert len(set(model.validation_scores_[-2:])) == 2
+
+
 def test_training_says_why_it_ended(few):
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(2\) reached"):
         assert MLPClassifier(max_iter=2).fit(*few).stopped_ == "all epochs done"

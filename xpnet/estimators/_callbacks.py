@@ -96,7 +96,6 @@ class Patience(Callback):
         """Count the epoch; return why to stop, or an empty string."""
         model, loss = self.model, epoch.row["cost"]
         model._hold(epoch.params)
-        model._optimizer_state = self.state
         model.n_iter_ += 1
         model.t_ += self.m
         model.loss_ = loss
