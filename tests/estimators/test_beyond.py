@@ -87,11 +87,13 @@ def test_dropout_is_drawn_from_the_seed(few):
     [
         ("adamw", 0.01),
         ("rmsprop", 0.01),
+        ("nadam", 0.01),
+        ("lion", 0.001),
         (optim.adamw, 0.01),
         (partial(optim.momentum, mu=0.5), 0.2),
         (optim.nesterov(optim.cosine(0.1, 200)), 0.1),
     ],
-    ids=["adamw", "rmsprop", "function", "partial", "optimizer"],
+    ids=["adamw", "rmsprop", "nadam", "lion", "function", "partial", "optimizer"],
 )
 def test_any_optimiser(digits, solver, rate):
     model = MLPClassifier((32,), solver=solver, max_iter=20, learning_rate_init=rate)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -55,23 +57,20 @@ def _sgd(model: Any, rate: LearningRate) -> Optimizer:
     return kind(rate, model.momentum)
 
 
-def _adam(model: Any, rate: LearningRate) -> Optimizer:
-    return optim.adam(rate, model.beta_1, model.beta_2, model.epsilon)
+def _by_name(name: str, model: Any, rate: LearningRate) -> Optimizer:
+    """An optimiser of xpnet's table, with those settings of the model that it has."""
+    make = optim.OPTIMIZERS[name].make
+    settings = {"beta1": model.beta_1, "beta2": model.beta_2, "eps": model.epsilon}
+    known = signature(make).parameters
+    return make(rate, **{key: value for key, value in settings.items() if key in known})
 
 
-def _adamw(model: Any, rate: LearningRate) -> Optimizer:
-    return optim.adamw(rate, beta1=model.beta_1, beta2=model.beta_2, eps=model.epsilon)
-
-
-def _rmsprop(model: Any, rate: LearningRate) -> Optimizer:
-    return optim.rmsprop(rate, eps=model.epsilon)
-
-
-STOCHASTIC: Mapping[str, Callable[[Any, LearningRate], Optimizer]] = {
+STOCHASTIC: dict[str, Callable[[Any, LearningRate], Optimizer]] = {
+    # scikit-learn spells momentum and nesterov as settings of sgd.
+    **{
+        name: partial(_by_name, name) for name in optim.OPTIMIZERS.keys() - {"momentum", "nesterov"}
+    },
     "sgd": _sgd,
-    "adam": _adam,
-    "adamw": _adamw,
-    "rmsprop": _rmsprop,
 }
 
 

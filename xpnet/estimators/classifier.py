@@ -33,9 +33,10 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
     activation : str or sequence of str, default "relu"
         One for all hidden layers, or one per layer: a name of `xpnet.kernels.ACTIVATIONS`, or
         ``logistic``, scikit-learn's name of ``sigmoid``.
-    solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}, Optimizer or function, default "adam"
-        Also an optimiser of `xpnet.optim`, which has its own learning rate, or a function of the
-        learning rate that returns one, such as ``xpnet.optim.adamw``.
+    solver : str, Optimizer or function, default "adam"
+        ``lbfgs``, ``sgd`` or another name of `xpnet.optim.OPTIMIZERS`; an optimiser of
+        `xpnet.optim`, which has its own learning rate; or a function of the learning rate that
+        returns one, such as ``xpnet.optim.adamw``.
     alpha : float, default 1e-4
         λ of the penalty on weights, ``λ / 2S Σ ‖W‖²``, S the sum of a batch's sample weights.
     batch_size : int or "auto", default "auto"
