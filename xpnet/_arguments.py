@@ -5,8 +5,6 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-__all__ = ["whole"]
-
 
 def whole(name: str, number: Any, least: int, what: str = "") -> int:
     """`number` as an integer of Python's own.

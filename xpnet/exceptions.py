@@ -7,17 +7,6 @@ from typing import Any
 
 from xpnet.types import Params
 
-__all__ = [
-    "BackendError",
-    "DataError",
-    "DivergenceError",
-    "ModelFileError",
-    "NotFiniteError",
-    "listed",
-    "one_line",
-    "quoted",
-]
-
 _LONGEST_DATA_ERROR = 300
 _LONGEST_QUOTE = 40
 _LONGEST_LINE = 120

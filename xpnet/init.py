@@ -27,16 +27,6 @@ import numpy.typing as npt
 from xpnet._arguments import whole
 from xpnet.types import Array, Dense, Params
 
-__all__ = [
-    "SCHEMES",
-    "Scheme",
-    "draw",
-    "initialize_parameters_he",
-    "normal",
-    "params_from_dict",
-    "params_to_dict",
-]
-
 Matrix: TypeAlias = npt.NDArray[np.float64]
 Scheme: TypeAlias = Callable[[np.random.Generator, int, int], Matrix]
 

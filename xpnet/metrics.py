@@ -23,15 +23,6 @@ from array_api_compat import array_namespace
 
 from xpnet.types import Array
 
-__all__ = [
-    "Metric",
-    "argmax_accuracy",
-    "d2",
-    "margin_accuracy",
-    "probability_accuracy",
-    "r2",
-]
-
 
 class Metric(NamedTuple):
     """A name for tables, and a function of predictions and targets."""

@@ -11,26 +11,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = [
-    "LAYER_KINDS",
-    "Array",
-    "Batch",
-    "Dense",
-    "Epoch",
-    "Gather",
-    "Kernels",
-    "Layer",
-    "LayerKind",
-    "Optimizer",
-    "OptimizerState",
-    "Params",
-    "Result",
-    "Run",
-    "Step",
-    "ValueAndGrad",
-    "map_params",
-]
-
 Array: TypeAlias = Any
 """An array of any library that follows the Array API standard."""
 

@@ -22,21 +22,6 @@ from xpnet.backend.libraries import (
 from xpnet.backend.selection import NAMES, Backend, dtype_name, find_device, resolve
 from xpnet.backend.trees import arrays_in, map_arrays
 
-__all__ = [
-    "asarray",
-    "detached",
-    "gather",
-    "has_values",
-    "on_device_of",
-    "on_host",
-    "quiet",
-    "synchronize",
-    "to_device",
-    "to_numpy",
-    "tracked",
-    "uniform",
-]
-
 # JAX without 64-bit numbers folds larger seeds onto smaller ones.
 _SEEDS = 2**32
 

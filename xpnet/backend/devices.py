@@ -14,8 +14,6 @@ from xpnet.backend.selection import tf32
 from xpnet.backend.trees import leaves
 from xpnet.exceptions import BackendError
 
-__all__ = ["DeviceReport", "check_together", "device_report", "where"]
-
 
 def where(array: Any) -> str:
     """Return an array's library and device in words, for a message: ``torch on cuda:0``."""

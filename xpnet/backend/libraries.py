@@ -14,19 +14,6 @@ import array_api_compat
 from xpnet.backend.adapters import Adapter
 from xpnet.exceptions import BackendError
 
-__all__ = [
-    "LIBRARIES",
-    "BackendInfo",
-    "Library",
-    "adapter",
-    "available_backends",
-    "device_of",
-    "devices",
-    "library_name",
-    "name_of_namespace",
-    "refuse",
-]
-
 
 @dataclass(frozen=True)
 class Library:

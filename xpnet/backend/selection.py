@@ -16,18 +16,6 @@ from typing import Any, NamedTuple
 from xpnet.backend.libraries import LIBRARIES, adapter, devices, name_of_namespace, refuse
 from xpnet.exceptions import BackendError
 
-__all__ = [
-    "NAMES",
-    "Backend",
-    "default_backend",
-    "dtype_name",
-    "find_device",
-    "fusing",
-    "resolve",
-    "tf32",
-    "use_backend",
-]
-
 _AUTO = "auto"
 _DTYPES = ("float32", "float64")
 NAMES = (*LIBRARIES, _AUTO)

@@ -12,8 +12,6 @@ from xpnet.backend.arrays import on_host, to_numpy
 from xpnet.backend.libraries import adapter
 from xpnet.backend.selection import Backend
 
-__all__ = ["Upload", "ends", "read", "uploader"]
-
 Upload: TypeAlias = Callable[[], tuple[Any, ...]]
 """A copy under way; called, it returns the arrays, ready to be computed with."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["arrays_in", "leaves", "map_arrays"]
-
 
 def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     """Return `tree` with `function` applied to its arrays; None and plain numbers stay."""

@@ -9,8 +9,6 @@ from typing import Any
 
 from xpnet.types import Epoch, Result, Run, Step
 
-__all__ = ["Callback", "FileCallback"]
-
 
 class Callback:
     """Does nothing at the four moments of a training: a subclass overrides those it needs."""

@@ -14,8 +14,6 @@ from xpnet.persist import ModelFileError, NotFiniteError, save
 from xpnet.persist.atomic import check_path
 from xpnet.types import Epoch, Run
 
-__all__ = ["Checkpoint"]
-
 
 class Checkpoint(FileCallback):
     """Saves a whole model file every few epochs and after the last; a crash never damages it.

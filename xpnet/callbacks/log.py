@@ -13,8 +13,6 @@ from typing import Any
 from xpnet.callbacks.base import FileCallback
 from xpnet.types import Epoch, Run
 
-__all__ = ["JSONLog"]
-
 
 class JSONLog(FileCallback):
     """Appends each epoch's row of the history to a file of JSON lines, on the disk at once.

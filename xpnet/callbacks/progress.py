@@ -15,8 +15,6 @@ from xpnet.types import Epoch, Result, Run, Step
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Progress"]
-
 _SECONDS = 0.25
 """From one reading of the cost to the next: each makes the host wait for the device."""
 

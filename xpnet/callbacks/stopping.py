@@ -9,8 +9,6 @@ from typing import Any
 from xpnet.callbacks.base import Callback
 from xpnet.types import Epoch, Params, Result, Run
 
-__all__ = ["EarlyStopping", "Monitor"]
-
 _SIGNS = {"cost": -1.0, "accuracy": 1.0, "r2": 1.0, "d2": 1.0}
 """-1 where less is better, by the column's name without ``val_``."""
 

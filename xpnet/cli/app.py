@@ -29,8 +29,6 @@ from xpnet import __version__
 from xpnet.cli.output import FAILED, flush, open_standard_streams, print_error
 from xpnet.cli.signals import Interrupted, RaiseOnSignal, handled, ignore
 
-__all__ = ["main", "run"]
-
 _OUTPUT_UNREAD = 141
 _FOR_USERS = (ArithmeticError, OSError, RuntimeError, TypeError, ValueError)
 """Errors whose text is written for a user; of any other the type is shown too."""

@@ -28,8 +28,6 @@ from xpnet.types import Array, Kernels, Params, map_params
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Comparison", "bench"]
-
 NETWORKS = 64
 """In a stack."""
 

@@ -10,8 +10,6 @@ from xpnet.cli import options
 from xpnet.cli.model_files import Model
 from xpnet.cli.preprocessing import evaluation_samples, print_table_summary
 
-__all__ = ["evaluate"]
-
 
 def evaluate(
     path: options.ModelPath,

@@ -10,8 +10,6 @@ from typing import TypeVar
 from xpnet.exceptions import ModelFileError
 from xpnet.persist.atomic import check_path, write_whole
 
-__all__ = ["CANNOT_WRITE", "by_suffix", "check_writable", "reason", "write", "write_error"]
-
 T = TypeVar("T")
 
 CANNOT_WRITE = (OSError, ModelFileError)

@@ -14,8 +14,6 @@ from xpnet import available_backends, backend
 from xpnet.cli.options import describe_backend
 from xpnet.fused import ACCELERATORS, UNFUSED, accelerator
 
-__all__ = ["info"]
-
 _PACKAGES = (
     "xpnet",
     "numpy",

@@ -17,8 +17,6 @@ from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
 from xpnet.types import Params, map_params
 
-__all__ = ["Model", "ModelFile"]
-
 _INTEGERS = range(-(2**63), 2**64)
 """Whole numbers that an array holds."""
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import IO, Any
 
-__all__ = ["FAILED", "flush", "open_standard_streams", "print_error", "tolerate_lost_output"]
-
 FAILED = 2
 """The exit code of a command that has printed an error."""
 

@@ -22,8 +22,6 @@ from xpnet.cli.files import write
 if TYPE_CHECKING:
     from xpnet.cli.bench import Comparison
 
-__all__ = ["FORMATS", "learning_curve", "speed_ups", "write_plot"]
-
 FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg", ".jpeg": "jpg"}
 """matplotlib's formats, by the file's suffix."""
 

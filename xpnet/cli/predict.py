@@ -20,8 +20,6 @@ from xpnet.cli.model_files import Model
 from xpnet.data import Classes
 from xpnet.data.csv_header import is_number
 
-__all__ = ["predict"]
-
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

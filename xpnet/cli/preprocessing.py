@@ -22,8 +22,6 @@ from xpnet.data.labels import check_classes
 from xpnet.exceptions import quoted
 from xpnet.types import Array
 
-__all__ = ["Preprocessing", "Split", "evaluation_samples", "print_table_summary"]
-
 _Samples: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 _TEST_SHARE = 0.2

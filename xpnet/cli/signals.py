@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     # Not imported: handlers are set before NumPy is, so that Ctrl-C is one line from the start.
     from xpnet.types import Epoch, Result, Run, Step
 
-__all__ = ["SIGNALS", "Interrupted", "RaiseOnSignal", "StopOnSignal", "handled", "ignore"]
-
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )

@@ -27,8 +27,6 @@ from xpnet.cli.preprocessing import Split, print_table_summary
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.types import Params, Result
 
-__all__ = ["train"]
-
 
 def train(
     source: options.DataSource,

@@ -22,8 +22,6 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.types import Array, Batch, Gather
 
-__all__ = ["batches", "sample_major", "streamed"]
-
 
 def batches(
     X: Array,

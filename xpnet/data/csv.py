@@ -25,8 +25,6 @@ from xpnet.data.labels import as_labels, as_whole_numbers, check_no_quantities
 from xpnet.data.memory import array_bytes, check_fits
 from xpnet.exceptions import DataError, quoted
 
-__all__ = ["counts_rows", "read_csv", "read_csv_samples"]
-
 _NAMELESS = re.compile(r"(Unnamed: \d+)?")
 """How pandas writes the name that an index does not have, and how it reads it."""
 

@@ -19,8 +19,6 @@ from itertools import pairwise
 
 from xpnet.exceptions import DataError, quoted
 
-__all__ = ["is_header", "is_missing", "is_number"]
-
 _MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
 
 _COUNTED = 4

@@ -20,8 +20,6 @@ from xpnet.data.dataset import Columns
 from xpnet.data.labels import Classes
 from xpnet.exceptions import DataError, listed, quoted
 
-__all__ = ["Options", "Table", "column_position", "is_delimiter", "named_positions", "open_table"]
-
 _HEAD = 1000
 """Rows at most that tell a header from a sample."""
 

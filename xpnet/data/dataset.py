@@ -10,8 +10,6 @@ import numpy as np
 
 from xpnet.exceptions import DataError, listed
 
-__all__ = ["Columns", "Dataset", "as_samples", "check_pair", "split"]
-
 
 class Columns(NamedTuple):
     """The columns of a table that was trained on, by which those of another table are found.

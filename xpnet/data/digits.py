@@ -14,8 +14,6 @@ import numpy as np
 
 from xpnet.data.dataset import Dataset
 
-__all__ = ["read_digits"]
-
 
 def read_digits() -> Dataset:
     """Return the digits: X ``(1797, 64)`` uint8 of 0 to 16, y ``(1797,)`` of 0 to 9."""

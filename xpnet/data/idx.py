@@ -31,8 +31,6 @@ from xpnet.data.labels import as_labels
 from xpnet.data.memory import array_bytes, check_fits, filled
 from xpnet.exceptions import DataError
 
-__all__ = ["read_idx", "read_idx_folder", "read_idx_samples"]
-
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 _DENSEST = 1032

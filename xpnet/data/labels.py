@@ -20,8 +20,6 @@ from xpnet.data.csv_header import is_number
 from xpnet.data.dataset import Columns, Dataset
 from xpnet.exceptions import DataError, listed, quoted
 
-__all__ = ["Classes", "as_labels", "as_whole_numbers", "check_classes", "check_no_quantities"]
-
 _WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0+)?")
 
 _LARGEST = 2**63 - 1

@@ -12,8 +12,6 @@ import numpy as np
 
 from xpnet.exceptions import DataError
 
-__all__ = ["array_bytes", "check_fits", "default_limit", "filled"]
-
 _UNKNOWN = 2**33
 """Free memory in bytes where the system does not say."""
 

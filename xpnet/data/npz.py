@@ -21,8 +21,6 @@ from xpnet.data.labels import as_labels
 from xpnet.data.memory import array_bytes, check_fits, filled
 from xpnet.exceptions import DataError, listed
 
-__all__ = ["read_npz", "read_npz_samples"]
-
 _SUFFIX = ".npy"
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Of others, zipfile gives no bound to what a few bytes become."""

@@ -19,8 +19,6 @@ from xpnet.data.memory import default_limit
 from xpnet.data.npz import read_npz, read_npz_samples
 from xpnet.exceptions import DataError
 
-__all__ = ["load", "load_samples"]
-
 T = TypeVar("T")
 
 

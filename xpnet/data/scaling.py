@@ -10,8 +10,6 @@ from numpy.typing import DTypeLike
 
 from xpnet.exceptions import DataError, quoted
 
-__all__ = ["Scaling"]
-
 _BLOCK = 256
 """Samples scaled at once: bounds the float64 copy that a block needs."""
 

@@ -20,16 +20,6 @@ from xpnet.estimators._devices import is_sparse, reference
 from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batch
 
-__all__ = [
-    "Samples",
-    "blocks",
-    "check_outputs",
-    "columns_between",
-    "contiguous",
-    "epochs_of_batches",
-    "split",
-]
-
 
 class Samples(NamedTuple):
     """Samples as rows.

@@ -12,15 +12,6 @@ from xpnet.estimators._batches import Samples
 from xpnet.estimators._sklearn_private import task_of_fit
 from xpnet.types import Epoch, OptimizerState, Result, Run, Step
 
-__all__ = [
-    "Patience",
-    "ScikitLearnCallbacks",
-    "begin_counts",
-    "check_counts",
-    "is_exhausted",
-    "say",
-]
-
 Item = TypeVar("Item")
 
 COUNTS = (

@@ -14,18 +14,6 @@ from xpnet.init import SCHEMES
 from xpnet.kernels import ACTIVATIONS
 from xpnet.types import Optimizer
 
-__all__ = [
-    "LOGISTIC",
-    "MLP",
-    "activation_names",
-    "check_callbacks",
-    "check_logistic_solver",
-    "check_solver_uses",
-    "hidden_sizes",
-    "l2_strength",
-    "set_parameters",
-]
-
 CLASS_WEIGHT = [dict, StrOptions({"balanced"}), None]
 
 MLP: dict[str, list[Any]] = {

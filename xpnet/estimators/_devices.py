@@ -15,17 +15,6 @@ from xpnet import backend
 from xpnet.estimators._state import StateMixin
 from xpnet.types import Array, Params
 
-__all__ = [
-    "DeviceMixin",
-    "check_same_device",
-    "is_array",
-    "is_sparse",
-    "on_host",
-    "reference",
-    "to_host",
-    "usual_dtype",
-]
-
 Self = TypeVar("Self", bound="DeviceMixin")
 
 OTHER_LIBRARY = {("cupy", "cpu"): "numpy", ("numpy", "cuda"): "cupy"}

@@ -24,8 +24,6 @@ from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.train.epochs import Training
 from xpnet.types import Array, Params, Run
 
-__all__ = ["FTOL", "fit_lbfgs", "loss_on", "rows_a_block"]
-
 CACHED_ROWS = 1024
 """A block whose activations a processor's cache holds."""
 

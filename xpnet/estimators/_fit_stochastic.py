@@ -27,8 +27,6 @@ from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.types import Array, Batch, Layer, Params, Run
 
-__all__ = ["fit_stochastic"]
-
 
 def fit_stochastic(
     model: Any,

@@ -29,21 +29,6 @@ from xpnet.estimators._devices import to_host
 from xpnet.estimators._sklearn_private import warn
 from xpnet.types import Array
 
-__all__ = [
-    "BINARY",
-    "MULTICLASS",
-    "MULTILABEL",
-    "Labels",
-    "check_labels",
-    "column_raveled",
-    "decoded",
-    "encoded",
-    "known_labels",
-    "labels_of",
-    "of_classes",
-    "two_or_more",
-]
-
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 

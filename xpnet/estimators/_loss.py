@@ -12,8 +12,6 @@ from xpnet.network import Network
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.types import Array, Params
 
-__all__ = ["DivergedError", "loss_share", "sklearn_value_and_grad", "unfitted_where_diverged"]
-
 
 class DivergedError(ValueError):
     """scikit-learn's error, of a training that ended in nothing to predict with."""

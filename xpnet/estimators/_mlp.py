@@ -33,8 +33,6 @@ from xpnet.estimators._weights import checked_weights
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params
 
-__all__ = ["BaseMLP", "Given", "has_steps"]
-
 Self = TypeVar("Self", bound="BaseMLP")
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "identity": "identity", "exp": "exp"}

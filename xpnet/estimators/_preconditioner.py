@@ -31,8 +31,6 @@ from xpnet.estimators._prediction import outputs
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
-__all__ = ["is_worthwhile", "preconditioner"]
-
 SHRINKAGE = 0.01  # ε
 FEWEST_ROWS, ROWS_A_FEATURE = 8192, 8
 ROUNDING = 32.0  # units in the last place

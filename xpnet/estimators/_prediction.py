@@ -23,8 +23,6 @@ from xpnet.kernels.activations import softplus
 from xpnet.network import Network, forward
 from xpnet.types import Array, Layer, Params
 
-__all__ = ["ClassPredictionMixin", "outputs", "rows_at_once"]
-
 CHUNK_BYTES = 2**27
 """Memory for the activations of one chunk."""
 

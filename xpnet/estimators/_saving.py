@@ -26,8 +26,6 @@ from xpnet.exceptions import one_line
 from xpnet.network import Network
 from xpnet.types import Array, Params
 
-__all__ = ["SaveMixin"]
-
 Self = TypeVar("Self", bound="SaveMixin")
 
 WRONG = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError

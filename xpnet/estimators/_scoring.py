@@ -7,8 +7,6 @@ from array_api_compat import array_namespace
 from xpnet import backend, metrics
 from xpnet.types import Array
 
-__all__ = ["accuracy", "r2"]
-
 
 def accuracy(predicted: Array, y: Array, weights: Array | None = None) -> float:
     """The (weighted) share of samples whose labels are all right.

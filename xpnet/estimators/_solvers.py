@@ -12,8 +12,6 @@ from array_api_compat import array_namespace
 from xpnet import optim
 from xpnet.types import Array, Optimizer, OptimizerState, map_params
 
-__all__ = ["STOCHASTIC", "LearningRate", "is_stochastic", "restart", "resumed"]
-
 SMALLEST_RATE = 1e-6
 """An adaptive rate below this is not lowered any more."""
 

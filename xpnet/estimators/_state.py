@@ -9,8 +9,6 @@ from typing import Any, TypeVar, cast
 
 from xpnet.types import Array, OptimizerState, Params
 
-__all__ = ["LogisticState", "MLPState", "StateMixin", "attributes_of"]
-
 Class = TypeVar("Class", bound=type)
 
 UNSET: Any = ...

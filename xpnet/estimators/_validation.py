@@ -16,15 +16,6 @@ from xpnet import backend
 from xpnet.estimators._devices import is_array, is_sparse, on_host, reference, to_host, usual_dtype
 from xpnet.types import Array
 
-__all__ = [
-    "cast_like",
-    "check_finite",
-    "check_unmasked",
-    "checked_samples",
-    "checked_training_set",
-    "targets_beside",
-]
-
 _HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
 

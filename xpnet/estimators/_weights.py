@@ -17,8 +17,6 @@ from xpnet.estimators._sklearn_private import host_weights
 from xpnet.estimators._validation import check_finite, check_unmasked
 from xpnet.types import Array
 
-__all__ = ["checked_weights", "class_weighted"]
-
 
 def checked_weights(sample_weight: Any, X: Array) -> Array | None:
     """Return the weights of samples beside X and of its dtype, ``(m,)``; None stays None.

@@ -16,8 +16,6 @@ from xpnet.estimators._weights import class_weighted
 from xpnet.network import Network
 from xpnet.types import Array
 
-__all__ = ["MLPClassifier"]
-
 
 class MLPClassifier(ClassPredictionMixin, BaseMLP):
     """A multi-layer perceptron for classification, trained where X lies.

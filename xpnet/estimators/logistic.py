@@ -41,8 +41,6 @@ from xpnet.estimators._weights import checked_weights, class_weighted
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params
 
-__all__ = ["LogisticRegression"]
-
 FTOL = 64 * 2.0**-52  # scikit-learn's
 
 Loss = Callable[[Params], tuple[Array, Params]]

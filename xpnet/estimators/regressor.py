@@ -19,8 +19,6 @@ from xpnet.estimators._validation import targets_beside
 from xpnet.estimators._weights import checked_weights
 from xpnet.types import Array
 
-__all__ = ["MLPRegressor"]
-
 LOSSES = {"squared_error": "identity", "poisson": "exp"}
 """The output activation that a loss goes with."""
 

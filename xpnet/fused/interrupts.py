@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-__all__ = ["held"]
-
 SIGNALS = tuple(getattr(signal, s) for s in ("SIGHUP", "SIGTERM", "SIGINT") if hasattr(signal, s))
 
 

@@ -17,8 +17,6 @@ import jax.numpy as jnp
 from xpnet.fused import Accelerator
 from xpnet.types import Gather, Kernels
 
-__all__ = ["ACCELERATOR"]
-
 CHOICES = {
     "dense_activation": ("activation",),
     "activation_dense_backward": ("activation", "need_dA_prev"),

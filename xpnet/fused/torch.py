@@ -21,8 +21,6 @@ from xpnet.kernels.activations import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Kernels, Layer, Params
 
-__all__ = ["ACCELERATOR"]
-
 LONG_AGO = 1e30
 """A step count at which Adam's bias corrections are 1: ours are part of the rate."""
 

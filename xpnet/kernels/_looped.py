@@ -15,8 +15,6 @@ from array_api_compat import array_namespace, device
 
 from xpnet.types import Array
 
-__all__ = ["entry_by_entry", "from_rows", "of_one_network", "read"]
-
 
 def from_rows(rows: float | Sequence[Any], like: Array) -> Array:
     """One array from a float or nested lists of them, of the dtype and on the device of `like`."""

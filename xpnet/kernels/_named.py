@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
-__all__ = ["Named", "unknown"]
-
 Entry = TypeVar("Entry")
 
 

@@ -36,8 +36,6 @@ from xpnet.kernels._looped import entry_by_entry
 from xpnet.kernels._named import Named
 from xpnet.types import Array
 
-__all__ = ["ACTIVATIONS", "Activation"]
-
 LEAK = 0.01
 
 MOST = 50.0

@@ -20,15 +20,6 @@ from xpnet.kernels._looped import from_rows, of_one_network, read
 from xpnet.kernels.outputs import OUTPUTS
 from xpnet.types import Array
 
-__all__ = [
-    "output_activation",
-    "output_activation_looped",
-    "output_cost",
-    "output_cost_backward",
-    "output_cost_backward_looped",
-    "output_cost_looped",
-]
-
 
 def output_activation(output: str, Z: Array) -> Array:
     """The prediction A from the last logits."""

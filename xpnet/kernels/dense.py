@@ -34,21 +34,6 @@ from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network, rea
 from xpnet.kernels.activations import ACTIVATIONS
 from xpnet.types import Array, Dense, Layer
 
-__all__ = [
-    "activation_dense_backward",
-    "activation_dense_backward_looped",
-    "before_dropout",
-    "dense",
-    "dense_activation",
-    "dense_activation_looped",
-    "dense_backward",
-    "dense_backward_looped",
-    "dense_looped",
-    "dropout",
-    "dropout_looped",
-    "is_computed",
-]
-
 
 def dense(W: Array, b: Array, A_prev: Array) -> Array:
     """``Z = W A_prev + b``."""

@@ -45,9 +45,6 @@ from xpnet.metrics import (
 )
 from xpnet.types import Array
 
-__all__ = ["OUTPUTS", "Output", "Targets"]
-
-
 LARGEST = math.log(sys.float_info.max)
 
 

@@ -37,8 +37,6 @@ from xpnet.kernels._looped import from_rows, of_one_network
 from xpnet.kernels._named import Named
 from xpnet.types import LAYER_KINDS, Array, Params
 
-__all__ = ["UPDATES", "Update", "update", "update_looped"]
-
 Moments: TypeAlias = tuple[Params, ...]
 
 TINY = 1e-30

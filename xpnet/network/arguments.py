@@ -17,19 +17,6 @@ from xpnet.network import checks
 from xpnet.network.network import Network
 from xpnet.types import LAYER_KINDS, Array, Dense, Params
 
-__all__ = [
-    "Masks",
-    "as_floating",
-    "as_params",
-    "as_weights",
-    "beside",
-    "check_arrays",
-    "check_batch",
-    "check_gradient",
-    "check_inputs",
-    "check_masks",
-]
-
 Masks: TypeAlias = Sequence[Array | None] | None
 
 

@@ -12,8 +12,6 @@ from xpnet.network.gradients import value_and_grad as plain_value_and_grad
 from xpnet.network.network import Network
 from xpnet.types import Array, Kernels, Params, map_params
 
-__all__ = ["in_blocks"]
-
 CostAndGrads = tuple[Array, Params]
 
 

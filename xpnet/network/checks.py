@@ -15,19 +15,6 @@ from xpnet.kernels import OUTPUTS
 from xpnet.kernels.dense import is_computed
 from xpnet.types import LAYER_KINDS, Array, Layer, Params
 
-__all__ = [
-    "check_finite",
-    "check_inputs",
-    "check_layers",
-    "check_masks",
-    "check_params",
-    "check_precision",
-    "check_rate",
-    "check_stacked",
-    "check_targets",
-    "check_values",
-]
-
 SLACK = 1e-6  # of an end: probabilities computed in float32 pass it by a few roundings
 SUM_SLACK = 5e-3  # of a column's sum, for each output: probabilities written with two decimals
 

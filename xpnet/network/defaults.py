@@ -13,8 +13,6 @@ from xpnet.types import Array, Kernels
 if TYPE_CHECKING:
     from xpnet.fused import Accelerator
 
-__all__ = ["accelerator_for", "default_kernels", "kernels_or_default", "training_kernels"]
-
 
 def accelerator_for(X: Array) -> Accelerator:
     """The accelerator for arrays of X's library; one that changes nothing where fusing is off."""

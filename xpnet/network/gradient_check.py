@@ -15,8 +15,6 @@ from xpnet.network.gradients import value_and_grad
 from xpnet.network.network import Network
 from xpnet.types import Array, Kernels, Params
 
-__all__ = ["check_gradients"]
-
 STEP = 1e-5  # between the truncation error, STEP², and the rounding error, 1e-16 / STEP
 FLOOR = 1e-4  # gradients smaller than this are compared absolutely: rounding is all they show
 NUMBERS_AT_ONCE = 2_000_000

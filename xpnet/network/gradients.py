@@ -25,16 +25,6 @@ from xpnet.network.network import Network
 from xpnet.network.propagation import hidden_and_logits, layer_gradients
 from xpnet.types import LAYER_KINDS, Array, Kernels, Layer, Params
 
-__all__ = [
-    "backward",
-    "cost",
-    "inverse",
-    "total_weight",
-    "unchecked_cost",
-    "unchecked_value_and_grad",
-    "value_and_grad",
-]
-
 
 def cost(
     net: Network,

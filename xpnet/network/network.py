@@ -18,8 +18,6 @@ from xpnet.kernels._named import unknown
 from xpnet.kernels.dense import is_computed
 from xpnet.types import Array, Params, map_params
 
-__all__ = ["Network"]
-
 
 @dataclass(frozen=True)
 class Network:

@@ -10,8 +10,6 @@ from xpnet.network.defaults import kernels_or_default
 from xpnet.network.network import Network
 from xpnet.types import LAYER_KINDS, Array, Dense, Kernels, Layer, Params
 
-__all__ = ["forward", "hidden_and_logits", "layer_gradients", "predict"]
-
 
 def hidden_and_logits(
     net: Network, params: Params, X: Array, kernels: Kernels, masks: Masks

@@ -12,8 +12,6 @@ from xpnet.network.arguments import as_params
 from xpnet.network.checks import check_stacked
 from xpnet.types import Array, Params, map_params
 
-__all__ = ["stack", "unstack"]
-
 
 def stack(params_list: Iterable[Params]) -> Params:
     """One stack of the parameters of K networks.

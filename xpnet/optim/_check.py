@@ -11,17 +11,6 @@ from array_api_compat import array_namespace, is_array_api_obj
 
 from xpnet.types import Optimizer
 
-__all__ = [
-    "at_least_zero",
-    "check_kind",
-    "check_optimizer",
-    "fractions",
-    "positive",
-    "shares",
-    "single",
-    "tolerances",
-]
-
 
 def at_least_zero(**settings: Any) -> None:
     """Raise unless every setting, a number or an array of them, is 0 or more, and finite."""

@@ -13,8 +13,6 @@ from xpnet.optim._check import check_optimizer, positive, single
 from xpnet.optim.first_order import Apply, Moments
 from xpnet.types import Array, Kernels, Optimizer, Params, map_params
 
-__all__ = ["clip"]
-
 
 def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     """`optimizer`, given gradients scaled down to at most `norm`: ``g · min(1, norm / ‖g‖)``.

@@ -20,21 +20,6 @@ from xpnet.optim._check import at_least_zero, fractions, shares, single
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Kernels, Optimizer, OptimizerState, Params, map_params
 
-__all__ = [
-    "OPTIMIZERS",
-    "Apply",
-    "Moments",
-    "OptimizerKind",
-    "adam",
-    "adamw",
-    "lion",
-    "momentum",
-    "nadam",
-    "nesterov",
-    "rmsprop",
-    "sgd",
-]
-
 Moments: TypeAlias = tuple[Params, ...]
 Apply: TypeAlias = Callable[..., tuple[Params, Moments]]
 

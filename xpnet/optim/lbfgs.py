@@ -30,8 +30,6 @@ from xpnet.optim._check import tolerances
 from xpnet.optim.line_search import Iterate, Pair, Ray, read
 from xpnet.types import Array, Dense, Params, map_params
 
-__all__ = ["Minimum", "lbfgs"]
-
 LOST = "no step lowers the cost: rounding hides what is left to gain, or the gradient is wrong"
 
 

@@ -39,8 +39,6 @@ from array_api_compat import array_namespace
 
 from xpnet.types import Array
 
-__all__ = ["Iterate", "Pair", "Point", "Ray", "read", "strong_wolfe"]
-
 C1, C2 = 1e-3, 0.9
 NARROW = 0.1  # a bracket of this width, relative to its end, has nothing left to find
 SHRINKS = 0.66  # after two trials a bracket is to be narrower than this share of what it was

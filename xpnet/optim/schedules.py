@@ -16,17 +16,6 @@ from typing import TypeAlias
 from xpnet.optim._check import at_least_zero, check_kind, positive
 from xpnet.types import Array
 
-__all__ = [
-    "Rate",
-    "Schedule",
-    "constant",
-    "cosine",
-    "exponential",
-    "inverse_scaling",
-    "step",
-    "warmup",
-]
-
 Rate: TypeAlias = float | Array
 Schedule: TypeAlias = Callable[[int], Rate]
 

@@ -17,8 +17,6 @@ from xpnet.exceptions import ModelFileError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_path", "write_whole"]
-
 
 def check_path(path: Path) -> None:
     """Raise ModelFileError unless `path` can name a file: in a folder, and no folder or device."""

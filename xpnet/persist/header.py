@@ -12,8 +12,6 @@ import numpy as np
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
 
-__all__ = ["KEY", "from_header", "to_header"]
-
 KEY = "xpnet"
 """The record's name among the strings of a safetensors header."""
 

@@ -25,8 +25,6 @@ from xpnet.persist.atomic import write_whole
 from xpnet.persist.header import from_header, to_header
 from xpnet.types import Dense, Params
 
-__all__ = ["load", "save"]
-
 _METADATA = "metadata."
 
 _FLOATS = ("float16", "float32", "float64")

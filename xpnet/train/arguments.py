@@ -23,13 +23,6 @@ from xpnet.network.checks import check_stacked
 from xpnet.optim import check_optimizer
 from xpnet.types import Array, Batch, Kernels, Optimizer, Params
 
-__all__ = [
-    "Settings",
-    "checked_batches",
-    "checked_callbacks",
-    "checked_samples",
-]
-
 _MOMENTS = ("on_start", "on_step", "on_epoch", "on_end")
 
 

@@ -15,8 +15,6 @@ from xpnet.train.arguments import Settings
 from xpnet.train.steps import updates
 from xpnet.types import Array, Batch, Epoch, Params, Result, Run, Step
 
-__all__ = ["EpochLoop", "Training"]
-
 
 class Training:
     """One training, and the calls of its callbacks.

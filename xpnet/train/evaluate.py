@@ -14,8 +14,6 @@ from xpnet.network.checks import check_finite
 from xpnet.network.defaults import kernels_or_default
 from xpnet.types import Array, Kernels, Params
 
-__all__ = ["evaluate", "is_finite", "validation_by"]
-
 
 def evaluate(
     net: Network, params: Params, X: Array, Y: Array, *, kernels: Kernels | None = None

@@ -23,8 +23,6 @@ from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite, validation_by
 from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run
 
-__all__ = ["fit"]
-
 
 def fit(
     net: Network,

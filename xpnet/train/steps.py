@@ -17,8 +17,6 @@ from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
 
-__all__ = ["steps", "updates"]
-
 
 def steps(
     net: Network,

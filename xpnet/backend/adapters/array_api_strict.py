@@ -9,8 +9,6 @@ import numpy as np
 
 from xpnet.backend.adapters import Adapter, numpy_quiet, numpy_uniform
 
-__all__ = ["ADAPTER"]
-
 _CPU = xp.Device("CPU_DEVICE")
 
 

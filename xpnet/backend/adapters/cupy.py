@@ -15,8 +15,6 @@ import numpy as np
 from xpnet.backend.adapters import Adapter
 from xpnet.backend.selection import tf32
 
-__all__ = ["ADAPTER"]
-
 
 def _devices() -> dict[str, Any]:
     # Without a driver the import succeeds and the first array fails, but this question never does.

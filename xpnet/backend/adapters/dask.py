@@ -9,8 +9,6 @@ import numpy as np
 
 from xpnet.backend.adapters import Adapter, numpy_uniform
 
-__all__ = ["ADAPTER"]
-
 
 def _from_numpy(host: np.ndarray[Any, Any], device: str) -> Any:
     return xp.asarray(host)

@@ -11,8 +11,6 @@ import numpy as np
 
 from xpnet.backend.adapters import Adapter
 
-__all__ = ["ADAPTER"]
-
 
 def _devices() -> dict[str, Any]:
     found: list[Any] = []

@@ -11,8 +11,6 @@ import torch
 from xpnet.backend.adapters import Adapter
 from xpnet.backend.selection import tf32
 
-__all__ = ["ADAPTER"]
-
 # Private to torch, which has no public name for it.
 TRANSFORM = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
 """The transform of torch.func that is running, or None."""

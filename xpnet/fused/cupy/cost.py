@@ -12,8 +12,6 @@ from xpnet.fused.cupy.dense import MOST_NETWORKS, row_sums
 from xpnet.fused.cupy.driver import Driver, Extent, one_real_dtype, power_of_two
 from xpnet.types import Array
 
-__all__ = ["output_activation", "output_cost", "output_cost_backward"]
-
 Scale: TypeAlias = tuple[np.generic, Array | None, int, int]
 OUTPUTS = ("sigmoid", "softmax", "identity", "exp")
 """The outputs of ``cost.cu``."""

@@ -9,8 +9,6 @@ from typing import Any
 from xpnet.fused.cupy.driver import Driver, Factor, factor, one_real_dtype, row_grid
 from xpnet.types import Array, Dense, Layer
 
-__all__ = ["MOST_NETWORKS", "activation_dense_backward", "dense_activation", "row_sums"]
-
 NEEDS_Z = {
     "identity": False,
     "sigmoid": False,

@@ -15,8 +15,6 @@ from xpnet.fused.cupy.driver import Driver
 from xpnet.fused.cupy.source import options, source
 from xpnet.types import Array
 
-__all__ = ["DRIVER"]
-
 
 @cache
 def _kernel(name: str, dtype: np.dtype) -> cupy.RawKernel:

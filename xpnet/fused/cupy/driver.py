@@ -14,17 +14,6 @@ import numpy as np
 from xpnet.fused.cupy.source import MOST_THREADS, REALS
 from xpnet.types import Array
 
-__all__ = [
-    "Driver",
-    "Extent",
-    "Factor",
-    "by_value",
-    "factor",
-    "one_real_dtype",
-    "power_of_two",
-    "row_grid",
-]
-
 Extent: TypeAlias = tuple[int, int]
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import cupy
 
-__all__ = ["OPERATION", "gathered"]
-
 OPERATION = """
     const long long column = i % (n_x + n_y);
     const long long row = i / (n_x + n_y);

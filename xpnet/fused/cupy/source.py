@@ -10,8 +10,6 @@ from importlib.resources import files
 
 import numpy as np
 
-__all__ = ["MOST_TENSORS", "MOST_THREADS", "REALS", "options", "source"]
-
 MOST_TENSORS = 32  # that one launch of an optimiser updates; their table is a kernel's argument
 MOST_THREADS = 1024  # in a block, on every device
 

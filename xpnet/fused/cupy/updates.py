@@ -13,8 +13,6 @@ from xpnet.fused.cupy.driver import Driver, Factor, by_value, factor, one_real_d
 from xpnet.fused.cupy.source import MOST_TENSORS
 from xpnet.types import Array, Dense, Params
 
-__all__ = ["FIELDS", "update"]
-
 FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
     "sgd": lambda: (),
     "momentum": lambda mu: (mu,),

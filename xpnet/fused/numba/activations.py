@@ -25,16 +25,6 @@ from xpnet.kernels.activations import (
 )
 from xpnet.types import Array
 
-__all__ = [
-    "KINDS",
-    "SLOPES",
-    "activate",
-    "activate_from_logits",
-    "multiply_backward",
-    "piecewise_backward",
-    "slope_from_logits",
-]
-
 Quadratic: TypeAlias = tuple[float, float, float]
 
 PIECEWISE, SIGMOID, TANH, ELU, GELU, SILU, SOFTPLUS, HARD_SWISH, MISH = range(9)

@@ -21,8 +21,6 @@ from numba.extending import intrinsic
 from xpnet.fused.numba.compiler import compiled
 from xpnet.types import Array
 
-__all__ = ["product", "routine"]
-
 ROUTINES = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
 """As NumPy's wheels name them, for whole numbers of 64 bits."""
 

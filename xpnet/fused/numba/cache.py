@@ -14,8 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["PREFIX", "note", "read", "stamp", "warn_once", "write"]
-
 SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))}
 """The loops as they were imported: each is compiled together with those of other files."""
 

@@ -26,8 +26,6 @@ from numba.core.serialize import dumps
 from xpnet.fused.interrupts import held
 from xpnet.fused.numba import cache
 
-__all__ = ["DTYPES", "Dispatcher", "Pipeline", "compiled"]
-
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))

@@ -12,9 +12,6 @@ from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.fused.numba.exp import exp
 from xpnet.types import Array
 
-__all__ = ["OUTPUTS", "cost_of", "fused_cost", "identity_cost", "sigmoid_cost", "softmax_cost"]
-
-
 BLOCK = 256  # terms that are summed in the arrays' precision, before they go into a double
 
 LEAST32, LEAST64 = -80.0, -700.0

@@ -27,8 +27,6 @@ from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Layer
 
-__all__ = ["add_scaled", "fused_backward", "fused_forward", "row_sums", "square_sum"]
-
 Empty: TypeAlias = Callable[[tuple[int, ...], Any], Array]
 """A function that makes the arrays which results are written to."""
 

@@ -15,8 +15,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-__all__ = ["exp", "expm1"]
-
 # Sums may not be reordered here: r is the difference of close numbers.
 compiled = njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True)
 

@@ -19,8 +19,6 @@ from numba.extending import intrinsic
 from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.types import Array
 
-__all__ = ["gather", "gathered"]
-
 CACHE_LINE = 64  # bytes
 
 

@@ -16,8 +16,6 @@ import numpy as np
 
 from xpnet.types import Array, Dense, Params
 
-__all__ = ["Flats", "recycling"]
-
 SMALL = 4_096  # entries of a matrix; below, fresh memory is as fast
 
 ALIGNED = 16  # entries: a tensor begins where a cache line may begin

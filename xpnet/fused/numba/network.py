@@ -28,8 +28,6 @@ from xpnet.fused.numba.cost import cost_of
 from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
 from xpnet.types import Array
 
-__all__ = ["cost_and_gradients", "thin_backward", "thin_forward"]
-
 MOST_OUTPUTS = 16
 ROWS = 64  # samples that lie in the cache between their way forward and their way back
 

@@ -18,8 +18,6 @@ from xpnet.fused.numba.network import cost_and_gradients
 from xpnet.fused.numba.updates import flat_update
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
-__all__ = ["compiled_step", "compiled_value_and_grad"]
-
 
 def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.

@@ -18,8 +18,6 @@ from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.fused.numba.memory import Flats
 from xpnet.types import Array, Dense, Params
 
-__all__ = ["LOOPS", "flat_update", "fused_update"]
-
 Moments: TypeAlias = tuple[Params, ...]
 
 TINY = 1e-30
