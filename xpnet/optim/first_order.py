@@ -269,7 +269,10 @@ def _product_of_mu(beta1: float, decay: float, t: int) -> float:
 
 
 def _sqrt(number: float | Array) -> float | Array:
-    return math.sqrt(number) if isinstance(number, Real) else array_namespace(number).sqrt(number)
+    # The type first: asking the abstract class takes longer than the root.
+    if type(number) is float or isinstance(number, Real):
+        return math.sqrt(number)
+    return array_namespace(number).sqrt(number)
 
 
 def _unpromoting(

@@ -94,7 +94,7 @@ def checked_batches(
     sample_weight: Array | None,
     settings: Settings,
     fixed: bool,
-) -> Iterator[Batch]:
+) -> Iterator[tuple[Array, Array, Array | None]]:
     """The batches of `steps`, each of them checked when its turn comes.
 
     Raises
@@ -117,20 +117,22 @@ def _each_checked(
     sample_weight: Array | None,
     settings: Settings,
     fixed: bool,
-) -> Iterator[Batch]:
+) -> Iterator[tuple[Array, Array, Array | None]]:
     """Yield batches: the first checked with its values, later ones where they are of a new form."""
     check = partial(check_batch, net, params, output=settings.output_of(net), fixed=fixed)
     readable = backend.has_values
     seen: set[Any] = set()
+    form: Any = ()
     for number, batch in enumerate(batches, 1):
         X, Y, weight = batch if type(batch) is Batch else _entries(batch, number)
         weight = sample_weight if weight is None else weight
-        form = _form(X, Y, weight)
-        if form not in seen:
+        former, form = form, _form(X, Y, weight)
+        # Compared first: dtypes are slow to hash, and most batches are like the one before.
+        if form != former and form not in seen:
             check(X, Y, weight, l2=settings.l2, readable=readable)
             seen.add(form)
             readable = _no_values
-        yield Batch(X, Y, weight)
+        yield X, Y, weight
 
 
 def _form(X: Any, Y: Any, weight: Any) -> Any:

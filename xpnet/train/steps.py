@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any
 
 from array_api_compat import array_namespace, is_torch_array
@@ -80,14 +79,14 @@ def steps(
     )
     # One network may become a stack, by batches or rates for K of them.
     fixed = any(tensor.ndim > 2 for layer in params for tensor in layer)
-    batches = checked_batches(net, params, batches, sample_weight, settings, fixed)
-    return updates(net, params, batches, settings, fixed=fixed)
+    checked = checked_batches(net, params, batches, sample_weight, settings, fixed)
+    return updates(net, params, checked, settings, fixed=fixed)
 
 
 def updates(
     net: Network,
     params: Params,
-    batches: Iterable[Batch],
+    batches: Iterable[tuple[Array, Array, Array | None]],
     settings: Settings,
     *,
     fixed: bool = True,
@@ -105,15 +104,16 @@ def updates(
     there = backend.on_device_of(params[0].W)
     with there:
         state = optimizer.init(params)
-    for index, batch in enumerate(batches, 1):
+    for index, (X, Y, weight) in enumerate(batches, 1):
         t = state.t + 1
         hyperparameters = optimizer.hyperparameters(t)
         if index == 1:
             check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
             check_rate(hyperparameters.get("rate"), backend.has_values)
-            step = _step_on(batch.X, settings)
-            may_require_grad = is_torch_array(batch.X)
-        X, Y, weight = backend.detached(batch) if may_require_grad else batch
+            step, kernels = _step_and_kernels(X, settings)
+            may_require_grad = is_torch_array(X)
+        if may_require_grad:
+            X, Y, weight = backend.detached((X, Y, weight))
         # Entered for each step: between steps the caller's own device is the current one.
         with there:
             masks = _masks(params, X, settings, index) if settings.dropout else None
@@ -124,6 +124,8 @@ def updates(
                 X,
                 Y,
                 hyperparameters,
+                apply=optimizer.apply,
+                kernels=kernels,
                 sample_weight=weight,
                 l2=l2,
                 masks=masks,
@@ -132,14 +134,13 @@ def updates(
         yield Step(index, params, J, state)
 
 
-def _step_on(X: Array, settings: Settings) -> Callable[..., Any]:
-    """The training step for arrays like X: compiled as a whole where nothing else is asked for."""
-    optimizer, value_and_grad, kernels, *_ = settings
+def _step_and_kernels(X: Array, settings: Settings) -> tuple[Callable[..., Any], Kernels]:
+    """The step and kernels for arrays like X: compiled whole where nothing else is asked for."""
+    value_and_grad, kernels = settings.value_and_grad, settings.kernels
     step = _default_step if value_and_grad is None else _step_by(value_and_grad)
     if value_and_grad is None and kernels is None:
         step = accelerator_for(X).step(step)
-    kernels = training_kernels(X) if kernels is None else kernels_or_default(kernels, X)
-    return partial(step, apply=optimizer.apply, kernels=kernels)
+    return step, training_kernels(X) if kernels is None else kernels_or_default(kernels, X)
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:

@@ -233,7 +233,7 @@ def flat_update(plain: Callable[..., Any], flats: Flats) -> Callable[..., Any]:
         if "decay" in names:
             _update_each(loop, names, (params, grads, *mine, new), rates, hyperparameters)
         else:
-            values = (hyperparameters[name] for name in names)
+            values = [hyperparameters[name] for name in names]
             loop(theta, g, *memory, rates, *values, flats.vector(new))
         return new, mine
 
