@@ -124,10 +124,10 @@ def test_every_loop_is_looked_at():
         "activate_from_logits",
         "slope_from_logits",
         "cost_of",
-        "total",
+        "share_of",
         "decayed",
     }
-    calling |= {"cost_and_gradients", "thin_cost_and_gradients", "by_products"}
+    calling |= {"cost_and_gradients", "thin_cost_and_gradients"}
     calling |= {"forward", "backward", "dense", "units", "matrix", "members"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 

@@ -41,7 +41,7 @@ def cost_and_gradients(
     output: int,
     X: Array,
     Y: Array,
-    weight: Array | None,
+    weight: Array,
     l2: float,
     theta: Array,
     work: Array,
@@ -63,52 +63,14 @@ def cost_and_gradients(
         Of `OUTPUTS`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
         Samples as rows, C-contiguous.
-    weight : array, shape (1, m), or None
+    weight : array, shape (1, m)
+        Ones where all samples count the same: code for None beside it compiles twice as long.
     l2 : float
     theta, to_gradients : array, shape (P,)
     work : array
         Room for A of every layer, three matrices of the widest, and each Z that is kept:
         ``m (Σ n_out + 3 max n_out)``, and m for each row of Z.
     """
-    m = X.shape[0]
-    S = float(m) if weight is None else total(weight)
-    share = 1.0 / S if S > 0 else 0.0
-    if len(layout) == 1 and layout[0, 0] <= MOST_OUTPUTS:
-        W, b = dense(theta, layout, 0)
-        dW, db = dense(to_gradients, layout, 0)
-        J = thin_cost_and_gradients(output, X, Y, weight, share, W, b, dW, db)
-    else:
-        J = by_products(
-            blas, layout, kinds, slopes, output, X, Y, weight, share, theta, work, to_gradients
-        )
-    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
-
-
-@compiled
-def total(weight: Array) -> float:
-    """``Σ s``, in double precision: of a million in single, three digits would be gone."""
-    S = 0.0
-    for j in range(weight.shape[1]):
-        S += weight[0, j]
-    return S
-
-
-@compiled
-def by_products(
-    blas: int,
-    layout: Array,
-    kinds: Array,
-    slopes: Array,
-    output: int,
-    X: Array,
-    Y: Array,
-    weight: Array | None,
-    share: float,
-    theta: Array,
-    work: Array,
-    to_gradients: Array,
-) -> float:
-    """The same for any layers, by matrix products; without the penalty."""
     m, last = X.shape[0], len(layout) - 1
     ends = m * np.cumsum(layout[:, 0])
     room = m * layout[:, 0].max()
@@ -116,12 +78,19 @@ def by_products(
     passes = work[ends[-1] : ends[-1] + 3 * room].reshape((3, room))
     forward(blas, layout, kinds, slopes, X, theta, ends, A, kept)
     Z, dZ = units(A, ends, last, m), matrix(passes[last % 2], layout[last, 0], m)
-    if weight is None:
-        J = cost_of(output, Z, Y.T, share, None, dZ)
-    else:
-        J = cost_of(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
+    share = share_of(weight)
+    J = cost_of(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
     backward(blas, layout, kinds, slopes, X, theta, ends, A, kept, passes, to_gradients)
-    return J
+    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+
+
+@compiled
+def share_of(weight: Array) -> float:
+    """``1 / Σ s`` in double precision, 0 of 0: in single a million loses three digits."""
+    S = 0.0
+    for j in range(weight.shape[1]):
+        S += weight[0, j]
+    return 1.0 / S if S > 0 else 0.0
 
 
 @compiled
@@ -227,35 +196,33 @@ def matrix(vector: Array, n: int, m: int) -> Array:
 
 @compiled
 def thin_cost_and_gradients(
+    layout: Array,
     output: int,
     X: Array,
     Y: Array,
-    weight: Array | None,
-    share: float,
-    W: Array,
-    b: Array,
-    to_dW: Array,
-    to_db: Array,
+    weight: Array,
+    l2: float,
+    theta: Array,
+    to_gradients: Array,
 ) -> float:
-    """J; dW and db are written, each sample times its weight and `share`."""
+    """The same of a single thin layer."""
+    W, b = dense(theta, layout, 0)
+    dW, db = dense(to_gradients, layout, 0)
     m, n = X.shape[0], W.shape[0]
-    to_dW[:, :] = 0
-    to_db[:, :] = 0
+    share = share_of(weight)
+    to_gradients[:] = 0
     J = 0.0
     for start in range(0, m, ROWS):
         x, y = X[start : start + ROWS], Y[start : start + ROWS].T
+        s = weight[:, start : start + ROWS] * X.dtype.type(share)
         Z, dZ = np.empty((n, len(x)), X.dtype), np.empty((n, len(x)), X.dtype)
         thin_forward(W, x, Z)
         piecewise_forward(Z, b, 1.0, None)
-        if weight is None:
-            J += cost_of(output, Z, y, share, None, dZ)
-        else:
-            s = weight[:, start : start + ROWS] * X.dtype.type(share)
-            J += cost_of(output, Z, y, 1.0, s, dZ)
-        thin_backward(dZ, x, to_dW)
+        J += cost_of(output, Z, y, 1.0, s, dZ)
+        thin_backward(dZ, x, dW)
         for i in range(n):
-            to_db[i, 0] += dZ[i].sum()
-    return J
+            db[i, 0] += dZ[i].sum()
+    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
 
 
 @compiled

@@ -14,7 +14,11 @@ from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.memory import Flats
-from xpnet.fused.numba.network import cost_and_gradients
+from xpnet.fused.numba.network import (
+    MOST_OUTPUTS,
+    cost_and_gradients,
+    thin_cost_and_gradients,
+)
 from xpnet.fused.numba.updates import flat_update
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
@@ -110,7 +114,9 @@ class Program:
         self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
         self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
         self.blas: Any = routine(self.dtype)
+        self.thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
         self.work = np.empty(0, self.dtype)
+        self.ones = np.empty((1, 0), self.dtype)
 
     def fits(
         self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
@@ -135,23 +141,28 @@ class Program:
         self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: Any
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
-        flats, room = self.flats, self.rows * X.shape[1]
-        if self.work.size < room:
-            self.work = np.empty(room, self.dtype)
-        theta = flats.vector(params)
-        grads = flats.fresh()
-        J = cost_and_gradients(
-            self.blas,
-            flats.layout,
-            self.kinds,
-            self.slopes,
-            self.output,
-            X.T,
-            Y.T,
-            sample_weight,
-            float(l2),
-            theta,
-            self.work,
-            flats.vector(grads),
-        )
+        grads = self.flats.fresh()
+        data = (X.T, Y.T, self._weight(sample_weight, X.shape[1]), float(l2))
+        theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
+        layout, output = self.flats.layout, self.output
+        if self.thin:
+            J = thin_cost_and_gradients(layout, output, *data, theta, to_gradients)
+        else:
+            work = self._work(X.shape[1])
+            kinds, slopes = self.kinds, self.slopes
+            J = cost_and_gradients(
+                self.blas, layout, kinds, slopes, output, *data, theta, work, to_gradients
+            )
         return self.dtype.type(J), grads
+
+    def _weight(self, sample_weight: Array | None, m: int) -> Array:
+        if sample_weight is not None:
+            return sample_weight
+        if self.ones.shape[1] != m:
+            self.ones = np.ones((1, m), self.dtype)
+        return self.ones
+
+    def _work(self, m: int) -> Array:
+        if self.work.size < self.rows * m:
+            self.work = np.empty(self.rows * m, self.dtype)
+        return self.work
