@@ -66,7 +66,7 @@ class Worst(NamedTuple):
 
 
 def _exp(z: Any) -> Any:
-    return mpmath.exp(z) if abs(z) < FAR else mpmath.inf * (z > 0)
+    return mpmath.exp(z) if abs(z) < FAR else mpmath.inf if z > 0 else mpmath.mpf(0)
 
 
 def _logistic(z: Any) -> Any:

@@ -23,8 +23,6 @@ class OfActivation(NamedTuple):
         The largest error in float32 and float64, in units of the last place.
     limits : tuple
         At −∞ and ∞.
-    end_slopes : tuple
-        At −1e4 and 1e4.
     slope_ulps : int
         The largest error of the derivative, in ulp of 1.
     """
@@ -33,13 +31,12 @@ class OfActivation(NamedTuple):
     torch: Callable[[Any, Any], Any]
     ulps: tuple[int, int]
     limits: tuple[float, float]
-    end_slopes: tuple[float, float] = (0, 1)
     slope_ulps: int = 3
 
 
 ACTIVATIONS = {
     "identity": OfActivation(
-        [(-2.5, -2.5, 1), (0, 0, 1), (3, 3, 1)], lambda F, z: z, (0, 0), (-INF, INF), (1, 1)
+        [(-2.5, -2.5, 1), (0, 0, 1), (3, 3, 1)], lambda F, z: z, (0, 0), (-INF, INF)
     ),
     "relu": OfActivation(
         [(-1, 0, 0), (0, 0, 0), (2, 2, 1)], lambda F, z: F.relu(z), (0, 0), (0, INF)
@@ -49,7 +46,6 @@ ACTIVATIONS = {
         lambda F, z: F.leaky_relu(z),
         (2, 2),
         (-INF, INF),
-        end_slopes=(0.01, 1),
     ),
     "elu": OfActivation(
         [(-LN2, -1 / 2, 1 / 2), (0, 0, 1), (1.5, 1.5, 1)],
@@ -62,14 +58,12 @@ ACTIVATIONS = {
         lambda F, z: z.sigmoid(),
         (4, 4),
         (0, 1),
-        end_slopes=(0, 0),
     ),
     "tanh": OfActivation(
         [(0, 0, 1), (LN2, 3 / 5, 16 / 25), (-LN2, -3 / 5, 16 / 25)],
         lambda F, z: z.tanh(),
         (10, 10),
         (-1, 1),
-        end_slopes=(0, 0),
         slope_ulps=10,
     ),
     "gelu": OfActivation(

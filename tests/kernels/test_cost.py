@@ -13,6 +13,7 @@ from tests.kernels import tables
 from tests.kernels.cases import assert_trees_close, targets
 from xpnet import accelerate
 from xpnet.kernels import LOOPED, OUTPUTS, VECTORIZED
+from xpnet.kernels.outputs import NUMBERS
 
 
 @pytest.fixture(params=OUTPUTS)
@@ -119,6 +120,24 @@ def test_huge_logits_cost_what_they_should(kernels, output, right, wrong, its_co
         assert float(J) == pytest.approx(cost, rel=1e-6)
         expected = slope * np.asarray([[1, -1], [-1, 1]])
         np.testing.assert_allclose(dZ, expected, rtol=1e-6)
+
+
+def test_huge_logits_cost_the_same_in_float32(output, rng):
+    """What is finite as a prediction is so as a cost."""
+    Z = np.asarray([[1e4, -1e4], [-1e4, 1e4]])
+    Y = targets(output, Z.shape, rng)
+    J, dZ = VECTORIZED.output_cost_backward(output, *np.asarray([Z, Y], "float32"), 0.5)
+    expected = LOOPED.output_cost_backward(output, Z, Y, 0.5)
+    for got, looped in zip((J, dZ), expected, strict=True):
+        np.testing.assert_allclose(got, looped, rtol=1e-6, atol=1e-7)
+    assert np.isfinite(J) == np.isfinite(VECTORIZED.output_activation(output, Z)).all()
+
+
+@pytest.mark.parametrize("output", [n for n, row in OUTPUTS.items() if row.targets == NUMBERS])
+def test_a_small_loss_keeps_its_digits(output):
+    Z, Y = np.asarray([[1e-4]]), np.zeros((1, 1))
+    J = VECTORIZED.output_cost(output, *np.asarray([Z, Y], "float32"), 1.0)
+    assert float(J) == pytest.approx(float(LOOPED.output_cost(output, Z, Y, 1.0)), rel=1e-5)
 
 
 def test_exp_is_finite_up_to_80(eager_xp, kernels):

@@ -27,6 +27,9 @@ from xpnet.types import Array
 
 Quadratic: TypeAlias = tuple[float, float, float]
 
+MISH_LEAST = -1000.0
+"""Below, eᶻ is 0 in every dtype, and 4 z might overflow."""
+
 PIECEWISE, SIGMOID, TANH, ELU, GELU, SILU, SOFTPLUS, HARD_SWISH, MISH = range(9)
 
 
@@ -295,10 +298,11 @@ def mish_slope(Z: Array, to_slope: Array) -> None:
     """``n / (n + 2) + 4 z e (e + 1) / (n + 2)²`` of n = e (e + 2), e = exp(z)."""
     n, m = Z.shape
     number = Z.dtype.type
-    most, one, two, four = number(MISH_MOST), number(1), number(2), number(4)
+    least, most = number(MISH_LEAST), number(MISH_MOST)
+    one, two, four = number(1), number(2), number(4)
     for i in range(n):
         for j in range(m):
-            v = min(Z[i, j], most)
+            v = min(max(Z[i, j], least), most)
             e = exp(v)
             k = e * (e + two)
             share = one / (k + two)
