@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from xpnet import backend
+from xpnet.backend.libraries import LIBRARIES
 from xpnet.types import Array
 
 # JAX reads this when it is imported; without it the float64 tests could not run there.
 os.environ["JAX_ENABLE_X64"] = "1"
 
-_EAGER = ("numpy", "array_api_strict", "array_api_strict-device1", "torch", "jax", "cupy")
-_ALL = (*_EAGER, "dask")
+_ALL = (*LIBRARIES, "array_api_strict-device1")
+_EAGER = tuple(label for label in _ALL if not LIBRARIES[label.partition("-")[0]].lazy)
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,12 @@ from importlib import metadata, resources
 import pytest
 
 import xpnet
+from xpnet.backend.libraries import LIBRARIES
 
-OPTIONAL = (
-    "array_api_strict",
-    "cupy",
-    "dask",
-    "jax",
-    "matplotlib",
-    "numba",
-    "pandas",
-    "polars",
-    "rich",
-    "scipy",
-    "sklearn",
-    "torch",
-    "typer",
-)
+OPTIONAL = {
+    *("matplotlib", "numba", "pandas", "polars", "rich", "scipy", "sklearn", "typer"),
+    *(name for name in LIBRARIES if name != "numpy"),
+}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -1,27 +1,32 @@
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from xpnet.backend import BackendError, BackendInfo, available_backends, resolve
-from xpnet.backend.libraries import adapter
-
-INSTALLED_BY = {
-    "cupy": "pip install 'xpnet[cuda13]' (or 'xpnet[cuda12]' for an older driver)",
-    "torch": "pip install 'xpnet[torch]'",
-    "jax": "pip install 'xpnet[jax]'",
-    "array_api_strict": "pip install array-api-strict",
-}
+from xpnet.backend.libraries import LIBRARIES, adapter
 
 
-@pytest.mark.parametrize("name", INSTALLED_BY)
+# Dask comes as a module of array_api_compat, which stays loaded where another test loaded it.
+@pytest.mark.parametrize("name", [name for name in LIBRARIES if name not in ("numpy", "dask")])
 def test_missing_library_names_the_command_that_installs_it(without, name):
     without(name)
     with pytest.raises(BackendError) as caught:
         resolve(name)
     message = str(caught.value)
     assert message.startswith(f"backend '{name}' cannot be imported (")
-    assert message.endswith(f": {INSTALLED_BY[name]}")
+    assert message.endswith(f": {LIBRARIES[name].install}")
+
+
+def test_what_installs_a_library_is_an_extra_of_the_project():
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    named = re.findall(r"xpnet\[(\w+)\]", " ".join(row.install for row in LIBRARIES.values()))
+    assert "torch" in named
+    assert pyproject["project"]["optional-dependencies"].keys() >= {*named}
 
 
 @pytest.mark.usefixtures("no_cuda")
@@ -67,7 +72,7 @@ def by_name():
 
 
 def test_every_library_is_listed(by_name):
-    assert list(by_name) == ["numpy", "cupy", "torch", "jax", "dask", "array_api_strict"]
+    assert list(by_name) == list(LIBRARIES)
 
 
 def test_numpy_is_always_usable(by_name):

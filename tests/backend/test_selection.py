@@ -10,7 +10,7 @@ import array_api_strict
 import pytest
 
 from xpnet.backend import Backend, BackendError, default_backend, fusing, resolve, use_backend
-from xpnet.backend.libraries import adapter
+from xpnet.backend.libraries import LIBRARIES, adapter
 from xpnet.backend.selection import tf32
 
 NUMPY = Backend("numpy", "cpu", "float32")
@@ -164,8 +164,8 @@ def test_device_without_a_number_is_the_first():
     [
         (
             {"BACKEND": "numpi"},
-            "backend 'numpi' is unknown: choose one of numpy, cupy, torch, jax, dask, "
-            "array_api_strict, auto (asked for by XPNET_BACKEND=numpi)",
+            f"backend 'numpi' is unknown: choose one of {', '.join(LIBRARIES)}, auto "
+            "(asked for by XPNET_BACKEND=numpi)",
         ),
         (
             {"DEVICE": "cuda:1"},

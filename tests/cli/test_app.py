@@ -89,7 +89,7 @@ def test_help_lists_the_names_of_the_tables(run, monkeypatch):
     text = run("train", "-h").out
     assert f"{', '.join(ACTIVATIONS)}." in text
     assert f"{', '.join(OPTIMIZERS)}." in text
-    assert f"{', '.join(name for name in LIBRARIES if name != 'dask')} or auto." in text
+    assert f"{', '.join(name for name in LIBRARIES if not LIBRARIES[name].lazy)} or auto." in text
 
 
 INTERRUPTED_AT = """

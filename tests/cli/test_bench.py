@@ -46,7 +46,7 @@ def test_a_table_and_a_plot(run, tmp_path, monkeypatch, brief):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--backend", "dask"), "this command does not run on Dask"),
+        (("--backend", "dask"), "this command does not run on dask"),
         (
             ("--plot", "no_folder/chart.png"),
             "--plot: cannot write no_folder/chart.png: there is no folder",

@@ -81,7 +81,7 @@ def test_one_or_many(count, words):
 
 
 def test_dask_is_refused():
-    with pytest.raises(backend.BackendError, match="does not run on Dask: choose another"):
+    with pytest.raises(backend.BackendError, match="does not run on dask: choose another"):
         check_eager(backend.resolve("dask"))
 
 

@@ -68,7 +68,7 @@ def test_a_label_column_in_front(run, model, flowers, expected):
             "--out: cannot write no_folder/out.csv: there is no folder",
         ),
         (("--out", "flowers.csv"), "--out is flowers.csv, which this command reads: expected"),
-        (("--backend", "dask"), "does not run on Dask"),
+        (("--backend", "dask"), "does not run on dask"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -216,7 +216,7 @@ def test_ctrl_c_keeps_what_was_learned(flowers, tmp_path):
         (("--dropout", "1"), "for '--dropout': 1 is not a share of units, 0 or more"),
         (("--label", "colour"), "has no column 'colour': expected a number from 0 to 2"),
         (("--backend", "theano"), "backend 'theano' is unknown: choose one of numpy"),
-        (("--backend", "dask"), "this command does not run on Dask: choose another --backend"),
+        (("--backend", "dask"), "this command does not run on dask: choose another --backend"),
         (("--device", "cuda:7"), "backend 'numpy' has no device 'cuda:7' here: choose one of cpu"),
         (("--dtype", "int8"), "dtype 'int8' is unknown: choose float32 or float64"),
         (("--save", "no_folder/model"), "--save: cannot write no_folder/model: there is no folder"),

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, mapped, tree_leaves
 from tests.kernels.test_dense import OneLayer
+from tests.kernels.test_updates import WORKED
 from xpnet import backend, fused
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense, Kernels, Params
 
 ADAM = {"rate": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
-
-
-class Optimiser(NamedTuple):
-    """How many moments an optimiser has, and the hyperparameters of a step."""
-
-    moments: int
-    hyperparameters: dict[str, float]
-
-
-OPTIMISERS = {
-    "sgd": Optimiser(0, {"rate": 0.1}),
-    "momentum": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
-    "nesterov": Optimiser(1, {"rate": 0.1, "mu": 0.9}),
-    "rmsprop": Optimiser(1, {"rate": 0.1, "rho": 0.9, "eps": 1e-8}),
-    "adam": Optimiser(2, ADAM),
-    "adamw": Optimiser(2, {**ADAM, "decay": 0.1, "c1": 0.5, "c2": 0.25}),
-}
 
 ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backward", "update")
 """The entries that numba and PyTorch replace."""
@@ -140,7 +124,7 @@ def random_params(rng: np.random.Generator, stack: tuple[int, ...] = ()) -> Para
 def random_trees(rng: np.random.Generator, optimizer: str, stack: tuple[int, ...] = ()) -> Any:
     """Params, grads and the moments of `optimizer`, positive as squares are."""
     params, grads, *moments = (
-        random_params(rng, stack) for _ in range(2 + OPTIMISERS[optimizer].moments)
+        random_params(rng, stack) for _ in range(2 + WORKED[optimizer].moments)
     )
     return params, grads, tuple(mapped(np.square, moment) for moment in moments)
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tests.fused.cases import (
     ON_EACH,
-    OPTIMISERS,
     agreeing,
     assert_alike,
     fortran,
@@ -25,6 +24,7 @@ from tests.fused.cases import (
 )
 from tests.kernels.cases import leaves, mapped, targets
 from tests.kernels.test_dense import random_layer
+from tests.kernels.test_updates import WORKED
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
 
 LAYOUTS = pytest.mark.parametrize("lay", [fortran, strided])
@@ -102,7 +102,7 @@ def test_cost_of_logits_that_are_not_contiguous(xp, way, lay, rng):
 def stepped_alike(kernels, optimizer, trees, dtype):
     """Four steps, each from what the one before returned; only the first knows its memory."""
     params, grads, moments = trees
-    hyperparameters = OPTIMISERS[optimizer].hyperparameters
+    hyperparameters = WORKED[optimizer].hyperparameters
     plain = result = (params, moments)
     for number in range(4):
         plain = VECTORIZED.update(optimizer, plain[0], grads, plain[1], **hyperparameters)
@@ -170,7 +170,7 @@ def test_nan_and_infinity_pass_a_step(xp, way, bad, rng):
     for optimizer in fused_optimisers(xp):
         params, grads, moments = mapped(there(xp, "float32"), random_trees(rng, optimizer))
         grads[0].W[1, 2] = bad
-        hyperparameters = OPTIMISERS[optimizer].hyperparameters
+        hyperparameters = WORKED[optimizer].hyperparameters
         with np.errstate(**HUGE):
             new, _ = unyielding(xp, way).update(
                 optimizer, params, grads, moments, **hyperparameters

@@ -11,6 +11,7 @@ from tests.fused.cases import HOLDERS
 from tests.kernels.cases import leaves, mapped, random_case, tree_leaves
 from tests.train.cases import Heard, train
 from xpnet import DivergenceError, optim, steps
+from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.defaults import training_kernels
 
@@ -20,12 +21,7 @@ EACH_LIBRARY = pytest.mark.parametrize("xp", ["numpy", "torch", "jax"], indirect
 ON_NUMPY = pytest.mark.parametrize("xp", ["numpy"], indirect=True)
 
 OPTIMIZERS = {
-    "sgd": optim.sgd(0.1),
-    "momentum": optim.momentum(0.1),
-    "nesterov": optim.nesterov(0.1),
-    "rmsprop": optim.rmsprop(0.01),
-    "adam": optim.adam(0.01),
-    "adamw": optim.adamw(0.01),
+    **{name: optim.OPTIMIZERS[name].make(0.1) for name in LOOPS},
     "clipped": optim.clip(optim.adam(0.01), 0.1),
 }
 

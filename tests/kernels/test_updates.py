@@ -11,6 +11,9 @@ from tests.kernels.cases import assert_trees_close, leaves
 from xpnet.kernels import LOOPED, UPDATES, VECTORIZED
 from xpnet.types import Dense
 
+AVERAGES = {"mu", "rho", "beta1", "beta2"}
+"""What averages are multiplied by; a moment of an optimiser without one is a sum, which stays."""
+
 ADAM = {"rate": 0.1, "beta1": 0.5, "beta2": 0.8, "eps": 0.5}
 
 
@@ -19,6 +22,17 @@ class Worked(NamedTuple):
 
     hyperparameters: dict
     by_hand: tuple
+
+    @property
+    def moments(self) -> int:
+        """How many there are."""
+        return len(self.by_hand) - 1
+
+    @property
+    def halving(self) -> dict:
+        """The hyperparameters, but averages are halved where the gradient is 0; {} without any."""
+        halves = dict.fromkeys(AVERAGES & self.hyperparameters.keys(), 0.5)
+        return halves and self.hyperparameters | halves
 
 
 WORKED = {
@@ -37,6 +51,7 @@ WORKED = {
         {"rate": 0.1, "beta1": 0.5, "beta2": 0.8, "decay": 0.2}, (1 - 0.1 * (0.2 + 1), 1.6)
     ),
 }
+DECAYING = {name: worked.halving for name, worked in WORKED.items() if worked.halving}
 EACH = pytest.mark.parametrize("name", UPDATES)
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
 
@@ -48,7 +63,7 @@ def one_layer(xp, W, b):
 def random_trees(name, rng, shape=(2, 3)):
     """Params, grads and moments; the moments are positive, as averages of squares are."""
     trees = [rng.normal(size=shape) for _ in range(2)]
-    trees += [rng.random(shape) for _ in WORKED[name].by_hand[1:]]
+    trees += [rng.random(shape) for _ in range(WORKED[name].moments)]
     return tuple((Dense(tree, tree[:, :1]),) for tree in trees)
 
 
@@ -66,10 +81,10 @@ def test_every_update_is_worked_by_hand():
 @EACH
 @BOTH
 def test_numbers_worked_by_hand(kernels, name):
-    by_hand = WORKED[name].by_hand
+    worked = WORKED[name]
     theta, g, one = (one_layer(np, np.full((1, 1), x), np.full((1, 1), x)) for x in (1.0, 4.0, 1.0))
-    new = stepped(kernels, name, theta, g, *[one] * (len(by_hand) - 1))
-    assert [layer.W.item() for (layer,) in new] == pytest.approx(by_hand)
+    new = stepped(kernels, name, theta, g, *[one] * worked.moments)
+    assert [layer.W.item() for (layer,) in new] == pytest.approx(worked.by_hand)
 
 
 @EACH
@@ -107,7 +122,7 @@ def test_the_inputs_are_never_written_to(kernels, name, rng):
 @pytest.mark.parametrize("name", [name for name in UPDATES if "decay" in WORKED[name][0]])
 def test_weights_decay_and_biases_do_not(kernels, name):
     theta, zero = (one_layer(np, np.full((1, 1), x), np.full((1, 1), x)) for x in (10.0, 0.0))
-    moments = [zero] * (len(WORKED[name].by_hand) - 1)
+    moments = [zero] * WORKED[name].moments
     (layer,), *_ = stepped(kernels, name, theta, zero, *moments, decay=0.5)
     assert float(layer.W[0, 0]) == 10 - 0.1 * 0.5 * 10
     assert float(layer.b[0, 0]) == 10
@@ -121,15 +136,14 @@ def test_lion_moves_by_the_rate_whatever_the_size_of_the_gradient(kernels):
     np.testing.assert_array_equal(W, [[0.1, 0.0, -0.1]])
 
 
-@pytest.mark.parametrize("name", [name for name in UPDATES if len(WORKED[name].by_hand) > 1])
+@pytest.mark.parametrize("name", DECAYING)
 def test_moments_that_decay_arrive_at_zero(eager_xp, name):
     """An input that is never active again leaves no denormal numbers behind."""
-    halved = {key: 0.5 for key in ("mu", "rho", "beta1", "beta2") if key in WORKED[name][0]}
     theta, zero = (one_layer(eager_xp, [[x]], [[x]]) for x in (1.0, 0.0))
-    moments = [one_layer(eager_xp, [[1e-34]], [[1e-34]])] * (len(WORKED[name].by_hand) - 1)
+    moments = [one_layer(eager_xp, [[1e-34]], [[1e-34]])] * WORKED[name].moments
     seen = []
     for _ in range(20):
-        theta, *moments = stepped(VECTORIZED, name, theta, zero, *moments, **halved)
+        theta, *moments = stepped(VECTORIZED, name, theta, zero, *moments, **DECAYING[name])
         seen += [float(layer.W[0, 0]) for (layer,) in moments]
     smallest_normal = float(np.finfo("float32").smallest_normal)
     assert all(abs(number) >= smallest_normal or number == 0 for number in seen)

@@ -25,6 +25,7 @@ class Library:
     name: str
     install: str
     no_device: str = "none of its devices answers"
+    lazy: bool = False  # It only builds graphs, of which a command reads no cost.
 
 
 LIBRARIES: Mapping[str, Library] = {
@@ -42,7 +43,7 @@ LIBRARIES: Mapping[str, Library] = {
             "pip install 'xpnet[jax]'",
             "no platform of it starts: see the environment variable JAX_PLATFORMS",
         ),
-        Library("dask", "pip install 'xpnet[dask]'"),
+        Library("dask", "pip install 'xpnet[dask]'", lazy=True),
         Library("array_api_strict", "pip install array-api-strict"),
     )
 }

@@ -27,9 +27,6 @@ SCHEDULES: Mapping[str, Callable[[float, int], Any]] = {
 }
 """``(rate, steps of the whole training) -> schedule``."""
 
-_LAZY_BACKENDS = ("dask",)
-"""They only build graphs, of which no command reads a cost."""
-
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", re.IGNORECASE)
 
 _SMALLEST_SIZE = 1000
@@ -183,7 +180,7 @@ BackendName: TypeAlias = Annotated[
     str | None,
     Option(
         "--backend",
-        help=f"{', '.join(name for name in LIBRARIES if name not in _LAZY_BACKENDS)} or auto.",
+        help=f"{', '.join(name for name in LIBRARIES if not LIBRARIES[name].lazy)} or auto.",
         show_default="XPNET_BACKEND, or numpy",
     ),
 ]
@@ -198,10 +195,10 @@ DType: TypeAlias = Annotated[
 
 def check_eager(backend: Backend) -> None:
     """Raise BackendError if `backend` only builds graphs."""
-    if backend.name in _LAZY_BACKENDS:
+    if LIBRARIES[backend.name].lazy:
         raise BackendError(
-            "this command does not run on Dask: choose another --backend, such as numpy; the "
-            "library's xpnet.value_and_grad takes Dask arrays"
+            f"this command does not run on {backend.name}: choose another --backend, such as "
+            f"numpy; the library's xpnet.value_and_grad takes {backend.name} arrays"
         )
 
 

@@ -9,15 +9,15 @@ import pytest
 
 import xpnet
 from xpnet.fused.cupy import fuse
+from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
 
 OPTIMISERS = {
+    **{name: xpnet.optim.OPTIMIZERS[name].make(0.01) for name in FIELDS},
     "sgd": xpnet.optim.sgd(0.1),
     "momentum": xpnet.optim.momentum(0.05),
     "nesterov": xpnet.optim.nesterov(0.05),
-    "rmsprop": xpnet.optim.rmsprop(0.01),
-    "adam": xpnet.optim.adam(0.01),
     "adamw": xpnet.optim.adamw(0.01, weight_decay=0.1),
     "clipped": xpnet.optim.clip(xpnet.optim.adam(0.01), 0.05),
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.fused.cases import ADAM, OPTIMISERS
+from tests.fused.cases import ADAM
 from tests.kernels.cases import mapped, tree_leaves
+from tests.kernels.test_updates import WORKED
 from xpnet.fused.cupy import fuse
 from xpnet.fused.cupy.source import MOST_TENSORS
 from xpnet.fused.cupy.updates import FIELDS
@@ -33,16 +34,17 @@ def trees(rng, moments, *lead, layers=3):
     ids=str,
 )
 def test_one_network(agree, rng, name, rate):
-    moments, settings = OPTIMISERS[name]
-    _, new = agree("update", name, *trees(rng, moments), **{**settings, "rate": rate})
-    assert len(new) == moments
+    worked = WORKED[name]
+    hyperparameters = worked.hyperparameters | {"rate": rate}
+    _, new = agree("update", name, *trees(rng, worked.moments), **hyperparameters)
+    assert len(new) == worked.moments
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 @pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
 def test_a_stack_with_a_rate_for_all_or_each(agree, rng, name, rate):
-    moments, settings = OPTIMISERS[name]
-    agree("update", name, *trees(rng, moments, 4), **{**settings, "rate": rate})
+    hyperparameters = WORKED[name].hyperparameters | {"rate": rate}
+    agree("update", name, *trees(rng, WORKED[name].moments, 4), **hyperparameters)
 
 
 def test_large_tensors(agree, rng):

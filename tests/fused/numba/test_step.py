@@ -19,6 +19,7 @@ from xpnet.fused.numba import step as compiled
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import VECTORIZED
 from xpnet.train import steps
 from xpnet.types import Dense
@@ -26,11 +27,7 @@ from xpnet.types import Dense
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
 OPTIMIZERS = {
-    "sgd": optim.sgd(0.1),
-    "momentum": optim.momentum(0.1),
-    "nesterov": optim.nesterov(0.1),
-    "rmsprop": optim.rmsprop(0.01),
-    "adam": optim.adam(0.01),
+    **{name: optim.OPTIMIZERS[name].make(0.1) for name in LOOPS},
     "adamw": optim.adamw(0.01, weight_decay=0.3),
     "clipped": optim.clip(optim.adam(0.01), 0.1),
     "scheduled": optim.momentum(optim.cosine(0.1, 3)),

@@ -20,7 +20,9 @@ from tests.fused.cases import (
     unyielding,
 )
 from tests.kernels.cases import mapped
+from tests.kernels.test_updates import DECAYING, WORKED
 from xpnet.fused import accelerate
+from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
 
@@ -60,23 +62,13 @@ def tree_of(number):
 
 
 @BOTH
-@pytest.mark.parametrize(
-    ("optimizer", "count", "hyperparameters"),
-    [
-        ("momentum", 1, {"mu": 0.5}),
-        ("nesterov", 1, {"mu": 0.5}),
-        ("rmsprop", 1, {"rho": 0.5, "eps": 1e-8}),
-        ("adam", 2, {**ADAM, "beta1": 0.5, "beta2": 0.5}),
-        ("adamw", 2, {**ADAM, "beta1": 0.5, "beta2": 0.5, "decay": 0.0, "c1": 1.0, "c2": 1.0}),
-    ],
-)
-def test_what_has_decayed_is_set_to_zero(way, optimizer, count, hyperparameters):
+@pytest.mark.parametrize("optimizer", [name for name in LOOPS if name in DECAYING])
+def test_what_has_decayed_is_set_to_zero(way, optimizer):
     """Just above the limit it keeps its digits; below, it is 0 and never a denormal number."""
     update = unyielding(NUMPY, way).update
-    hyperparameters = {**hyperparameters, "rate": 0.1}
     for before, after in ((4e-30, 2e-30), (1.5e-30, 0.0)):
-        given = (tree_of(1.0), tree_of(0.0), (tree_of(before),) * count)
-        _, moments = update(optimizer, *given, **hyperparameters)
+        given = (tree_of(1.0), tree_of(0.0), (tree_of(before),) * WORKED[optimizer].moments)
+        _, moments = update(optimizer, *given, **DECAYING[optimizer])
         for (layer,) in moments:
             np.testing.assert_array_equal(layer.W, np.float32(after))
             np.testing.assert_array_equal(layer.b, np.float32(after))
