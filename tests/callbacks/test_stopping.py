@@ -40,7 +40,7 @@ def test_without_an_epoch_the_result_stays(played):
 
 def test_it_can_be_used_again(played):
     stopping = EarlyStopping(patience=1)
-    played(stopping, rows(0.1, 0.2))
+    played(stopping, rows(0.2, 0.1))
     result, _ = played(stopping, rows(5.0, 6.0))
     assert value(result.params) == 1
 

@@ -107,6 +107,15 @@ def test_weights_count_as_repetitions(few):
     np.testing.assert_allclose(weighted.coef_, theirs.coef_, atol=5e-3)
 
 
+def test_balanced_classes_weigh_the_same_by_their_samples_weights():
+    X, y = load_iris(return_X_y=True)
+    X, s = scale(X), np.where(y == 0, 5.0, 1.0 + np.arange(len(y)) % 3)
+    ours, theirs = (
+        each(**TIGHT, class_weight="balanced").fit(X, y, s) for each in (LogisticRegression, Theirs)
+    )
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
 def test_dtype(few, dtype):
     model = LogisticRegression().fit((16 * few.X).astype(dtype), few.y)

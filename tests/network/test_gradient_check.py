@@ -88,6 +88,18 @@ def test_fewer_entries_of_a_large_tensor_are_compared():
     assert check_gradients(*case.data, kernels=BROKEN["one entry"], most=12) > 5e-4
 
 
+def test_the_entries_compared_are_spread_over_a_tensor():
+    """Of 4 × 3 weights and `most` = 2 the first is looked at, and that in the middle."""
+
+    def middle_off(grads):
+        off = np.zeros_like(grads.W)
+        off[2, 0] = 1e-3
+        return Dense(grads.W + off, grads.b)
+
+    case = random_case((3, 4))
+    assert check_gradients(*case.data, kernels=changed_grads(middle_off), most=2) > 5e-4
+
+
 def test_what_does_not_fit_is_refused():
     net, params, X, Y = random_case().data
     with pytest.raises(ValueError, match=r"X has shape \(7, 3\)"):

@@ -155,9 +155,10 @@ def test_the_start_is_not_written_to():
     assert all(not array.any() for array in start[0])
 
 
-def test_a_start_that_is_good_enough_costs_one_evaluation():
+@pytest.mark.parametrize("tol", [1e-4, 0.0])
+def test_a_start_that_is_good_enough_costs_one_evaluation(tol):
     function, start = quadratic()
-    best = lbfgs(function, unflatten(TARGET, start))
+    best = lbfgs(function, unflatten(TARGET, start), tol=tol)
     assert (best.converged, best.iterations, best.evaluations) == (True, 0, 1)
 
 

@@ -25,7 +25,7 @@ def searched(evaluate, first, **options):
 
 
 # Moré and Thuente 1994, "Line search algorithms with guaranteed sufficient decrease", section 5,
-# the first three, and a valley with its floor far away.
+# the first three, a valley with its floor far away, and a cliff, behind which slopes mislead.
 FUNCTIONS = {
     "rational": (lambda t: -t / (t * t + 2.0), lambda t: (t * t - 2.0) / (t * t + 2.0) ** 2),
     "power": (
@@ -37,6 +37,10 @@ FUNCTIONS = {
         lambda t: (t - 1.0) / math.sqrt(1e-6 + (t - 1.0) ** 2) - 0.1,
     ),
     "valley": (lambda t: (t - 300.0) ** 2, lambda t: 2.0 * (t - 300.0)),
+    "cliff": (
+        lambda t: 1e-4 * t * t - math.tanh(0.3 * t - 5.0),
+        lambda t: 2e-4 * t - 0.3 * (1.0 - math.tanh(0.3 * t - 5.0) ** 2),
+    ),
 }
 
 
@@ -89,6 +93,15 @@ def test_steps_where_cost_or_slope_is_not_finite_are_drawn_back(bad, of):
         return bad if t > 1.0 and of == "slope" else 2.0 * (t - 0.9)
 
     _, found = searched(along(phi, slope), 64.0)
+    assert 0 < found.step <= 1.0
+
+
+def test_a_cost_of_minus_infinity_is_no_minimum():
+    evaluate = along(
+        lambda t: -math.inf if t > 1.0 else (t - 0.9) ** 2,
+        lambda t: 0.0 if t > 1.0 else 2.0 * (t - 0.9),
+    )
+    _, found = searched(evaluate, 64.0)
     assert 0 < found.step <= 1.0
 
 

@@ -159,7 +159,8 @@ def test_what_is_left_to_the_kernels_one_by_one(case, options):
 def test_samples_that_do_not_lie_as_rows(lay):
     """After a step that was compiled: what is remembered goes over from one to the other."""
     case = mapped_arrays(CASE, fortran)
-    batches = [(case.X, case.Y), (lay(case.X), lay(case.Y)), (case.X, case.Y)]
+    X, Y = lay(case.X), lay(case.Y)
+    batches = [(case.X, case.Y), (X, Y), (case.X, Y), (X, case.Y), (case.X, case.Y)]
     got, expected = (
         [s.params for s in steps(case.net, case.params, batches, optimizer=optim.adam(0.01), **o)]
         for o in ({}, {"kernels": VECTORIZED})
