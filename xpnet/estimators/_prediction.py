@@ -12,7 +12,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from xpnet import backend
-from xpnet.estimators._batches import blocks, columns_between
+from xpnet.data.batches import blocks
+from xpnet.estimators._batches import columns_between
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._labels import Labels, column_raveled, decoded
 from xpnet.estimators._scoring import accuracy
