@@ -21,7 +21,7 @@ COUNTS = (
     "best_loss_",
     "best_validation_score_",
 )
-"""What the epochs of a fit leave; nothing where there were none, as with L-BFGS."""
+"""Attributes that epochs set; a fit by L-BFGS has none."""
 
 
 def say(model: Any, text: str) -> None:
@@ -31,7 +31,7 @@ def say(model: Any, text: str) -> None:
 
 
 def begin_counts(model: Any, *, afresh: bool) -> None:
-    """Forget earlier epochs if `afresh`; else only the best by what is not watched any more.
+    """Reset the counts if `afresh`; otherwise start the best that `early_stopping` now needs.
 
     The counts are fitted attributes, so that they outlive a call of ``partial_fit``, or of ``fit``
     with ``warm_start``.

@@ -126,7 +126,7 @@ def _warn(model: Any, best: Minimum, limits: str) -> None:
 def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tuple[Array, Params]]:
     """The loss on all of `samples`, and its gradients, as functions of the parameters alone."""
     like, s = samples.Y, samples.weights
-    X = _Columns(samples.X)
+    X = _Transposed(samples.X)
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
     gradient = sklearn_value_and_grad(net) or accelerator_for(like).value_and_grad(
@@ -146,7 +146,7 @@ def rows_a_block(net: Network, like: Array) -> int:
     return CACHED_ROWS if on_host(like) else rows_at_once(net, like)
 
 
-class _Columns:
+class _Transposed:
     """Samples lying as rows, seen as columns; a block of a sparse X is made dense when asked for.
 
     Parameters

@@ -58,7 +58,7 @@ class SaveMixin(StateMixin):
         """Its parameters."""
 
     @abstractmethod
-    def _go_on_from(self, params: Params) -> None:
+    def _restart_from(self, params: Params) -> None:
         """Set the network's parameters, as if a fit had ended with them."""
 
     @abstractmethod
@@ -182,7 +182,7 @@ def restored(cls: Any, net: Network, params: Params, metadata: Mapping[str, Any]
     _check_fitted(model, net, fitted)
     for name, value in fitted.items():
         setattr(model, name, _beside(value, params[0].W))
-    model._go_on_from(params)
+    model._restart_from(params)
     model._check_restored(net)
     return model
 

@@ -265,7 +265,7 @@ class LogisticRegression(
         ((W, b),) = params
         self._update(coef_=W, intercept_=b[:, 0])
 
-    def _go_on_from(self, params: Params) -> None:
+    def _restart_from(self, params: Params) -> None:
         self._hold(params)
 
     def _last_layer(self, X: Any, method: str) -> Layer:
