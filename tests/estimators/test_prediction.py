@@ -65,7 +65,7 @@ def test_accuracy_is_that_of_scikit_learn(few, on_device, several, weighted):
     s = np.linspace(0, 1, 200, dtype=np.float32) if weighted else None
     X, Y = (
         on_device.asarray(few.X),
-        on_device.asarray(y, "int64" if on_device.name != "jax" else "int32"),
+        on_device.asarray(y, "int64"),
     )
     weight = None if s is None else on_device.asarray(s)
     validation = {"X_val": X, "y_val": Y, "sample_weight_val": weight}

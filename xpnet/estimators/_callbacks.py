@@ -135,18 +135,10 @@ class Patience(Callback):
 
 
 class ScikitLearnCallbacks(Callback):
-    """Calls scikit-learn's own callbacks at a fit and at each of its rounds.
+    """Calls scikit-learn's own callbacks at a fit of `samples` and at each of its rounds.
 
-    Parameters
-    ----------
-    model : estimator
-        Whose fitted attributes are up to date when a round ends.
-    samples : Samples
-        What is trained on.
-    rounds : int
-        At most.
-    round_name : str
-        What scikit-learn calls a round of this solver: ``epoch`` or ``lbfgs-iter``.
+    When a round ends, the fitted attributes of `model` are up to date. There are `rounds` at most;
+    `round_name` is scikit-learn's word for one of this solver: ``epoch`` or ``lbfgs-iter``.
     """
 
     def __init__(self, model: Any, samples: Samples, rounds: int, round_name: str) -> None:

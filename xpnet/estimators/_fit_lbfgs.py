@@ -39,21 +39,10 @@ def fit_lbfgs(
     loss: Callable[[Params], tuple[Array, Params]],
     **options: Any,
 ) -> None:
-    """Minimise `loss` by L-BFGS.
+    """Minimise `loss`, such as `loss_on` returns, by L-BFGS from `params`.
 
-    Parameters
-    ----------
-    model : estimator
-        Its ``max_iter`` and ``tol`` say how far to go; its fitted attributes are kept up to date.
-    net : Network
-    params : Params
-        Where to start.
-    samples : Samples
-        The training data, for callbacks.
-    loss : function
-        ``params -> (cost, grads)``, such as `loss_on` returns.
-    **options
-        Of `xpnet.optim.lbfgs`: ``ftol``, ``max_evaluations``, ``preconditioner``.
+    ``max_iter`` and ``tol`` of `model` say how far to go; its fitted attributes are kept current.
+    `options` are those of `xpnet.optim.lbfgs`: ``ftol``, ``max_evaluations``, ``preconditioner``.
     """
     run = Run(net, model.max_iter, 1, samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "lbfgs-iter")
@@ -147,12 +136,7 @@ def rows_a_block(net: Network, like: Array) -> int:
 
 
 class _Transposed:
-    """Samples lying as rows, seen as columns; a block of a sparse X is made dense when asked for.
-
-    Parameters
-    ----------
-    X : array or sparse matrix, shape (m, n_x)
-    """
+    """Rows X ``(m, n_x)`` seen as columns; a block of a sparse X is made dense when asked for."""
 
     def __init__(self, X: Array) -> None:
         self.X, self.shape = X, X.shape[::-1]

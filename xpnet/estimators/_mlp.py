@@ -29,8 +29,12 @@ from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._state import MLPState, attributes_of
-from xpnet.estimators._validation import cast_like, checked_samples, checked_training_set
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._validation import (
+    cast_like,
+    checked_samples,
+    checked_training_set,
+    checked_weights,
+)
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params, map_params
 

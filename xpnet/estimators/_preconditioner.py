@@ -51,14 +51,7 @@ def preconditioner(
 ) -> Callable[[Params], Callable[[Params], Params]]:
     """Return ``params -> (grads -> H⁻¹ grads)`` for a network without a hidden layer.
 
-    Parameters
-    ----------
-    net : Network
-    samples : Samples
-    l2 : float
-        λ.
-    centred : bool
-        Whether there are biases; without them, μ is 0.
+    `l2` is λ. `centred` says whether there are biases; without them, μ is 0.
     """
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights

@@ -16,8 +16,7 @@ from xpnet.data.batches import blocks
 from xpnet.estimators._batches import columns_between
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._labels import Labels, column_raveled, decoded
-from xpnet.estimators._validation import targets_beside
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
 from xpnet.metrics import share

@@ -154,18 +154,9 @@ class SaveMixin(StateMixin):
 
 
 def restored(cls: Any, net: Network, params: Params, metadata: Mapping[str, Any]) -> Any:
-    """Return the estimator of class `cls` that a file describes.
+    """Return the estimator of class `cls` that a file describes, as `xpnet.persist.load` read it.
 
-    Parameters
-    ----------
-    cls : type
-    net, params, metadata
-        As `xpnet.persist.load` returned them.
-
-    Raises
-    ------
-    ValueError, TypeError, LookupError, AttributeError
-        If something is missing, of a kind that `fit` never sets, or inconsistent.
+    Raises one of `WRONG` if something is missing, of a kind that `fit` never sets, or inconsistent.
     """
     if metadata.get("estimator") != cls.__name__:
         raise ValueError(
@@ -317,13 +308,7 @@ def packed(value: Any) -> Any:
 
 
 def unpacked(value: Any) -> Any:
-    """The value that `packed` was given.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it did not pack `value`.
-    """
+    """The value that `packed` was given; raise ValueError or TypeError if `packed` did not."""
     if isinstance(value, list):
         return list(map(unpacked, value))
     if not isinstance(value, dict):

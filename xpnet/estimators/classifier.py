@@ -8,11 +8,17 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples
-from xpnet.estimators._labels import MULTICLASS, Labels, check_labels, encoded, known_labels
+from xpnet.estimators._labels import (
+    MULTICLASS,
+    Labels,
+    check_labels,
+    class_weighted,
+    encoded,
+    known_labels,
+)
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._prediction import ClassPredictionMixin
 from xpnet.estimators._sklearn_private import checks_parameters
-from xpnet.estimators._weights import class_weighted
 from xpnet.network import Network
 from xpnet.types import Array
 

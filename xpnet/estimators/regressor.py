@@ -14,8 +14,7 @@ from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
-from xpnet.estimators._validation import targets_beside
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.metrics import r2
 from xpnet.types import Array
 
