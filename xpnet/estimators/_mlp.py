@@ -246,14 +246,16 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         )
 
     def _params(self) -> Params:
-        xp = array_namespace(self.coefs_[0])
+        coefs = self.coefs_
+        xp = array_namespace(coefs[0])
         return tuple(
             Dense(xp.matrix_transpose(coef), xp.reshape(intercept, (-1, 1)))
-            for coef, intercept in zip(self.coefs_, self.intercepts_, strict=True)
+            for coef, intercept in zip(coefs, self.intercepts_, strict=True)
         )
 
     def _net(self) -> Network:
-        sizes = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+        coefs = self.coefs_
+        sizes = (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))
         hidden = activation_names(self.activation, len(sizes) - 2)
         return Network(sizes, hidden=hidden, output=OUTPUTS[self.out_activation_])
 
