@@ -33,8 +33,9 @@ def say(model: Any, text: str) -> None:
 def begin_counts(model: Any, *, afresh: bool) -> None:
     """Reset the counts if `afresh`.
 
-    Otherwise start the best loss or best score that `early_stopping` now needs. The counts are fitted attributes, so that they outlive a call of ``partial_fit``, or of ``fit``
-    with ``warm_start``.
+    Otherwise start the best loss or best score that `early_stopping` now needs. The counts are
+    fitted attributes, so that they outlive a call of ``partial_fit``, or of ``fit`` with
+    ``warm_start``.
     """
     if afresh or not hasattr(model, "loss_curve_"):
         model.loss_curve_ = []
