@@ -93,10 +93,40 @@ def test_a_constant_target_is_scored_as_sklearn_does(Y):
         assert score_of("identity")(np.asarray(A), np.asarray(Y)) == expected
 
 
-@pytest.mark.parametrize("output", ["identity", "exp"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("output", "labels"),
+    [
+        ("sigmoid", lambda A: A.T > 0.5),
+        ("hinge", lambda A: A.T > 0.0),
+        ("softmax", lambda A: A.argmax(axis=0)),
+    ],
+)
+def test_accuracy_is_sklearns_to_the_last_bit(output, labels, weighted):
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    A, Y, s = rng.normal(size=(2, 43)), rng.integers(0, 2, (2, 43)), rng.random(43)
+    is_right = Y.argmax(axis=0) if output == "softmax" else Y.T > 0.5
+    expected = metrics.accuracy_score(is_right, labels(A), sample_weight=s if weighted else None)
+    assert score_of(output)(A, Y, s[None, :] if weighted else None) == expected
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "hinge", "softmax", "identity"])
+def test_a_sample_counts_as_often_as_it_weighs(xp, output):
+    rng = np.random.default_rng(0)
+    A, Y, s = rng.random((3, 2, 20)), rng.integers(0, 2, (2, 20)), rng.integers(0, 4, 20)
+    score = score_of(output)(*map(xp.asarray, (A, Y.astype(float), s[None, :].astype(float))))
+    often = np.repeat(np.arange(20), s)
+    expected = score_of(output)(A[..., often], Y[:, often].astype(float))
+    np.testing.assert_allclose(xp.to_numpy(score), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("output", "number"), [("identity", math.nan), ("identity", math.inf), ("exp", math.nan)]
+)
 @pytest.mark.parametrize("Y", [[[5.0, 5.0]], [[1.0, 5.0]]], ids=["constant", "varying"])
-def test_a_prediction_that_is_no_number_has_no_score(xp, output, Y):
-    score = score_of(output)(xp.asarray([[math.nan, 5.0]]), xp.asarray(Y))
+def test_a_prediction_that_is_no_number_has_no_score(xp, output, Y, number):
+    score = score_of(output)(xp.asarray([[number, 5.0]]), xp.asarray(Y))
     assert math.isnan(float(xp.to_numpy(score)))
 
 

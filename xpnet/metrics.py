@@ -11,6 +11,7 @@ d2                   1 − deviance / deviance of the mean, the mean over output
 ==================== ==================================================================
 
 Each takes predictions and targets ``(..., n_y, m)`` and gives one number a network, ``(...)``.
+Those with `sample_weight`, ``(..., 1, m)``, count each sample by its weight.
 """
 
 from __future__ import annotations
@@ -25,39 +26,46 @@ from xpnet.types import Array
 
 
 class Metric(NamedTuple):
-    """A name for tables, and a function of predictions and targets."""
+    """A name for tables, and a function of predictions and targets, which may take weights."""
 
     name: str
-    score: Callable[[Array, Array], Array]
+    score: Callable[..., Array]
 
 
-def probability_accuracy(A: Array, Y: Array) -> Array:
+def probability_accuracy(A: Array, Y: Array, sample_weight: Array | None = None) -> Array:
     """The share of samples whose outputs are all right, where A are probabilities."""
-    return _share(A, Y, 0.5)
+    return share((A > 0.5) == (Y > 0.5), _weights(A, sample_weight))
 
 
-def margin_accuracy(A: Array, Y: Array) -> Array:
+def margin_accuracy(A: Array, Y: Array, sample_weight: Array | None = None) -> Array:
     """The share of samples whose outputs are all right, where A are margins."""
-    return _share(A, Y, 0.0)
+    return share((A > 0.0) == (Y > 0.5), _weights(A, sample_weight))
 
 
-def _share(A: Array, Y: Array, threshold: float) -> Array:
-    xp = array_namespace(A, Y)
-    right = xp.all((threshold < A) == (Y > 0.5), axis=-2)
-    return xp.mean(xp.astype(right, A.dtype), axis=-1)
-
-
-def argmax_accuracy(A: Array, Y: Array) -> Array:
+def argmax_accuracy(A: Array, Y: Array, sample_weight: Array | None = None) -> Array:
     """The share of samples whose most probable class is the label."""
     xp = array_namespace(A, Y)
-    right = xp.argmax(A, axis=-2) == xp.argmax(Y, axis=-2)
-    return xp.mean(xp.astype(right, A.dtype), axis=-1)
+    right = xp.argmax(A, axis=-2, keepdims=True) == xp.argmax(Y, axis=-2, keepdims=True)
+    return share(right, _weights(A, sample_weight))
+
+
+def share(right: Array, sample_weight: Array) -> Array:
+    """The weight of samples right in all their entries ``(..., n, m)``, of that of all samples."""
+    xp = array_namespace(right, sample_weight)
+    s = sample_weight[..., 0, :]
+    counted = xp.where(xp.all(right, axis=-2), s, xp.zeros_like(s))
+    return xp.sum(counted, axis=-1) / xp.sum(s, axis=-1)
+
+
+def _weights(A: Array, sample_weight: Array | None) -> Array:
+    """A weight for each sample, 1 where none are given."""
+    return array_namespace(A).ones_like(A[..., :1, :]) if sample_weight is None else sample_weight
 
 
 def r2(A: Array, Y: Array, sample_weight: Array | None = None) -> Array:
-    """The coefficient of determination; `sample_weight` is ``(1, m)``."""
+    """The coefficient of determination."""
     xp = array_namespace(A, Y)
-    s = xp.ones_like(Y[..., :1, :]) if sample_weight is None else sample_weight
+    s = _weights(Y, sample_weight)
     mean = xp.sum(s * Y, axis=-1, keepdims=True) / xp.sum(s, axis=-1, keepdims=True)
     return _explained(xp.sum(s * (Y - A) ** 2, axis=-1), xp.sum(s * (Y - mean) ** 2, axis=-1))
 

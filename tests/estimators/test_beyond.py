@@ -1,4 +1,4 @@
-"""What scikit-learn's own MLP was never given."""
+"""Additions to scikit-learn's MLP."""
 
 from __future__ import annotations
 

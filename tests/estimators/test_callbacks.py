@@ -21,37 +21,37 @@ SETTINGS = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0, "batch
 
 
 class Diary(Callback):
-    """Notes what it is told; stops after `last` epochs; may put other parameters in place."""
+    """Notes events; stops after `last` epochs; may put other parameters in place."""
 
     def __init__(self, last=99, params=None):
-        self.last, self.params, self.told = last, params, []
+        self.last, self.params, self.events = last, params, []
 
     def on_start(self, run):
-        self.told.append(("start", run.net.sizes, run.epochs, run.steps_per_epoch, run.m))
+        self.events.append(("start", run.net.sizes, run.epochs, run.steps_per_epoch, run.m))
 
     def on_step(self, step):
-        self.told.append(("step", step.index))
+        self.events.append(("step", step.index))
 
     def on_epoch(self, epoch):
-        self.told.append(("epoch", epoch.number, epoch.row))
+        self.events.append(("epoch", epoch.number, epoch.row))
         return "enough" if epoch.number == self.last else None
 
     def on_end(self, result):
-        self.told.append(("end", len(result.history), result.stopped))
+        self.events.append(("end", len(result.history), result.stopped))
         return result if self.params is None else result._replace(params=self.params)
 
 
-def test_all_moments_are_told_in_order(few):
+def test_events_come_in_order(few):
     diary = Diary()
     model = MLPClassifier(**SETTINGS, callbacks=[diary]).fit(*few, X_val=few.X, y_val=few.y)
-    assert diary.told[0] == ("start", (64, 8, 10), 4, 4, 200)
-    assert [entry[0] for entry in diary.told[1:6]] == ["step"] * 4 + ["epoch"]
-    row = diary.told[5][2]
+    assert diary.events[0] == ("start", (64, 8, 10), 4, 4, 200)
+    assert [event[0] for event in diary.events[1:6]] == ["step"] * 4 + ["epoch"]
+    row = diary.events[5][2]
     assert row["cost"] == model.loss_curve_[0]
     assert row["val_cost"] == model.validation_loss_curve_[0]
     assert row["val_accuracy"] == model.validation_scores_[0]
     assert {"epoch", "learning_rate", "seconds"} <= set(row)
-    assert diary.told[-1] == ("end", 4, "all epochs done")
+    assert diary.events[-1] == ("end", 4, "all epochs done")
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -68,7 +68,7 @@ def test_a_callback_may_put_other_parameters_in_place(few):
     assert (model.coefs_[0] == trained.coefs_[0]).all()
 
 
-def test_callbacks_are_told_of_a_failure(few):
+def test_a_failure_reaches_on_end(few):
     class Fails(Callback):
         def on_epoch(self, epoch):
             raise RuntimeError("no space left")
@@ -76,7 +76,7 @@ def test_callbacks_are_told_of_a_failure(few):
     diary = Diary()
     with pytest.raises(RuntimeError, match="no space left"):
         MLPClassifier(**SETTINGS, callbacks=[diary, Fails()]).fit(*few)
-    assert diary.told[-1] == ("end", 1, "failed: no space left")
+    assert diary.events[-1] == ("end", 1, "failed: no space left")
 
 
 class Breaks(Callback):
@@ -86,7 +86,7 @@ class Breaks(Callback):
         self.moment = moment
         setattr(self, moment, self.fail)
 
-    def fail(self, told):
+    def fail(self, event):
         raise BrokenPipeError("stdout is closed")
 
 
@@ -97,19 +97,19 @@ class Breaks(Callback):
         *(("lbfgs", moment) for moment in ("on_start", "on_epoch", "on_end")),
     ],
 )
-def test_all_are_told_the_end_whoever_fails(few, solver, moment):
+def test_on_end_is_called_whoever_fails(few, solver, moment):
     before, after = Diary(), Diary()
     callbacks = [before, Breaks(moment), Breaks("on_end"), after]
     model = MLPClassifier(**SETTINGS, solver=solver, callbacks=callbacks)
     with pytest.raises(BrokenPipeError, match="stdout is closed") as raised:
         model.fit(*few)
-    assert [diary.told[-1][0] for diary in (before, after)] == ["end", "end"]
+    assert [diary.events[-1][0] for diary in (before, after)] == ["end", "end"]
     failed = "failed: stdout is closed"
-    assert after.told[-1][2] == (failed if moment != "on_end" else before.told[-1][2])
+    assert after.events[-1][2] == (failed if moment != "on_end" else before.events[-1][2])
     assert "A callback failed at the end, too" in raised.value.__notes__[0]
 
 
-def test_an_exit_within_a_callback_is_told_too(few):
+def test_an_exit_within_a_callback_reaches_on_end(few):
     class Leaves(Callback):
         def on_step(self, step):
             raise SystemExit(3)
@@ -117,7 +117,7 @@ def test_an_exit_within_a_callback_is_told_too(few):
     diary = Diary()
     with pytest.raises(SystemExit):
         MLPRegressor(**SETTINGS, callbacks=[Leaves(), diary]).fit(*few)
-    assert diary.told[-1] == ("end", 0, "failed: 3")
+    assert diary.events[-1] == ("end", 0, "failed: 3")
 
 
 def test_the_end_answered_by_something_else(few):
@@ -170,23 +170,23 @@ class Tasks:
     """A callback of scikit-learn that notes which tasks begin and end, and how far the fit is."""
 
     def __init__(self):
-        self.told = []
+        self.events = []
 
     def setup(self, estimator, context): ...
 
     def teardown(self, estimator, context): ...
 
     def on_fit_task_begin(self, estimator, context):
-        self.told.append(("begin", context.task_name, getattr(estimator, "n_iter_", 0)))
+        self.events.append(("begin", context.task_name, getattr(estimator, "n_iter_", 0)))
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.told.append(("end", context.task_name, fitted_estimator is not None))
+        self.events.append(("end", context.task_name, fitted_estimator is not None))
 
 
 def tasks_of(estimator, few):
     tasks = Tasks()
     estimator.set_callbacks(tasks).fit(*few)
-    return tasks.told
+    return tasks.events
 
 
 def test_tasks_have_scikit_learns_names(few):
@@ -211,8 +211,8 @@ def test_rounds_begin_before_they_are_trained_and_end_after(few, solver):
 
 def test_a_round_that_comes_to_nothing_is_ended_all_the_same(few):
     """L-BFGS knows only once it has looked that there is no step to take."""
-    told = tasks_of(MLPRegressor(**SETTINGS, solver="lbfgs", tol=1e9), few)
-    assert told[1:3] == [("begin", "lbfgs-iter", 0), ("end", "lbfgs-iter", False)]
+    events = tasks_of(MLPRegressor(**SETTINGS, solver="lbfgs", tol=1e9), few)
+    assert events[1:3] == [("begin", "lbfgs-iter", 0), ("end", "lbfgs-iter", False)]
 
 
 def test_scikit_learns_callbacks_may_stop(few):

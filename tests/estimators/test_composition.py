@@ -1,4 +1,4 @@
-"""Inside the rest of scikit-learn."""
+"""Estimators in pipelines and searches."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xpnet import LogisticRegression
+from xpnet import LogisticRegression, MLPClassifier
 
 X, Y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
 
@@ -77,3 +77,16 @@ def test_what_is_deprecated_means_what_it_meant(parameters, same, warnings, recw
     assert all(re.search(text, message) for text, message in zip(warnings, said, strict=True))
     expected = LogisticRegression(**same).fit(X, Y)
     np.testing.assert_array_equal(model.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("sizes", [(2.5,), ("a",), (None,), (True,), ((3, 2),), (np.nan,)])
+def test_hidden_layers_of_no_whole_number_of_units(sizes):
+    message = r"hidden_layer_sizes holds .*: expected whole numbers abov"
+    with pytest.raises(TypeError, match=message):
+        MLPClassifier(sizes).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("sizes", [np.array([3, 2]), (np.int64(3), 2), [3, 2]])
+def test_hidden_layers_of_any_whole_numbers(sizes):
+    assert MLPClassifier(sizes, max_iter=2).fit(X, Y).coefs_[1].shape == (3, 2)

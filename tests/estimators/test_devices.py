@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -172,13 +174,18 @@ def test_predictions_come_in_chunks(few, monkeypatch):
     assert seen == [30] * 6 + [20]
 
 
-def test_input_is_never_written_to(few, classifier):
-    X, y, s = few.X.copy(), few.y.copy(), np.linspace(0, 1, 200)
+def test_input_is_never_written_to_and_nothing_is_warned_of(few, classifier):
+    weights = np.linspace(0, 1, 200)
+    X, y, s = few.X.copy(), few.y.copy(), weights.copy()
     for array in (X, y, s):
         array.flags.writeable = False
-    classifier.set_params(class_weight="balanced").fit(X, y, s).score(X, y, s)
+    classifier.set_params(class_weight="balanced", max_iter=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.fit(X, y, s).score(X, y, s)
     assert (X == few.X).all()
     assert (y == few.y).all()
+    assert (s == weights).all()
 
 
 @pytest.fixture
@@ -244,3 +251,9 @@ def test_scikit_learns_own_way_of_moving(few, model):
         xp, _, device = get_namespace_and_device(X)
         there = move_estimator_to(model, xp, device)
     assert (there.predict(X).numpy() == model.predict(few.X)).all()
+
+
+@pytest.mark.parametrize("target", [None, 5])
+def test_no_place_to_move_to(target):
+    with pytest.raises(TypeError, match="expected a device or library by name"):
+        LogisticRegression().fit([[0.0], [1.0]], [0, 1]).to_device(target)

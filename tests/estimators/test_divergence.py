@@ -77,7 +77,7 @@ def test_a_model_that_goes_on_keeps_what_it_had(again):
     assert (model.predict_proba(X) != before).any()
 
 
-def test_callbacks_are_told_and_given_finite_parameters():
+def test_callbacks_end_with_finite_parameters():
     ended = []
 
     class Watch(Callback):

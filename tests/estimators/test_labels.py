@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xpnet import LogisticRegression
 from xpnet.estimators._labels import BINARY, MULTICLASS, MULTILABEL, decoded, encoded, labels_of
 
 CASES = {
@@ -36,3 +37,9 @@ def test_labels_that_are_not_known():
     labels = labels_of(np.asarray([0, 1, 2]))
     with pytest.raises(ValueError, match=r"not among the classes \[0, 1, 2\]: leave their samples"):
         encoded(labels, np.asarray([1, 3]), np.zeros(0))
+
+
+@pytest.mark.parametrize("weight", ["x", None])
+def test_weights_of_classes_that_are_no_numbers(weight):
+    with pytest.raises(TypeError, match=r"class_weight gives class 0 a weight of .*: expected a n"):
+        LogisticRegression(class_weight={0: weight}).fit([[0.0], [1.0]], [0, 1])

@@ -109,10 +109,10 @@ def test_lbfgs_warns_wherever_scikit_learns_was_cut(limit):
 
     def cut(package, most):
         settings = {"hidden_layer_sizes": (5,), "solver": "lbfgs", "random_state": 0, limit: most}
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             package.MLPClassifier(**settings).fit(X, y)
-        return [warning.category for warning in told]
+        return [warning.category for warning in warned]
 
     answers = [[cut(package, most) for most in range(1, 20)] for package in (theirs, xpnet)]
     assert answers[0] == answers[1]

@@ -1,4 +1,4 @@
-"""Training part by part."""
+"""Training chunk by chunk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 
 from xpnet import MLPClassifier, MLPRegressor, backend
 
-PARTS = [slice(start, start + 300) for start in range(0, 1500, 300)]
+CHUNKS = [slice(start, start + 300) for start in range(0, 1500, 300)]
 
 
-def in_parts(model, digits, **first):
-    for part in PARTS:
-        model.partial_fit(digits.X[part], digits.y[part], **first)
+def in_chunks(model, digits, **first):
+    for chunk in CHUNKS:
+        model.partial_fit(digits.X[chunk], digits.y[chunk], **first)
         first = {}
     return model
 
@@ -21,8 +21,8 @@ def test_multilabel_needs_no_classes(digits):
     Y = np.stack([digits.y % 2, digits.y > 4], axis=1)
     model = MLPClassifier((16,), learning_rate_init=0.01, random_state=0)
     for _ in range(20):
-        for part in PARTS:
-            model.partial_fit(digits.X[part], Y[part])
+        for chunk in CHUNKS:
+            model.partial_fit(digits.X[chunk], Y[chunk])
     assert model.predict(digits.X).shape == (len(Y), 2)
     assert model.score(digits.X[1500:], Y[1500:]) > 0.8
     assert model.classes_.tolist() == [0, 1]
@@ -31,12 +31,12 @@ def test_multilabel_needs_no_classes(digits):
 def test_the_first_call_names_all_classes(digits):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         MLPClassifier().partial_fit(*digits)
-    model = in_parts(MLPClassifier((8,), random_state=0), digits, classes=range(12))
+    model = in_chunks(MLPClassifier((8,), random_state=0), digits, classes=range(12))
     assert model.predict_proba(digits.X[:2]).shape == (2, 12)
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_classes_may_be_missing_from_a_part_but_not_new(digits, library):
+def test_classes_may_be_missing_from_a_chunk_but_not_new(digits, library):
     X, y = (backend.asarray(a, backend=library, dtype=a.dtype) for a in digits)
     model = MLPClassifier((8,), random_state=0)
     model.partial_fit(X, y % 3, classes=[0, 1, 2]).partial_fit(X, y % 2)
@@ -50,7 +50,7 @@ def test_classes_may_be_missing_from_a_part_but_not_new(digits, library):
         model.partial_fit(X, backend.asarray(np.eye(3), like=X)[[0, 1, 2] * 599, :])
 
 
-def test_early_stopping_ends_at_the_best_part(digits):
+def test_early_stopping_ends_at_the_best_chunk(digits):
     X, y = digits
     model = MLPClassifier((16,), early_stopping=True, n_iter_no_change=3, random_state=0, tol=1e-3)
     calls = 0
@@ -66,14 +66,14 @@ def test_early_stopping_ends_at_the_best_part(digits):
     assert len(model.loss_curve_) == calls
 
 
-def test_early_stopping_holds_out_of_each_part(digits):
-    model = in_parts(MLPClassifier((8,), early_stopping=True), digits, classes=range(10))
-    assert model.t_ == len(PARTS) * 270
-    assert len(model.validation_scores_) == len(PARTS)
+def test_early_stopping_validates_on_some_of_each_chunk(digits):
+    model = in_chunks(MLPClassifier((8,), early_stopping=True), digits, classes=range(10))
+    assert model.t_ == len(CHUNKS) * 270
+    assert len(model.validation_scores_) == len(CHUNKS)
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
-def test_lbfgs_has_no_parts(estimator):
+def test_lbfgs_has_no_partial_fit(estimator):
     assert hasattr(estimator(), "partial_fit")
     assert not hasattr(estimator(solver="lbfgs"), "partial_fit")
     with pytest.raises(AttributeError, match="has no attribute 'partial_fit'"):
@@ -104,7 +104,7 @@ def test_an_optimiser_without_moments(few):
     assert model.loss_curve_[1] < model.loss_curve_[0]
 
 
-def test_settings_may_change_between_parts(few):
+def test_settings_may_change_between_chunks(few):
     model = MLPClassifier((4,), random_state=0).partial_fit(*few, classes=range(10))
     for settings in ({"solver": "sgd"}, {"early_stopping": True}, {"early_stopping": False}):
         model.set_params(**settings).partial_fit(*few)
@@ -114,7 +114,7 @@ def test_settings_may_change_between_parts(few):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_steps_may_go_on_from_lbfgs(few):
+def test_steps_may_start_from_lbfgs(few):
     model = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=20, random_state=0)
     loss = model.fit(*few).loss_
     model.set_params(solver="adam", warm_start=True, max_iter=1).fit(*few)

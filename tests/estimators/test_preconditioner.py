@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves
-from xpnet import Dense, Network, value_and_grad
+from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
 from xpnet.estimators import _preconditioner
 from xpnet.estimators._batches import Samples
 from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
@@ -119,3 +121,13 @@ def test_a_feature_that_hardly_varies_gets_no_wild_steps(dtype):
 def test_it_is_for_many_samples_of_few_features(m, n, K, worthwhile):
     X, Y = np.broadcast_to(0.0, (m, n)), np.broadcast_to(0.0, (m, K))
     assert is_worthwhile(Samples(X, Y, None, Y)) == worthwhile
+
+
+@pytest.mark.parametrize("device", ["numpy", "torch"])
+def test_samples_whose_squares_overflow(device):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    huge = backend.asarray(X * 1e300, backend=device, dtype="float64")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="sklearn")
+        model = LogisticRegression().fit(huge, (X[:, 0] > 0).astype(int))
+    assert np.isfinite(backend.to_numpy(model.coef_)).all()

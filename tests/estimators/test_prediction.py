@@ -1,9 +1,10 @@
-"""Probabilities and their logarithms say the same, however improbable a class is."""
+"""Probabilities, their logarithms, and accuracy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
 
 from xpnet import LogisticRegression, MLPClassifier, backend
 
@@ -53,3 +54,25 @@ def test_the_logarithm_of_each_probability(estimator, classes, dtype, library):
         exact = np.exp(np.minimum(LOGITS, 0.0)) / (1.0 + np.exp(-np.abs(LOGITS)))
         np.testing.assert_allclose(proba[:, 1], exact, rtol=16 * eps)
         np.testing.assert_allclose(proba[:, 0], exact * np.exp(-LOGITS), rtol=16 * eps)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("several", [False, True], ids=["labels", "multilabel"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_accuracy_is_that_of_scikit_learn(few, on_device, several, weighted):
+    """In float32 to the last bit of float64, where the library has that."""
+    y = np.stack([few.y % 2, few.y > 4], axis=1) if several else few.y
+    s = np.linspace(0, 1, 200, dtype=np.float32) if weighted else None
+    X, Y = (
+        on_device.asarray(few.X),
+        on_device.asarray(y, "int64"),
+    )
+    weight = None if s is None else on_device.asarray(s)
+    validation = {"X_val": X, "y_val": Y, "sample_weight_val": weight}
+    model = MLPClassifier((8,), max_iter=1, random_state=0).fit(X, Y, **validation)
+    predicted = on_device.to_numpy(model.predict(X))
+    expected = accuracy_score(y, predicted, sample_weight=s)
+    exact = on_device.name != "jax" and not weighted
+    rel = 0 if exact else 1e-6
+    assert model.score(X, Y, weight) == pytest.approx(expected, rel=rel, abs=0)
+    assert model.validation_scores_ == pytest.approx([expected], rel=rel, abs=0)

@@ -29,12 +29,12 @@ WARNED = {
 }
 
 
-def told_of(call, action="always"):
+def warned_by(call, action="always"):
     """The warnings of a call under a filter that records by `action`."""
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter(action)
         call()
-    return told
+    return warned
 
 
 @pytest.mark.parametrize(("model", "y", "category"), WARNED.values(), ids=WARNED)
@@ -48,12 +48,12 @@ def test_scikit_learns_filter_silences_it(model, y, category):
 
 @pytest.mark.parametrize(("model", "y", "category"), WARNED.values(), ids=WARNED)
 def test_it_stands_at_the_callers_line(model, y, category):
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         model.fit(X, y)
         line = inspect.currentframe().f_lineno - 1
-    assert category in {warning.category for warning in told}
-    assert {(warning.filename, warning.lineno) for warning in told} == {(__file__, line)}
+    assert category in {warning.category for warning in warned}
+    assert {(warning.filename, warning.lineno) for warning in warned} == {(__file__, line)}
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_it_stands_at_the_callers_line(model, y, category):
     ids=["pipeline", "search"],
 )
 def test_what_stands_between_is_skipped(wrapped):
-    told = told_of(lambda: wrapped(MLPClassifier((4,), **SHORT)).fit(X, Y))
-    assert told
-    assert {warning.filename for warning in told} == {__file__}
+    warned = warned_by(lambda: wrapped(MLPClassifier((4,), **SHORT)).fit(X, Y))
+    assert warned
+    assert {warning.filename for warning in warned} == {__file__}
 
 
 def twice_from_one_line():
@@ -82,4 +82,4 @@ def test_each_line_is_heard_as_often_as_the_filter_says(action, times):
         for _ in range(2):
             warn(MLPClassifier(), "the same")
 
-    assert len(told_of(call, action)) == times
+    assert len(warned_by(call, action)) == times

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -212,7 +210,7 @@ def test_weights_without_a_validation_set(few):
         MLPRegressor(**SETTINGS).fit(*few, sample_weight_val=np.ones(5))
 
 
-def test_a_sparse_tensor_is_told_what_to_become(few):
+def test_a_sparse_tensor_is_refused(few):
     torch = pytest.importorskip("torch")
     X = torch.asarray(few.X)
     with pytest.raises(TypeError, match=r"layout torch\.sparse_coo: expected a dense one, X\.to_d"):
@@ -227,7 +225,7 @@ def test_a_batch_larger_than_the_samples_is_clipped():
         MLPClassifier(**SETTINGS, batch_size=100).fit(ONES, LABELS)
 
 
-def test_too_few_samples_to_hold_out():
+def test_too_few_samples_to_split():
     with pytest.raises(ValueError, match=r"validation set is too small\. Increase 'validation_fra"):
         MLPRegressor(**SETTINGS, early_stopping=True).fit(ONES, LABELS)
 
@@ -299,31 +297,12 @@ def test_bfloat16_labels_are_taken():
 def test_a_part_without_weight(there, estimator, weighed):
     weights = there(np.eye(40)[weighed])
     model = estimator(hidden_layer_sizes=4, early_stopping=True, validation_fraction=0.5, **SHORT)
-    with pytest.raises(ValueError, match=r"all samples (held out|left to train on) by validation_"):
+    with pytest.raises(ValueError, match=r"fraction leaves to (train|validate) on weigh 0"):
         model.fit(there(X), there(Y), weights)
     with pytest.raises(ValueError, match="Sample weights must contain at least one non-zero"):
         model.fit(
             there(X), there(Y), X_val=there(X), y_val=there(Y), sample_weight_val=there(0.0 * Y)
         )
-
-
-@pytest.mark.parametrize("sizes", [(2.5,), ("a",), (None,), (True,), ((3, 2),), (np.nan,)])
-def test_hidden_layers_of_no_whole_number_of_units(sizes):
-    with pytest.raises(
-        TypeError, match=r"hidden_layer_sizes holds .*: expected whole numbers abov"
-    ):
-        MLPClassifier(sizes, **SHORT).fit(X, Y)
-
-
-@pytest.mark.parametrize("sizes", [np.array([3, 2]), (np.int64(3), 2), [3, 2]])
-def test_hidden_layers_of_any_whole_numbers(sizes):
-    assert MLPClassifier(sizes, **SHORT).fit(X, Y).coefs_[1].shape == (3, 2)
-
-
-@pytest.mark.parametrize("weight", ["x", None])
-def test_weights_of_classes_that_are_no_numbers(weight):
-    with pytest.raises(TypeError, match=r"class_weight gives class 0 a weight of .*: expected a n"):
-        LogisticRegression(class_weight={0: weight}).fit(X, Y)
 
 
 def test_scores_of_other_targets(there):
@@ -334,18 +313,3 @@ def test_scores_of_other_targets(there):
             model.score(there(X), there(Y[:5]))
     with pytest.raises(ValueError, match=r"y has 2 output\(s\), but|different number of output"):
         regressor.score(there(X), there(X[:, :2]))
-
-
-@pytest.mark.parametrize("target", [None, 5])
-def test_no_place_to_move_to(target):
-    with pytest.raises(TypeError, match="expected a device or library by name"):
-        LogisticRegression().fit(X, Y).to_device(target)
-
-
-@pytest.mark.parametrize("device", ["numpy", "torch"])
-def test_samples_whose_squares_overflow(device):
-    huge = backend.asarray(X * 1e300, backend=device, dtype="float64")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="sklearn")
-        model = LogisticRegression().fit(huge, Y)
-    assert np.isfinite(backend.to_numpy(model.coef_)).all()

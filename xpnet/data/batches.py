@@ -14,7 +14,7 @@ of a transposed view would make NumPy copy the whole of X for every batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -62,12 +62,11 @@ def batches(
     """
     _check(X, Y, sample_weight, batch_size, seed, epoch)
     m = X.shape[0]
-    bounds = [(start, min(start + batch_size, m)) for start in range(0, m, batch_size)]
     weight = None if sample_weight is None else _as_row(sample_weight)
-    if not shuffle or len(bounds) == 1:
-        return _sliced(X, Y, weight, bounds)
+    if not shuffle or batch_size >= m:
+        return in_order(X, Y, None, blocks(m, batch_size), weight, sliced)
     order = np.random.default_rng((seed, epoch)).permutation(m)
-    return _gathered(X, Y, weight, bounds, order, gather)
+    return in_order(X, Y, order, blocks(m, batch_size), weight, gather)
 
 
 def streamed(
@@ -114,6 +113,48 @@ def streamed(
     return _one_ahead(upload((X, Y), batch.X[0]) for batch in order)
 
 
+def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
+    """The bounds of `m` samples in blocks of `size`, the short last one included."""
+    return ((start, min(start + size, m)) for start in range(0, m, size))
+
+
+def in_order(
+    X: Array,
+    Y: Array,
+    order: np.ndarray | None,
+    bounds: Iterable[tuple[int, int]],
+    weight: Array | None,
+    gather: Gather,
+) -> Iterator[Batch]:
+    """Yield the samples numbered ``order[start:stop]`` for each of `bounds`, as columns.
+
+    `order` is None for the order of X, which `sliced` gathers; `weight` is ``(..., 1, m)``.
+    """
+    xp = array_namespace(Y)
+    # One upload an epoch: one a step would be a copy from the host at every step.
+    there = None if order is None else indices(order, Y)
+    for start, stop in bounds:
+        x, y = gather((X, Y), there, start, stop)
+        if weight is None:
+            yield Batch(x, y)
+        elif there is None:
+            yield Batch(x, y, weight[..., start:stop])
+        else:
+            yield Batch(x, y, xp.take(weight, there[start:stop], axis=-1))
+
+
+def indices(numbers: np.ndarray, like: Array) -> Array:
+    """`numbers` beside `like`, of its library's dtype for indices."""
+    dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
+    return backend.asarray(numbers, like=like, dtype=dtype)
+
+
+def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple[Array, ...]:
+    """The rows from `start` to before `stop` of each array, as columns; a view where it can be."""
+    transpose = array_namespace(*arrays).matrix_transpose
+    return tuple(transpose(array[start:stop, :]) for array in arrays)
+
+
 def sample_major(X: Array) -> Array:
     """Return ``X (n_x, m)`` as C-contiguous ``(m, n_x)``, without a copy of a transposed view.
 
@@ -123,33 +164,6 @@ def sample_major(X: Array) -> Array:
     xp = array_namespace(X)
     samples = xp.matrix_transpose(X)
     return xp.reshape(xp.reshape(samples, (-1,)), samples.shape)
-
-
-def _sliced(
-    X: Array, Y: Array, weight: Array | None, bounds: Sequence[tuple[int, int]]
-) -> Iterator[Batch]:
-    transpose = array_namespace(X).matrix_transpose
-    for start, stop in bounds:
-        s = None if weight is None else weight[..., start:stop]
-        yield Batch(transpose(X[start:stop, :]), transpose(Y[start:stop, :]), s)
-
-
-def _gathered(
-    X: Array,
-    Y: Array,
-    weight: Array | None,
-    bounds: Sequence[tuple[int, int]],
-    order: np.ndarray,
-    gather: Gather,
-) -> Iterator[Batch]:
-    xp = array_namespace(X)
-    index_dtype = xp.__array_namespace_info__().default_dtypes()["indexing"]
-    # One upload an epoch: one a step would be a copy from the host at every step.
-    order_there = backend.asarray(order, like=X, dtype=index_dtype)
-    for start, stop in bounds:
-        x, y = gather((X, Y), order_there, start, stop)
-        s = None if weight is None else xp.take(weight, order_there[start:stop], axis=-1)
-        yield Batch(x, y, s)
 
 
 def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:

@@ -7,7 +7,8 @@ sparse X is made dense by the batch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -15,10 +16,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
-from xpnet.data import sample_major
-from xpnet.estimators._devices import is_sparse, reference
+from xpnet.data.batches import blocks, in_order, indices, sample_major, sliced
+from xpnet.estimators._devices import is_sparse
 from xpnet.network.defaults import accelerator_for
-from xpnet.types import Array, Batch
+from xpnet.types import Array, Batch, Gather
 
 
 class Samples(NamedTuple):
@@ -66,11 +67,6 @@ def columns_between(X: Array, start: int, stop: int) -> Array:
     return array_namespace(X).matrix_transpose(X[start:stop, :])
 
 
-def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
-    """The bounds of `m` samples in blocks of `size`, the short last one included."""
-    return ((start, min(start + size, m)) for start in range(0, m, size))
-
-
 def epochs_of_batches(
     samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
 ) -> Iterator[Iterable[Batch]]:
@@ -78,13 +74,24 @@ def epochs_of_batches(
 
     As in scikit-learn, each epoch shuffles the order that the epoch before left.
     """
+    X, Y, weights, _ = samples
+    weight = None if weights is None else weights[None, :]
+    gather = accelerator_for(Y).gather(backend.gather) if shuffle else sliced
+    if is_sparse(X):
+        gather = partial(_made_dense, gather)
     order = np.arange(samples.m)
     while True:
-        if shuffle:
-            order = shuffled(order, random_state=rng)
-            yield _gathered(samples, size, order)
-        else:
-            yield _sliced(samples, size)
+        order = shuffled(order, random_state=rng) if shuffle else order
+        yield in_order(X, Y, order if shuffle else None, blocks(samples.m, size), weight, gather)
+
+
+def _made_dense(
+    gather: Gather, arrays: tuple[Array, Array], order: Array | None, start: int, stop: int
+) -> tuple[Array, ...]:
+    """What `gather` makes of dense arrays, of a sparse X and a dense Y."""
+    X, Y = arrays
+    rows = slice(start, stop) if order is None else order[start:stop]
+    return X[rows, :].toarray().T, *gather((Y,), order, start, stop)
 
 
 def split(
@@ -92,19 +99,8 @@ def split(
 ) -> tuple[Samples, Samples]:
     """Return what to train on and what to validate on, a `fraction` of the samples.
 
-    Parameters
-    ----------
-    samples : Samples
-    fraction : float
-    stratify : bool
-        Whether both get their share of each of two classes.
-    rng : RandomState
-
-    Raises
-    ------
-    ValueError
-        If fewer than two samples are to validate on, a class has too few to be split, or all
-        weights of one side are 0.
+    With `stratify` both get their share of each of two classes. Raises ValueError if fewer than
+    two samples are to validate on, a class has too few, or all samples of one part weigh 0.
     """
     # Where two classes are to be balanced, their labels, and only these, come to the host.
     classes = backend.to_numpy(samples.y) if stratify else None
@@ -117,45 +113,24 @@ def split(
             "dataset."
         )
     sides = _numbered(samples, train), _numbered(samples, validation)
-    for side, name in zip(sides, ("left to train on", "held out"), strict=True):
-        _check_weigh(side.weights, name)
+    for side, use in zip(sides, ("train on", "validate on"), strict=True):
+        _check_weigh(side.weights, use)
     return sides
 
 
-def _check_weigh(weights: Array | None, name: str) -> None:
+def _check_weigh(weights: Array | None, use: str) -> None:
     """Raise ValueError if all samples of one side weigh 0."""
     if weights is not None and not bool(array_namespace(weights).any(weights > 0)):
         raise ValueError(
-            f"Sample weights must contain at least one non-zero number: all samples {name} by "
-            "validation_fraction weigh 0; leave them out, or give X_val and y_val"
+            f"Sample weights must contain at least one non-zero number: all samples that "
+            f"validation_fraction leaves to {use} weigh 0; leave them out, or give X_val and y_val"
         )
-
-
-def _gathered(samples: Samples, size: int, order: np.ndarray) -> Iterator[Batch]:
-    xp = array_namespace(samples.Y)
-    columns = accelerator_for(samples.Y).gather(backend.gather)
-    dense = () if is_sparse(samples.X) else (samples.X,)
-    # One upload an epoch: one a step would be a copy from the host at every step.
-    order_there = _indices(order, samples.Y)
-    for start, stop in blocks(samples.m, size):
-        rows = order_there[start:stop]
-        *gathered, Y = columns((*dense, samples.Y), order_there, start, stop)
-        X = gathered[0] if gathered else samples.X[rows, :].toarray().T
-        s = None if samples.weights is None else xp.take(samples.weights, rows)[None, :]
-        yield Batch(X, Y, s)
-
-
-def _sliced(samples: Samples, size: int) -> Iterator[Batch]:
-    for start, stop in blocks(samples.m, size):
-        s = None if samples.weights is None else samples.weights[None, start:stop]
-        Y = columns_between(samples.Y, start, stop)
-        yield Batch(columns_between(samples.X, start, stop), Y, s)
 
 
 def _numbered(samples: Samples, rows: np.ndarray) -> Samples:
     """The samples numbered `rows`."""
     X, Y, weights, y = samples
-    there = _indices(rows, Y)
+    there = indices(rows, Y)
     take = array_namespace(Y).take
     return Samples(
         X[there, :] if is_sparse(X) else take(X, there, axis=0),
@@ -163,8 +138,3 @@ def _numbered(samples: Samples, rows: np.ndarray) -> Samples:
         None if weights is None else take(weights, there),
         np.take(y, rows, axis=0) if isinstance(y, np.ndarray) else take(y, there, axis=0),
     )
-
-
-def _indices(rows: np.ndarray, like: Array) -> Any:
-    dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
-    return backend.asarray(rows, like=reference(like), dtype=dtype)

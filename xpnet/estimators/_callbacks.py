@@ -21,7 +21,7 @@ COUNTS = (
     "best_loss_",
     "best_validation_score_",
 )
-"""What the epochs of a fit leave; nothing where there were none, as with L-BFGS."""
+"""Attributes that epochs set; a fit by L-BFGS has none."""
 
 
 def say(model: Any, text: str) -> None:
@@ -31,10 +31,11 @@ def say(model: Any, text: str) -> None:
 
 
 def begin_counts(model: Any, *, afresh: bool) -> None:
-    """Forget earlier epochs if `afresh`; else only the best by what is not watched any more.
+    """Reset the counts if `afresh`.
 
-    The counts are fitted attributes, so that they outlive a call of ``partial_fit``, or of ``fit``
-    with ``warm_start``.
+    Otherwise start the best loss or best score that `early_stopping` now needs. The counts are
+    fitted attributes, so that they outlive a call of ``partial_fit``, or of ``fit`` with
+    ``warm_start``.
     """
     if afresh or not hasattr(model, "loss_curve_"):
         model.loss_curve_ = []
@@ -135,18 +136,10 @@ class Patience(Callback):
 
 
 class ScikitLearnCallbacks(Callback):
-    """Calls scikit-learn's own callbacks at a fit and at each of its rounds.
+    """Calls scikit-learn's own callbacks at a fit of `samples` and at each of its rounds.
 
-    Parameters
-    ----------
-    model : estimator
-        Whose fitted attributes are up to date when a round ends.
-    samples : Samples
-        What is trained on.
-    rounds : int
-        At most.
-    round_name : str
-        What scikit-learn calls a round of this solver: ``epoch`` or ``lbfgs-iter``.
+    When a round ends, the fitted attributes of `model` are up to date. There are `rounds` at most;
+    `round_name` is scikit-learn's word for one of this solver: ``epoch`` or ``lbfgs-iter``.
     """
 
     def __init__(self, model: Any, samples: Samples, rounds: int, round_name: str) -> None:

@@ -102,13 +102,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
 
 
 def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
-    """Units of each hidden layer.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If one of them is not positive, or no whole number.
-    """
+    """Units of each hidden layer; raise unless they are whole numbers above 0."""
     several = hasattr(hidden_layer_sizes, "__iter__")
     sizes = list(hidden_layer_sizes) if several else [hidden_layer_sizes]
     for size in sizes:
@@ -125,10 +119,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
 def activation_names(activation: Any, hidden_layers: int) -> tuple[str, ...]:
     """The name in xpnet of the activation of each hidden layer.
 
-    Raises
-    ------
-    ValueError
-        If there is neither one name for all layers nor one per layer, or a name is unknown.
+    Raises ValueError if there is neither one name nor one per layer, or a name is unknown.
     """
     names = (activation,) * hidden_layers if isinstance(activation, str) else tuple(activation)
     if len(names) != hidden_layers:
@@ -171,14 +162,7 @@ def l2_strength(model: Any) -> float:
     "l1", "elasticnet"   ``l1_ratio > 0``        an error
     ==================== ======================= =========
 
-    Parameters
-    ----------
-    model : LogisticRegression
-
-    Raises
-    ------
-    ValueError
-        If an L1 penalty is asked for.
+    Raises ValueError if an L1 penalty is asked for.
     """
     if model.penalty != "deprecated":
         warn(model, PENALTY, FutureWarning)
@@ -224,12 +208,7 @@ def _check_smooth(model: Any, name: str | None) -> None:
 
 
 def check_logistic_solver(model: Any) -> None:
-    """Raise ValueError for a solver, or the dual problem, which xpnet lacks.
-
-    Parameters
-    ----------
-    model : LogisticRegression
-    """
+    """Raise ValueError for a solver, or the dual problem, which xpnet lacks."""
     if model.solver != "lbfgs":
         another = model.solver == "liblinear" and model.fit_intercept
         minimum = (

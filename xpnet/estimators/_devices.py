@@ -39,10 +39,7 @@ def reference(X: Array) -> Array:
 def on_host(X: Any) -> bool:
     """Whether X is NumPy's or will be: lists, frames and SciPy's matrices go to NumPy.
 
-    Raises
-    ------
-    TypeError
-        If X is a Dask array, which has no rows until it is computed.
+    Raises TypeError if X is a Dask array, which has no rows until it is computed.
     """
     if is_dask_array(X):
         raise TypeError("X is a Dask array: expected an array that is computed; pass X.compute()")
@@ -66,23 +63,10 @@ def usual_dtype(array: Array, xp: Any) -> Any:
 
 
 def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
-    """Check that `estimator` is fitted, in the library and on the device where X lies.
+    """Raise unless `estimator` is fitted, in the library and on the device of X.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X : array_like
-        The argument of `method`.
-    fitted : str
-        Name of a fitted attribute, an array or a list of arrays.
-    method : str
-        For the message.
-
-    Raises
-    ------
-    NotFittedError
-    ValueError
-        If X lies in another library or on another device; says which and how to move the model.
+    `fitted` names an attribute, an array or a list of arrays; X is the argument of `method`. Raises
+    NotFittedError, or ValueError that says where both lie and how to move the model.
     """
     check_is_fitted(estimator)
     held = getattr(estimator, fitted)

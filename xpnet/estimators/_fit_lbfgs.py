@@ -39,21 +39,10 @@ def fit_lbfgs(
     loss: Callable[[Params], tuple[Array, Params]],
     **options: Any,
 ) -> None:
-    """Minimise `loss` by L-BFGS.
+    """Minimise `loss`, such as `loss_on` returns, by L-BFGS from `params`.
 
-    Parameters
-    ----------
-    model : estimator
-        Its ``max_iter`` and ``tol`` say how far to go; its fitted attributes are kept up to date.
-    net : Network
-    params : Params
-        Where to start.
-    samples : Samples
-        The training data, for callbacks.
-    loss : function
-        ``params -> (cost, grads)``, such as `loss_on` returns.
-    **options
-        Of `xpnet.optim.lbfgs`: ``ftol``, ``max_evaluations``, ``preconditioner``.
+    ``max_iter`` and ``tol`` of `model` say how far to go; its fitted attributes are kept current.
+    `options` are those of `xpnet.optim.lbfgs`: ``ftol``, ``max_evaluations``, ``preconditioner``.
     """
     run = Run(net, model.max_iter, 1, samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "lbfgs-iter")
@@ -126,7 +115,7 @@ def _warn(model: Any, best: Minimum, limits: str) -> None:
 def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tuple[Array, Params]]:
     """The loss on all of `samples`, and its gradients, as functions of the parameters alone."""
     like, s = samples.Y, samples.weights
-    X = _Columns(samples.X)
+    X = _Transposed(samples.X)
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
     gradient = sklearn_value_and_grad(net) or accelerator_for(like).value_and_grad(
@@ -146,13 +135,8 @@ def rows_a_block(net: Network, like: Array) -> int:
     return CACHED_ROWS if on_host(like) else rows_at_once(net, like)
 
 
-class _Columns:
-    """Samples lying as rows, seen as columns; a block of a sparse X is made dense when asked for.
-
-    Parameters
-    ----------
-    X : array or sparse matrix, shape (m, n_x)
-    """
+class _Transposed:
+    """Rows X ``(m, n_x)`` seen as columns; a block of a sparse X is made dense when asked for."""
 
     def __init__(self, X: Array) -> None:
         self.X, self.shape = X, X.shape[::-1]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
@@ -15,11 +16,11 @@ from xpnet import backend
 from xpnet.estimators._batches import Samples, epochs_of_batches
 from xpnet.estimators._callbacks import Patience, ScikitLearnCallbacks, is_exhausted
 from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
-from xpnet.estimators._prediction import outputs
-from xpnet.estimators._scoring import accuracy, r2
+from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._sklearn_private import warn
 from xpnet.estimators._solvers import restart, resumed
-from xpnet.kernels import VECTORIZED
+from xpnet.kernels import OUTPUTS, VECTORIZED
+from xpnet.metrics import r2
 from xpnet.network import Network
 from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
@@ -40,19 +41,8 @@ def fit_stochastic(
 ) -> None:
     """Train for ``max_iter`` epochs, or until there is no improvement; one epoch if `incremental`.
 
-    Parameters
-    ----------
-    model : estimator
-        Its parameters say how; its fitted attributes are kept up to date after each epoch.
-    net : Network
-    params : Params
-        Where to start.
-    samples, validation : Samples
-        What to train on, and what to validate on after each epoch.
-    rng : RandomState
-        Of the order of samples and of dropout.
-    incremental : bool
-        Whether this is one of many calls on parts of the data, with one optimiser.
+    With `incremental`, `samples` are one chunk of many, as in partial_fit, and the optimiser goes
+    on. `rng` draws the order of samples and dropout.
     """
     size = _batch_size(model, samples.m)
     if not incremental:
@@ -75,7 +65,7 @@ def fit_stochastic(
     try:
         result = loop.fit(scikit_learns.begun(epochs))
     except DivergedError:
-        model._go_on_from(params)
+        model._restart_from(params)
         raise
     scikit_learns.fitted(result)
 
@@ -136,7 +126,7 @@ class _EstimatorLoop(EpochLoop):
 
 
 def _samples_in(batch: Batch) -> float:
-    """The weight of a batch in an epoch's loss: as in scikit-learn, whatever its samples weigh."""
+    """A batch's weight in the epoch's loss: its number of samples, as in scikit-learn."""
     return float(batch.X.shape[-1])
 
 
@@ -184,10 +174,7 @@ def _score(
 ) -> tuple[str, float]:
     """The name and value of what is watched; the larger, the better."""
     if model.scoring is None:
-        name, score = _SCORES[net.output]
-        # Where there is one class alone, it is predicted whatever its probability.
-        alone = hasattr(model, "classes_") and model.classes_.shape == (1,)
-        return name, 1.0 if alone else score(A, validation)
+        return _own_score(model, net, A, validation)
     if model.scoring == "loss":
         return "cost", -loss
     weight = {} if validation.weights is None else {"sample_weight": validation.weights}
@@ -196,24 +183,13 @@ def _score(
     return name, float(scorer(model, validation.X, validation.y, **weight))
 
 
-def _softmax_accuracy(A: Array, validation: Samples) -> float:
-    xp = array_namespace(A)
-    return accuracy(xp.argmax(A, axis=0), xp.argmax(validation.Y, axis=1), validation.weights)
-
-
-def _sigmoid_accuracy(A: Array, validation: Samples) -> float:
-    xp = array_namespace(A)
-    return accuracy(xp.matrix_transpose(A > 0.5), validation.Y > 0.5, validation.weights)
-
-
-def _r2(A: Array, validation: Samples) -> float:
-    return r2(array_namespace(A).matrix_transpose(A), validation.Y, validation.weights)
-
-
-_SCORES: Mapping[str, tuple[str, Callable[[Array, Samples], float]]] = {
-    "softmax": ("accuracy", _softmax_accuracy),
-    "sigmoid": ("accuracy", _sigmoid_accuracy),
-    "identity": ("r2", _r2),
-    "exp": ("r2", _r2),
-}
-"""By output, what the model's ``score`` would say: its name, and a function of A."""
+def _own_score(model: Any, net: Network, A: Array, validation: Samples) -> tuple[str, float]:
+    """What the model's ``score`` would say, and its name."""
+    Y, s = array_namespace(A).matrix_transpose(validation.Y), validation.weights
+    if not is_classifier(model):
+        return "r2", float(r2(A, Y, None if s is None else s[None, :]))
+    # Where there is one class alone, it is predicted whatever its probability.
+    if model.classes_.shape == (1,):
+        return "accuracy", 1.0
+    name, score = OUTPUTS[net.output].metric
+    return name, float(score(A, Y, counted(s, A)))

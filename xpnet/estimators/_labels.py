@@ -1,4 +1,4 @@
-"""Class labels, and their codes as outputs of the network.
+"""Class labels, their codes as outputs of the network, and their weights.
 
 ==================== ============================= ====================== ====================
 kind                 labels                        outputs n_y            label k from A
@@ -13,11 +13,14 @@ Labels that are numbers stay in X's library and on its device; names stay on the
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import (
     check_classification_targets,
     type_of_target,
@@ -47,15 +50,7 @@ class Labels(NamedTuple):
 def labels_of(y: Array) -> Labels:
     """Return the labels in `y`, or the columns of a multilabel `y`.
 
-    Parameters
-    ----------
-    y : array, shape (m,) or (m, n_labels)
-        As `column_raveled` returned it.
-
-    Raises
-    ------
-    ValueError
-        If y holds real numbers, or several columns that are not of 0 and 1.
+    Raises ValueError if y holds real numbers, or several columns that are not of 0 and 1.
     """
     if _is_multilabel(y):
         xp = array_namespace(y)
@@ -96,10 +91,7 @@ def column_raveled(model: Any, y: Array) -> Array:
 def encoded(labels: Labels, y: Array, like: Array) -> Array:
     """Return the outputs wanted for `y`, rows ``(m, n_y)`` of 0 and 1 beside `like`.
 
-    Raises
-    ------
-    ValueError
-        If `y` holds a label that is not of `labels`.
+    Raises ValueError if `y` holds a label that is not of `labels`.
     """
     if labels.kind == MULTILABEL:
         return backend.asarray(y, like=like)
@@ -160,16 +152,9 @@ def _kind_on_device(y: Array) -> str:
 
 
 def two_or_more(y: Array) -> Labels:
-    """Return the labels in `y`, in its dtype, which must be two at least.
+    """Return the labels in `y`, in its dtype.
 
-    Parameters
-    ----------
-    y : array, shape (m,)
-
-    Raises
-    ------
-    ValueError
-        If there is one class, or samples have several labels.
+    Raises ValueError if there is one class, or samples have several labels.
     """
     if y.ndim != 1:
         raise ValueError(
@@ -188,23 +173,11 @@ def two_or_more(y: Array) -> Labels:
 
 
 def known_labels(known: Labels | None, y: Array, classes: Any, *, incremental: bool) -> Labels:
-    """Return all labels of a classifier, those of its earlier fits included.
+    """Return all labels of a classifier, those `known` of its earlier fits included.
 
-    Parameters
-    ----------
-    known : Labels or None
-        Labels of an earlier fit that this one continues.
-    y : array, shape (m,) or (m, n_labels)
-    classes : array_like or None
-        All labels, as named to ``partial_fit``.
-    incremental : bool
-        Whether `y` may leave out labels, as in ``partial_fit``.
-
-    Raises
-    ------
-    ValueError
-        If `y` brings a label that is not known, or leaves one out where it must not; if `classes`
-        are missing at the first call, or differ from those known.
+    With `incremental`, as in ``partial_fit``, `classes` name them, and `y` may leave some out.
+    Raises ValueError if `y` brings a label that is not known, or leaves one out where it must not;
+    if `classes` are missing at the first call, or differ from those known.
     """
     found = labels_of(y)
     labels = known or (_first(found, y, classes) if incremental else found)
@@ -260,3 +233,61 @@ def _shown(labels: Labels, separator: str = " ") -> str:
 def _plain(labels: Labels) -> list[Any]:
     plain: list[Any] = backend.to_numpy(labels.classes).tolist()
     return plain
+
+
+def class_weighted(
+    class_weight: Any, labels: Labels, Y: Array, weights: Array | None
+) -> Array | None:
+    """Return the weights of samples, times those of their classes; None where every weight is 1.
+
+    A label that `class_weight` leaves out weighs 1; "balanced" gives every class the same sum of
+    weights: ``Σ s / (classes · Σ s of the class)``. Raises ValueError if the target is multilabel,
+    whose samples have no class; if a weight is negative, infinite or NaN, or all are 0.
+    """
+    if class_weight is None:
+        return weights
+    if labels.kind == MULTILABEL:
+        raise ValueError(
+            "class_weight has no meaning for a multilabel target, whose samples have several "
+            "labels or none: use sample_weight"
+        )
+    is_class = _indicators(labels, Y)
+    s = array_namespace(Y).ones_like(Y[:, 0]) if weights is None else weights
+    per_class = backend.asarray(_class_weights(class_weight, labels, s @ is_class), like=Y)
+    return (is_class @ per_class) * s
+
+
+def _indicators(labels: Labels, Y: Array) -> Array:
+    """One column per class, 1 where the sample is of it."""
+    if labels.kind != BINARY:
+        return Y
+    return array_namespace(Y).concat([1.0 - Y, Y], axis=1)[:, : labels.classes.shape[0]]
+
+
+def _class_weights(class_weight: Any, labels: Labels, totals: Array) -> np.ndarray:
+    """The weight of each class, on the host."""
+    if isinstance(class_weight, dict):
+        classes = backend.to_numpy(labels.classes)
+        for label, weight in class_weight.items():
+            if not isinstance(weight, Real):
+                raise TypeError(_wrong_weight(label, repr(weight)))
+        weights = compute_class_weight(class_weight, classes=classes, y=classes)
+        _check_class_weights(weights, classes)
+        return np.asarray(weights)
+    sums = backend.to_numpy(totals)
+    return np.asarray(sums.sum() / (len(sums) * np.where(sums > 0, sums, 1.0)))
+
+
+def _wrong_weight(label: Any, weight: str) -> str:
+    return (
+        f"class_weight gives class {label!r} a weight of {weight}: expected a number, 0 or more; "
+        "to leave a class out of the loss, give it 0"
+    )
+
+
+def _check_class_weights(weights: np.ndarray, classes: np.ndarray) -> None:
+    for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
+        if not 0 <= weight < math.inf:
+            raise ValueError(_wrong_weight(label, str(weight)))
+    if not weights.any():
+        raise ValueError("class_weight gives every class a weight of 0: expected one above 0")

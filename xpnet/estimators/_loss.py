@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from xpnet.network import Network
-from xpnet.network.gradients import unchecked_value_and_grad
+from xpnet.network.gradients import scale_of, unchecked_value_and_grad, with_penalty
 from xpnet.types import Array, Params
 
 
@@ -59,18 +57,7 @@ def sklearn_value_and_grad(net: Network) -> Callable[..., tuple[Array, Params]] 
         J, grads = unchecked_value_and_grad(
             net, params, X, Y, sample_weight=sample_weight, l2=l2, **rest
         )
-        penalty = _penalty(params, l2, X.shape[-1], sample_weight)
+        penalty = with_penalty(0.0, params, scale_of(X, sample_weight, l2))
         return share * (J - penalty) + penalty, grads
 
     return value_and_grad
-
-
-def _penalty(params: Params, l2: float | Array, m: int, sample_weight: Array | None) -> Array:
-    """``(λ / 2S) Σ_l ‖W[l]‖²``; λ is (1, 1) where a block's share of the weights is in it."""
-    xp = array_namespace(params[0].W)
-    squares = sum(xp.sum(W * W) for W, _ in params)
-    if sample_weight is None:
-        return squares * (0.5 * l2 / m)
-    S = xp.sum(sample_weight)
-    decay = l2 if isinstance(l2, float) else l2[..., 0, 0]
-    return squares * 0.5 * decay / xp.where(S > 0, S, xp.ones_like(S))

@@ -26,12 +26,17 @@ from xpnet.estimators._labels import Labels, column_raveled
 from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._saving import SaveMixin
+from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._solvers import is_stochastic, restart
 from xpnet.estimators._state import MLPState, attributes_of
-from xpnet.estimators._validation import cast_like, checked_samples, checked_training_set
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._validation import (
+    cast_like,
+    checked_samples,
+    checked_training_set,
+    checked_weights,
+)
 from xpnet.network import Network
-from xpnet.types import Array, Dense, Layer, Params
+from xpnet.types import Array, Dense, Layer, Params, map_params
 
 Self = TypeVar("Self", bound="BaseMLP")
 
@@ -87,8 +92,43 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
     def _output_activation(self, labels: Any) -> str:
         """scikit-learn's name of the output's activation."""
 
+    @checks_parameters
+    def fit(
+        self: Self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (m, n_x)
+        y : array_like, shape (m,) or (m, n_outputs)
+            To classify, labels, or several columns of 0 and 1 for a multilabel target; in
+            regression, numbers.
+        sample_weight : array_like, shape (m,), optional
+        X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
+            A validation set, scored after every epoch and used by ``early_stopping``.
+
+        Returns
+        -------
+        estimator
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As scikit-learn's, for data or parameters that cannot be; if training diverged.
+        """
+        return self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
+
     def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
-        """Fit from the start, or continue an earlier fit; see `MLPClassifier.fit`."""
+        """Fit from the start, or continue an earlier fit."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
         first = self._is_first(incremental)
@@ -103,14 +143,14 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if not first:
             check_outputs(samples.Y, self.n_outputs_, "y")
         samples = samples._replace(weights=self._class_weighted(samples, labels))
-        held_out = self._validation_set(validation, samples, labels)
+        validation_samples = self._validation_set(validation, samples, labels)
         rng = check_random_state(self.random_state)
         if first:
             self._begin(samples, labels, rng)
         if is_stochastic(self.solver):
             begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
-            self._train(samples, held_out, rng, incremental)
+            self._train(samples, validation_samples, rng, incremental)
         return self
 
     def _is_first(self, incremental: bool) -> bool:
@@ -128,7 +168,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
     def _train(
         self,
         samples: Samples,
-        held_out: Samples | None,
+        validation_samples: Samples | None,
         rng: np.random.RandomState,
         incremental: bool,
     ) -> None:
@@ -138,10 +178,10 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             most = self.max_fun + 1  # SciPy stops once there were more than max_fun
             fit_lbfgs(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
             return
-        if self.early_stopping and held_out is None:
+        if self.early_stopping and validation_samples is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
-            samples, held_out = split(samples, self.validation_fraction, stratify, rng)
-        fit_stochastic(self, net, params, samples, held_out, rng, incremental=incremental)
+            samples, validation_samples = split(samples, self.validation_fraction, stratify, rng)
+        fit_stochastic(self, net, params, samples, validation_samples, rng, incremental=incremental)
 
     def _checked(self, given: Given, *, reset: bool) -> tuple[Array, Array]:
         """X and y, checked; X in the dtype of a model that is fitted already."""
@@ -168,9 +208,9 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         X, y = checked_training_set(self, X, y, reset=False, numeric=self._numeric_targets)
         backend.check_together(X=reference(samples.X), X_val=reference(X))
         X = cast_like(X, reference(samples.X))
-        held_out = self._samples(X, column_raveled(self, y), sample_weight, labels)
-        check_outputs(held_out.Y, samples.Y.shape[1], "y_val")
-        return held_out
+        validation_samples = self._samples(X, column_raveled(self, y), sample_weight, labels)
+        check_outputs(validation_samples.Y, samples.Y.shape[1], "y_val")
+        return validation_samples
 
     def _class_weighted(self, samples: Samples, labels: Any) -> Array | None:
         """The weights of samples, times those of their classes."""
@@ -190,9 +230,9 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         )
         if labels is not None:
             self._update(target_kind_=labels.kind, classes_=labels.classes)
-        self._go_on_from(params)
+        self._restart_from(params)
 
-    def _go_on_from(self, params: Params) -> None:
+    def _restart_from(self, params: Params) -> None:
         """Set the network's parameters, and restart the optimiser."""
         self._hold(params)
         restart(self)
@@ -206,14 +246,16 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         )
 
     def _params(self) -> Params:
-        xp = array_namespace(self.coefs_[0])
+        coefs = self.coefs_
+        xp = array_namespace(coefs[0])
         return tuple(
             Dense(xp.matrix_transpose(coef), xp.reshape(intercept, (-1, 1)))
-            for coef, intercept in zip(self.coefs_, self.intercepts_, strict=True)
+            for coef, intercept in zip(coefs, self.intercepts_, strict=True)
         )
 
     def _net(self) -> Network:
-        sizes = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+        coefs = self.coefs_
+        sizes = (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))
         hidden = activation_names(self.activation, len(sizes) - 2)
         return Network(sizes, hidden=hidden, output=OUTPUTS[self.out_activation_])
 
@@ -241,7 +283,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             last = hidden[-1:] or activation_names(self.activation, 1)
             layers = _uniform(sizes, (*hidden, *last), rng)
         there = partial(backend.asarray, like=like)
-        return tuple(Dense(there(W), there(b)) for W, b in layers)
+        return map_params(there, layers)
 
 
 def _uniform(

@@ -25,7 +25,8 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.estimators._batches import Samples, blocks, columns_between
+from xpnet.data.batches import blocks
+from xpnet.estimators._batches import Samples, columns_between
 from xpnet.estimators._fit_lbfgs import rows_a_block
 from xpnet.estimators._prediction import outputs
 from xpnet.network import Network
@@ -50,14 +51,7 @@ def preconditioner(
 ) -> Callable[[Params], Callable[[Params], Params]]:
     """Return ``params -> (grads -> H⁻¹ grads)`` for a network without a hidden layer.
 
-    Parameters
-    ----------
-    net : Network
-    samples : Samples
-    l2 : float
-        λ.
-    centred : bool
-        Whether there are biases; without them, μ is 0.
+    `l2` is λ. `centred` says whether there are biases; without them, μ is 0.
     """
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
@@ -107,7 +101,7 @@ class _Rows(NamedTuple):
     weights: Array
     block: int
 
-    def columns(self) -> Iterator[tuple[Array, Array]]:
+    def blocks(self) -> Iterator[tuple[Array, Array]]:
         """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
         p = self.weights / _divisor(array_namespace(self.weights).sum(self.weights))
         for start, stop in blocks(self.X.shape[0], self.block):
@@ -128,13 +122,13 @@ def _divisor(numbers: Array) -> Array:
 
 def _mean(rows: _Rows) -> Array:
     """``Σ p x``, (n, 1)."""
-    return sum(X @ p for X, p in rows.columns())
+    return sum(X @ p for X, p in rows.blocks())
 
 
 def _variance(rows: _Rows, mean: Array) -> Array:
     """``Σ p (x − μ)²``, (n, 1); 0 where it is only the rounding of a constant feature."""
     xp = array_namespace(mean)
-    variance = sum((X - mean) ** 2 @ p for X, p in rows.columns())
+    variance = sum((X - mean) ** 2 @ p for X, p in rows.blocks())
     rounding = ROUNDING * float(xp.finfo(mean.dtype).eps) * mean
     return xp.where(variance > rounding**2, variance, 0.0)
 
@@ -143,7 +137,7 @@ def _correlations(rows: _Rows, mean: Array) -> Array:
     """R, (n, n); 0 where a feature does not vary."""
     xp = array_namespace(mean)
     C = 0.0
-    for X, p in rows.columns():
+    for X, p in rows.blocks():
         X = (X - mean) * xp.matrix_transpose(xp.sqrt(p))
         C = C + X @ xp.matrix_transpose(X)
     deviation = _divisor(xp.sqrt(xp.linalg.diagonal(C)))

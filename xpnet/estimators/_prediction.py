@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from xpnet import backend
-from xpnet.estimators._batches import blocks, columns_between
+from xpnet.data.batches import blocks
+from xpnet.estimators._batches import columns_between
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._labels import Labels, column_raveled, decoded
-from xpnet.estimators._scoring import accuracy
-from xpnet.estimators._validation import targets_beside
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
+from xpnet.metrics import share
 from xpnet.network import Network, forward
 from xpnet.types import Array, Layer, Params
 
@@ -105,11 +105,26 @@ class ClassPredictionMixin(ClassifierMixin):
         """Return the accuracy on X and y: the share of samples with all labels right."""
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
-        predicted = self.predict(X)
+        A = self._last_layer(X, "score").A
+        predicted = decoded(self._labels(), A)
         y = column_raveled(self, targets_beside(y, X, numeric=False))
         if isinstance(predicted, np.ndarray):
             return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
-        return accuracy(predicted, y, checked_weights(sample_weight, X))
+        right = predicted == y
+        xp = array_namespace(right)
+        right = xp.matrix_transpose(right) if right.ndim == 2 else right[None, :]
+        return float(share(right, counted(checked_weights(sample_weight, X), A)))
+
+
+def counted(weights: Array | None, A: Array) -> Array:
+    """Weights ``(1, m)`` of predictions A to count by, as scikit-learn does in float64.
+
+    In the dtype of A where the library or device has no float64.
+    """
+    xp = array_namespace(A)
+    s = xp.ones_like(A[0, :]) if weights is None else weights
+    has_float64 = "float64" in xp.__array_namespace_info__().dtypes(device=device(A))
+    return (xp.astype(s, xp.float64) if has_float64 else s)[None, :]
 
 
 def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:

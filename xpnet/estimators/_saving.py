@@ -58,7 +58,7 @@ class SaveMixin(StateMixin):
         """Its parameters."""
 
     @abstractmethod
-    def _go_on_from(self, params: Params) -> None:
+    def _restart_from(self, params: Params) -> None:
         """Set the network's parameters, as if a fit had ended with them."""
 
     @abstractmethod
@@ -154,18 +154,9 @@ class SaveMixin(StateMixin):
 
 
 def restored(cls: Any, net: Network, params: Params, metadata: Mapping[str, Any]) -> Any:
-    """Return the estimator of class `cls` that a file describes.
+    """Return the estimator of class `cls` that a file describes, as `xpnet.persist.load` read it.
 
-    Parameters
-    ----------
-    cls : type
-    net, params, metadata
-        As `xpnet.persist.load` returned them.
-
-    Raises
-    ------
-    ValueError, TypeError, LookupError, AttributeError
-        If something is missing, of a kind that `fit` never sets, or inconsistent.
+    Raises one of `WRONG` if something is missing, of a kind that `fit` never sets, or inconsistent.
     """
     if metadata.get("estimator") != cls.__name__:
         raise ValueError(
@@ -182,7 +173,7 @@ def restored(cls: Any, net: Network, params: Params, metadata: Mapping[str, Any]
     _check_fitted(model, net, fitted)
     for name, value in fitted.items():
         setattr(model, name, _beside(value, params[0].W))
-    model._go_on_from(params)
+    model._restart_from(params)
     model._check_restored(net)
     return model
 
@@ -317,13 +308,7 @@ def packed(value: Any) -> Any:
 
 
 def unpacked(value: Any) -> Any:
-    """The value that `packed` was given.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it did not pack `value`.
-    """
+    """The value that `packed` was given; raise ValueError or TypeError if `packed` did not."""
     if isinstance(value, list):
         return list(map(unpacked, value))
     if not isinstance(value, dict):

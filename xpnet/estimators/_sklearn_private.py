@@ -52,14 +52,7 @@ def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:
 
     scikit-learn's warnings point into its own files, and its users silence them by
     ``filterwarnings(module="sklearn")``. These warnings have the same module, so that such filters
-    work, but point at the caller's line.
-
-    Parameters
-    ----------
-    model : estimator
-        Its ``_warns_as`` is the module of scikit-learn's class of the same name.
-    text : str
-    category : type, default UserWarning
+    work, but point at the caller's line. ``_warns_as`` of `model` is that module.
     """
     frame = _caller(sys._getframe(1))
     warnings.warn_explicit(

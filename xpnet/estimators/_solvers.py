@@ -19,12 +19,7 @@ SMALLEST_RATE = 1e-6
 class LearningRate:
     """Learning rate of scikit-learn's schedules, which change it between epochs.
 
-    Parameters
-    ----------
-    initial : float
-    schedule : {"constant", "invscaling", "adaptive"}
-    power : float
-        Of ``invscaling``.
+    `schedule` is "constant", "invscaling" or "adaptive"; `power` is that of "invscaling".
     """
 
     def __init__(self, initial: float, schedule: str, power: float) -> None:
@@ -107,13 +102,7 @@ def _clipped(model: Any, rate: LearningRate) -> Optimizer:
 
 
 def _chosen(model: Any, rate: LearningRate) -> Optimizer:
-    """The optimiser of a name, an optimiser itself, or the result of a function of the rate.
-
-    Raises
-    ------
-    TypeError
-        If the function returns something else.
-    """
+    """The optimiser of a name, an optimiser itself, or the result of a function of the rate."""
     if isinstance(model.solver, str):
         return STOCHASTIC[model.solver](model, rate)
     if isinstance(model.solver, Optimizer):

@@ -78,7 +78,7 @@ class _Attribute:
     def __get__(self, model: Any, owner: type | None = None) -> Any:
         if model is None:
             return self
-        value = getattr(vars(model).get("_state"), self.field, UNSET)
+        value = getattr(model._state, self.field, UNSET)
         if value is UNSET:
             raise AttributeError(f"{type(model).__name__!r} object has no attribute {self.name!r}")
         return value
@@ -115,7 +115,7 @@ class StateMixin:
         Fitted attributes that make up the network's parameters.
     """
 
-    _state: Any
+    _state: Any = None
     _state_type: type
     _in_network: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""Validation of X and y as in scikit-learn, on the device they lie on.
+"""Validation of X, y and weights as in scikit-learn, on the device they lie on.
 
 Data on the host go through scikit-learn's own checks. An array of another library stays where it
 is, and must meet the same rules; the errors have the same words.
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 
 from xpnet import backend
 from xpnet.estimators._devices import is_array, is_sparse, on_host, reference, to_host, usual_dtype
+from xpnet.estimators._sklearn_private import host_weights
 from xpnet.types import Array
 
 _HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
@@ -22,22 +23,8 @@ _HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Array:
     """Return X as floats in its own library, or as a sparse matrix of rows.
 
-    Parameters
-    ----------
-    estimator : estimator
-        X must fit its ``n_features_in_`` and ``feature_names_in_``, or sets them.
-    X : array_like, shape (m, n_x)
-    reset : bool
-        Whether X sets them.
-
-    Returns
-    -------
-    array or sparse matrix, shape (m, n_x)
-
-    Raises
-    ------
-    ValueError, TypeError
-        As scikit-learn's ``validate_data``.
+    X sets the ``n_features_in_`` and ``feature_names_in_`` of `estimator` if `reset`, or must fit
+    them. Raises as scikit-learn's ``validate_data``.
     """
     check_unmasked(X, "X")
     if on_host(X):
@@ -52,28 +39,9 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Array:
 def checked_training_set(
     estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
 ) -> tuple[Array, Array]:
-    """Return X as `checked_samples` does, and y beside it.
+    """Return X as `checked_samples` does, and y beside it; raise as scikit-learn's.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X : array_like, shape (m, n_x)
-    y : array_like, shape (m,) or (m, n_outputs)
-    reset : bool
-        Whether X sets ``n_features_in_``.
-    numeric : bool
-        Whether y must be numbers, as in regression.
-
-    Returns
-    -------
-    X : array or sparse matrix, shape (m, n_x)
-    y : array, shape (m,) or (m, n_outputs)
-        In X's library and on its device; labels that are no numbers stay on the host.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As scikit-learn's ``validate_data``.
+    With `numeric`, y must be numbers. Labels that are no numbers stay on the host.
     """
     check_unmasked(X, "X")
     if y is not None:
@@ -163,17 +131,8 @@ def _floating(X: Array) -> Array:
 def targets_beside(y: Any, X: Array, *, numeric: bool) -> Array:
     """Return y on the device of X; on the host where it holds labels that are no numbers.
 
-    Parameters
-    ----------
-    y : array_like, shape (m,) or (m, n_outputs)
-    X : array or sparse matrix, not on the host
-    numeric : bool
-        Whether y must be numbers, which are then cast to X's dtype.
-
-    Raises
-    ------
-    ValueError
-        If y is ragged, has another length than X, or holds NaN or infinity.
+    With `numeric`, y must be numbers, which are cast to X's dtype. Raises ValueError if y is
+    ragged, has another length than X, or holds NaN or infinity.
     """
     _check_targets(y)
     if not is_array(y) or isinstance(y, np.ndarray):
@@ -187,3 +146,35 @@ def targets_beside(y: Any, X: Array, *, numeric: bool) -> Array:
     xp = array_namespace(reference(X))
     dtype = None if numeric else usual_dtype(y, xp)
     return backend.asarray(y, like=reference(X), dtype=dtype)
+
+
+def checked_weights(sample_weight: Any, X: Array) -> Array | None:
+    """Return the weights of samples beside X and of its dtype, ``(m,)``; None stays None.
+
+    Raises ValueError if the shape does not fit, a weight is negative or not finite, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    check_unmasked(sample_weight, "sample_weight")
+    like = reference(X)
+    if on_host(X):
+        return host_weights(to_host(sample_weight), X, like.dtype)
+    m = X.shape[0]
+    values = np.full(m, sample_weight) if np.isscalar(sample_weight) else sample_weight
+    weights = backend.asarray(values, like=like)
+    if weights.shape != (m,):
+        raise ValueError(f"sample_weight.shape == {tuple(weights.shape)}, expected {(m,)}!")
+    check_finite(weights, "sample_weight")
+    _check_signs(weights)
+    return weights
+
+
+def _check_signs(weights: Array) -> None:
+    xp = array_namespace(weights)
+    smallest, largest = backend.read([xp.min(weights), xp.max(weights)])
+    if smallest < 0:
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`: the smallest is {smallest}."
+        )
+    if largest == 0:
+        raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -8,11 +8,17 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples
-from xpnet.estimators._labels import MULTICLASS, Labels, check_labels, encoded, known_labels
+from xpnet.estimators._labels import (
+    MULTICLASS,
+    Labels,
+    check_labels,
+    class_weighted,
+    encoded,
+    known_labels,
+)
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._prediction import ClassPredictionMixin
 from xpnet.estimators._sklearn_private import checks_parameters
-from xpnet.estimators._weights import class_weighted
 from xpnet.network import Network
 from xpnet.types import Array
 
@@ -63,7 +69,8 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         Share of the samples that early stopping validates on, unless `fit` is given a validation
         set.
     beta_1, beta_2, epsilon : float, defaults 0.9, 0.999 and 1e-8
-        Of ``adam`` and ``adamw``.
+        Of the solvers that have them: ``adam``, ``adamw``, ``nadam``; ``lion`` without epsilon,
+        ``rmsprop`` epsilon alone; they replace the optimiser's own defaults.
     n_iter_no_change : int, default 10
         Training stops after more epochs than this in a row without an improvement.
     max_fun : int, default 15000
@@ -150,40 +157,6 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
     ) -> None:
         _constraints.set_parameters(self, locals())
 
-    @checks_parameters
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> MLPClassifier:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array_like or sparse matrix, shape (m, n_x)
-        y : array_like, shape (m,) or (m, n_labels)
-            Labels; several columns of 0 and 1 for a multilabel target.
-        sample_weight : array_like, shape (m,), optional
-        X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
-            A validation set, scored after every epoch and used by ``early_stopping``.
-
-        Returns
-        -------
-        MLPClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As scikit-learn's, for data or parameters that cannot be; if training diverged.
-        """
-        return self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
-
     @available_if(has_steps)
     @checks_parameters
     def partial_fit(
@@ -206,7 +179,7 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         Parameters
         ----------
         X, y, sample_weight, X_val, y_val, sample_weight_val
-            As in `fit`.
+            As of `fit`.
         classes : array_like, shape (n_classes,), optional
             All labels, for the first call; not needed if the target is multilabel.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from array_api_compat import array_namespace
@@ -25,6 +26,7 @@ from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._labels import (
     Labels,
     check_labels,
+    class_weighted,
     column_raveled,
     encoded,
     of_classes,
@@ -36,10 +38,9 @@ from xpnet.estimators._prediction import ClassPredictionMixin, outputs
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._state import LogisticState, attributes_of
-from xpnet.estimators._validation import checked_samples, checked_training_set
-from xpnet.estimators._weights import checked_weights, class_weighted
+from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
 from xpnet.network import Network
-from xpnet.types import Array, Dense, Layer, Params
+from xpnet.types import Array, Dense, Layer, Params, map_params
 
 FTOL = 64 * 2.0**-52  # scikit-learn's
 
@@ -244,7 +245,7 @@ class LogisticRegression(
             )
         ((W, b),) = self._params()
         bias = b if self.fit_intercept else 0.0 * b
-        return (Dense(backend.asarray(W, like=like), backend.asarray(bias, like=like)),)
+        return map_params(partial(backend.asarray, like=like), (Dense(W, bias),))
 
     def _preconditioner(
         self, net: Network, samples: Samples, l2: float
@@ -265,7 +266,7 @@ class LogisticRegression(
         ((W, b),) = params
         self._update(coef_=W, intercept_=b[:, 0])
 
-    def _go_on_from(self, params: Params) -> None:
+    def _restart_from(self, params: Params) -> None:
         self._hold(params)
 
     def _last_layer(self, X: Any, method: str) -> Layer:

@@ -13,10 +13,9 @@ from xpnet.estimators import _constraints
 from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
-from xpnet.estimators._scoring import r2
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
-from xpnet.estimators._validation import targets_beside
-from xpnet.estimators._weights import checked_weights
+from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.metrics import r2
 from xpnet.types import Array
 
 LOSSES = {"squared_error": "identity", "poisson": "exp"}
@@ -89,39 +88,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> None:
         _constraints.set_parameters(self, locals())
 
-    @checks_parameters
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> MLPRegressor:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array_like or sparse matrix, shape (m, n_x)
-        y : array_like, shape (m,) or (m, n_outputs)
-        sample_weight : array_like, shape (m,), optional
-        X_val, y_val, sample_weight_val : as X, y, sample_weight, optional
-            A validation set, scored after every epoch and used by ``early_stopping``.
-
-        Returns
-        -------
-        MLPRegressor
-            Itself.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As scikit-learn's, for data or parameters that cannot be; if training diverged.
-        """
-        return self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
-
     @available_if(has_steps)
     @checks_parameters
     def partial_fit(
@@ -173,8 +139,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         predicted = self._last_layer(X, "score").A
         wanted = self._encoded(targets_beside(y, X, numeric=True), predicted, None)
         check_outputs(wanted, self.n_outputs_, "y")
-        predicted = array_namespace(predicted).matrix_transpose(predicted)
-        return r2(predicted, wanted, checked_weights(sample_weight, X))
+        s = checked_weights(sample_weight, X)
+        wanted = array_namespace(wanted).matrix_transpose(wanted)
+        return float(r2(predicted, wanted, None if s is None else s[None, :]))
 
     def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> None:
         xp = array_namespace(y)

@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "coming-from-scikit-learn.md"
+PAGE = Path(__file__).parents[1] / "docs" / "coming-from-scikit-learn.md"
 PAIRS = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.S | re.M)
 
 
