@@ -1,4 +1,4 @@
-"""Checks of numbers that are arguments."""
+"""Whole numbers as arguments: one check."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ def whole(name: str, number: Any, least: int, what: str = "") -> int:
     ValueError
         If it is below `least`.
     """
+    wrong = f"{name} is {number!r}: expected a whole number, {least} or more{what}"
     try:
         found = operator.index(number)
     except TypeError:
-        raise TypeError(
-            f"{name} is {number!r}: expected a whole number, {least} or more{what}"
-        ) from None
+        raise TypeError(wrong) from None
     if found < least:
-        raise ValueError(f"{name} is {number}: expected {least} or more{what}")
+        raise ValueError(wrong)
     return found

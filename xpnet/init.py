@@ -1,4 +1,4 @@
-"""First weights, drawn on the host: one seed gives the same weights on every library and device.
+"""Initial parameters, sampled on the host: one seed, the same weights everywhere.
 
 ==================== ============================================== ======================
 scheme               W of a layer, shape (n_out, n_in)              source
@@ -11,7 +11,7 @@ scheme               W of a layer, shape (n_out, n_in)              source
 ``normal(scale)``    N(0, 1) · scale                                a function: pass the result
 ==================== ============================================== ======================
 
-Biases are zero. A scheme of one's own is a function ``(rng, n_out, n_in) -> W``.
+Biases are zero. Your own scheme is a function ``(rng, n_out, n_in) -> W``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
     seed : int
         Of `numpy.random.default_rng`.
     scheme : str or function ``(rng, n_out, n_in) -> W``
-        A name of `SCHEMES`, or a scheme of one's own.
+        A name of `SCHEMES`, or your own scheme.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
 
 
 def _shaped(W: Matrix, n_out: int, n_in: int) -> Matrix:
-    """`W`, if a scheme of one's own returned what it was asked for."""
+    """`W`, or an error if a user's scheme returned another shape."""
     if np.shape(W) != (n_out, n_in):
         raise ValueError(
             f"scheme returned a {type(W).__name__} of shape {np.shape(W)}: expected an array "

@@ -22,7 +22,7 @@ from xpnet import (
 
 
 def backward_of(net, params, X, Y, **options):
-    """`backward` with the layers of the right X, as far as that can be had."""
+    """`backward` with the layers of the right X, as far as there are any."""
     good = random_case()
     layers = forward(good.net, good.params, good.X)
     return backward(net, params, layers, X, Y, **options)

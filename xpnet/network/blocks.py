@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xpnet._arguments import whole
-from xpnet.network.arguments import Masks, as_params, beside, check_gradient
+from xpnet.network.arguments import Masks, beside, check_gradient
 from xpnet.network.gradients import inverse, total_weight
 from xpnet.network.gradients import value_and_grad as plain_value_and_grad
 from xpnet.network.network import Network
-from xpnet.types import Array, Kernels, Params, map_params
+from xpnet.types import Array, Kernels, Params, as_params, map_params
 
 CostAndGrads = tuple[Array, Params]
 
@@ -63,7 +63,7 @@ def in_blocks(
         masks: Masks = None,
     ) -> CostAndGrads:
         params = as_params(params)
-        l2 = beside(l2, params[0].W)
+        l2 = beside(l2, params[0][0])
         of_blocks = (
             _times(
                 block.share,

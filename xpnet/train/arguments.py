@@ -44,11 +44,11 @@ class Settings(NamedTuple):
         check_optimizer(found.optimizer)
         if found.value_and_grad is not None:
             check_gradient(found.value_and_grad)
-        seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0].W)
+        seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0][0])
         return found._replace(seed=seed, l2=l2)
 
     def output_of(self, net: Network) -> str:
-        """The output whose range targets must be in: a loss of one's own takes any finite ones."""
+        """The output whose target range applies; with your own `value_and_grad`, any finite."""
         return net.output if self.value_and_grad is None else "identity"
 
 
