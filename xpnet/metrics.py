@@ -23,9 +23,12 @@ from array_api_compat import array_namespace
 
 from xpnet.types import Array
 
+SCORES = ("accuracy", "r2", "d2")
+"""The names of the metrics."""
+
 
 class Metric(NamedTuple):
-    """A name for tables, and a function of predictions and targets."""
+    """A name for tables, one of `SCORES`, and a function of predictions and targets."""
 
     name: str
     score: Callable[[Array, Array], Array]

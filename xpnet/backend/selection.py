@@ -67,7 +67,7 @@ def default_backend() -> Backend:
     Raises
     ------
     BackendError
-        If what was chosen by name cannot be had.
+        If what was chosen by name is not available.
     """
     return resolve()
 
@@ -88,7 +88,7 @@ def use_backend(
     Raises
     ------
     BackendError
-        If it cannot be had; the earlier choice then stays.
+        If it is not available; the earlier choice then stays.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def resolve(
 
 
 def fusing() -> bool:
-    """Return whether fused kernels are used where they can be had: yes, unless ``XPNET_FUSED=0``.
+    """Return whether fused kernels are used where available: yes, unless ``XPNET_FUSED=0``.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def _find(name: str | None, device: str | None, dtype: str | None) -> Backend:
     Raises
     ------
     BackendError
-        If one of them is unknown or cannot be had: says what is missing and the choices.
+        If one of them is unknown or is not available: says what is missing and the choices.
     """
     name = _library(name)
     device = next(iter(devices(name))) if device is None else find_device(name, device)

@@ -7,9 +7,10 @@ from numbers import Real
 from typing import Any
 
 from xpnet.callbacks.base import Callback
+from xpnet.metrics import SCORES
 from xpnet.types import Epoch, Params, Result, Run
 
-_SIGNS = {"cost": -1.0, "accuracy": 1.0, "r2": 1.0, "d2": 1.0}
+_SIGNS = {"cost": -1.0} | dict.fromkeys(SCORES, 1.0)
 """-1 where less is better, by the column's name without ``val_``."""
 
 
@@ -124,7 +125,7 @@ class Monitor:
 
 
 def _check_number(name: str, number: Any, least: int, expected: str) -> None:
-    """Raise TypeError if `number` is none, ValueError if it is below `least` or NaN."""
+    """Raise TypeError if `number` is not a number, ValueError if it is below `least` or NaN."""
     if not isinstance(number, Real):
         raise TypeError(f"{name} is {number!r}: expected {expected}")
     if not float(number) >= least:

@@ -105,7 +105,7 @@ KeepIndex: TypeAlias = Annotated[
 MaxMemory: TypeAlias = Annotated[
     int | None,
     Option(
-        help="Most memory for the data, as read and scaled: bytes, 500MB, 4GB.",
+        help="Memory limit for the data, as read and scaled: bytes, 500MB, 4GB.",
         metavar="SIZE",
         parser=size,
         show_default="half of what is free",
@@ -125,7 +125,7 @@ LearningRate: TypeAlias = Annotated[
     float | None,
     Option(
         help="Learning rate.",
-        show_default="the optimizer's: 0.001 for adam",
+        show_default="the optimiser's: 0.001 for adam",
         callback=number_in("a number above 0", lambda rate: 0 < rate < inf),
     ),
 ]

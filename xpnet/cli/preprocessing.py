@@ -129,7 +129,7 @@ def evaluation_samples(
         name = f"all of {dataset.name} (which may include samples that the model was trained on)"
         return dataset.X_train, dataset.y_train, name
     _, (X, y) = _train_and_test(dataset, _TEST_SHARE)
-    return X, y, f"test part of {dataset.name}"
+    return X, y, f"test samples of {dataset.name}"
 
 
 def _train_and_test(dataset: Dataset, test_share: float) -> tuple[_Samples, _Samples]:

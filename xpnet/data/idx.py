@@ -38,7 +38,7 @@ _DENSEST = 1032
 
 
 def read_idx_folder(folder: Path, limit: int) -> Dataset:
-    """Return the training part in `folder`, and the test part (``t10k-…``) where there is one.
+    """Return the training samples in `folder`, and its test samples (``t10k-…``) if there are any.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def read_idx_folder(folder: Path, limit: int) -> Dataset:
 
 
 def read_idx_samples(folder: Path, limit: int) -> np.ndarray:
-    """Return the images ``(m, n_x)`` of the test part in `folder`, else of the training part."""
+    """Return the images ``(m, n_x)`` of the test samples, else of the training samples."""
     path = _find(folder, "t10k-images", 3) or _require(folder, "train-images", 3)
     return as_samples(read_idx(path, dimensions=3, limit=limit), str(path))
 

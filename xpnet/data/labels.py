@@ -208,7 +208,7 @@ def _check_whole(y: np.ndarray, where: str) -> None:
 
 
 def _is_written_whole(text: str) -> bool:
-    """Whether `text` is how a whole number is written, so that it can be had back from it."""
+    """Whether `text` is how a whole number is written, so that it can be read back."""
     match = _WHOLE.fullmatch(text)
     return match is not None and match[2] is None
 
