@@ -7,25 +7,10 @@ from typing import Any
 
 
 def whole(name: str, number: Any, least: int, what: str = "") -> int:
-    """`number` as an integer of Python's own.
+    """`number`, of any library, as an integer of Python's own.
 
-    Parameters
-    ----------
-    name : str
-        Of the argument.
-    number : int
-        Of any library.
-    least : int
-        The smallest that it may be.
-    what : str
-        What it counts, to end the message: ``", the samples of a batch"``.
-
-    Raises
-    ------
-    TypeError
-        If it is no whole number.
-    ValueError
-        If it is below `least`.
+    Raises TypeError if it is no whole number, ValueError if it is below `least`. `what` it counts
+    ends the message: ``", the samples of a batch"``.
     """
     wrong = f"{name} is {number!r}: expected a whole number, {least} or more{what}"
     try:

@@ -77,24 +77,7 @@ SCHEMES: Mapping[str, Scheme] = {
 
 
 def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
-    """Parameters as float64 NumPy arrays, drawn layer by layer.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Units of each layer, the inputs first.
-    seed : int
-        Of `numpy.random.default_rng`.
-    scheme : str or function ``(rng, n_out, n_in) -> W``
-        A name of `SCHEMES`, or your own scheme.
-
-    Raises
-    ------
-    ValueError
-        If `seed` is negative, or `scheme` a name that does not exist, or it returns another shape.
-    TypeError
-        If `seed` is no whole number, or `scheme` neither a name nor a function.
-    """
+    """Parameters as float64 NumPy arrays, sampled layer by layer; see `Network.init`."""
     whole("seed", seed, 0)
     weights = SCHEMES.get(scheme) if isinstance(scheme, str) else scheme
     if not callable(weights):

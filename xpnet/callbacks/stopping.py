@@ -96,12 +96,8 @@ class Monitor:
     def improved(self, epoch: Epoch) -> bool:
         """Tell whether `epoch` is the best so far, and remember it if so.
 
-        Raises
-        ------
-        ValueError
-            If the epoch's row has no such column.
-        TypeError
-            If the column holds a value for each network of a stack.
+        Raises ValueError if the epoch's row has no such column; TypeError if the column holds a
+        value for each network of a stack.
         """
         value = self._value(epoch)
         if not self._sign * (value - self.best) > self.min_delta:

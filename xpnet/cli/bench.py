@@ -151,10 +151,7 @@ def compare_sizes(compare: Callable[[int], Comparison]) -> list[Comparison]:
 def compare_kernels(units: int) -> Comparison:
     """Time a step by each variant of the kernels.
 
-    Raises
-    ------
-    ArithmeticError
-        If they do not find the same cost, gradients and update.
+    Raises ArithmeticError if they do not find the same cost, gradients and update.
     """
     case = _Case.of(units)
     params = case.net.init(seed=0, like=case.X)
@@ -180,10 +177,7 @@ def _is_fused(X: Array) -> bool:
 def compare_stack(units: int) -> Comparison:
     """Time a step of `NETWORKS` networks, one after the other and as one stack.
 
-    Raises
-    ------
-    ArithmeticError
-        If the two do not find the same costs, gradients and parameters.
+    Raises ArithmeticError if the two do not find the same costs, gradients and parameters.
     """
     case = _Case.of(units)
     members = [case.net.init(seed=seed, like=case.X) for seed in range(NETWORKS)]

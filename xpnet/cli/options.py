@@ -208,10 +208,7 @@ def check_eager(backend: Backend) -> None:
 def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
     """Return a classifier with the hidden layers that a text such as ``512,256`` lists.
 
-    Raises
-    ------
-    ValueError
-        If `hidden` is not such a list, or `activation` is unknown.
+    Raises ValueError if `hidden` is not such a list, or `activation` is unknown.
     """
     _one_of("activation", activation, ACTIVATIONS)
     try:
@@ -229,10 +226,7 @@ def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
 def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Optimizer:
     """Return the optimiser `name`, by default with a learning rate of its own.
 
-    Raises
-    ------
-    ValueError
-        If `name` or `schedule` is unknown.
+    Raises ValueError if `name` or `schedule` is unknown.
     """
     make = _one_of("optimizer", name, optim.OPTIMIZERS).make
     rate = signature(make).parameters["learning_rate"].default if lr is None else lr

@@ -95,10 +95,7 @@ class Split(NamedTuple):
 
         `label_chosen` says whether the user has named the label column.
 
-        Raises
-        ------
-        DataError
-            If labels make no sense as classes, or there are too few samples to split.
+        Raises DataError if labels make no sense as classes, or there are too few samples to split.
         """
         check_classes(dataset, label_chosen)
         (X, y), test = _train_and_test(dataset, _TEST_SHARE)

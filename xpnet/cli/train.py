@@ -160,22 +160,9 @@ def _fit_and_save(
 ) -> tuple[Result, int]:
     """Train the network of `model` and save it; return the result and the exit code.
 
-    Parameters
-    ----------
-    model : ModelFile
-    split : Split
-    callbacks : sequence of callbacks
-    seed : int
-    **settings
-        The other arguments of `xpnet.fit`.
-
-    Raises
-    ------
-    ArithmeticError
-        If the cost is not finite; what was learned before is saved if there was no model. Also if
-        the cost ended above that of guessing, and there was a model.
-    Interrupted
-        If a signal came before anything was learned, or a second one came.
+    Raises ArithmeticError if the cost is not finite (what was learned before is saved if there was
+    no model) or ended above that of guessing and there was a model; Interrupted if a signal came
+    before anything was learned, or a second one came.
     """
     params = model.net.init(seed)
     settings |= {"validation": split.validation, "seed": seed}

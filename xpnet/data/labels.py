@@ -113,10 +113,8 @@ def as_labels(y: np.ndarray, where: str) -> np.ndarray:
 
     Whole floats become integers.
 
-    Raises
-    ------
-    DataError
-        Where y is not one label a sample, is NaN, or looks like a quantity to regress on.
+    Raises DataError where y is not one label a sample, is NaN, or looks like a quantity to regress
+    on.
     """
     if y.ndim != 1:
         raise DataError(

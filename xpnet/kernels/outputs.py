@@ -57,6 +57,7 @@ class Targets(NamedTuple):
 
 
 SHARES = Targets(0.0, 1.0, "0 to 1")
+SIDES = Targets(0.0, 1.0, "0 and 1, for the sides −1 and 1", between=False)
 NUMBERS = Targets(-math.inf, math.inf, "finite numbers")
 COUNTS = Targets(0.0, math.inf, "0 or more, and finite")
 
@@ -333,7 +334,7 @@ OUTPUTS = Named(
             loss_looped=hinge_loss_looped,
             slope_looped=hinge_slope_looped,
             cost="hinge loss",
-            targets=SHARES._replace(words="0 and 1, for the sides −1 and 1", between=False),
+            targets=SIDES,
             metric=Metric("accuracy", margin_accuracy),
         ),
     },

@@ -90,16 +90,8 @@ def check_batch(
 ) -> None:
     """Raise unless everything fits the network, in shape, dtype and device, and is in its range.
 
-    Parameters
-    ----------
-    net, params, X, Y, sample_weight, l2
-        As in `xpnet.value_and_grad`.
-    output : str, optional
-        Whose targets Y must be; the network's by default.
-    readable : function
-        Of which arrays the values may be read to check them; those of the host by default.
-    fixed : bool
-        Whether they may not be of more networks than `params`.
+    Y must be targets of `output`, the network's by default. Values are checked where they are
+    `readable`: on the host by default. `fixed` is as in `checks.check_stacked`.
     """
     check_arrays(net, X=X, Y=Y, sample_weight=sample_weight)
     backend.check_together(params=params, X=X, Y=Y, sample_weight=sample_weight)

@@ -140,14 +140,8 @@ def check_layers(sizes: tuple[int, ...], X: Array, layers: Sequence[Layer]) -> N
 def check_stacked(params: Params, *, fixed: bool = False, **arrays: Any) -> None:
     """Raise unless the axes before the last two agree: one entry a network of a stack, or none.
 
-    Parameters
-    ----------
-    params : Params
-    fixed : bool
-        Whether the other arrays may not be of more networks than `params`, as in a training, which
-        has to stay of as many.
-    **arrays : array or anything
-        By the names that errors have for them; what is no array counts for all networks.
+    `fixed` says that `arrays` may not be of more networks than `params`, as in a training, which
+    has to stay of as many. What is no array counts for all networks.
     """
     found = tensors(params)
     if all(getattr(array, "ndim", 0) <= 2 for array in (*found, *arrays.values())):
@@ -185,14 +179,7 @@ def check_values(
 ) -> None:
     """Raise unless targets, weights and penalties are in range. Waits for a device once.
 
-    Parameters
-    ----------
-    output : str
-        Of the network.
-    Y, sample_weight, l2
-        As in `xpnet.value_and_grad`, their shapes checked.
-    readable : function
-        Of an array, whether it may be read; the others are not looked at.
+    Their shapes are checked already. Only the arrays that are `readable` are looked at.
     """
     watched = {"Y": Y, "sample_weight": sample_weight, "l2": None if type(l2) is float else l2}
     known = {name: a for name, a in watched.items() if a is not None and readable(a)}
@@ -220,19 +207,9 @@ def check_rate(rate: float | Array, readable: Callable[[Array], bool]) -> None:
 
 
 def check_finite(name: str, array: Array, row: str) -> None:
-    """Raise if an array of samples holds NaN or infinity, naming the first. Reads it.
+    """Raise ValueError if an array of samples ``(..., n, m)`` holds NaN or infinity; reads it.
 
-    Parameters
-    ----------
-    name : str
-        Of the argument.
-    array : array, shape (..., n, m)
-    row : str
-        What a row of it is: a feature or an output.
-
-    Raises
-    ------
-    ValueError
+    `row` is what a row of it is: a feature or an output.
     """
     xp = array_namespace(array)
     bad = xp.reshape(xp.any(~xp.isfinite(array), axis=-2), (-1, array.shape[-1]))

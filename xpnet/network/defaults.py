@@ -38,17 +38,8 @@ def training_kernels(X: Array) -> Kernels:
 def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = False) -> Kernels:
     """`kernels`, or where there are none the default ones for X.
 
-    Parameters
-    ----------
-    kernels : Kernels or None
-    X : array
-    tracked : bool
-        Whether torch's autograd records what they do.
-
-    Raises
-    ------
-    TypeError
-        If they are no record of kernels, or loops over scalars, which autograd cannot follow.
+    Raises TypeError if they are no record of kernels, or are loops over scalars although torch's
+    autograd records what they do (`tracked`).
     """
     if kernels is None:
         return default_kernels(X)

@@ -254,10 +254,7 @@ class _Function:
 def _start(function: _Function) -> Iterate:
     """The iterate at ``function.params``.
 
-    Raises
-    ------
-    ValueError
-        If the cost is not 0-dimensional, or something is not finite there.
+    Raises ValueError if the cost is not 0-dimensional, or something is not finite there.
     """
     x = flatten(function.params)
     xp = array_namespace(x)
@@ -279,16 +276,7 @@ def _start(function: _Function) -> Iterate:
 
 
 def _direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
-    """Return −H g; without pairs −P g, and without P either −g, of length 1.
-
-    Parameters
-    ----------
-    g : array, shape (n,)
-    pairs : sequence of Pair
-        The oldest first.
-    P : function or None
-        ``q -> P q``.
-    """
+    """Return −H g; without pairs (the oldest first) −P g, and without P either −g, of length 1."""
     if not pairs:
         return -_normalized(g) if P is None else -P(g)
     vecdot = array_namespace(g).vecdot

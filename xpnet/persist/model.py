@@ -167,12 +167,7 @@ def _check_finite(params: Params, metadata: Mapping[str, Any]) -> None:
 
     A scaling is what turns samples into inputs, ``(X - scaling_shift) / scaling_scale``.
 
-    Raises
-    ------
-    NotFiniteError
-        Of `params`.
-    ValueError
-        Of the scaling.
+    Raises NotFiniteError for `params`, ValueError for the scaling.
     """
     for number, layer in enumerate(params, 1):
         for name, array in zip(layer._fields, layer, strict=True):

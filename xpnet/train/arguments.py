@@ -97,10 +97,8 @@ def checked_batches(
 ) -> Iterator[tuple[Array, Array, Array | None]]:
     """The batches of `steps`, each of them checked when its turn comes.
 
-    Raises
-    ------
-    TypeError
-        At the call, unless `batches` can be walked through, and is more than one batch.
+    Raises TypeError at the call, unless `batches` can be walked through, and is more than one
+    batch.
     """
     if isinstance(batches, Batch) or not _is_several(batches):
         raise TypeError(

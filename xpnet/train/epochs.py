@@ -46,11 +46,8 @@ class Training:
     def ending(self) -> Iterator[None]:
         """Context of the whole training: `on_end` of every callback is called, however it ends.
 
-        Raises
-        ------
-        BaseException
-            What ended the training, with what callbacks raised at the end as its notes, or the
-            first error of a callback. Ctrl-C at the end is not one: the training is over.
+        Raises what ended the training, with what callbacks raised at the end as its notes, or the
+        first error of a callback. Ctrl-C at the end is not one: the training is over.
         """
         errors: list[BaseException] = []
         try:

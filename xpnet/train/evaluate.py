@@ -47,10 +47,8 @@ def validation_by(
 ) -> Callable[[Params], dict[str, Any]]:
     """A function of parameters: their row entries ``val_…`` on the validation set, if there is one.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As `evaluate`, of parameters like `params`; at a call, if a sample is not finite.
+    Raises as `evaluate` does, of parameters like `params`; and at a call, if a sample is not
+    finite.
     """
     if validation is None:
         return lambda params: {}
