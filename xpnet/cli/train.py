@@ -89,11 +89,7 @@ def train(
         steps = epochs * math.ceil(split.m / batch_size)
         made = options.make_optimizer(optimizer, lr, schedule, steps)
         model = ModelFile.of(files.save, net, split, dataset.columns)
-        where = options.describe_backend(chosen)
-        typer.echo(f"{dataset.name}: {split.sizes()}; layers {net.sizes} on {where}")
-        if files.save.exists():
-            # Said now: there is still time to stop.
-            typer.echo(f"{files.save} is replaced if all goes well (--save FILE for another)")
+        _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
         result, code = _fit_and_save(
             model,
             split,
@@ -141,6 +137,13 @@ def _callbacks(
         yield callbacks.Checkpoint(files.checkpoint, metadata=model.metadata)
     if files.log is not None:
         yield callbacks.JSONLog(files.log)
+
+
+def _announce(samples: str, model: ModelFile, where: str) -> None:
+    """Print what is about to be trained, while there is still time to stop."""
+    typer.echo(f"{samples}; layers {model.net.sizes} on {where}")
+    if model.path.exists():
+        typer.echo(f"{model.path} is replaced if all goes well (--save FILE for another)")
 
 
 def _test_and_plot(name: str, split: Split, model: ModelFile, result: Result, plot: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import NamedTuple
 
 from xpnet._arguments import whole
@@ -64,26 +65,14 @@ def in_blocks(
     ) -> CostAndGrads:
         params = as_params(params)
         l2 = beside(l2, params[0][0])
-        of_blocks = (
-            _times(
-                block.share,
-                value_and_grad(
-                    net,
-                    params,
-                    block.X,
-                    block.Y,
-                    kernels=kernels,
-                    sample_weight=block.sample_weight,
-                    l2=l2 * block.share,
-                    masks=block.masks,
-                ),
-            )
-            for block in _blocks(X, Y, sample_weight, masks, samples)
-        )
-        total = next(of_blocks)
-        for of_block in of_blocks:
-            total = _plus(total, of_block)
-        return total
+
+        def of_block(block: _Block) -> CostAndGrads:
+            s, masks = block.sample_weight, block.masks
+            options = {"kernels": kernels, "sample_weight": s, "masks": masks}
+            found = value_and_grad(net, params, block.X, block.Y, l2=l2 * block.share, **options)
+            return _times(block.share, found)
+
+        return reduce(_plus, map(of_block, _blocks(X, Y, sample_weight, masks, samples)))
 
     return value_and_grad_in_blocks
 

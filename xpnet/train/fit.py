@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from array_api_compat import is_dask_array
@@ -107,22 +107,27 @@ def fit(
             seed=seed,
         )
         samples = checked_samples(net, params, X, Y, sample_weight, settings)
-        X, Y, weight = samples
         validate = validation_by(net, params, validation, kernels)
-        run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
-        loop = _FiniteLoop(X, run, params, callbacks, settings, validate)
-        batches = functools.partial(
-            data.batches,
-            data.sample_major(X),
-            data.sample_major(Y),
-            batch_size=batch_size,
-            seed=settings.seed,
-            sample_weight=weight,
-            gather=accelerator_for(X).gather(backend.gather),
-        )
+        m = X.shape[-1]
+        run = Run(net, epochs, -(-m // batch_size), m)
+        loop = _FiniteLoop(samples.X, run, params, callbacks, settings, validate)
+        batches = _shuffled(samples, batch_size, settings.seed)
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
             return loop.fit(batches(epoch=epoch) for epoch in range(epochs))
+
+
+def _shuffled(samples: Batch, batch_size: int, seed: int) -> Callable[..., Iterator[Batch]]:
+    """`data.batches` of these samples, as a function of the epoch."""
+    return functools.partial(
+        data.batches,
+        data.sample_major(samples.X),
+        data.sample_major(samples.Y),
+        batch_size=batch_size,
+        seed=seed,
+        sample_weight=samples.sample_weight,
+        gather=accelerator_for(samples.X).gather(backend.gather),
+    )
 
 
 class _FiniteLoop(EpochLoop):
