@@ -272,7 +272,7 @@ def _product_of_mu(beta1: float, decay: float, t: int) -> float:
 
 @lru_cache(maxsize=128)
 def _latest_product(beta1: float, decay: float) -> list[tuple[int, float]]:
-    """A place for a step and its product."""
+    """One entry: the latest step asked for, and its product."""
     return [(0, 1.0)]
 
 

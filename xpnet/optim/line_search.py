@@ -86,26 +86,12 @@ class _Wolfe(NamedTuple):
 def strong_wolfe(
     evaluate: Callable[[float], Point], start: Point, first: Point, *, noise: float, most: int = 20
 ) -> Point | None:
-    """Find a step that satisfies the strong Wolfe conditions.
+    """Find a step that satisfies the strong Wolfe conditions, by at most `most` more evaluations.
 
-    Parameters
-    ----------
-    evaluate : function
-        ``t -> Point``; costs may be infinite or NaN.
-    start : Point
-        At step 0, its slope negative.
-    first : Point
-        The first step, evaluated already.
-    noise : float
-        Differences in cost below this are rounding.
-    most : int, default 20
-        At most so many further evaluations.
-
-    Returns
-    -------
-    Point or None
-        Where `most` ran out or there is nothing left to find, the lowest point; None if that is
-        not lower than the start.
+    `evaluate` is ``t -> Point``; costs may be infinite or NaN. `start` is at step 0, its slope
+    negative; `first` is the first step, evaluated already. Differences in cost below `noise` are
+    rounding. Where nothing is left to try, the lowest point is returned, or None if that is not
+    lower than the start.
     """
     wolfe, point = _Wolfe(start, noise), first
     bracket = Bracket(start, start, False, 0.0, (1.0 + LONGEST) * first.length)
@@ -170,15 +156,8 @@ class Bracket(NamedTuple):
 def narrowed(bracket: Bracket, point: Point, tilt: float, noise: float) -> tuple[Bracket, float]:
     """Return the bracket once `point` was tried in it, and the step to try next.
 
-    Parameters
-    ----------
-    bracket : Bracket
-    point : Point
-        Cost and slope may be infinite or NaN.
-    tilt : float
-        Costs are compared on ``φ(t) − tilt · t``.
-    noise : float
-        A cost higher by less is not higher.
+    Cost and slope of `point` may be infinite or NaN. Costs are compared on ``φ(t) − tilt · t``; one
+    that is higher by less than `noise` is not higher.
     """
     low = bracket.low
     if not point.is_finite():

@@ -100,14 +100,7 @@ def updates(
     *,
     fixed: bool = True,
 ) -> Iterator[Step]:
-    """`steps` on batches that are checked.
-
-    Parameters
-    ----------
-    net, params, batches, settings
-    fixed : bool, default True
-        Whether `params` have to stay of as many networks as they are.
-    """
+    """`steps` on batches that are checked; `fixed` forbids that `params` become a stack."""
     optimizer = settings.optimizer
     params, l2 = backend.detached((params, settings.l2))
     there = backend.on_device_of(params[0][0])
