@@ -32,7 +32,7 @@ lowest: $(LOWEST)/.installed ## run the tests with the lowest versions that pypr
 stress: $(VENV)/.installed ## random trials for an hour, or STRESS_SECONDS
 	STRESS_SECONDS=$${STRESS_SECONDS:-3600} $(ONE_THREAD) $(BIN)/python $(PYTEST) tests/stress
 
-format: $(VENV)/.installed ## mend style and format, as far as that needs nobody
+format: $(VENV)/.installed ## fix style and format automatically
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 

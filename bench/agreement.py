@@ -8,8 +8,9 @@ import numpy as np
 
 import xpnet
 from bench import samples
+from bench.case import initial_params
 from xpnet import backend
-from xpnet.types import Params
+from xpnet.types import tensors
 
 __all__ = ["WORKS", "Work", "compare"]
 
@@ -72,21 +73,14 @@ def _trained(work: Work, target: backend.Backend) -> list[np.ndarray]:
     net = xpnet.Network(work.sizes, work.hidden, work.output)
     result = xpnet.fit(
         net,
-        _params(net, work.networks, target),
+        initial_params(net, work.networks, target),
         X,
         Y,
         optimizer=xpnet.optim.adam(1e-3),
         epochs=EPOCHS,
         batch_size=work.batch,
     )
-    return [backend.to_numpy(tensor) for layer in result.params for tensor in layer]
-
-
-def _params(net: xpnet.Network, networks: int, target: backend.Backend) -> Params:
-    members = [net.init(seed=seed, xp="numpy", dtype=target.dtype) for seed in range(networks)]
-    if networks == 1:
-        return backend.to_device(members[0], target)
-    return backend.to_device(xpnet.stack(members), target)
+    return [backend.to_numpy(tensor) for tensor in tensors(result.params)]
 
 
 def _difference(x: np.ndarray, y: np.ndarray) -> float:

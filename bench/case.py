@@ -129,15 +129,15 @@ def make(work: Work, kind: str, target: backend.Backend) -> Case:
     X, Y = (backend.asarray(array, backend=target).T for array in (drawn.X, drawn.one_hot))
     net = xpnet.Network(work.sizes, output="softmax")
     kernels = KINDS[kind].kernels(target.xp)
-    return Case(work, kind, target, net, kernels, _params(net, kind, target), X, Y)
+    return Case(
+        work, kind, target, net, kernels, initial_params(net, KINDS[kind].networks, target), X, Y
+    )
 
 
-def _params(net: xpnet.Network, kind: str, target: backend.Backend) -> Params:
-    networks = KINDS[kind].networks
-    if networks == 1:
-        return net.init(seed=0, xp=target.name, device=target.device, dtype=target.dtype)
+def initial_params(net: xpnet.Network, networks: int, target: backend.Backend) -> Params:
+    """Those of one network, or of a stack, on `target`."""
     members = [net.init(seed=seed, xp="numpy", dtype=target.dtype) for seed in range(networks)]
-    return backend.to_device(xpnet.stack(members), target)
+    return backend.to_device(members[0] if networks == 1 else xpnet.stack(members), target)
 
 
 @cache

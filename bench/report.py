@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from bench import timings
-from bench.peers import chart, results, tables
+from bench.peers import chart, markdown_tables, results
 
 Result = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("benchmarks", timings.read, timings.tables, timings.chart),
-    Kind("cells", results.read, tables.of_results, chart.chart),
+    Kind("cells", results.read, markdown_tables.of_results, chart.chart),
 )
 
 

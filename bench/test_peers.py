@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.peers.cell import cell_of
-from bench.peers.table import TRAINING
+from bench.peers.tasks import TRAINING
 from bench.samples import MOST
 
 STEPS = 100

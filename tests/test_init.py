@@ -131,7 +131,7 @@ def test_names_that_are_not_those(names):
 @pytest.mark.parametrize(
     ("seed", "error", "message"),
     [
-        (-1, ValueError, "seed is -1: expected 0 or more"),
+        (-1, ValueError, "seed is -1: expected a whole number, 0 or more"),
         (1.5, TypeError, "seed is 1.5: expected a whole number, 0 or more"),
         (None, TypeError, "seed is None: expected a whole number, 0 or more"),
     ],

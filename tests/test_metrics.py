@@ -8,6 +8,7 @@ import pytest
 
 from tests.kernels import tables
 from xpnet.kernels import OUTPUTS
+from xpnet.metrics import SCORES
 
 LN2 = math.log(2)
 
@@ -134,3 +135,7 @@ def test_a_prediction_that_shrank_to_0_has_a_finite_score(xp):
     """exp of a very negative logit is 0 in float32, and log 0 would be −inf."""
     score = score_of("exp")(xp.asarray([[0.0, 4.0, 0.0]]), xp.asarray([[1.0, 4.0, 0.0]]))
     assert -200 < float(xp.to_numpy(score)) < 0
+
+
+def test_every_metric_is_a_score():
+    assert {output.metric.name for output in OUTPUTS.values()} == set(SCORES)

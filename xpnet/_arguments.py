@@ -1,4 +1,4 @@
-"""Checks of numbers that are arguments."""
+"""Whole numbers as arguments: one check."""
 
 from __future__ import annotations
 
@@ -7,32 +7,16 @@ from typing import Any
 
 
 def whole(name: str, number: Any, least: int, what: str = "") -> int:
-    """`number` as an integer of Python's own.
+    """`number`, of any library, as an integer of Python's own.
 
-    Parameters
-    ----------
-    name : str
-        Of the argument.
-    number : int
-        Of any library.
-    least : int
-        The smallest that it may be.
-    what : str
-        What it counts, to end the message: ``", the samples of a batch"``.
-
-    Raises
-    ------
-    TypeError
-        If it is no whole number.
-    ValueError
-        If it is below `least`.
+    Raises TypeError if it is no whole number, ValueError if it is below `least`. `what` it counts
+    ends the message: ``", the samples of a batch"``.
     """
+    wrong = f"{name} is {number!r}: expected a whole number, {least} or more{what}"
     try:
         found = operator.index(number)
     except TypeError:
-        raise TypeError(
-            f"{name} is {number!r}: expected a whole number, {least} or more{what}"
-        ) from None
+        raise TypeError(wrong) from None
     if found < least:
-        raise ValueError(f"{name} is {number}: expected {least} or more{what}")
+        raise ValueError(wrong)
     return found

@@ -16,7 +16,7 @@ _MEMBERS_SHOWN = 5
 
 
 class BackendError(RuntimeError):
-    """A library, device or dtype was asked for by name and cannot be had here."""
+    """A library, device or dtype was asked for by name and is not available here."""
 
 
 class DataError(ValueError):

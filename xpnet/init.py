@@ -1,4 +1,4 @@
-"""First weights, drawn on the host: one seed gives the same weights on every library and device.
+"""Initial parameters, sampled on the host: one seed, the same weights everywhere.
 
 ==================== ============================================== ======================
 scheme               W of a layer, shape (n_out, n_in)              source
@@ -11,7 +11,7 @@ scheme               W of a layer, shape (n_out, n_in)              source
 ``normal(scale)``    N(0, 1) · scale                                a function: pass the result
 ==================== ============================================== ======================
 
-Biases are zero. A scheme of one's own is a function ``(rng, n_out, n_in) -> W``.
+Biases are zero. Your own scheme is a function ``(rng, n_out, n_in) -> W``.
 """
 
 from __future__ import annotations
@@ -77,24 +77,7 @@ SCHEMES: Mapping[str, Scheme] = {
 
 
 def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
-    """Parameters as float64 NumPy arrays, drawn layer by layer.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Units of each layer, the inputs first.
-    seed : int
-        Of `numpy.random.default_rng`.
-    scheme : str or function ``(rng, n_out, n_in) -> W``
-        A name of `SCHEMES`, or a scheme of one's own.
-
-    Raises
-    ------
-    ValueError
-        If `seed` is negative, or `scheme` a name that does not exist, or it returns another shape.
-    TypeError
-        If `seed` is no whole number, or `scheme` neither a name nor a function.
-    """
+    """Parameters as float64 NumPy arrays, sampled layer by layer; see `Network.init`."""
     whole("seed", seed, 0)
     weights = SCHEMES.get(scheme) if isinstance(scheme, str) else scheme
     if not callable(weights):
@@ -111,7 +94,7 @@ def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
 
 
 def _shaped(W: Matrix, n_out: int, n_in: int) -> Matrix:
-    """`W`, if a scheme of one's own returned what it was asked for."""
+    """`W`, or an error if a user's scheme returned another shape."""
     if np.shape(W) != (n_out, n_in):
         raise ValueError(
             f"scheme returned a {type(W).__name__} of shape {np.shape(W)}: expected an array "

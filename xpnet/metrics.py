@@ -24,9 +24,12 @@ from array_api_compat import array_namespace
 
 from xpnet.types import Array
 
+SCORES = ("accuracy", "r2", "d2")
+"""The names of the metrics."""
+
 
 class Metric(NamedTuple):
-    """A name for tables, and a function of predictions and targets, which may take weights."""
+    """A name, one of `SCORES`; a function of predictions, targets and perhaps weights."""
 
     name: str
     score: Callable[..., Array]

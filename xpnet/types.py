@@ -1,4 +1,4 @@
-"""Records that travel between the rooms, the table of layer kinds, and `map_params`.
+"""Shared records: parameters, layers, batches, steps, kernels, optimisers; layer kinds.
 
 Shapes are written with their leading axes as ``...``: none for one network,
 ``(K,)`` for a stack of K networks that train in one call.
@@ -6,7 +6,7 @@ Shapes are written with their leading axes as ``...``: none for one network,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -40,7 +40,8 @@ class LayerKind(NamedTuple):
     shapes : ``(n_in, n_out) -> tuple of shapes``
         Of the record's fields, in their order, without leading axes.
     forward, backward : ``(kernels) -> function``
-        The entries of `Kernels` that compute it.
+        The entries of `Kernels` that compute it: `forward` of all fields, `backward` of the first,
+        which multiplies the layer's input.
     decayed : tuple of str
         The fields that weight decay and the L2 penalty are for.
     """
@@ -78,6 +79,47 @@ def map_params(f: Callable[..., Array], *params: Params) -> Params:
         If they have not as many layers.
     """
     return tuple(type(layers[0])(*map(f, *layers)) for layers in zip(*params, strict=True))
+
+
+def tensors(params: Params) -> list[Array]:
+    """The arrays of all layers, the first layer first."""
+    return [tensor for layer in params for tensor in layer]
+
+
+def as_params(params: Any) -> Params:
+    """`params`, where they come as other sequences of (W, b), as the tuple of `Dense` they are.
+
+    Raises
+    ------
+    TypeError
+        If they are not parameters, or hold something that is no array.
+    """
+    known = type(params) is tuple and all(type(layer) in LAYER_KINDS for layer in params)
+    found: Params = params if known and params else _as_dense(params)
+    for number, layer in enumerate(found, 1):
+        for name, array in zip(layer._fields, layer, strict=True):
+            if not hasattr(array, "shape"):
+                raise TypeError(
+                    f"{name} of layer {number} in params is a {type(array).__name__}: expected an "
+                    "array, as net.init() makes"
+                )
+    return found
+
+
+def _as_dense(params: Any) -> Params:
+    if isinstance(params, Mapping | str) or not isinstance(params, Sequence) or not params:
+        hint = ": xpnet.params_from_dict(params)" if isinstance(params, Mapping) else ""
+        raise TypeError(
+            f"params is a {type(params).__name__}: expected one pair (W, b) a layer, as "
+            f"net.init() makes{hint}"
+        )
+    for number, layer in enumerate(params, 1):
+        if not isinstance(layer, tuple | list) or len(layer) != 2:
+            raise TypeError(
+                f"params holds a {type(layer).__name__} for layer {number}: expected a pair "
+                "(W, b), as net.init() makes"
+            )
+    return tuple(Dense(*layer) for layer in params)
 
 
 class Layer(NamedTuple):
@@ -201,7 +243,7 @@ class Optimizer(NamedTuple):
 
 @dataclass(frozen=True)
 class Kernels:
-    """The arithmetic of training as one value: code that trains takes it and cannot tell which.
+    """The arithmetic of training as one value: code that trains is given it and cannot tell which.
 
     Attributes
     ----------

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, samples
-from bench.peers import results, tables
+from bench.peers import markdown_tables, results
 from bench.peers.cell import Cell, cell_of
 from bench.peers.measure import disagreeing, measure, workers
 from bench.peers.run import steps_in
-from bench.peers.table import TASKS, Peer
+from bench.peers.tasks import TASKS, Peer
 
 SIZES = ("784-30-10", "784-128-10", "784-512-256-10", "64-32-10", "784-2048-2048-10")
 BATCHES = (32, 128, 1024)
@@ -35,8 +35,8 @@ def main() -> int:
     for cell in _measured(asked):
         found["cells"].append(cell)
         _write(asked.json, found)
-        print(tables.of_cell(cell), end="\n\n", flush=True)
-    print(tables.of_results(results.read([found])))
+        print(markdown_tables.of_cell(cell), end="\n\n", flush=True)
+    print(markdown_tables.of_results(results.read([found])))
     wrong = [
         f"{results.title_of(cell)}: {peer} ends at another cost than the others"
         for cell in found["cells"]

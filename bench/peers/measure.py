@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.peers.cell import Cell
 from bench.peers.run import Run
-from bench.peers.table import TASKS, Peer
+from bench.peers.tasks import TASKS, Peer
 from bench.peers.worker import PeerError, Worker
 
 PAUSE = 0.1

@@ -16,7 +16,7 @@ from bench.peers.results import (
     ratio,
     row_of,
 )
-from bench.peers.table import PEER
+from bench.peers.tasks import PEER
 
 
 def summary(cells: Sequence[Cell]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.peers.cell import Cell, Trial
 from bench.peers.run import Run, run
-from bench.peers.table import TASKS, Peer
+from bench.peers.tasks import TASKS, Peer
 
 
 class PeerError(Exception):

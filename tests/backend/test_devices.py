@@ -36,11 +36,12 @@ def test_where_names_library_and_device(xp):
 
 def test_together_passes(xp, params):
     here = backend.to_device(params, xp.backend)
-    backend.check_together(X=xp.asarray([[1.0]]), params=here, sample_weight=None)
+    arrays = {"X": xp.asarray([[1.0]]), "params": here, "sample_weight": None}
+    assert backend.check_together(**arrays) is None
 
 
 def test_nothing_is_together():
-    backend.check_together(sample_weight=None)
+    assert backend.check_together(sample_weight=None) is None
 
 
 def test_two_libraries(params, on_device1):

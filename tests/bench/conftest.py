@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.peers.table import ASIDE, FLOOR, OURS, PEER
+from bench.peers.tasks import ASIDE, FLOOR, OURS, PEER
 
 MACHINE = {
     "processor": "a processor",

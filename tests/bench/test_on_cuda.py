@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.peers.on_cuda import products_of
-from bench.peers.table import TRAINING_ON_CUDA
+from bench.peers.tasks import TRAINING_ON_CUDA
 
 
 @pytest.mark.parametrize("peer", TRAINING_ON_CUDA.peers, ids=lambda peer: peer.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.peers import chart, results, summary, tables
+from bench.peers import chart, markdown_tables, results, summary
 from bench.peers.measure import disagreeing
 
 
@@ -14,7 +14,7 @@ def measured(peers_json):
 
 
 def test_a_cell_a_row_with_its_ratios_and_the_first_in_bold(measured):
-    text = tables.of_cells(measured.cells)
+    text = markdown_tables.of_cells(measured.cells)
     assert "| network | batch | floor | xpnet | torch | jax | scan |" in text
     # The scan is shown, and is neither first nor a peer.
     assert "| 784-30-10 | 32 | 10 | **20** | 80 | 40 | 5 | 50% | 2.00 |" in text
@@ -22,7 +22,7 @@ def test_a_cell_a_row_with_its_ratios_and_the_first_in_bold(measured):
 
 
 def test_one_cell_has_its_fastest_peer_on_top(measured):
-    rows = tables.of_cell(measured.cells[0]).splitlines()[2:]
+    rows = markdown_tables.of_cell(measured.cells[0]).splitlines()[2:]
     assert [row.split(" | ")[0] for row in rows] == [
         "| scan",
         "| floor",

@@ -4,7 +4,7 @@ import pytest
 
 from bench.peers.cell import cell_of
 from bench.peers.measure import measure, workers
-from bench.peers.table import OURS, PEER, TASKS, TRAINING, Peer
+from bench.peers.tasks import OURS, PEER, TASKS, TRAINING, Peer
 
 PLAIN = next(peer for peer in TRAINING.peers if peer.name == "xpnet, plain NumPy")
 CELL = cell_of((64, 8, 10), batch=32, steps=8, m=256)

@@ -7,7 +7,7 @@ import pytest
 
 import xpnet
 from tests.callbacks.cases import NET, params
-from xpnet.types import Dense, Epoch, Result, Run
+from xpnet.types import Epoch, Result, Run
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def fitted():
         Y = (X[:1] > X[1:]).astype(np.float32)
         start = NET.init(seed=0, like=X)
         if stack:
-            start = tuple(Dense(*(np.stack([p] * stack) for p in layer)) for layer in start)
+            start = xpnet.stack([start] * stack)
         options = {"optimizer": xpnet.optim.adam(1e-2), "batch_size": 10} | options
         return xpnet.fit(NET, start, X, Y, epochs=epochs, callbacks=callbacks, **options)
 

@@ -86,10 +86,10 @@ def test_a_name_alone_is_in_the_current_folder(tmp_path, fitted, monkeypatch):
     assert xpnet.load("checkpoint.safetensors")[0] == NET
 
 
-@pytest.mark.parametrize("every", [0, 1.5])
-def test_every_out_of_range(path, every):
-    message = f"every is {every}: expected a whole number of epochs, 1 or more"
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize(("every", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_every_out_of_range(path, every, error):
+    message = f"every is {every}: expected a whole number, 1 or more epochs"
+    with pytest.raises(error, match=message):
         Checkpoint(path, every=every)
 
 

@@ -149,7 +149,7 @@ def test_one_slow_turn_does_not_count():
 def test_every_array_is_waited_for(monkeypatch):
     waited = []
     monkeypatch.setattr(backend, "synchronize", waited.append)
-    tree = (Dense(1, 2), [Dense(3, 4)])
+    tree = (Dense(1, 2), (Dense(3, 4),))
     interleaved_medians({"f": lambda: tree}, rounds=1, at_least=0.0)
     assert waited == [1, 2, 3, 4] * 2
 

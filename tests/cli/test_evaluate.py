@@ -12,7 +12,7 @@ def test_what_training_said_of_the_test_part(run, flowers):
     evaluated = run("evaluate", "model", path)
     assert evaluated.code == 0
     assert accuracy(evaluated.out) == accuracy(trained.out) < 1.0
-    assert "test part of flowers: 18 samples\ncost " in evaluated.out
+    assert "test samples of flowers: 18 samples\ncost " in evaluated.out
 
 
 def test_all_of_another_table(run, flowers, model):
@@ -70,7 +70,7 @@ def test_columns_in_another_order_are_the_same_data(run, flowers, model, tmp_pat
     turned.write_text("".join(f"{kind},{width},{length}\n" for length, width, kind in rows))
     evaluated = run("evaluate", model, turned)
     assert evaluated.out == run("evaluate", model, path).out.replace("flowers", "turned")
-    assert "test part of turned: 18 samples" in evaluated.out
+    assert "test samples of turned: 18 samples" in evaluated.out
 
 
 def test_a_file_that_has_changed_since_the_training(run, flowers, model):

@@ -58,13 +58,13 @@ def test_too_few_samples():
 @pytest.mark.parametrize(
     ("dataset", "m", "words"),
     [
-        (PLAIN, 20, "test part of plain"),
+        (PLAIN, 20, "test samples of plain"),
         (
             Dataset("new", X + 1, Y),
             M,
             "all of new (which may include samples that the model was trained on)",
         ),
-        (DIVIDED, 10, "test part of divided"),
+        (DIVIDED, 10, "test samples of divided"),
     ],
     ids=["trained on", "new", "with test samples"],
 )
@@ -76,7 +76,9 @@ def test_what_to_evaluate_on(dataset, m, words):
 @pytest.mark.parametrize("labels", [["0", "1"], ["0.0", "1.0"]])
 def test_what_a_former_version_was_trained_on_is_known(labels):
     dataset = Dataset("plain", X, np.array(labels)[Y])
-    assert evaluation_samples(dataset, Split.of(PLAIN, 0.1).fingerprint)[2] == "test part of plain"
+    assert (
+        evaluation_samples(dataset, Split.of(PLAIN, 0.1).fingerprint)[2] == "test samples of plain"
+    )
 
 
 def test_what_was_trained_on_is_not_evaluated_on():

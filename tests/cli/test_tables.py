@@ -71,7 +71,7 @@ def test_an_index_is_left_out_and_said(trained, run, frame, tmp_path):
     noise.to_csv(tmp_path / "table.csv", index=False)
     without = run("evaluate", MODEL, "table.csv").out.partition("\n")[2]
     assert with_index == without
-    assert "test part of table" in without
+    assert "test samples of table" in without
     assert accuracy(trained(noise, "--keep-index", index=True)) > 0.9
 
 
@@ -123,7 +123,7 @@ def test_how_a_table_is_read_is_kept_with_the_model(trained, run, frame):
     out = trained(frame, "--delimiter", "|", "--no-header", sep="|", header=False)
     assert first_line(out) == "table: 3 columns, no header, label '2', 3 classes"
     evaluated = run("evaluate", MODEL, "table.csv").out
-    assert "test part of table" in evaluated
+    assert "test samples of table" in evaluated
     assert accuracy(evaluated) == 1.0
     assert run("predict", MODEL, "table.csv").out.count("\n") == 91
     assert run("predict", MODEL, "table.csv", "--header").out.count("\n") == 90

@@ -143,9 +143,9 @@ def test_sample_major_of_columns_is_contiguous():
         ({"X": np.zeros((0, 2)), "Y": np.zeros((0, 1))}, "with the same m > 0"),
         ({"sample_weight": np.ones(M - 1)}, r"sample_weight has shape \(22,\): expected .* 23\)"),
         ({"sample_weight": np.array(1.0)}, r"sample_weight has shape \(\)"),
-        ({"batch_size": 0}, "batch_size is 0: expected 1 or more"),
-        ({"seed": -1}, "seed is -1 and epoch 0: expected numbers from 0 on"),
-        ({"epoch": -2}, "epoch -2: expected numbers from 0 on"),
+        ({"batch_size": 0}, "batch_size is 0: expected a whole number, 1 or more"),
+        ({"seed": -1}, "seed is -1: expected a whole number, 0 or more"),
+        ({"epoch": -2}, "epoch is -2: expected a whole number, 0 or more"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_the_call(samples, change, message):

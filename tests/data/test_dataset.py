@@ -49,7 +49,7 @@ def test_a_share_outside_0_and_1(uneven, share):
 
 
 def test_a_second_split(uneven):
-    with pytest.raises(DataError, match="uneven has a test part of 30 samples already"):
+    with pytest.raises(DataError, match="uneven has 30 test samples already"):
         split(split(uneven))
 
 

@@ -62,6 +62,14 @@ def test_vectorized_agrees_with_looped_for_any_shape(output, n_y, m, seed):
             np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
 
 
+def test_a_looped_slope_is_rounded_once(output, rng):
+    Z, Y = rng.normal(scale=3, size=(3, 20)), targets(output, (3, 20), rng)
+    in_float32 = [array.astype(np.float32) for array in (Z, Y, rng.random((1, 20)))]
+    _, dZ = LOOPED.output_cost_backward(output, *in_float32)
+    _, exact = LOOPED.output_cost_backward(output, *(array.astype(float) for array in in_float32))
+    np.testing.assert_array_equal(dZ, exact.astype(np.float32))
+
+
 def test_derivative_is_the_slope_of_the_cost(output, rng):
     h, (n_y, m) = 1e-6, (3, 4)
     Z, Y, scale = rng.normal(size=(n_y, m)), targets(output, (n_y, m), rng), rng.random((1, m))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xpnet import LOOPED
-from xpnet.kernels._looped import entry_by_entry, from_rows, read
+from xpnet.kernels._looped import entry, entry_by_entry, from_rows
 from xpnet.types import Dense, Layer
 
 
@@ -24,8 +24,8 @@ def test_what_the_dtype_cannot_hold_is_infinite(eager_xp, dtype, beyond):
 
 
 def test_read_takes_a_number_or_a_row(eager_xp):
-    assert read(0.5, 3) == read(eager_xp.asarray(0.5), 3) == 0.5
-    assert read(eager_xp.asarray([[1.0, 2.0]]), 1) == 2
+    assert entry(0.5, 3) == entry(eager_xp.asarray(0.5), 3) == 0.5
+    assert entry(eager_xp.asarray([[1.0, 2.0]]), 1) == 2
 
 
 def test_entry_by_entry_leaves_none_out(eager_xp):
@@ -61,7 +61,7 @@ def test_entry_by_entry_keeps_an_empty_shape(shape):
 def test_a_stack_is_refused(call):
     message = (
         r"looped kernels were given an array of shape \(3, 1, 1\): expected \(n, m\), for they "
-        r"take one network at a time; a stack needs xpnet\.VECTORIZED"
+        r"compute one network at a time; a stack needs xpnet\.VECTORIZED"
     )
     with pytest.raises(ValueError, match=message):
         call(np.ones((3, 1, 1)))

@@ -83,8 +83,8 @@ def test_a_small_probability_keeps_its_digits(eager_xp, kernels):
 
 
 @pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
-def test_nan_gives_nan(eager_xp, kernels):
-    Z = eager_xp.asarray([[math.nan, 1.0]])
+def test_nan_gives_nan(eager_xp, kernels, dtype):
+    Z = eager_xp.asarray([[math.nan, 1.0]], dtype)
     for name in ACTIVATIONS:
         A = kernels.dense_activation(name, Z[:, 1:], 0.0 * Z[:, 1:], Z).A
         assert np.isnan(eager_xp.to_numpy(A)).tolist() == [[True, False]], name

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import RequiringGrad, assert_trees_close, random_case, tree_leaves
+from tests.network.cases import backward_of, forward_of, predict_of
 from xpnet import (
     LOOPED,
     Dense,
@@ -19,22 +20,6 @@ from xpnet import (
     predict,
     value_and_grad,
 )
-
-
-def backward_of(net, params, X, Y, **options):
-    """`backward` with the layers of the right X, as far as that can be had."""
-    good = random_case()
-    layers = forward(good.net, good.params, good.X)
-    return backward(net, params, layers, X, Y, **options)
-
-
-def forward_of(net, params, X, Y, **options):
-    return forward(net, params, X, **options)
-
-
-def predict_of(net, params, X, Y, **options):
-    return predict(net, params, X, **options)
-
 
 WITH_TARGETS = {"value_and_grad": value_and_grad, "backward": backward_of, "cost": cost}
 ALL = {**WITH_TARGETS, "forward": forward_of, "predict": predict_of}
@@ -132,13 +117,6 @@ def test_weights_of_another_shape():
         value_and_grad(*case.data, sample_weight=np.ones(7))
 
 
-@pytest.mark.parametrize("function", [value_and_grad, backward_of, forward_of])
-def test_masks_that_are_too_few(function):
-    case = random_case()
-    with pytest.raises(ValueError, match="masks has 1 entries: expected 2, one for each hidden"):
-        function(*case.data, masks=(None,))
-
-
 def test_gradients_of_tensors_that_require_grad_are_detached():
     torch = pytest.importorskip("torch")
     case = random_case(weighted=True, dropout=0.5).on(RequiringGrad)
@@ -150,14 +128,6 @@ def test_gradients_of_tensors_that_require_grad_are_detached():
     assert not any(tensor.requires_grad for tensor in tensors)
     assert all(torch.is_tensor(tensor) for tensor in tensors)
     assert all(tensor.requires_grad for tensor in tree_leaves(case.params))
-
-
-def test_one_mask_may_be_left_out():
-    case = random_case(dropout=0.5)
-    ones = np.ones_like(case.masks[1])
-    left_out = value_and_grad(*case.data, masks=(case.masks[0], None))
-    all_kept = value_and_grad(*case.data, masks=(case.masks[0], ones))
-    assert_trees_close(left_out, all_kept, "float64")
 
 
 @each_function
@@ -209,34 +179,6 @@ def test_params_that_are_none(function, wrong, message):
     net, params, X, Y = random_case().data
     with pytest.raises(TypeError, match=message):
         function(net, wrong(params), X, Y)
-
-
-with_masks = pytest.mark.parametrize("function", [value_and_grad, backward_of, forward_of])
-
-
-@with_masks
-def test_masks_that_do_not_fit(function):
-    case = random_case(dropout=0.5)
-    first, second = case.masks
-    with pytest.raises(ValueError, match=r"mask of layer 1 has shape \(5, 1\): expected \(5, 7\)"):
-        function(*case.data, masks=(first[:, :1], second))
-    with pytest.raises(TypeError, match=r"masks\[1\] has dtype bool, but .*float64 beside it"):
-        function(*case.data, masks=(None, second > 0))
-
-
-@with_masks
-def test_masks_that_lie_elsewhere(function):
-    case = random_case(dropout=0.5)
-    masks = backend.to_device(case.masks, "array_api_strict")
-    with pytest.raises(TypeError, match="X lies in numpy on cpu, but masks in array_api_strict"):
-        function(*case.data, masks=masks)
-
-
-@with_masks
-def test_masks_as_a_list(function):
-    case = random_case(dropout=0.5)
-    got, expected = (function(*case.data, masks=form(case.masks)) for form in (list, tuple))
-    assert_trees_close(got, expected, "float64")
 
 
 def test_layers_of_another_pass():
@@ -316,19 +258,6 @@ def test_a_penalty_that_is_no_number(l2):
         value_and_grad(*random_case().data, l2=l2)
 
 
-@with_masks
-@pytest.mark.parametrize("masks", [5, "ab"])
-def test_masks_that_are_none(function, masks):
-    with pytest.raises(TypeError, match=r"^masks is a (int|str): expected a tuple of arrays or"):
-        function(*random_case().data, masks=masks)
-
-
-@with_masks
-def test_a_mask_that_is_no_array(function):
-    with pytest.raises(TypeError, match=r"^masks holds a int, expected an array$"):
-        function(*random_case().data, masks=(None, 1))
-
-
 def stacked(array, K=3):
     return np.stack([array] * K)
 
@@ -368,12 +297,6 @@ def test_layers_of_stacks_of_two_sizes(function):
     ):
         with pytest.raises(ValueError, match=f"^{message} .* layer 1 is stacked"):
             function(net, wrong, X, Y)
-
-
-def test_a_mask_of_another_stack():
-    case = random_case(stack=(2,))
-    with pytest.raises(ValueError, match=r"^masks\[1\] has shape \(3, 4, 7\), but W of layer 1 is"):
-        forward(*case.data[:3], masks=(None, np.ones((3, 4, 7))))
 
 
 @each_door

@@ -81,5 +81,7 @@ def test_an_input_may_be_made_as_it_is_sliced():
 
 
 def test_a_block_has_samples():
-    with pytest.raises(ValueError, match=r"^samples is 0: expected 1 or more, the columns of a b"):
+    with pytest.raises(
+        ValueError, match=r"^samples is 0: expected a whole number, 1 or more, the c"
+    ):
         in_blocks(samples=0)

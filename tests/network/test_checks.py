@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from xpnet import stack
 from xpnet.network import checks
 from xpnet.types import Dense, Layer
 
@@ -242,19 +243,18 @@ def test_what_fits_passes(xp):
     checks.check_masks(SIZES, X, (xp.asarray(np.ones((3, 7))),))
 
 
-def test_leading_axes_fit():
-    stack = tuple(Dense(np.zeros((5, *W.shape)), np.zeros((5, *b.shape))) for W, b in GOOD)
-    X = np.zeros((4, 7))
-    checks.check_params(SIZES, stack)
-    checks.check_inputs(SIZES, stack, X)
-    checks.check_targets(SIZES, X, np.zeros((2, 7)), np.zeros((5, 1, 7)))
-
-
 def stacked(*shape):
     return np.zeros(shape, "float32")
 
 
-STACK = tuple(Dense(*(np.stack([array] * 5) for array in dense)) for dense in GOOD)
+STACK = stack([GOOD] * 5)
+
+
+def test_leading_axes_fit():
+    X = stacked(4, 7)
+    checks.check_params(SIZES, STACK)
+    checks.check_inputs(SIZES, STACK, X)
+    checks.check_targets(SIZES, X, stacked(2, 7), stacked(5, 1, 7))
 
 
 @pytest.mark.parametrize(

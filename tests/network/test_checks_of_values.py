@@ -57,6 +57,12 @@ BAD = [
     ("softmax", (1.0, 1.0), r"sum to 2 up to 2: expected 1.* need output='sigmoid'"),
     ("exp", (3.0, -1.0), "Y holds targets from -1 to 3: expected 0 or more, and finite"),
     ("hinge", (1.0, -1.0), "Y holds targets from -1 to 1: expected 0 and 1, for the sides −1 and"),
+    (
+        "hinge",
+        (1.0, 0.75),
+        "Y holds a target 0.25 away from the nearer of 0 and 1: expected",
+    ),
+    ("hinge", (1.0, math.nan), r"Y holds nan at output 1 of sample 0"),
     ("exp", (3.0, math.inf), r"Y holds inf at output 1 of sample 0 \(counted from 0\): expect"),
     (
         "identity",
@@ -78,6 +84,7 @@ GOOD = [
     ("identity", (-1e30, 1e30)),
     ("huber", (-1e30, 1e30)),
     ("hinge", (0.0, 1.0)),
+    ("hinge", (1e-7, 1.0 - 1e-7)),
 ]
 
 

@@ -129,5 +129,5 @@ def test_a_penalty_as_an_array_of_another_dtype():
 
 
 def test_nothing_compared_is_nothing_checked():
-    with pytest.raises(ValueError, match=r"^most is 0: expected 1 or more, the entries of each"):
+    with pytest.raises(ValueError, match=r"^most is 0: expected a whole number, 1 or more, the e"):
         check_gradients(*random_case(**SMALL).data, most=0)

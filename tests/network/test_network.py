@@ -60,6 +60,14 @@ def test_a_record_is_frozen_compared_and_hashed_by_value():
             for hidden in (None, 3)
         ),
         (
+            {"sizes": (4, 3, 3, 1), "hidden": ["relu", ["x"]]},
+            f"hidden is ['x']: expected one of {', '.join(ACTIVATIONS)}",
+        ),
+        (
+            {"sizes": (4, 1), "output": ["sigmoid"]},
+            f"output is ['sigmoid']: expected one of {', '.join(OUTPUTS)}; did you mean 'sigmoid'?",
+        ),
+        (
             {"sizes": (4, 1), "hidden": "cubic"},
             f"hidden is 'cubic': expected one of {', '.join(ACTIVATIONS)}",
         ),

@@ -6,20 +6,23 @@ import pytest
 from tests.kernels.cases import assert_trees_close, random_case
 from xpnet import LOOPED, VECTORIZED, Dense, Network, forward, predict
 from xpnet.network.arguments import as_floating
+from xpnet.types import map_params
 
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
 
 
 @pytest.fixture
 def by_hand():
-    """Two inputs, two relu units, one output: parameters and X as nested lists."""
-    return [([[1, -1], [2, 0]], [[0], [-1]]), ([[1, 3]], [[-9]])], [[1, 2, 3], [0, 1, 5]]
+    """Two inputs, two relu units, one output: parameters and X."""
+    layers = ([[1, -1], [2, 0]], [[0], [-1]]), ([[1, 3]], [[-9]])
+    params = tuple(Dense(*(np.asarray(rows, float) for rows in layer)) for layer in layers)
+    return params, np.asarray([[1, 2, 3], [0, 1, 5]], float)
 
 
 @BOTH
 def test_numbers_worked_by_hand(eager_xp, kernels, by_hand):
-    layers, X = by_hand
-    params = tuple(Dense(*map(eager_xp.asarray, layer)) for layer in layers)
+    params, X = by_hand
+    params = map_params(eager_xp.asarray, params)
     hidden, out = forward(Network((2, 2, 1)), params, eager_xp.asarray(X), kernels=kernels)
     expected = [
         (hidden.A, [[1, 1, 0], [1, 3, 5]]),
@@ -31,13 +34,9 @@ def test_numbers_worked_by_hand(eager_xp, kernels, by_hand):
 
 
 def test_masks_drop_units_out(by_hand):
-    layers, X = by_hand
-    params = tuple(Dense(*map(np.asarray, layer)) for layer in layers)
-    params = tuple(Dense(W.astype(float), b.astype(float)) for W, b in params)
+    params, X = by_hand
     mask = np.asarray([[2.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
-    hidden, out = forward(
-        Network((2, 2, 1), output="identity"), params, np.asarray(X, float), masks=(mask,)
-    )
+    hidden, out = forward(Network((2, 2, 1), output="identity"), params, X, masks=(mask,))
     np.testing.assert_array_equal(hidden.A, [[2, 0, 0], [0, 6, 0]])
     np.testing.assert_array_equal(out.A, [[2 - 9, 18 - 9, -9]])
 

@@ -194,6 +194,7 @@ WIDER = Network((3, 4, 5)).init()
     ("given", "error", "message"),
     [
         ([], ValueError, "params_list is empty: expected the parameters of one network or more"),
+        (3, TypeError, "params_list is a int: expected a list of the parameters of one network or"),
         ([GOOD, 3], TypeError, r"params_list\[1\]: params is a int: expected one pair"),
         (GOOD, TypeError, r"params_list\[0\]: params holds a ndarray for layer 1: expected a pair"),
         (

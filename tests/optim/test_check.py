@@ -79,6 +79,11 @@ def test_settings_that_all_networks_of_a_stack_share(name):
     assert OPTIMIZERS[name].make(**dict.fromkeys(OPTIMIZERS[name].per_network, two))
 
 
+def test_no_number_where_all_networks_share_one():
+    with pytest.raises(TypeError, match=r"^beta1 is None: expected one number, the same for all"):
+        optim.nadam(beta1=None)
+
+
 @pytest.mark.parametrize(
     ("make", "name", "value", "expected"),
     [

@@ -7,7 +7,8 @@ import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, random_case
 from tests.optim.cases import after, numbers
-from xpnet import Dense, optim
+from xpnet import optim, unstack
+from xpnet.types import map_params
 
 
 def norm_of(params):
@@ -16,27 +17,25 @@ def norm_of(params):
 
 def clipped(grads, norm):
     """What an optimiser is given, read off a step of rate 1 from 0."""
-    zero = tuple(Dense(0 * W, 0 * b) for W, b in grads)
+    zero = map_params(lambda g: 0 * g, grads)
     stepped = after(optim.clip(optim.sgd(1.0), norm), zero, [grads])
-    return tuple(Dense(-W, -b) for W, b in stepped)
+    return map_params(lambda theta: -theta, stepped)
 
 
 def test_clip_scales_down_to_the_norm(xp):
     grads = random_case().params
     norm = norm_of(grads)
     there = random_case().on(xp, "float64").params
-    scaled = tuple(Dense(W / 2, b / 2) for W, b in grads)
+    scaled = map_params(lambda g: g / 2, grads)
     assert_trees_close(clipped(there, norm / 2), scaled, "float64")
     assert_trees_close(clipped(there, norm * 1.01), grads, "float64")
 
 
 def test_clip_takes_each_network_of_a_stack_by_itself():
     params = random_case(stack=(3,)).params
-    members = [tuple(Dense(W[k], b[k]) for W, b in params) for k in range(3)]
+    members = unstack(params)
     norm = sorted(norm_of(member) for member in members)[1]
-    stacked = clipped(params, norm)
-    for k, member in enumerate(members):
-        alone = tuple(Dense(W[k], b[k]) for W, b in stacked)
+    for member, alone in zip(members, unstack(clipped(params, norm)), strict=True):
         assert norm_of(alone) == pytest.approx(min(norm, norm_of(member)))
         assert_trees_close(alone, clipped(member, norm), "float64")
 

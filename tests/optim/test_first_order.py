@@ -184,6 +184,8 @@ def test_the_hyperparameters_of_a_late_step_are_those_of_an_average_that_has_set
     """They are a function of t alone, whichever steps were asked for before."""
     late = optim.nadam(beta1=0.9).hyperparameters(10**6)
     assert (late["a"], late["b"], late["c2"]) == (pytest.approx(0.1), pytest.approx(0.9), 1.0)
-    nadam = optim.nadam()
-    nadam.hyperparameters(50)
-    assert nadam.hyperparameters(3) == optim.nadam().hyperparameters(3)
+    nadam = optim.nadam(momentum_decay=0.5)
+    for t in (50, 3, 4, 1, 400, 399):
+        product = math.prod(0.9 * (1.0 - 0.5 * 0.96 ** (0.5 * i)) for i in range(1, t + 1))
+        mu = 0.9 * (1.0 - 0.5 * 0.96 ** (0.5 * t))
+        assert nadam.hyperparameters(t)["a"] == (1.0 - mu) / (1.0 - product)

@@ -48,17 +48,17 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", ["rational", "kink", "valley"])
 def test_the_step_found_satisfies_the_strong_wolfe_conditions(name, first):
     start, found = searched(along(*FUNCTIONS[name]), first, most=50)
-    assert found.cost <= start.cost + C1 * found.step * start.slope
+    assert found.cost <= start.cost + C1 * found.length * start.slope
     assert abs(found.slope) <= C2 * abs(start.slope)
-    assert found.at == f"at {found.step}"
+    assert found.at == f"at {found.length}"
 
 
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])
 def test_a_step_within_a_tenth_of_a_sharp_minimum_is_near_enough(first):
     # Its slope is that of the start, 5e-7, only within 1e-7 of the minimum.
     start, found = searched(along(*FUNCTIONS["power"]), first, most=50)
-    assert found.cost <= start.cost + C1 * found.step * start.slope
-    assert found.step == pytest.approx(1.6 - 0.004, rel=0.1)
+    assert found.cost <= start.cost + C1 * found.length * start.slope
+    assert found.length == pytest.approx(1.6 - 0.004, rel=0.1)
 
 
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 10.0, 1e3])
@@ -73,13 +73,13 @@ def test_the_steps_tried_are_those_of_scipy(name, first):
     # Where the bracket is narrow, SciPy goes back to its lowest step and evaluates it once more.
     tried = evaluate.steps[1:]
     np.testing.assert_allclose(tried, theirs.steps[: len(tried)], rtol=1e-6)
-    assert theirs.steps[len(tried) :] in ([], [pytest.approx(found.step, rel=1e-6)])
+    assert theirs.steps[len(tried) :] in ([], [pytest.approx(found.length, rel=1e-6)])
 
 
 def test_a_first_step_that_is_good_enough_is_taken_as_it_is():
     evaluate = along(*FUNCTIONS["valley"])
     _, found = searched(evaluate, 299.0)
-    assert found.step == 299.0
+    assert found.length == 299.0
     assert evaluate.steps == [0.0, 299.0]
 
 
@@ -93,7 +93,7 @@ def test_steps_where_cost_or_slope_is_not_finite_are_drawn_back(bad, of):
         return bad if t > 1.0 and of == "slope" else 2.0 * (t - 0.9)
 
     _, found = searched(along(phi, slope), 64.0)
-    assert 0 < found.step <= 1.0
+    assert 0 < found.length <= 1.0
 
 
 def test_a_cost_of_minus_infinity_is_no_minimum():
@@ -108,7 +108,7 @@ def test_a_cost_of_minus_infinity_is_no_minimum():
 def test_a_cost_without_a_floor_is_followed_until_the_evaluations_run_out():
     evaluate = along(lambda t: -t, lambda t: -1.0)
     _, found = searched(evaluate, 1.0, most=4)
-    assert found.step == max(evaluate.steps)
+    assert found.length == max(evaluate.steps)
     assert evaluate.steps == [0.0, 1.0, 5.0, 21.0, 85.0, 341.0]
 
 
@@ -130,7 +130,7 @@ def test_a_bracket_without_width_ends_the_search():
     # The cost falls until 1 and jumps up there: nothing is flat however close one looks.
     evaluate = along(lambda t: -t if t <= 1.0 else 9.0, lambda t: -1.0)
     _, found = searched(evaluate, 2.0, most=1000)
-    assert found.step == pytest.approx(1.0, rel=0.1)
+    assert found.length == pytest.approx(1.0, rel=0.1)
     assert len(evaluate.steps) < 20
 
 

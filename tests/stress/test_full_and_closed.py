@@ -30,7 +30,7 @@ IN_A_FULL_DISK = (
 
 
 def cannot_mount():
-    """Why no small file system can be had here, or nothing."""
+    """Why no small file system is available here, or nothing."""
     if shutil.which("unshare") is None or sys.platform != "linux":
         return "there is no command unshare"
     with folder() as place:

@@ -1,4 +1,4 @@
-"""A small problem to train on, and a listener that keeps what it is told."""
+"""A small problem to train on, and a listener that keeps what it is event."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def unreal_gradient(net, params, X, Y, **settings):
 
 @dataclass
 class Heard(Callback):
-    """Keeps every moment in order; `acting` is called with its name and what was told."""
+    """Keeps every moment in order; `acting` is called with its name and what was event."""
 
-    acting: Any = lambda moment, told: None
+    acting: Any = lambda moment, event: None
     moments: list[str] = field(default_factory=list)
     steps: list[Any] = field(default_factory=list)
     epochs: list[Any] = field(default_factory=list)
@@ -53,6 +53,6 @@ class Heard(Callback):
         self.result = result
         return self._hear("end", result) or result
 
-    def _hear(self, moment, told):
+    def _hear(self, moment, event):
         self.moments.append(moment)
-        return self.acting(moment, told)
+        return self.acting(moment, event)

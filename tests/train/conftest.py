@@ -16,5 +16,5 @@ def case():
 
 @pytest.fixture(params=["0", "1"], ids=["plain", "fused"])
 def plain_and_fused(request, monkeypatch):
-    """A test once with the plain kernels, and once with fused ones where they can be had."""
+    """A test once with the plain kernels, and once with fused ones where they are available."""
     monkeypatch.setenv("XPNET_FUSED", request.param)

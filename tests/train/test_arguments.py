@@ -1,4 +1,4 @@
-"""What `fit` takes in place of its defaults, what it casts, and what it refuses."""
+"""Arguments of `fit`."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_kernels_enter_as_a_value(case):
 
 
 def test_another_value_and_grad_is_told_everything(case):
-    told = []
+    calls = []
 
     def noting(net, params, X, Y, **settings):
-        told.append(settings)
+        calls.append(settings)
         return value_and_grad(net, params, X, Y, **settings)
 
     train(case, value_and_grad=noting, kernels=VECTORIZED, l2=0.5, dropout=0.5, epochs=1)
-    *steps, last = told  # of which the cost alone is looked at, without dropout
+    *steps, last = calls  # of which the cost alone is looked at, without dropout
     assert (last["kernels"], last["l2"], last["masks"]) == (VECTORIZED, 0.5, None)
     for settings in steps:
         assert {*settings} == {"kernels", "sample_weight", "l2", "masks"}
@@ -86,11 +86,15 @@ def test_dask_is_refused(case):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"batch_size": 0}, ValueError, "batch_size is 0: expected 1 or more samples a batch"),
+        (
+            {"batch_size": 0},
+            ValueError,
+            "batch_size is 0: expected a whole number, 1 or more sam",
+        ),
         ({"batch_size": 2.5}, TypeError, "batch_size is 2.5: expected a whole number"),
-        ({"epochs": -1}, ValueError, "epochs is -1: expected 0 or more"),
+        ({"epochs": -1}, ValueError, "epochs is -1: expected a whole number, 0 or more"),
         ({"epochs": math.nan}, TypeError, "epochs is nan: expected a whole number"),
-        ({"seed": -1}, ValueError, "seed is -1: expected 0 or more"),
+        ({"seed": -1}, ValueError, "seed is -1: expected a whole number, 0 or more"),
         ({"l2": -0.1}, ValueError, "l2 is -0.1: expected 0 or more, and finite"),
         ({"l2": math.nan}, ValueError, "l2 is nan: expected 0 or more, and finite"),
         ({"l2": math.inf}, ValueError, "l2 is inf: expected 0 or more, and finite"),

@@ -1,4 +1,4 @@
-"""Who is to blame for a cost that is no number: the samples, the start, a member, or the rate."""
+"""Causes named by errors about non-finite costs."""
 
 from __future__ import annotations
 

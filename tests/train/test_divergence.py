@@ -45,7 +45,7 @@ def test_divergence_says_where_and_keeps_the_last_finite_epoch(case, step, cost)
     finite = heard.epochs[-1].params if heard.epochs else case.params
     assert len(heard.epochs) == epoch - 1
     assert_trees_close(error.params, finite)
-    assert error.history == tuple(told.row for told in heard.epochs)
+    assert error.history == tuple(epoch.row for epoch in heard.epochs)
     kept = f"those after epoch {epoch - 1}" if epoch > 1 else "those it began with"
     assert str(error) == (
         f"the cost is not finite from step {step} on, in epoch {epoch}, at learning rate "

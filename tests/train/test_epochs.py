@@ -1,4 +1,4 @@
-"""What callbacks are told, and how a training ends: Ctrl-C, a callback's wish, an error."""
+"""Callbacks' moments, and the ends of a training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xpnet.callbacks import Callback
 
 @pytest.mark.parametrize(("moment", "number"), [("start", 0), ("step", 2), ("step", 5)])
 def test_ctrl_c_returns_what_has_been_learned(case, moment, number):
-    def interrupt(now, told):
+    def interrupt(now, event):
         if now == moment and len(heard.steps) == number:
             raise KeyboardInterrupt
 
@@ -43,6 +43,23 @@ def test_ctrl_c_within_a_step(case):
     assert_trees_close(result.params, heard.steps[-1].params, "float64")
 
 
+def test_a_second_ctrl_c_while_the_last_parameters_are_checked_loses_nothing(case):
+    """The fifth call is a step's, the sixth checks the parameters that the fourth step left."""
+    calls = []
+
+    def gradient(*data, **settings):
+        calls.append(None)
+        if len(calls) in (5, 6):
+            raise KeyboardInterrupt
+        return value_and_grad(*data, **settings)
+
+    heard = Heard()
+    result = train(case, value_and_grad=gradient, callbacks=[heard])
+    assert (result.stopped, len(heard.steps), len(result.history)) == ("interrupted", 4, 1)
+    assert_trees_close(result.params, heard.steps[-1].params, "float64")
+    assert len(calls) == 7
+
+
 def test_a_callback_is_told_of_each_moment_in_order(case):
     heard = Heard()
     result = train(case, epochs=2, callbacks=[heard])
@@ -57,8 +74,8 @@ def test_a_callback_is_told_of_each_moment_in_order(case):
 
 
 def test_a_callback_may_stop_and_say_why(case):
-    def acting(moment, told):
-        return "good enough" if moment == "epoch" and told.number == 2 else None
+    def acting(moment, event):
+        return "good enough" if moment == "epoch" and event.number == 2 else None
 
     first, second = Heard(acting), Heard()
     result = train(case, epochs=5, callbacks=[second, first, Heard(acting)])
@@ -68,7 +85,7 @@ def test_a_callback_may_stop_and_say_why(case):
 
 def test_every_callback_hears_an_epoch_that_ends_the_training(case):
     def stopping(reason):
-        return Heard(lambda moment, told: reason if moment == "epoch" else None)
+        return Heard(lambda moment, event: reason if moment == "epoch" else None)
 
     first, second = stopping("A"), stopping("B")
     assert train(case, callbacks=[first, second]).stopped == "A"
@@ -76,11 +93,11 @@ def test_every_callback_hears_an_epoch_that_ends_the_training(case):
 
 
 def test_a_callback_may_return_another_result(case):
-    def other_params(moment, told):
-        return told._replace(params=case.params) if moment == "end" else None
+    def other_params(moment, event):
+        return event._replace(params=case.params) if moment == "end" else None
 
-    def another_reason(moment, told):
-        return told._replace(stopped=told.stopped + ", and restored") if moment == "end" else None
+    def another_reason(moment, event):
+        return event._replace(stopped=event.stopped + ", and restored") if moment == "end" else None
 
     result = train(case, callbacks=[Heard(other_params), Heard(another_reason)])
     assert result.params is case.params
@@ -117,7 +134,7 @@ def test_a_callback_may_return_nothing_else(case):
     ],
 )
 def test_whatever_a_callback_raises_all_are_told_the_end(case, moment, error):
-    def failing(now, told):
+    def failing(now, event):
         if now == moment:
             raise error
 
@@ -133,7 +150,7 @@ def test_whatever_a_callback_raises_all_are_told_the_end(case, moment, error):
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), SystemExit(1)])
 def test_a_callback_that_fails_at_the_end_keeps_no_other_from_its_own(case, error):
-    def failing(moment, told):
+    def failing(moment, event):
         if moment == "end":
             raise error
 
@@ -145,7 +162,7 @@ def test_a_callback_that_fails_at_the_end_keeps_no_other_from_its_own(case, erro
 
 
 def test_what_ended_the_training_is_raised_and_not_what_failed_at_its_end(case):
-    def failing(moment, told):
+    def failing(moment, event):
         if moment == "epoch":
             raise RuntimeError("out of power")
         if moment == "end":
@@ -159,7 +176,7 @@ def test_what_ended_the_training_is_raised_and_not_what_failed_at_its_end(case):
 
 
 def test_ctrl_c_at_the_end_loses_nothing(case):
-    def interrupt(moment, told):
+    def interrupt(moment, event):
         if moment == "end":
             raise KeyboardInterrupt
 
@@ -170,10 +187,10 @@ def test_ctrl_c_at_the_end_loses_nothing(case):
     assert heard.moments[-1] == "end"
 
 
-def test_a_second_ctrl_c_is_the_callers(case):
-    """While the last parameters are looked at, after a first one."""
+def test_a_third_ctrl_c_is_the_callers(case):
+    """While the last parameters are checked, after two that were kept for the end."""
 
-    def interrupt(moment, told):
+    def interrupt(moment, event):
         if moment == "step":
             raise KeyboardInterrupt
 

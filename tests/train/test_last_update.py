@@ -1,4 +1,4 @@
-"""What the last update did: a step's cost is that of the parameters before it."""
+"""Checks after the last update: a step's cost is that of the parameters before it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_an_epoch_counts_once_its_parameters_are_known_to_be_good(case, validate
     assert (error.epoch, error.step, error.at_end) == (3, 7, False)
     known = 2 if validated else 1
     assert error.params is heard.epochs[known - 1].params
-    assert error.history == tuple(told.row for told in heard.epochs[:known])
+    assert error.history == tuple(epoch.row for epoch in heard.epochs[:known])
     assert heard.result.params is error.params
     assert heard.result.history == error.history
 
@@ -93,8 +93,8 @@ def test_a_damaged_epoch_is_not_counted(case):
 
 
 def test_damage_within_an_epoch_that_is_interrupted(case):
-    def interrupt(moment, told):
-        if moment == "step" and told.index == 5:
+    def interrupt(moment, event):
+        if moment == "step" and event.index == 5:
             raise KeyboardInterrupt
 
     for step, at_end in ((5, True), (4, False)):
@@ -106,8 +106,8 @@ def test_damage_within_an_epoch_that_is_interrupted(case):
 
 
 def test_interrupted_steps_are_told(case):
-    def interrupt(moment, told):
-        if moment == "step" and told.index == 2:
+    def interrupt(moment, event):
+        if moment == "step" and event.index == 2:
             raise KeyboardInterrupt
 
     result = train(case, callbacks=[Heard(interrupt)])

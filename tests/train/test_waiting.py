@@ -79,9 +79,9 @@ def test_an_epoch_reads_once_for_each_of_its_tables(reads, on_device1):
 def test_a_callback_that_reads_is_counted(reads, on_device1):
     """The count above would show a read at each step."""
 
-    def reading(moment, told):
+    def reading(moment, event):
         if moment == "step":
-            backend.to_numpy(told.cost)
+            backend.to_numpy(event.cost)
 
     counts = []
     for batch_size in (5, 1):

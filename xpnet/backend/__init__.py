@@ -25,6 +25,7 @@ from xpnet.backend.devices import DeviceReport, check_together, device_report, w
 from xpnet.backend.libraries import BackendInfo, available_backends
 from xpnet.backend.selection import Backend, default_backend, fusing, resolve, use_backend
 from xpnet.backend.transfers import Upload, ends, read, uploader
+from xpnet.backend.trees import leaves, map_arrays
 from xpnet.exceptions import BackendError
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "fusing",
     "gather",
     "has_values",
+    "leaves",
+    "map_arrays",
     "on_device_of",
     "on_host",
     "quiet",

@@ -57,7 +57,7 @@ def asarray(
     Raises
     ------
     BackendError
-        If the backend cannot be had, or the device cannot hold the dtype.
+        If the backend is not available, or the device cannot hold the dtype.
     """
     if like is not None and backend is not None:
         raise TypeError("both like and backend say where the array goes: give one of them")
@@ -87,7 +87,7 @@ def to_device(tree: Any, target: Any) -> Any:
     Raises
     ------
     BackendError
-        If the target cannot be had, or cannot hold a dtype of `tree`.
+        If the target is not available, or cannot hold a dtype of `tree`.
     """
     if isinstance(target, str) and target not in NAMES:
         return map_arrays(lambda array: _on_device(array, target), tree)
@@ -134,7 +134,7 @@ def tracked(tree: Any) -> bool:
 
 
 def has_values(array: Any) -> bool:
-    """Return whether the values of `array` can be had: not while traced, nor of a Dask graph."""
+    """Return whether the values of `array` can be read: not while traced, nor of a Dask graph."""
     return _asked(array, "has_values")
 
 

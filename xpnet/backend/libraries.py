@@ -53,10 +53,8 @@ LIBRARIES: Mapping[str, Library] = {
 def adapter(name: str) -> Adapter:
     """Return the adapter of a library in the table, importing the library.
 
-    Raises
-    ------
-    BackendError
-        If the library cannot be imported: says why, and the command that installs it.
+    Raises BackendError if the library cannot be imported: says why, and the command that installs
+    it.
     """
     try:
         module = import_module(f"xpnet.backend.adapters.{name}")
@@ -74,10 +72,7 @@ def adapter(name: str) -> Adapter:
 def devices(name: str) -> Mapping[str, Any]:
     """Return the devices of a library by name, its default first.
 
-    Raises
-    ------
-    BackendError
-        If the library cannot be imported, or none of its devices answers.
+    Raises BackendError if the library cannot be imported, or none of its devices answers.
     """
     there = adapter(name)
     try:
@@ -109,13 +104,7 @@ def name_of_namespace(namespace: ModuleType) -> str:
 
 
 def library_name(array: Any) -> str:
-    """Return the name of the library that `array` belongs to.
-
-    Raises
-    ------
-    TypeError
-        If `array` is no array.
-    """
+    """Return the name of the library of `array`; raises TypeError if it is no array."""
     kind = type(array)
     # Asked several times a call, which for a small network is a tenth of its time.
     if kind not in _LIBRARY_OF:

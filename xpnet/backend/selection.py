@@ -67,7 +67,7 @@ def default_backend() -> Backend:
     Raises
     ------
     BackendError
-        If what was chosen by name cannot be had.
+        If what was chosen by name is not available.
     """
     return resolve()
 
@@ -88,7 +88,7 @@ def use_backend(
     Raises
     ------
     BackendError
-        If it cannot be had; the earlier choice then stays.
+        If it is not available; the earlier choice then stays.
 
     Examples
     --------
@@ -142,12 +142,9 @@ def resolve(
 
 
 def fusing() -> bool:
-    """Return whether fused kernels are used where they can be had: yes, unless ``XPNET_FUSED=0``.
+    """Return whether fused kernels are used where available: yes, unless ``XPNET_FUSED=0``.
 
-    Raises
-    ------
-    BackendError
-        If ``XPNET_FUSED`` is neither 0 nor 1.
+    Raises BackendError if ``XPNET_FUSED`` is neither 0 nor 1.
     """
     switch = os.environ.get("XPNET_FUSED") or "1"
     if switch not in ("0", "1"):
@@ -161,10 +158,7 @@ def tf32() -> bool:
     TF32 keeps 10 of the 23 bits of each factor and adds in full: several times faster on the GPUs
     that have it (compute capability 8.0 on), and visibly less precise. So it is never the default.
 
-    Raises
-    ------
-    BackendError
-        If ``XPNET_MATMUL`` is set to anything else.
+    Raises BackendError if ``XPNET_MATMUL`` is set to anything else.
     """
     setting = os.environ.get("XPNET_MATMUL") or None
     if setting not in (None, "tf32"):
@@ -203,10 +197,8 @@ def _source(asked: _Choice, environment: _Choice, choice: _Choice) -> str:
 def _find(name: str | None, device: str | None, dtype: str | None) -> Backend:
     """Return the backend of these names; a device of None is the library's default.
 
-    Raises
-    ------
-    BackendError
-        If one of them is unknown or cannot be had: says what is missing and the choices.
+    Raises BackendError if one of them is unknown or is not available: says what is missing and the
+    choices.
     """
     name = _library(name)
     device = next(iter(devices(name))) if device is None else find_device(name, device)

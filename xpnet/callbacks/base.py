@@ -48,7 +48,7 @@ class FileCallback(Callback):
     Raises
     ------
     TypeError
-        If `path` is none.
+        If `path` is neither text nor a path.
     """
 
     def __init__(self, path: Any) -> None:

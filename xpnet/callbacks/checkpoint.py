@@ -8,6 +8,7 @@ from copy import copy
 from os import PathLike
 from typing import Any
 
+from xpnet._arguments import whole
 from xpnet.callbacks.base import FileCallback
 from xpnet.callbacks.stopping import Monitor
 from xpnet.persist import ModelFileError, NotFiniteError, save
@@ -51,8 +52,7 @@ class Checkpoint(FileCallback):
         best: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if not hasattr(every, "__index__") or every < 1:
-            raise ValueError(f"every is {every}: expected a whole number of epochs, 1 or more")
+        every = whole("every", every, 1, " epochs")
         if metadata is not None and not isinstance(metadata, Mapping):
             raise TypeError(f"metadata is a {type(metadata).__name__}: expected a dict")
         super().__init__(path)

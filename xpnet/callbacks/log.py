@@ -28,7 +28,7 @@ class JSONLog(FileCallback):
     Raises
     ------
     TypeError
-        If `path` is none.
+        If `path` is neither text nor a path.
     OSError
         At the start of the training, where the file cannot be written.
     """

@@ -34,7 +34,7 @@ class Progress(Callback):
     Raises
     ------
     TypeError
-        If `console` is no such thing.
+        If `console` is not a rich console.
     ModuleNotFoundError
         At the start of the training, where rich is not installed; names what installs it.
     """

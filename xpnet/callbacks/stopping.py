@@ -7,9 +7,10 @@ from numbers import Real
 from typing import Any
 
 from xpnet.callbacks.base import Callback
+from xpnet.metrics import SCORES
 from xpnet.types import Epoch, Params, Result, Run
 
-_SIGNS = {"cost": -1.0, "accuracy": 1.0, "r2": 1.0, "d2": 1.0}
+_SIGNS = {"cost": -1.0} | dict.fromkeys(SCORES, 1.0)
 """-1 where less is better, by the column's name without ``val_``."""
 
 
@@ -95,12 +96,8 @@ class Monitor:
     def improved(self, epoch: Epoch) -> bool:
         """Tell whether `epoch` is the best so far, and remember it if so.
 
-        Raises
-        ------
-        ValueError
-            If the epoch's row has no such column.
-        TypeError
-            If the column holds a value for each network of a stack.
+        Raises ValueError if the epoch's row has no such column; TypeError if the column holds a
+        value for each network of a stack.
         """
         value = self._value(epoch)
         if not self._sign * (value - self.best) > self.min_delta:
@@ -124,7 +121,7 @@ class Monitor:
 
 
 def _check_number(name: str, number: Any, least: int, expected: str) -> None:
-    """Raise TypeError if `number` is none, ValueError if it is below `least` or NaN."""
+    """Raise TypeError if `number` is not a number, ValueError if it is below `least` or NaN."""
     if not isinstance(number, Real):
         raise TypeError(f"{name} is {number!r}: expected {expected}")
     if not float(number) >= least:

@@ -23,7 +23,7 @@ import sys
 from collections.abc import Sequence
 from errno import ENOSPC
 from signal import SIGINT
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from xpnet import __version__
 from xpnet.cli.output import FAILED, flush, open_standard_streams, print_error
@@ -56,6 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return its exit code; errors are raised."""
     import typer
+
+    try:
+        # Not group(): it would print errors in boxes.
+        with _group().make_context("xpnet", list(arguments)) as context:
+            context.command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
+
+
+def _group() -> Any:
+    """Return the commands as one."""
+    import typer
     import typer.main
 
     from xpnet.cli.bench import bench
@@ -78,14 +91,7 @@ def run(arguments: Sequence[str]) -> int:
 
     for command in (train, evaluate, predict, info, bench):
         app.command()(command)
-    group = typer.main.get_command(app)
-    try:
-        # Not group(): it would print errors in boxes.
-        with group.make_context("xpnet", list(arguments)) as context:
-            group.invoke(context)
-    except typer.Exit as end:
-        return end.exit_code
-    return 0
+    return typer.main.get_command(app)
 
 
 def _print_version(requested: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -151,10 +151,7 @@ def compare_sizes(compare: Callable[[int], Comparison]) -> list[Comparison]:
 def compare_kernels(units: int) -> Comparison:
     """Time a step by each variant of the kernels.
 
-    Raises
-    ------
-    ArithmeticError
-        If they do not find the same cost, gradients and update.
+    Raises ArithmeticError if they do not find the same cost, gradients and update.
     """
     case = _Case.of(units)
     params = case.net.init(seed=0, like=case.X)
@@ -180,10 +177,7 @@ def _is_fused(X: Array) -> bool:
 def compare_stack(units: int) -> Comparison:
     """Time a step of `NETWORKS` networks, one after the other and as one stack.
 
-    Raises
-    ------
-    ArithmeticError
-        If the two do not find the same costs, gradients and parameters.
+    Raises ArithmeticError if the two do not find the same costs, gradients and parameters.
     """
     case = _Case.of(units)
     members = [case.net.init(seed=seed, like=case.X) for seed in range(NETWORKS)]
@@ -201,7 +195,7 @@ def compare_stack(units: int) -> Comparison:
         **{name: _difference(function(), stacked) for name, function in stacks.items()},
     }
     check_agreement(updates, case.tolerance.update)
-    functions = {"one by one": lambda: [function() for function in single], **stacks}
+    functions = {"one by one": lambda: tuple(function() for function in single), **stacks}
     return Comparison(units, interleaved_medians(functions))
 
 
@@ -220,12 +214,12 @@ def check_agreement(results: Mapping[str, Any], tolerance: float) -> None:
 
     Parameters
     ----------
-    results : mapping of name to arrays, in nested tuples or lists
+    results : mapping of name to arrays, in nested tuples
     tolerance : float
         Largest difference allowed, as a share of an array's largest entry.
     """
     (first, expected), *others = (
-        (name, [arrays.to_numpy(array) for array in _leaves(result)])
+        (name, [arrays.to_numpy(array) for array in arrays.leaves(result)])
         for name, result in results.items()
     )
     for name, found in others:
@@ -249,7 +243,7 @@ def interleaved_medians(
     Parameters
     ----------
     functions : mapping of name to function
-        Without arguments; each returns arrays, in nested tuples or lists.
+        Without arguments; each returns arrays, in nested tuples.
     rounds : int, default 5
         Turns of each function, after one that is not counted.
     at_least : float, default 0.02
@@ -265,17 +259,9 @@ def interleaved_medians(
 def _seconds_per_call(function: Callable[[], Any], at_least: float) -> float:
     calls, start = 0, time.perf_counter()
     while True:
-        for array in _leaves(function()):
+        for array in arrays.leaves(function()):
             arrays.synchronize(array)
         calls += 1
         seconds = time.perf_counter() - start
         if seconds >= at_least:
             return seconds / calls
-
-
-def _leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, tuple | list):
-        for branch in tree:
-            yield from _leaves(branch)
-    else:
-        yield tree

@@ -19,10 +19,7 @@ CANNOT_WRITE = (OSError, ModelFileError)
 def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
     """Return the entry of `table` for the suffix of `path`.
 
-    Raises
-    ------
-    ValueError
-        If there is none: lists the choices.
+    Raises ValueError if there is none: lists the choices.
     """
     suffix = path.suffix.lower()
     if suffix not in table:
@@ -78,10 +75,7 @@ def _check_folder(option: str, path: Path) -> None:
 def write(option: str, path: Path, content: bytes) -> None:
     """Write the file of an option, whole or not at all.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written: names the option.
+    Raises OSError if it cannot be written: names the option.
     """
     try:
         write_whole(path, content)

@@ -50,7 +50,7 @@ def _facts() -> Iterator[tuple[str, str]]:
         yield found.device, f"{found.name}, {memory}, {versions}, products in {found.matmul}"
     for package in _PACKAGES:
         yield package, _version(package)
-    # Last: if the chosen backend cannot be had, all that may explain it is above the error.
+    # Last: if the chosen backend is not available, all that may explain it is above the error.
     chosen = backend.default_backend()
     yield "new arrays", describe_backend(chosen)
     yield "fused kernels", _fused(chosen)

@@ -59,10 +59,7 @@ class Model(NamedTuple):
     def load(cls, path: Path) -> Model:
         """Return the model in `path`, its parameters on the default backend and of its dtype.
 
-        Raises
-        ------
-        ModelFileError
-            If the file is not a model, or not one that ``xpnet train`` saved.
+        Raises ModelFileError if the file is not a model, or not one that ``xpnet train`` saved.
         """
         net, params, metadata = persist.load(path)
         preprocessing = _preprocessing(metadata, net, str(path))

@@ -102,7 +102,7 @@ KeepIndex: TypeAlias = Annotated[
 MaxMemory: TypeAlias = Annotated[
     int | None,
     Option(
-        help="Most memory for the data, as read and scaled: bytes, 500MB, 4GB.",
+        help="Memory limit for the data, as read and scaled: bytes, 500MB, 4GB.",
         metavar="SIZE",
         parser=size,
         show_default="half of what is free",
@@ -122,7 +122,7 @@ LearningRate: TypeAlias = Annotated[
     float | None,
     Option(
         help="Learning rate.",
-        show_default="the optimizer's: 0.001 for adam",
+        show_default="the optimiser's: 0.001 for adam",
         callback=number_in("a number above 0", lambda rate: 0 < rate < inf),
     ),
 ]
@@ -205,10 +205,7 @@ def check_eager(backend: Backend) -> None:
 def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
     """Return a classifier with the hidden layers that a text such as ``512,256`` lists.
 
-    Raises
-    ------
-    ValueError
-        If `hidden` is not such a list, or `activation` is unknown.
+    Raises ValueError if `hidden` is not such a list, or `activation` is unknown.
     """
     _one_of("activation", activation, ACTIVATIONS)
     try:
@@ -226,10 +223,7 @@ def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
 def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Optimizer:
     """Return the optimiser `name`, by default with a learning rate of its own.
 
-    Raises
-    ------
-    ValueError
-        If `name` or `schedule` is unknown.
+    Raises ValueError if `name` or `schedule` is unknown.
     """
     make = _one_of("optimizer", name, optim.OPTIMIZERS).make
     rate = signature(make).parameters["learning_rate"].default if lr is None else lr

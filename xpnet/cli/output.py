@@ -40,10 +40,7 @@ def print_error(text: str) -> None:
 def flush(stream: IO[Any]) -> None:
     """Flush `stream`; if that fails, discard the rest, so that Python does not try again.
 
-    Raises
-    ------
-    OSError
-        If it failed.
+    Raises OSError if it failed.
     """
     try:
         stream.flush()

@@ -95,10 +95,7 @@ class Split(NamedTuple):
 
         `label_chosen` says whether the user has named the label column.
 
-        Raises
-        ------
-        DataError
-            If labels make no sense as classes, or there are too few samples to split.
+        Raises DataError if labels make no sense as classes, or there are too few samples to split.
         """
         check_classes(dataset, label_chosen)
         (X, y), test = _train_and_test(dataset, _TEST_SHARE)
@@ -129,7 +126,7 @@ def evaluation_samples(
         name = f"all of {dataset.name} (which may include samples that the model was trained on)"
         return dataset.X_train, dataset.y_train, name
     _, (X, y) = _train_and_test(dataset, _TEST_SHARE)
-    return X, y, f"test part of {dataset.name}"
+    return X, y, f"test samples of {dataset.name}"
 
 
 def _train_and_test(dataset: Dataset, test_share: float) -> tuple[_Samples, _Samples]:

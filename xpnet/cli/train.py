@@ -89,11 +89,7 @@ def train(
         steps = epochs * math.ceil(split.m / batch_size)
         made = options.make_optimizer(optimizer, lr, schedule, steps)
         model = ModelFile.of(files.save, net, split, dataset.columns)
-        where = options.describe_backend(chosen)
-        typer.echo(f"{dataset.name}: {split.sizes()}; layers {net.sizes} on {where}")
-        if files.save.exists():
-            # Said now: there is still time to stop.
-            typer.echo(f"{files.save} is replaced if all goes well (--save FILE for another)")
+        _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
         result, code = _fit_and_save(
             model,
             split,
@@ -143,6 +139,13 @@ def _callbacks(
         yield callbacks.JSONLog(files.log)
 
 
+def _announce(samples: str, model: ModelFile, where: str) -> None:
+    """Print what is about to be trained, while there is still time to stop."""
+    typer.echo(f"{samples}; layers {model.net.sizes} on {where}")
+    if model.path.exists():
+        typer.echo(f"{model.path} is replaced if all goes well (--save FILE for another)")
+
+
 def _test_and_plot(name: str, split: Split, model: ModelFile, result: Result, plot: Path) -> None:
     """Print the test accuracy and draw the learning curve."""
     from xpnet.cli.plots import learning_curve, write_plot
@@ -160,22 +163,9 @@ def _fit_and_save(
 ) -> tuple[Result, int]:
     """Train the network of `model` and save it; return the result and the exit code.
 
-    Parameters
-    ----------
-    model : ModelFile
-    split : Split
-    callbacks : sequence of callbacks
-    seed : int
-    **settings
-        The other arguments of `xpnet.fit`.
-
-    Raises
-    ------
-    ArithmeticError
-        If the cost is not finite; what was learned before is saved if there was no model. Also if
-        the cost ended above that of guessing, and there was a model.
-    Interrupted
-        If a signal came before anything was learned, or a second one came.
+    Raises ArithmeticError if the cost is not finite (what was learned before is saved if there was
+    no model) or ended above that of guessing and there was a model; Interrupted if a signal came
+    before anything was learned, or a second one came.
     """
     params = model.net.init(seed)
     settings |= {"validation": split.validation, "seed": seed}

@@ -20,6 +20,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet._arguments import whole
 from xpnet.types import Array, Batch, Gather
 
 
@@ -43,7 +44,7 @@ def batches(
     batch_size : int
         Samples a batch. Where it reaches m, X is yielded whole and in its own order.
     seed, epoch : int, not negative
-        Both together fix the order: each epoch has its own, and it can be had again.
+        Both together fix the order: each epoch has its own, and can be made again.
     sample_weight : array, shape (..., m) or (..., 1, m), optional
     shuffle : bool
         False yields slices in the order of X, without a copy.
@@ -57,7 +58,7 @@ def batches(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         At the call, where shapes, `batch_size`, `seed` or `epoch` do not fit.
     """
     _check(X, Y, sample_weight, batch_size, seed, epoch)
@@ -99,7 +100,7 @@ def streamed(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         At the call, where shapes, `batch_size`, `seed` or `epoch` do not fit.
     """
     if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
@@ -200,7 +201,6 @@ def _check(
             f"sample_weight has shape {tuple(weight.shape)}: expected (..., {X.shape[0]}), "
             "one weight a sample along the last axis"
         )
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}: expected 1 or more samples a batch")
-    if seed < 0 or epoch < 0:
-        raise ValueError(f"seed is {seed} and epoch {epoch}: expected numbers from 0 on")
+    whole("batch_size", batch_size, 1, " samples a batch")
+    whole("seed", seed, 0)
+    whole("epoch", epoch, 0)

@@ -40,12 +40,9 @@ def read_csv(path: Path, options: Options) -> Dataset:
     A name wins over a number; numbers count from 0, negative ones from the end. Without it the
     label is that of the columns trained on or, without these too, the last.
 
-    Raises
-    ------
-    DataError
-        Where a column is not there or there twice, a row has another width, a feature is not a
-        finite number, a label is missing, the labels are quantities, or all of it takes too much
-        memory.
+    Raises DataError where a column is not there or there twice, a row has another width, a feature
+    is not a finite number, a label is missing, the labels are quantities, or all of it takes too
+    much memory.
     """
     table, named = _opened(path, options)
     indexed = named is None and _may_have_index(table, options)

@@ -33,21 +33,9 @@ def is_header(
 ) -> bool:
     """Tell whether the first row of `head`, the first rows of a table, names the columns.
 
-    Parameters
-    ----------
-    head : sequence of sequence of str
-        Their cells.
-    position : int or None
-        That of the label column, as far as it is known without names.
-    known : collection of str
-        The names that are looked for.
-    classes : collection of str, optional
-        The model's, if there is one.
-
-    Raises
-    ------
-    DataError
-        Where a line may be a header or a sample, and a prediction would be wanting or too many.
+    `position` is that of the label column, as far as it is known without names, `known` the names
+    that are looked for, and `classes` the model's. Raises DataError where a line may be a header or
+    a sample, and a prediction would be wanting or too many.
     """
     names = [cell.strip() for cell in head[0]]
     features = [(name, k) for k, name in enumerate(names) if k != position]

@@ -69,11 +69,8 @@ class Table(NamedTuple):
 def open_table(path: Path, options: Options) -> Table:
     """Return the table in `path`, read by the `options` or, where they leave it open, as it looks.
 
-    Raises
-    ------
-    DataError
-        Where the file is not UTF-8 text or has no rows; while reading, where a row's width
-        differs.
+    Raises DataError where the file is not UTF-8 text or has no rows; while reading, where a row's
+    width differs.
     """
     rows = _read_rows(path, options)
     head = list(islice(rows, 2))
@@ -92,10 +89,7 @@ def open_table(path: Path, options: Options) -> Table:
 def column_position(table: Table, column: str | int) -> int:
     """Return the position from 0 of `column`: a name or, where no name fits, a number.
 
-    Raises
-    ------
-    DataError
-        Where there is no such column, or two of that name.
+    Raises DataError where there is no such column, or two of that name.
     """
     if isinstance(column, str) and column in table.names:
         return named_positions(table, [column])[0]
@@ -112,10 +106,7 @@ def column_position(table: Table, column: str | int) -> int:
 def named_positions(table: Table, names: Sequence[str]) -> list[int]:
     """Return the position from 0 of each of the columns `names`.
 
-    Raises
-    ------
-    DataError
-        Where some are not there, or there twice.
+    Raises DataError where some are not there, or there twice.
     """
     positions = {name: position for position, name in enumerate(table.names)}
     missing = [name for name in names if name not in positions]
@@ -187,10 +178,8 @@ def _checked_width(path: Path, width: int, rows: Iterator[Row]) -> Iterator[Row]
 def _read_rows(path: Path, options: Options) -> Iterator[Row]:
     """Yield the rows of `path` that are not blank.
 
-    Raises
-    ------
-    DataError
-        Where the file is not UTF-8 text, or a single row needs more than ``options.limit`` bytes.
+    Raises DataError where the file is not UTF-8 text, or a single row needs more than
+    ``options.limit`` bytes.
     """
     most = options.limit // _CELL
     delimiter = options.delimiter

@@ -53,7 +53,7 @@ class Dataset:
     y_train : ndarray, shape (m,)
         int64, uint64 where that does not hold them, or strings.
     X_test, y_test : ndarray or None
-        None where the source has no test part of its own: see `split`.
+        None where the source has no test samples of its own: see `split`.
     pixel_max : int or None
         The brightest value a pixel can take where samples are images; None for a table.
     columns : Columns or None
@@ -77,7 +77,7 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
     Raises
     ------
     DataError
-        Where the dataset has a test part already, or is too small to give one.
+        Where the dataset has test samples already, or is too small to give one.
     ValueError
         Where `test` is not between 0 and 1.
     """
@@ -85,8 +85,8 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
         raise ValueError(f"test is {test}: expected a share between 0 and 1, such as 0.2")
     if dataset.X_test is not None:
         raise DataError(
-            f"{dataset.name} has a test part of {len(dataset.X_test)} samples already: "
-            "use it, or put the parts together before splitting"
+            f"{dataset.name} has {len(dataset.X_test)} test samples already: "
+            "use them, or join them to the others before splitting"
         )
     chosen = _stratified(dataset.y_train, test, np.random.default_rng(seed))
     if not chosen.any():

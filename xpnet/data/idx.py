@@ -38,13 +38,10 @@ _DENSEST = 1032
 
 
 def read_idx_folder(folder: Path, limit: int) -> Dataset:
-    """Return the training part in `folder`, and the test part (``t10k-…``) where there is one.
+    """Return the training samples in `folder`, and its test samples (``t10k-…``) if there are any.
 
-    Raises
-    ------
-    DataError
-        Where a file is missing, is not IDX, is truncated, does not fit its fellow, or holds more
-        than `limit` bytes.
+    Raises DataError where a file is missing, is not IDX, is truncated, does not fit its fellow, or
+    holds more than `limit` bytes.
     """
     X_train, y_train = _read_part(folder, "train", limit)
     pixel_max = 255 if X_train.dtype == np.uint8 else None
@@ -56,7 +53,7 @@ def read_idx_folder(folder: Path, limit: int) -> Dataset:
 
 
 def read_idx_samples(folder: Path, limit: int) -> np.ndarray:
-    """Return the images ``(m, n_x)`` of the test part in `folder`, else of the training part."""
+    """Return the images ``(m, n_x)`` of the test samples, else of the training samples."""
     path = _find(folder, "t10k-images", 3) or _require(folder, "train-images", 3)
     return as_samples(read_idx(path, dimensions=3, limit=limit), str(path))
 
@@ -64,11 +61,8 @@ def read_idx_samples(folder: Path, limit: int) -> np.ndarray:
 def read_idx(path: Path, *, dimensions: int, limit: int) -> np.ndarray:
     """Return the array in one IDX file, raw or (``.gz``) gzipped.
 
-    Raises
-    ------
-    DataError
-        Where the file is not IDX, has other than so many `dimensions`, the wrong length, or an
-        array of more than `limit` bytes.
+    Raises DataError where the file is not IDX, has other than so many `dimensions`, the wrong
+    length, or an array of more than `limit` bytes.
     """
     with _opened(path) as file:
         dtype, shape = _header(path, file, dimensions)

@@ -113,10 +113,8 @@ def as_labels(y: np.ndarray, where: str) -> np.ndarray:
 
     Whole floats become integers.
 
-    Raises
-    ------
-    DataError
-        Where y is not one label a sample, is NaN, or looks like a quantity to regress on.
+    Raises DataError where y is not one label a sample, is NaN, or looks like a quantity to regress
+    on.
     """
     if y.ndim != 1:
         raise DataError(
@@ -208,7 +206,7 @@ def _check_whole(y: np.ndarray, where: str) -> None:
 
 
 def _is_written_whole(text: str) -> bool:
-    """Whether `text` is how a whole number is written, so that it can be had back from it."""
+    """Whether `text` is how a whole number is written, so that it can be read back."""
     match = _WHOLE.fullmatch(text)
     return match is not None and match[2] is None
 

@@ -41,11 +41,8 @@ class _Archive(NamedTuple):
 def read_npz(path: Path, limit: int) -> Dataset:
     """Return the dataset in `path`; uint8 samples count as pixels of 0 to 255.
 
-    Raises
-    ------
-    DataError
-        Where the file is no archive or is damaged, an array is missing, arrays do not fit, or
-        take more than `limit` bytes.
+    Raises DataError where the file is no archive or is damaged, an array is missing, arrays do not
+    fit, or take more than `limit` bytes.
     """
     with _opened(path, limit) as archive:
         X, y = ("x_train", "y_train") if "x_train" in archive.names else ("x", "y")

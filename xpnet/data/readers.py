@@ -90,7 +90,7 @@ def load_samples(
 ) -> np.ndarray:
     """Read samples ``(m, n_x)`` to predict on, with or without labels beside them.
 
-    Where a source has a test part, that part is read. The others are as in `load`.
+    Where a source has test samples, these are read. The others are as in `load`.
 
     Raises
     ------

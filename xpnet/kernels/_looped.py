@@ -35,15 +35,27 @@ def of_one_network(array: Array) -> tuple[int, int]:
     if array.ndim != 2:
         raise ValueError(
             f"the looped kernels were given an array of shape {tuple(array.shape)}: expected "
-            "(n, m), for they take one network at a time; a stack needs xpnet.VECTORIZED"
+            "(n, m), for they compute one network at a time; a stack needs xpnet.VECTORIZED"
         )
     n, m = array.shape
     return n, m
 
 
-def read(values: Any, j: int) -> float:
+def entry(values: Any, j: int) -> float:
     """Entry j of a ``(1, m)`` row, or the one number that holds for all columns."""
     return float(values[0, j]) if getattr(values, "ndim", 0) else float(values)
+
+
+def columns(array: Array) -> list[list[float]]:
+    """The entries of each column of an ``(n, m)`` array."""
+    n, m = of_one_network(array)
+    return [[float(array[i, j]) for i in range(n)] for j in range(m)]
+
+
+def from_columns(columns: Sequence[Sequence[float]], like: Array) -> Array:
+    """An array of the shape, dtype and device of `like` from its columns."""
+    rows = [[column[i] for column in columns] for i in range(like.shape[0])]
+    return from_rows(rows, like)
 
 
 def entry_by_entry(f: Callable[..., float]) -> Callable[..., Array]:

@@ -157,10 +157,14 @@ def sigmoid_derivative(Z: Array | None, A: Array) -> Array:
     return A * (1.0 - A)
 
 
-@entry_by_entry
-def sigmoid_looped(z: float) -> float:
+def logistic(z: float) -> float:
     e = math.exp(min(z, MOST))
     return e / (1.0 + e)
+
+
+@entry_by_entry
+def sigmoid_looped(z: float) -> float:
+    return logistic(z)
 
 
 @entry_by_entry
@@ -237,8 +241,7 @@ def silu_derivative(Z: Array, A: Array) -> Array:
 
 @entry_by_entry
 def silu_looped(z: float) -> float:
-    e = math.exp(min(z, MOST))
-    return z * (e / (1.0 + e))
+    return z * logistic(z)
 
 
 @entry_by_entry

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array_api_compat import array_namespace
 
-from xpnet.kernels._looped import from_rows, of_one_network, read
+from xpnet.kernels._looped import columns, entry, from_columns, from_rows
 from xpnet.kernels.outputs import OUTPUTS
 from xpnet.types import Array
 
@@ -28,7 +28,7 @@ def output_activation(output: str, Z: Array) -> Array:
 
 def output_activation_looped(output: str, Z: Array) -> Array:
     """`output_activation` by loops over scalars."""
-    return OUTPUTS[output].apply_looped(Z)
+    return from_columns([OUTPUTS[output].apply_looped(z) for z in columns(Z)], Z)
 
 
 def output_cost(output: str, Z: Array, Y: Array, scale: float | Array) -> Array:
@@ -41,13 +41,9 @@ def output_cost(output: str, Z: Array, Y: Array, scale: float | Array) -> Array:
 def output_cost_looped(output: str, Z: Array, Y: Array, scale: float | Array) -> Array:
     """`output_cost`, sample by sample."""
     check_costed(Z, Y)
-    loss = OUTPUTS[output].loss_looped
-    n, m = of_one_network(Z)
     J = 0.0
-    for j in range(m):
-        z = [float(Z[i, j]) for i in range(n)]
-        y = [float(Y[i, j]) for i in range(n)]
-        J += read(scale, j) * loss(z, y)
+    for j, (z, y) in enumerate(zip(columns(Z), columns(Y), strict=True)):
+        J += entry(scale, j) * OUTPUTS[output].loss_looped(z, y)
     return from_rows(J, Z)
 
 
@@ -63,10 +59,10 @@ def output_cost_backward_looped(
 ) -> tuple[Array, Array]:
     """`output_cost_backward` by loops over scalars."""
     J = output_cost_looped(output, Z, Y, scale)
-    slope = OUTPUTS[output].slope_looped(Z, Y)
-    n, m = of_one_network(Z)
-    rows = [[read(scale, j) * float(slope[i, j]) for j in range(m)] for i in range(n)]
-    return J, from_rows(rows, Z)
+    dZ = []
+    for j, (z, y) in enumerate(zip(columns(Z), columns(Y), strict=True)):
+        dZ.append([entry(scale, j) * slope for slope in OUTPUTS[output].slope_looped(z, y)])
+    return J, from_columns(dZ, Z)
 
 
 def check_costed(Z: Array, Y: Array) -> None:

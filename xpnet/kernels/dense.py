@@ -30,7 +30,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network, read
+from xpnet.kernels._looped import entry, entry_by_entry, from_rows, of_one_network
 from xpnet.kernels.activations import ACTIVATIONS
 from xpnet.types import Array, Dense, Layer
 
@@ -71,7 +71,7 @@ def dense_backward_looped(dZ: Array, A_prev: Array, W: Array, decay: float | Arr
     """``dw_ik = Σ_j dz_ij a_kj + decay w_ik``, ``db_i = Σ_j dz_ij``."""
     n_out, n_in = of_one_network(W)
     _, m = of_one_network(dZ)
-    shrink = 0.0 if decay is None else read(decay, 0)
+    shrink = 0.0 if decay is None else entry(decay, 0)
     dW, db = [], []
     for i in range(n_out):
         row = []
@@ -131,7 +131,7 @@ def before_dropout(A: Array, mask: Array | None) -> Array:
 
 @entry_by_entry
 def before_dropout_looped(a: float, mask: float | None) -> float:
-    """``a_ij / mask_ij`` where that can be had."""
+    """``a_ij / mask_ij`` where that is defined."""
     return a if mask is None else a / (mask or 1.0)
 
 

@@ -32,9 +32,8 @@ from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
-from xpnet.kernels._looped import entry_by_entry, from_rows, of_one_network
 from xpnet.kernels._named import Named
-from xpnet.kernels.activations import bend, identity, identity_looped, sigmoid, sigmoid_looped
+from xpnet.kernels.activations import bend, identity, logistic, sigmoid
 from xpnet.metrics import (
     Metric,
     argmax_accuracy,
@@ -49,14 +48,16 @@ LARGEST = math.log(sys.float_info.max)
 
 
 class Targets(NamedTuple):
-    """The range of targets: its ends, and the words that an error has for it."""
+    """The range of targets: its ends, the words that an error has for it, and what is within."""
 
     least: float
     most: float
     words: str
+    between: bool = True  # whether targets may lie between the ends
 
 
 SHARES = Targets(0.0, 1.0, "0 to 1")
+SIDES = Targets(0.0, 1.0, "0 and 1, for the sides −1 and 1", between=False)
 NUMBERS = Targets(-math.inf, math.inf, "finite numbers")
 COUNTS = Targets(0.0, math.inf, "0 or more, and finite")
 
@@ -66,17 +67,19 @@ class Output(NamedTuple):
 
     Attributes
     ----------
-    apply, apply_looped : ``(Z) -> A``
+    apply : ``(Z) -> A``
         The prediction.
     loss : ``(Z, Y) -> (..., 1, m)``
-        A value a sample; `loss_looped` is of the logits and targets of one, as lists.
-    slope, slope_looped : ``(Z, Y) -> (..., n_y, m)``
+        A value a sample.
+    slope : ``(Z, Y) -> (..., n_y, m)``
         The derivative of the loss by the logits: dZ without the scale.
+    apply_looped, loss_looped, slope_looped
+        The same of one sample, whose logits and targets are lists.
     cost : str
         The name of the loss.
     targets : Targets
     metric : Metric
-        What `xpnet.evaluate` reports beside the cost.
+        What `xpnet.evaluate` returns beside the cost.
     exclusive : bool
         Whether a sample has one of the units: there are two or more, and targets sum to 1.
     """
@@ -84,9 +87,9 @@ class Output(NamedTuple):
     apply: Callable[[Array], Array]
     loss: Callable[[Array, Array], Array]
     slope: Callable[[Array, Array], Array]
-    apply_looped: Callable[[Array], Array]
+    apply_looped: Callable[[list[float]], list[float]]
     loss_looped: Callable[[list[float], list[float]], float]
-    slope_looped: Callable[[Array, Array], Array]
+    slope_looped: Callable[[list[float], list[float]], list[float]]
     cost: str
     targets: Targets
     metric: Metric
@@ -98,15 +101,16 @@ def residual(apply: Callable[[Array], Array]) -> Callable[[Array, Array], Array]
     return lambda Z, Y: apply(Z) - Y
 
 
-def residual_looped(apply: Callable[[Array], Array]) -> Callable[[Array, Array], Array]:
-    """`residual` by loops over scalars."""
-    return lambda Z, Y: difference_looped(apply(Z), Y)
+def residual_looped(
+    apply: Callable[[list[float]], list[float]],
+) -> Callable[[list[float], list[float]], list[float]]:
+    """`residual` of one sample."""
+    return lambda z, y: [a - target for a, target in zip(apply(z), y, strict=True)]
 
 
-@entry_by_entry
-def difference_looped(a: float, y: float) -> float:
-    """``a − y``."""
-    return a - y
+def each(f: Callable[..., float]) -> Callable[..., list[float]]:
+    """`f` of the entries of one sample."""
+    return lambda *lists: [f(*entries) for entries in zip(*lists, strict=True)]
 
 
 def softmax(Z: Array) -> Array:
@@ -116,16 +120,12 @@ def softmax(Z: Array) -> Array:
     return E / xp.sum(E, axis=-2, keepdims=True)
 
 
-def softmax_looped(Z: Array) -> Array:
-    """`softmax`, sample by sample."""
-    n, m = of_one_network(Z)
-    columns = []
-    for j in range(m):
-        top = max(float(Z[i, j]) for i in range(n))
-        powers = [math.exp(float(Z[i, j]) - top) for i in range(n)]
-        total = sum(powers)
-        columns.append([p / total for p in powers])
-    return from_rows([[column[i] for column in columns] for i in range(n)], Z)
+def softmax_looped(z: list[float]) -> list[float]:
+    """`softmax` of one sample."""
+    top = max(z)
+    powers = [math.exp(logit - top) for logit in z]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def exp(Z: Array) -> Array:
@@ -135,12 +135,6 @@ def exp(Z: Array) -> Array:
     # Less than half of a float32's last place here: rounded up, the exponential would overflow.
     limit = math.log(float(limits.max)) - 64.0 * float(limits.eps)
     return xp.where(limit < Z, math.inf, xp.exp(xp.minimum(Z, limit)))
-
-
-@entry_by_entry
-def exp_looped(z: float) -> float:
-    """``eᶻ``."""
-    return power(z)
 
 
 def power(z: float) -> float:
@@ -238,7 +232,7 @@ def huber_slope(Z: Array, Y: Array) -> Array:
     return cut(Z - Y)
 
 
-@entry_by_entry
+@each
 def huber_slope_looped(z: float, y: float) -> float:
     """`huber_slope` of one entry."""
     r = z - y
@@ -266,7 +260,7 @@ def hinge_slope(Z: Array, Y: Array) -> Array:
     return xp.where(xp.isnan(Z), Z, xp.where(S * Z < 1.0, -S, 0.0))
 
 
-@entry_by_entry
+@each
 def hinge_slope_looped(z: float, y: float) -> float:
     """`hinge_slope` of one entry."""
     s = 2.0 * y - 1.0
@@ -280,9 +274,9 @@ OUTPUTS = Named(
             apply=sigmoid,
             loss=sigmoid_loss,
             slope=residual(sigmoid),
-            apply_looped=sigmoid_looped,
+            apply_looped=each(logistic),
             loss_looped=sigmoid_loss_looped,
-            slope_looped=residual_looped(sigmoid_looped),
+            slope_looped=residual_looped(each(logistic)),
             cost="binary cross-entropy",
             targets=SHARES,
             metric=Metric("accuracy", probability_accuracy),
@@ -303,9 +297,9 @@ OUTPUTS = Named(
             apply=identity,
             loss=identity_loss,
             slope=residual(identity),
-            apply_looped=identity_looped,
+            apply_looped=list,
             loss_looped=identity_loss_looped,
-            slope_looped=residual_looped(identity_looped),
+            slope_looped=residual_looped(list),
             cost="half squared error",
             targets=NUMBERS,
             metric=Metric("r2", r2),
@@ -314,9 +308,9 @@ OUTPUTS = Named(
             apply=exp,
             loss=exp_loss,
             slope=residual(exp),
-            apply_looped=exp_looped,
+            apply_looped=each(power),
             loss_looped=exp_loss_looped,
-            slope_looped=residual_looped(exp_looped),
+            slope_looped=residual_looped(each(power)),
             cost="half Poisson deviance",
             targets=COUNTS,
             metric=Metric("d2", d2),
@@ -325,7 +319,7 @@ OUTPUTS = Named(
             apply=identity,
             loss=huber_loss,
             slope=huber_slope,
-            apply_looped=identity_looped,
+            apply_looped=list,
             loss_looped=huber_loss_looped,
             slope_looped=huber_slope_looped,
             cost="Huber's loss",
@@ -336,11 +330,11 @@ OUTPUTS = Named(
             apply=identity,
             loss=hinge_loss,
             slope=hinge_slope,
-            apply_looped=identity_looped,
+            apply_looped=list,
             loss_looped=hinge_loss_looped,
             slope_looped=hinge_slope_looped,
             cost="hinge loss",
-            targets=SHARES._replace(words="0 and 1, for the sides −1 and 1"),
+            targets=SIDES,
             metric=Metric("accuracy", margin_accuracy),
         ),
     },

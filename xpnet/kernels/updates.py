@@ -52,8 +52,8 @@ def flushed(moment: Array) -> Array:
     return (moment + TINY) - TINY
 
 
-def entry_by_entry_step(f: Callable[..., tuple[float, ...]]) -> Callable[..., tuple[Array, ...]]:
-    """Make a step of scalars one of ``(n, m)`` arrays ``(θ, g, *moments)``."""
+def entry_by_entry_update(f: Callable[..., tuple[float, ...]]) -> Callable[..., tuple[Array, ...]]:
+    """Make an update of scalars one of ``(n, m)`` arrays ``(θ, g, *moments)``."""
 
     @functools.wraps(f)
     def looped(
@@ -78,7 +78,7 @@ def sgd(theta: Array, g: Array, *, rate: float | Array) -> tuple[Array]:
     return (theta - rate * g,)
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def sgd_looped(theta: float, g: float, *, rate: float) -> tuple[float]:
     """`sgd` of one entry."""
     return (theta - rate * g,)
@@ -92,7 +92,7 @@ def momentum(
     return theta + v, v
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def momentum_looped(
     theta: float, g: float, v: float, *, rate: float, mu: float
 ) -> tuple[float, float]:
@@ -109,7 +109,7 @@ def nesterov(
     return theta + (mu * v - rate * g), v
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def nesterov_looped(
     theta: float, g: float, v: float, *, rate: float, mu: float
 ) -> tuple[float, float]:
@@ -126,7 +126,7 @@ def rmsprop(
     return theta - rate * g / (array_namespace(s).sqrt(s) + eps), s
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def rmsprop_looped(
     theta: float, g: float, s: float, *, rate: float, rho: float, eps: float
 ) -> tuple[float, float]:
@@ -152,7 +152,7 @@ def adam(
     return theta - rate * m / (array_namespace(v).sqrt(v) + eps), m, v
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def adam_looped(
     theta: float,
     g: float,
@@ -191,7 +191,7 @@ def adamw(
     return theta - rate * (decay * theta + step), m, v
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def adamw_looped(
     theta: float,
     g: float,
@@ -233,7 +233,7 @@ def nadam(
     return theta - rate * (a * g + b * m) / (array_namespace(v).sqrt(v / c2) + eps), m, v
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def nadam_looped(
     theta: float,
     g: float,
@@ -270,7 +270,7 @@ def lion(
     return theta - rate * (decay * theta + step), m
 
 
-@entry_by_entry_step
+@entry_by_entry_update
 def lion_looped(
     theta: float, g: float, m: float, *, rate: float, beta1: float, beta2: float, decay: float
 ) -> tuple[float, float]:
@@ -318,13 +318,13 @@ def update_looped(
 
 
 def _each_tensor(
-    step: Callable[..., tuple[Array, ...]],
+    rule: Callable[..., tuple[Array, ...]],
     params: Params,
     grads: Params,
     moments: Moments,
     hyperparameters: dict[str, Any],
 ) -> tuple[Params, Moments]:
-    """The step of every tensor.
+    """The update rule applied to every tensor.
 
     `decay` is for the fields that decay in their kind of layer, weights and not biases: others are
     given 0 in its place (Loshchilov & Hutter 2019).
@@ -335,7 +335,7 @@ def _each_tensor(
         kind = type(trees[0])
         decayed = LAYER_KINDS[kind].decayed
         stepped = [
-            step(*tensors, **(hyperparameters if field in decayed else undecayed))
+            rule(*tensors, **(hyperparameters if field in decayed else undecayed))
             for field, *tensors in zip(kind._fields, *trees, strict=True)
         ]
         layers.append([kind(*fields) for fields in zip(*stepped, strict=True)])

@@ -6,7 +6,7 @@ Loops that pass the same arguments many times come here once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -15,45 +15,9 @@ from array_api_compat import array_namespace, is_array_api_obj
 from xpnet import backend
 from xpnet.network import checks
 from xpnet.network.network import Network
-from xpnet.types import LAYER_KINDS, Array, Dense, Params
+from xpnet.types import Array, Params
 
 Masks: TypeAlias = Sequence[Array | None] | None
-
-
-def as_params(params: Any) -> Params:
-    """`params`, where they come as other sequences of (W, b), as the tuple of `Dense` they are.
-
-    Raises
-    ------
-    TypeError
-        If they are no such thing.
-    """
-    known = type(params) is tuple and all(type(layer) in LAYER_KINDS for layer in params)
-    found: Params = params if known and params else _as_dense(params)
-    for number, layer in enumerate(found, 1):
-        for name, array in zip(layer._fields, layer, strict=True):
-            if not hasattr(array, "shape"):
-                raise TypeError(
-                    f"{name} of layer {number} in params is a {type(array).__name__}: expected an "
-                    "array, as net.init() makes"
-                )
-    return found
-
-
-def _as_dense(params: Any) -> Params:
-    if isinstance(params, Mapping | str) or not isinstance(params, Sequence) or not params:
-        hint = ": xpnet.params_from_dict(params)" if isinstance(params, Mapping) else ""
-        raise TypeError(
-            f"params is a {type(params).__name__}: expected one pair (W, b) a layer, as "
-            f"net.init() makes{hint}"
-        )
-    for number, layer in enumerate(params, 1):
-        if not isinstance(layer, tuple | list) or len(layer) != 2:
-            raise TypeError(
-                f"params holds a {type(layer).__name__} for layer {number}: expected a pair "
-                "(W, b), as net.init() makes"
-            )
-    return tuple(Dense(*layer) for layer in params)
 
 
 def as_floating(X: Array, params: Params) -> Array:
@@ -72,11 +36,11 @@ def _cast(array: Any, params: Params, kinds: tuple[str, ...]) -> Any:
     if not is_array_api_obj(array):
         return array  # the checks that follow say so by name
     try:
-        xp = array_namespace(array, params[0].W)
+        xp = array_namespace(array, params[0][0])
     except TypeError:
         return array  # of another library: the same
     of_kind = xp.isdtype(array.dtype, kinds)
-    return xp.astype(array, params[0].W.dtype, copy=False) if of_kind else array
+    return xp.astype(array, params[0][0].dtype, copy=False) if of_kind else array
 
 
 def beside(l2: Any, like: Array) -> float | Array:
@@ -126,16 +90,8 @@ def check_batch(
 ) -> None:
     """Raise unless everything fits the network, in shape, dtype and device, and is in its range.
 
-    Parameters
-    ----------
-    net, params, X, Y, sample_weight, l2
-        As in `xpnet.value_and_grad`.
-    output : str, optional
-        Whose targets Y must be; the network's by default.
-    readable : function
-        Of which arrays the values may be read to check them; those of the host by default.
-    fixed : bool
-        Whether they may not be of more networks than `params`.
+    Y must be targets of `output`, the network's by default. Values are checked where they are
+    `readable`: on the host by default. `fixed` is as in `checks.check_stacked`.
     """
     check_arrays(net, X=X, Y=Y, sample_weight=sample_weight)
     backend.check_together(params=params, X=X, Y=Y, sample_weight=sample_weight)
@@ -143,7 +99,7 @@ def check_batch(
     checks.check_precision(params)
     checks.check_inputs(net.sizes, params, X)
     checks.check_targets(net.sizes, X, Y, sample_weight)
-    l2 = beside(l2, params[0].W)
+    l2 = beside(l2, params[0][0])
     checks.check_stacked(params, fixed=fixed, X=X, Y=Y, sample_weight=sample_weight, l2=l2)
     checks.check_values(output or net.output, Y, sample_weight, l2, readable)
 

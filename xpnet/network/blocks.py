@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import NamedTuple
 
 from xpnet._arguments import whole
-from xpnet.network.arguments import Masks, as_params, beside, check_gradient
+from xpnet.network.arguments import Masks, beside, check_gradient
 from xpnet.network.gradients import inverse, total_weight
 from xpnet.network.gradients import value_and_grad as plain_value_and_grad
 from xpnet.network.network import Network
-from xpnet.types import Array, Kernels, Params, map_params
+from xpnet.types import Array, Kernels, Params, as_params, map_params
 
 CostAndGrads = tuple[Array, Params]
 
@@ -63,27 +64,15 @@ def in_blocks(
         masks: Masks = None,
     ) -> CostAndGrads:
         params = as_params(params)
-        l2 = beside(l2, params[0].W)
-        of_blocks = (
-            _times(
-                block.share,
-                value_and_grad(
-                    net,
-                    params,
-                    block.X,
-                    block.Y,
-                    kernels=kernels,
-                    sample_weight=block.sample_weight,
-                    l2=l2 * block.share,
-                    masks=block.masks,
-                ),
-            )
-            for block in _blocks(X, Y, sample_weight, masks, samples)
-        )
-        total = next(of_blocks)
-        for of_block in of_blocks:
-            total = _plus(total, of_block)
-        return total
+        l2 = beside(l2, params[0][0])
+
+        def of_block(block: _Block) -> CostAndGrads:
+            s, masks = block.sample_weight, block.masks
+            options = {"kernels": kernels, "sample_weight": s, "masks": masks}
+            found = value_and_grad(net, params, block.X, block.Y, l2=l2 * block.share, **options)
+            return _times(block.share, found)
+
+        return reduce(_plus, map(of_block, _blocks(X, Y, sample_weight, masks, samples)))
 
     return value_and_grad_in_blocks
 

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from xpnet import backend
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.dense import is_computed
-from xpnet.types import LAYER_KINDS, Array, Layer, Params
+from xpnet.types import LAYER_KINDS, Array, Layer, Params, tensors
 
 SLACK = 1e-6  # of an end: probabilities computed in float32 pass it by a few roundings
 SUM_SLACK = 5e-3  # of a column's sum, for each output: probabilities written with two decimals
@@ -48,7 +48,7 @@ def check_params(sizes: tuple[int, ...], params: Params) -> None:
 
 def check_precision(params: Params) -> None:
     """Raise unless the kernels compute in the dtype of `params`; files may hold others."""
-    W = params[0].W
+    W = params[0][0]
     if is_computed(array_namespace(W), W.dtype):
         return
     if not getattr(W.dtype, "isnative", True):
@@ -69,7 +69,7 @@ def check_inputs(sizes: tuple[int, ...], params: Params, X: Array) -> None:
             f"X has shape {_shape(X)}: expected ({sizes[0]}, m), as the network's first size "
             f"is {sizes[0]}{_hint_for_inputs(sizes[0], X)}"
         )
-    _check_dtype("X", X, params[0].W)
+    _check_dtype("X", X, params[0][0])
 
 
 def check_targets(sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Array | None) -> None:
@@ -140,21 +140,15 @@ def check_layers(sizes: tuple[int, ...], X: Array, layers: Sequence[Layer]) -> N
 def check_stacked(params: Params, *, fixed: bool = False, **arrays: Any) -> None:
     """Raise unless the axes before the last two agree: one entry a network of a stack, or none.
 
-    Parameters
-    ----------
-    params : Params
-    fixed : bool
-        Whether the other arrays may not be of more networks than `params`, as in a training, which
-        has to stay of as many.
-    **arrays : array or anything
-        By the names that errors have for them; what is no array counts for all networks.
+    `fixed` says that `arrays` may not be of more networks than `params`, as in a training, which
+    has to stay of as many. What is no array counts for all networks.
     """
-    tensors = [tensor for layer in params for tensor in layer]
-    if all(getattr(array, "ndim", 0) <= 2 for array in (*tensors, *arrays.values())):
+    found = tensors(params)
+    if all(getattr(array, "ndim", 0) <= 2 for array in (*found, *arrays.values())):
         return
     names = [f"{name} of layer {n}" for n, layer in enumerate(params, 1) for name in layer._fields]
     first, stack = "", _shape(None)
-    for name, array in {**dict(zip(names, tensors, strict=True)), **arrays}.items():
+    for name, array in {**dict(zip(names, found, strict=True)), **arrays}.items():
         leading = _shape(array)[:-2] if getattr(array, "ndim", 0) > 2 else ()
         if fixed and name in arrays and len(leading) > len(stack):
             networks = f"a stack {stack}" if stack else "one network"
@@ -185,24 +179,21 @@ def check_values(
 ) -> None:
     """Raise unless targets, weights and penalties are in range. Waits for a device once.
 
-    Parameters
-    ----------
-    output : str
-        Of the network.
-    Y, sample_weight, l2
-        As in `xpnet.value_and_grad`, their shapes checked.
-    readable : function
-        Of an array, whether it may be read; the others are not looked at.
+    Their shapes are checked already. Only the arrays that are `readable` are looked at.
     """
     watched = {"Y": Y, "sample_weight": sample_weight, "l2": None if type(l2) is float else l2}
     known = {name: a for name, a in watched.items() if a is not None and readable(a)}
     if OUTPUTS[output].exclusive and "Y" in known:
         known["sums"] = _sums(Y, known.get("sample_weight"))
+    if not OUTPUTS[output].targets.between and "Y" in known:
+        known["distances"] = _distances(output, Y)
     ends = _ends(known)
     if "Y" in ends:
         if not all(map(math.isfinite, ends["Y"])):
             check_finite("Y", Y, "output")
         _check_targets(output, *ends["Y"])
+    if "distances" in ends:
+        _check_distances(output, *ends["distances"])
     if "sums" in ends:
         _check_sums(output, min(0.5, Y.shape[-2] * SUM_SLACK), *ends["sums"])
     for name in ("sample_weight", "l2"):
@@ -216,19 +207,9 @@ def check_rate(rate: float | Array, readable: Callable[[Array], bool]) -> None:
 
 
 def check_finite(name: str, array: Array, row: str) -> None:
-    """Raise if an array of samples holds NaN or infinity, naming the first. Reads it.
+    """Raise ValueError if an array of samples ``(..., n, m)`` holds NaN or infinity; reads it.
 
-    Parameters
-    ----------
-    name : str
-        Of the argument.
-    array : array, shape (..., n, m)
-    row : str
-        What a row of it is: a feature or an output.
-
-    Raises
-    ------
-    ValueError
+    `row` is what a row of it is: a feature or an output.
     """
     xp = array_namespace(array)
     bad = xp.reshape(xp.any(~xp.isfinite(array), axis=-2), (-1, array.shape[-1]))
@@ -253,6 +234,13 @@ def _sums(Y: Array, sample_weight: Array | None) -> Array:
     return xp.where(sample_weight == 0, xp.ones_like(sums), sums)
 
 
+def _distances(output: str, Y: Array) -> Array:
+    """Of each target from the nearer end of its range."""
+    xp = array_namespace(Y)
+    least, most, *_ = OUTPUTS[output].targets
+    return xp.minimum(xp.abs(Y - least), xp.abs(Y - most))
+
+
 def _ends(arrays: dict[str, Array]) -> dict[str, tuple[float, float]]:
     """The smallest and the largest number of each array, or NaN; of none where it is empty."""
     arrays = {name: array for name, array in arrays.items() if 0 not in array.shape}
@@ -260,11 +248,20 @@ def _ends(arrays: dict[str, Array]) -> dict[str, tuple[float, float]]:
 
 
 def _check_targets(output: str, lowest: float, highest: float) -> None:
-    least, most, expected = OUTPUTS[output].targets
+    least, most, expected, _ = OUTPUTS[output].targets
     if not (least - SLACK <= lowest and highest <= most + SLACK):
         raise ValueError(
             f"Y holds targets from {lowest:.9g} to {highest:.9g}: expected {expected}, as the "
             f"network's output is {output!r}; output='identity' takes any numbers"
+        )
+
+
+def _check_distances(output: str, lowest: float, highest: float) -> None:
+    if highest > SLACK:
+        raise ValueError(
+            f"Y holds a target {highest:.9g} away from the nearer of 0 and 1: expected "
+            f"{OUTPUTS[output].targets.words}, as the network's output is {output!r}; "
+            "output='sigmoid' takes all numbers from 0 to 1"
         )
 
 

@@ -1,4 +1,4 @@
-"""Kernels and accelerators that are used when none are asked for."""
+"""Default kernels and accelerator for an array's library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def accelerator_for(X: Array) -> Accelerator:
 
 
 def default_kernels(X: Array) -> Kernels:
-    """The fastest kernels for arrays of X's library: `VECTORIZED`, fused where that can be had."""
+    """The fastest kernels for arrays of X's library: `VECTORIZED`, fused where available."""
     if not backend.fusing():
         return VECTORIZED
     from xpnet.fused import accelerate
@@ -38,17 +38,8 @@ def training_kernels(X: Array) -> Kernels:
 def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = False) -> Kernels:
     """`kernels`, or where there are none the default ones for X.
 
-    Parameters
-    ----------
-    kernels : Kernels or None
-    X : array
-    tracked : bool
-        Whether torch's autograd records what they do.
-
-    Raises
-    ------
-    TypeError
-        If they are no record of kernels, or loops over scalars, which autograd cannot follow.
+    Raises TypeError if they are no record of kernels, or are loops over scalars although torch's
+    autograd records what they do (`tracked`).
     """
     if kernels is None:
         return default_kernels(X)
@@ -59,6 +50,6 @@ def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = Fal
     if tracked and kernels is LOOPED:
         raise TypeError(
             "kernels is xpnet.LOOPED, which reads one number at a time where autograd cannot "
-            "follow: detach() what requires grad, or take xpnet.VECTORIZED"
+            "follow: detach() what requires grad, or use xpnet.VECTORIZED"
         )
     return kernels

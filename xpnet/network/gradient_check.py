@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
@@ -10,10 +11,10 @@ from array_api_compat import array_namespace, is_array_api_obj
 from xpnet import backend
 from xpnet._arguments import whole
 from xpnet.kernels import VECTORIZED
-from xpnet.network.arguments import Masks, as_params, check_arrays
+from xpnet.network.arguments import Masks, check_arrays
 from xpnet.network.gradients import value_and_grad
 from xpnet.network.network import Network
-from xpnet.types import Array, Kernels, Params
+from xpnet.types import Array, Kernels, Params, as_params
 
 STEP = 1e-5  # between the truncation error, STEP², and the rounding error, 1e-16 / STEP
 FLOOR = 1e-4  # gradients smaller than this are compared absolutely: rounding is all they show
@@ -66,7 +67,9 @@ def check_gradients(
         # Each by itself: they need not lie together, as all are moved.
         backend.check_together(**{name: array})
     masks = tuple(masks) if isinstance(masks, Sequence) else masks
-    params, X, Y, sample_weight, masks = _on(host, (params, X, Y, sample_weight, masks))
+    params, X, Y, sample_weight, masks = backend.map_arrays(
+        partial(_on, host), (params, X, Y, sample_weight, masks)
+    )
 
     def gradient_of(params: Params, kernels: Kernels | None) -> tuple[Array, Params]:
         return value_and_grad(
@@ -135,13 +138,8 @@ def _unit_directions(tensor: Array, most: int) -> Iterator[Array]:
         yield xp.reshape(xp.astype(chosen, tensor.dtype), (len(numbers), n, m))
 
 
-def _on(host: backend.Backend, tree: Any) -> Any:
-    """Every array of a nested tuple as a float64 array of the host."""
-    if tree is None:
-        return None
-    if isinstance(tree, tuple):
-        moved = [_on(host, item) for item in tree]
-        return type(tree)(*moved) if hasattr(tree, "_fields") else tuple(moved)
-    if not is_array_api_obj(tree):
-        return tree  # the checks that follow say so by name
-    return backend.asarray(backend.to_numpy(tree), backend=host)
+def _on(host: backend.Backend, array: Any) -> Any:
+    """`array` in float64 on the host; what is none stays, for the checks to say so by name."""
+    if not is_array_api_obj(array):
+        return array
+    return backend.asarray(backend.to_numpy(array), backend=host)

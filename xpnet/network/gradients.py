@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.network.arguments import Masks, as_params, beside, check_batch, check_masks
+from xpnet.network.arguments import Masks, beside, check_batch, check_masks
 from xpnet.network.checks import check_layers
 from xpnet.network.defaults import default_kernels, kernels_or_default
 from xpnet.network.network import Network
 from xpnet.network.propagation import hidden_and_logits, layer_gradients
-from xpnet.types import LAYER_KINDS, Array, Kernels, Layer, Params
+from xpnet.types import LAYER_KINDS, Array, Kernels, Layer, Params, as_params
 
 
 def cost(
@@ -149,7 +149,7 @@ def value_and_grad(
         Targets in the range of the network's output; labels as one-hot columns. Those of
         ``softmax`` sum to 1.
     kernels : Kernels, optional
-        `VECTORIZED`, `LOOPED` or a record of one's own; the fastest for X's library by default.
+        `VECTORIZED`, `LOOPED` or your own record; the fastest for X's library by default.
     sample_weight : array, shape (..., 1, m), optional
         Non-negative weights; a stack may weigh the samples differently for each of its networks.
     l2 : float or array of shape (..., 1, 1), default 0
@@ -163,7 +163,7 @@ def value_and_grad(
         On the device of X; reading it as a number waits for the device.
     grads : Params
         ``dW`` and ``db`` of each layer. Torch tensors that require grad are read detached, and
-        so are cost and gradients: to differentiate the cost by autograd, take `xpnet.cost`.
+        so are cost and gradients: to differentiate the cost by autograd, use `xpnet.cost`.
 
     Raises
     ------

@@ -90,7 +90,7 @@ class Network:
         device: str | None = None,
         dtype: Any = None,
     ) -> Params:
-        """Draw first parameters: the same for one seed, wherever they are put.
+        """Initial parameters: one seed gives the same on every library and device.
 
         Parameters
         ----------
@@ -172,6 +172,6 @@ def _as_sizes(sizes: Any, *others: Any) -> tuple[int, ...]:
     return found
 
 
-def _check_name(argument: str, name: str, names: Collection[str]) -> None:
-    if name not in names:
+def _check_name(argument: str, name: Any, names: Collection[str]) -> None:
+    if not isinstance(name, str) or name not in names:
         raise ValueError(unknown(argument, name, names))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpnet import backend
-from xpnet.network.arguments import Masks, as_floating, as_params, check_inputs, check_masks
+from xpnet.network.arguments import Masks, as_floating, check_inputs, check_masks
 from xpnet.network.defaults import kernels_or_default
 from xpnet.network.network import Network
-from xpnet.types import LAYER_KINDS, Array, Dense, Kernels, Layer, Params
+from xpnet.types import LAYER_KINDS, Array, Dense, Kernels, Layer, Params, as_params
 
 
 def hidden_and_logits(
@@ -49,7 +49,7 @@ def layer_gradients(
             dA,
             layers[number],
             layers[number - 1].A if number else X,
-            params[number].W,
+            params[number][0],
             mask=mask[number],
             decay=decay,
             need_dA_prev=number > 0,
@@ -81,7 +81,7 @@ def forward(
     X : array, shape (..., n_x, m)
         Samples as columns, in the library, on the device and in the dtype of `params`.
     kernels : Kernels, optional
-        `VECTORIZED` or `LOOPED`, or a record of one's own.
+        `VECTORIZED` or `LOOPED`, or your own record.
     masks : tuple of arrays or None, optional
         Inverted dropout of each hidden layer, ``(..., n_l, m)``: 0, or ``1 / (1 − rate)``.
 

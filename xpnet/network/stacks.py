@@ -8,9 +8,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.network.arguments import as_params
 from xpnet.network.checks import check_stacked
-from xpnet.types import Array, Params, map_params
+from xpnet.types import Array, Params, as_params, map_params, tensors
 
 
 def stack(params_list: Iterable[Params]) -> Params:
@@ -33,7 +32,8 @@ def stack(params_list: Iterable[Params]) -> Params:
     ValueError
         If there are none, or a member has other shapes than the first.
     TypeError
-        If a member is no Params, or of another dtype, library or device than the first.
+        If they are no list, or a member is no Params, or of another dtype, library or device than
+        the first.
 
     See Also
     --------
@@ -46,6 +46,11 @@ def stack(params_list: Iterable[Params]) -> Params:
     >>> stack([net.init(seed) for seed in range(5)])[0].W.shape
     (5, 3, 4)
     """
+    if not isinstance(params_list, Iterable):
+        raise TypeError(
+            f"params_list is a {type(params_list).__name__}: expected a list of the parameters of "
+            "one network or more"
+        )
     members = [_member(params, k) for k, params in enumerate(params_list)]
     if not members:
         raise ValueError("params_list is empty: expected the parameters of one network or more")
@@ -111,13 +116,12 @@ def unstack(params: Params) -> tuple[Params, ...]:
     """
     params = as_params(params)
     check_stacked(params)
-    tensors = [tensor for layer in params for tensor in layer]
-    axes = max(tensor.ndim for tensor in tensors)
+    axes = max(tensor.ndim for tensor in tensors(params))
     if axes == 2:
         raise ValueError(
             "params are of one network, not of a stack: expected a leading axis, W (K, n_out, n_in)"
         )
-    K = max(tensor.shape[0] for tensor in tensors if tensor.ndim == axes)
+    K = max(tensor.shape[0] for tensor in tensors(params) if tensor.ndim == axes)
 
     def of_member(k: int) -> Params:
         return map_params(lambda array: _entry(array, k, axes), params)

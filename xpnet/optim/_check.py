@@ -49,13 +49,7 @@ def single(**settings: Any) -> None:
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Raise unless `optimizer` is one.
-
-    Raises
-    ------
-    TypeError
-        Says what is expected.
-    """
+    """Raise a TypeError that says what is expected, unless `optimizer` is one."""
     if not isinstance(optimizer, Optimizer):
         name = (
             f"the function {optimizer.__name__}"

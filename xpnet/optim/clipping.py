@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 
 from xpnet.optim._check import check_optimizer, positive, single
 from xpnet.optim.first_order import Apply, Moments
-from xpnet.types import Array, Kernels, Optimizer, Params, map_params
+from xpnet.types import Array, Kernels, Optimizer, Params, map_params, tensors
 
 
 def clip(optimizer: Optimizer, norm: float) -> Optimizer:
@@ -62,6 +62,6 @@ class _Clipping:
 
 def _clip_factor(grads: Params, norm: float) -> Array:
     """``min(1, norm / ‖g‖)``, shape (..., 1, 1)."""
-    xp = array_namespace(grads[0].W)
-    squares = sum(xp.sum(g * g, axis=(-2, -1), keepdims=True) for layer in grads for g in layer)
+    xp = array_namespace(grads[0][0])
+    squares = sum(xp.sum(g * g, axis=(-2, -1), keepdims=True) for g in tensors(grads))
     return norm / xp.maximum(xp.sqrt(squares), norm)

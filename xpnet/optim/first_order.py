@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
@@ -153,9 +153,9 @@ def nadam(
     ----------
     Dozat 2016, "Incorporating Nesterov momentum into Adam".
     """
+    single(beta1=beta1, momentum_decay=momentum_decay)
     fractions(beta1=beta1, beta2=beta2)
     at_least_zero(eps=eps, momentum_decay=momentum_decay)
-    single(beta1=beta1, momentum_decay=momentum_decay)
     settings = {"beta1": beta1, "beta2": beta2, "eps": eps, "momentum_decay": momentum_decay}
     return _optimizer("nadam", learning_rate, **settings)
 
@@ -200,7 +200,7 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    zeros_like = array_namespace(params[0].W).zeros_like
+    zeros_like = array_namespace(params[0][0]).zeros_like
     return OptimizerState(0, tuple(map_params(zeros_like, params) for _ in range(moments)))
 
 
@@ -221,7 +221,7 @@ class _Applying:
         hyperparameters: dict[str, Any],
         kernels: Kernels,
     ) -> tuple[Params, Moments]:
-        there = {name: _beside(number, params[0].W) for name, number in hyperparameters.items()}
+        there = {name: _beside(number, params[0][0]) for name, number in hyperparameters.items()}
         return kernels.update(self.kernel, params, grads, moments, **there)
 
 
@@ -244,7 +244,7 @@ def _with_corrections(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str,
 def _with_shares(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
     """NAdam's: what the gradient and its average have in the step, and the correction of v."""
     settings = dict(settings)
-    beta1, decay = settings["beta1"], settings.pop("momentum_decay")
+    beta1, decay = float(settings["beta1"]), float(settings.pop("momentum_decay"))
     mu, next_mu = _mu(beta1, decay, t), _mu(beta1, decay, t + 1)
     product = _product_of_mu(beta1, decay, t)
     a, b = (1.0 - mu) / (1.0 - product), next_mu / (1.0 - product * next_mu)
@@ -256,16 +256,24 @@ def _mu(beta1: float, decay: float, t: int) -> float:
 
 
 def _product_of_mu(beta1: float, decay: float, t: int) -> float:
-    """``μ₁ μ₂ … μₜ``, computed anew at every step: a state would not be a function of t.
+    """``μ₁ μ₂ … μₜ``; 0 where it no longer changes 1 less it, after some fifty factors.
 
-    It ends where the product no longer changes 1 less it, which is after some fifty factors.
+    The latest product is kept, as the next step needs one factor more; it is one tuple, which
+    threads replace as a whole.
     """
-    product = 1.0
-    for i in range(1, t + 1):
+    latest = _latest_product(beta1, decay)
+    i, product = latest[0] if latest[0][0] <= t else (0, 1.0)
+    while i < t and product >= 2.0**-54:
+        i += 1
         product *= _mu(beta1, decay, i)
-        if product < 2.0**-54:
-            return 0.0
-    return product
+    latest[0] = i, product
+    return product if product >= 2.0**-54 else 0.0
+
+
+@lru_cache(maxsize=128)
+def _latest_product(beta1: float, decay: float) -> list[tuple[int, float]]:
+    """One entry: the latest step asked for, and its product."""
+    return [(0, 1.0)]
 
 
 def _sqrt(number: float | Array) -> float | Array:

@@ -23,12 +23,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from array_api_compat import array_namespace, is_array_api_obj
+from array_api_compat import array_namespace
 
 from xpnet._arguments import whole
 from xpnet.optim._check import tolerances
-from xpnet.optim.line_search import Iterate, Pair, Ray, read
-from xpnet.types import Array, Dense, Params, map_params
+from xpnet.optim.line_search import Iterate, Pair, Ray, to_floats
+from xpnet.types import Array, Params, as_params, map_params, tensors
 
 LOST = "no step lowers the cost: rounding hides what is left to gain, or the gradient is wrong"
 
@@ -113,7 +113,7 @@ def lbfgs(
         If something is no function, no number, or no parameters.
     """
     _check_functions(value_and_grad, preconditioner, callback)
-    params = _as_params(params)
+    params = as_params(params)
     for name, number in (("max_iter", max_iter), ("memory", memory)):
         whole(name, number, 0)
     if max_evaluations is not None:
@@ -141,20 +141,6 @@ def _check_functions(value_and_grad: Any, *optional: Any) -> None:
     for name, function in zip(names, (value_and_grad, *optional), strict=True):
         if not callable(function) and (function is not None or name == "value_and_grad"):
             raise TypeError(f"{name} is {function!r}: expected a function")
-
-
-def _as_params(params: Any) -> Params:
-    """`params`, which may come as a list of pairs, as the tuple of `Dense` that they are."""
-    if not isinstance(params, tuple | list) or not params or not all(map(_is_pair, params)):
-        raise TypeError(
-            f"params is a {type(params).__name__}: expected a tuple of Dense(W, b), one a layer, "
-            "as net.init() makes"
-        )
-    return tuple(Dense(*layer) for layer in params)
-
-
-def _is_pair(layer: Any) -> bool:
-    return isinstance(layer, tuple | list) and len(layer) == 2 and all(map(is_array_api_obj, layer))
 
 
 class _Limits(NamedTuple):
@@ -268,10 +254,7 @@ class _Function:
 def _start(function: _Function) -> Iterate:
     """The iterate at ``function.params``.
 
-    Raises
-    ------
-    ValueError
-        If the cost is not 0-dimensional, or something is not finite there.
+    Raises ValueError if the cost is not 0-dimensional, or something is not finite there.
     """
     x = flatten(function.params)
     xp = array_namespace(x)
@@ -282,27 +265,18 @@ def _start(function: _Function) -> Iterate:
             f"value_and_grad returned a cost of {found}: expected an array of shape (), one "
             "number; minimise the networks of a stack one by one"
         )
-    cost_read, norm = read(cost, xp.max(xp.abs(g)))
-    if not (math.isfinite(cost_read) and math.isfinite(norm)):
+    cost_on_host, norm = to_floats(cost, xp.max(xp.abs(g)))
+    if not (math.isfinite(cost_on_host) and math.isfinite(norm)):
         raise ValueError(
-            f"value_and_grad gives cost {cost_read} and a largest gradient of {norm} at params: "
+            f"value_and_grad gives cost {cost_on_host} and a largest gradient of {norm} at params: "
             "expected finite numbers; look for NaN or infinity in the data, scale X, or start "
             "from smaller params"
         )
-    return Iterate(x, g, cost_read, norm)
+    return Iterate(x, g, cost_on_host, norm)
 
 
 def _direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
-    """Return −H g; without pairs −P g, and without P either −g, of length 1.
-
-    Parameters
-    ----------
-    g : array, shape (n,)
-    pairs : sequence of Pair
-        The oldest first.
-    P : function or None
-        ``q -> P q``.
-    """
+    """Return −H g; without pairs (the oldest first) −P g, and without P either −g, of length 1."""
     if not pairs:
         return -_normalized(g) if P is None else -P(g)
     vecdot = array_namespace(g).vecdot
@@ -332,8 +306,8 @@ def _normalized(g: Array) -> Array:
 
 def flatten(params: Params) -> Array:
     """Return W and b of every layer, one after the other, as one vector ``(n,)``, detached."""
-    xp = array_namespace(params[0].W)
-    vector = xp.concat([xp.reshape(array, (-1,)) for layer in params for array in layer])
+    xp = array_namespace(params[0][0])
+    vector = xp.concat([xp.reshape(tensor, (-1,)) for tensor in tensors(params)])
     return vector.detach() if getattr(vector, "requires_grad", False) else vector
 
 

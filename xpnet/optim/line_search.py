@@ -50,7 +50,7 @@ NOISE = 4.0  # two costs that differ by fewer units in the last place may be the
 class Point(NamedTuple):
     """A step tried: its length, φ and φ' there, and whatever else was computed there."""
 
-    step: float
+    length: float
     cost: float
     slope: float
     at: Any = None
@@ -61,7 +61,7 @@ class Point(NamedTuple):
 
     def tilted(self, tilt: float) -> Point:
         """The point on ``φ(t) − tilt · t``."""
-        return self._replace(cost=self.cost - tilt * self.step, slope=self.slope - tilt)
+        return self._replace(cost=self.cost - tilt * self.length, slope=self.slope - tilt)
 
 
 class _Wolfe(NamedTuple):
@@ -73,7 +73,7 @@ class _Wolfe(NamedTuple):
     def low(self, point: Point) -> bool:
         """Whether the cost has gone down enough; not where cost or slope is infinite or NaN."""
         cost, slope = self.start.cost, self.start.slope
-        if point.cost <= cost + C1 * point.step * slope:
+        if point.cost <= cost + C1 * point.length * slope:
             return point.is_finite()
         hidden = abs(point.cost - cost) < self.noise
         return hidden and point.slope <= (2.0 * C1 - 1.0) * slope
@@ -86,29 +86,15 @@ class _Wolfe(NamedTuple):
 def strong_wolfe(
     evaluate: Callable[[float], Point], start: Point, first: Point, *, noise: float, most: int = 20
 ) -> Point | None:
-    """Find a step that satisfies the strong Wolfe conditions.
+    """Find a step that satisfies the strong Wolfe conditions, by at most `most` more evaluations.
 
-    Parameters
-    ----------
-    evaluate : function
-        ``t -> Point``; costs may be infinite or NaN.
-    start : Point
-        At step 0, its slope negative.
-    first : Point
-        The first step, evaluated already.
-    noise : float
-        Differences in cost below this are rounding.
-    most : int, default 20
-        At most so many further evaluations.
-
-    Returns
-    -------
-    Point or None
-        Where `most` ran out or there is nothing left to find, the lowest point; None if that is
-        not lower than the start.
+    `evaluate` is ``t -> Point``; costs may be infinite or NaN. `start` is at step 0, its slope
+    negative; `first` is the first step, evaluated already. Differences in cost below `noise` are
+    rounding. Where nothing is left to try, the lowest point is returned, or None if that is not
+    lower than the start.
     """
     wolfe, point = _Wolfe(start, noise), first
-    bracket = Bracket(start, start, False, 0.0, (1.0 + LONGEST) * first.step)
+    bracket = Bracket(start, start, False, 0.0, (1.0 + LONGEST) * first.length)
     widths = (math.inf, math.inf)
     tilt = C1 * start.slope
     for left in range(most, -1, -1):
@@ -151,34 +137,27 @@ class Bracket(NamedTuple):
 
     def width(self) -> float:
         """How far its ends lie apart."""
-        return abs(self.high.step - self.low.step)
+        return abs(self.high.length - self.low.length)
 
     def middle(self) -> float:
         """The step between its ends."""
-        return 0.5 * (self.low.step + self.high.step)
+        return 0.5 * (self.low.length + self.high.length)
 
     def holds(self, step: float) -> bool:
         """Whether a step lies inside; rounding and misleading slopes lead to the ends or out."""
-        low, high = sorted((self.low.step, self.high.step))
+        low, high = sorted((self.low.length, self.high.length))
         return not self.closed or low < step < high
 
     def is_within(self, share: float) -> bool:
         """Whether it is closed, and its width no more than this `share` of its farther end."""
-        return self.closed and self.width() <= share * max(self.low.step, self.high.step)
+        return self.closed and self.width() <= share * max(self.low.length, self.high.length)
 
 
 def narrowed(bracket: Bracket, point: Point, tilt: float, noise: float) -> tuple[Bracket, float]:
     """Return the bracket once `point` was tried in it, and the step to try next.
 
-    Parameters
-    ----------
-    bracket : Bracket
-    point : Point
-        Cost and slope may be infinite or NaN.
-    tilt : float
-        Costs are compared on ``φ(t) − tilt · t``.
-    noise : float
-        A cost higher by less is not higher.
+    Cost and slope of `point` may be infinite or NaN. Costs are compared on ``φ(t) − tilt · t``; one
+    that is higher by less than `noise` is not higher.
     """
     low = bracket.low
     if not point.is_finite():
@@ -192,15 +171,15 @@ def narrowed(bracket: Bracket, point: Point, tilt: float, noise: float) -> tuple
     if bracket.closed:
         return bracket._replace(low=point), _inside(x, y, p)
     step = _beyond(x, p, bracket.shortest, bracket.longest)
-    stride = step - p.step
+    stride = step - p.length
     return Bracket(point, low, False, step + SHORTEST * stride, step + LONGEST * stride), step
 
 
 def _before_higher(x: Point, p: Point) -> float:
     """Case 1."""
-    cubic, h = _cubic_minimum(x, p), p.step - x.step
-    parabola = x.step + 0.5 * h * x.slope / ((x.cost - p.cost) / h + x.slope)
-    if math.isnan(cubic) or abs(cubic - x.step) > abs(parabola - x.step):
+    cubic, h = _cubic_minimum(x, p), p.length - x.length
+    parabola = x.length + 0.5 * h * x.slope / ((x.cost - p.cost) / h + x.slope)
+    if math.isnan(cubic) or abs(cubic - x.length) > abs(parabola - x.length):
         return parabola if math.isnan(cubic) else 0.5 * (cubic + parabola)
     return cubic
 
@@ -208,32 +187,32 @@ def _before_higher(x: Point, p: Point) -> float:
 def _before_reversed(x: Point, p: Point) -> float:
     """Case 2."""
     cubic, secant = _cubic_minimum(x, p), _secant(x, p)
-    return cubic if abs(cubic - p.step) > abs(secant - p.step) else secant
+    return cubic if abs(cubic - p.length) > abs(secant - p.length) else secant
 
 
 def _inside(x: Point, y: Point, p: Point) -> float:
     """Cases 3 and 4 in a closed bracket."""
     if abs(p.slope) >= abs(x.slope):
         cubic = _cubic_minimum(y, p)
-        return 0.5 * (y.step + p.step) if math.isnan(cubic) else cubic
+        return 0.5 * (y.length + p.length) if math.isnan(cubic) else cubic
     cubic, secant = _cubic_minimum(x, p), _secant(x, p)
-    goes_on = (cubic - p.step) * (p.step - x.step) > 0
-    nearer = cubic if goes_on and abs(cubic - p.step) < abs(secant - p.step) else secant
-    farthest = p.step + MARGIN * (y.step - p.step)
-    return min(nearer, farthest) if p.step > x.step else max(nearer, farthest)
+    goes_on = (cubic - p.length) * (p.length - x.length) > 0
+    nearer = cubic if goes_on and abs(cubic - p.length) < abs(secant - p.length) else secant
+    farthest = p.length + MARGIN * (y.length - p.length)
+    return min(nearer, farthest) if p.length > x.length else max(nearer, farthest)
 
 
 def _beyond(x: Point, p: Point, shortest: float, longest: float) -> float:
     """Cases 3 and 4 in an open bracket."""
     cubic = _cubic_minimum(x, p)
-    if abs(p.slope) >= abs(x.slope) or not cubic > p.step:
+    if abs(p.slope) >= abs(x.slope) or not cubic > p.length:
         return longest
     return min(max(cubic, _secant(x, p), shortest), longest)
 
 
 def _secant(x: Point, p: Point) -> float:
     """Where the slope would be 0 if it changed evenly."""
-    return p.step + p.slope / (p.slope - x.slope) * (x.step - p.step)
+    return p.length + p.slope / (p.slope - x.slope) * (x.length - p.length)
 
 
 def _cubic_minimum(p: Point, q: Point) -> float:
@@ -241,15 +220,15 @@ def _cubic_minimum(p: Point, q: Point) -> float:
 
     Nocedal & Wright 2006, "Numerical Optimization", equation 3.59.
     """
-    d1 = p.slope + q.slope - 3.0 * (p.cost - q.cost) / (p.step - q.step)
+    d1 = p.slope + q.slope - 3.0 * (p.cost - q.cost) / (p.length - q.length)
     radicand = d1 * d1 - p.slope * q.slope
     if not (math.isfinite(radicand) and radicand >= 0):
         return math.nan
-    d2 = math.copysign(math.sqrt(radicand), q.step - p.step)
+    d2 = math.copysign(math.sqrt(radicand), q.length - p.length)
     divisor = q.slope - p.slope + 2.0 * d2
     if divisor == 0:
         return math.nan
-    return q.step - (q.step - p.step) * (q.slope + d2 - d1) / divisor
+    return q.length - (q.length - p.length) * (q.slope + d2 - d1) / divisor
 
 
 class Pair(NamedTuple):
@@ -261,7 +240,7 @@ class Pair(NamedTuple):
 
 
 class Iterate(NamedTuple):
-    """A place that the minimisation has reached."""
+    """A point reached by the minimisation."""
 
     x: Array
     g: Array
@@ -280,39 +259,39 @@ class Ray:
     ) -> None:
         self.function, self.start, self.d = function, start, d
         self.slope = array_namespace(d).vecdot(start.g, d)
-        self.slope_read = math.nan
+        self.slope_on_host = math.nan
 
     def __call__(self, t: float) -> Point:
         """The point at a step of t. The device is read once, for the slope at 0 too."""
         xp = array_namespace(self.d)
         x = self.start.x + t * self.d
         cost, g = self.function(x)
-        numbers = read(cost, xp.vecdot(g, self.d), xp.max(xp.abs(g)), self.slope)
-        cost_read, slope, norm, self.slope_read = numbers
-        return Point(t, cost_read, slope, Iterate(x, g, cost_read, norm))
+        numbers = to_floats(cost, xp.vecdot(g, self.d), xp.max(xp.abs(g)), self.slope)
+        cost_on_host, slope, norm, self.slope_on_host = numbers
+        return Point(t, cost_on_host, slope, Iterate(x, g, cost_on_host, norm))
 
     def search(self) -> Iterate | None:
         """The next iterate; None where the direction leads nowhere."""
         first = self(1.0)
-        if not self.slope_read < 0:
+        if not self.slope_on_host < 0:
             return None
-        start = Point(0.0, self.start.cost, self.slope_read)
+        start = Point(0.0, self.start.cost, self.slope_on_host)
         noise = NOISE * self._eps() * abs(start.cost)
         found = strong_wolfe(self, start, first, noise=noise)
         return None if found is None else found.at._replace(pair=self._pair(found))
 
     def _pair(self, point: Point) -> Pair | None:
-        gain = point.slope - self.slope_read
-        if gain <= self._eps() * -self.slope_read:
+        gain = point.slope - self.slope_on_host
+        if gain <= self._eps() * -self.slope_on_host:
             return None
-        s, y = point.step * self.d, point.at.g - self.start.g
-        return Pair(s, y, 1.0 / (point.step * gain))
+        s, y = point.length * self.d, point.at.g - self.start.g
+        return Pair(s, y, 1.0 / (point.length * gain))
 
     def _eps(self) -> float:
         return float(array_namespace(self.d).finfo(self.d.dtype).eps)
 
 
-def read(*numbers: Array) -> list[float]:
+def to_floats(*numbers: Array) -> list[float]:
     """Return 0-dimensional arrays as floats, waiting for the device once.
 
     The standard has no function for it, but every library that computes on a device has `tolist`;

@@ -123,7 +123,7 @@ def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
 
 
 class _Known(partial[Rate]):
-    """A schedule whose rates need no checking, as they are made of ones that were checked."""
+    """A schedule made of checked rates, so its own need no check."""
 
 
 # Functions with a name in this module, and not closures: what is made of them can be pickled.

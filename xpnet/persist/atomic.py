@@ -35,12 +35,8 @@ def write_whole(path: Path, data: bytes) -> None:
     copy), onto the disk, and then over `path` in one step. What is left of a write that was killed
     is removed by the next one to `path`. The file keeps its mode; a link is followed.
 
-    Raises
-    ------
-    ModelFileError
-        Where the folder does not exist, or `path` is itself a folder or a device.
-    OSError
-        Where the system cannot write: no space, no permission.
+    Raises ModelFileError where the folder does not exist, or `path` is itself a folder or a device;
+    Raises OSError where the system cannot write: no space, no permission.
     """
     check_path(path)
     target = _behind_links(path)

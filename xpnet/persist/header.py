@@ -21,10 +21,7 @@ _FORMAT = 1
 def to_header(net: Network, metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return the strings for a safetensors header.
 
-    Raises
-    ------
-    TypeError
-        Where `metadata` holds what JSON cannot.
+    Raises TypeError where `metadata` holds what JSON cannot.
     """
     network = {"sizes": net.sizes, "hidden": net.hidden, "output": net.output}
     record = {"format": _FORMAT, "network": network, "metadata": dict(metadata)}
@@ -34,10 +31,7 @@ def to_header(net: Network, metadata: Mapping[str, Any]) -> dict[str, str]:
 def from_header(header: Mapping[str, str], where: str) -> tuple[Network, dict[str, Any]]:
     """Return the network and metadata of a safetensors header; `where` names the file.
 
-    Raises
-    ------
-    ModelFileError
-        Where the header is not ours, is of a newer format, or is damaged.
+    Raises ModelFileError where the header is not ours, is of a newer format, or is damaged.
     """
     if KEY not in header:
         raise ModelFileError(

@@ -18,12 +18,12 @@ from safetensors.numpy import save as to_safetensors
 
 from xpnet import backend
 from xpnet.exceptions import ModelFileError, NotFiniteError, one_line
+from xpnet.init import params_to_dict
 from xpnet.network import Network
-from xpnet.network.arguments import as_params
 from xpnet.network.checks import check_params
 from xpnet.persist.atomic import write_whole
 from xpnet.persist.header import from_header, to_header
-from xpnet.types import Dense, Params
+from xpnet.types import Dense, Params, as_params, map_params
 
 _METADATA = "metadata."
 
@@ -72,7 +72,9 @@ def save(
         _check_saved(params, metadata)
     arrays = {name: value for name, value in metadata.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in metadata.items() if name not in arrays}
-    tensors = _named(params) | {_METADATA + name: _numeric(name, arrays[name]) for name in arrays}
+    tensors = params_to_dict(params) | {
+        _METADATA + name: _numeric(name, arrays[name]) for name in arrays
+    }
     # safetensors would write the memory of a transposed view in its own order.
     in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     write_whole(target, to_safetensors(in_order, metadata=to_header(net, rest)))
@@ -110,7 +112,7 @@ def load(
         Where the file is missing, truncated, not ours, of a newer format, its tensors do not fit
         its network, or its weights are not finite.
     BackendError
-        Where the library or device cannot be had.
+        Where the library or device is not available.
     """
     target = backend.resolve(xp, device=device)
     header, tensors = _read(_as_path(path))
@@ -135,10 +137,10 @@ def _as_path(path: Any) -> Path:
 
 def _on_host(params: Params) -> Params:
     """`params` as NumPy arrays, of a dtype that a file can hold."""
-    on_host = tuple(Dense(*map(backend.to_numpy, layer)) for layer in params)
-    if on_host[0].W.dtype.name not in _FLOATS:
+    on_host = map_params(backend.to_numpy, params)
+    if on_host[0][0].dtype.name not in _FLOATS:
         raise TypeError(
-            f"W of layer 1 has dtype {on_host[0].W.dtype}: expected float32 or float64; cast with "
+            f"W of layer 1 has dtype {on_host[0][0].dtype}: expected float32 or float64; cast with "
             "astype"
         )
     return on_host
@@ -165,20 +167,15 @@ def _check_finite(params: Params, metadata: Mapping[str, Any]) -> None:
 
     A scaling is what turns samples into inputs, ``(X - scaling_shift) / scaling_scale``.
 
-    Raises
-    ------
-    NotFiniteError
-        Of `params`.
-    ValueError
-        Of the scaling.
+    Raises NotFiniteError for `params`, ValueError for the scaling.
     """
     for number, layer in enumerate(params, 1):
-        for letter, array in zip("Wb", layer, strict=True):
+        for name, array in zip(layer._fields, layer, strict=True):
             wrong = array.size - np.count_nonzero(np.isfinite(array))
             if wrong:
                 entries = "1 entry that is" if wrong == 1 else f"{wrong} entries that are"
                 raise NotFiniteError(
-                    f"{letter} of layer {number} holds {entries} NaN or infinite: expected finite "
+                    f"{name} of layer {number} holds {entries} NaN or infinite: expected finite "
                     "numbers, as a training has that did not diverge"
                 )
     for name in ("scaling_shift", "scaling_scale"):
@@ -197,14 +194,6 @@ def _check_scaling(name: str, array: np.ndarray) -> None:
             f"{name} holds {array.flat[position]} at {position}: expected finite numbers, and a "
             "scale that is not 0"
         )
-
-
-def _named(params: Params) -> dict[str, np.ndarray]:
-    return {
-        f"{letter}{number}": array
-        for number, layer in enumerate(params, 1)
-        for letter, array in zip("Wb", layer, strict=True)
-    }
 
 
 def _numeric(name: str, array: np.ndarray) -> np.ndarray:

@@ -44,11 +44,11 @@ class Settings(NamedTuple):
         check_optimizer(found.optimizer)
         if found.value_and_grad is not None:
             check_gradient(found.value_and_grad)
-        seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0].W)
+        seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0][0])
         return found._replace(seed=seed, l2=l2)
 
     def output_of(self, net: Network) -> str:
-        """The output whose range targets must be in: a loss of one's own takes any finite ones."""
+        """The output whose target range applies; with your own `value_and_grad`, any finite."""
         return net.output if self.value_and_grad is None else "identity"
 
 
@@ -97,10 +97,8 @@ def checked_batches(
 ) -> Iterator[tuple[Array, Array, Array | None]]:
     """The batches of `steps`, each of them checked when its turn comes.
 
-    Raises
-    ------
-    TypeError
-        At the call, unless `batches` can be walked through, and is more than one batch.
+    Raises TypeError at the call, unless `batches` can be walked through, and is more than one
+    batch.
     """
     if isinstance(batches, Batch) or not _is_several(batches):
         raise TypeError(

@@ -46,11 +46,8 @@ class Training:
     def ending(self) -> Iterator[None]:
         """Context of the whole training: `on_end` of every callback is called, however it ends.
 
-        Raises
-        ------
-        BaseException
-            What ended the training, with what callbacks raised at the end as its notes, or the
-            first error of a callback. Ctrl-C at the end is none: the training is over.
+        Raises what ended the training, with what callbacks raised at the end as its notes, or the
+        first error of a callback. Ctrl-C at the end is not one: the training is over.
         """
         errors: list[BaseException] = []
         try:
@@ -134,8 +131,11 @@ class EpochLoop(Training):
                 for _ in range(self.run.epochs):
                     if self.complete(self._epoch(islice(steps, self.run.steps_per_epoch))):
                         break
-                self.check_end()
             except KeyboardInterrupt:
+                self.stopped = "interrupted"
+            try:
+                self.check_end()
+            except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
                 self.stopped = "interrupted"
                 self.check_end()
         return self.result

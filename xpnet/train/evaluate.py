@@ -9,10 +9,10 @@ from typing import Any
 from xpnet import backend
 from xpnet.kernels import OUTPUTS
 from xpnet.network import Network, forward
-from xpnet.network.arguments import as_floating, as_params, check_batch
+from xpnet.network.arguments import as_floating, check_batch
 from xpnet.network.checks import check_finite
 from xpnet.network.defaults import kernels_or_default
-from xpnet.types import Array, Kernels, Params
+from xpnet.types import Array, Kernels, Params, as_params
 
 
 def evaluate(
@@ -37,7 +37,7 @@ def evaluate(
         As `xpnet.value_and_grad`; and if X holds no samples.
     """
     params = as_params(params)
-    with backend.on_device_of(params[0].W):
+    with backend.on_device_of(params[0][0]):
         X, Y = _labelled(net, params, X, Y)
         return _scores(net, params, X, Y, kernels_or_default(kernels, X))
 
@@ -47,10 +47,8 @@ def validation_by(
 ) -> Callable[[Params], dict[str, Any]]:
     """A function of parameters: their row entries ``val_…`` on the validation set, if there is one.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As `evaluate`, of parameters like `params`; at a call, if a sample is not finite.
+    Raises as `evaluate` does, of parameters like `params`; and at a call, if a sample is not
+    finite.
     """
     if validation is None:
         return lambda params: {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from array_api_compat import is_dask_array
@@ -14,14 +14,13 @@ from xpnet import backend, data
 from xpnet._arguments import whole
 from xpnet.exceptions import DivergenceError
 from xpnet.network import Network
-from xpnet.network.arguments import as_params
 from xpnet.network.checks import check_finite
 from xpnet.network.defaults import accelerator_for, kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite, validation_by
-from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run
+from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run, as_params, tensors
 
 
 def fit(
@@ -86,7 +85,7 @@ def fit(
         If a cost is not finite, or the last update leaves such a cost or such parameters. It
         carries the last parameters that are known to be good, and names the members of a stack.
     ValueError, TypeError
-        As `steps`; if a number is negative or NaN, or a callback is none; and if X, a validation
+        As `steps`; if a number is negative or NaN, or a callback is not one; and if X, a validation
         sample or the parameters to start from are not finite, as soon as a cost shows it.
     """
     if is_dask_array(X):
@@ -97,7 +96,7 @@ def fit(
     epochs = whole("epochs", epochs, 0)
     batch_size = whole("batch_size", batch_size, 1, " samples a batch")
     callbacks, params = checked_callbacks(callbacks), as_params(params)
-    with backend.on_device_of(params[0].W):
+    with backend.on_device_of(params[0][0]):
         settings = Settings.checked(
             params,
             optimizer=optimizer,
@@ -108,29 +107,35 @@ def fit(
             seed=seed,
         )
         samples = checked_samples(net, params, X, Y, sample_weight, settings)
-        X, Y, weight = samples
         validate = validation_by(net, params, validation, kernels)
-        run = Run(net, epochs, -(-X.shape[-1] // batch_size), X.shape[-1])
-        loop = _FiniteLoop(X, run, params, callbacks, settings, validate)
-        batches = functools.partial(
-            data.batches,
-            data.sample_major(X),
-            data.sample_major(Y),
-            batch_size=batch_size,
-            seed=settings.seed,
-            sample_weight=weight,
-            gather=accelerator_for(X).gather(backend.gather),
-        )
+        m = X.shape[-1]
+        run = Run(net, epochs, -(-m // batch_size), m)
+        loop = _FiniteLoop(samples.X, run, params, callbacks, settings, validate)
+        batches = _shuffled(samples, batch_size, settings.seed)
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
             return loop.fit(batches(epoch=epoch) for epoch in range(epochs))
+
+
+def _shuffled(samples: Batch, batch_size: int, seed: int) -> Callable[..., Iterator[Batch]]:
+    """`data.batches` of these samples, as a function of the epoch."""
+    return functools.partial(
+        data.batches,
+        data.sample_major(samples.X),
+        data.sample_major(samples.Y),
+        batch_size=batch_size,
+        seed=seed,
+        sample_weight=samples.sample_weight,
+        gather=accelerator_for(samples.X).gather(backend.gather),
+    )
 
 
 class _FiniteLoop(EpochLoop):
     """Epochs that end in a `DivergenceError` where a cost is not finite.
 
     A step's cost is that of the parameters before its update. So those at the end of an epoch are
-    known to be finite when the next epoch's first cost is; at the end of all, one more cost tells.
+    known to be finite when the next epoch's first cost is; after the last step, one more cost is
+    computed.
     """
 
     def __init__(self, X: Array, *loop: Any) -> None:
@@ -173,7 +178,7 @@ class _FiniteLoop(EpochLoop):
         return self.settings.value_and_grad(*arguments, masks=None, **options)[0]
 
     def _diverged(self, step: int, finite: Any, *, at_end: bool = False) -> DivergenceError:
-        """Go back to what is known to be finite, and say who is to blame: the data, or the rate."""
+        """Restore the last finite parameters; return the error, or raise one that blames data."""
         check_finite("X", self.X, "feature")
         _check_initial(self.initial)
         if self.history and is_finite(self.history[-1].get("val_cost", math.nan)):
@@ -197,7 +202,7 @@ def _all_finite(params: Params) -> Any:
 
     A copy there costs less than the programs that JAX would compile, one for every shape.
     """
-    hosts = [backend.to_numpy(array) for layer in params for array in layer]
+    hosts = map(backend.to_numpy, tensors(params))
     flags = [(abs(host) < math.inf).all(axis=(-2, -1)) for host in hosts]
     return functools.reduce(operator.and_, flags)
 

@@ -9,12 +9,21 @@ from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.network import Network
-from xpnet.network.arguments import as_params
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import accelerator_for, kernels_or_default, training_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
-from xpnet.types import Array, Batch, Kernels, Optimizer, OptimizerState, Params, Step
+from xpnet.types import (
+    Array,
+    Batch,
+    Kernels,
+    Optimizer,
+    OptimizerState,
+    Params,
+    Step,
+    as_params,
+    tensors,
+)
 
 
 def steps(
@@ -46,7 +55,7 @@ def steps(
         In place of `xpnet.value_and_grad`, with its signature: compiled, distributed, … As its loss
         may be another, targets then need only be finite.
     kernels : Kernels, optional
-        `VECTORIZED`, `LOOPED` or a record of one's own.
+        `VECTORIZED`, `LOOPED` or your own record.
     sample_weight : array, shape (..., 1, m), optional
         The weights of every batch that brings none of its own.
     l2 : float or array of shape (..., 1, 1), default 0
@@ -65,7 +74,7 @@ def steps(
     ------
     ValueError, TypeError
         As `xpnet.value_and_grad`, at the first batch that does not fit; or, at the call, if
-        `dropout` is not in [0, 1) or another setting is none.
+        `dropout` is not in [0, 1) or another setting is not valid.
     """
     params = as_params(params)
     settings = Settings.checked(
@@ -78,7 +87,7 @@ def steps(
         seed=seed,
     )
     # One network may become a stack, by batches or rates for K of them.
-    fixed = any(tensor.ndim > 2 for layer in params for tensor in layer)
+    fixed = any(tensor.ndim > 2 for tensor in tensors(params))
     checked = checked_batches(net, params, batches, sample_weight, settings, fixed)
     return updates(net, params, checked, settings, fixed=fixed)
 
@@ -91,17 +100,10 @@ def updates(
     *,
     fixed: bool = True,
 ) -> Iterator[Step]:
-    """`steps` on batches that are checked.
-
-    Parameters
-    ----------
-    net, params, batches, settings
-    fixed : bool, default True
-        Whether `params` have to stay of as many networks as they are.
-    """
+    """`steps` on batches that are checked; `fixed` forbids that `params` become a stack."""
     optimizer = settings.optimizer
     params, l2 = backend.detached((params, settings.l2))
-    there = backend.on_device_of(params[0].W)
+    there = backend.on_device_of(params[0][0])
     with there:
         state = optimizer.init(params)
     for index, (X, Y, weight) in enumerate(batches, 1):
@@ -173,8 +175,8 @@ def _masks(params: Params, X: Array, settings: Settings, index: int) -> tuple[Ar
     xp = array_namespace(X)
     dropout = float(settings.dropout)
     masks = []
-    for number, (W, _) in enumerate(params[:-1]):
-        shape = (*W.shape[:-1], X.shape[-1])
+    for number, layer in enumerate(params[:-1]):
+        shape = (*layer[0].shape[:-1], X.shape[-1])
         draw = backend.uniform(shape, hash((settings.seed, index, number)) % 2**32, X)
         masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - dropout))
     return tuple(masks)

@@ -43,7 +43,7 @@ class Adapter:
     on_device : ``(array) -> context manager``
         Within it, new arrays without a device of their own are made where `array` lies.
     has_values : ``(array) -> bool``
-        Whether the values of `array` can be had: not while it is traced, or not yet computed.
+        Whether the values of `array` can be read: not while it is traced, or not yet computed.
     on_host : ``(array) -> bool``
         Whether its values lie in the host's memory, so that reading them waits for nothing.
     quiet : ``() -> context manager``

@@ -19,7 +19,7 @@ from bench.peers.results import (
     title_of,
 )
 from bench.peers.summary import summary
-from bench.peers.table import FLOOR, OURS, PEER
+from bench.peers.tasks import FLOOR, OURS, PEER
 
 
 def of_results(results: Results) -> str:
