@@ -51,7 +51,7 @@ def test_the_notes_function_takes_another_seed():
     ],
 )
 def test_mean_and_variance(scheme, variance):
-    ((W, b),) = init.draw((400, 300), 0, scheme)
+    ((W, b),) = init.initial_params((400, 300), 0, scheme)
     assert W.shape == (300, 400)
     # The standard error of a variance over 120,000 weights is 0.4 % of it.
     assert W.var() == pytest.approx(variance, rel=0.02)
@@ -60,31 +60,35 @@ def test_mean_and_variance(scheme, variance):
 
 
 def test_glorot_stays_within_its_bounds():
-    ((W, _),) = init.draw((400, 300), 0, "glorot_uniform")
+    ((W, _),) = init.initial_params((400, 300), 0, "glorot_uniform")
     bound = math.sqrt(6 / 700)
     assert 0.99 * bound < abs(W).max() <= bound
 
 
 def test_zeros():
-    (layer,) = init.draw((4, 3), 0, "zeros")
+    (layer,) = init.initial_params((4, 3), 0, "zeros")
     np.testing.assert_array_equal(layer.W, np.zeros((3, 4)))
 
 
 def test_a_scheme_of_ones_own():
-    params = init.draw((4, 3, 2), 0, lambda rng, n_out, n_in: np.full((n_out, n_in), 10 * n_in))
+    params = init.initial_params(
+        (4, 3, 2), 0, lambda rng, n_out, n_in: np.full((n_out, n_in), 10 * n_in)
+    )
     assert [W[0, 0] for W, _ in params] == [40, 30]
 
 
 @pytest.mark.parametrize("scheme", RANDOM)
 def test_a_seed_fixes_the_weights(scheme):
-    first, again, other = (init.draw((4, 3, 2), seed, scheme) for seed in (5, 5, 6))
+    first, again, other = (init.initial_params((4, 3, 2), seed, scheme) for seed in (5, 5, 6))
     for layer, same, different in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(layer.W, same.W)
         assert (layer.W != different.W).all()
 
 
 def test_lecun_is_xavier():
-    for one, other in zip(*(init.draw((4, 3, 2), 5, s) for s in ("lecun", "xavier")), strict=True):
+    for one, other in zip(
+        *(init.initial_params((4, 3, 2), 5, s) for s in ("lecun", "xavier")), strict=True
+    ):
         np.testing.assert_array_equal(one.W, other.W)
 
 
@@ -94,13 +98,13 @@ def test_an_unknown_scheme():
         "function (rng, n_out, n_in) -> W such as xpnet.init.normal(0.01)"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        init.draw((4, 3), 0, "kaiming")
+        init.initial_params((4, 3), 0, "kaiming")
 
 
 @given(sizes=sizes_of_networks, seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=25, deadline=None)
 def test_names_and_back(sizes, seed):
-    params = init.draw(sizes, seed, "he")
+    params = init.initial_params(sizes, seed, "he")
     named = init.params_to_dict(params)
     assert list(named) == [f"{x}{n}" for n in range(1, len(sizes)) for x in "Wb"]
     again = init.params_from_dict(dict(reversed(named.items())))
@@ -138,13 +142,13 @@ def test_names_that_are_not_those(names):
 )
 def test_a_seed_that_is_none(seed, error, message):
     with pytest.raises(error, match=f"^{message}$"):
-        init.draw((3, 2), seed, "he")
+        init.initial_params((3, 2), seed, "he")
 
 
 def test_names_are_looked_for_in_a_dict():
     message = r"^parameters is a tuple: expected a dict of W1, b1, …, such as xpnet\.params_to_dict"
     with pytest.raises(TypeError, match=message):
-        init.params_from_dict(init.draw((3, 2), 0, "he"))
+        init.params_from_dict(init.initial_params((3, 2), 0, "he"))
 
 
 @pytest.mark.parametrize("scheme", [5, None, [1]])

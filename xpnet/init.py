@@ -76,7 +76,7 @@ SCHEMES: Mapping[str, Scheme] = {
 }
 
 
-def draw(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
+def initial_params(sizes: Sequence[int], seed: int, scheme: str | Scheme) -> Params:
     """Parameters as float64 NumPy arrays, sampled layer by layer; see `Network.init`."""
     whole("seed", seed, 0)
     weights = SCHEMES.get(scheme) if isinstance(scheme, str) else scheme

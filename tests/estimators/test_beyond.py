@@ -109,7 +109,7 @@ def test_a_function_gets_the_learning_rate(few):
 @pytest.mark.parametrize("scheme", ["he", init.normal(0.01)], ids=["name", "function"])
 def test_initialisation(few, scheme):
     model = MLPClassifier(**SETTINGS, init=scheme, learning_rate_init=1e-12).fit(*few)
-    drawn = init.draw((64, 16, 10), int(np.random.RandomState(0).randint(2**31)), scheme)
+    drawn = init.initial_params((64, 16, 10), int(np.random.RandomState(0).randint(2**31)), scheme)
     np.testing.assert_allclose(model.coefs_[0].T, drawn[0].W, atol=1e-6)
     np.testing.assert_allclose(model.intercepts_[0], 0.0, atol=1e-9)
 

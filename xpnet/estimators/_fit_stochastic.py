@@ -77,7 +77,7 @@ class _EstimatorLoop(EpochLoop):
         super().__init__(*loop)
         self.model, self.incremental, self.initial = model, incremental, self.params
 
-    def check_end(self) -> None:
+    def finish(self) -> None:
         """Warn where the training ended too early; restore the best epoch's parameters."""
         model = self.model
         if self.stopped == "interrupted":

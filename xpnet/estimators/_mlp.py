@@ -277,7 +277,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Parameters to start from: by a scheme of `xpnet.init`, or scikit-learn's."""
         hidden = activation_names(self.activation, len(sizes) - 2)
         if self.init is not None:
-            layers = init.draw(sizes, int(rng.randint(2**31)), self.init)
+            layers = init.initial_params(sizes, int(rng.randint(2**31)), self.init)
         else:
             # The output layer's interval is that of the last hidden layer, as in scikit-learn.
             last = hidden[-1:] or activation_names(self.activation, 1)

@@ -121,7 +121,7 @@ class Network:
         ValueError
             If `seed` is negative, or `scheme` returns another shape.
         """
-        drawn = init.draw(self.sizes, seed, scheme)
+        drawn = init.initial_params(self.sizes, seed, scheme)
         if like is not None:
             backend.check_together(like=like)
             if (xp, device, dtype) != (None, None, None):

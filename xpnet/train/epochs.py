@@ -134,16 +134,16 @@ class EpochLoop(Training):
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
             try:
-                self.check_end()
+                self.finish()
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
                 self.stopped = "interrupted"
-                self.check_end()
+                self.finish()
         return self.result
 
     def check_costs(self, costs: Any) -> None:
         """Look at costs on the host, up to the newest: a subclass may raise."""
 
-    def check_end(self) -> None:
+    def finish(self) -> None:
         """Look at the last parameters: a subclass may raise, or replace them."""
 
     def rate(self, step: int) -> Any:

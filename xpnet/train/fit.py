@@ -154,7 +154,7 @@ class _FiniteLoop(EpochLoop):
             first = int(steps.argmin())
             raise self._diverged(self.steps - len(finite) + 1 + first, finite[first])
 
-    def check_end(self) -> None:
+    def finish(self) -> None:
         """Raise unless the costs that are unread are finite, and then the last parameters."""
         if self.costs:
             self.check_costs(backend.read(self.costs))
