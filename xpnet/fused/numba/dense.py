@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from xpnet.fused.arguments import like
 from xpnet.fused.numba.activations import (
     KINDS,
     SLOPES,
@@ -114,9 +115,9 @@ def fused_backward(empty: Empty) -> Callable[..., Any]:
             _fits(W, A_prev)
             and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
             and dA.dtype == W.dtype
-            and _like(layer.Z, dA)
-            and _like(layer.A, dA)
-            and _like(mask, dA)
+            and like(layer.Z, dA)
+            and like(layer.A, dA)
+            and like(mask, dA)
             and _scales(decay, W)
         ):
             return NotImplemented
@@ -181,10 +182,6 @@ def _fits(W: Array, A_prev: Array) -> bool:
         and W.shape[-1] == A_prev.shape[-2]
         and (A_prev.ndim == 2 or A_prev.shape[:-2] == W.shape[:-2])
     )
-
-
-def _like(array: Array | None, like: Array) -> bool:
-    return array is None or (array.shape == like.shape and array.dtype == like.dtype)
 
 
 def _scales(factor: float | Array | None, array: Array) -> bool:
