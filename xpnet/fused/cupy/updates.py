@@ -117,7 +117,7 @@ def _betas(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
 
 
 def _rates(rate: Any, trees: Sequence[Params]) -> Factor | None:
-    """`rate` in the kernels' form; None if unsupported, as are tensors of unlike shapes or dtypes."""
+    """`rate` in the kernels' form; None if unsupported, as are trees of unlike tensors."""
     if not are_dense(*trees):
         return None
     flat = [_flat(tree) for tree in trees]
