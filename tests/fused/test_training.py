@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tests.fused.cases import HOLDERS
+from tests.fused.cases import HOLDERS, OPTIMIZERS
 from tests.kernels.cases import leaves, mapped, random_case, tree_leaves
 from tests.train.cases import Heard, train
 from xpnet import DivergenceError, optim, steps
@@ -18,16 +18,6 @@ M = 30
 BATCH_SIZE = 5
 EACH_LIBRARY = pytest.mark.parametrize("xp", ["numpy", "torch", "jax"], indirect=True)
 ON_NUMPY = pytest.mark.parametrize("xp", ["numpy"], indirect=True)
-
-OPTIMIZERS = {
-    "sgd": optim.sgd(0.1),
-    "momentum": optim.momentum(0.1),
-    "nesterov": optim.nesterov(0.1),
-    "rmsprop": optim.rmsprop(0.01),
-    "adam": optim.adam(0.01),
-    "adamw": optim.adamw(0.01),
-    "clipped": optim.clip(optim.adam(0.01), 0.1),
-}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fused.cases import HOLDERS, assert_alike, fortran, strided
+from tests.fused.cases import HOLDERS, OPTIMIZERS, assert_alike, fortran, strided
 from tests.kernels.cases import Case, mapped, random_case
 from xpnet import Network, optim, value_and_grad
 from xpnet.fused.numba import step as compiled
@@ -25,16 +25,6 @@ from xpnet.types import Dense
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
-OPTIMIZERS = {
-    "sgd": optim.sgd(0.1),
-    "momentum": optim.momentum(0.1),
-    "nesterov": optim.nesterov(0.1),
-    "rmsprop": optim.rmsprop(0.01),
-    "adam": optim.adam(0.01),
-    "adamw": optim.adamw(0.01, weight_decay=0.3),
-    "clipped": optim.clip(optim.adam(0.01), 0.1),
-    "scheduled": optim.momentum(optim.cosine(0.1, 3)),
-}
 CASE = random_case((7, 5, 3), hidden="relu", output="softmax", m=11)
 
 
