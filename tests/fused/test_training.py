@@ -73,7 +73,7 @@ def test_a_step_that_is_held_by_whatever_stays_as_it_was(xp, case, hold):
 
 
 @ON_NUMPY
-def test_memory_that_nobody_holds_is_used_again(xp, case):
+def test_unreferenced_memory_is_used_again(xp, case):
     updates = training(case, optim.adam(0.01))
     known = [weakref.ref(next(updates).params[0].W) for _ in range(5)]
     arrays = [reference() for reference in known]
