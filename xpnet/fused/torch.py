@@ -19,7 +19,7 @@ from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same, 
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.activations import GELU_CUBIC, GELU_LEAST, GELU_LINEAR, GELU_MOST, MOST
 from xpnet.kernels.dense import before_dropout
-from xpnet.types import Array, Dense, Kernels, Layer, Params, map_params
+from xpnet.types import Array, Dense, Kernels, Layer, Params
 
 LONG_AGO = 1e30
 """A step count at which Adam's bias corrections are 1: ours are part of the rate."""
@@ -189,8 +189,8 @@ def fused_update(in_place: bool) -> Callable[..., Any]:
             and _all_like(params, (grads,) if known else (grads, *trees))
         ):
             return NotImplemented
-        m, v = moments if known else (map_params(_copy, moment) for moment in moments)
-        new = map_params(_copy, params)
+        m, v = moments if known else map(_copies, moments)
+        new = _copies(params)
         _step(new, grads, m, v, **hyperparameters)
         if not in_place or next(calls) % FLUSH_EVERY == 0:
             _flush(_tensors(m) + _tensors(v))
@@ -251,6 +251,11 @@ def _all_like(params: Params, trees: tuple[Params, ...]) -> bool:
             if tensor.shape != theta.shape or tensor.dtype != dtype:
                 return False
     return bool(dtype.is_floating_point)
+
+
+def _copies(params: Params) -> Params:
+    # By hand, as `map_params` would take a microsecond longer, of twenty on a small network.
+    return tuple(Dense(_copy(W), _copy(b)) for W, b in params)
 
 
 def _copy(tensor: Array) -> Array:

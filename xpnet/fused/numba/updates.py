@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same, like
+from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.fused.numba.memory import Flats
-from xpnet.types import Array, Params, map_params
+from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
 
@@ -184,7 +184,8 @@ def fused_update(empty: Callable[..., Array], in_place: bool) -> Callable[..., A
         if not are_same(returned, moments):
             moments = tuple(map_params(partial(np.array, order="C"), tree) for tree in moments)
         rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
-        new = map_params(lambda tensor: empty(tensor.shape, tensor.dtype), params)
+        # By hand, as `map_params` would take a microsecond longer, of fifteen on a small network.
+        new = tuple(Dense(empty(W.shape, W.dtype), empty(b.shape, b.dtype)) for W, b in params)
         trees = (params, grads, *moments, new)
         _update_each(*LOOPS[optimizer], trees, rates, hyperparameters)
         returned = moments if in_place else ()
@@ -259,12 +260,16 @@ def _fit(params: Params, grads: Params, moments: Moments, rate: Any) -> bool:
     dtype = params[0].W.dtype
     if dtype not in DTYPES or any(len(tree) != len(params) for tree in (grads, *moments)):
         return False
-    return all(W.dtype == b.dtype == dtype for W, b in params) and all(
-        like(tensor, theta)
-        for tree in (grads, *moments)
-        for layer, given in zip(params, tree, strict=True)
-        for theta, tensor in zip(layer, given, strict=True)
-    )
+    for number, (W, b) in enumerate(params):
+        for tree in (grads, *moments):
+            dW, db = tree[number]
+            if dW.shape != W.shape or db.shape != b.shape:
+                return False
+            if dW.dtype != dtype or db.dtype != dtype:
+                return False
+        if W.dtype != dtype or b.dtype != dtype:
+            return False
+    return True
 
 
 def _one_each(rate: Any, params: Params) -> bool:
