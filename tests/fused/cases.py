@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, mapped, tree_leaves
 from tests.kernels.test_dense import OneLayer
-from tests.kernels.test_updates import WORKED
-from xpnet import backend, fused
+from xpnet import backend, fused, optim
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense, Kernels, Params
 
-ADAM = {"rate": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
+OPTIMIZERS = {
+    **{name: kind.make(0.01) for name, kind in optim.OPTIMIZERS.items()},
+    "clipped": optim.clip(optim.adam(0.01), 0.1),
+    "scheduled": optim.momentum(optim.cosine(0.1, 3)),
+}
+"""Every row of the table, and two that are made of others."""
+
+HYPERPARAMETERS = {
+    name: kind.make(0.1).hyperparameters(3) for name, kind in optim.OPTIMIZERS.items()
+}
+"""What each update is given at the third step."""
+
+ADAM = HYPERPARAMETERS["adam"]
 
 ENTRIES = ("dense_activation", "activation_dense_backward", "output_cost_backward", "update")
 """The entries that numba and PyTorch replace."""
@@ -33,7 +44,7 @@ def fused_outputs(library: Any) -> tuple[str, ...]:
     return tuple(COSTS)
 
 
-def fused_optimisers(library: Any) -> tuple[str, ...]:
+def fused_optimizers(library: Any) -> tuple[str, ...]:
     """The optimisers whose step is fused for `library`."""
     if library.name != "numpy":
         return ("adam",)
@@ -72,7 +83,7 @@ def _refusal(name: str) -> Callable[..., Any]:
 
 def agreeing(entry: str, fused_kernels: Kernels, *args: Any, dtype: str, **kwargs: Any) -> Any:
     """What the fused `entry` returns, after comparing it with the plain one; writes to nothing."""
-    given = tuple(a for a in (*args, *kwargs.values()) if not isinstance(a, str | bool))
+    given = (args, kwargs)
     before = [array.copy() for array in leaves(given)]
     plain = getattr(VECTORIZED, entry)(*args, **kwargs)
     result = getattr(fused_kernels, entry)(*args, **kwargs)
@@ -124,9 +135,23 @@ def random_params(rng: np.random.Generator, stack: tuple[int, ...] = ()) -> Para
 def random_trees(rng: np.random.Generator, optimizer: str, stack: tuple[int, ...] = ()) -> Any:
     """Params, grads and the moments of `optimizer`, positive as squares are."""
     params, grads, *moments = (
-        random_params(rng, stack) for _ in range(2 + WORKED[optimizer].moments)
+        random_params(rng, stack) for _ in range(2 + optim.OPTIMIZERS[optimizer].moments)
     )
     return params, grads, tuple(mapped(np.square, moment) for moment in moments)
+
+
+class Scaled(NamedTuple):
+    """A record of another kind of layer, which no fused kernel knows."""
+
+    scale: Any
+    shift: Any
+
+
+def of_another_kind(trees: Any) -> Any:
+    """The same arrays, each `Dense` as a layer of another kind."""
+    if isinstance(trees, Dense):
+        return Scaled(*trees)
+    return tuple(map(of_another_kind, trees))
 
 
 def fortran(array: np.ndarray) -> np.ndarray:

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fused.cases import (
+    HYPERPARAMETERS,
     ON_EACH,
     agreeing,
     assert_alike,
     fortran,
-    fused_optimisers,
+    fused_optimizers,
     fused_outputs,
     random_trees,
     strided,
@@ -24,7 +25,6 @@ from tests.fused.cases import (
 )
 from tests.kernels.cases import leaves, mapped, targets
 from tests.kernels.test_dense import random_layer
-from tests.kernels.test_updates import WORKED
 from xpnet.kernels import ACTIVATIONS, VECTORIZED
 
 LAYOUTS = pytest.mark.parametrize("lay", [fortran, strided])
@@ -102,7 +102,7 @@ def test_cost_of_logits_that_are_not_contiguous(xp, way, lay, rng):
 def stepped_alike(kernels, optimizer, trees, dtype):
     """Four steps, each from what the one before returned; only the first knows its memory."""
     params, grads, moments = trees
-    hyperparameters = WORKED[optimizer].hyperparameters
+    hyperparameters = HYPERPARAMETERS[optimizer]
     plain = result = (params, moments)
     for number in range(4):
         plain = VECTORIZED.update(optimizer, plain[0], grads, plain[1], **hyperparameters)
@@ -115,7 +115,7 @@ def stepped_alike(kernels, optimizer, trees, dtype):
 
 @ON_EACH
 def test_steps_of_every_optimiser(xp, way, dtype, rng):
-    for optimizer in fused_optimisers(xp):
+    for optimizer in fused_optimizers(xp):
         trees = mapped(there(xp, dtype), random_trees(rng, optimizer))
         stepped_alike(unyielding(xp, way), optimizer, trees, dtype)
 
@@ -167,10 +167,10 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
 @ON_EACH
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_pass_a_step(xp, way, bad, rng):
-    for optimizer in fused_optimisers(xp):
+    for optimizer in fused_optimizers(xp):
         params, grads, moments = mapped(there(xp, "float32"), random_trees(rng, optimizer))
         grads[0].W[1, 2] = bad
-        hyperparameters = WORKED[optimizer].hyperparameters
+        hyperparameters = HYPERPARAMETERS[optimizer]
         with np.errstate(**HUGE):
             new, _ = unyielding(xp, way).update(
                 optimizer, params, grads, moments, **hyperparameters

@@ -8,17 +8,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fused.cases import ADAM, ON_EACH, assert_alike, random_params, random_trees
+from tests.fused.cases import (
+    ADAM,
+    HYPERPARAMETERS,
+    ON_EACH,
+    Scaled,
+    assert_alike,
+    for_training,
+    of_another_kind,
+    random_params,
+    random_trees,
+)
 from tests.kernels.cases import mapped
 from tests.kernels.test_dense import random_layer
+from xpnet.fused import accelerate
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, UPDATES, VECTORIZED
-from xpnet.types import Dense, Layer
+from xpnet.types import LAYER_KINDS, Dense, Layer
 
+WITH_JAX = pytest.mark.parametrize(
+    ("xp", "way"),
+    [(name, way) for name in ("numpy", "torch", "jax") for way in (accelerate, for_training)],
+    indirect=["xp"],
+)
 N_OUT, N_IN, M = 4, 3, 6
 K = 2
 
 
-def outcome(function: Any, *args: Any, **kwargs: Any) -> Any:
+def result_or_error(function: Any, *args: Any, **kwargs: Any) -> Any:
     """What a call returns, or what it raises."""
     try:
         return function(*args, **kwargs)
@@ -28,7 +44,7 @@ def outcome(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 def assert_same_outcome(xp: Any, way: Any, entry: str, *args: Any, **kwargs: Any) -> None:
     plain, fused = (
-        outcome(getattr(kernels, entry), *args, **kwargs)
+        result_or_error(getattr(kernels, entry), *args, **kwargs)
         for kernels in (VECTORIZED, way(VECTORIZED, xp.xp))
     )
     if isinstance(plain, Exception):
@@ -189,6 +205,46 @@ def test_a_step_of_trees_that_differ(xp, way, change, rng):
         params, grads, *rest = (change(t) if n == odd else t for n, t in enumerate(trees))
         given = mapped(xp.xp.asarray, (params, grads, tuple(rest)))
         assert_same_outcome(xp, way, "update", "adam", *given, **ADAM)
+
+
+NAMES = {
+    "a hyperparameter of another": ("sgd", {"mu": 0.3}, 0),
+    "no beta1": ("adam", {"beta1": None}, 0),
+    "no rate": ("adam", {"rate": None}, 0),
+    "a moment less": ("adam", {}, -1),
+    "a moment more": ("momentum", {}, 1),
+}
+
+
+@WITH_JAX
+@pytest.mark.parametrize(("optimizer", "change", "more"), NAMES.values(), ids=NAMES)
+def test_a_step_of_other_names_or_moments(xp, way, optimizer, change, more, rng):
+    params, grads, moments = mapped(xp.xp.asarray, random_trees(rng, optimizer))
+    moments = (*moments, params)[: len(moments) + more]
+    changed = {**HYPERPARAMETERS[optimizer], **change}
+    given = {name: number for name, number in changed.items() if number is not None}
+    plain = result_or_error(VECTORIZED.update, optimizer, params, grads, moments, **given)
+    assert isinstance(plain, TypeError)
+    assert_same_outcome(xp, way, "update", optimizer, params, grads, moments, **given)
+
+
+@WITH_JAX
+@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+def test_a_step_of_layers_of_another_kind(xp, way, optimizer, rng, monkeypatch):
+    monkeypatch.setitem(LAYER_KINDS, Scaled, LAYER_KINDS[Dense]._replace(decayed=("scale",)))
+    trees = of_another_kind(mapped(xp.xp.asarray, random_trees(rng, optimizer)))
+    given = HYPERPARAMETERS[optimizer]
+    (layer, *_), _ = way(VECTORIZED, xp.xp).update(optimizer, *trees, **given)
+    assert isinstance(layer, Scaled)
+    assert_same_outcome(xp, way, "update", optimizer, *trees, **given)
+
+
+@ON_EACH
+@pytest.mark.parametrize("setting", ["beta1", "beta2", "eps"])
+def test_a_setting_for_each_network(xp, way, setting, rng):
+    trees = mapped(xp.xp.asarray, random_trees(rng, "adam", (2,)))
+    settings = {**ADAM, setting: xp.xp.asarray(np.asarray([0.3, 0.6]).reshape(2, 1, 1))}
+    assert_same_outcome(xp, way, "update", "adam", *trees, **settings)
 
 
 @ON_EACH

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from xpnet.fused.interrupts import held
+from xpnet.fused.interrupts import deferred_signals
 
 
 class Ended(KeyboardInterrupt):
@@ -44,7 +44,7 @@ def test_what_is_under_way_is_finished_first(numbers, raised):
     done = []
 
     def work():
-        with held() as noted:
+        with deferred_signals() as noted:
             for number in numbers:
                 signal.raise_signal(number)
             done.extend(noted)
@@ -56,7 +56,7 @@ def test_what_is_under_way_is_finished_first(numbers, raised):
 
 
 def test_without_an_interrupt_nothing_is_raised():
-    with held() as noted:
+    with deferred_signals() as noted:
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     assert noted == []
 
@@ -65,8 +65,8 @@ def test_one_within_another_waits_for_the_outer():
     done = []
 
     def work():
-        with held():
-            with held():
+        with deferred_signals():
+            with deferred_signals():
                 signal.raise_signal(signal.SIGINT)
             done.append("the rest")
 
@@ -76,7 +76,7 @@ def test_one_within_another_waits_for_the_outer():
 
 
 def test_an_error_on_the_way_is_the_interrupts_context():
-    @held()
+    @deferred_signals()
     def work():
         signal.raise_signal(signal.SIGINT)
         raise ValueError("on the way")
@@ -90,7 +90,7 @@ def test_a_handler_that_raises_nothing_is_called_once():
     heard = []
     former = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
-        with held():
+        with deferred_signals():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             assert heard == []
@@ -102,7 +102,7 @@ def test_a_handler_that_raises_nothing_is_called_once():
 def test_what_is_ignored_stays_ignored():
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with held() as noted:
+        with deferred_signals() as noted:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             signal.raise_signal(signal.SIGINT)
     finally:
@@ -114,7 +114,7 @@ def test_in_another_thread_handlers_stay():
     seen = []
 
     def work():
-        with held():
+        with deferred_signals():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)

@@ -9,10 +9,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from tests.fused.cases import agreeing, random_trees, there_and_back
+from tests.fused.cases import HYPERPARAMETERS, agreeing, random_trees, there_and_back
 from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, random_case, targets
 from tests.kernels.test_dense import random_layer
-from tests.kernels.test_updates import WORKED
 from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, M, train
 from xpnet import optim, steps
 from xpnet.fused import accelerate, accelerator
@@ -156,11 +155,11 @@ def test_an_output_compiled_by_itself(output, rng):
     agreeing("output_cost_backward", kernels, output, Z, Y, scale, dtype="float32")
 
 
-@pytest.mark.parametrize("optimizer", WORKED)
+@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
 def test_a_step_compiled_by_itself(optimizer, rng):
     trees = mapped(lambda array: JAX.asarray(array, "float32"), random_trees(rng, optimizer))
     kernels = accelerate(VECTORIZED, jnp)
-    hyperparameters = WORKED[optimizer].hyperparameters
+    hyperparameters = HYPERPARAMETERS[optimizer]
     agreeing("update", kernels, optimizer, *trees, dtype="float32", **hyperparameters)
 
 

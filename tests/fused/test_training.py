@@ -7,11 +7,10 @@ import weakref
 import numpy as np
 import pytest
 
-from tests.fused.cases import HOLDERS
+from tests.fused.cases import HOLDERS, OPTIMIZERS
 from tests.kernels.cases import leaves, mapped, random_case, tree_leaves
 from tests.train.cases import Heard, train
 from xpnet import DivergenceError, optim, steps
-from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.defaults import training_kernels
 
@@ -19,11 +18,6 @@ M = 30
 BATCH_SIZE = 5
 EACH_LIBRARY = pytest.mark.parametrize("xp", ["numpy", "torch", "jax"], indirect=True)
 ON_NUMPY = pytest.mark.parametrize("xp", ["numpy"], indirect=True)
-
-OPTIMIZERS = {
-    **{name: optim.OPTIMIZERS[name].make(0.1) for name in LOOPS},
-    "clipped": optim.clip(optim.adam(0.01), 0.1),
-}
 
 
 @pytest.fixture
@@ -79,7 +73,7 @@ def test_a_step_that_is_held_by_whatever_stays_as_it_was(xp, case, hold):
 
 
 @ON_NUMPY
-def test_memory_that_nobody_holds_is_used_again(xp, case):
+def test_unreferenced_memory_is_used_again(xp, case):
     updates = training(case, optim.adam(0.01))
     known = [weakref.ref(next(updates).params[0].W) for _ in range(5)]
     arrays = [reference() for reference in known]

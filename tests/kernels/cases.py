@@ -20,6 +20,9 @@ TOLERANCE = {
     "float64": {"rtol": 1e-10, "atol": 1e-12},
 }
 
+PYTHONS_OWN = (type(None), str, bool, int, float)
+"""The types of arguments that no array library has a part in."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -97,12 +100,14 @@ def targets(output: str, shape: tuple[int, int], rng: np.random.Generator) -> Ar
 
 
 def mapped(function: Any, tree: Any) -> Any:
-    """`tree`, a nested tuple, with `function` applied to its arrays."""
+    """`tree` of nested tuples and dictionaries, with `function` applied to its arrays."""
+    if isinstance(tree, dict):
+        return {key: mapped(function, branch) for key, branch in tree.items()}
     if isinstance(tree, tuple):
         branches = [mapped(function, branch) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
     # NumPy's cost of one network is a scalar of NumPy, which counts as an array.
-    return tree if tree is None or type(tree) is float else function(tree)
+    return tree if type(tree) in PYTHONS_OWN else function(tree)
 
 
 def tree_leaves(tree: Any) -> list[Array]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernels.cases import Library, assert_trees_close, leaves, of_member, random_case
 from tests.optim.cases import after, arguments, each_optimizer, numbers
-from xpnet import LOOPED, VECTORIZED, Dense, optim
+from xpnet import LOOPED, VECTORIZED, Dense, accelerate, optim
 from xpnet.kernels import UPDATES
 
 ALIKE = {
@@ -156,12 +156,20 @@ def test_numpy_scalars_keep_the_dtype(make, number):
     ("name", "setting"),
     [(name, setting) for name, kind in optim.OPTIMIZERS.items() for setting in kind.per_network],
 )
-def test_a_setting_for_each_network_of_a_stack(name, setting):
+@pytest.mark.parametrize(
+    ("library", "fuse"),
+    [("numpy", lambda kernels, xp: kernels), ("numpy", accelerate), ("torch", accelerate)],
+    ids=["plain", "fused", "fused on torch"],
+)
+def test_a_setting_for_each_network_of_a_stack(library, fuse, name, setting):
+    xp = pytest.importorskip(library)
     make, values = optim.OPTIMIZERS[name].make, (0.25, 0.5)
-    many_grads = [random_case((3, 2), stack=(2,), seed=seed).params for seed in range(1, 4)]
-    params = random_case((3, 2), stack=(2,)).params
+    params, *many_grads = (
+        random_case((3, 2), stack=(2,), seed=seed).on(Library(library), "float64").params
+        for seed in range(4)
+    )
     optimizer = make(**{setting: np.asarray(values).reshape(2, 1, 1)})
-    stepped = after(optimizer, params, many_grads)
+    stepped = after(optimizer, params, many_grads, fuse(VECTORIZED, xp))
     for k, value in enumerate(values):
         alone, *grads = (of_member(k, tree) for tree in (params, *many_grads))
         expected = after(make(**{setting: value}), alone, grads)

@@ -239,6 +239,22 @@ def their_adam(tensors, lr):
     return step
 
 
+def their_lion(tensors, lr):
+    """Which PyTorch does not have."""
+    moments = [torch.zeros_like(tensor) for tensor in tensors]
+
+    def step():
+        for number, (tensor, m) in enumerate(zip(tensors, moments, strict=True)):
+            mixed = 0.9 * m + 0.1 * tensor.grad
+            # The sign of what is nearly 0 is one of rounding: there is nothing to compare.
+            sign = torch.where(mixed.abs() > 1e-9, mixed.sign(), math.nan)
+            decay = 0.3 if number % 2 == 0 else 0.0
+            tensor.data.sub_(lr * (decay * tensor.data + sign))
+            m.mul_(0.99).add_(0.01 * tensor.grad)
+
+    return step
+
+
 def theirs(name, **settings):
     def make(tensors, lr):
         return getattr(torch.optim, name)(tensors, lr=lr, **settings).step
@@ -254,6 +270,21 @@ def their_adamw(tensors, lr):
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), eps=EPS).step
 
 
+def their_nadam(tensors, lr):
+    """In double precision: what it remembers of the rates has PyTorch's default dtype."""
+    step = theirs("NAdam", betas=(0.9, 0.99), eps=EPS)(tensors, lr)
+    default = torch.get_default_dtype()
+
+    def in_double_precision():
+        torch.set_default_dtype(torch.float64)
+        try:
+            step()
+        finally:
+            torch.set_default_dtype(default)
+
+    return in_double_precision
+
+
 EPS = 1e-2
 """Large, so that what is nearly 0 is not divided by what is nearly 0."""
 
@@ -264,6 +295,8 @@ OPTIMIZERS = {
     "rmsprop": (partial(optim.rmsprop, eps=EPS), theirs("RMSprop", alpha=0.9, eps=EPS)),
     "adam": (partial(optim.adam, beta2=0.99, eps=EPS), their_adam),
     "adamw": (partial(optim.adamw, weight_decay=0.3, beta2=0.99, eps=EPS), their_adamw),
+    "nadam": (partial(optim.nadam, beta2=0.99, eps=EPS), their_nadam),
+    "lion": (partial(optim.lion, weight_decay=0.3), their_lion),
 }
 
 
@@ -300,7 +333,7 @@ def check_steps(case, optimizer, rates, clip, cuts, routes):
     rate = iter(rates)
     expected = of_all(case, lambda one: their_steps(one, spans, partial(make, lr=next(rate)), clip))
     if not all(abs(np.asarray(array)).max() < 1e9 for layer in expected for array in layer):
-        return f"{optimizer}, diverged"  # PyTorch's, too: there is nothing left to compare
+        return f"{optimizer}, nothing to compare"  # as where PyTorch's diverged too
     K = len(members(case))
     made = ours(np.array(rates[:K])[:, None, None] if is_stack(case) else rates[0])
     for route, there, options in routes:
@@ -319,6 +352,10 @@ STEPS = {
     "clip": st.sampled_from([math.inf, 0.5]),
     "cuts": st.lists(st.integers(0, 128), max_size=2),
 }
+
+
+def test_every_optimiser_has_its_steps_here():
+    assert OPTIMIZERS.keys() == optim.OPTIMIZERS.keys()
 
 
 @trials(20, spec=specs(), **STEPS)

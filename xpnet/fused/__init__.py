@@ -1,6 +1,6 @@
 """Fused kernels: records of kernels with entries made for one array library.
 
-A fused entry that does not take its arguments returns `NotImplemented`, and the entry that it
+A fused entry that does not support its arguments returns `NotImplemented`, and the entry that it
 replaces is called with the same. Deleting this folder changes nothing but speed.
 """
 
@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
-from xpnet.fused.interrupts import held
+from xpnet.fused.interrupts import deferred_signals
 from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
 
 __all__ = [
@@ -45,8 +45,8 @@ class Accelerator:
     kernels : ``(Kernels) -> Kernels``
         Each call of an entry returns arrays of its own.
     training_kernels : ``(Kernels) -> Kernels``
-        For one training loop, which gives each call what the one before returned: memory that
-        nobody else holds is written again, and an optimiser's moments are updated in place.
+        For one training loop, which gives each call what the one before returned: unreferenced
+        memory is written again, and an optimiser's moments are updated in place.
     step : ``(TrainingStep) -> TrainingStep``
         A whole training step as one program, ``step(net, params, moments, X, Y, hyperparameters, *,
         kernels, apply, sample_weight, l2, masks) -> (params, moments, cost)``. Its next call may
@@ -90,7 +90,7 @@ def accelerator(xp: ModuleType) -> Accelerator:
 def _loaded(package: str) -> Accelerator:
     """The accelerator of `package`; `UNFUSED`, with a warning, where that does not load."""
     try:
-        with held():  # or half a module would be there for good
+        with deferred_signals():  # or half a module would be there for good
             found: Accelerator = import_module(f"xpnet.fused.{package}").ACCELERATOR
             return found
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Delay of signals that end a program, while machine code is compiled or a module loads."""
+"""Deferred signals while machine code compiles or a module loads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIGNALS = tuple(getattr(signal, s) for s in ("SIGHUP", "SIGTERM", "SIGINT") if h
 
 
 @contextmanager
-def held() -> Iterator[list[int]]:
+def deferred_signals() -> Iterator[list[int]]:
     """Let no interrupt in before the end, where each goes to the handler that it was meant for.
 
     Python runs handlers in the main thread alone, so in another there is nothing to hold back. A

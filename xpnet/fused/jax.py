@@ -1,4 +1,4 @@
-"""Kernels and training steps for JAX arrays: XLA fuses what is compiled together.
+"""Kernels and training steps for JAX arrays, compiled by XLA.
 
 Each entry is compiled by itself, for whoever calls kernels one by one; a training loop compiles
 its whole step, from the batch to the new parameters, as one program.

@@ -23,7 +23,7 @@ KERNELS = (
     "add_decay",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
-    *(f"update<optimiser::{name}>" for name in FIELDS),
+    *(f"update<optimizer::{name}>" for name in FIELDS),
 )
 """The name of every kernel that the host code may launch."""
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fused.cupy.compiling import KERNELS, compiled
 from tests.fused.cupy.devices import DEVICES, CudaDevice, HostDevice
+from tests.kernels.cases import mapped
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array
 
@@ -76,16 +77,6 @@ def agree(device: HostDevice | CudaDevice, dtype: str) -> Callable[..., Any]:
         return fused
 
     return compare
-
-
-def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
-    """`f` of every array in nested tuples and dictionaries."""
-    if isinstance(tree, dict):
-        return {key: mapped(f, value) for key, value in tree.items()}
-    if isinstance(tree, tuple):
-        items = [mapped(f, item) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    return f(tree) if hasattr(tree, "dtype") else tree
 
 
 def _laid_alike(device: HostDevice | CudaDevice, array: np.ndarray, dtype: str) -> Array:

@@ -1,4 +1,4 @@
-"""CuPy's part: its arrays, its rules for a kernel's arguments, and the modules it compiles.
+"""CuPy's driver: its arrays, its rules for a kernel's arguments, and the modules it compiles.
 
 Without a device, CuPy's arrays lie over host memory here, where the host-compiled kernels find it.
 """

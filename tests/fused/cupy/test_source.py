@@ -38,7 +38,7 @@ def test_every_kernel_compiles(nvrtc, kernel_names, architecture, compile_option
     ptx = ptx.decode() if isinstance(ptx, bytes) else ptx
     entries = set(re.findall(r"\.entry (\w+)", ptx))
     assert {nvrtc.getLoweredName(program, name) for name in kernel_names} == entries
-    # Slots and the table of tensors stay in registers and in the arguments.
+    # State and the table of tensors stay in registers and in the arguments.
     assert ".local" not in ptx
 
 

@@ -8,19 +8,10 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.fused.cases import OPTIMIZERS
 from xpnet.fused.cupy import fuse
-from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense
-
-OPTIMISERS = {
-    **{name: xpnet.optim.OPTIMIZERS[name].make(0.01) for name in FIELDS},
-    "sgd": xpnet.optim.sgd(0.1),
-    "momentum": xpnet.optim.momentum(0.05),
-    "nesterov": xpnet.optim.nesterov(0.05),
-    "adamw": xpnet.optim.adamw(0.01, weight_decay=0.1),
-    "clipped": xpnet.optim.clip(xpnet.optim.adam(0.01), 0.05),
-}
 
 
 def data_for(output: str, rng: np.random.Generator, m: int = 77) -> tuple[Any, Any]:
@@ -50,13 +41,13 @@ def agree_to_rounding(device: Any, dtype: str, ours: Any, theirs: Any) -> None:
     np.testing.assert_allclose(ours[1], theirs[1], rtol=tolerance)
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_every_optimiser(one_order, dtype, rng, optimiser):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimiser(one_order, dtype, rng, optimizer):
     device = one_order
     net = xpnet.Network((6, 9, 3), "tanh", "softmax")
     call = dtype, net, *data_for("softmax", rng)
     kernels = fuse(VECTORIZED, device.driver, in_place=True)
-    settings = {"optimizer": OPTIMISERS[optimiser]}
+    settings = {"optimizer": OPTIMIZERS[optimizer]}
     fused = train(device, kernels, *call, **settings)
     assert device.launches
     agree_to_rounding(device, dtype, fused, train(device, VECTORIZED, *call, **settings))
@@ -70,7 +61,7 @@ def test_every_output_with_weights_penalty_and_dropout(device, dtype, rng, hidde
     net = xpnet.Network((6, 9, 5, 3), hidden, output)
     call = dtype, net, *data_for(output, rng)
     settings = {
-        "optimizer": OPTIMISERS["adam"],
+        "optimizer": OPTIMIZERS["adam"],
         "sample_weight": device.asarray(rng.random((1, 77)), dtype),
         "l2": 0.1,
         "dropout": 0.25,
@@ -109,7 +100,7 @@ def test_a_step_is_few_launches(device, rng):
         "float32",
         net,
         *data_for("softmax", rng),
-        optimizer=OPTIMISERS["adam"],
+        optimizer=OPTIMIZERS["adam"],
         epochs=1,
         batch_size=77,
     )
@@ -117,14 +108,14 @@ def test_a_step_is_few_launches(device, rng):
     backward = ["row_sums", *["backward<activation::relu>"] * 2]
     forward.append("cost<output::softmax>")
     # Once a fit, what the last parameters cost.
-    assert device.launches == [*forward, *backward, "update<optimiser::adam>", *forward]
+    assert device.launches == [*forward, *backward, "update<optimizer::adam>", *forward]
 
 
 def test_the_same_seed_gives_the_same_bits(device, dtype, rng):
     net = xpnet.Network((6, 9, 3), "tanh", "softmax")
     call = dtype, net, *data_for("softmax", rng)
     first, second = (
-        train(device, device.kernels, *call, optimizer=OPTIMISERS["adam"]) for _ in range(2)
+        train(device, device.kernels, *call, optimizer=OPTIMIZERS["adam"]) for _ in range(2)
     )
     assert first[1] == second[1]
     for layer, again in zip(first[0], second[0], strict=True):
@@ -153,7 +144,7 @@ def test_a_step_reads_nothing(host_device, rng):
     params = tuple(Dense(*(x.view(Unreadable) for x in layer)) for layer in net.init(like=X))
     call = net, params, [(X, Y)] * 3
     settings = {"sample_weight": weight, "l2": 0.1, "kernels": kernels}
-    *_, last = xpnet.steps(*call, optimizer=OPTIMISERS["adam"], **settings)
+    *_, last = xpnet.steps(*call, optimizer=OPTIMIZERS["adam"], **settings)
     assert type(last.params[0].W) is Unreadable
     with pytest.raises(AssertionError, match="the host reads an array"):
         float(last.cost)

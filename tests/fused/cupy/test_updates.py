@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.fused.cases import ADAM
+from tests.fused.cases import ADAM, HYPERPARAMETERS, Scaled, of_another_kind
 from tests.kernels.cases import mapped, tree_leaves
-from tests.kernels.test_updates import WORKED
 from xpnet.fused.cupy import fuse
 from xpnet.fused.cupy.source import MOST_TENSORS
 from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
-from xpnet.types import Dense
+from xpnet.optim import OPTIMIZERS
+from xpnet.types import LAYER_KINDS, Dense
 
 
 def trees(rng, moments, *lead, layers=3):
@@ -34,17 +34,17 @@ def trees(rng, moments, *lead, layers=3):
     ids=str,
 )
 def test_one_network(agree, rng, name, rate):
-    worked = WORKED[name]
-    hyperparameters = worked.hyperparameters | {"rate": rate}
-    _, new = agree("update", name, *trees(rng, worked.moments), **hyperparameters)
-    assert len(new) == worked.moments
+    moments = OPTIMIZERS[name].moments
+    settings = {**HYPERPARAMETERS[name], "rate": rate}
+    _, new = agree("update", name, *trees(rng, moments), **settings)
+    assert len(new) == moments
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 @pytest.mark.parametrize("rate", [0.1, np.asarray([0.1, 0.2, 0.0, 1.0])[:, None, None]])
 def test_a_stack_with_a_rate_for_all_or_each(agree, rng, name, rate):
-    hyperparameters = WORKED[name].hyperparameters | {"rate": rate}
-    agree("update", name, *trees(rng, WORKED[name].moments, 4), **hyperparameters)
+    settings = {**HYPERPARAMETERS[name], "rate": rate}
+    agree("update", name, *trees(rng, OPTIMIZERS[name].moments, 4), **settings)
 
 
 def test_large_tensors(agree, rng):
@@ -100,8 +100,9 @@ def test_biases_do_not_decay(device, rng, dtype):
         assert (device.to_numpy(b_new) == device.to_numpy(b)).all()
 
 
-@pytest.mark.parametrize("changed", ["dtype", "mixed dtypes", "rate", "setting", "shape"])
-def test_what_it_does_not_take_goes_to_the_kernel_it_replaces(device, rng, changed):
+@pytest.mark.parametrize("changed", ["dtype", "mixed dtypes", "rate", "setting", "shape", "kind"])
+def test_what_it_does_not_support_goes_to_the_kernel_it_replaces(device, rng, changed, monkeypatch):
+    monkeypatch.setitem(LAYER_KINDS, Scaled, LAYER_KINDS[Dense])
     params, grads, v = _moved(device, trees(rng, 1), "float64")
     rate, mu = 0.1, 0.9
     if changed == "dtype":
@@ -112,12 +113,25 @@ def test_what_it_does_not_take_goes_to_the_kernel_it_replaces(device, rng, chang
         rate = device.asarray(np.ones((2, 1, 1)), "float64")
     if changed == "setting":
         mu = device.asarray(np.ones(()), "float64")
+    if changed == "kind":
+        params, grads, v = of_another_kind((params, grads, v))
     if changed == "shape":
         grads = tuple(Dense(dW[:1, :], db) for dW, db in grads)
     call = ("momentum", params, grads, v)
     assert_same(
         *(k.update(*call, rate=rate, mu=mu) for k in (device.kernels, VECTORIZED)),
     )
+    assert device.launches == []
+
+
+@pytest.mark.parametrize(
+    ("moments", "settings"), [(1, {"mu": 0.9, "rho": 0.5}), (1, {}), (0, {"mu": 0.9})], ids=str
+)
+def test_a_step_of_other_names_or_moments(device, rng, moments, settings):
+    there = _moved(device, trees(rng, moments), "float64")
+    for kernels in (device.kernels, VECTORIZED):
+        with pytest.raises(TypeError, match=r"^momentum\(\)"):
+            kernels.update("momentum", *there, rate=0.1, **settings)
     assert device.launches == []
 
 

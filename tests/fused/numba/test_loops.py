@@ -1,4 +1,4 @@
-"""How the loops are compiled: to SIMD instructions, and once for all interpreters."""
+"""Vectorisation of the compiled loops, which one interpreter compiles for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that is written again only when nobody holds any part of it."""
+"""Memory that is written again only when there is no other reference to any part of it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_fits(flats, given, rng):
     assert not flats.fits(tuple(Dense(W.astype("float32"), b) for W, b in given))
 
 
-def test_memory_is_used_again_once_nobody_holds_it(flats):
+def test_unreferenced_memory_is_used_again(flats):
     known = id(flats.fresh()[0].W)
     assert known in {id(flats.fresh()[0].W) for _ in range(2)}
 
@@ -110,7 +110,7 @@ def empty():
     return recycling()
 
 
-def test_an_array_is_used_again_once_nobody_holds_it(empty):
+def test_an_unreferenced_array_is_used_again(empty):
     array = empty(SHAPE, "float32")
     known = weakref.ref(array)
     del array

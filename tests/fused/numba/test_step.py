@@ -12,26 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fused.cases import HOLDERS, assert_alike, fortran, strided
+from tests.fused.cases import HOLDERS, OPTIMIZERS, assert_alike, fortran, strided
 from tests.kernels.cases import Case, mapped, random_case
 from xpnet import Network, optim, value_and_grad
 from xpnet.fused.numba import step as compiled
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import VECTORIZED
 from xpnet.train import steps
 from xpnet.types import Dense
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
-OPTIMIZERS = {
-    **{name: optim.OPTIMIZERS[name].make(0.1) for name in LOOPS},
-    "adamw": optim.adamw(0.01, weight_decay=0.3),
-    "clipped": optim.clip(optim.adam(0.01), 0.1),
-    "scheduled": optim.momentum(optim.cosine(0.1, 3)),
-}
 CASE = random_case((7, 5, 3), hidden="relu", output="softmax", m=11)
 
 
@@ -159,8 +152,7 @@ def test_what_is_left_to_the_kernels_one_by_one(case, options):
 def test_samples_that_do_not_lie_as_rows(lay):
     """After a step that was compiled: what is remembered goes over from one to the other."""
     case = mapped_arrays(CASE, fortran)
-    X, Y = lay(case.X), lay(case.Y)
-    batches = [(case.X, case.Y), (X, Y), (case.X, Y), (X, case.Y), (case.X, case.Y)]
+    batches = [(case.X, case.Y), (lay(case.X), lay(case.Y)), (case.X, case.Y)]
     got, expected = (
         [s.params for s in steps(case.net, case.params, batches, optimizer=optim.adam(0.01), **o)]
         for o in ({}, {"kernels": VECTORIZED})

@@ -23,8 +23,8 @@ def fuse(kernels: Kernels, driver: Driver, *, in_place: bool = False) -> Kernels
     Parameters
     ----------
     in_place : bool
-        True for one training loop, which gives each call what the one before it returned: an
-        optimiser's moments are then updated in place, as nobody else sees them.
+        Whether the moments that the call before returned are written over, because the training
+        loop alone holds them.
     """
     return replaced(
         kernels,

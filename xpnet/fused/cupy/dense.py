@@ -1,4 +1,4 @@
-"""The dense layer around its matrix products, forward and backward."""
+"""Dense layer in CUDA: everything but its matrix products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Driver of the CUDA kernels by CuPy, on the caller's current stream.
+"""CuPy as that driver, on the caller's stream.
 
 A kernel is compiled when it is first launched, and kept on disk by CuPy.
 """

@@ -1,4 +1,4 @@
-"""Driver that launches the CUDA kernels, and the arguments that it is given.
+"""Launching of CUDA kernels: interface of a driver, kinds of arguments.
 
 An argument is an array (the kernel gets its address), None (a null address), an int (``long
 long``), a NumPy scalar, or a structure made by `by_value`.

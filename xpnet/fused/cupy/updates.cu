@@ -18,7 +18,7 @@ __device__ inline T flushed(T moment) {
   return (moment + tiny) - tiny;
 }
 
-namespace optimiser {
+namespace optimizer {
 
 struct sgd {
   static const int moments = 0;
@@ -77,7 +77,7 @@ struct adamw : adam_moments {
   }
 };
 
-}  // namespace optimiser
+}  // namespace optimizer
 
 template <class Step>
 __global__ void update(const Tensors tensors, T rate, const T* rates, const Step step) {

@@ -1,17 +1,17 @@
-"""The optimisers' steps: all parameters of a network in one launch."""
+"""Update rules of the optimisers: all parameters in one launch."""
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.cupy.driver import Driver, Factor, by_value, factor, one_real_dtype
 from xpnet.fused.cupy.source import MOST_TENSORS
-from xpnet.types import Array, Dense, Params
+from xpnet.types import Array, Params, map_params
 
 FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
     "sgd": lambda: (),
@@ -29,35 +29,36 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
 
     With `in_place`, moments that the call before returned are written over.
     """
-    mine: tuple[Params, ...] = ()
+    returned: tuple[Params, ...] = ()
+
+    def empty_like(params: Params) -> Params:
+        return map_params(lambda tensor: driver.empty(tensor.shape, tensor.dtype), params)
 
     def fused(
         optimizer: str,
         params: Params,
         grads: Params,
         moments: tuple[Params, ...],
-        *,
-        rate: float | Array,
         **hyperparameters: Any,
     ) -> Any:
-        nonlocal mine
-        flat = [_flat(tree) for tree in (params, grads, *moments)]
-        known = optimizer in FIELDS and _are_numbers(hyperparameters)
-        rates = _rates(rate, flat) if known else None
-        if rates is None:
+        nonlocal returned
+        if optimizer not in FIELDS or not are_of_step(optimizer, moments, hyperparameters):
             return NotImplemented
-        ours = len(mine) == len(moments) and all(map(operator.is_, mine, moments))
-        new_moments = moments if ours else tuple(_empty_like(driver, each) for each in moments)
-        new_params = _empty_like(driver, params)
+        trees = (params, grads, *moments)
+        rates = _rates(hyperparameters.pop("rate"), trees)
+        if rates is None or not are_floats(hyperparameters.values()):
+            return NotImplemented
+        new_params = empty_like(params)
+        new_moments = moments if are_same(returned, moments) else tuple(map(empty_like, moments))
         _launch(
             driver,
-            f"update<optimiser::{optimizer}>",
-            [[driver.contiguous(tensor) for tensor in tensors] for tensors in flat],
-            [_flat(new_params), *map(_flat, new_moments)],
+            f"update<optimizer::{optimizer}>",
+            [list(map(driver.contiguous, _flat(tree))) for tree in trees],
+            [_flat(tree) for tree in (new_params, *new_moments)],
             rates,
             _structure(FIELDS[optimizer](**hyperparameters), params[0].W.dtype),
         )
-        mine = new_moments if in_place else ()
+        returned = new_moments if in_place else ()
         return new_params, new_moments
 
     return fused
@@ -80,17 +81,17 @@ def _launch(
     fields = [sizes, shared, [1, 0] * len(old[0]), theta, new_theta, g]
     fields += [*moments, *none, *new_moments, *none]
     for first in range(0, len(theta), MOST_TENSORS):
-        part = slice(first, first + MOST_TENSORS)
-        grid = (min(1024, -(-max(sizes[part]) // 256)), len(sizes[part]))
-        arguments = (_table(fields, part), rate.number, rate.entries, structure)
+        chunk = slice(first, first + MOST_TENSORS)
+        grid = (min(1024, -(-max(sizes[chunk]) // 256)), len(sizes[chunk]))
+        arguments = (_table(fields, chunk), rate.number, rate.entries, structure)
         driver.launch(name, old[0][0].dtype, grid, (256, 1), arguments)
 
 
-def _table(fields: Sequence[Sequence[int]], part: slice) -> np.ndarray:
+def _table(fields: Sequence[Sequence[int]], chunk: slice) -> np.ndarray:
     """The structure Tensors: a row a field, a column a tensor."""
     table = np.zeros((len(fields), MOST_TENSORS), np.int64)
     for row, field in zip(table, fields, strict=True):
-        entries = field[part]
+        entries = field[chunk]
         row[: len(entries)] = entries
     return by_value(table)
 
@@ -105,14 +106,8 @@ def _flat(params: Params) -> list[Array]:
     return [tensor for layer in params for tensor in layer]
 
 
-def _empty_like(driver: Driver, params: Params) -> Params:
-    return tuple(
-        Dense(driver.empty(W.shape, W.dtype), driver.empty(b.shape, b.dtype)) for W, b in params
-    )
-
-
 def _structure(fields: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
-    # C++ has no structure without a size: one without members is one byte that nobody reads.
+    # C++ has no structure without a size: one without members is one byte, which is not read.
     return by_value(np.asarray(fields or (0.0,), dtype))
 
 
@@ -121,12 +116,11 @@ def _betas(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
     return beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps
 
 
-def _are_numbers(hyperparameters: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, int | float) for value in hyperparameters.values())
-
-
-def _rates(rate: Any, flat: Sequence[Sequence[Array]]) -> Factor | None:
-    """`rate` as the kernels take it, or None where they do not take these tensors."""
+def _rates(rate: Any, trees: Sequence[Params]) -> Factor | None:
+    """`rate` in the kernels' form; None if unsupported, as are trees of unlike tensors."""
+    if not are_dense(*trees):
+        return None
+    flat = [_flat(tree) for tree in trees]
     shapes = [tensor.shape for tensor in flat[0]]
     if any([tensor.shape for tensor in tensors] != shapes for tensors in flat[1:]):
         return None

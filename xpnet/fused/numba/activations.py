@@ -72,13 +72,13 @@ SLOPES = {
 
 
 @compiled
-def activate(kind: int, slope: Array, Z: Array, b: Array, mask: Array | None) -> None:
+def activate(loop: int, slope: Array, Z: Array, b: Array, mask: Array | None) -> None:
     """In place: ``z ← g(z + b)``, times the mask; for derivatives made of a."""
-    if kind == SIGMOID:
+    if loop == SIGMOID:
         sigmoid_forward(Z, b, mask)
-    elif kind == TANH:
+    elif loop == TANH:
         tanh_forward(Z, b, mask)
-    elif kind == ELU:
+    elif loop == ELU:
         elu_forward(Z, b, mask)
     else:
         piecewise_forward(Z, b, slope[1, 0], mask)
@@ -280,7 +280,7 @@ def hard_swish_slope(Z: Array, to_slope: Array) -> None:
 
 @compiled
 def mish_forward(Z: Array, b: Array, to_A: Array) -> None:
-    """In place: ``z ← z + b``; and ``a = z n / (n + 2)`` of n = e (e + 2), e = exp(z)."""
+    """In place: ``z ← z + b``; and ``a = z k / (k + 2)`` of k = e (e + 2), e = exp(z)."""
     n, m = Z.shape
     most, two = Z.dtype.type(MISH_MOST), Z.dtype.type(2)
     for i in range(n):
@@ -295,7 +295,7 @@ def mish_forward(Z: Array, b: Array, to_A: Array) -> None:
 
 @compiled
 def mish_slope(Z: Array, to_slope: Array) -> None:
-    """``n / (n + 2) + 4 z e (e + 1) / (n + 2)²`` of n = e (e + 2), e = exp(z)."""
+    """``k / (k + 2) + 4 z e (e + 1) / (k + 2)²`` of k = e (e + 2), e = exp(z)."""
     n, m = Z.shape
     number = Z.dtype.type
     least, most = number(MISH_LEAST), number(MISH_MOST)

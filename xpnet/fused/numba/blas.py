@@ -1,4 +1,4 @@
-"""Matrix product of NumPy's own BLAS, called from compiled code without a way back to Python.
+"""Matrix product of NumPy's own BLAS, for compiled code.
 
 It is the routine that `numpy.dot` calls, with the same threads: a second BLAS beside it would have
 threads of its own, and they would fight.

@@ -1,4 +1,4 @@
-"""Compilation of loops: safe to interrupt, kept on disk, the same code from there as compiled.
+"""Compilation by numba: interruptible, cached on disk, reproducible.
 
 The one file that knows of numba what it does not document; read in numba 0.61 to 0.68. What can go
 wrong without it: an interrupt within the compiler leaves tables half written, and later calls fail;
@@ -23,7 +23,7 @@ from numba.core.compiler import Compiler, CompileResult
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
-from xpnet.fused.interrupts import held
+from xpnet.fused.interrupts import deferred_signals
 from xpnet.fused.numba import cache
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -75,7 +75,7 @@ class Dispatcher(CPUDispatcher):
     def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
         """For a call from Python, with interrupts held back for one loop at most."""
         while True:
-            with held() as noted:
+            with deferred_signals() as noted:
                 _under_way.noted = noted
                 try:
                     entry = super()._compile_for_args(*args, **kws)  # type: ignore[misc]
@@ -102,9 +102,9 @@ class Library(JITCodeLibrary):
     that compiles both, its code is run, and elsewhere the copy, which was optimised once more and
     adds in another order. One seed then had two results.
 
-    The copies get names of their own: LLVM may change how a function is called that nobody outside
-    can call, and the linker finds such a one by its name all the same, also for code of others that
-    numba compiles later in this process.
+    The copies get names of their own: LLVM may change how a function is called that no other
+    module can call, and the linker finds such a one by its name all the same, also for code of
+    others that numba compiles later in this process.
     """
 
     def finalize(self) -> None:

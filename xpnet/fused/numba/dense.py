@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from xpnet.fused.arguments import like
 from xpnet.fused.numba.activations import (
     KINDS,
     SLOPES,
@@ -79,21 +80,25 @@ def fused_forward(empty: Empty) -> Callable[..., Any]:
             and (mask is None or mask.dtype == W.dtype)
         ):
             return NotImplemented
-        Z = _product(W, A_prev, empty)
-        kind = KINDS.get(activation)
-        if kind and kind.slope:
-            slope = SLOPES[activation, Z.dtype]
-            activate(kind.loop, slope, _rows(Z), _rows(b), _rows(mask))
-            return Layer(None, Z)
-        if kind:
-            A = empty(Z.shape, Z.dtype)
-            activate_from_logits(kind.loop, _rows(Z), _rows(b), _rows(A))
-        else:
-            piecewise_forward(_rows(Z), _rows(b), 1.0, None)
-            A = ACTIVATIONS[activation].apply(Z)
-        return Layer(Z, A if mask is None else A * mask)
+        return _activated(activation, _product(W, A_prev, empty), b, mask, empty)
 
     return dense_activation
+
+
+def _activated(activation: str, Z: Array, b: Array, mask: Array | None, empty: Empty) -> Layer:
+    """In place: ``Z ← Z + b``, or A where its derivative is made of that."""
+    kind = KINDS.get(activation)
+    if kind and kind.slope:
+        slope = SLOPES[activation, Z.dtype]
+        activate(kind.loop, slope, _rows(Z), _rows(b), _rows(mask))
+        return Layer(None, Z)
+    if kind:
+        A = empty(Z.shape, Z.dtype)
+        activate_from_logits(kind.loop, _rows(Z), _rows(b), _rows(A))
+    else:
+        piecewise_forward(_rows(Z), _rows(b), 1.0, None)
+        A = ACTIVATIONS[activation].apply(Z)
+    return Layer(Z, A if mask is None else A * mask)
 
 
 def fused_backward(empty: Empty) -> Callable[..., Any]:
@@ -110,15 +115,7 @@ def fused_backward(empty: Empty) -> Callable[..., Any]:
         decay: float | Array | None = None,
         need_dA_prev: bool = True,
     ) -> Any:
-        if not (
-            _fits(W, A_prev)
-            and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
-            and dA.dtype == W.dtype
-            and _like(layer.Z, dA)
-            and _like(layer.A, dA)
-            and _like(mask, dA)
-            and _scales(decay, W)
-        ):
+        if not _fits_back(dA, layer, A_prev, W, mask) or not _scales(decay, W):
             return NotImplemented
         dZ, db = _through_activation(activation, dA, layer, mask, empty)
         dW = _product(dZ, A_prev.mT, empty)
@@ -183,8 +180,16 @@ def _fits(W: Array, A_prev: Array) -> bool:
     )
 
 
-def _like(array: Array | None, like: Array) -> bool:
-    return array is None or (array.shape == like.shape and array.dtype == like.dtype)
+def _fits_back(dA: Array, layer: Layer, A_prev: Array, W: Array, mask: Array | None) -> bool:
+    """Whether the derivatives lie as the forward pass left the layer."""
+    return (
+        _fits(W, A_prev)
+        and dA.shape == (*W.shape[:-1], A_prev.shape[-1])
+        and dA.dtype == W.dtype
+        and like(layer.Z, dA)
+        and like(layer.A, dA)
+        and like(mask, dA)
+    )
 
 
 def _scales(factor: float | Array | None, array: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Exponential function for SIMD code, of which a call to a library would make scalar code.
+"""Exponential function that vectorises, which a library call would not.
 
 ``eˣ = 2ᵏ eʳ`` with k a whole number and ``|r| ≤ ½ ln 2``, where Taylor's polynomial needs few terms
 (Cody & Waite 1980). The relative error stays below two units in the last place.
@@ -15,8 +15,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-# Sums may not be reordered here: r is the difference of close numbers.
-compiled = njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True)
+# Reordering of sums is not allowed here: r is the difference of close numbers.
+in_given_order = njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True)
 
 F, D = np.float32, np.float64
 OCTAVES = 1 / math.log(2)
@@ -68,7 +68,7 @@ def _expm1(x: Any) -> Callable[[Any], Any]:
     return implementation
 
 
-@compiled
+@in_given_order
 def _split32(x: Any) -> Any:
     """``eʳ − 1`` and ``2ᵏ``, which is 0 for the least k: its exponent's bits are all zero."""
     x = min(max(x, F(-88)), F(88))
@@ -84,7 +84,7 @@ def _split32(x: Any) -> Any:
     return p * r * r + r, _float32_of((np.int32(k) + np.int32(127)) << np.int32(23))
 
 
-@compiled
+@in_given_order
 def _split64(x: Any) -> Any:
     """``eʳ − 1`` and ``2ᵏ``."""
     x = min(max(x, D(-709)), D(709))

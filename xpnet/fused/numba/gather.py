@@ -1,4 +1,4 @@
-"""Gathering of a shuffled batch, which asks early for the next sample.
+"""Gathering of a shuffled batch, with prefetch of the next sample.
 
 The processor foresees reads that follow one another, but not where the next sample lies. Copied row
 by row, each row begins with a wait: 32 µs for 128 digits of 784 float32, 21 µs with the next row

@@ -1,4 +1,4 @@
-"""Memory of one training run: arrays and flat parameters, written again when nobody holds them.
+"""Reused memory of one training run: recycled arrays and flat parameters.
 
 A step of a large network makes megabytes of new arrays and drops as many. Fetching them from the
 operating system and giving them back takes longer than filling them: on 400,000 parameters Adam's
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xpnet.fused.arguments import are_dense
 from xpnet.types import Array, Dense, Params
 
 SMALL = 4_096  # entries of a matrix; below, fresh memory is as fast
@@ -67,7 +68,7 @@ class Flats:
 
     Their tensors follow one another in one vector, for loops over all of them at once. They look
     like any others, and a step that a caller keeps stays as it is: memory is written again only
-    when nobody holds any part of it.
+    when there is no other reference to any part of it.
 
     Attributes
     ----------
@@ -94,6 +95,7 @@ class Flats:
         """Whether `params` are from here, or of the same shapes and dtype."""
         return id(params) in self._vectors or (
             len(params) == len(self.layout)
+            and are_dense(params)
             and all(
                 W.shape == (n_out, n_in)
                 and b.shape == (n_out, 1)
@@ -111,7 +113,7 @@ class Flats:
         return self._vectors[id(self.copied(params))] if known is None else known
 
     def fresh(self) -> Params:
-        """Flat parameters that nobody holds, of any numbers."""
+        """Unreferenced flat parameters, of any numbers."""
         queue = self._queue
         for _ in range(len(queue)):
             kept = queue[0]
@@ -121,7 +123,7 @@ class Flats:
         return self._new()
 
     def copied(self, params: Params) -> Params:
-        """The same numbers in flat parameters that nobody else holds."""
+        """The same numbers in flat parameters to which there is no other reference."""
         new = self.fresh()
         for to, tensors in zip(new, params, strict=True):
             for to_tensor, tensor in zip(to, tensors, strict=True):
