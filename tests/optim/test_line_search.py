@@ -102,7 +102,7 @@ def test_a_cost_of_minus_infinity_is_no_minimum():
         lambda t: 0.0 if t > 1.0 else 2.0 * (t - 0.9),
     )
     _, found = searched(evaluate, 64.0)
-    assert 0 < found.step <= 1.0
+    assert 0 < found.length <= 1.0
 
 
 def test_a_cost_without_a_floor_is_followed_until_the_evaluations_run_out():
