@@ -76,6 +76,16 @@ def test_it_trains(name):
     assert np.all(np.asarray(after) < before)
 
 
+def test_fused_kernels_step_aside():
+    case = random_case(SIZES)
+    args = case.net, mixed(case.params), case.X, case.Y
+    plain, fused = (
+        fit(*args, optimizer=optim.adam(), epochs=3, kernels=kernels).params
+        for kernels in (VECTORIZED, None)
+    )
+    assert_trees_close(fused, plain, "float64")
+
+
 def test_its_first_step_is_that_of_a_dense_layer_without_biases():
     case = random_case(SIZES)
     params = mixed(case.params)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import or_else
+from xpnet.fused.arguments import are_dense
 from xpnet.fused.numba.activations import KINDS, SLOPES
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compiler import DTYPES
@@ -87,6 +88,8 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
 
 def suits(net: Any, params: Params) -> bool:
     """Whether there is a program for one such network, and a matrix product that it can call."""
+    if not are_dense(params):
+        return False
     W = params[0].W
     return (
         all(tensor.ndim == 2 and tensor.dtype == W.dtype for layer in params for tensor in layer)
