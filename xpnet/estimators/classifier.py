@@ -69,8 +69,8 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         Share of the samples that early stopping validates on, unless `fit` is given a validation
         set.
     beta_1, beta_2, epsilon : float, defaults 0.9, 0.999 and 1e-8
-        Of the solvers that have them: ``adam``, ``adamw``, ``nadam``; ``lion`` without epsilon,
-        ``rmsprop`` epsilon alone; they replace the optimiser's own defaults.
+        Of the solvers whose optimisers in `xpnet.optim` have ``beta1``, ``beta2`` or ``eps``: there
+        they replace the defaults.
     n_iter_no_change : int, default 10
         Training stops after more epochs than this in a row without an improvement.
     max_fun : int, default 15000
