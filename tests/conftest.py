@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.standin.place import put_in_place
 from xpnet import backend
 from xpnet.backend.libraries import LIBRARIES
 from xpnet.types import Array
 
 # JAX reads this when it is imported; without it the float64 tests could not run there.
 os.environ["JAX_ENABLE_X64"] = "1"
+
+put_in_place()  # before anything imports CuPy
 
 _ALL = (*LIBRARIES, "array_api_strict-device1")
 _EAGER = tuple(label for label in _ALL if not LIBRARIES[label.partition("-")[0]].lazy)
@@ -67,6 +70,15 @@ def xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
 def eager_xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
     """Each library that computes at once, for kernels that read scalars."""
     yield from _library(request.param)
+
+
+@pytest.fixture
+def second_cuda_device() -> backend.Backend:
+    """CuPy on ``cuda:1``, while ``cuda:0`` is the current device."""
+    try:
+        return backend.resolve("cupy", device="cuda:1", dtype="float32")
+    except backend.BackendError as error:
+        pytest.skip(str(error))
 
 
 def _library(label: str) -> Iterator[ArrayLibrary]:

@@ -265,14 +265,12 @@ def test_where_a_library_computes_is_left_to_it(xp):
         assert xp.to_numpy(xp.asarray([1.0])) == [1.0]
 
 
-@pytest.mark.usefixtures("two_cuda_devices")
-def test_cupy_computes_on_the_device_of_the_array():
+def test_cupy_computes_on_the_device_of_the_array(second_cuda_device):
     cupy = pytest.importorskip("cupy")
 
-    nowhere = cupy.cuda.UnownedMemory(0, 0, None, device_id=1)
-    pointer = cupy.cuda.MemoryPointer(nowhere, 0)
-    array = cupy.ndarray((0,), memptr=pointer)
-    assert backend.on_device_of(array) == cupy.cuda.Device(1)
+    array = backend.asarray([1.0], backend=second_cuda_device)
+    with backend.on_device_of(array):
+        assert cupy.empty(1).device == array.device == cupy.cuda.Device(1)
 
 
 @pytest.mark.parametrize("name", ["numpy", "array_api_strict"])

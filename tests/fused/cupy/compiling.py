@@ -8,14 +8,14 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
 
 from xpnet.fused.cupy.cost import OUTPUTS
 from xpnet.fused.cupy.dense import NEEDS_Z
-from xpnet.fused.cupy.source import REALS, options, source
 from xpnet.fused.cupy.updates import FIELDS
 
 KERNELS = (
@@ -28,26 +28,28 @@ KERNELS = (
 """The name of every kernel that the host code may launch."""
 
 
-def compiled(folder: Path) -> dict[np.dtype, ctypes.CDLL]:
-    """A library for each dtype, in which kernel number n is the function ``launch_n``."""
-    compilers = {dtype: _compiling(folder, dtype) for dtype in REALS}
-    for compiler in compilers.values():
-        _, errors = compiler.communicate()
-        assert compiler.returncode == 0, errors
-    return {dtype: ctypes.CDLL(str(folder / f"{dtype.name}.so")) for dtype in REALS}
+@cache
+def library(code: str, options: tuple[str, ...], names: tuple[str, ...]) -> ctypes.CDLL:
+    """`code` for the processor: kernel number n of `names` is the function ``launch_n``.
 
-
-def _compiling(folder: Path, dtype: np.dtype) -> subprocess.Popen:
-    code = folder / f"{dtype.name}.cpp"
-    launchers = (f"KERNEL({number}, {name})" for number, name in enumerate(KERNELS))
+    Raises
+    ------
+    RuntimeError
+        If it does not compile, with what the compiler says.
+    """
+    launchers = (f"KERNEL({number}, {name})" for number, name in enumerate(names))
     shim = Path(__file__).with_name("on_host.hpp").read_text("utf-8")
-    # Without a name of its own, shared memory would be one and the same in both libraries.
-    code.write_text("\n".join((shim, "namespace {", source(), "}", *launchers)), "utf-8")
+    # Without a name of its own, shared memory would be one and the same in all libraries.
+    text = "\n".join((shim, "namespace {", code, "}", *launchers))
     warnings = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-function")
-    command = (_cxx(), "-O1", "-shared", "-fPIC", *warnings, *options(dtype), str(code))
-    return subprocess.Popen(
-        (*command, "-o", str(folder / f"{dtype.name}.so")), stderr=subprocess.PIPE, text=True
-    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "kernels.so")
+        files = ("-xc++", "-", "-o", str(path))
+        command = (_cxx(), "-O1", "-shared", "-fPIC", *warnings, *options, *files)
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return ctypes.CDLL(str(path))
 
 
 def _cxx() -> str:

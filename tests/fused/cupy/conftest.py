@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fused.cupy.compiling import KERNELS, compiled
+from tests.fused.cupy.compiling import KERNELS, library
 from tests.fused.cupy.devices import DEVICES, CudaDevice, HostDevice
 from tests.kernels.cases import mapped
+from xpnet.fused.cupy.source import REALS, options, source
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array
 
 
 @pytest.fixture(scope="session")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[np.dtype, ctypes.CDLL]:
+def libraries() -> dict[np.dtype, ctypes.CDLL]:
     """The kernels for each dtype, compiled for the processor."""
-    return compiled(tmp_path_factory.mktemp("cuda_on_host"))
+    return {dtype: library(source(), options(dtype), KERNELS) for dtype in REALS}
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.fused.cupy.compiling import KERNELS
+from tests.standin.place import device_answers
 from xpnet.fused.cupy import Driver, fuse
 from xpnet.fused.cupy.source import MOST_THREADS
 from xpnet.kernels import VECTORIZED
@@ -18,15 +19,7 @@ MARGIN = 64  # entries on either side of an array, in which a kernel must not wr
 MOST_ARGUMENT_BYTES = 4096  # of a kernel's arguments together, on every device
 
 
-def _device_answers() -> bool:
-    try:
-        import cupy
-    except ImportError:
-        return False
-    return bool(cupy.cuda.is_available())
-
-
-DEVICES = (*ORDERS, *(("gpu",) if _device_answers() else ()))
+DEVICES = (*ORDERS, *(("gpu",) if device_answers() else ()))
 
 
 class HostDevice:

@@ -12,12 +12,12 @@ import pytest
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
 
+from tests.standin.place import needs_real_cupy  # noqa: E402
 from xpnet import backend  # noqa: E402
 from xpnet.fused.cupy import ACCELERATOR, gather  # noqa: E402
 
 M, N_X, N_Y = 23, 7, 3
 RANGES = [(0, 5), (5, 23), (22, 23), (20, 40)]
-needs_device = pytest.mark.skipif(not cupy.cuda.is_available(), reason="no CUDA device answers")
 
 ON_HOST = """
 extern "C" void gather(long long size, const {real}* X, const {real}* Y, const long long* order,
@@ -75,10 +75,13 @@ def test_the_body_gathers_both(on_host, data, rng, start, stop):
         np.testing.assert_array_equal(got, array[order[start:stop]])
 
 
-@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90", "sm_100"])
-def test_nvrtc_compiles_the_body(architecture):
-    from cupy.cuda import nvrtc
+@pytest.fixture(scope="module")
+def nvrtc():
+    yield from (cupy.cuda.nvrtc for cupy in needs_real_cupy())
 
+
+@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90", "sm_100"])
+def test_nvrtc_compiles_the_body(nvrtc, architecture):
     code = FOR_NVRTC.format(real="float", operation=gather.OPERATION)
     program = nvrtc.createProgram(code, "gather.cu", (), ())
     nvrtc.compileProgram(program, (f"-arch={architecture}",))
@@ -92,7 +95,6 @@ def test_the_kernel_is_made_of_the_body():
     assert names == ["X", "Y", "order", "start", "n_x", "n_y", "to_X", "to_Y"]
 
 
-@needs_device
 @pytest.mark.parametrize(("start", "stop"), RANGES)
 @pytest.mark.parametrize("fits", [True, False], ids=["a pair", "of two dtypes"])
 def test_on_a_device(data, rng, start, stop, fits):

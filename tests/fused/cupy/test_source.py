@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 
 import pytest
 
+from tests.standin.place import needs_real_cupy
 from xpnet.fused.cupy.source import MOST_TENSORS, REALS, options, source
 
 
 @pytest.fixture(scope="module")
 def nvrtc():
     """NVRTC, which needs no device; the extra `test` brings it on Linux with x86-64."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.importorskip("cupy")
-    from cupy.cuda import nvrtc
-
-    return nvrtc
+    yield from (cupy.cuda.nvrtc for cupy in needs_real_cupy())
 
 
 @pytest.fixture(params=list(REALS), ids=str)

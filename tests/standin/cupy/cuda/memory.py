@@ -1,0 +1,88 @@
+"""Memory: a pool that hands out again at once what was freed, and pinned memory of the host.
+
+As in cupy/cuda/memory.pyx, what was freed may still be used by work under way: the pool relies on
+all of it being on one stream. Fresh memory is NaN, so that what was never written shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cupy._counts import note
+from cupy.cuda.device import current_device
+
+_PINNED_UNIT = 512  # bytes; cupy/cuda/pinned_memory.pyx rounds up to it
+_KEPT = 64  # freed pieces of one size
+
+
+class Block(np.ndarray):
+    """The bytes of one allocation, which go back to the pool with the last array over them."""
+
+    device_id: int
+
+    def __del__(self) -> None:
+        _FREED[self.device_id, self.nbytes].append(self.base)
+
+
+_FREED: dict[tuple[int, int], deque[Any]] = defaultdict(lambda: deque(maxlen=_KEPT))
+
+
+def allocate(shape: Sequence[int], dtype: Any, order: str = "C") -> np.ndarray:
+    """An array on the current device, over memory of the pool."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if not size:
+        return np.empty(shape, dtype, order)
+    note("allocations", size)
+    key = current_device(), size
+    memory = _FREED[key].pop() if _FREED[key] else bytearray(size)
+    memory[:] = b"\xff" * size
+    block = np.ndarray.__new__(Block, (size,), np.uint8, memory)
+    block.device_id = key[0]
+    return np.ndarray(shape, dtype, block, order=order)
+
+
+def block_of(array: np.ndarray) -> Block | None:
+    """The allocation that an array lies in; None for memory of the host."""
+    base: Any = array
+    while isinstance(base, np.ndarray) and not isinstance(base, Block):
+        base = base.base
+    return base if isinstance(base, Block) else None
+
+
+def unowned(array: np.ndarray) -> np.ndarray:
+    """The same memory as an address: whoever writes to it keeps nothing from being freed."""
+    block = block_of(array)
+    if block is None:
+        return array
+    offset = array.ctypes.data - block.ctypes.data
+    return np.ndarray(array.shape, array.dtype, block.base, offset, array.strides)
+
+
+class PinnedMemory(bytearray):
+    """Memory of the host that a copy reads when it runs, not when it is asked for."""
+
+
+def alloc_pinned_memory(size: int) -> PinnedMemory:
+    """At least `size` bytes."""
+    return PinnedMemory(-(-max(size, 1) // _PINNED_UNIT) * _PINNED_UNIT)
+
+
+def is_pinned(array: np.ndarray) -> bool:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return isinstance(getattr(base, "obj", base), PinnedMemory)
+
+
+class MemoryPointer:
+    """Where an array begins, as cupy/cuda/memory.pyx says it: null where it has no entries."""
+
+    def __init__(self, array: np.ndarray, device: int) -> None:
+        self.ptr = array.ctypes.data if array.size else 0
+        self.device_id = device
