@@ -7,92 +7,57 @@ out again at once. A wait that is missing therefore shows as wrong numbers.
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.standin.place import device_answers
 from xpnet import backend
 from xpnet.backend import ends, read
 from xpnet.backend.libraries import adapter
 from xpnet.data import batches, streamed
+
+cupy = pytest.importorskip("cupy")
 
 M, BATCH = 23, 4
 X = np.arange(M * 3).reshape(M, 3).astype(np.uint8)
 Y = np.eye(2)[np.arange(M) % 2]
 
 
-class LazyStream:
-    """Work that waits to be done until someone needs the end of it."""
+@pytest.fixture
+def streams(monkeypatch) -> list[Any]:
+    """The streams that are made."""
+    made: list[Any] = []
 
-    def __init__(self, **options: Any) -> None:
-        self.work: list[Any] = []
-        self.done = 0
+    class Kept(cupy.cuda.Stream):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            made.append(self)
 
-    def record(self) -> LazyEvent:
-        return LazyEvent(self, len(self.work))
-
-    def wait_event(self, event: LazyEvent) -> None:
-        self.work.append(event.synchronize)
-
-    def run_to(self, position: int) -> None:
-        while self.done < position:
-            self.done += 1
-            self.work[self.done - 1]()
-
-
-class LazyEvent(NamedTuple):
-    stream: LazyStream
-    position: int
-
-    def synchronize(self) -> None:
-        self.stream.run_to(self.position)
-
-
-class DeviceArray:
-    """An array in memory that the next one takes over as soon as this one is dropped."""
-
-    def __init__(self, pool: dict[Any, list[np.ndarray]], shape: Any, dtype: Any) -> None:
-        self.freed = pool.setdefault((shape, dtype), [])
-        self.memory = self.freed.pop() if self.freed else np.empty(shape, dtype)
-
-    def __del__(self) -> None:
-        self.freed.append(self.memory)
-
-    def set(self, host: np.ndarray, stream: LazyStream) -> None:
-        memory = self.memory
-        stream.work.append(lambda: np.copyto(memory, host))
-
-    @property
-    def T(self) -> DeviceArray:  # noqa: N802 (the array library's name)
-        return self
+    monkeypatch.setattr(cupy.cuda, "Stream", Kept)
+    return made
 
 
 @pytest.fixture
-def compute(monkeypatch):
-    """The stream that computes, with CuPy's device, streams and memory replaced by lazy ones."""
-    cupy = pytest.importorskip("cupy")
-    stream, pool = LazyStream(), {}
-    monkeypatch.setattr(cupy.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 1)
-    monkeypatch.setattr(cupy.cuda, "Device", lambda index: nullcontext())
-    monkeypatch.setattr(cupy.cuda, "Stream", LazyStream)
-    monkeypatch.setattr(cupy.cuda, "get_current_stream", lambda: stream)
-    monkeypatch.setattr(cupy, "empty", lambda shape, dtype: DeviceArray(pool, shape, dtype))
-    monkeypatch.setattr(cupy.cuda, "alloc_pinned_memory", lambda size: bytearray(size + 512))
-    return stream
+def compute(streams):
+    """The stream that computes, as late as it may."""
+    if device_answers():
+        pytest.skip("CuPy's own streams do their work when they like")
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        yield stream
 
 
-def trained_on(uploaded: Any, compute: LazyStream) -> list[np.ndarray]:
+def trained_on(uploaded: Any, compute: Any) -> list[np.ndarray]:
     """What a training that runs as late as it may reads of each batch."""
     read: list[np.ndarray] = []
     for batch in uploaded:
         for array in batch[:2]:
-            memory = array.memory
-            compute.work.append(lambda memory=memory: read.append(memory.copy()))
+            memory = cupy.cuda.memory.unowned(array.T._host)
+            compute.later(lambda memory=memory: read.append(memory.copy()))
         del array, batch
-    compute.run_to(len(compute.work))
+    compute.synchronize()
     return read
 
 
@@ -113,20 +78,45 @@ def test_every_batch_arrives_before_it_is_read_and_is_read_before_it_is_written_
 
 @pytest.mark.parametrize("wait", ["wait_event", "synchronize"])
 def test_a_missing_wait_shows(compute, monkeypatch, wait):
-    owner = LazyStream if wait == "wait_event" else LazyEvent
+    owner = cupy.cuda.Stream if wait == "wait_event" else cupy.cuda.Event
     monkeypatch.setattr(owner, wait, lambda self, *event: None)
     cuda = backend.resolve("cupy", dtype="float32")
     ours = trained_on(streamed(X, Y, batch_size=BATCH, seed=3, to=cuda), compute)
     assert not same(ours, in_order(3))
 
 
-def test_the_next_copy_is_asked_for_before_a_batch_is_handed_out(compute, monkeypatch):
-    asked = []
-    monkeypatch.setattr(DeviceArray, "set", lambda *call, **to: asked.append(call))
+def test_the_next_copy_is_asked_for_before_a_batch_is_handed_out(compute):
     cuda = backend.resolve("cupy", dtype="float32")
-    counts = [len(asked) for _ in streamed(X, Y, batch_size=BATCH, seed=3, to=cuda)]
+    with cupy.counted() as counts:
+        asked = [
+            len(counts.copies) for _ in streamed(X, Y, batch_size=BATCH, seed=3, to=cuda)
+        ]
     copies = 2  # X and Y
-    assert counts == [2 * copies, 3 * copies, 4 * copies, 5 * copies, 6 * copies, 6 * copies]
+    assert asked == [2 * copies, 3 * copies, 4 * copies, 5 * copies, 6 * copies, 6 * copies]
+
+
+@pytest.mark.parametrize("end", ["left", "an error"])
+def test_a_copy_under_way_when_its_loop_ends_writes_to_memory_of_nobody_else(
+    compute, streams, monkeypatch, end
+):
+    cuda = backend.resolve("cupy", dtype="float32")
+    batches = streamed(X, Y, batch_size=BATCH, seed=3, to=cuda)
+    batch = next(batches)  # the second copy is under way
+    if end == "left":
+        batches.close()
+    else:
+        with monkeypatch.context() as patched:
+            patched.setattr(cupy, "empty", None)
+            with pytest.raises(TypeError):
+                next(batches)
+    del batches, batch
+    mine = [cupy.empty((BATCH, n), "float32") for n in (3, 2, 3, 2)]
+    for array in mine:
+        memory = cupy.cuda.memory.unowned(array._host)
+        compute.later(lambda memory=memory: memory.fill(7.0))
+    for stream in (compute, *streams):
+        stream.synchronize()
+    assert all((array.get() == 7.0).all() for array in mine)
 
 
 def test_nothing_but_cupy_needs_pinned_memory():

@@ -14,6 +14,7 @@ of a transposed view would make NumPy copy the whole of X for every batch.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -169,11 +170,17 @@ def sample_major(X: Array) -> Array:
 
 def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:
     """Start the upload after each batch before that batch is handed out."""
-    current = next(uploads)
-    for following in uploads:
-        yield _as_columns(current)
-        current = following
-    yield _as_columns(current)
+    under_way: deque[backend.Upload] = deque()
+    try:
+        for upload in uploads:
+            under_way.append(upload)
+            if len(under_way) == 2:
+                yield _as_columns(under_way.popleft())
+        yield _as_columns(under_way.popleft())
+    finally:
+        # Where the loop ends early: else memory is freed that a copy is still going to write.
+        for upload in under_way:
+            upload()
 
 
 def _as_columns(upload: backend.Upload) -> Batch:
