@@ -15,7 +15,7 @@ from xpnet.fused import accelerate
 from xpnet.fused.cupy import fuse
 from xpnet.fused.cupy.source import options, source
 from xpnet.kernels import VECTORIZED
-from xpnet.types import Dense
+from xpnet.types import Dense, Layer
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
 
@@ -71,6 +71,42 @@ def test_updates_of_cupy_arrays(kernels, rng):
     for tree, plain_tree in zip((new, *moments), (plain, *plain_moments), strict=True):
         for ours, theirs in zip(tree[0], plain_tree[0], strict=True):
             same(ours, theirs)
+
+
+OF_EACH_NETWORK = {
+    "a column": lambda numbers: cupy.stack([numbers, numbers + 9.0], axis=1)[:, 0],
+    "backwards": lambda numbers: cupy.asarray(numbers[::-1].get())[::-1],
+    "one for all": lambda numbers: cupy.broadcast_to(numbers[:1], numbers.shape),
+}
+
+
+@pytest.mark.parametrize("lay", OF_EACH_NETWORK)
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_rate_of_each_network_may_lie_anywhere(kernels, rng, name, lay):
+    rate = OF_EACH_NETWORK[lay](cupy.asarray([0.5, 0.05, 0.0]))[:, None, None]
+    settings = {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "decay": 0.1, "c1": 0.5, "c2": 0.5}
+    moments, settings = (2, settings) if name == "adamw" else (0, {})
+    trees = [
+        (Dense(cupy.asarray(rng.random((3, 2, 4))), cupy.asarray(rng.random((3, 2, 1)))),)
+        for _ in range(2 + moments)
+    ]
+    call = name, *trees[:2], tuple(trees[2:])
+    ours, _ = kernels.update(*call, rate=rate, **settings)
+    theirs, _ = VECTORIZED.update(*call, rate=rate, **settings)
+    for array, expected in zip(ours[0], theirs[0], strict=True):
+        same(array, cupy.asnumpy(expected))
+
+
+@pytest.mark.parametrize("lay", OF_EACH_NETWORK)
+def test_a_penalty_of_each_network_may_lie_anywhere(kernels, rng, lay):
+    decay = OF_EACH_NETWORK[lay](cupy.asarray([0.5, 0.05, 0.0]))[:, None, None]
+    shapes = [(3, 2, 9), (3, 2, 9), (3, 4, 9), (3, 2, 4)]
+    dA, A, A_prev, W = (cupy.asarray(rng.random(shape)) for shape in shapes)
+    call = "tanh", dA, Layer(None, A), A_prev, W
+    (ours, _), (theirs, _) = (
+        record.activation_dense_backward(*call, decay=decay)[0] for record in (kernels, VECTORIZED)
+    )
+    same(ours, cupy.asnumpy(theirs))
 
 
 def test_every_entry_is_replaced_for_cupy_arrays():

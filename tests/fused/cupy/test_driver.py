@@ -5,22 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.fused.cupy.driver import by_value, factor, one_real_dtype, power_of_two, row_grid
+from xpnet.fused.cupy.driver import Driver, by_value, factor, one_real_dtype, power_of_two, row_grid
 
+DRIVER = Driver(
+    lambda *launch: None, np.empty, np.ascontiguousarray, lambda array: array.ctypes.data
+)
 LIKE = np.zeros((3, 5, 7), np.float32)
 
 
 @pytest.mark.parametrize("number", [2.5, 1])
 def test_a_number_is_the_same_for_all_networks(number):
-    found = factor(number, LIKE)
+    found = factor(DRIVER, number, LIKE)
     assert found == (np.float32(number), None, 0)
     assert found.number.dtype == LIKE.dtype
 
 
 @pytest.mark.parametrize(("shape", "step"), [((), 0), ((1, 1), 0), ((1, 1, 1), 0), ((3, 1, 1), 1)])
-def test_an_array_is_read_where_it_lies(shape, step):
+def test_an_array_of_numbers_that_lie_in_order_is_read_where_it_lies(shape, step):
     entries = np.ones(shape, np.float32)
-    assert factor(entries, LIKE) == (0.0, entries, step)
+    assert factor(DRIVER, entries, LIKE) == (0.0, entries, step)
+
+
+def test_a_strided_array_is_brought_into_order():
+    entries = factor(DRIVER, np.arange(6, dtype="float32")[::2, None, None], LIKE).entries
+    assert entries.flags.c_contiguous
+    assert entries.ravel().tolist() == [0.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +38,7 @@ def test_an_array_is_read_where_it_lies(shape, step):
     ids=["another shape", "another dtype", "scalar of NumPy", "list", "text", "nothing"],
 )
 def test_anything_else_is_not_taken(value):
-    assert factor(value, LIKE) is None
+    assert factor(DRIVER, value, LIKE) is None
 
 
 def test_dtypes_must_be_one_and_known():

@@ -58,7 +58,7 @@ def activation_dense_backward(driver: Driver) -> Callable[..., Any]:
         decay: float | Array | None = None,
         need_dA_prev: bool = True,
     ) -> Any:
-        decays = None if decay is None else factor(decay, W)
+        decays = None if decay is None else factor(driver, decay, W)
         if not _fits_back(activation, dA, layer, A_prev, W, mask) or (
             decays is None and decay is not None
         ):

@@ -45,13 +45,14 @@ class Factor(NamedTuple):
     step: int  # from one network's entry to the next one's: 0 where they share it
 
 
-def factor(value: Any, like: Array) -> Factor | None:
+def factor(driver: Driver, value: Any, like: Array) -> Factor | None:
     """`value` as what multiplies each network of `like (..., n, m)`; None if it cannot.
 
     Parameters
     ----------
+    driver : Driver
     value : number or array
-        An array has one entry, or has shape (..., 1, 1).
+        An array has one entry, or has shape (..., 1, 1); it may be a strided view.
     """
     kind = like.dtype.type
     if isinstance(value, int | float):
@@ -60,7 +61,9 @@ def factor(value: Any, like: Array) -> Factor | None:
         return None
     if value.size == 1:
         return Factor(kind(0), value, 0)
-    return Factor(kind(0), value, 1) if value.shape == (*like.shape[:-2], 1, 1) else None
+    if value.shape != (*like.shape[:-2], 1, 1):
+        return None
+    return Factor(kind(0), driver.contiguous(value), 1)
 
 
 def one_real_dtype(*arrays: Array | None) -> bool:

@@ -45,7 +45,7 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
         if optimizer not in FIELDS or not are_of_step(optimizer, moments, hyperparameters):
             return NotImplemented
         trees = (params, grads, *moments)
-        rates = _rates(hyperparameters.pop("rate"), trees)
+        rates = _rates(driver, hyperparameters.pop("rate"), trees)
         if rates is None or not are_floats(hyperparameters.values()):
             return NotImplemented
         new_params = empty_like(params)
@@ -116,7 +116,7 @@ def _betas(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
     return beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps
 
 
-def _rates(rate: Any, trees: Sequence[Params]) -> Factor | None:
+def _rates(driver: Driver, rate: Any, trees: Sequence[Params]) -> Factor | None:
     """`rate` in the kernels' form; None if unsupported, as are trees of unlike tensors."""
     if not are_dense(*trees):
         return None
@@ -126,6 +126,6 @@ def _rates(rate: Any, trees: Sequence[Params]) -> Factor | None:
         return None
     if not one_real_dtype(*(tensor for tensors in flat for tensor in tensors)):
         return None
-    rates = factor(rate, flat[0][0])
+    rates = factor(driver, rate, flat[0][0])
     one_stack = len({shape[:-2] for shape in shapes}) == 1
     return rates if rates is None or not rates.step or one_stack else None
