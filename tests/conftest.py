@@ -73,24 +73,31 @@ def eager_xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
 
 
 @pytest.fixture
+def cuda_device() -> backend.Backend:
+    """CuPy on ``cuda:0``, the current device."""
+    return _resolved("cupy", "cuda:0")
+
+
+@pytest.fixture
 def second_cuda_device() -> backend.Backend:
     """CuPy on ``cuda:1``, while ``cuda:0`` is the current device."""
-    try:
-        return backend.resolve("cupy", device="cuda:1", dtype="float32")
-    except backend.BackendError as error:
-        pytest.skip(str(error))
+    return _resolved("cupy", "cuda:1")
 
 
 def _library(label: str) -> Iterator[ArrayLibrary]:
     name, _, device = label.partition("-")
-    try:
-        found = backend.resolve(name, device=device or None, dtype="float32")
-    except backend.BackendError as error:
-        pytest.skip(str(error))
+    found = _resolved(name, device or None)
     with ExitStack() as stack:
         if name == "array_api_strict":
             stack.enter_context(_no_host_synchronisation())
         yield ArrayLibrary(label, found)
+
+
+def _resolved(name: str, device: str | None) -> backend.Backend:
+    try:
+        return backend.resolve(name, device=device, dtype="float32")
+    except backend.BackendError as error:
+        pytest.skip(str(error))
 
 
 def _no_host_synchronisation() -> Any:

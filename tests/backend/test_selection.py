@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from contextlib import suppress
 
 import array_api_compat.numpy
 import array_api_strict
+import numpy as np
 import pytest
 
+import xpnet
+from xpnet import backend
 from xpnet.backend import Backend, BackendError, default_backend, fusing, resolve, use_backend
 from xpnet.backend.libraries import LIBRARIES, adapter
 from xpnet.backend.selection import tf32
+from xpnet.types import Dense
 
 NUMPY = Backend("numpy", "cpu", "float32")
 STRICT = Backend("array_api_strict", "device1", "float64")
@@ -269,13 +272,44 @@ def test_a_backend_by_name_is_no_choice_of_a_default():
 
 
 @pytest.mark.usefixtures("asked_for", "two_cuda_devices")
-def test_cupy_is_told_before_its_first_product(monkeypatch, afresh):
-    monkeypatch.setenv("CUPY_TF32", "0")
-    afresh("cupy")
-    assert os.environ["CUPY_TF32"] == "1"
-    monkeypatch.setenv("XPNET_BACKEND", "cupy")
-    monkeypatch.setenv("XPNET_DEVICE", "cuda:1")
+def test_tf32_goes_with_a_cuda_device(environment):
+    environment(BACKEND="cupy", DEVICE="cuda:1")
     assert default_backend() == Backend("cupy", "cuda:1", "float32")
+
+
+@pytest.fixture
+def products_of_cupy(cuda_device):
+    """``products_of_cupy(*lead)``: how far a layer's product is from the exact one."""
+    cupy = pytest.importorskip("cupy")
+    linalg = cupy._core._routines_linalg
+
+    def restore():
+        linalg.set_compute_type("float32", linalg.COMPUTE_TYPE_DEFAULT)
+        cupy.cuda.cublas.setMathMode(cupy.cuda.device.get_cublas_handle(), 0)
+
+    def error(*lead):
+        n = 64
+        W, b = (np.full((*lead, n, last), 1.0 + 2.0**-12) for last in (n, 1))
+        W, b, X = (backend.asarray(array, backend=cuda_device) for array in (W, 0.0 * b, W))
+        A = xpnet.forward(xpnet.Network((n, n), output="identity"), (Dense(W, b),), X)[-1].A
+        return np.abs(backend.to_numpy(A) - n * (1.0 + 2.0**-12) ** 2).max()
+
+    restore()
+    yield error
+    restore()
+
+
+@pytest.mark.parametrize("lead", [(), (2,)], ids=["one network", "a stack"])
+@pytest.mark.usefixtures("asked_for")
+def test_cupy_multiplies_in_tf32_whatever_it_multiplied_before(products_of_cupy, afresh, lead):
+    afresh("cupy")
+    assert products_of_cupy(*lead) > 0.02
+
+
+@pytest.mark.parametrize("lead", [(), (2,)], ids=["one network", "a stack"])
+def test_cupy_multiplies_in_full_unasked(products_of_cupy, afresh, lead):
+    afresh("cupy")
+    assert products_of_cupy(*lead) < 1e-4
 
 
 @pytest.fixture
@@ -294,8 +328,3 @@ def test_torch_is_told(afresh, products_of_torch):
     assert products_of_torch.allow_tf32
 
 
-@pytest.mark.usefixtures("two_cuda_devices")
-def test_nothing_is_told_unasked(monkeypatch, afresh):
-    monkeypatch.setenv("CUPY_TF32", "0")
-    afresh("cupy")
-    assert os.environ["CUPY_TF32"] == "0"

@@ -10,7 +10,7 @@ import numpy as np
 
 from cupy._array import call, from_host, lying, ndarray, on_host, viewed
 from cupy._counts import note
-from cupy._products import matmul
+from cupy._core._routines_linalg import matmul
 from cupy.cuda.device import current_device
 from cupy.cuda.memory import allocate
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from itertools import cycle
@@ -14,6 +13,9 @@ import numpy as np
 
 from xpnet.backend.adapters import Adapter
 from xpnet.backend.selection import tf32
+
+_TF32 = tf32()
+_TF32_TENSOR_OP_MATH = 3  # as cublas_api.h numbers it; CuPy has no name for it
 
 
 def _devices() -> dict[str, Any]:
@@ -44,7 +46,19 @@ def _synchronize(array: Any) -> None:
 def _on_device(array: Any) -> AbstractContextManager[Any]:
     # CuPy computes on the current device, wherever its operands lie.
     device: AbstractContextManager[Any] = array.device
+    if _TF32:
+        _multiply_in_tf32(device)
     return device
+
+
+def _multiply_in_tf32(device: AbstractContextManager[Any]) -> None:
+    """Let this thread round the factors of float32 products there, of matrices and of stacks."""
+    products = cupy._core._routines_linalg
+    with device:
+        # What the variable CUPY_TF32 sets, which CuPy reads once, at its first product.
+        products.set_compute_type("float32", products.COMPUTE_TYPE_TF32)
+        # CuPy multiplies stacks in the mode of the handle, whatever is set.
+        cupy.cuda.cublas.setMathMode(cupy.cuda.device.get_cublas_handle(), _TF32_TENSOR_OP_MATH)
 
 
 def _pinned_upload(device: Any, dtype: str) -> Callable[..., Callable[[], tuple[Any, ...]]]:
@@ -104,9 +118,6 @@ def _pinned(shape: tuple[int, int], dtype: str) -> np.ndarray[Any, Any]:
     # The system hands out more than was asked for.
     return np.frombuffer(memory, dtype, size).reshape(shape)
 
-
-if tf32():
-    os.environ["CUPY_TF32"] = "1"  # which CuPy reads at its first product
 
 ADAPTER = Adapter(
     xp=xp,

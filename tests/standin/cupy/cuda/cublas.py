@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CUBLAS_DEFAULT_MATH = 0
-CUBLAS_TF32_TENSOR_OP_MATH = 3
+TF32_TENSOR_OP_MATH = 3  # of cublas_api.h, for which CuPy has no name
 
 _MODES: dict[int, int] = {}
 
