@@ -73,29 +73,29 @@ def eager_xp(request: pytest.FixtureRequest) -> Iterator[ArrayLibrary]:
 
 
 @pytest.fixture
-def cuda_device() -> backend.Backend:
+def cuda_device() -> ArrayLibrary:
     """CuPy on ``cuda:0``, the current device."""
-    return _resolved("cupy", "cuda:0")
+    return _on("cupy-cuda:0")
 
 
 @pytest.fixture
-def second_cuda_device() -> backend.Backend:
+def second_cuda_device() -> ArrayLibrary:
     """CuPy on ``cuda:1``, while ``cuda:0`` is the current device."""
-    return _resolved("cupy", "cuda:1")
+    return _on("cupy-cuda:1")
 
 
 def _library(label: str) -> Iterator[ArrayLibrary]:
-    name, _, device = label.partition("-")
-    found = _resolved(name, device or None)
+    library = _on(label)
     with ExitStack() as stack:
-        if name == "array_api_strict":
+        if library.backend.name == "array_api_strict":
             stack.enter_context(_no_host_synchronisation())
-        yield ArrayLibrary(label, found)
+        yield library
 
 
-def _resolved(name: str, device: str | None) -> backend.Backend:
+def _on(label: str) -> ArrayLibrary:
+    name, _, device = label.partition("-")
     try:
-        return backend.resolve(name, device=device, dtype="float32")
+        return ArrayLibrary(label, backend.resolve(name, device=device or None, dtype="float32"))
     except backend.BackendError as error:
         pytest.skip(str(error))
 

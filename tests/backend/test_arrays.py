@@ -268,7 +268,7 @@ def test_where_a_library_computes_is_left_to_it(xp):
 def test_cupy_computes_on_the_device_of_the_array(second_cuda_device):
     cupy = pytest.importorskip("cupy")
 
-    array = backend.asarray([1.0], backend=second_cuda_device)
+    array = second_cuda_device.asarray([1.0])
     with backend.on_device_of(array):
         assert cupy.empty(1).device == array.device == cupy.cuda.Device(1)
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet import backend
 from xpnet.backend import Backend, BackendError, default_backend, fusing, resolve, use_backend
 from xpnet.backend.libraries import LIBRARIES, adapter
 from xpnet.backend.selection import tf32
@@ -290,9 +289,9 @@ def products_of_cupy(cuda_device):
     def error(*lead):
         n = 64
         W, b = (np.full((*lead, n, last), 1.0 + 2.0**-12) for last in (n, 1))
-        W, b, X = (backend.asarray(array, backend=cuda_device) for array in (W, 0.0 * b, W))
+        W, b, X = (cuda_device.asarray(array) for array in (W, 0.0 * b, W))
         A = xpnet.forward(xpnet.Network((n, n), output="identity"), (Dense(W, b),), X)[-1].A
-        return np.abs(backend.to_numpy(A) - n * (1.0 + 2.0**-12) ** 2).max()
+        return np.abs(cuda_device.to_numpy(A) - n * (1.0 + 2.0**-12) ** 2).max()
 
     restore()
     yield error
@@ -326,5 +325,3 @@ def products_of_torch():
 def test_torch_is_told(afresh, products_of_torch):
     afresh("torch")
     assert products_of_torch.allow_tf32
-
-

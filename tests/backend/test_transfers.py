@@ -88,9 +88,7 @@ def test_a_missing_wait_shows(compute, monkeypatch, wait):
 def test_the_next_copy_is_asked_for_before_a_batch_is_handed_out(compute):
     cuda = backend.resolve("cupy", dtype="float32")
     with cupy.counted() as counts:
-        asked = [
-            len(counts.copies) for _ in streamed(X, Y, batch_size=BATCH, seed=3, to=cuda)
-        ]
+        asked = [len(counts.copies) for _ in streamed(X, Y, batch_size=BATCH, seed=3, to=cuda)]
     copies = 2  # X and Y
     assert asked == [2 * copies, 3 * copies, 4 * copies, 5 * copies, 6 * copies, 6 * copies]
 

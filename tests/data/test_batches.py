@@ -186,3 +186,8 @@ def test_epochs_differ_and_one_batch_keeps_its_order():
 def test_shapes_that_do_not_fit_are_named(arrays, shapes):
     with pytest.raises(ValueError, match=f"X has shape {shapes}: expected "):
         data.streamed(*arrays, batch_size=2, seed=0)
+
+
+def test_samples_stay_on_a_device_that_is_not_the_current_one(second_cuda_device):
+    X = second_cuda_device.asarray(np.ones((3, 4)))
+    assert backend.where(data.sample_major(X)) == "cupy on cuda:1"

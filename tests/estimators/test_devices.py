@@ -75,6 +75,52 @@ def test_lbfgs_everywhere(few, on_device):
     assert model.score(X, y) == 1.0
 
 
+@pytest.fixture
+def elsewhere(few, second_cuda_device):
+    """X, y and weights on a device that is not the current one."""
+    there = second_cuda_device.asarray
+    return there(few.X), there(few.y, "int64"), there(1.0 + few.y)
+
+
+SOLVERS = {
+    "adam": MLPClassifier(**SETTINGS, early_stopping=True),
+    "lbfgs": MLPClassifier(**SETTINGS, solver="lbfgs", class_weight="balanced"),
+    "logistic": LogisticRegression(max_iter=3),
+    "regressor": MLPRegressor(**SETTINGS, early_stopping=True),
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_on_a_device_that_is_not_the_current_one(few, elsewhere, name):
+    X, y, weights = elsewhere
+    model, reference = clone(SOLVERS[name]), clone(SOLVERS[name])
+    score = model.fit(X, y, sample_weight=weights).score(X, y, sample_weight=weights)
+    reference.fit(*few, sample_weight=1.0 + few.y)
+    assert score == pytest.approx(reference.score(*few, sample_weight=1.0 + few.y), abs=1e-3)
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        if hasattr(model, method):
+            answer = getattr(model, method)(X)
+            assert backend.where(answer) == "cupy on cuda:1"
+            expected = getattr(reference, method)(few.X)
+            np.testing.assert_allclose(backend.to_numpy(answer), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"), [(MLPClassifier, {"classes": np.arange(10)}), (MLPRegressor, {})]
+)
+def test_partial_fit_on_a_device_that_is_not_the_current_one(elsewhere, kind, known):
+    X, y, weights = elsewhere
+    model = kind(**SETTINGS)
+    for _ in range(2):
+        model.partial_fit(X, y, sample_weight=weights, X_val=X, y_val=y, **known)
+    assert backend.where(model.coefs_[0]) == "cupy on cuda:1"
+
+
+def test_names_of_classes_on_a_device_that_is_not_the_current_one(few, elsewhere, classifier):
+    names = np.char.add("digit ", few.y.astype(str))
+    assert classifier.fit(elsewhere[0], names).predict(elsewhere[0]).shape == names.shape
+
+
 def test_names_stay_on_the_host(few, classifier, on_device):
     X, names = on_device.asarray(few.X), np.char.add("digit ", few.y.astype(str))
     model = clone(classifier).fit(X, names)

@@ -16,7 +16,7 @@ from tests.kernels.cases import (
     tree_leaves,
 )
 from tests.train.cases import unreal_gradient
-from xpnet import VECTORIZED, backend, optim, steps, value_and_grad
+from xpnet import VECTORIZED, backend, data, optim, steps, value_and_grad
 from xpnet.types import Batch
 
 
@@ -351,3 +351,31 @@ def test_a_loss_of_ones_own_takes_targets_of_its_own():
         return value_and_grad(net, params, X, (Y + 1) / 2, **settings)
 
     assert len(taken(signs, value_and_grad=hinge)) == 3
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_batches_of_a_device_that_is_not_the_current_one(second_cuda_device, streaming, dropout):
+    case = random_case((3, 4, 2), m=9, weighted=True)
+    there = case.on(second_cuda_device)
+    if streaming:
+        rows = case.X.T, case.Y.T
+        batches = data.streamed(*rows, batch_size=4, seed=0, to=second_cuda_device.backend)
+    else:
+        rows = (data.sample_major(array) for array in (there.X, there.Y))
+        weights = {"sample_weight": there.sample_weight}
+        batches = data.batches(*rows, batch_size=4, seed=0, **weights)
+    settings = {"optimizer": optim.adam(0.1), "l2": 0.1, "dropout": dropout}
+    *_, last = steps(case.net, there.params, batches, **settings)
+    assert backend.where(last.params[0].W) == "cupy on cuda:1"
+    assert backend.read([last.cost, last.cost]).shape == (2,)
+
+
+def test_numbers_of_a_stack_on_a_device_that_is_not_the_current_one(second_cuda_device):
+    case = random_case((3, 4, 2), stack=(2,))
+    there = case.on(second_cuda_device)
+    numbers = backend.asarray(np.ones((2, 1, 1)), like=there.X)
+    with backend.on_device_of(numbers):  # an optimiser reads its rates where it is made
+        optimizer = optim.sgd(numbers)
+    (step,) = steps(case.net, there.params, [(there.X, there.Y)], optimizer=optimizer, l2=numbers)
+    assert backend.where(step.params[0].W) == "cupy on cuda:1"

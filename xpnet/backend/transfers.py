@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
-from xpnet.backend.arrays import on_host, to_numpy
+from xpnet.backend.arrays import on_device_of, on_host, to_numpy
 from xpnet.backend.libraries import adapter
 from xpnet.backend.selection import Backend
 
@@ -53,7 +53,8 @@ def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
         for array in arrays:
             array.copy_to_host_async()
         return np.asarray([to_numpy(array) for array in arrays])
-    return to_numpy(array_namespace(arrays[0]).stack(list(arrays)))
+    with on_device_of(arrays[0]):
+        return to_numpy(array_namespace(arrays[0]).stack(list(arrays)))
 
 
 def ends(arrays: Sequence[Any]) -> list[tuple[float, float]]:

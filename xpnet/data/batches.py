@@ -135,14 +135,17 @@ def in_order(
     xp = array_namespace(Y)
     # One upload an epoch: one a step would be a copy from the host at every step.
     there = None if order is None else indices(order, Y)
+    on_device = backend.on_device_of(Y)
     for start, stop in bounds:
-        x, y = gather((X, Y), there, start, stop)
-        if weight is None:
-            yield Batch(x, y)
-        elif there is None:
-            yield Batch(x, y, weight[..., start:stop])
-        else:
-            yield Batch(x, y, xp.take(weight, there[start:stop], axis=-1))
+        with on_device:
+            x, y = gather((X, Y), there, start, stop)
+            if weight is None:
+                s = None
+            elif there is None:
+                s = weight[..., start:stop]
+            else:
+                s = xp.take(weight, there[start:stop], axis=-1)
+        yield Batch(x, y, s)
 
 
 def indices(numbers: np.ndarray, like: Array) -> Array:
@@ -165,7 +168,8 @@ def sample_major(X: Array) -> Array:
     """
     xp = array_namespace(X)
     samples = xp.matrix_transpose(X)
-    return xp.reshape(xp.reshape(samples, (-1,)), samples.shape)
+    with backend.on_device_of(X):
+        return xp.reshape(xp.reshape(samples, (-1,)), samples.shape)
 
 
 def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -15,6 +16,7 @@ from xpnet import backend
 from xpnet.estimators._state import StateMixin
 from xpnet.types import Array, Params
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 Self = TypeVar("Self", bound="DeviceMixin")
 
 OTHER_LIBRARY = {("cupy", "cpu"): "numpy", ("numpy", "cuda"): "cupy"}
@@ -84,6 +86,20 @@ def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
 def _stand_in(X: Any) -> Array:
     """An array in the library and on the device of X once it is validated."""
     return np.empty(0) if on_host(X) else reference(X)
+
+
+def beside_X(method: Method) -> Method:
+    """`method` of an estimator, in which the library computes where its argument X lies.
+
+    Most libraries do so by themselves; see `backend.on_device_of`.
+    """
+
+    @functools.wraps(method)
+    def there(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+        with backend.on_device_of(_stand_in(X)):
+            return method(self, X, *args, **kwargs)
+
+    return cast(Method, there)
 
 
 class DeviceMixin(StateMixin):

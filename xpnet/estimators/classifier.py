@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples
+from xpnet.estimators._devices import beside_X
 from xpnet.estimators._labels import (
     MULTICLASS,
     Labels,
@@ -159,6 +160,7 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
 
     @available_if(has_steps)
     @checks_parameters
+    @beside_X
     def partial_fit(
         self,
         X: Any,

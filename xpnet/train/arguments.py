@@ -120,6 +120,7 @@ def _each_checked(
     check = partial(check_batch, net, params, output=settings.output_of(net), fixed=fixed)
     readable = backend.has_values
     seen: set[Any] = set()
+    there = backend.on_device_of(params[0].W)
     form: Any = ()
     for number, batch in enumerate(batches, 1):
         X, Y, weight = batch if type(batch) is Batch else _entries(batch, number)
@@ -127,7 +128,8 @@ def _each_checked(
         former, form = form, _form(X, Y, weight)
         # Compared first: dtypes are slow to hash, and most batches are like the one before.
         if form != former and form not in seen:
-            check(X, Y, weight, l2=settings.l2, readable=readable)
+            with there:
+                check(X, Y, weight, l2=settings.l2, readable=readable)
             seen.add(form)
             readable = _no_values
         yield X, Y, weight

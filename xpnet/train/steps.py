@@ -111,7 +111,8 @@ def updates(
         hyperparameters = optimizer.hyperparameters(t)
         if index == 1:
             check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
-            check_rate(hyperparameters.get("rate"), backend.has_values)
+            with there:
+                check_rate(hyperparameters.get("rate"), backend.has_values)
             step, kernels = _step_and_kernels(X, settings)
             may_require_grad = is_torch_array(X)
         if may_require_grad:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cupy._counts import note
 from cupy._core._routines_linalg import matmul
+from cupy._counts import note
 from cupy.cuda.device import Device, current_device
 from cupy.cuda.memory import MemoryPointer, allocate, block_of, is_pinned, unowned
 from cupy.cuda.stream import Stream, get_current_stream

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cupy._array import call, from_host, lying, ndarray, on_host, viewed
-from cupy._counts import note
 from cupy._core._routines_linalg import matmul
+from cupy._counts import note
 from cupy.cuda.device import current_device
 from cupy.cuda.memory import allocate
 
