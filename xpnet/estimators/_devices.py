@@ -88,7 +88,7 @@ def _stand_in(X: Any) -> Array:
     return np.empty(0) if on_host(X) else reference(X)
 
 
-def beside_X(method: Method) -> Method:
+def where_x_lies(method: Method) -> Method:
     """`method` of an estimator, in which the library computes where its argument X lies.
 
     Most libraries do so by themselves; see `backend.on_device_of`.

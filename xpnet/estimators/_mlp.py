@@ -19,7 +19,7 @@ from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
 from xpnet.estimators._callbacks import begin_counts, check_counts, is_exhausted
 from xpnet.estimators._constraints import activation_names, hidden_sizes
-from xpnet.estimators._devices import DeviceMixin, beside_X, check_same_device, reference
+from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
 from xpnet.estimators._fit_lbfgs import FTOL, fit_lbfgs, loss_on
 from xpnet.estimators._fit_stochastic import fit_stochastic
 from xpnet.estimators._labels import Labels, column_raveled
@@ -93,7 +93,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """scikit-learn's name of the output's activation."""
 
     @checks_parameters
-    @beside_X
+    @where_x_lies
     def fit(
         self: Self,
         X: Any,

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from xpnet import backend
 from xpnet.data.batches import blocks
 from xpnet.estimators._batches import columns_between
-from xpnet.estimators._devices import beside_X, on_host, to_host
+from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._labels import Labels, column_raveled, decoded
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
@@ -65,7 +65,7 @@ class ClassPredictionMixin(ClassifierMixin):
     _net: Callable[[], Network]
     _last_layer: Callable[[Any, str], Layer]
 
-    @beside_X
+    @where_x_lies
     def predict(self, X: Any) -> Array:
         """Return labels ``(m,)``, or ``(m, n_labels)`` of 0 and 1, for X ``(m, n_x)``.
 
@@ -78,7 +78,7 @@ class ClassPredictionMixin(ClassifierMixin):
         A = self._last_layer(X, "predict").A
         return decoded(self._labels(), A)
 
-    @beside_X
+    @where_x_lies
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class ``(m, n_classes)``; raises as `predict`.
 
@@ -93,7 +93,7 @@ class ClassPredictionMixin(ClassifierMixin):
             A = xp.concat([OUTPUTS[self._net().output].apply(-1.0 * Z), A], axis=0)
         return xp.matrix_transpose(xp.maximum(A, float(xp.finfo(A.dtype).smallest_normal)))
 
-    @beside_X
+    @where_x_lies
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`, computed from the logits."""
         Z: Array = self._last_layer(X, "predict_log_proba").Z
@@ -104,7 +104,7 @@ class ClassPredictionMixin(ClassifierMixin):
         least = math.log(float(xp.finfo(log_A.dtype).smallest_normal))
         return xp.matrix_transpose(xp.maximum(log_A, least))
 
-    @beside_X
+    @where_x_lies
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on X and y: the share of samples with all labels right."""
         if on_host(X):

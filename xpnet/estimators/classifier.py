@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples
-from xpnet.estimators._devices import beside_X
+from xpnet.estimators._devices import where_x_lies
 from xpnet.estimators._labels import (
     MULTICLASS,
     Labels,
@@ -160,7 +160,7 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
 
     @available_if(has_steps)
     @checks_parameters
-    @beside_X
+    @where_x_lies
     def partial_fit(
         self,
         X: Any,

@@ -17,11 +17,11 @@ from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, contiguous
 from xpnet.estimators._devices import (
     DeviceMixin,
-    beside_X,
     check_same_device,
     is_sparse,
     on_host,
     reference,
+    where_x_lies,
 )
 from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._labels import (
@@ -146,7 +146,7 @@ class LogisticRegression(
         _constraints.set_parameters(self, locals())
 
     @checks_parameters
-    @beside_X
+    @where_x_lies
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
         """Fit the model.
 
@@ -188,7 +188,7 @@ class LogisticRegression(
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
 
-    @beside_X
+    @where_x_lies
     def decision_function(self, X: Any) -> Array:
         """Return the logits ``(m, n_classes)``; of two classes, those of the second, ``(m,)``.
 

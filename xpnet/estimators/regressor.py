@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from xpnet import backend
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import check_outputs
-from xpnet.estimators._devices import beside_X, on_host, to_host
+from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import checked_weights, targets_beside
@@ -90,7 +90,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @available_if(has_steps)
     @checks_parameters
-    @beside_X
+    @where_x_lies
     def partial_fit(
         self,
         X: Any,
@@ -121,7 +121,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         validation = Given(X_val, y_val, sample_weight_val)
         return self._fit(Given(X, y, sample_weight), validation, incremental=True)
 
-    @beside_X
+    @where_x_lies
     def predict(self, X: Any) -> Array:
         """Return predictions, ``(m,)`` or ``(m, n_outputs)``, for X ``(m, n_x)``.
 
@@ -134,7 +134,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         A = self._last_layer(X, "predict").A
         return A[0, :] if self.n_outputs_ == 1 else array_namespace(A).matrix_transpose(A)
 
-    @beside_X
+    @where_x_lies
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² on X and y, the mean over outputs."""
         if on_host(X):

@@ -12,7 +12,7 @@ import pytest
 
 import xpnet
 from xpnet.fused import accelerate
-from xpnet.fused.cupy import fuse
+from xpnet.fused.cupy import ACCELERATOR, fuse
 from xpnet.fused.cupy.source import options, source
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Dense, Layer
@@ -20,6 +20,7 @@ from xpnet.types import Dense, Layer
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
 
 from xpnet.fused.cupy import device as fused_cupy  # noqa: E402
+from xpnet.fused.cupy import gather  # noqa: E402
 
 
 @pytest.fixture
@@ -139,6 +140,73 @@ def test_each_kernel_is_a_module_of_its_own_compiled_once(monkeypatch):
             "name_expressions": ("row_sums",),
         }
     ]
+
+
+class Failing:
+    """In place of CuPy's modules: kernels that do not compile, or do not start."""
+
+    def __init__(self, at: str) -> None:
+        self.at, self.asked = at, 0
+
+    def __call__(self, **settings: Any) -> Any:
+        self.asked += 1
+        if self.at == "compiling":
+            raise cupy.cuda.compiler.CompileException("no such architecture")
+        return SimpleNamespace(get_function=lambda name: self.start)
+
+    def start(self, *args: Any) -> None:
+        raise cupy.cuda.runtime.CUDARuntimeError(98)
+
+
+@pytest.fixture
+def none_failed():
+    """As if no kernel had been compiled yet, before and after."""
+    forgotten()
+    yield
+    forgotten()
+
+
+def forgotten() -> None:
+    fused_cupy._kernel.cache_clear()
+    fused_cupy._FAILED.clear()
+
+
+def trained(net: Any, params: Any, X: Any, Y: Any, **settings: Any) -> Any:
+    settings = {"optimizer": xpnet.optim.adam(0.1), "l2": 0.1, "batch_size": 8, **settings}
+    return xpnet.fit(net, params, X, Y, epochs=3, **settings).params
+
+
+@pytest.mark.usefixtures("none_failed")
+@pytest.mark.parametrize("at", ["compiling", "starting"])
+def test_kernels_that_fail_are_replaced_with_one_warning(monkeypatch, rng, at):
+    net = xpnet.Network((3, 4, 2), "gelu", "softmax")
+    X, Y = (cupy.asarray(a).T for a in (rng.random((20, 3)), np.eye(2)[rng.integers(2, size=20)]))
+    params = net.init(like=X)
+    expected = trained(net, params, X, Y, kernels=VECTORIZED)
+    failing = Failing(at)
+    monkeypatch.setattr(cupy, "RawModule", failing)
+    with pytest.warns(RuntimeWarning, match="plain kernels run") as warned:
+        found = trained(net, params, X, Y)
+    assert len(warned) == 1
+    assert failing.asked <= 7  # forward of two layers, cost, row_sums, backward, add_decay, update
+    for layer, expected_layer in zip(found, expected, strict=True):
+        for array, expected_array in zip(layer, expected_layer, strict=True):
+            same(array, cupy.asnumpy(expected_array))
+
+
+@pytest.mark.usefixtures("none_failed")
+def test_a_gathering_that_fails_is_replaced_with_one_warning(monkeypatch, rng):
+    def failing(*args: Any, **settings: Any) -> None:
+        raise cupy.cuda.compiler.CompileException("no such architecture")
+
+    monkeypatch.setattr(gather, "_gather", failing)
+    rows, order = cupy.asarray(rng.random((9, 3))), cupy.asarray(rng.permutation(9))
+    gathering = ACCELERATOR.gather(xpnet.backend.gather)
+    with pytest.warns(RuntimeWarning, match="plain kernels run") as warned:
+        columns, again = (gathering((rows, rows), order, 2, 6)[0] for _ in range(2))
+    assert len(warned) == 1
+    for found in (columns, again):
+        same(found, cupy.asnumpy(rows).T[:, cupy.asnumpy(order)[2:6]])
 
 
 def test_a_training_on_the_device_agrees_with_numpy(rng):

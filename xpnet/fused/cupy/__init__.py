@@ -7,10 +7,13 @@ waits for the device.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from xpnet.fused import Accelerator, or_else, replaced
 from xpnet.fused.cupy.cost import output_activation, output_cost, output_cost_backward
 from xpnet.fused.cupy.dense import activation_dense_backward, dense_activation
-from xpnet.fused.cupy.driver import Driver
+from xpnet.fused.cupy.driver import Driver, NoKernelError
 from xpnet.fused.cupy.updates import update
 from xpnet.types import Gather, Kernels
 
@@ -26,15 +29,27 @@ def fuse(kernels: Kernels, driver: Driver, *, in_place: bool = False) -> Kernels
         Whether the moments that the call before returned are written over, because the training
         loop alone holds them.
     """
-    return replaced(
-        kernels,
-        dense_activation=dense_activation(driver),
-        activation_dense_backward=activation_dense_backward(driver),
-        output_activation=output_activation(driver),
-        output_cost=output_cost(driver),
-        output_cost_backward=output_cost_backward(driver),
-        update=update(driver, in_place),
-    )
+    entries = {
+        "dense_activation": dense_activation(driver),
+        "activation_dense_backward": activation_dense_backward(driver),
+        "output_activation": output_activation(driver),
+        "output_cost": output_cost(driver),
+        "output_cost_backward": output_cost_backward(driver),
+        "update": update(driver, in_place),
+    }
+    return replaced(kernels, **{name: _unless_it_fails(entry) for name, entry in entries.items()})
+
+
+def _unless_it_fails(fused: Callable[..., Any]) -> Callable[..., Any]:
+    """`fused`, which does not take its arguments either where one of its kernels fails."""
+
+    def entry(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return fused(*args, **kwargs)
+        except NoKernelError:
+            return NotImplemented
+
+    return entry
 
 
 def _kernels(kernels: Kernels, in_place: bool = False) -> Kernels:
@@ -50,7 +65,7 @@ def _training_kernels(kernels: Kernels) -> Kernels:
 def _gather(plain: Gather) -> Gather:
     from xpnet.fused.cupy.gather import gathered
 
-    return or_else(gathered, plain)
+    return or_else(_unless_it_fails(gathered), plain)
 
 
 ACCELERATOR = Accelerator(kernels=_kernels, training_kernels=_training_kernels, gather=_gather)

@@ -17,13 +17,18 @@ from xpnet.types import Array
 Extent: TypeAlias = tuple[int, int]
 
 
+class NoKernelError(Exception):
+    """A kernel cannot be compiled or started here."""
+
+
 class Driver(NamedTuple):
     """Whoever compiles the source and launches its kernels.
 
     Attributes
     ----------
     launch : ``(name, dtype, grid, block, args) -> None``
-        Runs a kernel by name, in the order of the calls; it need not wait for its end.
+        Runs a kernel by name, in the order of the calls; it need not wait for its end. It raises
+        `NoKernelError` where the kernel cannot be compiled or started.
     empty : ``(shape, dtype) -> array``
     contiguous : ``(array) -> array``
         The array itself, or a C-contiguous copy.

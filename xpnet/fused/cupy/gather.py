@@ -11,6 +11,8 @@ from typing import Any
 
 import cupy
 
+from xpnet.fused.cupy.device import started
+
 OPERATION = """
     const long long column = i % (n_x + n_y);
     const long long row = i / (n_x + n_y);
@@ -39,7 +41,8 @@ def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> Any:
     rows = min(stop, order.size) - start
     to_X, to_Y = (cupy.empty((rows, array.shape[1]), array.dtype) for array in (X, Y))
     widths = X.shape[1], Y.shape[1]
-    _gather(X, Y, order, start, *widths, to_X, to_Y, size=rows * sum(widths))
+    arguments = X, Y, order, start, *widths, to_X, to_Y
+    started(("gather", X.dtype), lambda: _gather(*arguments, size=rows * sum(widths)))
     return to_X.T, to_Y.T
 
 
