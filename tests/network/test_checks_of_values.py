@@ -52,9 +52,9 @@ BAD = [
     ("sigmoid", (0.0, -1.0), "Y holds targets from -1 to 0: expected 0 to 1"),
     ("sigmoid", (0.0, math.nan), r"Y holds nan at output 1 of sample 0 \(counted from 0\): expect"),
     ("softmax", (2.0, -1.0), "Y holds targets from -1 to 2: expected 0 to 1"),
-    ("softmax", (0.5, 0.25), r"Y has columns that sum to 0\.75 up to 0\.75: expected 1"),
-    ("softmax", (0.0, 0.0), "Y has columns that sum to 0 up to 0: expected 1"),
-    ("softmax", (1.0, 1.0), r"sum to 2 up to 2: expected 1.* need output='sigmoid'"),
+    ("softmax", (0.5, 0.25), r"Y has columns with sums from 0\.75 to 0\.75: expected 1"),
+    ("softmax", (0.0, 0.0), "Y has columns with sums from 0 to 0: expected 1"),
+    ("softmax", (1.0, 1.0), r"sums from 2 to 2: expected 1.* need output='sigmoid'"),
     ("exp", (3.0, -1.0), "Y holds targets from -1 to 3: expected 0 or more, and finite"),
     ("hinge", (1.0, -1.0), "Y holds targets from -1 to 1: expected 0 and 1, for the sides −1 and"),
     (
@@ -102,7 +102,7 @@ def test_targets_in_range(output, values):
 @each
 def test_every_function_looks_at_the_targets(function):
     function(*column("softmax", 0.3, 0.7).data)
-    with pytest.raises(ValueError, match=r"^Y has columns that sum to 0\.5 up to 0\.5: expected 1"):
+    with pytest.raises(ValueError, match=r"^Y has columns with sums from 0\.5 to 0\.5: expected 1"):
         function(*column("softmax", 0.2, 0.3).data)
 
 
@@ -192,7 +192,7 @@ def test_columns_that_fill_a_batch_up(eager_xp):
     inside = np.arange(7) < 5
     Y, weight = (eager_xp.asarray(a * inside, "float64") for a in (case.Y, case.sample_weight))
     check_values("softmax", Y, weight, 0.0, backend.has_values)
-    with pytest.raises(ValueError, match="Y has columns that sum to 0 up to 1"):
+    with pytest.raises(ValueError, match="Y has columns with sums from 0 to 1"):
         check_values("softmax", Y, None, 0.0, backend.has_values)
 
 
@@ -200,5 +200,5 @@ def test_of_many_classes_rounding_adds_up():
     Y = np.full((1000, 2), 0.001).round(3)
     Y[:16] = 0.0
     check_values("softmax", Y, None, 0.0, backend.has_values)
-    with pytest.raises(ValueError, match="sum to 0 up to 0"):
+    with pytest.raises(ValueError, match="sums from 0 to 0"):
         check_values("softmax", 0.0 * Y, None, 0.0, backend.has_values)

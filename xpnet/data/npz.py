@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -142,4 +143,4 @@ def _member(archive: _Archive, name: str) -> Iterator[IO[bytes]]:
 
 def _why(error: Exception) -> str:
     """Return what `error` says, in few words, or its kind where it says nothing."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:80]
+    return shorten(str(error), 80, placeholder="…") or type(error).__name__

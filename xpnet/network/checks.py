@@ -268,7 +268,7 @@ def _check_distances(output: str, lowest: float, highest: float) -> None:
 def _check_sums(output: str, slack: float, lowest: float, highest: float) -> None:
     if not (lowest >= 1.0 - slack and highest <= 1.0 + slack):
         raise ValueError(
-            f"Y has columns that sum to {lowest:g} up to {highest:g}: expected 1, as the network's "
+            f"Y has columns with sums from {lowest:g} to {highest:g}: expected 1, as the network's "
             f"output is {output!r}. Divide by Y.sum(axis=0); give samples of no class a weight of "
             "0; classes that do not exclude one another need output='sigmoid'"
         )
