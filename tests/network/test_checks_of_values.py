@@ -12,6 +12,7 @@ from tests.kernels.cases import Library, random_case
 from xpnet import Network, backend, backward, cost, evaluate, fit, forward, optim, steps
 from xpnet import value_and_grad as gradient_of
 from xpnet.network.checks import check_values
+from xpnet.types import tensors
 
 SIZES = (3, 5, 2)
 
@@ -96,7 +97,8 @@ def test_targets_out_of_range(output, values, message):
 
 @pytest.mark.parametrize(("output", "values"), GOOD)
 def test_targets_in_range(output, values):
-    gradient_of(*column(output, *values).data)
+    J, grads = gradient_of(*column(output, *values).data)
+    assert all(np.isfinite(array).all() for array in (J, *tensors(grads)))
 
 
 @each

@@ -97,5 +97,6 @@ def test_raw_arrays_have_their_entries_in_order(doubled, dtype, lay):
 
 
 def test_no_entries(doubled):
-    empty = cupy.empty(0)
-    doubled(empty, 0, 2.0, empty, size=0)
+    array = cupy.ones(3)
+    doubled(array, 3, 2.0, array, size=0)
+    assert array.get().tolist() == [1.0, 1.0, 1.0]

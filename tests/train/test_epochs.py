@@ -28,28 +28,14 @@ def test_ctrl_c_returns_what_has_been_learned(case, moment, number):
     assert heard.result.stopped == "interrupted"
 
 
-def test_ctrl_c_within_a_step(case):
-    calls = []
-
-    def gradient(*data, **settings):
-        calls.append(None)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return value_and_grad(*data, **settings)
-
-    heard = Heard()
-    result = train(case, value_and_grad=gradient, callbacks=[heard])
-    assert (result.stopped, len(heard.steps), len(result.history)) == ("interrupted", 4, 1)
-    assert_trees_close(result.params, heard.steps[-1].params, "float64")
-
-
-def test_a_second_ctrl_c_while_the_last_parameters_are_checked_loses_nothing(case):
+@pytest.mark.parametrize("interrupted", [(5,), (5, 6)], ids=["once", "twice"])
+def test_ctrl_c_within_a_step(case, interrupted):
     """The fifth call is a step's, the sixth checks the parameters that the fourth step left."""
     calls = []
 
     def gradient(*data, **settings):
         calls.append(None)
-        if len(calls) in (5, 6):
+        if len(calls) in interrupted:
             raise KeyboardInterrupt
         return value_and_grad(*data, **settings)
 
@@ -57,7 +43,7 @@ def test_a_second_ctrl_c_while_the_last_parameters_are_checked_loses_nothing(cas
     result = train(case, value_and_grad=gradient, callbacks=[heard])
     assert (result.stopped, len(heard.steps), len(result.history)) == ("interrupted", 4, 1)
     assert_trees_close(result.params, heard.steps[-1].params, "float64")
-    assert len(calls) == 7
+    assert len(calls) == interrupted[-1] + 1
 
 
 def test_a_callback_is_told_of_each_moment_in_order(case):
