@@ -209,12 +209,12 @@ def test_predictions_come_in_chunks(few, monkeypatch):
     model = MLPClassifier(**SETTINGS).fit(*few)
     whole = model.predict_proba(few.X)
     seen = []
-    forward = _prediction.forward
+    forward = _prediction.unchecked_forward
     monkeypatch.setattr(_prediction, "CHUNK_BYTES", 4 * (64 + 16 + 10) * 30)
     monkeypatch.setattr(
         _prediction,
-        "forward",
-        lambda net, params, X: seen.append(X.shape[1]) or forward(net, params, X),
+        "unchecked_forward",
+        lambda net, params, X, kernels: seen.append(X.shape[1]) or forward(net, params, X, kernels),
     )
     np.testing.assert_allclose(model.predict_proba(few.X), whole, atol=1e-6)
     assert seen == [30] * 6 + [20]

@@ -190,7 +190,7 @@ def _target(target: Any) -> _Target:
         target = resolve(target)
     if isinstance(target, Backend):
         return _Target(target.name, target.device_object, target.dtype)
-    array = next(arrays_in(target), None)
+    array = next(iter(arrays_in(target)), None)
     if array is None:
         raise TypeError("the target holds no array to lie beside: give an array or a backend")
     return _Target(_known_library(array), device_of(array), dtype_name(array.dtype))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 
@@ -15,18 +15,16 @@ def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     return tree if tree is None or _is_number(tree) else function(tree)
 
 
-def leaves(tree: Any) -> Iterator[Any]:
-    """Yield everything in `tree` but None."""
+def leaves(tree: Any) -> list[Any]:
+    """Everything in `tree` but None."""
     if isinstance(tree, tuple):
-        for branch in tree:
-            yield from leaves(branch)
-    elif tree is not None:
-        yield tree
+        return [leaf for branch in tree for leaf in leaves(branch)]
+    return [] if tree is None else [tree]
 
 
-def arrays_in(tree: Any) -> Iterator[Any]:
-    """Yield the arrays of `tree`, leaving out None and plain numbers."""
-    return (leaf for leaf in leaves(tree) if not _is_number(leaf))
+def arrays_in(tree: Any) -> list[Any]:
+    """The arrays of `tree`, leaving out None and plain numbers."""
+    return [leaf for leaf in leaves(tree) if not _is_number(leaf)]
 
 
 def _is_number(leaf: Any) -> bool:

@@ -20,7 +20,9 @@ from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
 from xpnet.metrics import share
-from xpnet.network import Network, forward
+from xpnet.network import Network
+from xpnet.network.defaults import default_kernels
+from xpnet.network.propagation import unchecked_forward
 from xpnet.types import Array, Layer, Params
 
 CHUNK_BYTES = 2**27
@@ -132,8 +134,8 @@ def counted(weights: Array | None, A: Array) -> Array:
 
 
 def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:
-    columns = columns_between(X, start, stop)
-    return forward(net, params, backend.asarray(columns, like=params[0].W))[-1]
+    columns = backend.asarray(columns_between(X, start, stop), like=params[0].W)
+    return unchecked_forward(net, params, columns, default_kernels(columns))[-1]
 
 
 def _log_probabilities(output: str, Z: Array) -> Array:

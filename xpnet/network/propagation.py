@@ -116,8 +116,15 @@ def _forward(
     check_masks(net, params, X, masks)
     kernels = kernels_or_default(kernels, X, tracked=backend.tracked((params, X, masks)))
     with backend.on_device_of(X):
-        *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
-        return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))
+        return unchecked_forward(net, params, X, kernels, masks)
+
+
+def unchecked_forward(
+    net: Network, params: Params, X: Array, kernels: Kernels, masks: Masks = None
+) -> tuple[Layer, ...]:
+    """`forward` for arguments that are checked, on the current device."""
+    *hidden, last = hidden_and_logits(net, params, X, kernels, masks)
+    return (*hidden, Layer(last.A, kernels.output_activation(net.output, last.A)))
 
 
 def predict(net: Network, params: Params, X: Array, *, kernels: Kernels | None = None) -> Array:

@@ -148,17 +148,25 @@ def test_what_is_left_to_the_kernels_one_by_one(case, options):
         assert_alike(params, expected, "float64")
 
 
+@pytest.mark.parametrize("small", [True, False], ids=["copied", "left to the kernels"])
 @pytest.mark.parametrize("lay", [np.ascontiguousarray, strided], ids=["columns", "strided"])
-def test_samples_that_do_not_lie_as_rows(lay):
+def test_samples_that_do_not_lie_as_rows(lay, small, monkeypatch):
     """After a step that was compiled: what is remembered goes over from one to the other."""
     case = mapped_arrays(CASE, fortran)
     batches = [(case.X, case.Y), (lay(case.X), lay(case.Y)), (case.X, case.Y)]
-    got, expected = (
-        [s.params for s in steps(case.net, case.params, batches, optimizer=optim.adam(0.01), **o)]
-        for o in ({}, {"kernels": VECTORIZED})
-    )
-    for one, other in zip(got, expected, strict=True):
+
+    def trained_on_batches(**options: Any) -> Any:
+        return [s.params for s in steps(case.net, case.params, batches, optimizer=adam, **options)]
+
+    adam = optim.adam(0.01)
+    expected = trained_on_batches(kernels=VECTORIZED)
+    left = mock.Mock(wraps=STEPS._default_step)
+    monkeypatch.setattr(STEPS, "_default_step", left)
+    if not small:
+        monkeypatch.setattr(compiled, "SMALL", 0)
+    for one, other in zip(trained_on_batches(), expected, strict=True):
         assert_alike(one, other, "float64")
+    assert left.call_count == (0 if small else 1)
 
 
 def test_a_later_batch_of_a_wrong_shape_is_an_error():

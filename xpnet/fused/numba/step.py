@@ -23,12 +23,15 @@ from xpnet.fused.numba.network import (
 from xpnet.fused.numba.updates import flat_update
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
+SMALL = 2**17
+"""Numbers in a batch up to which a copy with samples as rows pays for itself."""
+
 
 def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.
 
-    What the compiled calls are not made for, such as dropout masks or another memory order, is
-    left to `step` itself.
+    What the compiled calls are not made for, such as dropout masks or a large batch in C order,
+    is left to `step` itself.
     """
     program: Program | None = None
     own: Kernels
@@ -124,7 +127,7 @@ class Program:
     def fits(
         self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
     ) -> bool:
-        """Whether this batch lies as rows, without masks, and the rest is of one network."""
+        """Whether the batch can lie as rows, without masks, and the rest is of one network."""
         m = X.shape[-1]
         s = sample_weight
         return (
@@ -135,8 +138,8 @@ class Program:
             and Y.shape == (self.n_y, m)
             and m > 0
             and X.dtype == Y.dtype == self.dtype
-            and X.flags.f_contiguous
-            and Y.flags.f_contiguous
+            and (X.flags.f_contiguous or X.size <= SMALL)
+            and (Y.flags.f_contiguous or Y.size <= SMALL)
             and (s is None or (s.shape == (1, m) and s.dtype == self.dtype))
         )
 
@@ -145,7 +148,8 @@ class Program:
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
         grads = self.flats.fresh()
-        data = (X.T, Y.T, self._weight(sample_weight, X.shape[1]), float(l2))
+        samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
+        data = (samples, targets, self._weight(sample_weight, X.shape[1]), float(l2))
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         layout, output = self.flats.layout, self.output
         if self.thin:
