@@ -140,6 +140,26 @@ class Batch(NamedTuple):
     sample_weight: Array | None = None
 
 
+class Batches(NamedTuple):
+    """The mini-batches of one epoch, before they are gathered: samples as rows.
+
+    Attributes
+    ----------
+    X, Y : array, shapes (m, n_x) and (m, n_y)
+    sample_weight : array, shape (..., 1, m), or None
+    order : array of int on the host, or None
+        The number of each sample in its turn; None where X is in order.
+    size : int
+        Samples a batch; the last takes those that are left.
+    """
+
+    X: Array
+    Y: Array
+    sample_weight: Array | None
+    order: Any
+    size: int
+
+
 class Step(NamedTuple):
     """One training step done.
 

@@ -11,7 +11,23 @@ from xpnet.types import Epoch, Result, Run, Step
 
 
 class Callback:
-    """Does nothing at the four moments of a training: a subclass overrides those it needs."""
+    """Does nothing at the four moments of a training: a subclass overrides those it needs.
+
+    Attributes
+    ----------
+    every_step : bool
+        Whether `on_step` must be called after each step; True in a subclass that overrides it and
+        does not say otherwise. Where no callback needs that, some libraries train many steps in
+        one call, of about 50 ms, and `on_step` is called after its last one.
+    """
+
+    every_step = False
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        """See `every_step`."""
+        super().__init_subclass__(**rest)
+        if "on_step" in vars(cls) and "every_step" not in vars(cls):
+            cls.every_step = True
 
     def on_start(self, run: Run) -> None:
         """Before the first step."""

@@ -39,6 +39,8 @@ class Progress(Callback):
         At the start of the training, where rich is not installed; names what installs it.
     """
 
+    every_step = False
+
     def __init__(self, console: Console | None = None) -> None:
         if console is not None and not hasattr(console, "is_terminal"):
             raise TypeError(

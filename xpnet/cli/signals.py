@@ -67,6 +67,8 @@ class StopOnSignal:
         Of the first signal.
     """
 
+    every_step = False
+
     def __init__(self) -> None:
         self.number: int = signal.SIGINT
         self._raised = self._waiting = self._ended = False

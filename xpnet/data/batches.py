@@ -15,14 +15,15 @@ of a transposed view would make NumPy copy the whole of X for every batch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet._arguments import whole
-from xpnet.types import Array, Batch, Gather
+from xpnet.types import Array, Batch, Batches, Gather
 
 
 def batches(
@@ -62,13 +63,28 @@ def batches(
     ValueError, TypeError
         At the call, where shapes, `batch_size`, `seed` or `epoch` do not fit.
     """
+    found = shuffled(X, Y, batch_size, seed, epoch, sample_weight, shuffle=shuffle)
+    return gathered(found, sliced if found.order is None else gather)
+
+
+def shuffled(
+    X: Array,
+    Y: Array,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    sample_weight: Array | None,
+    *,
+    shuffle: bool = True,
+) -> Batches:
+    """The mini-batches of `batches`, before they are gathered; raises as that does."""
     _check(X, Y, sample_weight, batch_size, seed, epoch)
     m = X.shape[0]
     weight = None if sample_weight is None else _as_row(sample_weight)
     if not shuffle or batch_size >= m:
-        return in_order(X, Y, None, blocks(m, batch_size), weight, sliced)
+        return Batches(X, Y, weight, None, batch_size)
     order = np.random.default_rng((seed, epoch)).permutation(m)
-    return in_order(X, Y, order, blocks(m, batch_size), weight, gather)
+    return Batches(X, Y, weight, order, batch_size)
 
 
 def streamed(
@@ -120,23 +136,14 @@ def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, m)) for start in range(0, m, size))
 
 
-def in_order(
-    X: Array,
-    Y: Array,
-    order: np.ndarray | None,
-    bounds: Iterable[tuple[int, int]],
-    weight: Array | None,
-    gather: Gather,
-) -> Iterator[Batch]:
-    """Yield the samples numbered ``order[start:stop]`` for each of `bounds`, as columns.
-
-    `order` is None for the order of X, which `sliced` gathers; `weight` is ``(..., 1, m)``.
-    """
+def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch]:
+    """Yield mini-batches as columns, from number `first` on; `sliced` gathers without an order."""
+    X, Y, weight, order, size = batches
     xp = array_namespace(Y)
     # One upload an epoch: one a step would be a copy from the host at every step.
     there = None if order is None else indices(order, Y)
     on_device = backend.on_device_of(Y)
-    for start, stop in bounds:
+    for start, stop in islice(blocks(X.shape[0], size), first, None):
         with on_device:
             x, y = gather((X, Y), there, start, stop)
             if weight is None:

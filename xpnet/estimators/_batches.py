@@ -6,7 +6,7 @@ sparse X is made dense by the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
-from xpnet.data.batches import blocks, in_order, indices, sample_major, sliced
+from xpnet.data.batches import indices, sample_major, sliced
 from xpnet.estimators._devices import is_sparse
 from xpnet.network.defaults import accelerator_for
-from xpnet.types import Array, Batch, Gather
+from xpnet.types import Array, Batches, Gather
 
 
 class Samples(NamedTuple):
@@ -69,20 +69,23 @@ def columns_between(X: Array, start: int, stop: int) -> Array:
 
 def epochs_of_batches(
     samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
-) -> Iterator[Iterable[Batch]]:
+) -> Iterator[Batches]:
     """Yield the batches of one epoch after another, without end.
 
     As in scikit-learn, each epoch shuffles the order that the epoch before left.
     """
     X, Y, weights, _ = samples
     weight = None if weights is None else weights[None, :]
-    gather = accelerator_for(Y).gather(backend.gather) if shuffle else sliced
-    if is_sparse(X):
-        gather = partial(_made_dense, gather)
     order = np.arange(samples.m)
     while True:
         order = shuffled(order, random_state=rng) if shuffle else order
-        yield in_order(X, Y, order if shuffle else None, blocks(samples.m, size), weight, gather)
+        yield Batches(X, Y, weight, order if shuffle else None, size)
+
+
+def gather_of(samples: Samples, shuffle: bool) -> Gather:
+    """How a batch is gathered: a sparse X is made dense by the batch."""
+    gather = accelerator_for(samples.Y).gather(backend.gather) if shuffle else sliced
+    return partial(_made_dense, gather) if is_sparse(samples.X) else gather
 
 
 def _made_dense(

@@ -70,6 +70,8 @@ def is_exhausted(model: Any) -> str:
 class Patience(Callback):
     """scikit-learn's counts of epochs, kept in the fitted attributes of `model`; stops by them."""
 
+    every_step = False
+
     def __init__(self, model: Any) -> None:
         self.model = model
         self.m = 0

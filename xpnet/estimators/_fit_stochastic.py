@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
 from xpnet import backend
-from xpnet.estimators._batches import Samples, epochs_of_batches
+from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
 from xpnet.estimators._callbacks import Patience, ScikitLearnCallbacks, is_exhausted
 from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
 from xpnet.estimators._prediction import counted, outputs
@@ -26,7 +26,7 @@ from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
-from xpnet.types import Array, Batch, Layer, Params, Run
+from xpnet.types import Array, Layer, Params, Run
 
 
 def fit_stochastic(
@@ -58,8 +58,9 @@ def fit_stochastic(
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
     callbacks = (Patience(model), *model.callbacks, scikit_learns)
     validate = _validation_by(model, net, validation)
+    gather = gather_of(samples, model.shuffle)
     loop = _EstimatorLoop(
-        model, incremental, run, params, callbacks, settings, validate, _samples_in
+        model, incremental, run, params, callbacks, settings, validate, gather, _samples_in
     )
     epochs = epochs_of_batches(samples, size, model.shuffle, rng)
     try:
@@ -92,8 +93,9 @@ class _EstimatorLoop(EpochLoop):
         # By partial_fit the best epoch's are the result only once patience is at its end.
         if model.early_stopping and (is_exhausted(model) or not self.incremental):
             self.params = model._best_params
-        if self.batch is not None:
-            self._check_learned(backend.detached(self.batch.X))
+        batch = self.last_batch()
+        if batch is not None:
+            self._check_learned(backend.detached(batch.X))
         model._hold(self.params)
 
     def _check_learned(self, X: Array) -> None:
@@ -125,9 +127,9 @@ class _EstimatorLoop(EpochLoop):
                 )
 
 
-def _samples_in(batch: Batch) -> float:
+def _samples_in(m: int, s: Array | None) -> float:
     """A batch's weight in the epoch's loss: its number of samples, as in scikit-learn."""
-    return float(batch.X.shape[-1])
+    return float(m)
 
 
 def _batch_size(model: Any, m: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
+TrainingRun: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Sequence[Array]] | None]
 Plain = TypeVar("Plain")
 
 
@@ -51,6 +52,12 @@ class Accelerator:
         A whole training step as one program, ``step(net, params, moments, X, Y, hyperparameters, *,
         kernels, apply, sample_weight, l2, masks) -> (params, moments, cost)``. Its next call may
         write over these moments.
+    run : ``() -> TrainingRun or None``
+        A run of training steps as one program, for one training loop: ``run(net, params, moments,
+        batches, hyperparameters, *, apply, l2) -> (params, moments, costs)``, with
+        hyperparameters for each step, and costs of each; the same results as step by step. None in
+        place of a result where it does not support its arguments. Its next call may write over
+        these moments.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
@@ -61,6 +68,7 @@ class Accelerator:
     kernels: Callable[[Kernels], Kernels] = _as_it_is
     training_kernels: Callable[[Kernels], Kernels] = _as_it_is
     step: Callable[[TrainingStep], TrainingStep] = _as_it_is
+    run: Callable[[], TrainingRun | None] = lambda: None
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
 

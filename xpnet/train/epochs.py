@@ -11,9 +11,10 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet.data.batches import gathered
 from xpnet.train.arguments import Settings
-from xpnet.train.steps import updates
-from xpnet.types import Array, Batch, Epoch, Params, Result, Run, Step
+from xpnet.train.steps import Trainer
+from xpnet.types import Array, Batch, Batches, Epoch, Gather, Params, Result, Run, Step
 
 
 class Training:
@@ -83,10 +84,13 @@ class Training:
         return any(reasons)
 
 
-def weight_of(batch: Batch) -> Array | float:
-    """What `batch` weighs in the epoch's mean cost: S, left on the device."""
-    s = batch.sample_weight
-    return float(batch.X.shape[-1]) if s is None else array_namespace(s).sum(s, axis=(-2, -1))
+SECONDS = 0.05
+"""What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
+
+
+def weight_of(m: int, s: Array | None) -> Array | float:
+    """What a batch of m samples weighs in the epoch's mean cost: S, left on the device."""
+    return float(m) if s is None else array_namespace(s).sum(s, axis=(-2, -1))
 
 
 class EpochLoop(Training):
@@ -99,7 +103,9 @@ class EpochLoop(Training):
         Of the steps.
     validate : function ``params -> row entries``
         Called after each epoch.
-    weigh : function ``batch -> float or array``, optional
+    gather : Gather
+        Of batches.
+    weigh : function ``(m, sample_weight) -> float or array``, optional
         The weight of a batch in the mean cost of its epoch.
     """
 
@@ -110,26 +116,30 @@ class EpochLoop(Training):
         callbacks: Sequence[Any],
         settings: Settings,
         validate: Callable[[Params], dict[str, Any]],
-        weigh: Callable[[Batch], Array | float] = weight_of,
+        gather: Gather,
+        weigh: Callable[[int, Array | None], Array | float] = weight_of,
     ) -> None:
         super().__init__(run, params, callbacks)
-        self.settings, self.validate, self.weigh = settings, validate, weigh
-        self.batch: Batch | None = None
+        self.validate, self.gather, self.weigh = validate, gather, weigh
+        self.settings = settings
+        self.trainer = Trainer(run.net, params, settings, fixed=True)
+        self.in_runs = not any(getattr(callback, "every_step", True) for callback in callbacks)
+        self.count = 1  # steps of the next run
+        self.batches: Batches | None = None
         self.costs: list[Array] = []
         self.weights: list[Array | float] = []
 
-    def fit(self, epochs: Iterable[Iterable[Batch]]) -> Result:
+    def fit(self, epochs: Iterable[Batches]) -> Result:
         """Train on the batches of each epoch, which are asked for when it begins.
 
         Ctrl-C ends the training, not the program.
         """
-        batches = (self._weighed(batch) for batches in epochs for batch in batches)
-        steps = updates(self.run.net, self.params, batches, self.settings)
         with self.ending():
             try:
                 self.start()
-                for _ in range(self.run.epochs):
-                    if self.complete(self._epoch(islice(steps, self.run.steps_per_epoch))):
+                for batches in islice(epochs, self.run.epochs):
+                    self.batches = batches
+                    if self.complete(self._epoch(batches)):
                         break
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
@@ -151,21 +161,27 @@ class EpochLoop(Training):
         rate = self.settings.optimizer.rate(step)
         return rate if isinstance(rate, float | int) else backend.to_numpy(rate).tolist()
 
-    def _epoch(self, steps: Iterable[Step]) -> dict[str, Any]:
+    def last_batch(self) -> Batch | None:
+        """The batch of the newest step; None where there was none."""
+        if self.batches is None or not self.steps:
+            return None
+        number = (self.steps - 1) % self.run.steps_per_epoch
+        return next(gathered(self.batches, self.gather, number))
+
+    def _epoch(self, batches: Batches) -> dict[str, Any]:
         """One epoch, and its row; the costs are read at its end, all in one go."""
         began = time.perf_counter()
-        for step in steps:
-            self.steps, self.params = step.index, step.params
-            self.costs.append(step.cost)
-            for callback in self.callbacks:
-                callback.on_step(step)
+        done = self._in_runs(batches) if self.in_runs else 0
+        for batch in gathered(batches, self.gather, done):
+            step = self.trainer.step(*batch)
+            self._enter(step, [step.cost], [self.weigh(batch.X.shape[-1], batch.sample_weight)])
         costs, weights = self._read()
         seconds = time.perf_counter() - began
         self.check_costs(costs)
         row = {
             "epoch": len(self.history) + 1,
             "cost": _mean(costs, weights),
-            "learning_rate": self.rate(step.state.t),
+            "learning_rate": self.rate(self.trainer.state.t),
             "seconds": seconds,
         }
         row |= self.validate(self.params)
@@ -173,10 +189,39 @@ class EpochLoop(Training):
         self.weights.clear()
         return row
 
-    def _weighed(self, batch: Batch) -> Batch:
-        self.batch = batch
-        self.weights.append(self.weigh(batch))
-        return batch
+    def _in_runs(self, batches: Batches) -> int:
+        """Train on the batches in runs of about `SECONDS`; the number of steps done so."""
+        done, steps = 0, self.run.steps_per_epoch
+        while done < steps:
+            count, began = min(self.count, steps - done), time.perf_counter()
+            costs = self.trainer.run(batches, done, count)
+            if costs is None:
+                break
+            share = SECONDS / (time.perf_counter() - began)
+            self.count = max(1, int(count * min(share, 4.0)))
+            weights = [self._weight(batches, done + i) for i in range(count)]
+            done += count
+            step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
+            self._enter(step, costs, weights)
+        return done
+
+    def _weight(self, batches: Batches, number: int) -> Array | float:
+        """What the batch of that number weighs."""
+        m, size, s = batches.X.shape[0], batches.size, batches.sample_weight
+        start, stop = number * size, min((number + 1) * size, m)
+        if s is not None:
+            s = array_namespace(s).take(s, batches.order[start:stop], axis=-1)
+        return self.weigh(stop - start, s)
+
+    def _enter(
+        self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]
+    ) -> None:
+        """Enter a step or a run of steps, the newest of which the callbacks are given."""
+        self.steps, self.params = newest.index, newest.params
+        self.costs.extend(costs)
+        self.weights.extend(weights)
+        for callback in self.callbacks:
+            callback.on_step(newest)
 
     def _read(self) -> tuple[Any, Any]:
         """The costs, and what their batches weigh, on the host after a single read."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from array_api_compat import is_dask_array
 
 from xpnet import backend, data
 from xpnet._arguments import whole
+from xpnet.data.batches import shuffled, sliced
 from xpnet.exceptions import DivergenceError
 from xpnet.network import Network
 from xpnet.network.checks import check_finite
@@ -20,7 +21,18 @@ from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite, validation_by
-from xpnet.types import Array, Batch, Kernels, Optimizer, Params, Result, Run, as_params, tensors
+from xpnet.types import (
+    Array,
+    Batch,
+    Batches,
+    Kernels,
+    Optimizer,
+    Params,
+    Result,
+    Run,
+    as_params,
+    tensors,
+)
 
 
 def fit(
@@ -110,23 +122,23 @@ def fit(
         validate = validation_by(net, params, validation, kernels)
         m = X.shape[-1]
         run = Run(net, epochs, -(-m // batch_size), m)
-        loop = _FiniteLoop(samples.X, run, params, callbacks, settings, validate)
-        batches = _shuffled(samples, batch_size, settings.seed)
+        gather = accelerator_for(X).gather(backend.gather) if batch_size < m else sliced
+        loop = _FiniteLoop(samples.X, run, params, callbacks, settings, validate, gather)
+        order = _shuffled(samples, batch_size, settings.seed)
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
-            return loop.fit(batches(epoch=epoch) for epoch in range(epochs))
+            return loop.fit(order(epoch=epoch) for epoch in range(epochs))
 
 
-def _shuffled(samples: Batch, batch_size: int, seed: int) -> Callable[..., Iterator[Batch]]:
-    """`data.batches` of these samples, as a function of the epoch."""
+def _shuffled(samples: Batch, batch_size: int, seed: int) -> Callable[..., Batches]:
+    """The batches of these samples, as a function of the epoch."""
     return functools.partial(
-        data.batches,
+        shuffled,
         data.sample_major(samples.X),
         data.sample_major(samples.Y),
         batch_size=batch_size,
         seed=seed,
         sample_weight=samples.sample_weight,
-        gather=accelerator_for(samples.X).gather(backend.gather),
     )
 
 
@@ -158,10 +170,11 @@ class _FiniteLoop(EpochLoop):
         """Raise unless the costs that are unread are finite, and then the last parameters."""
         if self.costs:
             self.check_costs(backend.read(self.costs))
-        if self.batch is None or not self.steps:
+        batch = self.last_batch()
+        if batch is None:
             return
         # Infinite weights may leave a cost finite: a unit of relu is then 0 for every sample.
-        finite = _finite(backend.read([self._cost_of(self.batch)]))[0] & _all_finite(self.params)
+        finite = _finite(backend.read([self._cost_of(batch)]))[0] & _all_finite(self.params)
         if not finite.all():
             raise self._diverged(self.steps, finite, at_end=True)
 

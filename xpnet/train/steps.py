@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from array_api_compat import array_namespace, is_torch_array
@@ -16,6 +16,7 @@ from xpnet.train.arguments import Settings, checked_batches
 from xpnet.types import (
     Array,
     Batch,
+    Batches,
     Kernels,
     Optimizer,
     OptimizerState,
@@ -89,61 +90,104 @@ def steps(
     # One network may become a stack, by batches or rates for K of them.
     fixed = any(tensor.ndim > 2 for tensor in tensors(params))
     checked = checked_batches(net, params, batches, sample_weight, settings, fixed)
-    return updates(net, params, checked, settings, fixed=fixed)
+    trainer = Trainer(net, params, settings, fixed=fixed)
+    return (trainer.step(*batch) for batch in checked)
 
 
-def updates(
-    net: Network,
-    params: Params,
-    batches: Iterable[tuple[Array, Array, Array | None]],
-    settings: Settings,
-    *,
-    fixed: bool = True,
-) -> Iterator[Step]:
-    """`steps` on batches that are checked; `fixed` forbids that `params` become a stack."""
-    optimizer = settings.optimizer
-    params, l2 = backend.detached((params, settings.l2))
-    there = backend.on_device_of(params[0][0])
-    with there:
-        state = optimizer.init(params)
-    for index, (X, Y, weight) in enumerate(batches, 1):
-        t = state.t + 1
+class Trainer:
+    """One training: each call takes it a step or a run of steps further, on checked batches.
+
+    Parameters
+    ----------
+    net, params, settings
+    fixed : bool
+        Whether `params` must not become a stack.
+
+    Attributes
+    ----------
+    params : Params
+        The newest.
+    state : OptimizerState
+    index : int
+        Number of steps done.
+    """
+
+    def __init__(self, net: Network, params: Params, settings: Settings, *, fixed: bool) -> None:
+        self.net, self.settings, self.fixed = net, settings, fixed
+        self.params, self.l2 = backend.detached((params, settings.l2))
+        self.there = backend.on_device_of(params[0][0])
+        with self.there:
+            self.state = settings.optimizer.init(self.params)
+        self.index = 0
+
+    def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
+        """Train on one batch of columns."""
+        optimizer, index = self.settings.optimizer, self.index + 1
+        t = self.state.t + 1
         hyperparameters = optimizer.hyperparameters(t)
         if index == 1:
-            check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
-            with there:
-                check_rate(hyperparameters.get("rate"), backend.has_values)
-            step, kernels = _step_and_kernels(X, settings)
-            may_require_grad = is_torch_array(X)
-        if may_require_grad:
+            self._begin(X, hyperparameters.get("rate"))
+        if self.may_require_grad:
             X, Y, weight = backend.detached((X, Y, weight))
         # Entered for each step: between steps the caller's own device is the current one.
-        with there:
-            masks = _masks(params, X, settings, index) if settings.dropout else None
-            params, moments, J = step(
-                net,
-                params,
-                state.moments,
+        with self.there:
+            masks = _masks(self.params, X, self.settings, index) if self.settings.dropout else None
+            self.params, moments, J = self._step(
+                self.net,
+                self.params,
+                self.state.moments,
                 X,
                 Y,
                 hyperparameters,
                 apply=optimizer.apply,
-                kernels=kernels,
+                kernels=self.kernels,
                 sample_weight=weight,
-                l2=l2,
+                l2=self.l2,
                 masks=masks,
             )
-        state = OptimizerState(t, moments)
-        yield Step(index, params, J, state)
+        self.index, self.state = index, OptimizerState(t, moments)
+        return Step(index, self.params, J, self.state)
 
+    def run(self, batches: Batches, first: int, count: int) -> Sequence[Array] | None:
+        """Train on `count` batches from number `first` on, in one call; the cost of each.
 
-def _step_and_kernels(X: Array, settings: Settings) -> tuple[Callable[..., Any], Kernels]:
-    """The step and kernels for arrays like X: compiled whole where nothing else is asked for."""
-    value_and_grad, kernels = settings.value_and_grad, settings.kernels
-    step = _default_step if value_and_grad is None else _step_by(value_and_grad)
-    if value_and_grad is None and kernels is None:
-        step = accelerator_for(X).step(step)
-    return step, training_kernels(X) if kernels is None else kernels_or_default(kernels, X)
+        None, and nothing is done, where there is no such call for them.
+        """
+        optimizer, t = self.settings.optimizer, self.state.t
+        if self.index == 0:
+            self._begin(batches.Y, optimizer.hyperparameters(t + 1).get("rate"))
+        if self._run is None or batches.order is None or self.settings.dropout:
+            return None
+        chosen = slice(first * batches.size, (first + count) * batches.size)
+        result = self._run(
+            self.net,
+            self.params,
+            self.state.moments,
+            batches._replace(order=batches.order[chosen]),
+            [optimizer.hyperparameters(t + 1 + i) for i in range(count)],
+            apply=optimizer.apply,
+            l2=self.l2,
+        )
+        if result is None:
+            return None
+        self.params, moments, costs = result
+        self.index, self.state = self.index + count, OptimizerState(t + count, moments)
+        return costs
+
+    def _begin(self, X: Array, rate: Any) -> None:
+        """Check the first rate, and choose step, run and kernels for arrays like X."""
+        check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
+        with self.there:
+            check_rate(rate, backend.has_values)
+        value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
+        self._step = _default_step if value_and_grad is None else _step_by(value_and_grad)
+        self._run = None
+        if value_and_grad is None and kernels is None:
+            accelerator = accelerator_for(X)
+            self._step, self._run = accelerator.step(self._step), accelerator.run()
+        is_default = kernels is None
+        self.kernels = training_kernels(X) if is_default else kernels_or_default(kernels, X)
+        self.may_require_grad = is_torch_array(X)
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from xpnet.fused.numba.cost import fused_cost
 from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
+from xpnet.fused.numba.run import compiled_run
 from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
@@ -45,6 +46,7 @@ ACCELERATOR = Accelerator(
     kernels=_kernels,
     training_kernels=_training_kernels,
     step=compiled_step,
+    run=compiled_run,
     gather=_gather,
     value_and_grad=compiled_value_and_grad,
 )

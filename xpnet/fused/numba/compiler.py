@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numba.experimental.function_type  # registers functions as arguments
 import numpy as np
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
+from numba.core.types.function_type import CompileResultWAP
 
 from xpnet.fused.interrupts import deferred_signals
 from xpnet.fused.numba import cache
@@ -45,6 +47,14 @@ def compiled(function: Loop) -> Loop:
     loop: Any = Dispatcher(function, targetoptions=options, pipeline_class=Pipeline)
     loop.enable_caching()
     return loop  # type: ignore[no-any-return]
+
+
+def first_class(loop: Any, *arguments: Any) -> CompileResultWAP:
+    """A loop as an argument of another, which calls it by its address: for such arguments."""
+    signature = tuple(map(numba.typeof, arguments))
+    with deferred_signals():
+        loop.compile(signature)
+    return CompileResultWAP(loop.overloads[signature])
 
 
 class _GiveWay(BaseException):

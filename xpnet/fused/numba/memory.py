@@ -74,6 +74,8 @@ class Flats:
     ----------
     layout : array of int, shape (L, 4)
         A row a layer: n_out, n_in, and where W and b begin in a vector.
+    size : int
+        Length of a vector.
     """
 
     def __init__(self, like: Params) -> None:
@@ -83,7 +85,7 @@ class Flats:
             begin = begins[1] + _padded(b.size)
             rows.append((*W.shape, *begins))
         self.layout = np.array(rows)
-        self._size, self._dtype = begin, like[0].W.dtype
+        self.size, self._dtype = begin, like[0].W.dtype
         self._vectors: dict[int, Array] = {}
         self._queue: deque[_Kept] = deque()
         self._new()
@@ -132,7 +134,7 @@ class Flats:
 
     def _new(self) -> Params:
         # Zeros, so that arithmetic on what lies between two tensors stays harmless.
-        vector = np.zeros(self._size, self._dtype)
+        vector = np.zeros(self.size, self._dtype)
         params = tuple(
             Dense(
                 vector[W : W + n_out * n_in].reshape(n_out, n_in),

@@ -110,17 +110,18 @@ class Program:
         self.net, self.dtype = net, params[0].W.dtype
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
-        self.output = OUTPUTS[net.output]
         activations = (*net.activations, "identity")
         loops, from_a = zip(
             *((KINDS[a].loop, bool(KINDS[a].slope)) for a in activations), strict=True
         )
         kept = np.where(from_a, 0, net.sizes[1:])
-        self.kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
-        self.slopes = np.array([SLOPES[name, self.dtype] for name in activations])
+        kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
+        slopes = np.array([SLOPES[name, self.dtype] for name in activations])
+        output = OUTPUTS[net.output]
+        self.network = routine(self.dtype), self.flats.layout, kinds, slopes, output
         self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
-        self.blas: Any = routine(self.dtype)
-        self.thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
+        thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
+        self.gradients = thin_cost_and_gradients if thin else cost_and_gradients
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
 
@@ -149,17 +150,11 @@ class Program:
         """J and its gradients, which are flat."""
         grads = self.flats.fresh()
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-        data = (samples, targets, self._weight(sample_weight, X.shape[1]), float(l2))
+        weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
-        layout, output = self.flats.layout, self.output
-        if self.thin:
-            J = thin_cost_and_gradients(layout, output, *data, theta, to_gradients)
-        else:
-            work = self._work(X.shape[1])
-            kinds, slopes = self.kinds, self.slopes
-            J = cost_and_gradients(
-                self.blas, layout, kinds, slopes, output, *data, theta, work, to_gradients
-            )
+        J = self.gradients(
+            *self.network, samples, targets, weight, float(l2), theta, work, to_gradients
+        )
         return self.dtype.type(J), grads
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:

@@ -4,11 +4,14 @@
 another in memory: rows of `members`. Moments are updated in place; what of them has decayed to
 nothing is set to 0, for denormal numbers are thirty times slower. The inner loops run from 0, or
 indices that might be negative would end vectorisation.
+
+All have one signature, so that a compiled loop can call any: a moment that the optimiser lacks is
+not looked at, and ``values`` are its hyperparameters but the rate, filled up with zeros.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -20,6 +23,7 @@ from xpnet.fused.numba.memory import Flats
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
+Values: TypeAlias = tuple[float, ...]
 
 TINY = 1e-30
 
@@ -31,7 +35,9 @@ def members(tensor: Array, rates: Array) -> Array:
 
 
 @compiled
-def sgd(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
+def sgd(
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+) -> None:
     t, g, new = members(theta, rates), members(g, rates), members(to_theta, rates)
     for k in range(rates.size):
         rate = theta.dtype.type(rates[k])
@@ -40,70 +46,66 @@ def sgd(theta: Array, g: Array, rates: Array, to_theta: Array) -> None:
 
 
 @compiled
-def momentum(theta: Array, g: Array, v: Array, rates: Array, mu: float, to_theta: Array) -> None:
-    t, g, v = members(theta, rates), members(g, rates), members(v, rates)
+def momentum(
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+) -> None:
+    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
     new = members(to_theta, rates)
     number = theta.dtype.type
-    mu, tiny, zero = number(mu), number(TINY), number(0)
+    mu, tiny, zero = number(values[0]), number(TINY), number(0)
     for k in range(rates.size):
         rate = number(rates[k])
         for i in range(t.shape[1]):
-            x = mu * v[k, i] - rate * g[k, i]
+            x = mu * m[k, i] - rate * g[k, i]
             x = zero if abs(x) < tiny else x
-            v[k, i] = x
+            m[k, i] = x
             new[k, i] = t[k, i] + x
 
 
 @compiled
-def nesterov(theta: Array, g: Array, v: Array, rates: Array, mu: float, to_theta: Array) -> None:
-    t, g, v = members(theta, rates), members(g, rates), members(v, rates)
+def nesterov(
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+) -> None:
+    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
     new = members(to_theta, rates)
     number = theta.dtype.type
-    mu, tiny, zero = number(mu), number(TINY), number(0)
+    mu, tiny, zero = number(values[0]), number(TINY), number(0)
     for k in range(rates.size):
         rate = number(rates[k])
         for i in range(t.shape[1]):
-            x = mu * v[k, i] - rate * g[k, i]
+            x = mu * m[k, i] - rate * g[k, i]
             x = zero if abs(x) < tiny else x
-            v[k, i] = x
+            m[k, i] = x
             new[k, i] = t[k, i] + (mu * x - rate * g[k, i])
 
 
 @compiled
 def rmsprop(
-    theta: Array, g: Array, s: Array, rates: Array, rho: float, eps: float, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, s = members(theta, rates), members(g, rates), members(s, rates)
+    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
     new = members(to_theta, rates)
     number = theta.dtype.type
-    fresh, rho, eps = number(1.0 - rho), number(rho), number(eps)
+    fresh, rho, eps = number(1.0 - values[0]), number(values[0]), number(values[1])
     tiny, zero = number(TINY), number(0)
     for k in range(rates.size):
         rate = number(rates[k])
         for i in range(t.shape[1]):
-            x = rho * s[k, i] + fresh * g[k, i] * g[k, i]
+            x = rho * m[k, i] + fresh * g[k, i] * g[k, i]
             x = zero if x < tiny else x
-            s[k, i] = x
+            m[k, i] = x
             new[k, i] = t[k, i] - rate * g[k, i] / (np.sqrt(x) + eps)
 
 
 @compiled
 def adam(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    to_theta: Array,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
     t, g, m = members(theta, rates), members(g, rates), members(m, rates)
     v, new = members(v, rates), members(to_theta, rates)
     number = theta.dtype.type
-    fresh1, fresh2 = number(1.0 - beta1), number(1.0 - beta2)
-    beta1, beta2, eps = number(beta1), number(beta2), number(eps)
+    beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
+    fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])
     tiny, zero = number(TINY), number(0)
     for k in range(rates.size):
         rate = number(rates[k])
@@ -119,25 +121,15 @@ def adam(
 
 @compiled
 def adamw(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    decay: float,
-    c1: float,
-    c2: float,
-    to_theta: Array,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
     t, g, m = members(theta, rates), members(g, rates), members(m, rates)
     v, new = members(v, rates), members(to_theta, rates)
     number = theta.dtype.type
-    fresh1, fresh2 = number(1.0 - beta1), number(1.0 - beta2)
-    beta1, beta2, eps = number(beta1), number(beta2), number(eps)
-    c2, tiny, zero = number(1.0 / c2), number(TINY), number(0)
+    beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
+    fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])
+    decay, c1, c2 = values[3], values[4], number(1.0 / values[5])
+    tiny, zero = number(TINY), number(0)
     for k in range(rates.size):
         kept, rate = number(1.0 - rates[k] * decay), number(rates[k] / c1)
         for i in range(t.shape[1]):
@@ -158,7 +150,15 @@ LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "adam": (adam, ("beta1", "beta2", "eps")),
     "adamw": (adamw, ("beta1", "beta2", "eps", "decay", "c1", "c2")),
 }
-"""Each optimiser's loop, and the order of the hyperparameters that follow the learning rate."""
+"""Each optimiser's loop, and the order of its values."""
+
+MOST_VALUES = max(len(names) for _, names in LOOPS.values())
+
+
+def values_of(names: Sequence[str], hyperparameters: Mapping[str, float]) -> Values:
+    """The values of a loop."""
+    values = [hyperparameters[name] for name in names]
+    return (*values, *[0.0] * (MOST_VALUES - len(values)))
 
 
 def fused_update(empty: Callable[..., Array], in_place: bool) -> Callable[..., Any]:
@@ -227,8 +227,8 @@ def flat_update(plain: Callable[..., Any], flats: Flats) -> Callable[..., Any]:
         if "decay" in names:
             _update_each(loop, names, (params, grads, *returned, new), rates, hyperparameters)
         else:
-            values = [hyperparameters[name] for name in names]
-            loop(theta, g, *memory, rates, *values, flats.vector(new))
+            tensors = [theta, g, *memory, flats.vector(new)]
+            loop(*_as_arguments(tensors, rates, values_of(names, hyperparameters)))
         return new, returned
 
     return update
@@ -242,13 +242,17 @@ def _update_each(
     hyperparameters: dict[str, float],
 ) -> None:
     """Tensor by tensor, the last tree being written to; biases do not decay."""
-    for_weights = [hyperparameters[name] for name in names]
-    for_biases = [0.0 if name == "decay" else hyperparameters[name] for name in names]
+    for_weights = values_of(names, hyperparameters)
+    for_biases = values_of(names, {**hyperparameters, "decay": 0.0})
     for layers in zip(*trees, strict=True):
-        *tensors, to_W = [layer.W for layer in layers]
-        loop(*tensors, rates, *for_weights, to_W)
-        *tensors, to_b = [layer.b for layer in layers]
-        loop(*tensors, rates, *for_biases, to_b)
+        loop(*_as_arguments([layer.W for layer in layers], rates, for_weights))
+        loop(*_as_arguments([layer.b for layer in layers], rates, for_biases))
+
+
+def _as_arguments(tensors: list[Array], rates: Array, values: Values) -> tuple[Any, ...]:
+    """Those of a loop, where `tensors` are θ, g, the moments that there are, and the new θ."""
+    theta, g, *moments, to_theta = tensors
+    return (theta, g, *moments, *[g] * (2 - len(moments)), rates, values, to_theta)
 
 
 def _fit(params: Params, grads: Params, moments: Moments, rate: Any) -> bool:

@@ -1,0 +1,226 @@
+"""Runs of steps on NumPy arrays as one compiled call: what they take, and that nothing differs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from tests.fused.cases import OPTIMIZERS
+from tests.train.cases import Heard
+from xpnet import MLPClassifier, Network, fit, optim
+from xpnet.callbacks import Callback
+from xpnet.fused.numba.activations import KINDS
+from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.updates import LOOPS
+
+STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
+EPOCHS = import_module("xpnet.train.epochs")
+
+M, BATCH_SIZE, STEPS_AN_EPOCH = 53, 8, 7
+
+pytestmark = pytest.mark.skipif(
+    routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
+)
+
+
+class Rarely(Callback):
+    """Keeps the steps that it is given."""
+
+    every_step = False
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+
+    def on_step(self, step):
+        self.steps.append(step)
+
+
+def samples(sizes, output="softmax", dtype="float32", seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((sizes[0], M))
+    Y = np.eye(sizes[-1])[rng.integers(sizes[-1], size=M)].T
+    net = Network(sizes, hidden="relu", output=output)
+    return net, net.init(seed=1, dtype=dtype), X.astype(dtype), Y.astype(dtype)
+
+
+def trained(*data: Any, callbacks: Any = (), **settings: Any) -> Any:
+    options = {"optimizer": optim.adam(0.01), "epochs": 3, "batch_size": BATCH_SIZE, **settings}
+    return fit(*data, callbacks=callbacks, **options)
+
+
+def refuse(*args: Any, **kwargs: Any) -> Any:
+    pytest.fail("a step was made by itself")
+
+
+def assert_equal(result: Any, expected: Any) -> None:
+    """To the bit: parameters, costs, numbers of steps."""
+    for layer, other in zip(result.params, expected.params, strict=True):
+        for array, its in zip(layer, other, strict=True):
+            assert array.dtype == its.dtype
+            np.testing.assert_array_equal(array, its)
+    assert [row["cost"] for row in result.history] == [row["cost"] for row in expected.history]
+    assert [row["learning_rate"] for row in result.history] == [
+        row["learning_rate"] for row in expected.history
+    ]
+    assert result.steps == expected.steps
+
+
+def assert_the_same(*data: Any, **settings: Any) -> None:
+    with mock.patch.object(STEPS.Trainer, "step", refuse):
+        in_runs = trained(*data, **settings)
+    assert_equal(in_runs, trained(*data, callbacks=[Heard()], **settings))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [*LOOPS, "scheduled"])
+def test_every_optimiser(name, dtype):
+    assert_the_same(*samples((5, 7, 3), dtype=dtype), optimizer=OPTIMIZERS[name])
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("sizes", [(5, 3), (5, 40), (5, 7, 4, 3)], ids=str)
+def test_penalty_and_weights(sizes, l2, weighted, rng):
+    weight = rng.random((1, M)) if weighted else None
+    assert_the_same(*samples(sizes), l2=l2, sample_weight=weight)
+
+
+@pytest.mark.parametrize("hidden", KINDS)
+def test_every_activation(hidden):
+    net, params, X, Y = samples((5, 7, 3))
+    assert_the_same(Network(net.sizes, hidden=hidden, output=net.output), params, X, Y)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, M - 1])
+def test_the_last_batch_is_short(batch_size):
+    assert_the_same(*samples((5, 7, 3)), batch_size=batch_size)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["one step a run", "an epoch a run"])
+def test_runs_of_any_length(seconds, monkeypatch):
+    monkeypatch.setattr(EPOCHS, "SECONDS", seconds)
+    rarely, data = Rarely(), samples((5, 7, 3))
+    result = trained(*data, callbacks=[rarely])
+    assert_equal(result, trained(*data, callbacks=[Heard()]))
+    seen = [step.index for step in rarely.steps]
+    if seconds:  # 1 and 4 steps, and as many as the epoch has left
+        assert seen == [1, 5, 7, 14, 21]
+    else:
+        assert seen == list(range(1, 22))
+    newest = rarely.steps[-1]
+    assert newest.params is result.params
+    assert newest.state.t == 21
+
+
+def test_steps_that_are_kept_stay_as_they_were(monkeypatch):
+    monkeypatch.setattr(EPOCHS, "SECONDS", 0.0)
+    rarely, heard, data = Rarely(), Heard(), samples((5, 7, 3))
+    trained(*data, callbacks=[rarely])
+    trained(*data, callbacks=[heard])
+    for step, expected in zip(rarely.steps, heard.steps, strict=True):
+        assert step.cost == expected.cost
+        for layer, other in zip(step.params, expected.params, strict=True):
+            np.testing.assert_array_equal(layer.W, other.W)
+
+
+def test_the_parameters_to_start_from_are_not_written_to():
+    net, params, X, Y = samples((5, 7, 3))
+    for array in (*params[0], *params[1], X, Y):
+        array.flags.writeable = False
+    copies = [array.copy() for layer in params for array in layer]
+    with mock.patch.object(STEPS.Trainer, "step", refuse):
+        trained(net, params, X, Y)
+    for array, copy in zip([array for layer in params for array in layer], copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+LEFT = {
+    "clipping": {"optimizer": optim.clip(optim.adam(0.01), 0.1)},
+    "an update without a loop": {"optimizer": optim.lion(0.01)},
+    "dropout": {"dropout": 0.5},
+    "a full batch": {"batch_size": M},
+    "a penalty that is an array": {"l2": np.full((1, 1), 0.1)},
+}
+
+
+@pytest.mark.parametrize("settings", LEFT.values(), ids=LEFT)
+def test_what_is_left_to_single_steps(settings):
+    data = samples((5, 7, 3))
+    with mock.patch.object(STEPS.Trainer, "step", autospec=True, wraps=None) as step:
+        step.side_effect = STEP
+        result = trained(*data, **settings)
+    assert step.call_count == result.steps
+    assert_equal(result, trained(*data, callbacks=[Heard()], **settings))
+
+
+STEP = STEPS.Trainer.step
+
+
+def test_a_callback_that_asks_for_every_step_gets_it():
+    class Asking(Rarely):
+        every_step = True
+
+    class Overriding(Callback):
+        def on_step(self, step):
+            """Does not say how often."""
+
+    asking = Asking()
+    trained(*samples((5, 7, 3)), callbacks=[asking, Rarely()])
+    assert [step.index for step in asking.steps] == list(range(1, 22))
+    assert Overriding.every_step
+    assert not Callback.every_step
+
+
+@pytest.mark.parametrize("settings", [{}, {"solver": "sgd"}, {"alpha": 0.1}], ids=str)
+def test_estimators_are_fitted_in_runs(settings):
+    _, _, X, Y = samples((5, 7, 3))
+    y = Y.argmax(axis=0)
+    options = {"hidden_layer_sizes": (7,), "batch_size": BATCH_SIZE, "max_iter": 3, **settings}
+    model = MLPClassifier(random_state=0, tol=0.0, n_iter_no_change=9, **options)
+    with mock.patch.object(STEPS.Trainer, "step", refuse), pytest.warns(UserWarning, match="Maxim"):
+        model.fit(X.T, y)
+    expected = MLPClassifier(**model.get_params()).set_params(callbacks=[Heard()])
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        expected.fit(X.T, y)
+    assert model.loss_curve_ == expected.loss_curve_
+    for coef, other in zip(model.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_array_equal(coef, other)
+    # What the optimiser remembers goes on from where the run ended.
+    model.partial_fit(X.T, y)
+    expected.partial_fit(X.T, y)
+    np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
+def test_ctrl_c_within_a_run(monkeypatch):
+    """What the runs before it have learned is kept."""
+    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
+    run, calls = STEPS.Trainer.run, []
+
+    def interrupted(trainer, batches, first, count):
+        calls.append(count)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run(trainer, batches, first, count)
+
+    monkeypatch.setattr(STEPS.Trainer, "run", interrupted)
+    result = trained(*samples((5, 7, 3)))
+    assert (result.stopped, result.steps, calls) == ("interrupted", 5, [1, 4, 2])
+
+
+def test_a_cost_that_is_not_finite_is_traced_to_its_step():
+    from xpnet import DivergenceError
+
+    data = samples((5, 7, 3), dtype="float64")
+    errors = []
+    for callbacks in ([], [Heard()]):
+        with pytest.raises(DivergenceError) as raised:
+            trained(*data, optimizer=optim.sgd(1e150), epochs=5, callbacks=callbacks)
+        errors.append(raised.value)
+    in_runs, one_by_one = errors
+    assert str(in_runs) == str(one_by_one)
+    for layer, other in zip(in_runs.params, one_by_one.params, strict=True):
+        np.testing.assert_array_equal(layer.W, other.W)

@@ -1,0 +1,213 @@
+"""Run of training steps as one compiled call: gather, gradients, update, and again.
+
+Between two steps of a small network, Python takes longer than both. Gradients and update are the
+very loops that single steps call, given by their addresses: their results are the same to the bit,
+and nothing is compiled twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused import TrainingRun
+from xpnet.fused.arguments import are_floats, are_of_step, are_same
+from xpnet.fused.numba.compiler import compiled, first_class
+from xpnet.fused.numba.gather import gather
+from xpnet.fused.numba.step import Program, suits
+from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
+from xpnet.types import Array, Batches, Params
+
+
+def compiled_run() -> TrainingRun:
+    """Runs of one training loop; none of what the compiled calls are not made for."""
+    program: RunProgram | None = None
+
+    def run(
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        batches: Batches,
+        hyperparameters: Sequence[dict[str, Any]],
+        *,
+        apply: Callable[..., Any],
+        l2: Any,
+    ) -> Any:
+        nonlocal program
+        optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
+        if optimizer not in LOOPS or not suits(net, params):
+            return None
+        if program is None:
+            program = RunProgram(net, params, optimizer)
+        if not program.fits_run(params, moments, batches, hyperparameters, l2):
+            return None
+        return program.run(params, moments, batches, hyperparameters, float(l2))
+
+    return run
+
+
+class RunProgram(Program):
+    """Runs of steps of one network by one optimiser."""
+
+    def __init__(self, net: Any, params: Params, optimizer: str) -> None:
+        super().__init__(net, params)
+        self.optimizer = optimizer
+        self.loop, self.names = LOOPS[optimizer]
+        self.moments: tuple[Params, ...] = ()
+        self.batch = self._batch(0)
+        self.segments = self._segments()
+        vector = self.flats.vector(self.flats.fresh())
+        gradients = *self.network, *self.batch[:2], self.ones, 0.0, vector, self.work, vector
+        update = *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector
+        self.functions = first_class(self.gradients, *gradients), first_class(self.loop, *update)
+
+    def fits_run(
+        self,
+        params: Params,
+        moments: tuple[Params, ...],
+        batches: Batches,
+        hyperparameters: Sequence[dict[str, Any]],
+        l2: Any,
+    ) -> bool:
+        """Whether samples lie as rows, and the rest is of one network."""
+        X, Y, s, *_ = batches
+        m = X.shape[0]
+        return (
+            isinstance(X, np.ndarray)
+            and isinstance(l2, float | int)
+            and all(map(self.flats.fits, (params, *moments)))
+            and X.shape == (m, self.n_x)
+            and Y.shape == (m, self.n_y)
+            and X.dtype == Y.dtype == self.dtype
+            and X.flags.c_contiguous
+            and Y.flags.c_contiguous
+            and (s is None or (s.shape == (1, m) and s.dtype == self.dtype))
+            and are_of_step(self.optimizer, moments, hyperparameters[0])
+            and all(are_floats(numbers.values()) for numbers in hyperparameters)
+        )
+
+    def run(
+        self,
+        params: Params,
+        moments: tuple[Params, ...],
+        batches: Batches,
+        hyperparameters: Sequence[dict[str, float]],
+        l2: float,
+    ) -> tuple[Params, tuple[Params, ...], Array]:
+        """Parameters, moments and costs after so many steps."""
+        flats, size, steps = self.flats, batches.size, len(hyperparameters)
+        if not are_same(self.moments, moments):
+            self.moments = tuple(map(flats.copied, moments))
+        if len(self.batch[0]) != size:
+            self.batch = self._batch(size)
+        theta, grads = flats.vector(params), flats.fresh()
+        odd, even = flats.fresh(), flats.fresh()  # what an odd number of steps ends in, or an even
+        vectors = theta, *map(flats.vector, (odd, even, grads))
+        memory = [*map(flats.vector, self.moments), vectors[3], vectors[3]][:2]
+        costs = np.empty(steps, self.dtype)
+        weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
+        train(
+            *self.functions,
+            self.network,
+            *(batches.X, batches.Y, weight, batches.order),
+            *(l2, self.segments, *self._numbers(hyperparameters)),
+            *(vectors, tuple(memory), self.batch, self._work(size), costs),
+        )
+        return odd if steps % 2 else even, self.moments, costs
+
+    def _segments(self) -> Array:
+        """What is updated at once: begin, end, and whether it is a bias, which does not decay."""
+        if "decay" not in self.names:
+            return np.array([(0, self.flats.size, 0)])
+        rows = []
+        for n_out, n_in, W, b in self.flats.layout.tolist():
+            rows += [(W, W + n_out * n_in, 0), (b, b + n_out, 1)]
+        return np.array(rows)
+
+    def _numbers(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
+        """The rate of each step, and its values for weights and for biases."""
+        rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
+        values = [
+            [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
+            for numbers in hyperparameters
+        ]
+        return rates, np.array(values)
+
+    def _batch(self, size: int) -> tuple[Array, Array, Array]:
+        """Room for the samples of a batch and their weights, which are 1."""
+        X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
+        return X, Y, np.ones(size, self.dtype)
+
+
+@compiled
+def train(
+    gradients: Callable[..., float],
+    update: Callable[..., None],
+    network: tuple[Any, ...],
+    X: Array,
+    Y: Array,
+    weight: Array,
+    order: Array,
+    l2: float,
+    segments: Array,
+    rates: Array,
+    values: Array,
+    vectors: tuple[Array, Array, Array, Array],
+    moments: tuple[Array, Array],
+    batch: tuple[Array, Array, Array],
+    work: Array,
+    costs: Array,
+) -> None:
+    """As many steps as there are `costs`, over the samples that `order` numbers.
+
+    Parameters
+    ----------
+    gradients, update : function
+        Loops of `network` and `updates`.
+    network : tuple
+        The first arguments of `gradients`.
+    X, Y : array, shapes (m, n_x) and (m, n_y)
+    weight : array, shape (m,)
+        Empty where all samples count the same.
+    order : array of int
+    l2 : float
+    segments : array of int, shape (S, 3)
+        Begin and end of what is updated at once, and which of its step's values it takes.
+    rates : array, shape (n, 1)
+    values : array, shape (n, 2, 6)
+    vectors : tuple of array, shape (P,)
+        θ, which is left as it is; θ after the first, third, … step, and after the others; g.
+    moments : tuple of array, shape (P,)
+    batch : tuple of array, shapes (size, n_x), (size, n_y) and (size,)
+        Room for samples, and their weights; the last step takes those that are left.
+    work : array
+    costs : array, shape (n,)
+    """
+    x, y, s = batch
+    first, second = moments
+    theta, new, spare, g = vectors
+    for i in range(costs.size):
+        start = i * len(x)
+        m = min(len(x), order.size - start)
+        gather(X, order, start, x[:m])
+        gather(Y, order, start, y[:m])
+        if weight.size > 0:
+            for j in range(m):
+                s[j] = weight[order[start + j]]
+        of_batch = s[:m].reshape((1, m))
+        costs[i] = gradients(*network, x[:m], y[:m], of_batch, l2, theta, work, g)
+        for k in range(len(segments)):
+            begin, end, row = segments[k]
+            v = values[i, row]
+            update(
+                theta[begin:end],
+                g[begin:end],
+                first[begin:end],
+                second[begin:end],
+                rates[i],
+                (v[0], v[1], v[2], v[3], v[4], v[5]),
+                new[begin:end],
+            )
+        theta, new = new, spare if i == 0 else theta
