@@ -44,6 +44,7 @@ def test_the_cost_is_read_when_it_is_time_and_not_each_step(
     terminal, fitted, monkeypatch, seconds, reads
 ):
     read = []
+    monkeypatch.setattr(Progress, "every_step", True)
     monkeypatch.setattr(progress, "_SECONDS", seconds)
     monkeypatch.setattr(progress, "array_namespace", lambda cost: read.append(cost) or np)
     fitted([Progress(terminal)])

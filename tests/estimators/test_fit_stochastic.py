@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from xpnet import MLPClassifier, backend
+from xpnet.data.batches import gathered
 from xpnet.estimators import _fit_stochastic
-from xpnet.estimators._batches import Samples, epochs_of_batches
+from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -32,8 +33,10 @@ def test_an_epoch_trains_on_every_sample_once(few, monkeypatch, shuffle):
     seen = []
 
     def noted(*arguments):
+        gather = gather_of(arguments[0], shuffle)
         for batches in epochs_of_batches(*arguments):
-            yield (seen.append(batch.X) or batch for batch in batches)
+            seen.extend(batch.X for batch in gathered(batches, gather))
+            yield batches
 
     monkeypatch.setattr(_fit_stochastic, "epochs_of_batches", noted)
     MLPClassifier((4,), max_iter=2, batch_size=30, shuffle=shuffle).fit(*few)
@@ -47,4 +50,4 @@ def test_an_epoch_trains_on_every_sample_once(few, monkeypatch, shuffle):
 def test_samples_in_order_are_views(few):
     samples = Samples(few.X, few.X[:, :1], None, few.y)
     batches = next(epochs_of_batches(samples, 50, False, np.random.RandomState(0)))
-    assert np.shares_memory(next(iter(batches)).X, few.X)
+    assert np.shares_memory(next(gathered(batches, gather_of(samples, False))).X, few.X)

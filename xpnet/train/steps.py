@@ -154,9 +154,11 @@ class Trainer:
         None, and nothing is done, where there is no such call for them.
         """
         optimizer, t = self.settings.optimizer, self.state.t
+        if batches.order is None or self.settings.dropout:
+            return None
         if self.index == 0:
             self._begin(batches.Y, optimizer.hyperparameters(t + 1).get("rate"))
-        if self._run is None or batches.order is None or self.settings.dropout:
+        if self._run is None:
             return None
         chosen = slice(first * batches.size, (first + count) * batches.size)
         result = self._run(

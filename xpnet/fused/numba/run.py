@@ -56,6 +56,7 @@ class RunProgram(Program):
         self.optimizer = optimizer
         self.loop, self.names = LOOPS[optimizer]
         self.moments: tuple[Params, ...] = ()
+        self.memory: list[Array] = []
         self.batch = self._batch(0)
         self.segments = self._segments()
         vector = self.flats.vector(self.flats.fresh())
@@ -100,21 +101,20 @@ class RunProgram(Program):
         flats, size, steps = self.flats, batches.size, len(hyperparameters)
         if not are_same(self.moments, moments):
             self.moments = tuple(map(flats.copied, moments))
+            # Now, as a vector that is long in use may no longer be known.
+            self.memory = [flats.vector(moment) for moment in self.moments]
         if len(self.batch[0]) != size:
             self.batch = self._batch(size)
         theta, grads = flats.vector(params), flats.fresh()
         odd, even = flats.fresh(), flats.fresh()  # what an odd number of steps ends in, or an even
         vectors = theta, *map(flats.vector, (odd, even, grads))
-        memory = [*map(flats.vector, self.moments), vectors[3], vectors[3]][:2]
+        memory = (*self.memory, *vectors[3:] * 2)[:2]
         costs = np.empty(steps, self.dtype)
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
-        train(
-            *self.functions,
-            self.network,
-            *(batches.X, batches.Y, weight, batches.order),
-            *(l2, self.segments, *self._numbers(hyperparameters)),
-            *(vectors, tuple(memory), self.batch, self._work(size), costs),
-        )
+        data = batches.X, batches.Y, weight, batches.order, l2
+        numbers = self.segments, *self._numbers(hyperparameters)
+        room: Any = vectors, memory, self.batch, self._work(size), costs
+        train(*self.functions, self.network, *data, *numbers, *room)
         return odd if steps % 2 else even, self.moments, costs
 
     def _segments(self) -> Array:

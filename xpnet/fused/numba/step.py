@@ -118,10 +118,16 @@ class Program:
         kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
         slopes = np.array([SLOPES[name, self.dtype] for name in activations])
         output = OUTPUTS[net.output]
-        self.network = routine(self.dtype), self.flats.layout, kinds, slopes, output
+        self.network: tuple[Any, ...] = (
+            routine(self.dtype),
+            self.flats.layout,
+            kinds,
+            slopes,
+            output,
+        )
         self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
         thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
-        self.gradients = thin_cost_and_gradients if thin else cost_and_gradients
+        self.gradients: Any = thin_cost_and_gradients if thin else cost_and_gradients
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
 
