@@ -88,7 +88,8 @@ def test_arrays_of_two_queues_are_refused(queue):
 def test_the_command_line_learns_digits(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XPNET_BACKEND", "dpnp")
-    assert run(["train", "digits", "--hidden", "64", "--epochs", "5", "--lr", "0.005"]) == 0
+    short = ("--hidden", "64", "--epochs", "5", "--batch-size", "32", "--lr", "0.01")
+    assert run(["train", "digits", *short]) == 0
     out = capsys.readouterr().out
     assert f"on dpnp, {backend.resolve('dpnp').device}, float32" in out
     (accuracy,) = re.findall(r"test accuracy ([\d.]+)%", out)
