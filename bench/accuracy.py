@@ -1,6 +1,6 @@
 """The largest error of every activation and output, over the whole range of its dtype.
 
-``python -m bench.accuracy`` prints the table of ``docs/numerics.md``, the rows of libraries that are
+``python -m bench.accuracy`` prints the table of ``docs/numerics.md``, or its rows for what is
 installed, with ``JAX_ENABLE_X64=1`` for float64 on JAX. The reference is mpmath's, of 120 bits.
 Errors are in units in the last place of the exact result (ulp).
 """
