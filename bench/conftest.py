@@ -15,8 +15,15 @@ from xpnet import backend
 Timed = Callable[..., Any]
 
 PACKAGES = (
-    *("xpnet", "numpy", "numba", "torch", "jax", "dask", "dpnp"),
-    *("cupy-cuda12x", "cupy-cuda13x"),
+    "xpnet",
+    "numpy",
+    "numba",
+    "torch",
+    "jax",
+    "dask",
+    "dpnp",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
 )
 
 

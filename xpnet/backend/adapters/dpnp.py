@@ -39,9 +39,8 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=dpnp.asnumpy,
-    # On GPUs dpnp.random draws from MCG59, x ← a x mod 2⁵⁹, which begins with the seed itself: the
-    # first number is then about 0, and seeds 0 and 1 give the same. (dpnp_random_state.py, and
-    # https://oneapi-spec.uxlfoundation.org, "mcg59".)
+    # dpnp's own generator is another one on GPUs, MCG59 (dpnp/random/dpnp_random_state.py), whose
+    # first number is the seed / 2⁵⁹, so always about 0; and seeds 0 and 1 give the same numbers.
     uniform=numpy_uniform(_from_numpy),
     synchronize=_synchronize,
     refusal=_refusal,
