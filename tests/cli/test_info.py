@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from xpnet import backend
 from xpnet.backend.libraries import adapter
 
 
@@ -23,6 +24,14 @@ def test_what_is_here_and_what_is_not(run, monkeypatch):
     assert f"BLAS              {blas()['name']} {blas()['version']}\n" in result.out
     assert "new arrays        numpy, cpu, float32\n" in result.out
     assert "processor         " in result.out
+
+
+def test_a_path_in_a_reason_is_not_cut_short(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    reason = f"set the variable to /{'y' * 100}"
+    found = backend.BackendInfo("numpy", "2.0", (), reason)
+    monkeypatch.setattr("xpnet.cli.info.available_backends", lambda: [found])
+    assert run("info").out.count("y") >= 100
 
 
 def blas():
