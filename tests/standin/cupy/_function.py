@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from cupy._array import ndarray
-from cupy._counts import note
 from cupy.cuda.device import current_device
 from cupy.cuda.runtime import CUDARuntimeError
+from cupy.cuda.stream import get_current_stream
 
 _ONE_AT_A_TIME = threading.Lock()  # a kernel's index is a variable of the whole library
 _MOST_THREADS = 1024
@@ -43,7 +43,7 @@ def argument_bytes(argument: Any) -> np.ndarray:
                 f"You are trying to pass a numpy.ndarray of shape {argument.shape} as a kernel "
                 "parameter. Only numpy.ndarrays of size one can be passed by value."
             )
-        return argument
+        return argument.copy()
     if type(argument) in _PYTHONS:
         return np.asarray([argument], _PYTHONS[type(argument)])
     if isinstance(argument, np.generic):
@@ -63,7 +63,10 @@ class Function:
         if grid[0] >= 2**31 or max(grid[1:]) >= 2**16 or np.prod(block) > _MOST_THREADS:
             raise CUDARuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")
         assert grid[2] == block[2] == 1, "the kernels run over two axes on the processor"
-        note("launches", self.name)
+        # What is captured holds the arguments as they are now.
+        get_current_stream().do(self.name, lambda: self._run(grid, block, values))
+
+    def _run(self, grid: tuple[int, ...], block: tuple[int, ...], values: list[np.ndarray]) -> None:
         pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
         with _ONE_AT_A_TIME:
             failed = self.run(*grid[:2], *block[:2], pointers, _FORWARD)
