@@ -42,7 +42,7 @@ def matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     if max(left.ndim, right.ndim) <= 2:
         tf32 = get_compute_type(dtype) == COMPUTE_TYPE_TF32
     else:
-        tf32 = cublas.getMathMode(get_cublas_handle()) == cublas.TF32_TENSOR_OP_MATH
+        tf32 = cublas.in_tf32(get_cublas_handle())
     if tf32 and dtype == np.float32:
         left, right = rounded(left), rounded(right)
     return np.matmul(left, right)

@@ -1,7 +1,7 @@
-"""cuBLAS as a library of C: products of matrices at addresses.
+"""cuBLAS as a library of C: the functions that CuPy has no names for, or does not let be captured.
 
-The rules are those of cuBLAS's documentation: matrices lie by columns; a stream that is set takes
-the workspace away; what is called while the stream is captured becomes part of the graph.
+The rules are those of cuBLAS's documentation: a stream that is set takes the workspace away; what
+is called while the stream is captured becomes part of the graph, memory of its own included.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
-
-from cupy._core._routines_linalg import rounded
 from cupy._counts import note
 from cupy.cuda import cublas
+from cupy.cuda._gemm import Product, at
 from cupy.cuda.stream import Stream, stream_at
 from tests.fused.cupy.compiling import compiler
 
@@ -78,100 +75,35 @@ def _set_workspace(handle: int, workspace: int | None, size: int) -> int:
     return SUCCESS
 
 
-class _Product(NamedTuple):
-    """The arguments of a gemm; those of the strided form where it is one of one matrix."""
-
-    handle: int
-    op_a: int
-    op_b: int
-    m: int
-    n: int
-    k: int
-    alpha: int
-    A: int
-    lda: int
-    stride_a: int
-    B: int
-    ldb: int
-    stride_b: int
-    beta: int
-    C: int
-    ldc: int
-    stride_c: int = 0
-    count: int = 1
-
-
-def _gemm(dtype: str, *args: int) -> int:
-    *shape, A, lda, B, ldb, beta, C, ldc = args
-    return _batched(dtype, *shape, A, lda, 0, B, ldb, 0, beta, C, ldc)
-
-
-def _batched(dtype: str, *args: int) -> int:
-    """``C = op(A) op(B)`` of each of `count` matrices."""
-    p = _Product(*args)
-    if not cublas.exists(p.handle):
+def _product(make: Callable[..., Product], dtype: str, handle: int, *args: int) -> int:
+    """Multiply what `make` makes of the arguments."""
+    product = make(*args)
+    if not cublas.exists(handle):
         return NOT_INITIALIZED
-    rows = ((p.k if p.op_a else p.m, p.lda), (p.n if p.op_b else p.k, p.ldb), (p.m, p.ldc))
-    if min(p.m, p.n, p.k) < 0 or any(ld < max(1, least) for least, ld in rows):
+    if not product.is_valid:
         return INVALID_VALUE
-    factors = [_array(address, dtype, 1)[0] for address in (p.alpha, p.beta)]
-    assert factors == [1, 0], "the stand-in neither scales nor adds"
-    setting = _SETTINGS[p.handle]
-    tf32 = dtype == "float32" and cublas.getMathMode(p.handle) == cublas.TF32_TENSOR_OP_MATH
-    workspace = setting.workspace
+    setting = _SETTINGS[handle]
+    tf32, workspace = cublas.in_tf32(handle), setting.workspace
     if workspace is None:
         note("allocations", _POOL)
-    setting.stream.do("gemm", lambda: _multiply(p, dtype, tf32, workspace))
+
+    def work() -> None:
+        if workspace is not None:
+            address, size = workspace
+            at(address, "uint8", min(size, _SCRATCH)).fill(0xFF)
+        product.multiply(dtype, tf32)
+
+    setting.stream.do("gemm", work)
     return SUCCESS
-
-
-def _multiply(p: _Product, dtype: str, tf32: bool, workspace: tuple[int, int] | None) -> None:
-    if workspace is not None:
-        address, size = workspace
-        _array(address, "uint8", min(size, _SCRATCH))[:] = 0xFF
-    # In C's order the factors change places: C' = op(B)' op(A)'.
-    left = _matrices(p.B, dtype, (p.n, p.k), p.op_b, p.ldb, p.stride_b, p.count)
-    right = _matrices(p.A, dtype, (p.k, p.m), p.op_a, p.lda, p.stride_a, p.count)
-    if tf32:
-        left, right = rounded(left), rounded(right)
-    to = _matrices(p.C, dtype, (p.n, p.m), 0, p.ldc, p.stride_c, p.count)
-    with np.errstate(all="ignore"):
-        to[...] = np.matmul(left, right)
-
-
-def _matrices(
-    address: int,
-    dtype: str,
-    shape: tuple[int, int],
-    transposed: int,
-    leading: int,
-    stride: int,
-    count: int,
-) -> np.ndarray:
-    """The matrices of `shape` in C's order, which lie transposed or not; one without an axis."""
-    rows, columns = shape[::-1] if transposed else shape
-    size = np.dtype(dtype).itemsize
-    flat = _array(address, dtype, (count - 1) * stride + (rows - 1) * leading + columns)
-    strides = (stride * size, leading * size, size)
-    found = as_strided(flat, (count, rows, columns), strides)
-    found = found.swapaxes(1, 2) if transposed else found
-    return found if count > 1 else found[0]
-
-
-def _array(address: int, dtype: str, size: int) -> np.ndarray:
-    size *= np.dtype(dtype).itemsize
-    return np.frombuffer((ctypes.c_char * size).from_address(address), dtype)
 
 
 _FUNCTIONS: dict[str, Callable[..., int]] = {
     "cublasSetStream_v2": _set_stream,
     "cublasSetWorkspace_v2": _set_workspace,
-    **{f"cublas{kind}gemm_v2": partial(_gemm, dtype) for kind, dtype in _SIZES.items()},
-    **{
-        f"cublas{kind}gemmStridedBatched": partial(_batched, dtype)
-        for kind, dtype in _SIZES.items()
-    },
 }
+for _letter, _dtype in _SIZES.items():
+    _FUNCTIONS[f"cublas{_letter}gemm_v2"] = partial(_product, Product.plain, _dtype)
+    _FUNCTIONS[f"cublas{_letter}gemmStridedBatched"] = partial(_product, Product, _dtype)
 
 _KEPT: list[Any] = []  # what C calls
 

@@ -53,3 +53,8 @@ def setMathMode(handle: int, mode: int) -> None:  # noqa: N802
 
 def getVersion(handle: int) -> int:  # noqa: N802
     return 120905
+
+
+def in_tf32(handle: int) -> bool:
+    """Whether it rounds the factors of float32 products."""
+    return getMathMode(handle) == TF32_TENSOR_OP_MATH

@@ -45,7 +45,7 @@ def allocate(shape: Sequence[int], dtype: Any, order: str = "C") -> np.ndarray:
     memory = _FREED[key].pop() if _FREED[key] else bytearray(size + _UNIT)
     block = np.ndarray.__new__(Block, (size,), np.uint8, memory, _first(memory))
     if not get_current_stream().is_late:  # or work that was asked for before would find NaN
-        block[:] = 0xFF
+        block.fill(0xFF)
     block.device_id = key[0]
     return np.ndarray(shape, dtype, block, order=order)
 
