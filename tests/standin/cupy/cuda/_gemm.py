@@ -41,17 +41,16 @@ class Product(NamedTuple):
         *shape, A, lda, B, ldb, beta, C, ldc = args
         return cls(*shape, A, lda, 0, B, ldb, 0, beta, C, ldc)
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether sizes and distances are ones that cuBLAS takes."""
+    def is_valid(self, dtype: str) -> bool:
+        """Whether sizes and distances are ones that cuBLAS takes; reads the factors, as it does."""
+        factors = [at(address, dtype, 1)[0] for address in (self.alpha, self.beta)]
+        assert factors == [1, 0], "the stand-in neither scales nor adds"
         of_a, of_b = self.k if self.op_a else self.m, self.n if self.op_b else self.k
         distances = (self.lda, of_a), (self.ldb, of_b), (self.ldc, self.m)
         return min(self.m, self.n, self.k) >= 0 and all(ld >= max(1, n) for ld, n in distances)
 
     def multiply(self, dtype: str, tf32: bool) -> None:
         """``C = op(A) op(B)``."""
-        factors = [at(address, dtype, 1)[0] for address in (self.alpha, self.beta)]
-        assert factors == [1, 0], "the stand-in neither scales nor adds"
         m, n, k = self.m, self.n, self.k
         # By rows, a matrix that lies by columns is its transpose: C' = op(B)' op(A)'.
         left = self._matrices(dtype, self.B, (n, k), self.op_b, self.ldb, self.stride_b)

@@ -80,7 +80,7 @@ def _product(make: Callable[..., Product], dtype: str, handle: int, *args: int) 
     product = make(*args)
     if not cublas.exists(handle):
         return NOT_INITIALIZED
-    if not product.is_valid:
+    if not product.is_valid(dtype):
         return INVALID_VALUE
     setting = _SETTINGS[handle]
     tf32, workspace = cublas.in_tf32(handle), setting.workspace
