@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, is_torch_array
 from xpnet import backend
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import accelerator_for, kernels_or_default, training_kernels
+from xpnet.network.defaults import kernels_or_default, training_kernels, training_step
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.types import (
@@ -142,7 +142,7 @@ def _step_and_kernels(X: Array, settings: Settings) -> tuple[Callable[..., Any],
     value_and_grad, kernels = settings.value_and_grad, settings.kernels
     step = _default_step if value_and_grad is None else _step_by(value_and_grad)
     if value_and_grad is None and kernels is None:
-        step = accelerator_for(X).step(step)
+        step = training_step(step, X)
     return step, training_kernels(X) if kernels is None else kernels_or_default(kernels, X)
 
 

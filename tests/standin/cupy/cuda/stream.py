@@ -102,6 +102,8 @@ class Stream:
         return graph
 
     def is_capturing(self) -> bool:
+        if self.ptr == 0:
+            _refuse_beside_capture()
         return self.recording is not None
 
     def do(self, name: str, work: Callable[[], object]) -> None:
