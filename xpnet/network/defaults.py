@@ -22,7 +22,7 @@ def accelerator_for(X: Array) -> Accelerator:
 
 
 def training_step(step: TrainingStep, X: Array) -> TrainingStep:
-    """`step` as it is fastest for arrays of X's library, or as a CUDA graph if that is asked for."""
+    """The accelerator's form of `step` for arrays of X's library; a CUDA graph if asked for."""
     made = accelerator_for(X)
     if made.graph_step is not None and backend.cuda_graph():
         return made.graph_step(step)
