@@ -21,6 +21,8 @@ from xpnet.fused.cupy.updates import FIELDS
 KERNELS = (
     "row_sums",
     "add_decay",
+    "feed",
+    "hand_out",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
     *(f"update<optimizer::{name}>" for name in FIELDS),

@@ -1,39 +1,32 @@
-// What a captured step reads and hands out: its own arguments stay those of the capture.
+// Around a captured step, whose own arguments stay those of the capture: what it is fed before,
+// and what it hands out at its end.
 
-// Matrix (n, m) of any strides, copied to where the graph reads it: column j is row j there.
-struct Columns {
-  const T* from;
-  Index n, unit, sample;
-  T* to;
-};
-
-// This step's numbers, as words of any kind.
+// A step's numbers, as words of any kind.
 struct Words {
-  Index words[MOST_WORDS];
+  Index word[MOST_WORDS];
 };
 
-__device__ inline void copy_entry(const Columns& columns, Index j, Index i) {
-  columns.to[j * columns.n + i] = columns.from[i * columns.unit + j * columns.sample];
-}
-
-// X, Y and the samples' weights of one batch, of which one may have no rows; and the numbers.
-__global__ void feed(const Columns X, const Columns Y, const Columns s, Index m,
-                     const Words numbers, Index words, Index* to_numbers) {
+// X (n_x, m), Y (n_y, m) and the samples' weights s (n_s, m), each with its strides, copied to
+// where the graph reads them, sample by sample; and the words.
+__global__ void feed(const T* X, Index X_unit, Index X_sample, Index n_x, T* to_X, const T* Y,
+                     Index Y_unit, Index Y_sample, Index n_y, T* to_Y, const T* s, Index s_unit,
+                     Index s_sample, Index n_s, T* to_s, Index m, const Words words, Index count,
+                     Index* to_words) {
   const Index first = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;
-  const Index rows = X.n + Y.n + s.n;
-  for (Index e = first; e < m * rows; e += threads) {
-    const Index j = e / rows, i = e % rows;
-    if (i < X.n)
-      copy_entry(X, j, i);
-    else if (i < X.n + Y.n)
-      copy_entry(Y, j, i - X.n);
+  const Index n = n_x + n_y + n_s;
+  for (Index e = first; e < m * n; e += threads) {
+    const Index j = e / n, x = e % n, y = x - n_x, w = y - n_y;
+    if (y < 0)
+      to_X[j * n_x + x] = X[x * X_unit + j * X_sample];
+    else if (w < 0)
+      to_Y[j * n_y + y] = Y[y * Y_unit + j * Y_sample];
     else
-      copy_entry(s, j, i - X.n - Y.n);
+      to_s[j * n_s + w] = s[w * s_unit + j * s_sample];
   }
-  for (Index w = first; w < words; w += threads) to_numbers[w] = numbers.words[w];
+  for (Index k = first; k < count; k += threads) to_words[k] = words.word[k];
 }
 
-// The parameters and costs copied to arrays of the caller's own, whose addresses are in `to`.
+// theta and J copied to where the two words of `to` point.
 __global__ void hand_out(const T* theta, Index size, const T* J, Index networks,
                          const Index* to) {
   T* to_theta = reinterpret_cast<T*>(to[0]);

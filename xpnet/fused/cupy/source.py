@@ -12,11 +12,12 @@ import numpy as np
 
 MOST_TENSORS = 32  # that one launch of an optimiser updates; their table is a kernel's argument
 MOST_THREADS = 1024  # in a block, on every device
+MOST_WORDS = 64  # that a captured step is fed with; they are an argument of a kernel, too
 
 REALS = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
 """The dtypes there are kernels for, and what C++ calls them."""
 
-_FILES = ("reduce.cu", "activations.cu", "dense.cu", "cost.cu", "updates.cu")
+_FILES = ("reduce.cu", "activations.cu", "dense.cu", "cost.cu", "updates.cu", "graph.cu")
 
 
 @cache
@@ -32,4 +33,5 @@ def options(dtype: np.dtype) -> tuple[str, ...]:
         f"-DREAL={REALS[dtype]}",
         f"-DMOST_TENSORS={MOST_TENSORS}",
         f"-DMOST_THREADS={MOST_THREADS}",
+        f"-DMOST_WORDS={MOST_WORDS}",
     )

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cupy._counts import note
-
 __all__ = ["Graph"]
 
 
@@ -34,8 +32,7 @@ class Graph:
     def launch(self, stream: Any = None) -> None:
         from cupy.cuda.stream import get_current_stream
 
-        note("launches", "graph")
-        (stream or get_current_stream()).later(self._run)
+        (stream or get_current_stream()).do("graph", self._run)
 
     def _run(self) -> None:
         for _, work in self.nodes:

@@ -1,0 +1,205 @@
+"""Training steps as CUDA graphs: the launches of a plan, captured once and started as one.
+
+A graph keeps the arguments of its capture, so its plan has a batch, numbers and parameters of its
+own. One launch before it feeds them; its last kernel copies parameters and cost to the caller's
+arrays.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import cupy
+import numpy as np
+
+from xpnet.fused.cupy.blas import Products
+from xpnet.fused.cupy.cost import strides_of
+from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Launch, NoKernelError, by_value
+from xpnet.fused.cupy.plan import Moving, Options, Plan, State
+from xpnet.fused.cupy.source import MOST_WORDS
+from xpnet.fused.cupy.step import Planned, bound_plan
+from xpnet.types import Array
+
+_ADDRESSES = 2  # words behind a step's numbers: where the parameters and the cost go
+
+
+def captured_plans() -> Callable[..., Planned]:
+    """What makes the plans of one training loop as `bound_plan` does, but each to run as a graph.
+
+    Batches and weights of each network's own, rates of its own, and whatever fails to be captured
+    are left to `bound_plan`.
+    """
+    capture: _Capture | None = None
+
+    def captured_plan(
+        driver: Driver, net: Any, state: State, moving: Moving, options: Options, real: np.ndarray
+    ) -> Planned:
+        nonlocal capture
+        if not _suits(moving, state) or (capture and capture.failed):
+            return bound_plan(driver, net, state, moving, options, real)
+        capture = _Capture() if capture is None else capture
+        plan = _GraphPlan(driver, net, state, moving, options, real, capture)
+        return Planned(plan.run, plan.numbers)
+
+    return captured_plan
+
+
+def _suits(moving: Moving, state: State) -> bool:
+    data = (moving.X, moving.Y, moving.weight)
+    return (
+        moving.rates is None
+        and all(array is None or array.ndim == 2 for array in data)
+        and len(state.theta) <= MOST_WORDS // 2
+    )
+
+
+class _Capture:
+    """What one training loop captures with: a stream and cuBLAS of its own."""
+
+    def __init__(self) -> None:
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.products: Products | None = None
+        self.failed = False
+
+    def on(self, stream: Any) -> Products:
+        """Products on that stream."""
+        if self.products is None:
+            self.products = Products()
+        self.products.on(stream)
+        return self.products
+
+    def graph(self, work: Callable[[Products], None]) -> Any:
+        """The graph of what `work` launches."""
+        products = self.on(self.stream)
+        with self.stream:
+            self.stream.begin_capture()
+            try:
+                work(products)
+            except BaseException:
+                with suppress(Exception):  # what failed may have ended the capture
+                    self.stream.end_capture()
+                raise
+            return self.stream.end_capture()
+
+    def fail(self, error: Exception) -> None:
+        """Let no other plan of the loop try, and warn of the first that did."""
+        if not self.failed:
+            message = (
+                "a training step cannot run as a CUDA graph, so its kernels are launched one by "
+                f"one: {error}"
+            )
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        self.failed = True
+
+
+class _GraphPlan:
+    """A plan on arrays of its own, and the graph of it.
+
+    Its first run launches kernel by kernel: some are compiled, and cuBLAS loads its own, which no
+    capture allows. The second is captured.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        net: Any,
+        state: State,
+        moving: Moving,
+        options: Options,
+        real: np.ndarray,
+        capture: _Capture,
+    ) -> None:
+        self._driver, self._capture = driver, capture
+        self._given = net, state, options, real
+        self._dtype = real.dtype
+        self._has_run = False
+        self._graph: Any = None
+        self._instead: Planned | None = None
+        there = driver.empty((8 * MOST_WORDS,), np.dtype("uint8"))
+        own = Moving(*map(self._fixed, moving[:3]), None, self._empty(*_lead(state)), None)
+        plan = Plan(driver, net, state, own, options, real, there)
+        self.numbers = plan.numbers
+        self._count = self.numbers.bytes.size // 8
+        self._words = np.zeros(MOST_WORDS, np.int64)
+        self._feed = driver.bound([self._feeding(moving, own, there)], self._dtype, moving[:3])
+        self._instructions = [*plan.instructions, self._handing_out(state, own, there)]
+
+    def run(self, *moving: Array | None) -> None:
+        """One step on the arrays of a `Moving`."""
+        if self._instead is None:
+            try:
+                self._step(Moving(*moving))
+                return
+            except NoKernelError:
+                raise
+            except Exception as error:  # of the capture, CuPy, cuBLAS or its loading
+                self._capture.fail(error)
+                net, state, options, real = self._given
+                self._instead = bound_plan(self._driver, net, state, Moving(*moving), options, real)
+        self._instead.numbers.bytes[:] = self.numbers.bytes
+        self._instead.run(*moving)
+
+    def _step(self, moving: Moving) -> None:
+        self._words[: self._count] = self.numbers.bytes.view(np.int64)
+        addresses = map(self._driver.address, (moving.copy, moving.J))
+        self._words[self._count : self._count + _ADDRESSES] = tuple(addresses)
+        self._feed(*moving[:3])
+        if self._graph is None and self._has_run:
+            self._graph = self._capture.graph(self._launch)
+        if self._graph is None:
+            self._launch(self._capture.on(cupy.cuda.get_current_stream()))
+            self._has_run = True
+        else:
+            self._graph.launch()
+
+    def _launch(self, products: Products) -> None:
+        """The plan, launch by launch, on the current stream and that of `products`."""
+        for instruction in self._instructions:
+            if isinstance(instruction, Launch):
+                self._driver.launch(
+                    instruction.name,
+                    self._dtype,
+                    instruction.grid,
+                    instruction.block,
+                    instruction.args,
+                )
+            else:
+                products(*instruction.factors(), instruction.out)
+
+    def _empty(self, *shape: int) -> Array:
+        return self._driver.empty(shape, self._dtype)
+
+    def _fixed(self, array: Array | None) -> Array | None:
+        """Memory for such a matrix, sample by sample, as gathered batches lie."""
+        return None if array is None else self._empty(*array.shape[::-1]).swapaxes(0, 1)
+
+    def _feeding(self, moving: Moving, own: Moving, there: Array) -> Launch:
+        args: list[Any] = []
+        for array, to in zip(moving[:3], own[:3], strict=True):
+            if array is None:
+                args += [None, 0, 0, 0, None]
+            else:
+                args += [array, *strides_of(array, 2), array.shape[0], to]
+        m = moving.X.shape[1]
+        entries = m * sum(array.shape[0] for array in moving[:3] if array is not None)
+        words = by_value(self._words), self._count + _ADDRESSES, there
+        return Launch("feed", (_blocks(entries), 1), (256, 1), (*args, m, *words))
+
+    def _handing_out(self, state: State, own: Moving, there: Array) -> Launch:
+        size = state.begins[-1] + state.theta[-1].b.size
+        to = there[8 * self._count : 8 * (self._count + _ADDRESSES)]
+        args = (state.theta[0].W, size, own.J, own.J.size, to)
+        return Launch("hand_out", (_blocks(size), 1), (256, 1), args)
+
+
+def _lead(state: State) -> tuple[int, ...]:
+    lead: tuple[int, ...] = state.theta[0].W.shape[:-2]
+    return lead
+
+
+def _blocks(entries: int) -> int:
+    return min(MOST_BLOCKS, math.ceil(entries / 256))
