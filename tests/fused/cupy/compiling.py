@@ -20,7 +20,12 @@ from xpnet.fused.cupy.updates import FIELDS
 
 KERNELS = (
     "row_sums",
+    "totals",
     "add_decay",
+    "weigh",
+    "weight_squares",
+    "gradient_squares",
+    "clip",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
     *(f"update<optimizer::{name}>" for name in FIELDS),

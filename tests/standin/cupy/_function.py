@@ -10,6 +10,7 @@ import ctypes
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -56,15 +57,30 @@ class Function:
 
     def __init__(self, name: str, run: Callable[..., int]) -> None:
         self.name, self.run = name, run
+        self.ptr = id(self)
+        FUNCTIONS[self.ptr] = self
+
+    @property
+    def kernel(self) -> Function:
+        """That of the current device: ``RawKernel`` of cupy/_core/raw.pyx, which this is as well."""
+        return self
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: Any) -> None:
         grid, block = (tuple(max(1, n) for n in (*extent, 1, 1)[:3]) for extent in (grid, block))
         values = [argument_bytes(argument) for argument in args]
+        pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
+        self.start(grid, block, pointers)
+
+    def start(self, grid: tuple[int, ...], block: tuple[int, ...], pointers: Any) -> None:
+        """Run every block, with arguments whose values lie at these addresses."""
         if grid[0] >= 2**31 or max(grid[1:]) >= 2**16 or np.prod(block) > _MOST_THREADS:
             raise CUDARuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")
         assert grid[2] == block[2] == 1, "the kernels run over two axes on the processor"
         note("launches", self.name)
-        pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
         with _ONE_AT_A_TIME:
             failed = self.run(*grid[:2], *block[:2], pointers, _FORWARD)
         assert not failed, "not all threads met at a barrier"
+
+
+FUNCTIONS: WeakValueDictionary[int, Function] = WeakValueDictionary()
+"""Those that there are, by what the driver knows them by."""

@@ -44,11 +44,11 @@ def matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     else:
         tf32 = cublas.getMathMode(get_cublas_handle()) == cublas.TF32_TENSOR_OP_MATH
     if tf32 and dtype == np.float32:
-        left, right = _rounded(left), _rounded(right)
+        left, right = rounded(left), rounded(right)
     return np.matmul(left, right)
 
 
-def _rounded(array: np.ndarray) -> np.ndarray:
+def rounded(array: np.ndarray) -> np.ndarray:
     """Float32 numbers with 10 of the 23 bits of their fractions."""
     bits = np.asarray(array, np.float32, order="C").view(np.uint32)
     return ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cupy.cuda import compiler, cublas, device, memory, runtime, stream
+from cupy.cuda import compiler, cublas, device, driver, memory, runtime, stream
 from cupy.cuda.device import Device
 from cupy.cuda.memory import MemoryPointer, alloc_pinned_memory
 from cupy.cuda.stream import Event, Stream, get_current_stream
@@ -15,6 +15,7 @@ __all__ = [
     "alloc_pinned_memory",
     "compiler",
     "device",
+    "driver",
     "get_current_stream",
     "is_available",
     "memory",
