@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import is_torch_array
 
 from xpnet import backend
+from xpnet.kernels.dropout import Dropout, dropout_mask, dropout_of
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import kernels_or_default, training_kernels, training_step
@@ -63,7 +64,7 @@ def steps(
     dropout : float, default 0
         Share of each hidden layer's units that is left out, drawn afresh at each step.
     seed : int, default 0
-        Of the dropout masks.
+        Of the dropout masks, which one seed makes the same on every library.
 
     Yields
     ------
@@ -119,7 +120,6 @@ def updates(
             X, Y, weight = backend.detached((X, Y, weight))
         # Entered for each step: between steps the caller's own device is the current one.
         with there:
-            masks = _masks(params, X, settings, index) if settings.dropout else None
             params, moments, J = step(
                 net,
                 params,
@@ -131,7 +131,7 @@ def updates(
                 kernels=kernels,
                 sample_weight=weight,
                 l2=l2,
-                masks=masks,
+                dropout=_dropout(params, settings, index) if settings.dropout else None,
             )
         state = OptimizerState(t, moments)
         yield Step(index, params, J, state)
@@ -159,9 +159,11 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
         *,
         apply: Callable[..., Any],
         kernels: Kernels,
+        dropout: Dropout | None,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
-        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, **settings)
+        masks = None if dropout is None else _masks(params, X, dropout)
+        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
         params, moments = apply(params, grads, moments, hyperparameters, kernels)
         return params, moments, J
 
@@ -171,13 +173,14 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 _default_step = _step_by(unchecked_value_and_grad)
 
 
-def _masks(params: Params, X: Array, settings: Settings, index: int) -> tuple[Array, ...]:
-    """Inverted dropout of each hidden layer, drawn on the device of X from seed and step."""
-    xp = array_namespace(X)
-    dropout = float(settings.dropout)
-    masks = []
-    for number, layer in enumerate(params[:-1]):
-        shape = (*layer[0].shape[:-1], X.shape[-1])
-        draw = backend.uniform(shape, hash((settings.seed, index, number)) % 2**32, X)
-        masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - dropout))
-    return tuple(masks)
+def _dropout(params: Params, settings: Settings, index: int) -> Dropout:
+    """The masks of that step, as seed and step determine them."""
+    return dropout_of(float(settings.dropout), settings.seed, index, len(params) - 1)
+
+
+def _masks(params: Params, X: Array, dropout: Dropout) -> tuple[Array, ...]:
+    """Inverted dropout of each hidden layer, beside X."""
+    return tuple(
+        dropout_mask(dropout, layer, (*W.shape[:-1], X.shape[-1]), X)
+        for layer, (W, *_) in enumerate(params[:-1])
+    )

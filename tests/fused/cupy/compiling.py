@@ -20,7 +20,12 @@ from xpnet.fused.cupy.updates import FIELDS
 
 KERNELS = (
     "row_sums",
+    "totals",
     "add_decay",
+    "weigh",
+    "weight_squares",
+    "gradient_squares",
+    "clip",
     "feed",
     "hand_out",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),

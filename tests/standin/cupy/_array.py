@@ -29,7 +29,7 @@ _NO_CUBLAS = "calling cuBLAS API during stream capture is currently unsupported"
 class ndarray:  # noqa: N801 (CuPy's name)
     """An array of a device."""
 
-    __slots__ = ("__weakref__", "_device", "_host")
+    __slots__ = ("__weakref__", "_device", "_host", "base")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
@@ -187,13 +187,17 @@ class ndarray:  # noqa: N801 (CuPy's name)
         return NotImplemented if own is None else own(*args, **options)
 
     def _view(self, host: np.ndarray) -> ndarray:
-        return on_device(host, self._device)
+        return on_device(host, self._device, self)
 
 
-def lying(host: np.ndarray, device: int) -> ndarray:
-    """The array over `host`, which is memory of that device."""
+def lying(host: np.ndarray, device: int, base: ndarray | None = None) -> ndarray:
+    """The array over `host`, which is memory of that device.
+
+    A view holds the array whose memory it is, not one between them: ``_view`` of core.pyx.
+    """
     array = object.__new__(ndarray)
     array._host, array._device = host, device
+    array.base = base if base is None or base.base is None else base.base
     return array
 
 
@@ -230,16 +234,16 @@ def on_host(value: Any) -> Any:
     return value
 
 
-def on_device(result: Any, device: int) -> Any:
-    """`result` of NumPy as CuPy gives it: an entry is an array, too, and a view stays one."""
+def on_device(result: Any, device: int, base: ndarray | None = None) -> Any:
+    """`result` of NumPy as CuPy gives it: an entry is an array, too, and a view stays one of `base`."""
     if isinstance(result, np.ndarray | np.generic) and result.dtype.kind in "biufc":
         result = np.asarray(result)
         is_view = block_of(result) is not None
-        return lying(result, device) if is_view else from_host(result)
+        return lying(result, device, base) if is_view else from_host(result)
     if isinstance(result, tuple) and hasattr(result, "_fields"):
-        return type(result)(*(on_device(part, device) for part in result))
+        return type(result)(*(on_device(part, device, base) for part in result))
     if isinstance(result, tuple | list):
-        return type(result)(on_device(part, device) for part in result)
+        return type(result)(on_device(part, device, base) for part in result)
     return result
 
 
@@ -254,7 +258,7 @@ def call(name: str, function: Callable[..., Any], *operands: Any, **options: Any
 
 def viewed(function: Callable[..., Any], array: ndarray, *operands: Any, **options: Any) -> Any:
     """`function` that makes a view if it can, of an array on any device."""
-    return on_device(function(array._host, *operands, **options), array._device)
+    return on_device(function(array._host, *operands, **options), array._device, array)
 
 
 def _note_launch(name: str) -> None:

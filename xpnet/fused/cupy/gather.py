@@ -11,7 +11,7 @@ from typing import Any
 
 import cupy
 
-from xpnet.fused.cupy.device import started
+from xpnet.fused.cupy.compiler import started
 
 OPERATION = """
     const long long column = i % (n_x + n_y);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cupy.cuda import compiler, cublas, device, graph, memory, runtime, stream
+from cupy.cuda import compiler, cublas, device, driver, graph, memory, runtime, stream
 from cupy.cuda.device import Device
 from cupy.cuda.graph import Graph
 from cupy.cuda.memory import MemoryPointer, alloc_pinned_memory
@@ -17,6 +17,7 @@ __all__ = [
     "alloc_pinned_memory",
     "compiler",
     "device",
+    "driver",
     "get_current_stream",
     "graph",
     "is_available",

@@ -19,7 +19,7 @@ from typing import Any
 
 from cupy._counts import note
 from cupy.cuda import cublas
-from cupy.cuda._gemm import Product, at
+from cupy.cuda._gemm import Gemm, at
 from cupy.cuda.stream import Stream, stream_at
 from tests.fused.cupy.compiling import compiler
 
@@ -75,15 +75,15 @@ def _set_workspace(handle: int, workspace: int | None, size: int) -> int:
     return SUCCESS
 
 
-def _product(make: Callable[..., Product], dtype: str, handle: int, *args: int) -> int:
-    """Multiply what `make` makes of the arguments."""
-    product = make(*args)
+def _gemm(dtype: str, handle: int, *args: int) -> int:
+    """``gemm`` and ``gemmStridedBatched``."""
     if not cublas.exists(handle):
         return NOT_INITIALIZED
-    if not product.is_valid(dtype):
+    product = Gemm.of(dtype, cublas.in_tf32(handle), *args)
+    if not product.is_valid():
         return INVALID_VALUE
     setting = _SETTINGS[handle]
-    tf32, workspace = cublas.in_tf32(handle), setting.workspace
+    workspace = setting.workspace
     if workspace is None:
         note("allocations", _POOL)
 
@@ -91,7 +91,7 @@ def _product(make: Callable[..., Product], dtype: str, handle: int, *args: int) 
         if workspace is not None:
             address, size = workspace
             at(address, "uint8", min(size, _SCRATCH)).fill(0xFF)
-        product.multiply(dtype, tf32)
+        product.multiply()
 
     setting.stream.do("gemm", work)
     return SUCCESS
@@ -102,8 +102,8 @@ _FUNCTIONS: dict[str, Callable[..., int]] = {
     "cublasSetWorkspace_v2": _set_workspace,
 }
 for _letter, _dtype in _SIZES.items():
-    _FUNCTIONS[f"cublas{_letter}gemm_v2"] = partial(_product, Product.plain, _dtype)
-    _FUNCTIONS[f"cublas{_letter}gemmStridedBatched"] = partial(_product, Product, _dtype)
+    _FUNCTIONS[f"cublas{_letter}gemm_v2"] = partial(_gemm, _dtype)
+    _FUNCTIONS[f"cublas{_letter}gemmStridedBatched"] = partial(_gemm, _dtype)
 
 _KEPT: list[Any] = []  # what C calls
 
