@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.standin.place import device_answers
+from xpnet.fused.cupy.driver import Product
 
 cupy = pytest.importorskip("cupy")
 
@@ -55,7 +56,7 @@ def test_products_of_matrices(products, rng, dtype, left_lies, right_lies, sizes
     left, right = arrays(rng, dtype, (p, k), (k, q))
     left, right = LAYOUTS[left_lies](left), LAYOUTS[right_lies](right)
     out = cupy.empty((p, q), dtype)
-    products(left, right, out)
+    products(Product(left, right, out))
     equal(out, left @ right)
 
 
@@ -67,7 +68,7 @@ def test_products_of_stacks(products, rng, dtype, left_lies, right_lies, lead_le
     left, right = arrays(rng, dtype, (*lead_left, 5, 3), (*lead_right, 3, 7))
     left, right = LAYOUTS[left_lies](left), LAYOUTS[right_lies](right)
     out = cupy.empty((4, 5, 7), dtype)
-    products(left, right, out)
+    products(Product(left, right, out))
     equal(out, left @ right)
 
 
@@ -75,12 +76,12 @@ def test_products_of_stacks(products, rng, dtype, left_lies, right_lies, lead_le
 def test_products_within_a_graph(products, rng, lead):
     left, right = arrays(rng, "float32", (*lead, 5, 3), (*lead, 3, 7))
     out = cupy.zeros((*lead, 5, 7), "float32")
-    products(left, right, out)  # what cuBLAS does at its first call cannot be captured
+    products(Product(left, right, out))  # what cuBLAS does at its first call cannot be captured
     stream = cupy.cuda.Stream(non_blocking=True)
     products.on(stream)
     with stream:
         stream.begin_capture()
-        products(left, right, out)
+        products(Product(left, right, out))
         graph = stream.end_capture()
     for factor in (1.0, 3.0):
         left *= factor
@@ -96,7 +97,7 @@ def test_a_product_takes_no_memory(products, rng):
     products.on(cupy.cuda.Stream(non_blocking=True))
     products.on(cupy.cuda.get_current_stream())
     with cupy.counted() as counts:
-        products(left, right, out)
+        products(Product(left, right, out))
     assert counts == (["gemm"], [], [], [])
 
 
@@ -116,7 +117,7 @@ def tf32(monkeypatch):
 def test_factors_are_rounded_where_cupys_are(products, rng, lead):
     left, right = arrays(rng, "float32", (*lead, 5, 3), (*lead, 3, 7))
     out = cupy.empty((*lead, 5, 7), "float32")
-    products(left, right, out)
+    products(Product(left, right, out))
     each = zip(left.reshape(-1, 5, 3), right.reshape(-1, 3, 7), strict=True)
     rounded = np.stack([(x @ y).get() for x, y in each]).reshape(out.shape)
     assert (out.get() == rounded).all()
@@ -127,7 +128,7 @@ def test_what_cublas_refuses_is_an_error(products, rng):
     left, right = arrays(rng, "float32", (5, 3), (3, 7))
     products._handle = 0
     with pytest.raises(RuntimeError, match="cuBLAS answers with status 1 of cublasStatus_t"):
-        products(left, right, cupy.empty((5, 7), "float32"))
+        products(Product(left, right, cupy.empty((5, 7), "float32")))
 
 
 @pytest.mark.skipif(device_answers(), reason="no function of cuBLAS counts its handles")

@@ -69,6 +69,13 @@ def _step(plain: Callable[..., Any]) -> Callable[..., Any]:
     return planned_step(DRIVER, plain)
 
 
+def _graph_step(plain: Callable[..., Any]) -> Callable[..., Any]:
+    from xpnet.fused.cupy.device import DRIVER
+    from xpnet.fused.cupy.graph import captured_plans
+
+    return planned_step(DRIVER, plain, captured_plans())
+
+
 def _gather(plain: Gather) -> Gather:
     from xpnet.fused.cupy.gather import gathered
 
@@ -76,5 +83,9 @@ def _gather(plain: Gather) -> Gather:
 
 
 ACCELERATOR = Accelerator(
-    kernels=_kernels, training_kernels=_training_kernels, step=_step, gather=_gather
+    kernels=_kernels,
+    training_kernels=_training_kernels,
+    step=_step,
+    graph_step=_graph_step,
+    gather=_gather,
 )

@@ -36,14 +36,14 @@ def captured_plans() -> Callable[..., Planned]:
     capture: _Capture | None = None
 
     def captured_plan(
-        driver: Driver, net: Any, state: State, moving: Moving, options: Options, real: np.ndarray
+        driver: Driver, net: Any, state: State, moving: Moving, options: Options
     ) -> Planned:
         nonlocal capture
         if not _suits(moving, state) or (capture and capture.failed):
-            return bound_plan(driver, net, state, moving, options, real)
+            return bound_plan(driver, net, state, moving, options)
         capture = _Capture() if capture is None else capture
-        plan = _GraphPlan(driver, net, state, moving, options, real, capture)
-        return Planned(plan.run, plan.numbers)
+        plan = _GraphPlan(driver, net, state, moving, options, capture)
+        return Planned(plan.run, plan.numbers, options)
 
     return captured_plan
 
@@ -110,18 +110,17 @@ class _GraphPlan:
         state: State,
         moving: Moving,
         options: Options,
-        real: np.ndarray,
         capture: _Capture,
     ) -> None:
         self._driver, self._capture = driver, capture
-        self._given = net, state, options, real
-        self._dtype = real.dtype
+        self._given = net, state, options
+        self._dtype = state.theta[0].W.dtype
         self._has_run = False
         self._graph: Any = None
         self._instead: Planned | None = None
         there = driver.empty((8 * MOST_WORDS,), np.dtype("uint8"))
         own = Moving(*map(self._fixed, moving[:3]), None, self._empty(*_lead(state)), None)
-        plan = Plan(driver, net, state, own, options, real, there)
+        plan = Plan(driver, net, state, own, options, there)
         self.numbers = plan.numbers
         self._count = self.numbers.bytes.size // 8
         self._words = np.zeros(MOST_WORDS, np.int64)
@@ -138,8 +137,8 @@ class _GraphPlan:
                 raise
             except Exception as error:  # of the capture, CuPy, cuBLAS or its loading
                 self._capture.fail(error)
-                net, state, options, real = self._given
-                self._instead = bound_plan(self._driver, net, state, Moving(*moving), options, real)
+                net, state, options = self._given
+                self._instead = bound_plan(self._driver, net, state, Moving(*moving), options)
         self._instead.numbers.bytes[:] = self.numbers.bytes
         self._instead.run(*moving)
 
@@ -160,15 +159,10 @@ class _GraphPlan:
         """The plan, launch by launch, on the current stream and that of `products`."""
         for instruction in self._instructions:
             if isinstance(instruction, Launch):
-                self._driver.launch(
-                    instruction.name,
-                    self._dtype,
-                    instruction.grid,
-                    instruction.block,
-                    instruction.args,
-                )
+                name, *rest = instruction
+                self._driver.launch(name, self._dtype, *rest)
             else:
-                products(*instruction.factors(), instruction.out)
+                products(instruction)
 
     def _empty(self, *shape: int) -> Array:
         return self._driver.empty(shape, self._dtype)
