@@ -123,15 +123,13 @@ def test_every_step_is_that_of_the_launches(graph, case):
 
 @counting
 @pytest.mark.parametrize("case", CASES)
-def test_a_step_is_a_gather_a_feed_and_a_graph(graph, case):
+def test_a_step_is_a_batch_a_feed_and_a_graph(graph, case):
     graph(True)
     steps = run(**CASES[case])
     for _ in range(3 * -(-M // BATCH)):  # in the second epoch, the short batch is captured, too
         next(steps)
-    expected = ["xpnet_gather", "feed", "graph"]
-    if CASES[case].get("weighted"):
-        expected.insert(1, "take")
-    assert launches_of(steps) == expected
+    weighted = bool(CASES[case].get("weighted"))
+    assert launches_of(steps) == ["take"] * (2 + weighted) + ["feed", "graph"]
 
 
 @counting
@@ -141,7 +139,7 @@ def test_a_shape_of_batch_is_captured_at_its_second_coming(graph):
     first, second, third = (launches_of(steps) for _ in range(3))
     assert "graph" not in first
     assert {"gemm", "hand_out"} <= set(first)
-    assert second == third == ["xpnet_gather", "feed", "graph"]
+    assert second == third == ["take", "take", "feed", "graph"]
     assert [launches_of(steps)[-1] for _ in range(2)] == ["graph", "hand_out"]  # a short one
     assert [launches_of(steps)[-1] for _ in range(5)] == ["graph"] * 5
 
@@ -222,6 +220,20 @@ def test_batches_however_they_lie(graph, lay, step):
     for step, expected in zip(ours, trained(), strict=True):
         for array, other in zip(step, expected, strict=True):
             np.testing.assert_allclose(array, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_inputs_that_are_their_own_targets_and_others_that_are_not(graph, on):
+    net = xpnet.Network((6, 4, 6), output="identity")
+    X, other = (samples(seed=seed)[0].T for seed in (0, 1))
+    params = net.init(seed=3, like=X)
+    batches = [(X, X), (X, X), (X, X), (X, other), (other, X)]
+
+    def trained(pairs: list[Any]) -> list[Any]:
+        return results(xpnet.steps(net, params, pairs, optimizer=optim.sgd(0.1)))
+
+    graph(on)
+    assert_same(trained(batches), trained([(X.copy("K"), Y.copy("K")) for X, Y in batches]))
 
 
 def test_on_another_device_than_the_current_one(graph, second_cuda_device):
