@@ -135,7 +135,7 @@ class _Calls:
 
 
 def _operand(array: Array, transposed: bool) -> tuple[int, int, int]:
-    """cuBLAS's operation on a factor, the distance of its rows or columns, and of its matrices."""
+    """A factor for cuBLAS: its operation, the distance of its rows or columns, of its matrices."""
     found = lies(array)
     assert found is not None, "what no product takes has been refused"
     by_columns, distance = found
