@@ -41,6 +41,14 @@ def bound(
     return calls.run
 
 
+class Gemm(NamedTuple):
+    """A function of cuBLAS by CuPy's name, and its arguments before and after a factor's address."""
+
+    name: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
 class _Late(NamedTuple):
     """A product whose right factor moves: its place among the calls, and what goes around it."""
 
@@ -111,27 +119,33 @@ class _Calls:
         return np.asarray([0 if argument is None else argument])
 
     def _multiply(self, product: Product) -> None:
-        left, right, out = product.left, product.right, product.out
-        *networks, p, q = out.shape
-        k = left.shape[-2 if product.left_transposed else -1]
-        # cuBLAS's matrices lie by columns. By rows, they are its transposes: out' = right' left'.
-        op_a, ld_a, step_a = _operand(right, product.right_transposed)
-        op_b, ld_b, step_b = _operand(left, product.left_transposed)
-        name = f"{LETTERS[self._dtype.name]}gemm"
-        before = self._handle, op_a, op_b, q, p, k, self._one.ctypes.data
-        B, C, zero = left.data.ptr, out.data.ptr, self._zero.ctypes.data
-        after: tuple[int, ...] = (ld_a, B, ld_b, zero, C, q)
-        if networks:
-            name += "StridedBatched"
-            after = (ld_a, step_a, B, ld_b, step_b, zero, C, q, p * q, *networks)
-        function = getattr(cupy.cuda.cublas, name)
-        self._kept.append((left, out))
+        gemm = gemm_of(product, self._handle, self._one.ctypes.data, self._zero.ctypes.data)
+        name, before, after = gemm
+        function, right = getattr(cupy.cuda.cublas, name), product.right
+        self._kept.append((product.left, product.out))
         if id(right) in self._slot_of:
             slot = self._slot_of[id(right)]
             self._late.append(_Late(len(self._calls), slot, function, before, after))
         else:
             self._kept.append(right)
         self._calls.append(partial(function, *before, right.data.ptr, *after))
+
+
+def gemm_of(product: Product, handle: int, one: int, zero: int) -> Gemm:
+    """The function of cuBLAS that makes a product, and its arguments around the right factor."""
+    left, right, out = product.left, product.right, product.out
+    *networks, p, q = out.shape
+    k = left.shape[-2 if product.left_transposed else -1]
+    # cuBLAS's matrices lie by columns. By rows, they are its transposes: out' = right' left'.
+    op_a, ld_a, step_a = _operand(right, product.right_transposed)
+    op_b, ld_b, step_b = _operand(left, product.left_transposed)
+    name = f"{LETTERS[out.dtype.name]}gemm"
+    before = handle, op_a, op_b, q, p, k, one
+    B, C = left.data.ptr, out.data.ptr
+    if not networks:
+        return Gemm(name, before, (ld_a, B, ld_b, zero, C, q))
+    after = (ld_a, step_a, B, ld_b, step_b, zero, C, q, p * q, *networks)
+    return Gemm(f"{name}StridedBatched", before, after)
 
 
 def _operand(array: Array, transposed: bool) -> tuple[int, int, int]:

@@ -26,8 +26,25 @@ from xpnet.types import Array, Params, tensors
 MOST_PLANS = 8  # of one training loop, each with memory for a batch
 
 
-def planned_step(driver: Driver, step: Callable[..., Any]) -> Callable[..., Any]:
-    """`step` for one training loop, by plans wherever there can be one.
+class Planned(NamedTuple):
+    """A plan that runs on the arrays of a `Moving`, by the numbers written down, and its form."""
+
+    run: Callable[..., None]
+    numbers: Numbers
+    options: Options
+
+
+def bound_plan(driver: Driver, net: Any, state: State, moving: Moving, options: Options) -> Planned:
+    """A plan that is bound to calls, one for each instruction."""
+    plan = Plan(driver, net, state, moving, options)
+    run = driver.bound(plan.instructions, state.theta[0].W.dtype, moving)
+    return Planned(run, plan.numbers, options)
+
+
+def planned_step(
+    driver: Driver, step: Callable[..., Any], make: Callable[..., Planned] = bound_plan
+) -> Callable[..., Any]:
+    """`step` for one training loop, by plans of `make` wherever there can be one.
 
     What there is no plan for, such as a user's activation, is left to `step` itself.
     """
@@ -48,7 +65,7 @@ def planned_step(driver: Driver, step: Callable[..., Any]) -> Callable[..., Any]
         update, done = update_of(apply, hyperparameters), NotImplemented
         if update is not None:
             if loop is None or not loop.continues(params, moments):
-                loop = Loop(driver, net, params, moments) if suits(net, params) else None
+                loop = Loop(driver, net, params, moments, make) if suits(net, params) else None
             if loop is not None:
                 done = loop.step(update, params, moments, X, Y, **settings)
         if done is NotImplemented:
@@ -99,28 +116,25 @@ def update_of(apply: Any, hyperparameters: Mapping[str, Any]) -> Update | None:
     return Update(optimizer, norms, rate, rest)
 
 
-class _Planned(NamedTuple):
-    """A plan that is bound to calls, and what its form was."""
-
-    run: Callable[..., None]
-    numbers: Numbers
-    options: Options
-
-
 class Loop:
     """The state of one training loop, and its plans: one for each form of batch."""
 
     def __init__(
-        self, driver: Driver, net: Any, params: Params, moments: tuple[Params, ...]
+        self,
+        driver: Driver,
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        make: Callable[..., Planned],
     ) -> None:
-        self._driver, self._net, self._W = driver, net, params[0].W
+        self._driver, self._net, self._W, self._make = driver, net, params[0].W, make
         own, self._copies = (Flats(params, driver.empty) for _ in range(2))
         begins = own.layout[:, 2:].ravel().tolist()
         self._state = State(own.fresh(), own.fresh(), tuple(own.fresh() for _ in moments), begins)
         self._params: Params | None = None
-        self._plans: dict[Any, _Planned | None] = {}
+        self._plans: dict[Any, Planned | None] = {}
         self._form: Any = None
-        self._plan: _Planned | None = None
+        self._plan: Planned | None = None
 
     def continues(self, params: Params, moments: tuple[Params, ...]) -> bool:
         """Whether it returned `params`, or could have."""
@@ -175,7 +189,7 @@ class Loop:
             for given, own in zip(moments, self._state.moments, strict=True):
                 _copy(given, own)
 
-    def _found(self, moving: Moving, options: Options, update: Update) -> _Planned | None:
+    def _found(self, moving: Moving, options: Options, update: Update) -> Planned | None:
         """The plan for arrays of these shapes and strides; None where there can be none."""
         l2 = options.l2
         form = (
@@ -193,19 +207,16 @@ class Loop:
             self._form, self._plan = form, self._plans[form]
         return self._plan
 
-    def _made(self, moving: Moving, options: Options, update: Update) -> _Planned | None:
+    def _made(self, moving: Moving, options: Options, update: Update) -> Planned | None:
         names = {**update.rest, "rate": 0.0}
         if not are_of_step(update.optimizer, self._state.moments, names):
             return None
         if not self._fits(moving, options.l2):
             return None
-        driver, dtype = self._driver, self._W.dtype
-        plan = Plan(driver, self._net, self._state, moving, options)
         try:
-            run = driver.bound(plan.instructions, dtype, moving)
+            return self._make(self._driver, self._net, self._state, moving, options)
         except NoKernelError:
             return None
-        return _Planned(run, plan.numbers, options)
 
     def _fits(self, moving: Moving, l2: Any) -> bool:
         """Whether this batch is of one network or of each, and its X as products take it."""
