@@ -109,17 +109,16 @@ def updates(
         state = optimizer.init(params)
     for index, (X, Y, weight) in enumerate(batches, 1):
         t = state.t + 1
-        hyperparameters = optimizer.hyperparameters(t)
-        if index == 1:
-            check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
-            with there:
-                check_rate(hyperparameters.get("rate"), backend.has_values)
-            step, kernels = _step_and_kernels(X, settings)
-            may_require_grad = is_torch_array(X)
-        if may_require_grad:
-            X, Y, weight = backend.detached((X, Y, weight))
         # Entered for each step: between steps the caller's own device is the current one.
         with there:
+            hyperparameters = optimizer.hyperparameters(t)
+            if index == 1:
+                check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
+                check_rate(hyperparameters.get("rate"), backend.has_values)
+                step, kernels = _step_and_kernels(X, settings)
+                may_require_grad = is_torch_array(X)
+            if may_require_grad:
+                X, Y, weight = backend.detached((X, Y, weight))
             params, moments, J = step(
                 net,
                 params,

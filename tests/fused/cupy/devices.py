@@ -85,7 +85,7 @@ class HostDevice:
 
     def multiply(self, left: Any, right: Any, out: Any, *transposed: bool) -> None:
         assert out.flags.c_contiguous
-        assert lies(left) and lies(right)
+        assert None not in (lies(left), lies(right))
         left, right = (
             array.swapaxes(-1, -2) if turned else array
             for array, turned in zip((left, right), transposed, strict=True)

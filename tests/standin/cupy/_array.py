@@ -235,7 +235,7 @@ def on_host(value: Any) -> Any:
 
 
 def on_device(result: Any, device: int, base: ndarray | None = None) -> Any:
-    """`result` of NumPy as CuPy gives it: an entry is an array, too, and a view stays one of `base`."""
+    """`result` of NumPy as CuPy gives it: an entry is an array, too; a view is one of `base`."""
     if isinstance(result, np.ndarray | np.generic) and result.dtype.kind in "biufc":
         result = np.asarray(result)
         is_view = block_of(result) is not None

@@ -62,7 +62,7 @@ class Function:
 
     @property
     def kernel(self) -> Function:
-        """That of the current device: ``RawKernel`` of cupy/_core/raw.pyx, which this is as well."""
+        """That of the current device, as of ``RawKernel`` of cupy/_core/raw.pyx."""
         return self
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: Any) -> None:

@@ -149,7 +149,7 @@ def gemm_of(product: Product, handle: int, one: int, zero: int) -> Gemm:
 
 
 def _operand(array: Array, transposed: bool) -> tuple[int, int, int]:
-    """cuBLAS's operation on a factor, the distance of its rows or columns, and of its matrices."""
+    """A factor for cuBLAS: its operation, the distance of its rows or columns, of its matrices."""
     found = lies(array)
     assert found is not None, "what no product takes has been refused"
     by_columns, distance = found
