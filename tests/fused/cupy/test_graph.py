@@ -277,6 +277,29 @@ def test_what_is_left_to_launches(graph, case):
     assert "graph" not in counts.launches
 
 
+@counting
+@pytest.mark.parametrize("least", [BATCH * 9 - 1, BATCH * 9])
+def test_large_batches_are_left_to_launches(graph, monkeypatch, least):
+    from xpnet.fused.cupy import graph as graphs
+
+    monkeypatch.setattr(graphs, "MOST_ENTRIES", least)
+    graph(True)
+    steps = run()
+    next(steps)
+    assert ("graph" in launches_of(steps)) == (least == BATCH * 9)
+
+
+@counting
+def test_batches_of_each_networks_own_are_left_to_launches(graph):
+    X, Y = samples()
+    params = xpnet.stack([NET.init(seed=seed, like=X) for seed in range(2)])
+    batches = [(cupy.stack([X.T, X.T]), cupy.stack([Y.T, Y.T]))] * 3
+    graph(True)
+    with cupy.counted() as counts:
+        list(xpnet.steps(NET, params, batches, optimizer=optim.sgd(0.1)))
+    assert "graph" not in counts.launches
+
+
 def test_an_error_of_the_batches_midway(graph):
     def broken() -> Iterator[Any]:
         yield from list(epochs(*samples()))[:4]

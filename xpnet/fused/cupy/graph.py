@@ -24,14 +24,15 @@ from xpnet.fused.cupy.source import MOST_WORDS
 from xpnet.fused.cupy.step import Planned, bound_plan
 from xpnet.types import Array
 
+MOST_ENTRIES = 2**23  # of a batch; to copy more takes longer than the launches that are saved
 _ADDRESSES = 2  # words behind a step's numbers: where the parameters and the cost go
 
 
 def captured_plans() -> Callable[..., Planned]:
     """What makes the plans of one training loop as `bound_plan` does, but each to run as a graph.
 
-    Batches and weights of each network's own, rates of its own, and whatever fails to be captured
-    are left to `bound_plan`.
+    Large batches, batches, weights and rates of each network's own, and whatever fails to be
+    captured are left to `bound_plan`.
     """
     capture: _Capture | None = None
 
@@ -49,10 +50,11 @@ def captured_plans() -> Callable[..., Planned]:
 
 
 def _suits(moving: Moving, state: State) -> bool:
-    data = (moving.X, moving.Y, moving.weight)
+    data = [array for array in moving[:3] if array is not None]
     return (
         moving.rates is None
-        and all(array is None or array.ndim == 2 for array in data)
+        and all(array.ndim == 2 for array in data)
+        and sum(array.size for array in data) <= MOST_ENTRIES
         and len(state.theta) <= MOST_WORDS // 2
     )
 
