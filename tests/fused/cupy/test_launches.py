@@ -74,7 +74,7 @@ def test_every_optimiser(rows, name):
     assert len(counts.launches) <= PLAIN, counts.launches
 
 
-def test_a_stack_over_a_shared_X_multiplies_all_its_rows_at_once(rows):
+def test_a_stack_multiplies_the_rows_of_all_networks_at_once(rows):
     counts = counted_step(rows, stack=(3,))
     assert len(counts.launches) <= PLAIN, counts.launches
     assert counts.launches.count("sgemm") == 2  # W X, and dW: of all networks
@@ -82,7 +82,7 @@ def test_a_stack_over_a_shared_X_multiplies_all_its_rows_at_once(rows):
     assert len(counts.allocations) <= ALLOCATED
 
 
-def test_a_layer_of_a_stack_over_a_shared_X_by_itself_is_one_product_too(rows):
+def test_a_layer_of_a_stack_by_itself_is_one_product_too(rows):
     X = cupy.asarray(rows[0][:BATCH]).T
     (W, b), *_ = xpnet.stack([NET.init(0, like=X)] * 3)
     kernels = xpnet.accelerate(xpnet.VECTORIZED, array_namespace(X))

@@ -42,7 +42,7 @@ def bound(
 
 
 class Gemm(NamedTuple):
-    """A function of cuBLAS by CuPy's name; its arguments before and after a factor's address."""
+    """A function of cuBLAS by CuPy's name, and its arguments around a factor's address."""
 
     name: str
     before: tuple[int, ...]

@@ -101,8 +101,8 @@ class _Capture:
 class _GraphPlan:
     """A plan on arrays of its own, and the graph of it.
 
-    Its first run launches kernel by kernel: some are compiled, and cuBLAS loads its own, which no
-    capture allows. The second is captured.
+    Its first run launches kernel by kernel: some are compiled, and cuBLAS loads its own, which is
+    no part of a graph. The second is captured.
     """
 
     def __init__(
