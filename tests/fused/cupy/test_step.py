@@ -41,7 +41,7 @@ def trained(case, step, *, optimizer=None, dropout=0.0, steps=3, batches=None, *
     given = {"apply": optimizer.apply, "kernels": VECTORIZED, "l2": case.l2}
     for t in range(1, steps + 1):
         X, Y, weight = (case.X, case.Y, case.sample_weight) if batches is None else batches[t - 1]
-        drawn = dropout_of(dropout, 7, t, len(params) - 1) if dropout else None
+        drawn = dropout_of(dropout, 7, t) if dropout else None
         rest = {"sample_weight": weight, "dropout": drawn, **given, **settings}
         data = params, moments, X, Y, optimizer.hyperparameters(t)
         params, moments, J = step(case.net, *data, **rest)
