@@ -197,6 +197,20 @@ def test_batches_of_other_shapes_in_turn(one_order):
     np.testing.assert_allclose(costs, theirs.costs, rtol=1e-9)
 
 
+def test_targets_that_are_the_samples_and_later_are_not(one_order):
+    device = one_order
+    case = random_case((4, 3, 4), output="identity", m=6)
+    there = moved(device, case, "float64", fortran)
+    batches = [
+        [(c.X, c.X, None), (c.X, c.Y, None), (c.Y, c.Y, None), (c.Y, c.X, None)]
+        for c in (there, case)
+    ]
+    ours = trained(there, planned_step(device.driver, refuse), batches=batches[0], steps=4)
+    theirs = trained(case, plain_step, batches=batches[1], steps=4)
+    costs = [float(device.to_numpy(J)) for J in ours.costs]
+    np.testing.assert_allclose(costs, theirs.costs, rtol=1e-9)
+
+
 def test_a_step_that_is_kept_stays_as_it_was(one_order):
     device, case = one_order, random_case(SIZES)
     there = moved(device, case, "float64")
