@@ -1,23 +1,28 @@
-"""Dropout masks: a hash of seed, step, layer and entry says which units are kept.
+"""Dropout masks: a hash of seed, step, layer, unit and sample says which units are kept.
 
-Nothing is stored and nothing is drawn one after another, so that any library, and any kernel in
-the middle of its work, finds the same masks. Arithmetic is of int32, which wraps around on every
-library; what shifts drag along of a sign is masked away.
+Nothing is stored and nothing drawn one after another, so that any library, and a fused kernel in
+the middle of its work, finds the same masks. The units of all hidden layers (of all networks of a
+stack) are numbered as rows, the samples behind them as columns::
 
-A row's word and a column's are mixed by themselves (Steele & Vigna 2021 describe such mixers; the
-constants are those of C. Wellons's hash-prospector), then both together (the last rounds of
-MurmurHash3), so that the large part of the work is two products an entry.
+    x = (row + k) G  ^  (column + k) G  ^  k'          G = 2^32 / golden ratio, odd
+    x = x G          x = x ^ (x >> 16)          x = x M          kept where x >= least
+
+in words of 32 bits. The step's keys k and k' are of 64 bits mixed by SplitMix64 (Steele, Lea &
+Flood 2014); the rest is two rounds of a hash like MurmurHash3's, whose M it is. Arithmetic is of
+int32, which wraps around on every library; what a shift drags along of the sign is masked away.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace, device
 
 from xpnet.types import Array
 
-_GOLDEN = 0x9E3779B97F4A7C15
+_G, _M = 0x9E3779B1 - 2**32, 0x85EBCA6B - 2**32
 _WORD, _LONG = 2**32 - 1, 2**64 - 1
 
 
@@ -30,64 +35,61 @@ class Dropout(NamedTuple):
         An entry is kept whose hash, an int32, is as large.
     kept : float
         What a mask holds there: ``1 / (1 − rate)``.
-    keys : tuple of (int, int)
-        Of each hidden layer, two int32: for its rows and for its columns.
+    keys : (int, int)
+        k and k', two int32.
     """
 
     least: int
     kept: float
-    keys: tuple[tuple[int, int], ...]
+    keys: tuple[int, int]
 
 
-def dropout_of(rate: float, seed: int, step: int, layers: int) -> Dropout:
-    """The masks of so many hidden layers at that step, of which `rate` is 0.
+def dropout_of(rate: float, seed: int, step: int) -> Dropout:
+    """The masks of that step, of which `rate` is 0.
 
     Parameters
     ----------
     rate : float
         0 or more, and below 1.
-    seed, step, layers : int
+    seed, step : int
     """
     least = min(round(rate * 2**32), _WORD) - 2**31
-    state = _mixed_long(_mixed_long(seed & _LONG) + step)
-    keys = tuple(_words(_mixed_long(state + layer)) for layer in range(layers))
-    return Dropout(least, 1.0 / (1.0 - rate), keys)
+    key = _mixed(_mixed(seed & _LONG) + step)
+    return Dropout(least, 1.0 / (1.0 - rate), (_signed(key & _WORD), _signed(key >> 32)))
 
 
-def dropout_mask(dropout: Dropout, layer: int, shape: tuple[int, ...], like: Array) -> Array:
-    """The mask ``(..., n, m)`` of a hidden layer, counted from 0, beside `like` and of its dtype.
+def dropout_masks(
+    dropout: Dropout, shapes: Sequence[tuple[int, ...]], like: Array
+) -> tuple[Array, ...]:
+    """The masks of all hidden layers, of shapes ``(..., n, m)``, beside `like` and of its dtype.
 
     Each entry is 0 or ``1 / (1 − rate)``.
     """
-    xp = array_namespace(like)
-    *lead, n, m = shape
-    rows = n
-    for networks in lead:
-        rows *= networks
+    if not shapes:
+        return ()
+    xp, (k, other_k) = array_namespace(like), dropout.keys
+    rows, m = [math.prod(shape[:-1]) for shape in shapes], shapes[0][-1]
+    total = sum(rows)
     there: dict[str, Any] = {"dtype": xp.int32, "device": device(like)}
-    of_rows, of_columns = dropout.keys[layer]
-    row = _mixed(xp.arange(rows, **there) + of_rows)
-    column = _mixed(xp.arange(m, **there) + of_columns)
-    x = (xp.reshape(row, (*lead, n, 1)) ^ column) * -0x61C8864F
-    x = (x ^ ((x >> 16) & 0xFFFF)) * -0x7A143595
-    return xp.astype(x >= dropout.least, like.dtype) * dropout.kept
+    words = (xp.arange(total + m, **there) + k) * _G
+    x = (xp.reshape(words[:total], (total, 1)) ^ (words[total:] ^ other_k)) * _G
+    x = (x ^ ((x >> 16) & 0xFFFF)) * _M
+    masks = xp.astype(x >= dropout.least, like.dtype) * dropout.kept
+    ends = [sum(rows[: layer + 1]) for layer in range(len(rows))]
+    return tuple(
+        xp.reshape(masks[end - n : end, :], shape)
+        for end, n, shape in zip(ends, rows, shapes, strict=True)
+    )
 
 
-def _mixed(x: Array) -> Array:
-    """Words of which every bit depends on all bits of x."""
-    x = (x ^ ((x >> 16) & 0xFFFF)) * 0x21F0AAAD
-    x = (x ^ ((x >> 15) & 0x1FFFF)) * -0x2CA5D269
-    return x ^ ((x >> 15) & 0x1FFFF)
-
-
-def _mixed_long(x: int) -> int:
-    """The same of a whole number of 64 bits, by SplitMix64 (Steele, Lea & Flood 2014)."""
-    x = (x + _GOLDEN) & _LONG
+def _mixed(x: int) -> int:
+    """A word of 64 bits of which every bit depends on all bits of x."""
+    x = (x + 0x9E3779B97F4A7C15) & _LONG
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _LONG
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _LONG
     return x ^ (x >> 31)
 
 
-def _words(x: int) -> tuple[int, int]:
-    """The lower and the upper half of x, as int32."""
-    return ((x & _WORD) ^ 2**31) - 2**31, ((x >> 32) ^ 2**31) - 2**31
+def _signed(word: int) -> int:
+    """The int32 of the same bits."""
+    return word - 2**32 if word >= 2**31 else word

@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import is_torch_array
 
 from xpnet import backend
-from xpnet.kernels.dropout import Dropout, dropout_mask, dropout_of
+from xpnet.kernels.dropout import Dropout, dropout_masks, dropout_of
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import kernels_or_default, training_kernels, training_step
@@ -130,7 +130,7 @@ def updates(
                 kernels=kernels,
                 sample_weight=weight,
                 l2=l2,
-                dropout=_dropout(params, settings, index) if settings.dropout else None,
+                dropout=_dropout(settings, index) if settings.dropout else None,
             )
         state = OptimizerState(t, moments)
         yield Step(index, params, J, state)
@@ -172,14 +172,12 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 _default_step = _step_by(unchecked_value_and_grad)
 
 
-def _dropout(params: Params, settings: Settings, index: int) -> Dropout:
+def _dropout(settings: Settings, index: int) -> Dropout:
     """The masks of that step, as seed and step determine them."""
-    return dropout_of(float(settings.dropout), settings.seed, index, len(params) - 1)
+    return dropout_of(float(settings.dropout), settings.seed, index)
 
 
 def _masks(params: Params, X: Array, dropout: Dropout) -> tuple[Array, ...]:
     """Inverted dropout of each hidden layer, beside X."""
-    return tuple(
-        dropout_mask(dropout, layer, (*W.shape[:-1], X.shape[-1]), X)
-        for layer, (W, *_) in enumerate(params[:-1])
-    )
+    shapes = [(*layer[0].shape[:-1], X.shape[-1]) for layer in params[:-1]]
+    return dropout_masks(dropout, shapes, X)

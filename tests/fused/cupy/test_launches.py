@@ -95,3 +95,12 @@ def test_a_layer_of_a_stack_by_itself_is_one_product_too(rows):
         "backward<activation::relu>",
         "matmul",
     ]
+
+
+def test_weights_are_gathered_with_their_batch(rows):
+    X, Y, weight = (cupy.asarray(array) for array in (*rows, np.ones((1, len(rows[0])), "float32")))
+    gather = accelerator_for(X).gather(backend.gather)
+    batches = xpnet.data.batches(X, Y, batch_size=9, seed=0, sample_weight=weight, gather=gather)
+    with cupy.counted() as counts:
+        next(batches)
+    assert counts.launches == ["xpnet_gather"]

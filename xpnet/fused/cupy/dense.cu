@@ -1,32 +1,31 @@
 // The dense layer around its products: bias, activation and mask; mask, derivative and bias
 // gradient; the decay of weights. One block of x a row, which is a unit of one network.
 
-// A word whose every bit depends on all bits of x: xpnet/kernels/dropout.py.
-__device__ inline unsigned mixed(unsigned x) {
-  x = (x ^ (x >> 16)) * 0x21f0aaadu;
-  x = (x ^ (x >> 15)) * 0xd35a2d97u;
-  return x ^ (x >> 15);
-}
+const unsigned GOLDEN = 0x9e3779b1u;
 
 // The dropout mask of one row: the one that is given, or one that is drawn, or 1 everywhere.
+// Drawn as in xpnet/kernels/dropout.py, where `first` is the number of the layer's first row, and
+// `total` the number of the first column.
 class Mask {
   const T* given;
-  unsigned row_word, column_key;
+  unsigned row_word, column;
   int least;
   T kept;
 
  public:
-  // `kept` is 0 where nothing is drawn; the key is read where it lies on the device.
-  __device__ Mask(const T* given, Index key, const Index* there, Index least, T kept)
+  // `kept` is 0 where nothing is drawn; the keys are read where they lie on the device, if they do.
+  __device__ Mask(const T* given, Index keys, const Index* there, Index first, Index total,
+                  Index least, T kept)
       : given(given), least(int(least)), kept(kept) {
-    const unsigned long long words = there ? *there : key;
-    row_word = mixed(unsigned(words) + blockIdx.x);
-    column_key = unsigned(words >> 32);
+    const unsigned long long both = there ? *there : keys;
+    const unsigned key = unsigned(both);
+    row_word = ((unsigned(first) + blockIdx.x + key) * GOLDEN) ^ unsigned(both >> 32);
+    column = unsigned(total) + key;
   }
   __device__ T operator()(Index e, Index j) const {
     if (given) return given[e];
     if (kept == 0) return T(1);
-    unsigned x = (row_word ^ mixed(unsigned(j) + column_key)) * 0x9e3779b1u;
+    unsigned x = (row_word ^ ((column + unsigned(j)) * GOLDEN)) * GOLDEN;
     x = (x ^ (x >> 16)) * 0x85ebca6bu;
     return int(x) < least ? T(0) : kept;
   }
@@ -34,11 +33,11 @@ class Mask {
 
 // A (rows, m) = g(Z + b) * mask. Z is given its bias too where A is another array.
 template <class G>
-__global__ void forward(T* Z, const T* b, const T* mask, Index key, const Index* key_there,
-                        Index least, T kept, T* A, Index m) {
+__global__ void forward(T* Z, const T* b, const T* mask, Index keys, const Index* there,
+                        Index first, Index total, Index least, T kept, T* A, Index m) {
   const Index row = blockIdx.x * m;
   const T bias = b[blockIdx.x];
-  const Mask masked(mask, key, key_there, least, kept);
+  const Mask masked(mask, keys, there, first, total, least, kept);
   for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x) {
     const Index e = row + j;
     const T z = Z[e] + bias;
@@ -52,10 +51,11 @@ __global__ void forward(T* Z, const T* b, const T* mask, Index key, const Index*
 // A has its mask in it, by which it is divided again; Z may be null where A determines g'. dZ may
 // be dA itself.
 template <class G>
-__global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Index key,
-                         const Index* key_there, Index least, T kept, Index m, T* dZ, T* db) {
+__global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Index keys,
+                         const Index* there, Index first, Index total, Index least, T kept,
+                         Index m, T* dZ, T* db) {
   const Index row = blockIdx.x * m;
-  const Mask masked(mask, key, key_there, least, kept);
+  const Mask masked(mask, keys, there, first, total, least, kept);
   T sum = 0;
   for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x) {
     const Index e = row + j;

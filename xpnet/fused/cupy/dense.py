@@ -83,8 +83,8 @@ def activation_dense_backward(driver: Driver) -> Callable[..., Any]:
 
 
 def undrawn(dtype: np.dtype) -> tuple[Any, ...]:
-    """The arguments of a mask's key, least hash and kept value, where the kernel draws none."""
-    return 0, None, 0, dtype.type(0)
+    """What a mask is drawn with, of a kernel that draws none."""
+    return 0, None, 0, 0, 0, dtype.type(0)
 
 
 def _by_rows(left: Array, right: Array) -> Array:

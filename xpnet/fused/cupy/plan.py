@@ -72,15 +72,15 @@ class Numbers:
     Attributes
     ----------
     bytes : array of uint8
-        All of it on the host: the structure ``Numbers`` of ``updates.cu``, then a key of 64 bits
-        for each hidden layer.
+        All of it on the host: the structure ``Numbers`` of ``updates.cu``, then the keys in 64
+        bits.
     """
 
-    def __init__(self, optimizer: str, dtype: np.dtype, keys: int, there: Array | None) -> None:
+    def __init__(self, optimizer: str, dtype: np.dtype, there: Array | None) -> None:
         self._optimizer, self._there = optimizer, there
         size = MOST_NUMBERS * dtype.itemsize
-        self.bytes = np.zeros(size + 8 * keys, np.uint8)
-        self._real, self._keys = self.bytes[:size].view(dtype), self.bytes[size:].view(np.int64)
+        self.bytes = np.zeros(size + 8, np.uint8)
+        self._real, self._keys = self.bytes[:size].view(dtype), self.bytes[size:].view(np.int32)
 
     def fill(
         self, rate: float, hyperparameters: Mapping[str, float], dropout: Dropout | None
@@ -89,16 +89,16 @@ class Numbers:
         numbers = rate, *FIELDS[self._optimizer](**hyperparameters)
         self._real[: len(numbers)] = numbers
         if dropout is not None:
-            self._keys[:] = [columns << 32 | rows & 0xFFFFFFFF for rows, columns in dropout.keys]
+            self._keys[:] = dropout.keys
 
     def structure(self) -> tuple[Any, Any]:
         """The structure as a kernel's two arguments: by value, and where it lies on the device."""
         return by_value(self._real), self._there
 
-    def key(self, layer: int) -> tuple[Any, Any]:
-        """The key of a hidden layer's mask, in the same way."""
-        there = None if self._there is None else self._there[self._real.nbytes + 8 * layer :]
-        return by_value(self._keys[layer : layer + 1]), there
+    def keys(self) -> tuple[Any, Any]:
+        """The keys, in the same way."""
+        there = None if self._there is None else self._there[self._real.nbytes :]
+        return by_value(self._keys), there
 
 
 class Plan:
@@ -142,7 +142,7 @@ class Plan:
             (state.theta, *state.moments),
             state.begins,
         )
-        self.numbers = Numbers(options.optimizer, W.dtype, len(state.theta) - 1, there)
+        self.numbers = Numbers(options.optimizer, W.dtype, there)
         self.instructions: list[Instruction] = []
         scale = self._scale()
         layers = self._forward()
@@ -206,9 +206,11 @@ class Plan:
 
     def _drawn(self, layer: int) -> tuple[Any, ...]:
         """The arguments that draw the mask of a layer; the last one has none."""
-        if not self._options.kept or layer == len(self._state.theta) - 1:
+        rows = [math.prod(W.shape[:-1]) for W, _ in self._state.theta[:-1]]
+        if not self._options.kept or layer == len(rows):
             return undrawn(self._dtype)
-        return *self.numbers.key(layer), self._options.least, self._real(self._options.kept)
+        numbers = sum(rows[:layer]), sum(rows), self._options.least
+        return *self.numbers.keys(), *numbers, self._real(self._options.kept)
 
     def _costs(self, output: str, Z: Array, scale: tuple[Any, ...]) -> Array:
         """The output's dZ, beside J and the bias gradient of the last layer."""

@@ -213,6 +213,8 @@ class Loop:
             return None
         if not self._fits(moving, options.l2):
             return None
+        # Objects that a plan can tell apart, also where X and Y are one, as of an autoencoder.
+        moving = Moving(*(array if array is None else array[...] for array in moving))
         try:
             return self._make(self._driver, self._net, self._state, moving, options)
         except NoKernelError:
