@@ -27,7 +27,6 @@ KERNELS = (
     "gradient_squares",
     "clip",
     "feed",
-    "hand_out",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
     *(f"update<optimizer::{name}>" for name in FIELDS),

@@ -1,17 +1,16 @@
-// Around a captured step, whose own arguments stay those of the capture: what it is fed before,
-// and what it hands out at its end.
+// Before a captured step, whose own arguments stay those of the capture: what it is fed.
 
-// A step's numbers, as words of any kind.
+// A step's numbers and addresses.
 struct Words {
-  Index word[MOST_WORDS];
+  Index word[WORDS];
 };
 
 // X (n_x, m), Y (n_y, m) and the samples' weights s (n_s, m), each with its strides, copied to
 // where the graph reads them, sample by sample; and the words.
 __global__ void feed(const T* X, Index X_unit, Index X_sample, Index n_x, T* to_X, const T* Y,
                      Index Y_unit, Index Y_sample, Index n_y, T* to_Y, const T* s, Index s_unit,
-                     Index s_sample, Index n_s, T* to_s, Index m, const Words words, Index count,
-                     Index* to_words) {
+                     Index s_sample, Index n_s, T* to_s, Index m, const Words words,
+                     Words* to_words) {
   const Index first = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;
   const Index n = n_x + n_y + n_s;
   for (Index e = first; e < m * n; e += threads) {
@@ -23,15 +22,5 @@ __global__ void feed(const T* X, Index X_unit, Index X_sample, Index n_x, T* to_
     else
       to_s[j * n_s + w] = s[w * s_unit + j * s_sample];
   }
-  for (Index k = first; k < count; k += threads) to_words[k] = words.word[k];
-}
-
-// theta and J copied to where the two words of `to` point.
-__global__ void hand_out(const T* theta, Index size, const T* J, Index networks,
-                         const Index* to) {
-  T* to_theta = reinterpret_cast<T*>(to[0]);
-  T* to_J = reinterpret_cast<T*>(to[1]);
-  const Index first = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;
-  for (Index e = first; e < size; e += threads) to_theta[e] = theta[e];
-  for (Index k = first; k < networks; k += threads) to_J[k] = J[k];
+  for (Index k = first; k < WORDS; k += threads) to_words->word[k] = words.word[k];
 }

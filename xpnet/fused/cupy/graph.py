@@ -1,8 +1,8 @@
 """Training steps as CUDA graphs: the launches of a plan, captured once and started as one.
 
-A graph keeps the arguments of its capture, so its plan has a batch, numbers and parameters of its
-own. One launch before it feeds them; its last kernel copies parameters and cost to the caller's
-arrays.
+A graph keeps the arguments of its capture, so its plan reads a batch of its own, and on the device
+what changes from step to step: the numbers, and the addresses that cost and parameters go to. One
+launch before it feeds them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from xpnet.fused.cupy.blas import Products
 from xpnet.fused.cupy.cost import strides_of
 from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Launch, NoKernelError, by_value
 from xpnet.fused.cupy.plan import Moving, Options, Plan, State
-from xpnet.fused.cupy.source import MOST_WORDS
+from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Planned, bound_plan
 from xpnet.types import Array
 
 MOST_ENTRIES = 2**23  # of a batch; to copy more takes longer than the launches that are saved
-_ADDRESSES = 2  # words behind a step's numbers: where the parameters and the cost go
 
 
 def captured_plans() -> Callable[..., Planned]:
@@ -40,7 +39,7 @@ def captured_plans() -> Callable[..., Planned]:
         driver: Driver, net: Any, state: State, moving: Moving, options: Options
     ) -> Planned:
         nonlocal capture
-        if not _suits(moving, state) or (capture and capture.failed):
+        if not _suits(moving) or (capture and capture.failed):
             return bound_plan(driver, net, state, moving, options)
         capture = _Capture() if capture is None else capture
         plan = _GraphPlan(driver, net, state, moving, options, capture)
@@ -49,13 +48,12 @@ def captured_plans() -> Callable[..., Planned]:
     return captured_plan
 
 
-def _suits(moving: Moving, state: State) -> bool:
+def _suits(moving: Moving) -> bool:
     data = [array for array in moving[:3] if array is not None]
     return (
         moving.rates is None
         and all(array.ndim == 2 for array in data)
         and sum(array.size for array in data) <= MOST_ENTRIES
-        and len(state.theta) <= MOST_WORDS // 2
     )
 
 
@@ -120,14 +118,11 @@ class _GraphPlan:
         self._has_run = False
         self._graph: Any = None
         self._instead: Planned | None = None
-        there = driver.empty((8 * MOST_WORDS,), np.dtype("uint8"))
-        own = Moving(*map(self._fixed, moving[:3]), None, self._empty(*_lead(state)), None)
+        there = driver.empty((WORDS,), np.dtype("int64"))
+        own = Moving(*map(self._fixed, moving[:3]), None, None, None)
         plan = Plan(driver, net, state, own, options, there)
-        self.numbers = plan.numbers
-        self._count = self.numbers.bytes.size // 8
-        self._words = np.zeros(MOST_WORDS, np.int64)
+        self.numbers, self._instructions = plan.numbers, plan.instructions
         self._feed = driver.bound([self._feeding(moving, own, there)], self._dtype, moving[:3])
-        self._instructions = [*plan.instructions, self._handing_out(state, own, there)]
 
     def run(self, *moving: Array | None) -> None:
         """One step on the arrays of a `Moving`."""
@@ -141,13 +136,12 @@ class _GraphPlan:
                 self._capture.fail(error)
                 net, state, options = self._given
                 self._instead = bound_plan(self._driver, net, state, Moving(*moving), options)
-        self._instead.numbers.bytes[:] = self.numbers.bytes
+        self._instead.numbers.words[:] = self.numbers.words
         self._instead.run(*moving)
 
     def _step(self, moving: Moving) -> None:
-        self._words[: self._count] = self.numbers.bytes.view(np.int64)
-        addresses = map(self._driver.address, (moving.copy, moving.J))
-        self._words[self._count : self._count + _ADDRESSES] = tuple(addresses)
+        address = self._driver.address
+        self.numbers.addresses[:] = address(moving.J), address(moving.copy)
         self._feed(*moving[:3])
         if self._graph is None and self._has_run:
             self._graph = self._capture.graph(self._launch)
@@ -166,12 +160,11 @@ class _GraphPlan:
             else:
                 products(instruction)
 
-    def _empty(self, *shape: int) -> Array:
-        return self._driver.empty(shape, self._dtype)
-
     def _fixed(self, array: Array | None) -> Array | None:
         """Memory for such a matrix, sample by sample, as gathered batches lie."""
-        return None if array is None else self._empty(*array.shape[::-1]).swapaxes(0, 1)
+        if array is None:
+            return None
+        return self._driver.empty(array.shape[::-1], self._dtype).swapaxes(0, 1)
 
     def _feeding(self, moving: Moving, own: Moving, there: Array) -> Launch:
         args: list[Any] = []
@@ -182,20 +175,6 @@ class _GraphPlan:
                 args += [array, *strides_of(array, 2), array.shape[0], to]
         m = moving.X.shape[1]
         entries = m * sum(array.shape[0] for array in moving[:3] if array is not None)
-        words = by_value(self._words), self._count + _ADDRESSES, there
-        return Launch("feed", (_blocks(entries), 1), (256, 1), (*args, m, *words))
-
-    def _handing_out(self, state: State, own: Moving, there: Array) -> Launch:
-        size = state.begins[-1] + state.theta[-1].b.size
-        to = there[8 * self._count : 8 * (self._count + _ADDRESSES)]
-        args = (state.theta[0].W, size, own.J, own.J.size, to)
-        return Launch("hand_out", (_blocks(size), 1), (256, 1), args)
-
-
-def _lead(state: State) -> tuple[int, ...]:
-    lead: tuple[int, ...] = state.theta[0].W.shape[:-2]
-    return lead
-
-
-def _blocks(entries: int) -> int:
-    return min(MOST_BLOCKS, math.ceil(entries / 256))
+        blocks = min(MOST_BLOCKS, math.ceil(entries / 256))
+        words = by_value(self.numbers.words)
+        return Launch("feed", (blocks, 1), (256, 1), (*args, m, words, there))

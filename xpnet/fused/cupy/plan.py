@@ -27,7 +27,8 @@ from xpnet.fused.cupy.driver import (
     factor,
     row_grid,
 )
-from xpnet.fused.cupy.updates import FIELDS, MOST_NUMBERS, tables
+from xpnet.fused.cupy.source import MOST_NUMBERS, WORDS
+from xpnet.fused.cupy.updates import FIELDS, tables
 from xpnet.kernels.dropout import Dropout
 from xpnet.types import Array, Params
 
@@ -52,7 +53,7 @@ class Moving(NamedTuple):
     Y: Array
     weight: Array | None
     rates: Array | None
-    J: Array
+    J: Array | None
     copy: Array | None
 
 
@@ -71,16 +72,18 @@ class Numbers:
 
     Attributes
     ----------
-    bytes : array of uint8
-        All of it on the host: the structure ``Numbers`` of ``updates.cu``, then the keys in 64
-        bits.
+    words : array of int64
+        All of it on the host: the structure ``Numbers`` of ``updates.cu``, then both keys.
+    addresses : array of int64
+        The last two words: where J and the copy of θ go, for kernels that read it on the device.
     """
 
     def __init__(self, optimizer: str, dtype: np.dtype, there: Array | None) -> None:
         self._optimizer, self._there = optimizer, there
-        size = MOST_NUMBERS * dtype.itemsize
-        self.bytes = np.zeros(size + 8, np.uint8)
-        self._real, self._keys = self.bytes[:size].view(dtype), self.bytes[size:].view(np.int32)
+        self.words = np.zeros(WORDS, np.int64)
+        self._real = self.words[:MOST_NUMBERS].view(dtype)
+        self._keys = self.words[MOST_NUMBERS : MOST_NUMBERS + 1].view(np.int32)
+        self.addresses = self.words[MOST_NUMBERS + 1 :]
 
     def fill(
         self, rate: float, hyperparameters: Mapping[str, float], dropout: Dropout | None
@@ -97,8 +100,18 @@ class Numbers:
 
     def keys(self) -> tuple[Any, Any]:
         """The keys, in the same way."""
-        there = None if self._there is None else self._there[self._real.nbytes :]
-        return by_value(self._keys), there
+        return by_value(self._keys), self._word(MOST_NUMBERS)
+
+    def J(self) -> Array | None:  # noqa: N802 (its name)
+        """Where the address of J lies on the device, if it is to be read there."""
+        return self._word(MOST_NUMBERS + 1)
+
+    def copy(self) -> Array | None:
+        """Where that of the copy of θ does."""
+        return self._word(MOST_NUMBERS + 2)
+
+    def _word(self, number: int) -> Array | None:
+        return None if self._there is None else self._there[number : number + 1]
 
 
 class Plan:
@@ -112,8 +125,9 @@ class Plan:
     moving : Moving
         Arrays that the instructions mention; X, Y and the weights need not be of any order.
     options : Options
-    there : array of uint8, optional
-        Where the bytes of `numbers` lie on the device, if kernels are to read them there.
+    there : array of int64, optional
+        Where the words of `numbers` lie on the device, if kernels are to read them there, and the
+        addresses of J and `copy` too.
 
     Attributes
     ----------
@@ -224,7 +238,8 @@ class Plan:
         rows = networks * n
         (_, parts_of_row), block = row_grid(rows, self._m)
         db = self._sums_of(self._state.grads[-1].b, parts_of_row)
-        rest = costs, segments, squares, parts, *self._decay, self._moving.J
+        J = self._moving.J, self.numbers.J()
+        rest = costs, segments, squares, parts, *self._decay, *J
         self._launch("totals", (rows + networks, parts_of_row), block, dZ, rows, self._m, db, *rest)
         self._add_up(db, self._state.grads[-1].b)
         return dZ
@@ -292,7 +307,8 @@ class Plan:
     def _update(self) -> None:
         rates = self._moving.rates
         step = 0 if rates is None or rates.size == 1 else 1
-        args = (*self.numbers.structure(), rates, step, *self._decay, self._moving.copy)
+        copy = self._moving.copy, self.numbers.copy()
+        args = (*self.numbers.structure(), rates, step, *self._decay, *copy)
         name = f"update<optimizer::{self._options.optimizer}>"
         for table in self._tables:
             self._launch(name, table.grid(), (256, 1), table.structure, *args)

@@ -54,9 +54,11 @@ __global__ void row_sums(const T* values, Index m, T* sums) {
 }
 
 // db (rows, gridDim.y), the sums of the rows of dZ (rows, m) in segments; and in the blocks of x
-// behind them J, of a network each: its costs in segments, and half its decay times its squares.
+// behind them J, of a network each: its costs in segments, and half its decay times its squares. J
+// lies where `J_there` points, unless that is null.
 __global__ void totals(const T* dZ, Index rows, Index m, T* db, const T* costs, Index segments,
-                       const T* squares, Index parts, T decay, const T* decays, Index step, T* J) {
+                       const T* squares, Index parts, T decay, const T* decays, Index step, T* J,
+                       T* const* J_there) {
   const Index network = Index(blockIdx.x) - rows;
   T sum = 0;
   if (network < 0) {
@@ -76,5 +78,5 @@ __global__ void totals(const T* dZ, Index rows, Index m, T* db, const T* costs, 
   if (network < 0)
     db[blockIdx.x * gridDim.y + blockIdx.y] = sum;
   else if (blockIdx.y == 0)
-    J[network] = sum;
+    (J_there ? *J_there : J)[network] = sum;
 }

@@ -159,15 +159,17 @@ __global__ void clip(const Tensors tensors, T decay, const T* decays, Index step
   }
 }
 
-// The new theta and moments, which may be the old ones' memory; unless `copy` is null, theta is
-// written there, too. The step's numbers are read where they lie on the device, if they do.
+// The new theta and moments, which may be the old ones' memory. Unless `copy` is null, theta is
+// written there, too; and unless `copy_there` is, to where that points. The step's numbers are
+// read where they lie on the device, if they do.
 template <class Step>
 __global__ void update(const Tensors tensors, const Numbers<Step> given,
                        const Numbers<Step>* there, const T* rates, Index rates_step, T decay,
-                       const T* decays, Index decays_step, T* copy) {
+                       const T* decays, Index decays_step, T* copy, T* const* copy_there) {
   const unsigned t = blockIdx.y;
   const bool is_weight = tensors.is_weight[t] > 0;
   const Numbers<Step> now = there ? *there : given;
+  if (copy_there) copy = *copy_there;
   for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < tensors.size[t];
        e += gridDim.x * blockDim.x) {
     const Index network = rates || decays ? e / tensors.per_network[t] : 0;

@@ -18,7 +18,7 @@ from xpnet.fused.cupy.driver import (
     factor,
     one_real_dtype,
 )
-from xpnet.fused.cupy.source import MOST_TENSORS
+from xpnet.fused.cupy.source import MOST_NUMBERS, MOST_TENSORS
 from xpnet.types import Params, map_params, tensors
 
 FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
@@ -33,7 +33,6 @@ FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
 }
 """The fields of each optimiser's structure in ``updates.cu``, made of its hyperparameters."""
 
-MOST_NUMBERS = 10  # of the structure Numbers: a rate and the fields of any optimiser
 
 _IS_WEIGHT = 2  # its row in the structure Tensors
 
@@ -84,7 +83,7 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
         numbers = np.zeros(MOST_NUMBERS, dtype)
         fields = FIELDS[optimizer](**hyperparameters)
         numbers[: 1 + len(fields)] = rates.number, *fields
-        rest = rates.entries, rates.step, dtype.type(0), None, 0, None
+        rest = rates.entries, rates.step, dtype.type(0), None, 0, None, None
         for table in tables(driver, old, (new_params, *new_moments)):
             arguments = (table.structure, by_value(numbers), None, *rest)
             name = f"update<optimizer::{optimizer}>"
