@@ -21,6 +21,7 @@ from cupy.cuda.runtime import CUDARuntimeError
 __all__ = ["Event", "Stream", "get_current_stream"]
 
 _UNSUPPORTED = "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing"
+_IMPLICIT = "cudaErrorStreamCaptureImplicit: the legacy stream would wait for a captured one"
 
 
 class Stream:
@@ -102,8 +103,8 @@ class Stream:
         return graph
 
     def is_capturing(self) -> bool:
-        if self.ptr == 0:
-            _refuse_beside_capture()
+        if self.ptr == 0 and _captured_beside():
+            raise CUDARuntimeError(_IMPLICIT)
         return self.recording is not None
 
     def do(self, name: str, work: Callable[[], object]) -> None:
@@ -111,8 +112,10 @@ class Stream:
         if self.recording is not None:
             self.recording.add(name, work)
             return
-        if self.ptr == 0:
-            _refuse_beside_capture()
+        if self.ptr == 0 and (graphs := _captured_beside()):
+            for graph in graphs:
+                graph.invalid = True
+            raise CUDARuntimeError(_IMPLICIT)
         note("launches", name)
         work()
 
@@ -133,19 +136,14 @@ def stream_at(address: int) -> Stream:
     return _STREAMS[address]
 
 
-def _refuse_beside_capture() -> None:
-    """Refuse work on the null stream, which waits for streams that are not ``non_blocking``.
+def _captured_beside() -> list[Graph]:
+    """The graphs that forbid work on the null stream, as that waits for streams that block it.
 
-    So it is not permitted while one of them is captured, and ends the capture:
+    It is an error, and ends their capture; to ask is an error alone:
     test_null_stream_cannot_capture of cupy_tests/cuda_tests/test_graph.py.
     """
-    for stream in list(_STREAMS.values()):
-        if stream.recording is not None and not stream.is_late:
-            stream.recording.invalid = True
-            raise CUDARuntimeError(
-                "cudaErrorStreamCaptureImplicit: operation would make the legacy stream depend on "
-                "a capturing blocking stream"
-            )
+    blocking = [stream for stream in list(_STREAMS.values()) if not stream.is_late]
+    return [stream.recording for stream in blocking if stream.recording is not None]
 
 
 class Event:
