@@ -119,7 +119,8 @@ class _GraphPlan:
         self._graph: Any = None
         self._instead: Planned | None = None
         there = driver.empty((WORDS,), np.dtype("int64"))
-        own = Moving(*map(self._fixed, moving[:3]), None, None, None)
+        X, Y, weight = map(self._fixed, moving[:3])
+        own = Moving(X, Y, weight, None, None, None)
         plan = Plan(driver, net, state, own, options, there)
         self.numbers, self._instructions = plan.numbers, plan.instructions
         self._feed = driver.bound([self._feeding(moving, own, there)], self._dtype, moving[:3])
