@@ -22,5 +22,5 @@ __global__ void feed(const T* X, Index X_unit, Index X_sample, Index n_x, T* to_
     else
       to_s[j * n_s + w] = s[w * s_unit + j * s_sample];
   }
-  for (Index k = first; k < WORDS; k += threads) to_words->word[k] = words.word[k];
+  if (first == 0) *to_words = words;
 }
