@@ -31,6 +31,20 @@ COUNTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _uncomputed(monkeypatch):
+    """Kernels that are counted and do nothing: what they compute takes long, and is not asked."""
+    start = cupy._function.Function.start
+
+    def noted(function, *args):
+        if function.name == "xpnet_gather":  # the batches are looked at
+            start(function, *args)
+        else:
+            cupy._counts.note("launches", function.name)
+
+    monkeypatch.setattr(cupy._function.Function, "start", noted)
+
+
 @pytest.fixture(scope="module")
 def rows():
     rng = np.random.default_rng(0)
