@@ -64,7 +64,7 @@ def laid(device, array, dtype, lay):
     like = lay(np.asarray(array, dtype))
     if like.flags.c_contiguous:
         return device.asarray(like, dtype)
-    if like.flags.f_contiguous:
+    if like.swapaxes(-1, -2).flags.c_contiguous:
         return device.asarray(like.swapaxes(-1, -2), dtype).swapaxes(-1, -2)
     return device.asarray(np.repeat(like, 2, axis=-1), dtype)[..., ::2]
 
