@@ -24,7 +24,7 @@ from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Planned, bound_plan
 from xpnet.types import Array
 
-MOST_ENTRIES = 2**23  # of a batch; to copy more takes longer than the launches that are saved
+MOST_ENTRIES = 2**23  # of a batch; by estimate, to copy more takes as long as a graph saves
 
 
 def captured_plans() -> Callable[..., Planned]:
