@@ -50,7 +50,7 @@ class Accelerator:
     step : ``(TrainingStep) -> TrainingStep``
         A whole training step as one program, ``step(net, params, moments, X, Y, hyperparameters, *,
         kernels, apply, sample_weight, l2, dropout) -> (params, moments, cost)``, where `dropout` is
-        None or an `xpnet.kernels.dropout.Dropout`. Its next call may write over these moments.
+        None or an `xpnet.kernels.Dropout`. Its next call may write over these moments.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``

@@ -28,7 +28,7 @@ from xpnet.fused.cupy.driver import (
     row_grid,
 )
 from xpnet.fused.cupy.updates import FIELDS, MOST_NUMBERS, tables
-from xpnet.kernels.dropout import Dropout
+from xpnet.kernels import Dropout
 from xpnet.types import Array, Params
 
 
@@ -286,7 +286,7 @@ class Plan:
 
     def _parts(self) -> int:
         """The blocks among which sums over the tensors of one network are shared out."""
-        largest = max(table.largest for table in self._tables) // self._networks
+        largest: int = max(table.largest for table in self._tables) // self._networks
         return max(1, min(ENOUGH_BLOCKS // self._networks, largest // 1024))
 
     def _update(self) -> None:
