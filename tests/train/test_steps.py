@@ -376,7 +376,7 @@ def test_batches_of_a_device_that_is_not_the_current_one(second_cuda_device, str
     [
         optim.sgd,
         optim.adam,
-        lambda rates: optim.adamw(1e-3, weight_decay=rates, beta1=0.9 * rates),
+        lambda rates: optim.adamw(1e-3, weight_decay=rates, beta1=rates),
         lambda rates: optim.clip(optim.momentum(optim.cosine(rates, 5)), 0.1),
     ],
     ids=["sgd", "adam", "other settings", "scheduled and clipped"],

@@ -50,7 +50,7 @@ class Accelerator:
     step : ``(TrainingStep) -> TrainingStep``
         A whole training step as one program, ``step(net, params, moments, X, Y, hyperparameters, *,
         kernels, apply, sample_weight, l2, dropout) -> (params, moments, cost)``, where `dropout` is
-        None or an `xpnet.kernels.dropout.Dropout`. Its next call may write over these moments.
+        None or an `xpnet.kernels.Dropout`. Its next call may write over these moments.
     graph_step : ``(TrainingStep) -> TrainingStep``, or None
         The same, started on the device as one captured graph, where the library has such.
     gather : ``(Gather) -> Gather``

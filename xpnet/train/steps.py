@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import is_torch_array
 
 from xpnet import backend
-from xpnet.kernels.dropout import Dropout, dropout_masks, dropout_of
+from xpnet.kernels import Dropout, dropout_masks, dropout_of
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import kernels_or_default, training_kernels, training_step

@@ -45,7 +45,8 @@ def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> Any:
     # Where there are but two, the second stands for a third of no width.
     missing = 3 - len(arrays)
     whole = start, *widths, *[0] * missing
-    arguments = *arrays, *arrays[1:] * missing, order, *whole, *to, *to[1:] * missing
+    instead, to_instead = [arrays[-1]] * missing, [to[-1]] * missing
+    arguments = *arrays, *instead, order, *whole, *to, *to_instead
     started(("gather", arrays[0].dtype), lambda: _gather(*arguments, size=rows * sum(widths)))
     return tuple(array.T for array in to)
 

@@ -29,7 +29,7 @@ from xpnet.fused.cupy.driver import (
 )
 from xpnet.fused.cupy.source import MOST_NUMBERS, WORDS
 from xpnet.fused.cupy.updates import FIELDS, tables
-from xpnet.kernels.dropout import Dropout
+from xpnet.kernels import Dropout
 from xpnet.types import Array, Params
 
 
@@ -301,7 +301,7 @@ class Plan:
 
     def _parts(self) -> int:
         """The blocks among which sums over the tensors of one network are shared out."""
-        largest = max(table.largest for table in self._tables) // self._networks
+        largest: int = max(table.largest for table in self._tables) // self._networks
         return max(1, min(ENOUGH_BLOCKS // self._networks, largest // 1024))
 
     def _update(self) -> None:

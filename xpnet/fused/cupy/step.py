@@ -20,7 +20,7 @@ from xpnet.fused.cupy.plan import Moving, Numbers, Options, Plan, State
 from xpnet.fused.cupy.source import REALS
 from xpnet.fused.cupy.updates import FIELDS
 from xpnet.fused.flats import Flats
-from xpnet.kernels.dropout import Dropout
+from xpnet.kernels import Dropout
 from xpnet.types import Array, Params, tensors
 
 MOST_PLANS = 8  # of one training loop, each with memory for a batch
@@ -109,7 +109,7 @@ def update_of(apply: Any, hyperparameters: Mapping[str, Any]) -> Update | None:
     while hasattr(apply, "then"):
         norms += (hyperparameters["norm"],)
         apply, hyperparameters = apply.then, hyperparameters["then"]
-    optimizer, rest = getattr(apply, "kernel", None), dict(hyperparameters)
+    optimizer, rest = getattr(apply, "kernel", ""), dict(hyperparameters)
     rate = rest.pop("rate", None)
     if optimizer not in FIELDS or rate is None or not are_floats(rest.values()):
         return None
