@@ -55,7 +55,8 @@ class ArrayLibrary:
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no choice of backend but their own."""
-    for variable in ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE", "XPNET_MATMUL"):
+    choices = ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE", "XPNET_MATMUL", "XPNET_CUDA_GRAPH")
+    for variable in choices:
         monkeypatch.delenv(variable, raising=False)
 
 

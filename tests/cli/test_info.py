@@ -82,6 +82,15 @@ def test_what_fuses_the_kernels(run, monkeypatch, backend, fused, words):
     assert run("info").out.endswith(f"fused kernels     {words}\n")
 
 
+@pytest.mark.usefixtures("cuda_device")
+def test_a_training_step_as_a_cuda_graph(run, monkeypatch):
+    monkeypatch.setenv("XPNET_BACKEND", "cupy")
+    assert run("info").out.endswith("fused kernels     by cupy\n")
+    monkeypatch.setenv("XPNET_CUDA_GRAPH", "1")
+    words = "by cupy, each training step as one CUDA graph"
+    assert run("info").out.endswith(f"fused kernels     {words}\n")
+
+
 def test_numba_not_installed(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     words = "none, as numba is not installed: pip install 'xpnet[fast]'"

@@ -67,7 +67,8 @@ def _fused(chosen: backend.Backend) -> str:
     package = ACCELERATORS[chosen.name]
     if accelerator(chosen.xp) is UNFUSED:
         return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
-    return f"by {package}"
+    graph = ", each training step as one CUDA graph" if backend.cuda_graph() else ""
+    return f"by {package}{graph}"
 
 
 def _blas() -> Iterator[tuple[str, str]]:

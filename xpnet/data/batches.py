@@ -132,20 +132,27 @@ def in_order(
 
     `order` is None for the order of X, which `sliced` gathers; `weight` is ``(..., 1, m)``.
     """
-    xp = array_namespace(Y)
     # One upload an epoch: one a step would be a copy from the host at every step.
     there = None if order is None else indices(order, Y)
     on_device = backend.on_device_of(Y)
+    arrays = [X, Y]
+    if weight is not None and weight.ndim == 2:
+        # One for all networks: rows, too, which are gathered with the others.
+        arrays.append(array_namespace(weight).matrix_transpose(weight))
+        weight = None
     for start, stop in bounds:
         with on_device:
-            x, y = gather((X, Y), there, start, stop)
-            if weight is None:
-                s = None
-            elif there is None:
-                s = weight[..., start:stop]
-            else:
-                s = xp.take(weight, there[start:stop], axis=-1)
-        yield Batch(x, y, s)
+            x, y, *s = gather(arrays, there, start, stop)
+            if weight is not None:
+                s = [_columns(weight, there, start, stop)]
+        yield Batch(x, y, *s)
+
+
+def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array:
+    """The weights of a batch, of each network of a stack."""
+    if order is None:
+        return weight[..., start:stop]
+    return array_namespace(weight).take(weight, order[start:stop], axis=-1)
 
 
 def indices(numbers: np.ndarray, like: Array) -> Array:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import is_torch_array
 
 from xpnet import backend
+from xpnet.kernels import Dropout, dropout_masks, dropout_of
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import accelerator_for, kernels_or_default, training_kernels
+from xpnet.network.defaults import kernels_or_default, training_kernels, training_step
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.types import (
@@ -63,7 +64,7 @@ def steps(
     dropout : float, default 0
         Share of each hidden layer's units that is left out, drawn afresh at each step.
     seed : int, default 0
-        Of the dropout masks.
+        Of the dropout masks, which one seed makes the same on every library.
 
     Yields
     ------
@@ -108,18 +109,16 @@ def updates(
         state = optimizer.init(params)
     for index, (X, Y, weight) in enumerate(batches, 1):
         t = state.t + 1
-        hyperparameters = optimizer.hyperparameters(t)
-        if index == 1:
-            check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
-            with there:
-                check_rate(hyperparameters.get("rate"), backend.has_values)
-            step, kernels = _step_and_kernels(X, settings)
-            may_require_grad = is_torch_array(X)
-        if may_require_grad:
-            X, Y, weight = backend.detached((X, Y, weight))
         # Entered for each step: between steps the caller's own device is the current one.
         with there:
-            masks = _masks(params, X, settings, index) if settings.dropout else None
+            hyperparameters = optimizer.hyperparameters(t)
+            if index == 1:
+                check_stacked(params, fixed=fixed, learning_rate=hyperparameters.get("rate"))
+                check_rate(hyperparameters.get("rate"), backend.has_values)
+                step, kernels = _step_and_kernels(X, settings)
+                may_require_grad = is_torch_array(X)
+            if may_require_grad:
+                X, Y, weight = backend.detached((X, Y, weight))
             params, moments, J = step(
                 net,
                 params,
@@ -131,7 +130,7 @@ def updates(
                 kernels=kernels,
                 sample_weight=weight,
                 l2=l2,
-                masks=masks,
+                dropout=_dropout(settings, index) if settings.dropout else None,
             )
         state = OptimizerState(t, moments)
         yield Step(index, params, J, state)
@@ -142,7 +141,7 @@ def _step_and_kernels(X: Array, settings: Settings) -> tuple[Callable[..., Any],
     value_and_grad, kernels = settings.value_and_grad, settings.kernels
     step = _default_step if value_and_grad is None else _step_by(value_and_grad)
     if value_and_grad is None and kernels is None:
-        step = accelerator_for(X).step(step)
+        step = training_step(step, X)
     return step, training_kernels(X) if kernels is None else kernels_or_default(kernels, X)
 
 
@@ -159,9 +158,11 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
         *,
         apply: Callable[..., Any],
         kernels: Kernels,
+        dropout: Dropout | None,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
-        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, **settings)
+        masks = None if dropout is None else _masks(params, X, dropout)
+        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
         params, moments = apply(params, grads, moments, hyperparameters, kernels)
         return params, moments, J
 
@@ -171,13 +172,12 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 _default_step = _step_by(unchecked_value_and_grad)
 
 
-def _masks(params: Params, X: Array, settings: Settings, index: int) -> tuple[Array, ...]:
-    """Inverted dropout of each hidden layer, drawn on the device of X from seed and step."""
-    xp = array_namespace(X)
-    dropout = float(settings.dropout)
-    masks = []
-    for number, layer in enumerate(params[:-1]):
-        shape = (*layer[0].shape[:-1], X.shape[-1])
-        draw = backend.uniform(shape, hash((settings.seed, index, number)) % 2**32, X)
-        masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - dropout))
-    return tuple(masks)
+def _dropout(settings: Settings, index: int) -> Dropout:
+    """The masks of that step, as seed and step determine them."""
+    return dropout_of(float(settings.dropout), settings.seed, index)
+
+
+def _masks(params: Params, X: Array, dropout: Dropout) -> tuple[Array, ...]:
+    """Inverted dropout of each hidden layer, beside X."""
+    shapes = [(*layer[0].shape[:-1], X.shape[-1]) for layer in params[:-1]]
+    return dropout_masks(dropout, shapes, X)

@@ -10,11 +10,11 @@ import numpy as np
 
 from xpnet.fused import or_else
 from xpnet.fused.arguments import are_dense
+from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import KINDS, SLOPES
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.memory import Flats
 from xpnet.fused.numba.network import (
     MOST_OUTPUTS,
     cost_and_gradients,
@@ -52,11 +52,12 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None and suits(net, params):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
-        if program is None or not program.fits(params, X, Y, **settings):
+        weights = settings["sample_weight"], settings["l2"]
+        if program is None or settings["dropout"] or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
             return step(net, params, moments, X, Y, hyperparameters, **rest)
-        J, grads = program(params, X, Y, settings["sample_weight"], settings["l2"])
+        J, grads = program(params, X, Y, *weights)
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
@@ -81,10 +82,10 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         nonlocal program
         if program is None and suits(net, params):
             program = Program(net, params)
-        settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
-        if program is None or program.net != net or not program.fits(params, X, Y, **settings):
+        data = params, X, Y, sample_weight, l2
+        if program is None or program.net != net or masks is not None or not program.fits(*data):
             return NotImplemented
-        return program(params, X, Y, sample_weight, l2)
+        return program(*data)
 
     return or_else(fused_value_and_grad, plain)
 
@@ -124,15 +125,12 @@ class Program:
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
 
-    def fits(
-        self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
-    ) -> bool:
-        """Whether the batch can lie as rows, without masks, and the rest is of one network."""
+    def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
+        """Whether the batch can lie as rows, and the rest is of one network."""
         m = X.shape[-1]
         s = sample_weight
         return (
-            masks is None
-            and isinstance(l2, float | int)
+            isinstance(l2, float | int)
             and self.flats.fits(params)
             and X.shape == (self.n_x, m)
             and Y.shape == (self.n_y, m)
