@@ -40,7 +40,7 @@ class Record:
 
 def run(stage: Stage, limit: float, folder: Path, environment: Mapping[str, str]) -> Record:
     """Run a stage for `limit` seconds at most; what it prints is in `folder`, in ``log.txt``."""
-    command = tuple(part.format(folder=folder) for part in stage.command)
+    command = tuple(part.replace("{folder}", str(folder)) for part in stage.command)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").unlink(missing_ok=True)  # of an earlier run
     if which(command[0], path=environment["PATH"]) is None:
