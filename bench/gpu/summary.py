@@ -39,16 +39,16 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _markdown(versions: dict[str, Any] | None, records: Sequence[Record]) -> str:
     rows = [
-        [r.stage, r.result, r.why, f"{r.seconds:.1f}", f"{r.limit:.0f}", _last_line(r)]
+        [r.stage, r.result, r.why, _last_line(r), f"{r.seconds:.1f}", f"{r.limit:.0f}"]
         for r in records
     ]
-    head = ["stage", "result", "why", "seconds", "limit", "last line"]
+    head = ["stage", "result", "why", "last line", "seconds", "limit"]
     ends = [
         "\n".join((f"## {line(r)}", "", "```text", *r.last_lines, "```"))
         for r in records
         if r.result not in (DONE, NOT_RUN)
     ]
-    blocks = [_title(versions), markdown.table(head, rows, left=3), *ends]
+    blocks = [_title(versions), markdown.table(head, rows, left=4), *ends]
     return "\n\n".join(blocks) + "\n"
 
 
