@@ -19,8 +19,8 @@ __all__ = ["DONE", "FAILED", "NOT_RUN", "TIMED_OUT", "Record", "run"]
 DONE, FAILED, TIMED_OUT, NOT_RUN = "done", "failed", "timed out", "not run"
 PATIENCE = 0.9
 """Of the limit; in the rest the stage may write what it has, as after Ctrl-C."""
-UNKILLABLE = 5.0
-"""Seconds after which a process is left behind that a hanging driver keeps."""
+UNKILLABLE = 10.0
+"""Seconds after SIGKILL; what a hanging driver keeps even then is left behind."""
 LAST_LINES, LAST_BYTES = 20, 20_000
 
 
@@ -87,7 +87,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 def _outcome(code: int | None, in_time: bool) -> tuple[str, str]:
     if not in_time:
-        return TIMED_OUT, "its time was up" if code is not None else "no signal ends it"
+        return TIMED_OUT, "its time was up" if code is not None else "SIGKILL has not ended it yet"
     if code == 0:
         return DONE, ""
     return FAILED, f"exit code {code}" if code >= 0 else f"ended by {signal.Signals(-code).name}"

@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a bundle is made of what git tracks"),
 ]
 
-SECONDS = 22
-SHARES = dict(zip((stage.name for stage in STAGES), (6, 2, 2, 2, 1, 1, 1, 1, 6), strict=True))
+SECONDS = 40
+SHARES = dict(zip((stage.name for stage in STAGES), (15, 2, 2, 2, 1, 1, 1, 1, 15), strict=True))
 ABSENT = ("torch", "jax")
 """Libraries that take seconds to import."""
 KEPT = {"conftest.py", "standin", "test_exceptions.py"}
