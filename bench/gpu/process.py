@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,16 @@ def run(stage: Stage, limit: float, folder: Path, environment: Mapping[str, str]
         return Record(stage.name, NOT_RUN, f"{command[0]} is not there", command=command)
     log = folder / "log.txt"
     start = time.monotonic()
+    code, in_time = _exit_code(command, limit, log, {**environment, **stage.environment})
+    seconds = time.monotonic() - start
+    result, why = _outcome(code, in_time)
+    return Record(stage.name, result, why, limit, seconds, code, command, _last_lines(log))
+
+
+def _exit_code(
+    command: Sequence[str], limit: float, log: Path, environment: Mapping[str, str]
+) -> tuple[int | None, bool]:
+    """The exit code, None for a process that nothing ends, and whether it came in time."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -54,14 +64,11 @@ def run(stage: Stage, limit: float, folder: Path, environment: Mapping[str, str]
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env={**environment, **stage.environment},
+            env=environment,
             start_new_session=True,
         )
         in_time = _ends_in(process, limit)
-    seconds = time.monotonic() - start
-    result, why = _outcome(process.returncode, in_time)
-    code = process.returncode
-    return Record(stage.name, result, why, limit, seconds, code, command, _last_lines(log))
+    return process.returncode, in_time
 
 
 def _ends_in(process: subprocess.Popen[bytes], limit: float) -> bool:
