@@ -6,16 +6,19 @@ The folder runs by ``./run`` on a machine with a CUDA driver, Python and the arr
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from email import message_from_bytes
 from pathlib import Path
+from zipfile import ZipFile
 
 import xpnet
 from bench.gpu.stages import ROOT
 
-__all__ = ["download", "make"]
+__all__ = ["download", "lacking", "make"]
 
 WHEELS = (
     *("array-api-compat", "array-api-extra", "array-api-strict", "safetensors"),
@@ -25,6 +28,9 @@ WHEELS = (
     *("rich", "markdown-it-py", "mdurl"),
 )
 """Requirements of pure Python, and theirs; and safetensors, which any CPython 3 loads."""
+
+OUTSIDE = {"numpy"}
+"""Array libraries are on the machine, or nothing can be measured."""
 
 PIP = (
     *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
@@ -58,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     make(folder)
     download(folder / "wheels")
+    if missing := lacking(folder / "wheels"):
+        print(f"the wheels require {', '.join(missing)}: add them to WHEELS", file=sys.stderr)
+        return 1
     print(f"{folder}: take it to the machine, and there: GPU_OUT=results ./run")
     return 0
 
@@ -79,6 +88,21 @@ def make(folder: Path) -> None:
 def download(folder: Path) -> None:
     """Put the newest of each of the wheels into `folder`."""
     subprocess.run((*PIP, "--dest", str(folder), *WHEELS), check=True)
+
+
+def lacking(folder: Path) -> list[str]:
+    """What the wheels in `folder` require wherever they are, and what is not among them."""
+    there = {wheel.name.partition("-")[0].lower() for wheel in folder.glob("*.whl")}
+    required = {name for wheel in folder.glob("*.whl") for name in _required(wheel)}
+    return sorted(required - there - OUTSIDE)
+
+
+def _required(wheel: Path) -> set[str]:
+    with ZipFile(wheel) as file:
+        name = next(name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        rows = message_from_bytes(file.read(name)).get_all("Requires-Dist", ())
+    names = (re.match(r"[\w.-]+", row)[0] for row in rows if ";" not in row)
+    return {re.sub(r"[-.]", "_", name).lower() for name in names}
 
 
 def _describe(folder: Path) -> None:
