@@ -12,9 +12,10 @@ BIN := $(VENV)/bin
 PYTEST := -m pytest --numprocesses=auto --benchmark-disable
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 BENCH_JSON ?= bench/out/bench.json
+GPU_BUNDLE ?= build/xpnet-gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest dpnp stress format lint types imports bench bench-check peers gpu check clean
+.PHONY: help demo test lowest dpnp stress format lint types imports bench bench-check peers gpu gpu-bundle check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,8 +73,11 @@ peers: $(VENV)/.peers ## xpnet beside scikit-learn, PyTorch, JAX, Keras and Thin
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.report bench/out/peers.json
 
-gpu: ## on a machine with a CUDA device: tests, benchmarks, peers, one JSON; uses what is installed
+gpu: ## on a machine with a CUDA device: tests, peers, benchmarks in 10 minutes; uses what is installed
 	$(PYTHON) -m bench.gpu
+
+gpu-bundle: $(VENV)/.installed ## a folder that runs `make gpu` where there is no network
+	$(BIN)/python -m bench.gpu.bundle $(GPU_BUNDLE)
 
 # Every part runs, whatever the others found.
 check: ## all that CI checks: test, lint, types, imports, bench-check
