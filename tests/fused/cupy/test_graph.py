@@ -338,10 +338,10 @@ def test_a_capture_that_fails_is_replaced_by_launches_with_one_warning(graph, pr
     graph(False)
     expected = results(run())
     graph(True)
-    products(RuntimeError("cuBLAS answers with status 15"))
+    tries = products(RuntimeError("cuBLAS answers with status 15"))
     with pytest.warns(RuntimeWarning, match="cannot run as a CUDA graph.*status 15") as warned:
         ours = results(run())
-    assert len(warned) == 1
+    assert len(warned) == len(tries) == 1
     assert_same(ours, expected)
 
 

@@ -147,7 +147,7 @@ class Plan:
         W = state.theta[0].W
         self._driver, self._state, self._moving, self._options = driver, state, moving, options
         self._dtype, self._lead, self._m = W.dtype, W.shape[:-2], moving.X.shape[-1]
-        self._networks = math.prod(self._lead)
+        self._networks: int = math.prod(self._lead)
         self._activations = (*net.activations, "identity")
         self._decay: tuple[Any, Any, int] = (self._real(0.0), None, 0)
         self._tables = tables(
@@ -301,7 +301,7 @@ class Plan:
 
     def _parts(self) -> int:
         """The blocks among which sums over the tensors of one network are shared out."""
-        largest: int = max(table.largest for table in self._tables) // self._networks
+        largest = max(table.largest for table in self._tables) // self._networks
         return max(1, min(ENOUGH_BLOCKS // self._networks, largest // 1024))
 
     def _update(self) -> None:
