@@ -8,7 +8,7 @@ import dpctl
 import dpnp
 import numpy as np
 
-from xpnet.backend.adapters import Adapter, numpy_uniform
+from xpnet.backend.adapters import Adapter
 
 
 def _devices() -> dict[str, Any]:
@@ -39,9 +39,6 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=dpnp.asnumpy,
-    # dpnp's own generator is another one on GPUs, MCG59 (dpnp/random/dpnp_random_state.py), whose
-    # first number is the seed / 2⁵⁹, so always about 0; and seeds 0 and 1 give the same numbers.
-    uniform=numpy_uniform(_from_numpy),
     synchronize=_synchronize,
     refusal=_refusal,
 )
