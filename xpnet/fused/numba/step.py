@@ -15,12 +15,14 @@ from xpnet.fused.numba.activations import KINDS, SLOPES
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.dropout import NONE
 from xpnet.fused.numba.network import (
     MOST_OUTPUTS,
     cost_and_gradients,
     thin_cost_and_gradients,
 )
 from xpnet.fused.numba.updates import flat_update
+from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
 SMALL = 2**17
@@ -30,8 +32,8 @@ SMALL = 2**17
 def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.
 
-    What the compiled calls are not made for, such as dropout masks or a large batch in C order,
-    is left to `step` itself.
+    What the compiled calls are not made for, such as a stack or a large batch in C order, is left
+    to `step` itself.
     """
     program: Program | None = None
     own: Kernels
@@ -53,11 +55,11 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
         weights = settings["sample_weight"], settings["l2"]
-        if program is None or settings["dropout"] or not program.fits(params, X, Y, *weights):
+        if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
             return step(net, params, moments, X, Y, hyperparameters, **rest)
-        J, grads = program(params, X, Y, *weights)
+        J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
@@ -142,7 +144,13 @@ class Program:
         )
 
     def __call__(
-        self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: Any
+        self,
+        params: Params,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None,
+        l2: Any,
+        dropout: Dropout | None = None,
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
         grads = self.flats.fresh()
@@ -155,8 +163,9 @@ class Program:
         else:
             work = self._work(X.shape[1])
             kinds, slopes = self.kinds, self.slopes
+            masks = (*dropout.keys, dropout.least, dropout.kept) if dropout else NONE
             J = cost_and_gradients(
-                self.blas, layout, kinds, slopes, output, *data, theta, work, to_gradients
+                self.blas, layout, kinds, slopes, output, *data, masks, theta, work, to_gradients
             )
         return self.dtype.type(J), grads
 
