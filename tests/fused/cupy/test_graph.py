@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,85 +11,26 @@ import pytest
 import xpnet
 from tests.fused.cases import OPTIMIZERS
 from tests.standin.place import device_answers
-from xpnet import data, optim
-from xpnet.fused.cupy.driver import by_value
-from xpnet.fused.cupy.source import WORDS
+from xpnet import optim
 from xpnet.types import tensors
 
 cupy = pytest.importorskip("cupy")
 
+from tests.fused.cupy.trainings import (  # noqa: E402
+    BATCH,
+    EPOCHS,
+    NET,
+    assert_same,
+    epochs,
+    launches_of,
+    results,
+    run,
+    samples,
+)
+
 pytestmark = pytest.mark.usefixtures("cuda_device")
 
 counting = pytest.mark.skipif(device_answers(), reason="the stand-in counts")
-
-NET = xpnet.Network((6, 9, 7, 3), hidden=("relu", "gelu"), output="softmax")
-M, BATCH = 45, 16  # the last of three batches is short
-EPOCHS = 3  # in the first, the first batch of either size is launched, and later ones are captured
-
-
-@pytest.fixture
-def graph(monkeypatch) -> Callable[[bool], None]:
-    """``graph(True)``: steps that begin from here on run as graphs."""
-    return lambda on: monkeypatch.setenv("XPNET_CUDA_GRAPH", str(int(on)))
-
-
-def samples(dtype: str = "float32", seed: int = 0) -> tuple[Any, Any]:
-    """Samples and their targets as rows on the device."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(M, 6)).astype(dtype)
-    Y = np.eye(3, dtype=dtype)[(X[:, 0] > 0).astype(int) + (X[:, 1] > 0)]
-    return cupy.asarray(X), cupy.asarray(Y)
-
-
-def epochs(X: Any, Y: Any, **options: Any) -> Iterator[Any]:
-    for epoch in range(EPOCHS):
-        yield from data.batches(X, Y, batch_size=BATCH, seed=1, epoch=epoch, **options)
-
-
-def run(
-    net: Any = NET,
-    dtype: str = "float32",
-    networks: int = 0,
-    weighted: bool = False,
-    optimizer: Any = None,
-    **settings: Any,
-) -> Iterator[Any]:
-    """The steps of a training."""
-    X, Y = samples(dtype)
-    params = net.init(seed=3, like=X)
-    if networks:
-        params = xpnet.stack([net.init(seed=seed, like=X) for seed in range(networks)])
-    rng = np.random.default_rng(4)
-    weight = cupy.asarray(rng.random(M).astype(dtype) + 0.5) if weighted else None
-    batches = epochs(X, Y, sample_weight=weight)
-    optimizer = optim.adam(1e-2) if optimizer is None else optimizer
-    return xpnet.steps(net, params, batches, optimizer=optimizer, **settings)
-
-
-def results(steps: Iterator[Any]) -> list[Any]:
-    """Cost and parameters of each step, on the host."""
-    return [[array.get() for array in (step.cost, *tensors(step.params))] for step in steps]
-
-
-def assert_same(ours: list[Any], theirs: list[Any]) -> None:
-    """The same numbers; on a device, as far as cuBLAS adds up in the same order."""
-    assert len(ours) == len(theirs) > 0
-    for step, expected in zip(ours, theirs, strict=True):
-        for array, other in zip(step, expected, strict=True):
-            assert array.dtype == other.dtype
-            if device_answers():
-                digits = 1e-3 if array.dtype == np.float32 else 1e-9
-                np.testing.assert_allclose(array, other, rtol=digits, atol=digits)
-            else:
-                np.testing.assert_array_equal(array, other)
-
-
-def launches_of(steps: Iterator[Any]) -> list[str]:
-    """What one more step launches."""
-    with cupy.counted() as counts:
-        next(steps)
-    return counts.launches
-
 
 CASES: dict[str, dict[str, Any]] = {
     **{name: {"optimizer": optimizer} for name, optimizer in OPTIMIZERS.items()},
@@ -253,160 +192,3 @@ def test_on_another_stream(graph):
         steps = list(run())
         stream.synchronize()
         assert_same(results(iter(steps)), expected)
-
-
-NOT_TAKEN: dict[str, Callable[[], Iterator[Any]]] = {
-    "loops over scalars": lambda: run(kernels=xpnet.LOOPED),
-    "plain kernels": lambda: run(kernels=xpnet.VECTORIZED),
-    "gradients of the caller's own": lambda: run(value_and_grad=xpnet.value_and_grad),
-    "a rate for each network": lambda: run(
-        networks=2, optimizer=optim.adam(np.asarray([1e-2, 1e-3], "float32")[:, None, None])
-    ),
-}
-
-
-@counting
-@pytest.mark.parametrize("case", NOT_TAKEN)
-def test_what_is_left_to_launches(graph, case):
-    graph(True)
-    with cupy.counted() as counts:
-        for _, _ in zip(range(3), NOT_TAKEN[case](), strict=False):
-            pass
-    assert "graph" not in counts.launches
-
-
-@counting
-@pytest.mark.parametrize("least", [BATCH * 9 - 1, BATCH * 9])
-def test_large_batches_are_left_to_launches(graph, monkeypatch, least):
-    from xpnet.fused.cupy import graph as graphs
-
-    monkeypatch.setattr(graphs, "MOST_ENTRIES", least)
-    graph(True)
-    steps = run()
-    next(steps)
-    assert ("graph" in launches_of(steps)) == (least == BATCH * 9)
-
-
-@counting
-def test_batches_of_each_networks_own_are_left_to_launches(graph):
-    X, Y = samples()
-    params = xpnet.stack([NET.init(seed=seed, like=X) for seed in range(2)])
-    batches = [(cupy.stack([X.T, X.T]), cupy.stack([Y.T, Y.T]))] * 3
-    graph(True)
-    with cupy.counted() as counts:
-        list(xpnet.steps(NET, params, batches, optimizer=optim.sgd(0.1)))
-    assert "graph" not in counts.launches
-
-
-def test_an_error_of_the_batches_midway(graph):
-    def broken() -> Iterator[Any]:
-        yield from list(epochs(*samples()))[:4]
-        raise OSError("no more")
-
-    graph(True)
-    params = NET.init(seed=3, like=samples()[0])
-    steps = xpnet.steps(NET, params, broken(), optimizer=optim.adam(1e-2))
-    done = []
-    with pytest.raises(OSError, match="no more"):
-        done.extend(steps)
-    assert_same(results(iter(done)), results(run())[:4])
-
-
-@pytest.fixture
-def products(monkeypatch):
-    """``products(error)``: let products raise it while they are captured, and see the streams."""
-    from xpnet.fused.cupy import blas
-
-    streams: list[Any] = []
-    call = blas.Products.__call__
-
-    def failing(error: BaseException) -> list[Any]:
-        def own(self: Any, *args: Any) -> None:
-            stream = cupy.cuda.get_current_stream()
-            if stream.is_capturing():
-                streams.append(stream)
-                raise error
-            call(self, *args)
-
-        monkeypatch.setattr(blas.Products, "__call__", own)
-        return streams
-
-    return failing
-
-
-def test_a_capture_that_fails_is_replaced_by_launches_with_one_warning(graph, products):
-    graph(False)
-    expected = results(run())
-    graph(True)
-    tries = products(RuntimeError("cuBLAS answers with status 15"))
-    with pytest.warns(RuntimeWarning, match="cannot run as a CUDA graph.*status 15") as warned:
-        ours = results(run())
-    assert len(warned) == len(tries) == 1
-    assert_same(ours, expected)
-
-
-def test_ctrl_c_within_a_capture(graph, products):
-    graph(True)
-    streams = products(KeyboardInterrupt())
-    steps = run()
-    first = next(steps)
-    with pytest.raises(KeyboardInterrupt):
-        next(steps)
-    assert [stream.is_capturing() for stream in streams] == [False]
-    assert np.isfinite(first.params[0].W.get()).all()
-
-
-def test_without_cublas_to_be_found(graph, monkeypatch):
-    from xpnet.fused.cupy import blas
-
-    graph(False)
-    expected = results(run())
-    graph(True)
-    monkeypatch.setattr(blas, "_library", lambda: cupy.no_such_library)
-    with pytest.warns(RuntimeWarning, match="cannot run as a CUDA graph.*no_such_library"):
-        ours = results(run())
-    assert_same(ours, expected)
-
-
-def test_all_of_it_goes_with_the_training(graph, monkeypatch):
-    from xpnet.fused.cupy import blas
-    from xpnet.fused.cupy import graph as graphs
-
-    made: list[Any] = []
-    for owner in (blas.Products, graphs._GraphPlan, graphs._Capture):
-        init = owner.__init__
-
-        def remembered(self: Any, *args: Any, init: Any = init) -> None:
-            made.append(weakref.ref(self))
-            init(self, *args)
-
-        monkeypatch.setattr(owner, "__init__", remembered)
-    graph(True)
-    steps = run()
-    for _ in range(6):
-        next(steps)
-    assert len(made) == 4  # products, capture, and a plan for either size of batch
-    gc.collect()
-    gc.disable()
-    try:
-        del steps
-        assert [reference() for reference in made] == [None] * 4
-    finally:
-        gc.enable()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_feed_copies_what_lies_anyhow(device, dtype, rng):
-    m = 5
-    hosts = [rng.normal(size=shape) for shape in ((4, m), (m, 3), (1, m))]
-    X, Y, s = (device.asarray(host, dtype) for host in hosts)
-    to = [device.asarray(np.full((m, n), np.nan), dtype) for n in (4, 3, 1)]
-    there = device.asarray(np.zeros(WORDS), "float64")
-    words = rng.integers(-(2**62), 2**62, WORDS)
-    of_X, of_Y, of_s = (X, m, 1, 4, to[0]), (Y, 1, 3, 3, to[1]), (s, m, 1, 1, to[2])
-    address = np.asarray(device.driver.address(there), np.int64)
-    args = (*of_X, *of_Y, *of_s, m, by_value(words), by_value(address))
-    device.driver.launch("feed", np.dtype(dtype), (2, 1), (32, 1), args)
-    for array, expected in zip(to, (hosts[0].T, hosts[1], hosts[2].T), strict=True):
-        assert (device.to_numpy(array) == expected.astype(dtype)).all()
-    assert (device.to_numpy(there).view(np.int64) == words).all()

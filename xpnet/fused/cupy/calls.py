@@ -67,6 +67,7 @@ class _Calls:
         self._slot_of = dict(zip(map(id, moving), self._slots, strict=True))
         self._slot_of.pop(id(None), None)
         self._device, self._stream, self._handle = place()
+        self._named = "step", dtype.name  # which NumPy would make anew at each run
         self._one, self._zero = np.ones(1, dtype), np.zeros(1, dtype)
         self._calls: list[Call] = []
         self._late: list[_Late] = []
@@ -84,7 +85,7 @@ class _Calls:
             address = int(late.slot[0])
             call = partial(late.function, *late.before, address, *late.after)
             self._calls[late.position] = call
-        started(("step", self._dtype.name), self._run)
+        started(self._named, self._run)
 
     def _run(self) -> None:
         for call in self._calls:

@@ -93,17 +93,20 @@ class Stream:
             raise CUDARuntimeError("cudaErrorIllegalState: the stream is capturing already")
         self.recording = Graph.__new__(Graph)
         self.recording.begin()
+        if not self.is_late:
+            _FORBIDDING.append(self.recording)
 
     def end_capture(self) -> Graph:
         graph, self.recording = self.recording, None
         if graph is None:
             raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
+        _FORBIDDING[:] = [other for other in _FORBIDDING if other is not graph]
         if graph.invalid:
             raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated: the capture is invalid")
         return graph
 
     def is_capturing(self) -> bool:
-        if self.ptr == 0 and _captured_beside():
+        if self.ptr == 0 and _FORBIDDING:
             raise CUDARuntimeError(_IMPLICIT)
         return self.recording is not None
 
@@ -112,8 +115,8 @@ class Stream:
         if self.recording is not None:
             self.recording.add(name, work)
             return
-        if self.ptr == 0 and (graphs := _captured_beside()):
-            for graph in graphs:
+        if self.ptr == 0 and _FORBIDDING:
+            for graph in _FORBIDDING:
                 graph.invalid = True
             raise CUDARuntimeError(_IMPLICIT)
         note("launches", name)
@@ -128,22 +131,19 @@ class Stream:
 _STREAMS: WeakValueDictionary[int, Stream] = WeakValueDictionary()
 """Those that there are, by their address."""
 
+_FORBIDDING: list[Graph] = []
+"""Graphs that are captured from a stream that the null stream would wait for.
+
+Work on the null stream is then an error, and ends their capture; to ask is an error alone:
+test_null_stream_cannot_capture of cupy_tests/cuda_tests/test_graph.py.
+"""
+
 Stream.null = Stream(null=True)
 
 
 def stream_at(address: int) -> Stream:
     """The stream that has this address."""
     return _STREAMS[address]
-
-
-def _captured_beside() -> list[Graph]:
-    """The graphs that forbid work on the null stream, as that waits for streams that block it.
-
-    It is an error, and ends their capture; to ask is an error alone:
-    test_null_stream_cannot_capture of cupy_tests/cuda_tests/test_graph.py.
-    """
-    blocking = [stream for stream in list(_STREAMS.values()) if not stream.is_late]
-    return [stream.recording for stream in blocking if stream.recording is not None]
 
 
 class Event:
