@@ -19,7 +19,6 @@ from xpnet.backend.arrays import (
     to_device,
     to_numpy,
     tracked,
-    uniform,
 )
 from xpnet.backend.devices import DeviceReport, check_together, device_report, where
 from xpnet.backend.libraries import BackendInfo, available_backends
@@ -55,7 +54,6 @@ __all__ = [
     "to_device",
     "to_numpy",
     "tracked",
-    "uniform",
     "uploader",
     "use_backend",
     "where",
