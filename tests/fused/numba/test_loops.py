@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numba import jit
 
-from xpnet.fused.numba import activations, cost, dense, network, updates
+from xpnet.fused.numba import activations, cost, dense, dropout, network, updates
 from xpnet.fused.numba.compiler import Dispatcher
 
 M = np.ones((8, 64), "float32")
@@ -53,6 +53,8 @@ SIMD = {
     "identity_cost": (cost.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
     "thin_forward": (network.thin_forward, (M, M, np.ones((8, 8), "float32")), ("mul", "add")),
     "thin_backward": (network.thin_backward, (np.ones((8, 8), "float32"), M, M), ("mul", "add")),
+    "drop": (dropout.drop, (M, 0, 9, (1, 2, 3, 1.25)), ("mul",)),
+    "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
     "sgd": (updates.sgd, (M, M, RATES, M), ("mul",)),
@@ -108,7 +110,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, network, updates):
+    for room in (activations, cost, dense, dropout, network, updates):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop
