@@ -6,14 +6,16 @@ PYTHON_LOWEST ?= python3.11
 VENV := .venv
 DEMO := .venv-demo
 LOWEST := .venv-lowest
+DPNP := .venv-dpnp
 BIN := $(VENV)/bin
 # One thread in each of the processes: more would wait for one another.
 PYTEST := -m pytest --numprocesses=auto --benchmark-disable
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 BENCH_JSON ?= bench/out/bench.json
+GPU_BUNDLE ?= build/xpnet-gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest stress format lint types imports bench bench-check peers gpu check clean
+.PHONY: help demo test lowest dpnp stress format lint types imports bench bench-check peers gpu gpu-bundle check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,17 @@ test: $(VENV)/.installed ## run the tests
 # Old versions call what the newest of their own requirements have since deprecated.
 lowest: $(LOWEST)/.installed ## run the tests with the lowest versions that pyproject.toml allows
 	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning
+
+# dpnp has wheels for no other system. Its environment has no numba, which some tests cannot do without.
+ifeq ($(shell uname -sm),Linux x86_64)
+# By this variable the OpenCL runtime that comes with dpnp finds the processor.
+dpnp: export OCL_ICD_FILENAMES := $(abspath $(DPNP))/lib/libintelocl.so
+dpnp: $(DPNP)/.installed ## run the tests on dpnp's arrays, on an Intel GPU or any x86-64 processor
+	$(ONE_THREAD) $(DPNP)/bin/python $(PYTEST) -k dpnp --ignore=tests/fused/numba
+else
+dpnp:
+	@echo "make dpnp: dpnp can be installed under Linux on x86_64 alone, not under $$(uname -sm)"
+endif
 
 # Ends with counts, and with the seed of each failure and how to repeat it.
 stress: $(VENV)/.installed ## random trials for an hour, or STRESS_SECONDS
@@ -60,8 +73,11 @@ peers: $(VENV)/.peers ## xpnet beside scikit-learn, PyTorch, JAX, Keras and Thin
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.report bench/out/peers.json
 
-gpu: ## on a machine with a CUDA device: tests, benchmarks, peers, one JSON; uses what is installed
+gpu: ## on a machine with a CUDA device: tests, peers, benchmarks in 10 minutes; uses what is installed
 	$(PYTHON) -m bench.gpu
+
+gpu-bundle: $(VENV)/.installed ## a folder that runs `make gpu` where there is no network
+	$(BIN)/python -m bench.gpu.bundle $(GPU_BUNDLE)
 
 # Every part runs, whatever the others found.
 check: ## all that CI checks: test, lint, types, imports, bench-check
@@ -72,7 +88,7 @@ check: ## all that CI checks: test, lint, types, imports, bench-check
 	if [ -n "$$failed" ]; then echo "make check: failed:$$failed"; exit 1; fi
 
 clean: ## remove all that the other targets made
-	rm -rf $(VENV) $(DEMO) $(LOWEST) build dist bench/out
+	rm -rf $(VENV) $(DEMO) $(LOWEST) $(DPNP) build dist bench/out
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
 
 # Editable, so that only a change of the requirements installs again.
@@ -88,6 +104,11 @@ $(LOWEST)/.installed: pyproject.toml
 	    | sed -E 's/"//; s/\[.*\]//; s/ >= /==/' | sort -u > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --editable '.[test,bench]' \
 	    --constraint $(LOWEST)/constraints.txt
+	touch $@
+
+$(DPNP)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DPNP)
+	$(DPNP)/bin/python -m pip install --quiet --editable '.[cli,dpnp,sklearn,test-tools]'
 	touch $@
 
 $(VENV)/.peers: $(VENV)/.installed

@@ -1,8 +1,8 @@
 """The largest error of every activation and output, over the whole range of its dtype.
 
-``python -m bench.accuracy`` prints the table of ``docs/numerics.md``, with ``JAX_ENABLE_X64=1`` for
-float64 on JAX. The reference is mpmath's, of 120 bits. Errors are in units in the last place of the
-exact result (ulp).
+``python -m bench.accuracy`` prints the table of ``docs/numerics.md``, or its rows for what is
+installed, with ``JAX_ENABLE_X64=1`` for float64 on JAX. The reference is mpmath's, of 120 bits.
+Errors are in units in the last place of the exact result (ulp).
 """
 
 from __future__ import annotations
@@ -196,13 +196,15 @@ def predicted(kernels: Kernels, output: str, Z: Array) -> tuple[Array, Array]:
 
 
 def _paths() -> dict[str, tuple[str, Kernels]]:
-    libraries = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
+    plain = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX", "dpnp": "dpnp, on the processor"}
     fused = {"numpy": "numba", "torch": "PyTorch, fused", "jax": "JAX, compiled"}
+    here = [info.name for info in backend.available_backends() if info.reason is None]
     paths = {"looped": ("numpy", LOOPED)}
-    paths |= {title: (name, VECTORIZED) for name, title in libraries.items()}
-    for name, title in fused.items():
-        xp = array_namespace(backend.asarray([0.0], backend=name, dtype="float32"))
-        paths[title] = (name, accelerate(VECTORIZED, xp))
+    paths |= {title: (name, VECTORIZED) for name, title in plain.items() if name in here}
+    for name in [name for name in fused if name in here]:
+        kernels = accelerate(VECTORIZED, backend.resolve(name, dtype="float32").xp)
+        if kernels is not VECTORIZED:
+            paths[fused[name]] = (name, kernels)
     return paths
 
 

@@ -1,7 +1,18 @@
-"""Comparison of trainings on a device with equal trainings on the host."""
+"""``python -m bench.agreement``: trainings on CuPy's device beside equal trainings on the host.
+
+Each row is printed and written as soon as it is there.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from traceback import format_exception_only
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +57,32 @@ WORKS = (
 """Logistic regression, networks with every output, and stacks."""
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare every work in both dtypes; 1 where one does not agree, or fails."""
+    parser = argparse.ArgumentParser(prog="python -m bench.agreement", description=__doc__)
+    parser.add_argument("--json", type=Path, required=True)
+    path = parser.parse_args(arguments).json
+    rows: list[dict[str, Any]] = []
+    for dtype, work in product(TOLERANCE, WORKS):
+        print(f"{work.name}, {dtype}: ", end="", flush=True)  # seen even if it never ends
+        start = time.perf_counter()
+        row = _row(work, dtype)
+        rows.append(row | {"seconds": time.perf_counter() - start})
+        path.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        print(row.get("error") or f"differs by {row['worst']:.1e}", flush=True)
+    return 0 if all(row["agrees"] for row in rows) else 1
+
+
+def _row(work: Work, dtype: str) -> dict[str, Any]:
+    """`compare` with CuPy, or the error that it ends with."""
+    try:
+        here, there = (backend.resolve(name, dtype=dtype) for name in ("numpy", "cupy"))
+        return compare(work, here, there)
+    except Exception as error:  # whatever CUDA raises, the other rows are tried
+        reason = format_exception_only(error)[-1].strip()
+        return {"work": work.name, "dtype": dtype, "agrees": False, "error": reason}
+
+
 def compare(work: Work, here: backend.Backend, there: backend.Backend) -> dict[str, Any]:
     """Train the same on both, and find the worst difference.
 
@@ -85,3 +122,7 @@ def _trained(work: Work, target: backend.Backend) -> list[np.ndarray]:
 
 def _difference(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.abs(x - y).max() / np.abs(y).max())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

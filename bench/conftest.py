@@ -14,7 +14,17 @@ from xpnet import backend
 
 Timed = Callable[..., Any]
 
-PACKAGES = ("xpnet", "numpy", "numba", "torch", "jax", "dask", "cupy-cuda12x", "cupy-cuda13x")
+PACKAGES = (
+    "xpnet",
+    "numpy",
+    "numba",
+    "torch",
+    "jax",
+    "dask",
+    "dpnp",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+)
 
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:

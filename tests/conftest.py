@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +23,11 @@ os.environ["JAX_ENABLE_X64"] = "1"
 
 put_in_place()  # before anything imports CuPy
 
-_ALL = (*LIBRARIES, "array_api_strict-device1")
+_APART = ("dpnp",)
+"""Libraries whose tests have an environment of their own: in others they are not even skipped."""
+
+_HERE = (name for name in LIBRARIES if name not in _APART or find_spec(name))
+_ALL = (*_HERE, "array_api_strict-device1")
 _EAGER = tuple(label for label in _ALL if not LIBRARIES[label.partition("-")[0]].lazy)
 
 
@@ -50,7 +55,8 @@ class ArrayLibrary:
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no choice of backend but their own."""
-    for variable in ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE", "XPNET_MATMUL"):
+    choices = ("XPNET_BACKEND", "XPNET_DEVICE", "XPNET_DTYPE", "XPNET_MATMUL", "XPNET_CUDA_GRAPH")
+    for variable in choices:
         monkeypatch.delenv(variable, raising=False)
 
 

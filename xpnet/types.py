@@ -238,7 +238,10 @@ class Optimizer(NamedTuple):
         What depends on the step t = 1, 2, … alone: the learning rate, corrections, constants.
     apply : ``(params, grads, moments, hyperparameters, kernels) -> (params, moments)``
         Arithmetic on arrays only, so that it can be compiled together with the gradients. One
-        function for every optimiser of a kind: a compiler meets it once.
+        function for every optimiser of a kind: a compiler meets it once. With an attribute `kernel`
+        it says that it is the kernels' update of that name and nothing else; with `then`, that it
+        is that other `apply`, given gradients clipped to ``hyperparameters["norm"]`` and
+        ``hyperparameters["then"]``.
     rate : ``(t) -> float or array``
         The learning rate as it was asked for, for logs and error messages.
     """

@@ -20,7 +20,10 @@ from bench.peers.tasks import TASKS, Peer
 
 SIZES = ("784-30-10", "784-128-10", "784-512-256-10", "64-32-10", "784-2048-2048-10")
 BATCHES = (32, 128, 1024)
-PACKAGES = ("xpnet", "numpy", "numba", "scikit-learn", "torch", "jax", "keras", "thinc")
+PACKAGES = (
+    *("xpnet", "numpy", "numba", "cupy-cuda12x", "cupy-cuda13x"),
+    *("scikit-learn", "torch", "jax", "keras", "thinc"),
+)
 PIXELS = 784
 CALLS, ITERATIONS = 20, 100
 """Of the logistic cost with its gradients in a round, and of a fit."""

@@ -1,9 +1,10 @@
-"""Peers on a CUDA device: the floor, libraries that find it, and PyTorch's captured graph."""
+"""Peers on a CUDA device: floors, libraries that find it by themselves, and captured graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,19 @@ import numpy as np
 from bench.peers.cell import Cell, Trial
 from xpnet import backend
 
-__all__ = ["captured_torch", "floor", "jax_jit", "products_of", "xpnet_on_torch"]
+__all__ = [
+    "captured_floor",
+    "captured_torch",
+    "floor",
+    "jax_jit",
+    "jax_scan",
+    "products_of",
+    "xpnet_on_torch",
+]
 
 
 def floor(cell: Cell) -> Trial:
-    """A step's matrix products back to back, into memory that is kept."""
+    """A step's matrix products back to back by CuPy's cuBLAS, into memory that is kept."""
     import cupy
 
     X = cupy.asarray(cell.samples.X[: cell.batch])
@@ -31,6 +40,32 @@ def floor(cell: Cell) -> Trial:
             for left, right, out in products:
                 cupy.dot(left, right, out=out)
         cupy.cuda.get_current_stream().synchronize()
+
+    return Trial(train)
+
+
+def captured_floor(cell: Cell) -> Trial:
+    """The same products by PyTorch's cuBLAS, as one captured graph: no launch costs anything."""
+    import torch
+
+    X = torch.from_numpy(cell.samples.X[: cell.batch]).to("cuda")
+    W = [torch.from_numpy(W).to("cuda") for W, _ in cell.first_weights()]
+    A = [X.T, *(torch.ones((n, cell.batch), device="cuda") for n in cell.sizes[1:])]
+    products = [
+        (left, right, torch.empty((len(left), right.shape[1]), device="cuda"))
+        for left, right in products_of(W, A)
+    ]
+
+    def step() -> None:
+        for left, right, out in products:
+            torch.mm(left, right, out=out)
+
+    graph, _ = _captured(step)
+
+    def train(epochs: int) -> None:
+        for _ in range(epochs * cell.steps_per_epoch):
+            graph.replay()
+        torch.cuda.synchronize()
 
     return Trial(train)
 
@@ -52,7 +87,17 @@ def xpnet_on_torch(cell: Cell) -> Trial:
 
 
 def jax_jit(cell: Cell) -> Trial:
-    """JAX, where it finds a GPU by itself.
+    """JAX step by step."""
+    return _jax_on_gpu().jit(cell)
+
+
+def jax_scan(cell: Cell) -> Trial:
+    """JAX epoch by epoch."""
+    return _jax_on_gpu().scan(cell)
+
+
+def _jax_on_gpu() -> ModuleType:
+    """Return `with_jax`, where JAX finds a GPU by itself.
 
     Raises
     ------
@@ -65,7 +110,7 @@ def jax_jit(cell: Cell) -> Trial:
 
     if jax.default_backend() != "gpu":
         raise RuntimeError("JAX finds no GPU: pip install 'jax[cuda12]' or 'jax[cuda13]'")
-    return with_jax.jit(cell)
+    return with_jax
 
 
 def captured_torch(cell: Cell) -> Trial:

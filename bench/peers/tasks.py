@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bench.peers.cell import Cell, Trial
@@ -14,13 +16,17 @@ FLOOR, OURS, PEER, ASIDE = "floor", "ours", "peer", "aside"
 
 
 class Peer(NamedTuple):
-    """A peer: `where` is ``module:function``, loaded on use, ``function(cell) -> Trial``."""
+    """A peer: `where` is ``module:function``, loaded on use, ``function(cell) -> Trial``.
+
+    `environment` is added to that of its process.
+    """
 
     name: str
     role: str
     where: str
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def missing(self) -> list[str]:
         """The packages and programs that are not installed."""
@@ -92,16 +98,36 @@ FIT = Task(
     whole_run=True,
 )
 
+# Its default would round products to TF32, and take three quarters of the card's memory.
+JAX_ON_CUDA = {
+    "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+
 TRAINING_ON_CUDA = TRAINING._replace(
     peers=(
         Peer("floor", FLOOR, "on_cuda:floor", ("cupy",)),
+        Peer("floor, CUDA graph", FLOOR, "on_cuda:captured_floor", ("torch",)),
         Peer("xpnet", OURS, "with_xpnet:on_cupy", ("cupy",)),
+        Peer(
+            "xpnet, XPNET_CUDA_GRAPH=1",
+            OURS,
+            "with_xpnet:on_cupy",
+            ("cupy",),
+            environment={"XPNET_CUDA_GRAPH": "1"},
+        ),
         Peer("xpnet, plain CuPy", OURS, "with_xpnet:plain_on_cupy", ("cupy",)),
         Peer("xpnet on torch", OURS, "on_cuda:xpnet_on_torch", ("torch",)),
         Peer("PyTorch eager", PEER, "with_torch:eager_on_cuda", ("torch",)),
-        Peer("torch.compile", PEER, "with_torch:compiled_on_cuda", ("torch", "triton")),
-        Peer("torch.cuda.graph", PEER, "on_cuda:captured_torch", ("torch",)),
-        Peer("JAX jit", PEER, "on_cuda:jax_jit", ("jax",)),
+        Peer("PyTorch, CUDA graph", PEER, "on_cuda:captured_torch", ("torch",)),
+        Peer(
+            "torch.compile, reduce-overhead",
+            PEER,
+            "with_torch:compiled_on_cuda",
+            ("torch", "triton"),
+        ),
+        Peer("JAX jit", PEER, "on_cuda:jax_jit", ("jax",), environment=JAX_ON_CUDA),
+        Peer("JAX scan", ASIDE, "on_cuda:jax_scan", ("jax",), environment=JAX_ON_CUDA),
     )
 )
 

@@ -34,6 +34,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **peer.environment},
         )
 
     def prepare(self, cell: Cell) -> None:

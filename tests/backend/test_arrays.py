@@ -217,49 +217,6 @@ def test_synchronize_computes_no_dask_graph():
     assert computed
 
 
-# uniform
-
-
-def test_uniform_lies_beside_like_and_in_the_unit_interval(xp):
-    for dtype in ("float32", "float64"):
-        like = xp.asarray([0], dtype)
-        found = backend.uniform((100, 50), 7, like)
-        assert backend.where(found) == backend.where(like)
-        assert found.dtype == like.dtype
-        host = backend.to_numpy(found)
-        assert host.shape == (100, 50)
-        assert host.min() >= 0
-        assert host.max() < 1
-        assert abs(host.mean() - 0.5) < 0.02
-        assert abs(host.var() - 1 / 12) < 0.01
-
-
-def test_same_seed_same_numbers(xp):
-    for seed in (0, 7, 2**32 - 1):
-        first, again, other = (
-            backend.to_numpy(backend.uniform((2, 8), s, xp.backend)) for s in (seed, seed, seed ^ 1)
-        )
-        np.testing.assert_array_equal(first, again)
-        assert not np.any(first == other)
-
-
-def test_uniform_leaves_the_libraries_global_generators_alone():
-    torch = pytest.importorskip("torch")
-    before = torch.get_rng_state()
-    backend.uniform((3,), 0, torch.ones(1))
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_uniform_may_be_a_scalar(xp):
-    assert backend.to_numpy(backend.uniform((), 1, xp.backend)).shape == ()
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_seed_out_of_range(seed):
-    with pytest.raises(ValueError, match=f"seed is {seed}, expected .* from 0 to 4294967295"):
-        backend.uniform((2,), seed, VALUES)
-
-
 def test_where_a_library_computes_is_left_to_it(xp):
     with backend.on_device_of(xp.asarray([1.0])):
         assert xp.to_numpy(xp.asarray([1.0])) == [1.0]

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.backend import Backend, BackendError, default_backend, fusing, resolve, use_backend
+from xpnet.backend import (
+    Backend,
+    BackendError,
+    cuda_graph,
+    default_backend,
+    fusing,
+    resolve,
+    use_backend,
+)
 from xpnet.backend.libraries import LIBRARIES, adapter
 from xpnet.backend.selection import tf32
 from xpnet.types import Dense
@@ -220,6 +228,35 @@ def test_a_switch_that_is_none(environment):
     environment(FUSED="yes")
     with pytest.raises(BackendError, match=r"^XPNET_FUSED is 'yes': expected 0 "):
         fusing()
+
+
+@pytest.mark.parametrize(
+    ("switch", "expected"), [(None, False), ("", False), ("0", False), ("1", True)]
+)
+def test_the_switch_of_cuda_graphs(environment, switch, expected):
+    if switch is not None:
+        environment(CUDA_GRAPH=switch)
+    assert cuda_graph() is expected
+
+
+def test_a_switch_of_cuda_graphs_that_is_none(environment):
+    environment(CUDA_GRAPH="yes")
+    with pytest.raises(BackendError) as caught:
+        default_backend()
+    assert str(caught.value) == (
+        "XPNET_CUDA_GRAPH is 'yes': expected 0 (a launch for each kernel) or 1 (one for a step)"
+    )
+
+
+@pytest.mark.parametrize("choose", [default_backend, lambda: use_backend("numpy")])
+def test_graphs_are_refused_where_new_arrays_are_not_cupys(environment, choose):
+    environment(CUDA_GRAPH="1")
+    with pytest.raises(BackendError) as caught:
+        choose()
+    assert str(caught.value) == (
+        "XPNET_CUDA_GRAPH=1, but training on numpy uses no CUDA graphs: unset it, or choose "
+        "XPNET_BACKEND=cupy"
+    )
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from bench import agreement
 from bench.agreement import WORKS, Work, compare
 from xpnet import backend
 
@@ -29,3 +32,31 @@ def test_other_numbers_do_not_agree():
 
 def test_every_work_has_a_name_of_its_own():
     assert len({work.name for work in WORKS}) == len(WORKS)
+
+
+@pytest.fixture
+def rows_of(monkeypatch, tmp_path, cuda_device):
+    """A function that compares works with CuPy, and gives the exit code and the rows written."""
+
+    def rows_of(*works):
+        monkeypatch.setattr(agreement, "WORKS", works)
+        path = tmp_path / "results.json"
+        code = agreement.main(["--json", str(path)])
+        return code, json.loads(path.read_text())["rows"]
+
+    return rows_of
+
+
+def test_a_row_for_each_work_and_dtype(rows_of, capsys):
+    code, rows = rows_of(SMALL[0])
+    assert code == 0
+    assert [(row["dtype"], row["agrees"]) for row in rows] == [("float32", True), ("float64", True)]
+    assert capsys.readouterr().out.startswith(f"{SMALL[0].name}, float32: differs by ")
+
+
+def test_a_row_that_fails_does_not_stop_the_next(rows_of, capsys):
+    code, rows = rows_of(Work((64, 10), 0), SMALL[0])
+    assert code == 1
+    assert [row["agrees"] for row in rows] == [False, True, False, True]
+    assert "batch_size" in rows[0]["error"]
+    assert rows[0]["error"] in capsys.readouterr().out

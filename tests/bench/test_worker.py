@@ -53,6 +53,15 @@ def test_a_peer_that_fails_is_left_out_with_its_reason():
     assert "no-such-folder" in line
 
 
+def test_a_peer_has_an_environment_of_its_own():
+    said = []
+    unfit = PLAIN._replace(environment={"XPNET_FUSED": "perhaps"})
+    with workers("training", [unfit], said.append) as staff:
+        assert measure("training", CELL, staff, 1, said.append)["rows"] == []
+    (line,) = said
+    assert "XPNET_FUSED is 'perhaps'" in line
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_no_two_peers_of_a_task_share_a_name(task):
     names = [peer.name for peer in task.peers]

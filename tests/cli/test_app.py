@@ -69,7 +69,7 @@ def test_help_is_quick_to_import():
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.returncode == 0
     assert all(command in run.stdout for command in ("train", "evaluate", "predict", "info"))
-    slow = {"cupy", "dask", "jax", "matplotlib", "numba", "scipy", "sklearn", "torch"}
+    slow = {"cupy", "dask", "dpnp", "jax", "matplotlib", "numba", "scipy", "sklearn", "torch"}
     assert slow.isdisjoint(json.loads(run.stderr))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from xpnet import backend
 from xpnet.backend.libraries import adapter
 
 
@@ -23,6 +24,14 @@ def test_what_is_here_and_what_is_not(run, monkeypatch):
     assert f"BLAS              {blas()['name']} {blas()['version']}\n" in result.out
     assert "new arrays        numpy, cpu, float32\n" in result.out
     assert "processor         " in result.out
+
+
+def test_a_path_in_a_reason_is_not_cut_short(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    reason = f"set the variable to /{'y' * 100}"
+    found = backend.BackendInfo("numpy", "2.0", (), reason)
+    monkeypatch.setattr("xpnet.cli.info.available_backends", lambda: [found])
+    assert run("info").out.count("y") >= 100
 
 
 def blas():
@@ -70,6 +79,15 @@ def test_a_broken_library_that_is_not_chosen(run, monkeypatch):
 def test_what_fuses_the_kernels(run, monkeypatch, backend, fused, words):
     monkeypatch.setenv("XPNET_BACKEND", backend)
     monkeypatch.setenv("XPNET_FUSED", fused)
+    assert run("info").out.endswith(f"fused kernels     {words}\n")
+
+
+@pytest.mark.usefixtures("cuda_device")
+def test_a_training_step_as_a_cuda_graph(run, monkeypatch):
+    monkeypatch.setenv("XPNET_BACKEND", "cupy")
+    assert run("info").out.endswith("fused kernels     by cupy\n")
+    monkeypatch.setenv("XPNET_CUDA_GRAPH", "1")
+    words = "by cupy, each training step as one CUDA graph"
     assert run("info").out.endswith(f"fused kernels     {words}\n")
 
 

@@ -14,8 +14,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def skip_without_its_gpu(check: Any) -> None:
-    """CuPy alone is not skipped by the check itself where it is installed and has no GPU."""
-    if isinstance(check, partial) and check.keywords.get("array_namespace") == "cupy":
+    """A check skips itself only where CuPy is not installed, or PyTorch was built without CUDA."""
+    keywords = check.keywords if isinstance(check, partial) else {}
+    places = {(keywords.get("array_namespace"), keywords.get("device_name"))}
+    places |= {value for name, value in keywords.items() if name.endswith("ns_and_device")}
+    if ("torch", "cuda") in places and not pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("no CUDA device answers")
+    if "cupy" in {library for library, _ in places}:
         try:
             backend.resolve("cupy")
         except backend.BackendError as error:

@@ -14,7 +14,7 @@ FUSED = {
     "numba.updates.LOOPS": OPTIMIZERS,
     "numba.activations.KINDS": FROM_A | FROM_Z,
     "numba.cost.OUTPUTS": {"softmax", "sigmoid", "identity"},
-    "cupy.updates.FIELDS": OPTIMIZERS,
+    "cupy.updates.FIELDS": OPTIMIZERS | {"nadam", "lion"},
     "cupy.dense.NEEDS_Z": FROM_A | FROM_Z,
     "cupy.cost.OUTPUTS": {"softmax", "sigmoid", "identity", "exp"},
     "torch.IN_PLACE": {"identity", "relu", "tanh", "sigmoid"},

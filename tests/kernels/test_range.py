@@ -93,11 +93,11 @@ def test_nan_gives_nan(eager_xp, kernels, dtype):
             assert np.isnan(eager_xp.to_numpy(array)[0]).tolist() == [True, False], name
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 def test_infinity_gives_the_limit(xp):
     Z = xp.asarray([[-math.inf, math.inf]])
     for name, row in ACTIVATIONS.items():
-        with np.errstate(invalid="ignore"):
-            A = xp.to_numpy(row.apply(Z))
+        A = xp.to_numpy(row.apply(Z))
         limits = np.asarray([tables.ACTIVATIONS[name].limits], A.dtype)
         np.testing.assert_array_equal(A, limits, err_msg=name)
 

@@ -55,6 +55,20 @@ def test_an_array_is_its_address_whatever_its_strides(kernel):
     assert to.get().tolist() == [4.0, 5.0, 6.0, 7.0]
 
 
+def test_a_start_by_addresses(kernel):
+    # cupy_backends/cuda/api/driver.pyx, launchKernel; kernel of RawKernel in cupy/_core/raw.pyx
+    values, to = cupy.arange(4.0), cupy.zeros(4)
+    arguments = [np.asarray([number]) for number in (values.data.ptr, 3, to.data.ptr)]
+    addresses = np.asarray([argument.ctypes.data for argument in arguments])
+    function, stream = kernel("first<double>").kernel, cupy.cuda.get_current_stream()
+    start = function.ptr, 1, 1, 1, 4, 1, 1, 0, stream.ptr, addresses.ctypes.data, 0
+    cupy.cuda.driver.launchKernel(*start)
+    assert to.get().tolist() == [0.0, 1.0, 2.0, 0.0]
+    arguments[1][0] = 4  # what lies at the addresses is read at each start
+    cupy.cuda.driver.launchKernel(*start)
+    assert to.get().tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
 def test_every_block_of_the_grid_runs(kernel):
     to = cupy.zeros(6)
     kernel("where")((3, 2), (4,), (to,))

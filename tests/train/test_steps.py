@@ -16,7 +16,7 @@ from tests.kernels.cases import (
     tree_leaves,
 )
 from tests.train.cases import unreal_gradient
-from xpnet import VECTORIZED, backend, data, optim, steps, value_and_grad
+from xpnet import VECTORIZED, backend, data, fit, optim, steps, value_and_grad
 from xpnet.types import Batch
 
 
@@ -371,11 +371,22 @@ def test_batches_of_a_device_that_is_not_the_current_one(second_cuda_device, str
     assert backend.read([last.cost, last.cost]).shape == (2,)
 
 
-def test_numbers_of_a_stack_on_a_device_that_is_not_the_current_one(second_cuda_device):
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optim.sgd,
+        optim.adam,
+        lambda rates: optim.adamw(1e-3, weight_decay=rates, beta1=rates),
+        lambda rates: optim.clip(optim.momentum(optim.cosine(rates, 5)), 0.1),
+    ],
+    ids=["sgd", "adam", "other settings", "scheduled and clipped"],
+)
+def test_numbers_of_a_stack_on_a_device_that_is_not_the_current_one(second_cuda_device, optimizer):
     case = random_case((3, 4, 2), stack=(2,))
     there = case.on(second_cuda_device)
-    numbers = backend.asarray(np.ones((2, 1, 1)), like=there.X)
-    with backend.on_device_of(numbers):  # an optimiser reads its rates where it is made
-        optimizer = optim.sgd(numbers)
-    (step,) = steps(case.net, there.params, [(there.X, there.Y)], optimizer=optimizer, l2=numbers)
+    numbers = backend.asarray(np.full((2, 1, 1), 0.5), like=there.X)
+    settings = {"optimizer": optimizer(numbers), "l2": numbers}
+    (step,) = steps(case.net, there.params, [(there.X, there.Y)], **settings)
     assert backend.where(step.params[0].W) == "cupy on cuda:1"
+    result = fit(*there.data, epochs=1, **settings)
+    assert backend.where(result.params[0].W) == "cupy on cuda:1"

@@ -3,6 +3,7 @@
 Computation follows the arrays it is given. The choice (`use_backend`, ``XPNET_BACKEND``,
 ``XPNET_DEVICE``, ``XPNET_DTYPE``) only says where *new* arrays are made. ``XPNET_MATMUL=tf32``
 multiplies float32 matrices on CUDA devices faster and less precisely; nothing else does.
+``XPNET_CUDA_GRAPH=1`` launches CuPy's training steps whole.
 """
 
 from __future__ import annotations
@@ -19,11 +20,17 @@ from xpnet.backend.arrays import (
     to_device,
     to_numpy,
     tracked,
-    uniform,
 )
 from xpnet.backend.devices import DeviceReport, check_together, device_report, where
 from xpnet.backend.libraries import BackendInfo, available_backends
-from xpnet.backend.selection import Backend, default_backend, fusing, resolve, use_backend
+from xpnet.backend.selection import (
+    Backend,
+    cuda_graph,
+    default_backend,
+    fusing,
+    resolve,
+    use_backend,
+)
 from xpnet.backend.transfers import Upload, ends, read, uploader
 from xpnet.backend.trees import leaves, map_arrays
 from xpnet.exceptions import BackendError
@@ -37,6 +44,7 @@ __all__ = [
     "asarray",
     "available_backends",
     "check_together",
+    "cuda_graph",
     "default_backend",
     "detached",
     "device_report",
@@ -55,7 +63,6 @@ __all__ = [
     "to_device",
     "to_numpy",
     "tracked",
-    "uniform",
     "uploader",
     "use_backend",
     "where",

@@ -1,4 +1,4 @@
-"""Arrays of any library: making, moving, reading, waiting and random numbers."""
+"""Arrays of any library: making, moving, reading and waiting."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ from xpnet.backend.libraries import (
 )
 from xpnet.backend.selection import NAMES, Backend, dtype_name, find_device, resolve
 from xpnet.backend.trees import arrays_in, map_arrays
-
-# JAX without 64-bit numbers folds larger seeds onto smaller ones.
-_SEEDS = 2**32
 
 
 class _Target(NamedTuple):
@@ -147,31 +144,6 @@ def _asked(array: Any, question: str) -> bool:
     """The answer of the adapter of its library; False where the library is not in the table."""
     name = library_name(array)
     return name in LIBRARIES and bool(getattr(adapter(name), question)(array))
-
-
-def uniform(shape: tuple[int, ...], seed: int, like: Any) -> Any:
-    """Return uniform random numbers in [0, 1), on the device and of the dtype of `like`.
-
-    They come from the library's own generator where it has one: nothing crosses from the host.
-    One seed gives the same numbers on one library and kind of device, not across libraries.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    seed : int
-        From 0 to 2**32 - 1.
-    like : array or Backend
-        Of a floating-point dtype.
-
-    Raises
-    ------
-    ValueError
-        If the seed is out of range.
-    """
-    if not 0 <= seed < _SEEDS:
-        raise ValueError(f"seed is {seed}, expected a whole number from 0 to {_SEEDS - 1}")
-    target = _target(like)
-    return adapter(target.library).uniform(shape, seed, target.dtype, target.device)
 
 
 def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +45,12 @@ LIBRARIES: Mapping[str, Library] = {
             "no platform of it starts: see the environment variable JAX_PLATFORMS",
         ),
         Library("dask", "pip install 'xpnet[dask]'", lazy=True),
+        Library(
+            "dpnp",
+            "pip install 'xpnet[dpnp]'",
+            "no SYCL device answers: for a processor under Linux, set the environment variable "
+            f"OCL_ICD_FILENAMES={sys.prefix}/lib/libintelocl.so",
+        ),
         Library("array_api_strict", "pip install array-api-strict"),
     )
 }

@@ -97,7 +97,7 @@ def use_backend(
     ...     params = net.init(seed=0)
     """
     backend = resolve(name, device=device, dtype=dtype)
-    _refuse_tf32_without_device(backend)
+    _refuse_what_it_lacks(backend)
     earlier = _chosen.set(_Choice(backend.name, backend.device, backend.dtype))
     return _restoring(backend, earlier)
 
@@ -137,7 +137,7 @@ def resolve(
             raise
         raise BackendError(f"{error} (asked for by {source})") from error
     if name is None:
-        _refuse_tf32_without_device(found)
+        _refuse_what_it_lacks(found)
     return found
 
 
@@ -146,10 +146,15 @@ def fusing() -> bool:
 
     Raises BackendError if ``XPNET_FUSED`` is neither 0 nor 1.
     """
-    switch = os.environ.get("XPNET_FUSED") or "1"
-    if switch not in ("0", "1"):
-        raise BackendError(f"XPNET_FUSED is {switch!r}: expected 0 (plain kernels) or 1 (fused)")
-    return switch == "1"
+    return _is_on("XPNET_FUSED", "1", "0 (plain kernels) or 1 (fused)")
+
+
+def cuda_graph() -> bool:
+    """Return whether CuPy's training steps run as CUDA graphs: only with ``XPNET_CUDA_GRAPH=1``.
+
+    Raises BackendError if ``XPNET_CUDA_GRAPH`` is neither 0 nor 1.
+    """
+    return _is_on("XPNET_CUDA_GRAPH", "0", "0 (a launch for each kernel) or 1 (one for a step)")
 
 
 def tf32() -> bool:
@@ -172,6 +177,13 @@ def _restoring(backend: Backend, earlier: Token[_Choice]) -> Iterator[Backend]:
         yield backend
     finally:
         _chosen.reset(earlier)
+
+
+def _is_on(variable: str, default: str, choices: str) -> bool:
+    switch = os.environ.get(variable) or default
+    if switch not in ("0", "1"):
+        raise BackendError(f"{variable} is {switch!r}: expected {choices}")
+    return switch == "1"
 
 
 def _filled(upper: _Choice, lower: _Choice) -> _Choice:
@@ -239,11 +251,16 @@ def find_device(name: str, device: str) -> str:
     )
 
 
-def _refuse_tf32_without_device(backend: Backend) -> None:
-    """Raise `BackendError` if TF32 was asked for and `backend` computes on no CUDA device."""
+def _refuse_what_it_lacks(backend: Backend) -> None:
+    """Raise `BackendError` if TF32 or graphs were asked for, and `backend` has none."""
     if tf32() and not backend.device.startswith("cuda"):
         raise BackendError(
             f"XPNET_MATMUL=tf32, but {backend.name} on {backend.device} has no TF32: "
             "unset it, or choose a CUDA device (XPNET_BACKEND=cupy, or torch with "
             "XPNET_DEVICE=cuda)"
+        )
+    if cuda_graph() and backend.name != "cupy":
+        raise BackendError(
+            f"XPNET_CUDA_GRAPH=1, but training on {backend.name} uses no CUDA graphs: unset it, "
+            "or choose XPNET_BACKEND=cupy"
         )

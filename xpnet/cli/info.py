@@ -28,9 +28,11 @@ _PACKAGES = (
 def info() -> None:
     """Show backends and their devices, the processor, BLAS and threads, versions, fused kernels."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("backend", "version", "devices, or why not", title="Backends")
+    # Folded, as a path that was cut short could not be copied.
+    reasons = Column("devices, or why not", overflow="fold")
+    table = Table("backend", "version", reasons, title="Backends")
     for found in available_backends():
         table.add_row(found.name, found.version or "-", found.reason or ", ".join(found.devices))
     console = Console(highlight=False)
@@ -65,7 +67,8 @@ def _fused(chosen: backend.Backend) -> str:
     package = ACCELERATORS[chosen.name]
     if accelerator(chosen.xp) is UNFUSED:
         return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
-    return f"by {package}"
+    graph = ", each training step as one CUDA graph" if backend.cuda_graph() else ""
+    return f"by {package}{graph}"
 
 
 def _blas() -> Iterator[tuple[str, str]]:

@@ -139,20 +139,27 @@ def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
 def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch]:
     """Yield mini-batches as columns, from number `first` on; `sliced` gathers without an order."""
     X, Y, weight, order, size = batches
-    xp = array_namespace(Y)
     # One upload an epoch: one a step would be a copy from the host at every step.
     there = None if order is None else indices(order, Y)
     on_device = backend.on_device_of(Y)
+    arrays = [X, Y]
+    if weight is not None and weight.ndim == 2:
+        # One for all networks: rows, too, which are gathered with the others.
+        arrays.append(array_namespace(weight).matrix_transpose(weight))
+        weight = None
     for start, stop in islice(blocks(X.shape[0], size), first, None):
         with on_device:
-            x, y = gather((X, Y), there, start, stop)
-            if weight is None:
-                s = None
-            elif there is None:
-                s = weight[..., start:stop]
-            else:
-                s = xp.take(weight, there[start:stop], axis=-1)
-        yield Batch(x, y, s)
+            x, y, *s = gather(arrays, there, start, stop)
+            if weight is not None:
+                s = [_columns(weight, there, start, stop)]
+        yield Batch(x, y, *s)
+
+
+def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array:
+    """The weights of a batch, of each network of a stack."""
+    if order is None:
+        return weight[..., start:stop]
+    return array_namespace(weight).take(weight, order[start:stop], axis=-1)
 
 
 def indices(numbers: np.ndarray, like: Array) -> Array:

@@ -89,12 +89,12 @@ def gather_of(samples: Samples, shuffle: bool) -> Gather:
 
 
 def _made_dense(
-    gather: Gather, arrays: tuple[Array, Array], order: Array | None, start: int, stop: int
+    gather: Gather, arrays: tuple[Array, ...], order: Array | None, start: int, stop: int
 ) -> tuple[Array, ...]:
-    """What `gather` makes of dense arrays, of a sparse X and a dense Y."""
-    X, Y = arrays
+    """What `gather` makes of dense arrays, of a sparse X and dense others."""
+    X, *dense = arrays
     rows = slice(start, stop) if order is None else order[start:stop]
-    return X[rows, :].toarray().T, *gather((Y,), order, start, stop)
+    return X[rows, :].toarray().T, *gather(dense, order, start, stop)
 
 
 def split(

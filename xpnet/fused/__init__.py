@@ -50,14 +50,16 @@ class Accelerator:
         memory is written again, and an optimiser's moments are updated in place.
     step : ``(TrainingStep) -> TrainingStep``
         A whole training step as one program, ``step(net, params, moments, X, Y, hyperparameters, *,
-        kernels, apply, sample_weight, l2, masks) -> (params, moments, cost)``. Its next call may
-        write over these moments.
+        kernels, apply, sample_weight, l2, dropout) -> (params, moments, cost)``, where `dropout` is
+        None or an `xpnet.kernels.Dropout`. Its next call may write over these moments.
+    graph_step : ``(TrainingStep) -> TrainingStep``, or None
+        The same, started on the device as one captured graph, where the library has such.
     run : ``() -> TrainingRun or None``
         A run of training steps as one program, for one training loop: ``run(net, params, moments,
-        batches, hyperparameters, *, apply, l2) -> (params, moments, costs)``, with
-        hyperparameters for each step, and costs of each; the same results as step by step. None in
-        place of a result where it does not support its arguments. Its next call may write over
-        these moments.
+        batches, hyperparameters, *, apply, l2, dropout) -> (params, moments, costs)``, with
+        hyperparameters for each step, and a `Dropout` for each or None; the same results as step by
+        step. None in place of a result where it does not support its arguments. Its next call may
+        write over these moments.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
@@ -68,6 +70,7 @@ class Accelerator:
     kernels: Callable[[Kernels], Kernels] = _as_it_is
     training_kernels: Callable[[Kernels], Kernels] = _as_it_is
     step: Callable[[TrainingStep], TrainingStep] = _as_it_is
+    graph_step: Callable[[TrainingStep], TrainingStep] | None = None
     run: Callable[[], TrainingRun | None] = lambda: None
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is

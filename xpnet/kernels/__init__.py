@@ -1,4 +1,4 @@
-"""Kernels: `VECTORIZED` and `LOOPED`, two records of one type, and the tables they read."""
+"""Kernels: `VECTORIZED` and `LOOPED`, two records of one type; the tables they read; dropout."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ from xpnet.kernels.dense import (
     dense_activation,
     dense_activation_looped,
 )
+from xpnet.kernels.dropout import Dropout, dropout_masks, dropout_of
 from xpnet.kernels.outputs import OUTPUTS
 from xpnet.kernels.updates import UPDATES, update, update_looped
 from xpnet.types import Kernels
 
-__all__ = ["ACTIVATIONS", "LOOPED", "OUTPUTS", "UPDATES", "VECTORIZED"]
+__all__ = [
+    "ACTIVATIONS",
+    "LOOPED",
+    "OUTPUTS",
+    "UPDATES",
+    "VECTORIZED",
+    "Dropout",
+    "dropout_masks",
+    "dropout_of",
+]
 
 VECTORIZED = Kernels(
     dense_activation=dense_activation,

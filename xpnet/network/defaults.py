@@ -1,4 +1,4 @@
-"""Default kernels and accelerator for an array's library."""
+"""Default kernels, training step and accelerator for an array's library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xpnet.kernels import LOOPED, VECTORIZED
 from xpnet.types import Array, Kernels
 
 if TYPE_CHECKING:
-    from xpnet.fused import Accelerator
+    from xpnet.fused import Accelerator, TrainingStep
 
 
 def accelerator_for(X: Array) -> Accelerator:
@@ -19,6 +19,14 @@ def accelerator_for(X: Array) -> Accelerator:
     from xpnet.fused import UNFUSED, accelerator
 
     return accelerator(array_namespace(X)) if backend.fusing() else UNFUSED
+
+
+def training_step(step: TrainingStep, X: Array) -> TrainingStep:
+    """The accelerator's form of `step` for arrays of X's library; a CUDA graph if asked for."""
+    made = accelerator_for(X)
+    if made.graph_step is not None and backend.cuda_graph():
+        return made.graph_step(step)
+    return made.step(step)
 
 
 def default_kernels(X: Array) -> Kernels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
 from types import FunctionType
 from typing import Any
@@ -80,6 +81,16 @@ def check_kind(name: str, number: Any, expected: str) -> None:
 def _check(settings: dict[str, Any], fits: Callable[[Any], Any], expected: str) -> None:
     for name, number in settings.items():
         check_kind(name, number, expected)
-        good = fits(number)
-        if not bool(good if isinstance(number, Real) else array_namespace(number).all(good)):
-            raise ValueError(f"{name} is {number}: expected {expected}")
+        with _where_it_lies(number):
+            good = fits(number)
+            if not bool(good if isinstance(number, Real) else array_namespace(number).all(good)):
+                raise ValueError(f"{name} is {number}: expected {expected}")
+
+
+def _where_it_lies(number: Any) -> AbstractContextManager[Any]:
+    """The device of an array as a context, where it can be one.
+
+    CuPy computes on its current device, not on that of the operands.
+    """
+    device = getattr(number, "device", None)
+    return device if isinstance(device, AbstractContextManager) else nullcontext()

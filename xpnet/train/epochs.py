@@ -158,7 +158,8 @@ class EpochLoop(Training):
 
     def rate(self, step: int) -> Any:
         """The learning rate at a step of this training, as numbers on the host."""
-        rate = self.settings.optimizer.rate(step)
+        with backend.on_device_of(self.params[0][0]):
+            rate = self.settings.optimizer.rate(step)
         return rate if isinstance(rate, float | int) else backend.to_numpy(rate).tolist()
 
     def last_batch(self) -> Batch | None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import is_torch_array
 
 from xpnet import backend
+from xpnet.kernels import Dropout, dropout_masks, dropout_of
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import accelerator_for, kernels_or_default, training_kernels
+from xpnet.network.defaults import (
+    accelerator_for,
+    kernels_or_default,
+    training_kernels,
+    training_step,
+)
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.types import (
@@ -64,7 +70,7 @@ def steps(
     dropout : float, default 0
         Share of each hidden layer's units that is left out, drawn afresh at each step.
     seed : int, default 0
-        Of the dropout masks.
+        Of the dropout masks, which one seed makes the same on every library.
 
     Yields
     ------
@@ -122,16 +128,14 @@ class Trainer:
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
         """Train on one batch of columns."""
-        optimizer, index = self.settings.optimizer, self.index + 1
-        t = self.state.t + 1
-        hyperparameters = optimizer.hyperparameters(t)
-        if index == 1:
-            self._begin(X, hyperparameters.get("rate"))
-        if self.may_require_grad:
-            X, Y, weight = backend.detached((X, Y, weight))
+        settings, index, t = self.settings, self.index + 1, self.state.t + 1
         # Entered for each step: between steps the caller's own device is the current one.
         with self.there:
-            masks = _masks(self.params, X, self.settings, index) if self.settings.dropout else None
+            hyperparameters = settings.optimizer.hyperparameters(t)
+            if index == 1:
+                self._begin(X, hyperparameters.get("rate"))
+            if self.may_require_grad:
+                X, Y, weight = backend.detached((X, Y, weight))
             self.params, moments, J = self._step(
                 self.net,
                 self.params,
@@ -139,11 +143,11 @@ class Trainer:
                 X,
                 Y,
                 hyperparameters,
-                apply=optimizer.apply,
+                apply=settings.optimizer.apply,
                 kernels=self.kernels,
                 sample_weight=weight,
                 l2=self.l2,
-                masks=masks,
+                dropout=self._dropout(index) if settings.dropout else None,
             )
         self.index, self.state = index, OptimizerState(t, moments)
         return Step(index, self.params, J, self.state)
@@ -153,43 +157,51 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        optimizer, t = self.settings.optimizer, self.state.t
-        if batches.order is None or self.settings.dropout:
+        optimizer, t, index = self.settings.optimizer, self.state.t + 1, self.index + 1
+        if batches.order is None:
             return None
-        if self.index == 0:
-            self._begin(batches.Y, optimizer.hyperparameters(t + 1).get("rate"))
-        if self._run is None:
-            return None
-        chosen = slice(first * batches.size, (first + count) * batches.size)
-        result = self._run(
-            self.net,
-            self.params,
-            self.state.moments,
-            batches._replace(order=batches.order[chosen]),
-            [optimizer.hyperparameters(t + 1 + i) for i in range(count)],
-            apply=optimizer.apply,
-            l2=self.l2,
-        )
+        with self.there:
+            if index == 1:
+                self._begin(batches.Y, optimizer.hyperparameters(t).get("rate"))
+            if self._run is None:
+                return None
+            chosen = slice(first * batches.size, (first + count) * batches.size)
+            result = self._run(
+                self.net,
+                self.params,
+                self.state.moments,
+                batches._replace(order=batches.order[chosen]),
+                [optimizer.hyperparameters(t + i) for i in range(count)],
+                apply=optimizer.apply,
+                l2=self.l2,
+                dropout=[self._dropout(index + i) for i in range(count)]
+                if self.settings.dropout
+                else None,
+            )
         if result is None:
             return None
         self.params, moments, costs = result
-        self.index, self.state = self.index + count, OptimizerState(t + count, moments)
+        self.index += count
+        self.state = OptimizerState(self.state.t + count, moments)
         return costs
 
     def _begin(self, X: Array, rate: Any) -> None:
         """Check the first rate, and choose step, run and kernels for arrays like X."""
         check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
-        with self.there:
-            check_rate(rate, backend.has_values)
+        check_rate(rate, backend.has_values)
         value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
         self._step = _default_step if value_and_grad is None else _step_by(value_and_grad)
         self._run = None
         if value_and_grad is None and kernels is None:
-            accelerator = accelerator_for(X)
-            self._step, self._run = accelerator.step(self._step), accelerator.run()
+            # Compiled whole where nothing else is asked for.
+            self._step, self._run = training_step(self._step, X), accelerator_for(X).run()
         is_default = kernels is None
         self.kernels = training_kernels(X) if is_default else kernels_or_default(kernels, X)
         self.may_require_grad = is_torch_array(X)
+
+    def _dropout(self, index: int) -> Dropout:
+        """The masks of that step, as seed and step determine them."""
+        return dropout_of(float(self.settings.dropout), self.settings.seed, index)
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
@@ -205,9 +217,11 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
         *,
         apply: Callable[..., Any],
         kernels: Kernels,
+        dropout: Dropout | None,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
-        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, **settings)
+        masks = None if dropout is None else _masks(params, X, dropout)
+        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
         params, moments = apply(params, grads, moments, hyperparameters, kernels)
         return params, moments, J
 
@@ -217,13 +231,7 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 _default_step = _step_by(unchecked_value_and_grad)
 
 
-def _masks(params: Params, X: Array, settings: Settings, index: int) -> tuple[Array, ...]:
-    """Inverted dropout of each hidden layer, drawn on the device of X from seed and step."""
-    xp = array_namespace(X)
-    dropout = float(settings.dropout)
-    masks = []
-    for number, layer in enumerate(params[:-1]):
-        shape = (*layer[0].shape[:-1], X.shape[-1])
-        draw = backend.uniform(shape, hash((settings.seed, index, number)) % 2**32, X)
-        masks.append(xp.astype(draw >= dropout, X.dtype) / (1.0 - dropout))
-    return tuple(masks)
+def _masks(params: Params, X: Array, dropout: Dropout) -> tuple[Array, ...]:
+    """Inverted dropout of each hidden layer, beside X."""
+    shapes = [(*layer[0].shape[:-1], X.shape[-1]) for layer in params[:-1]]
+    return dropout_masks(dropout, shapes, X)

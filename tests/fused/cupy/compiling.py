@@ -20,7 +20,13 @@ from xpnet.fused.cupy.updates import FIELDS
 
 KERNELS = (
     "row_sums",
+    "totals",
     "add_decay",
+    "weigh",
+    "weight_squares",
+    "gradient_squares",
+    "clip",
+    "feed",
     *(f"{way}<activation::{name}>" for way in ("forward", "backward") for name in NEEDS_Z),
     *(f"{what}<output::{name}>" for what in ("cost", "predict") for name in OUTPUTS),
     *(f"update<optimizer::{name}>" for name in FIELDS),
@@ -45,14 +51,15 @@ def library(code: str, options: tuple[str, ...], names: tuple[str, ...]) -> ctyp
     with TemporaryDirectory() as folder:
         path = Path(folder, "kernels.so")
         files = ("-xc++", "-", "-o", str(path))
-        command = (_cxx(), "-O1", "-shared", "-fPIC", *warnings, *options, *files)
+        command = (compiler(), "-O1", "-shared", "-fPIC", *warnings, *options, *files)
         done = subprocess.run(command, input=text, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return ctypes.CDLL(str(path))
 
 
-def _cxx() -> str:
+def compiler() -> str:
+    """A C++ compiler; the test is skipped or fails where there is none."""
     names = (os.environ.get("CXX", ""), "g++", "c++", "clang++")
     found = next((path for path in map(shutil.which, names) if path), None)
     if found is None and (sys.platform, platform.machine()) == ("linux", "x86_64"):

@@ -80,6 +80,12 @@ def agree(device: HostDevice | CudaDevice, dtype: str) -> Callable[..., Any]:
     return compare
 
 
+@pytest.fixture
+def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """``graph(True)``: steps that begin from here on run as graphs."""
+    return lambda on: monkeypatch.setenv("XPNET_CUDA_GRAPH", str(int(on)))
+
+
 def _laid_alike(device: HostDevice | CudaDevice, array: np.ndarray, dtype: str) -> Array:
     """`array` there; the transpose of a C-contiguous array stays one."""
     if array.flags.c_contiguous:

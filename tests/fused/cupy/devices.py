@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from tests.fused.cupy.compiling import KERNELS
 from tests.standin.place import device_answers
 from xpnet.fused.cupy import Driver, fuse
+from xpnet.fused.cupy.driver import Launch, lies
 from xpnet.fused.cupy.source import MOST_THREADS
 from xpnet.kernels import VECTORIZED
 from xpnet.types import Array, Kernels
@@ -29,7 +31,9 @@ class HostDevice:
         self.libraries, self.order = libraries, ORDERS[order]
         self.launches: list[str] = []
         self.buffers: list[np.ndarray] = []
-        self.driver = Driver(self.launch, self.empty, np.ascontiguousarray, self.address)
+        self.driver = Driver(
+            self.launch, self.empty, np.ascontiguousarray, self.address, tuple, self.bound
+        )
         self.kernels: Kernels = fuse(VECTORIZED, self.driver)
 
     def asarray(self, values: Any, dtype: Any) -> np.ndarray:
@@ -65,6 +69,28 @@ class HostDevice:
         run = getattr(self.libraries[dtype], f"launch_{KERNELS.index(name)}")
         assert run(*grid, *block, pointers, self.order) == 0, "not all threads met at a barrier"
         self.launches.append(name)
+
+    def bound(self, instructions: Any, dtype: np.dtype, moving: Any) -> Callable[..., None]:
+        def run(*arrays: Any) -> None:
+            now = {id(before): array for before, array in zip(moving, arrays, strict=True)}
+            for instruction in instructions:
+                if isinstance(instruction, Launch):
+                    args = tuple(now.get(id(a), a) for a in instruction.args)
+                    self.launch(instruction.name, dtype, *instruction[1:3], args)
+                else:
+                    left, right, out = (now.get(id(a), a) for a in instruction[:3])
+                    self.multiply(left, right, out, *instruction[3:])
+
+        return run
+
+    def multiply(self, left: Any, right: Any, out: Any, *transposed: bool) -> None:
+        assert out.flags.c_contiguous
+        assert None not in (lies(left), lies(right))
+        left, right = (
+            array.swapaxes(-1, -2) if turned else array
+            for array, turned in zip((left, right), transposed, strict=True)
+        )
+        np.matmul(left, right, out=out)
 
     def value(self, argument: Any, dtype: np.dtype) -> np.ndarray:
         """What a launch copies of an argument, by the rules that CuPy has too."""

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
-from xpnet.fused.cupy.driver import Driver, by_value, factor, one_real_dtype, power_of_two, row_grid
+from xpnet.fused.cupy.driver import (
+    Driver,
+    by_value,
+    factor,
+    lies,
+    one_real_dtype,
+    power_of_two,
+    row_grid,
+)
 
 DRIVER = Driver(
-    lambda *launch: None, np.empty, np.ascontiguousarray, lambda array: array.ctypes.data
+    launch=lambda *launch: None,
+    empty=np.empty,
+    contiguous=np.ascontiguousarray,
+    address=lambda array: array.ctypes.data,
+    place=tuple,
+    bound=lambda instructions, dtype, moving: lambda *arrays: None,
 )
 LIKE = np.zeros((3, 5, 7), np.float32)
 
@@ -70,9 +84,46 @@ def test_powers_of_two(least, expected):
         (512, 128, (512, 1), 128),
         (10, 1, (10, 1), 1),
         (512, 100_000, (512, 1), 256),
-        (1, 65_536, (1, 8), 256),
-        (1, 10**8, (1, 512), 256),
+        (10, 8_191, (10, 1), 256),
+        (10, 60_000, (10, 14), 256),
+        (1, 65_536, (1, 16), 256),
+        (1, 10**8, (1, 264), 256),
     ],
 )
 def test_a_row_is_divided_where_it_is_long_and_rows_are_few(rows, m, grid, threads):
     assert row_grid(rows, m) == (grid, (threads, 1))
+
+
+@pytest.mark.parametrize(
+    ("strides", "expected"),
+    [
+        ((9, 1), (False, 9)),
+        ((7, 1), (False, 7)),
+        ((1, 9), (True, 9)),
+        ((1, 5), (True, 5)),
+        ((14, 2), None),
+        ((6, 1), None),
+        ((1, 4), None),
+        ((0, 1), None),
+        ((-7, 1), None),
+    ],
+)
+def test_a_matrix_that_lies_by_rows_or_by_columns(strides, expected):
+    matrix = as_strided(np.zeros(99, "float32")[50:], (5, 7), [4 * stride for stride in strides])
+    assert lies(matrix) == expected
+    assert lies(matrix[None]) == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "expected"),
+    [
+        ((1, 7), (99, 1), (False, 7)),
+        ((5, 1), (3, 99), (False, 3)),
+        ((1, 7), (99, 3), (True, 3)),
+        ((5, 1), (1, 99), (False, 1)),
+        ((1, 1), (0, 0), (False, 1)),
+    ],
+)
+def test_a_single_row_or_column_lies_anyhow(shape, strides, expected):
+    matrix = as_strided(np.zeros(99, "float32"), shape, [4 * stride for stride in strides])
+    assert lies(matrix) == expected

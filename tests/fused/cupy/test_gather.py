@@ -16,19 +16,20 @@ from tests.standin.place import needs_real_cupy  # noqa: E402
 from xpnet import backend  # noqa: E402
 from xpnet.fused.cupy import ACCELERATOR, gather  # noqa: E402
 
-M, N_X, N_Y = 23, 7, 3
+M, N_X, N_Y, N_S = 23, 7, 3, 2
 RANGES = [(0, 5), (5, 23), (22, 23), (20, 40)]
 
 ON_HOST = """
-extern "C" void gather(long long size, const {real}* X, const {real}* Y, const long long* order,
-                       long long start, long long n_x, long long n_y, {real}* to_X, {real}* to_Y) {{
+extern "C" void gather(long long size, const {real}* X, const {real}* Y, const {real}* s,
+                       const long long* order, long long start, long long n_x, long long n_y,
+                       long long n_s, {real}* to_X, {real}* to_Y, {real}* to_s) {{
     for (long long i = 0; i < size; ++i) {{ {operation} }}
 }}
 """
 FOR_NVRTC = """
 extern "C" __global__ void gather(long long size, const {real}* X, const {real}* Y,
-        const long long* order, long long start, long long n_x, long long n_y,
-        {real}* to_X, {real}* to_Y) {{
+        const {real}* s, const long long* order, long long start, long long n_x, long long n_y,
+        long long n_s, {real}* to_X, {real}* to_Y, {real}* to_s) {{
     const long long i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < size) {{ {operation} }}
 }}
@@ -42,7 +43,7 @@ def rng():
 
 @pytest.fixture
 def data(rng, dtype):
-    return rng.random((M, N_X)).astype(dtype), rng.random((M, N_Y)).astype(dtype)
+    return tuple(rng.random((M, n)).astype(dtype) for n in (N_X, N_Y, N_S))
 
 
 @pytest.fixture(params=["float32", "float64"])
@@ -64,13 +65,13 @@ def on_host(tmp_path, dtype):
 
 
 @pytest.mark.parametrize(("start", "stop"), RANGES[:3])
-def test_the_body_gathers_both(on_host, data, rng, start, stop):
+def test_the_body_gathers_all(on_host, data, rng, start, stop):
     order = rng.permutation(M)
-    to = [np.full((stop - start, n), np.nan, data[0].dtype) for n in (N_X, N_Y)]
+    to = [np.full((stop - start, n), np.nan, data[0].dtype) for n in (N_X, N_Y, N_S)]
     pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*data, order, *to)]
-    whole = map(ctypes.c_longlong, (start, N_X, N_Y))
-    size = ctypes.c_longlong((stop - start) * (N_X + N_Y))
-    on_host(size, *pointers[:3], *whole, *pointers[3:])
+    whole = map(ctypes.c_longlong, (start, N_X, N_Y, N_S))
+    size = ctypes.c_longlong((stop - start) * (N_X + N_Y + N_S))
+    on_host(size, *pointers[:4], *whole, *pointers[4:])
     for got, array in zip(to, data, strict=True):
         np.testing.assert_array_equal(got, array[order[start:stop]])
 
@@ -92,16 +93,17 @@ def test_the_kernel_is_made_of_the_body():
     kernel = gather._gather
     assert kernel.operation == gather.OPERATION
     names = [parameter.name for parameter in (*kernel.in_params, *kernel.out_params)]
-    assert names == ["X", "Y", "order", "start", "n_x", "n_y", "to_X", "to_Y"]
+    numbers = ["order", "start", "n_x", "n_y", "n_s"]
+    assert names == ["X", "Y", "s", *numbers, "to_X", "to_Y", "to_s"]
 
 
 @pytest.mark.parametrize(("start", "stop"), RANGES)
-@pytest.mark.parametrize("fits", [True, False], ids=["a pair", "of two dtypes"])
-def test_on_a_device(data, rng, start, stop, fits):
-    X, Y = data if fits else (data[0], data[1].astype("float16"))
+@pytest.mark.parametrize("which", [slice(1), slice(2), slice(3), "of two dtypes"], ids=str)
+def test_on_a_device(data, rng, start, stop, which):
+    arrays = (data[0], data[1].astype("float16")) if which == "of two dtypes" else data[which]
     order = rng.permutation(M)
-    there = [cupy.asarray(array) for array in (X, Y, order)]
+    there = [cupy.asarray(array) for array in (*arrays, order)]
     columns = ACCELERATOR.gather(backend.gather)
-    for got, array in zip(columns(there[:2], there[2], start, stop), (X, Y), strict=True):
+    for got, array in zip(columns(there[:-1], there[-1], start, stop), arrays, strict=True):
         assert got.dtype == array.dtype
         np.testing.assert_array_equal(cupy.asnumpy(got), array[order[start:stop]].T)

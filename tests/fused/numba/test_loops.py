@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numba import jit
 
-from xpnet.fused.numba import activations, cost, dense, network, updates
+from xpnet.fused.numba import activations, cost, dense, dropout, network, run, updates
 from xpnet.fused.numba.compiler import Dispatcher
 
 M = np.ones((8, 64), "float32")
@@ -53,14 +53,21 @@ SIMD = {
     "identity_cost": (cost.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
     "thin_forward": (network.thin_forward, (M, M, np.ones((8, 8), "float32")), ("mul", "add")),
     "thin_backward": (network.thin_backward, (np.ones((8, 8), "float32"), M, M), ("mul", "add")),
+    "drop": (dropout.drop, (M, 0, 9, (1, 2, 3, 1.25)), ("mul",)),
+    "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
-    "sgd": (updates.sgd, (M, M, RATES, M), ("mul",)),
-    "momentum": (updates.momentum, (M, M, M, RATES, 0.9, M), ("mul", "add")),
-    "nesterov": (updates.nesterov, (M, M, M, RATES, 0.9, M), ("mul", "add")),
-    "rmsprop": (updates.rmsprop, (M, M, M, RATES, 0.9, 0.1, M), ("sqrt", "div")),
-    "adam": (updates.adam, (M, M, M, M, RATES, 0.9, 0.9, 0.1, M), ("sqrt", "div")),
-    "adamw": (updates.adamw, (M, M, M, M, RATES, 0.9, 0.9, 0.1, 0.1, 1.0, 1.0, M), ("sqrt", "div")),
+    **{
+        name: (loop, (M, M, M, M, RATES, (0.9, 0.9, 0.1, 0.1, 1.0, 1.0), M), arithmetic)
+        for name, loop, arithmetic in (
+            ("sgd", updates.sgd, ("mul",)),
+            ("momentum", updates.momentum, ("mul", "add")),
+            ("nesterov", updates.nesterov, ("mul", "add")),
+            ("rmsprop", updates.rmsprop, ("sqrt", "div")),
+            ("adam", updates.adam, ("sqrt", "div")),
+            ("adamw", updates.adamw, ("sqrt", "div")),
+        )
+    },
 }
 """Loops, arguments to compile them for, and the arithmetic to be found packed in machine code."""
 
@@ -108,7 +115,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, network, updates):
+    for room in (activations, cost, dense, dropout, network, run, updates):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop
@@ -127,7 +134,7 @@ def test_every_loop_is_looked_at():
         "share_of",
         "decayed",
     }
-    calling |= {"cost_and_gradients", "thin_cost_and_gradients"}
+    calling |= {"cost_and_gradients", "thin_cost_and_gradients", "train"}
     calling |= {"forward", "backward", "dense", "units", "matrix", "members"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 
@@ -138,7 +145,7 @@ import numpy as np
 from xpnet.fused.numba import dense, updates
 M = np.ones((2, 2), "float32")
 dense.row_sums(M, M[:, :1].copy())
-updates.sgd(M, M, np.ones(1), M.copy())
+updates.sgd(M, M, M, M, np.ones(1), (0.0,) * 6, M.copy())
 used = (dense.row_sums, updates.sgd)
 print(json.dumps([[sum(getattr(loop.stats, name).values()) for loop in used]
                   for name in ("cache_hits", "cache_misses")]))

@@ -89,10 +89,12 @@ def test_penalty_and_weights(sizes, l2, weighted, rng):
     assert_the_same(*samples(sizes), l2=l2, sample_weight=weight)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("hidden", KINDS)
-def test_every_activation(hidden):
+def test_every_activation(hidden, dropout):
     net, params, X, Y = samples((5, 7, 3))
-    assert_the_same(Network(net.sizes, hidden=hidden, output=net.output), params, X, Y)
+    net = Network(net.sizes, hidden=hidden, output=net.output)
+    assert_the_same(net, params, X, Y, dropout=dropout, seed=2)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, M - 1])
@@ -141,7 +143,6 @@ def test_the_parameters_to_start_from_are_not_written_to():
 LEFT = {
     "clipping": {"optimizer": optim.clip(optim.adam(0.01), 0.1)},
     "an update without a loop": {"optimizer": optim.lion(0.01)},
-    "dropout": {"dropout": 0.5},
     "a full batch": {"batch_size": M},
     "a penalty that is an array": {"l2": np.full((1, 1), 0.1)},
 }

@@ -52,12 +52,14 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
     pytest.fail("the step was left to kernels that are called one by one")
 
 
-def assert_the_same(case: Case, optimizer: Any = None, dtype: str = "float64") -> None:
+def assert_the_same(
+    case: Case, optimizer: Any = None, dtype: str = "float64", **options: Any
+) -> None:
     """Compiled or not, each step gives the same parameters and the same cost."""
     optimizer = optimizer or OPTIMIZERS["adam"]
-    plain = trained(case, optimizer, dtype, kernels=VECTORIZED)
+    plain = trained(case, optimizer, dtype, kernels=VECTORIZED, **options)
     with mock.patch.object(STEPS, "_default_step", refuse):
-        compiled = trained(case, optimizer, dtype)
+        compiled = trained(case, optimizer, dtype, **options)
     for (params, J), (expected, expected_J) in zip(compiled, plain, strict=True):
         assert_alike(params, expected, dtype)
         assert J.dtype == expected_J.dtype
@@ -107,6 +109,18 @@ def test_every_size(sizes, m, seed):
     assert_the_same(random_case(tuple(sizes), hidden="relu", output=output, m=m, seed=seed))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", [("relu", "sigmoid", "tanh"), ("gelu", "elu", "softplus")])
+def test_dropout(hidden, dtype):
+    """Of units whose slope is made of A, and of others; the last layer has none."""
+    case = random_case((7, 5, 6, 4, 3), hidden=hidden, output="softmax", m=11)
+    assert_the_same(case, dtype=dtype, dropout=0.4, seed=3)
+
+
+def test_dropout_without_hidden_layers():
+    assert_the_same(random_case((7, 3), hidden=(), output="softmax", m=11), dropout=0.4)
+
+
 def test_samples_without_weight():
     case = random_case(hidden="relu", weighted=True, l2=0.1)
     assert_the_same(replace(case, sample_weight=0 * case.sample_weight))
@@ -133,7 +147,6 @@ def test_batches_of_several_sizes():
 
 
 LEFT = {
-    "masks": (CASE, {"dropout": 0.5}),
     "a stack": (random_case((7, 5, 3), hidden="relu", output="softmax", stack=(2,)), {}),
     "another cost": (random_case((7, 5, 3), hidden="relu", output="exp"), {}),
     "a penalty that is an array": (replace(CASE, l2=np.full((1, 1), 0.1)), {}),

@@ -26,4 +26,4 @@ __version__ = "14.2.0"
 
 globals().update(_functions.FUNCTIONS)
 
-from cupy import fft, linalg, random  # noqa: E402 (they take their functions from here)
+from cupy import fft, linalg  # noqa: E402 (they take their functions from here)

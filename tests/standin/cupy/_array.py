@@ -20,11 +20,16 @@ from cupy.cuda.stream import Stream, get_current_stream
 _CUDA, _CPU = 2, (1, 0)  # as DLPack numbers devices
 _NUMBERS = (bool, int, float, complex, np.generic)
 
+# copy_to_host_async and copy_from_host_async of cupy/cuda/memory.pyx
+_CAPTURING = "the current stream is capturing, so {} transfers are disallowed"
+# setStream of cupy_backends/cuda/libs/cublas.pyx
+_NO_CUBLAS = "calling cuBLAS API during stream capture is currently unsupported"
+
 
 class ndarray:  # noqa: N801 (CuPy's name)
     """An array of a device."""
 
-    __slots__ = ("__weakref__", "_device", "_host")
+    __slots__ = ("__weakref__", "_device", "_host", "base")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
@@ -100,6 +105,7 @@ class ndarray:  # noqa: N801 (CuPy's name)
         return from_host, (self.get(),)
 
     def _read(self, what: str) -> np.ndarray:
+        get_current_stream().refuse_capture(_CAPTURING.format("D2H"), RuntimeError)
         note("reads", what)
         get_current_stream().synchronize()
         return self._host
@@ -125,15 +131,17 @@ class ndarray:  # noqa: N801 (CuPy's name)
             raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not (self.flags.c_contiguous or self.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
+        stream = stream or get_current_stream()
+        stream.refuse_capture(_CAPTURING.format("H2D"), RuntimeError)
         note("copies", arr.nbytes)
         there, host = unowned(self._host), arr if is_pinned(arr) else arr.copy()
-        (stream or get_current_stream()).later(lambda: np.copyto(there, host))
+        stream.later(lambda: np.copyto(there, host))
 
     def copy(self, order: str = "C") -> ndarray:
         """A copy on the current device."""
         if self._device != current_device() and order == "K" and not _has_an_order(self._host):
             raise NotImplementedError("CuPy cannot copy non-contiguous array between devices.")
-        note("launches", "copy")
+        _note_launch("copy")
         return from_host(self._host.copy(order))
 
     __copy__ = copy
@@ -164,7 +172,7 @@ class ndarray:  # noqa: N801 (CuPy's name)
         if isinstance(value, np.ndarray) and value.ndim:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
         parts = index if isinstance(index, tuple) else (index,)
-        note("launches", "setitem")
+        _note_launch("setitem")
         on_host(self)[tuple(_index(part) for part in parts)] = _index(value)
 
     # NumPy's functions of CuPy's arrays: __array_ufunc__ and __array_function__ of core.pyx
@@ -179,13 +187,17 @@ class ndarray:  # noqa: N801 (CuPy's name)
         return NotImplemented if own is None else own(*args, **options)
 
     def _view(self, host: np.ndarray) -> ndarray:
-        return on_device(host, self._device)
+        return on_device(host, self._device, self)
 
 
-def lying(host: np.ndarray, device: int) -> ndarray:
-    """The array over `host`, which is memory of that device."""
+def lying(host: np.ndarray, device: int, base: ndarray | None = None) -> ndarray:
+    """The array over `host`, which is memory of that device.
+
+    A view holds the array whose memory it is, not one between them: ``_view`` of core.pyx.
+    """
     array = object.__new__(ndarray)
     array._host, array._device = host, device
+    array.base = base if base is None or base.base is None else base.base
     return array
 
 
@@ -222,16 +234,16 @@ def on_host(value: Any) -> Any:
     return value
 
 
-def on_device(result: Any, device: int) -> Any:
-    """`result` of NumPy as CuPy gives it: an entry is an array, too, and a view stays one."""
+def on_device(result: Any, device: int, base: ndarray | None = None) -> Any:
+    """`result` of NumPy as CuPy gives it: an entry is an array, too; a view is one of `base`."""
     if isinstance(result, np.ndarray | np.generic) and result.dtype.kind in "biufc":
         result = np.asarray(result)
         is_view = block_of(result) is not None
-        return lying(result, device) if is_view else from_host(result)
+        return lying(result, device, base) if is_view else from_host(result)
     if isinstance(result, tuple) and hasattr(result, "_fields"):
-        return type(result)(*(on_device(part, device) for part in result))
+        return type(result)(*(on_device(part, device, base) for part in result))
     if isinstance(result, tuple | list):
-        return type(result)(on_device(part, device) for part in result)
+        return type(result)(on_device(part, device, base) for part in result)
     return result
 
 
@@ -239,14 +251,21 @@ def call(name: str, function: Callable[..., Any], *operands: Any, **options: Any
     """`function` of NumPy by CuPy's rules, as one launch."""
     hosts = [on_host(operand) for operand in operands]
     options = {key: on_host(value) for key, value in options.items()}
-    note("launches", name)
+    _note_launch(name)
     with np.errstate(all="ignore"):
         return on_device(function(*hosts, **options), current_device())
 
 
 def viewed(function: Callable[..., Any], array: ndarray, *operands: Any, **options: Any) -> Any:
     """`function` that makes a view if it can, of an array on any device."""
-    return on_device(function(array._host, *operands, **options), array._device)
+    return on_device(function(array._host, *operands, **options), array._device, array)
+
+
+def _note_launch(name: str) -> None:
+    """Count a launch of a kernel of CuPy's own, which the stand-in does not capture."""
+    why = _NO_CUBLAS if name == "matmul" else f"the stand-in does not capture CuPy's {name}"
+    get_current_stream().refuse_capture(why)
+    note("launches", name)
 
 
 def _has_an_order(host: np.ndarray) -> bool:
@@ -279,7 +298,7 @@ def _reflected(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: ndarray, other: Any) -> ndarray:
-        note("launches", name)
+        _note_launch(name)
         with np.errstate(all="ignore"):
             function(on_host(self), on_host(other))
         return self

@@ -10,13 +10,14 @@ import ctypes
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from cupy._array import ndarray
-from cupy._counts import note
 from cupy.cuda.device import current_device
 from cupy.cuda.runtime import CUDARuntimeError
+from cupy.cuda.stream import Stream, get_current_stream
 
 _ONE_AT_A_TIME = threading.Lock()  # a kernel's index is a variable of the whole library
 _MOST_THREADS = 1024
@@ -43,7 +44,7 @@ def argument_bytes(argument: Any) -> np.ndarray:
                 f"You are trying to pass a numpy.ndarray of shape {argument.shape} as a kernel "
                 "parameter. Only numpy.ndarrays of size one can be passed by value."
             )
-        return argument
+        return argument.copy()
     if type(argument) in _PYTHONS:
         return np.asarray([argument], _PYTHONS[type(argument)])
     if isinstance(argument, np.generic):
@@ -56,15 +57,44 @@ class Function:
 
     def __init__(self, name: str, run: Callable[..., int]) -> None:
         self.name, self.run = name, run
+        self.ptr = id(self)
+        FUNCTIONS[self.ptr] = self
+
+    @property
+    def kernel(self) -> Function:
+        """That of the current device, as of ``RawKernel`` of cupy/_core/raw.pyx."""
+        return self
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: Any) -> None:
         grid, block = (tuple(max(1, n) for n in (*extent, 1, 1)[:3]) for extent in (grid, block))
         values = [argument_bytes(argument) for argument in args]
+        pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
+        self._check(grid, block)
+
+        def work() -> None:
+            assert len(values) == len(pointers)  # a graph keeps the values
+            self._run(grid, block, pointers)
+
+        get_current_stream().do(self.name, work)
+
+    def start(
+        self, grid: tuple[int, ...], block: tuple[int, ...], pointers: Any, stream: Stream
+    ) -> None:
+        """Run every block, with arguments whose values lie at these addresses."""
+        self._check(grid, block)
+        stream.refuse_capture("the stand-in captures no arguments whose size it does not know")
+        stream.do(self.name, lambda: self._run(grid, block, pointers))
+
+    def _check(self, grid: tuple[int, ...], block: tuple[int, ...]) -> None:
         if grid[0] >= 2**31 or max(grid[1:]) >= 2**16 or np.prod(block) > _MOST_THREADS:
             raise CUDARuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")
         assert grid[2] == block[2] == 1, "the kernels run over two axes on the processor"
-        note("launches", self.name)
-        pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
+
+    def _run(self, grid: tuple[int, ...], block: tuple[int, ...], pointers: Any) -> None:
         with _ONE_AT_A_TIME:
             failed = self.run(*grid[:2], *block[:2], pointers, _FORWARD)
         assert not failed, "not all threads met at a barrier"
+
+
+FUNCTIONS: WeakValueDictionary[int, Function] = WeakValueDictionary()
+"""Those that there are, by what the driver knows them by."""

@@ -11,10 +11,9 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-__all__ = ["Adapter", "numpy_quiet", "numpy_uniform"]
+__all__ = ["Adapter", "numpy_quiet"]
 
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
-Uniform = Callable[[tuple[int, ...], int, str, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,6 @@ class Adapter:
         An array of the same dtype on `device`; it may share memory with `host`.
     to_numpy : ``(array) -> host``
         The array on the host; it may share memory with `array`.
-    uniform : ``(shape, seed, dtype, device) -> array``
-        Numbers in [0, 1), the same for the same seed.
     device_of : ``(array) -> device``
         The device of an array, equal to its entry in `devices`; for arrays without ``device``.
     to_device : ``(array, device) -> array``
@@ -58,7 +55,6 @@ class Adapter:
     devices: Callable[[], Mapping[str, Any]]
     from_numpy: FromNumpy
     to_numpy: Callable[[Any], np.ndarray[Any, Any]]
-    uniform: Uniform
     device_of: Callable[[Any], Any] = array_api_compat.device
     to_device: Callable[[Any, Any], Any] = array_api_compat.to_device
     synchronize: Callable[[Any], None] = lambda array: None
@@ -73,13 +69,3 @@ class Adapter:
 def numpy_quiet() -> AbstractContextManager[Any]:
     """Return a `quiet` of NumPy, for itself and for a library that computes with it."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
-
-
-def numpy_uniform(from_numpy: FromNumpy) -> Uniform:
-    """Return a `uniform` by NumPy's generator, for a library without one of its own."""
-
-    def uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
-        host = np.random.default_rng(seed).random(shape, dtype=np.dtype(dtype).type)
-        return from_numpy(np.asarray(host), device)
-
-    return uniform

@@ -7,7 +7,7 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from xpnet.backend.adapters import Adapter, numpy_quiet, numpy_uniform
+from xpnet.backend.adapters import Adapter, numpy_quiet
 
 _CPU = xp.Device("CPU_DEVICE")
 
@@ -29,7 +29,6 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
-    uniform=numpy_uniform(_from_numpy),
     on_host=lambda array: array.device == _CPU,
     quiet=numpy_quiet,
 )

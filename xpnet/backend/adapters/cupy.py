@@ -31,13 +31,6 @@ def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
         return cupy.asarray(host)
 
 
-def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
-    # Philox counts, so that a new generator at each call is cheap.
-    with device:
-        generator = cupy.random.Generator(cupy.random.Philox4x3210(seed))
-        return generator.random(shape, dtype=dtype)
-
-
 def _synchronize(array: Any) -> None:
     with array.device:
         cupy.cuda.get_current_stream().synchronize()
@@ -124,7 +117,6 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=cupy.asnumpy,
-    uniform=_uniform,
     synchronize=_synchronize,
     on_device=_on_device,
     pinned_upload=_pinned_upload,

@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.dask.array as xp
 import numpy as np
 
-from xpnet.backend.adapters import Adapter, numpy_uniform
+from xpnet.backend.adapters import Adapter
 
 
 def _from_numpy(host: np.ndarray[Any, Any], device: str) -> Any:
@@ -23,6 +23,5 @@ ADAPTER = Adapter(
     devices=lambda: {"cpu": "cpu"},
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
-    uniform=numpy_uniform(_from_numpy),
     has_values=lambda array: False,
 )

@@ -31,12 +31,6 @@ def _from_numpy(host: np.ndarray[Any, Any], device: Any) -> Any:
     return jax.device_put(np.array(host), device)
 
 
-def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
-    # With its key on the device, the generator runs there.
-    key = jax.device_put(jax.random.key(seed), device)
-    return jax.random.uniform(key, shape, dtype)
-
-
 def _refusal(dtype: str, device: Any) -> str | None:
     if jax.dtypes.canonicalize_dtype(dtype) == np.dtype(dtype):
         return None
@@ -60,7 +54,6 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=np.asarray,
-    uniform=_uniform,
     synchronize=_synchronize,
     has_values=_has_values,
     refusal=_refusal,

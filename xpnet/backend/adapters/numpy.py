@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from xpnet.backend.adapters import Adapter, numpy_quiet, numpy_uniform
+from xpnet.backend.adapters import Adapter, numpy_quiet
 
 
 def _from_numpy(host: np.ndarray[Any, Any], device: str) -> np.ndarray[Any, Any]:
@@ -19,7 +19,6 @@ ADAPTER = Adapter(
     devices=lambda: {"cpu": "cpu"},
     from_numpy=_from_numpy,
     to_numpy=np.asarray,
-    uniform=numpy_uniform(_from_numpy),
     on_host=lambda array: True,
     quiet=numpy_quiet,
 )

@@ -36,11 +36,6 @@ def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
     return host
 
 
-def _uniform(shape: tuple[int, ...], seed: int, dtype: str, device: Any) -> Any:
-    generator = torch.Generator(device).manual_seed(seed)
-    return torch.rand(shape, generator=generator, dtype=getattr(torch, dtype), device=device)
-
-
 def _synchronize(array: Any) -> None:
     if array.device.type != "cpu":
         torch.accelerator.synchronize(array.device)
@@ -68,7 +63,6 @@ ADAPTER = Adapter(
     devices=_devices,
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
-    uniform=_uniform,
     synchronize=_synchronize,
     has_values=_has_values,
     on_host=lambda array: array.device.type == "cpu" and _has_values(array),

@@ -14,6 +14,7 @@ from xpnet.fused import Accelerator, or_else, replaced
 from xpnet.fused.cupy.cost import output_activation, output_cost, output_cost_backward
 from xpnet.fused.cupy.dense import activation_dense_backward, dense_activation
 from xpnet.fused.cupy.driver import Driver, NoKernelError
+from xpnet.fused.cupy.step import planned_step
 from xpnet.fused.cupy.updates import update
 from xpnet.types import Gather, Kernels
 
@@ -62,10 +63,29 @@ def _training_kernels(kernels: Kernels) -> Kernels:
     return _kernels(kernels, in_place=True)
 
 
+def _step(plain: Callable[..., Any]) -> Callable[..., Any]:
+    from xpnet.fused.cupy.device import DRIVER
+
+    return planned_step(DRIVER, plain)
+
+
+def _graph_step(plain: Callable[..., Any]) -> Callable[..., Any]:
+    from xpnet.fused.cupy.device import DRIVER
+    from xpnet.fused.cupy.graph import captured_plans
+
+    return planned_step(DRIVER, plain, captured_plans())
+
+
 def _gather(plain: Gather) -> Gather:
     from xpnet.fused.cupy.gather import gathered
 
     return or_else(_unless_it_fails(gathered), plain)
 
 
-ACCELERATOR = Accelerator(kernels=_kernels, training_kernels=_training_kernels, gather=_gather)
+ACCELERATOR = Accelerator(
+    kernels=_kernels,
+    training_kernels=_training_kernels,
+    step=_step,
+    graph_step=_graph_step,
+    gather=_gather,
+)

@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xpnet.fused.cupy.dense import MOST_NETWORKS, row_sums
-from xpnet.fused.cupy.driver import Driver, Extent, one_real_dtype, power_of_two
+from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Extent, one_real_dtype, power_of_two
 from xpnet.types import Array
 
 Scale: TypeAlias = tuple[np.generic, Array | None, int, int]
 OUTPUTS = ("sigmoid", "softmax", "identity", "exp")
 """The outputs of ``cost.cu``."""
 
-ONE_BLOCK = 2**14  # logits that a single block takes: below, a second launch costs more
+ONE_BLOCK = 2**11  # logits that a single block takes: below, a second launch costs more
 
 
 def output_activation(driver: Driver) -> Callable[..., Any]:
@@ -26,7 +26,7 @@ def output_activation(driver: Driver) -> Callable[..., Any]:
         if output == "identity" or not _fits(output, Z):
             return NotImplemented
         A = driver.empty(Z.shape, Z.dtype)
-        grid, block = _grid(Z)
+        grid, block = column_grid(Z)
         arguments = (driver.contiguous(Z), *Z.shape[-2:], A)
         driver.launch(f"predict<output::{output}>", Z.dtype, grid, block, arguments)
         return A
@@ -60,15 +60,15 @@ def output_cost_backward(driver: Driver) -> Callable[..., Any]:
 def _cost(driver: Driver, output: str, Z: Array, Y: Array, scale: Scale, dZ: Array | None) -> Array:
     """J, with dZ written beside it."""
     *lead, n, m = Z.shape
-    (tiles, networks), block = _grid(Z)
-    blocks = 1 if n * m <= ONE_BLOCK else min(tiles, 1024)
+    (tiles, networks), block = column_grid(Z)
+    blocks = 1 if n * m <= ONE_BLOCK else min(tiles, MOST_BLOCKS)
     J = driver.empty(tuple(lead) if blocks == 1 else (networks, blocks), Z.dtype)
-    arguments = (driver.contiguous(Z), Y, *_strides(Y, 3), *scale, n, m, dZ, J)
+    arguments = (driver.contiguous(Z), Y, *strides_of(Y, 3), *scale, n, m, dZ, J)
     driver.launch(f"cost<output::{output}>", Z.dtype, (blocks, networks), block, arguments)
     return J if blocks == 1 else row_sums(driver, J, tuple(lead))
 
 
-def _grid(Z: Array) -> tuple[Extent, Extent]:
+def column_grid(Z: Array) -> tuple[Extent, Extent]:
     """Tiles of columns and networks; threads along the columns of a tile and along its units."""
     *lead, n, m = Z.shape
     along_units = power_of_two(n, 32)
@@ -76,10 +76,10 @@ def _grid(Z: Array) -> tuple[Extent, Extent]:
     return (max(1, -(-m // along_columns)), math.prod(lead)), (along_columns, along_units)
 
 
-def _strides(array: Array, axes: int) -> tuple[int, ...]:
+def strides_of(array: Array, axes: int) -> tuple[int, ...]:
     """Strides of the last axes in entries; 0 for an axis that is not there."""
-    strides = tuple(stride // array.itemsize for stride in array.strides)
-    return ((0,) * axes + strides)[-axes:]
+    found = tuple(stride // array.itemsize for stride in array.strides)
+    return ((0,) * axes + found)[-axes:]
 
 
 def _scale(scale: Any, Z: Array) -> Scale | None:
@@ -91,7 +91,7 @@ def _scale(scale: Any, Z: Array) -> Scale | None:
         return None
     if scale.ndim < 2 or scale.shape[-2:] != (1, Z.shape[-1]) or not _same_lead(scale, Z):
         return None
-    network, _, sample = _strides(scale, 3)
+    network, _, sample = strides_of(scale, 3)
     return kind(0), scale, network, sample
 
 

@@ -1,31 +1,67 @@
 // The dense layer around its products: bias, activation and mask; mask, derivative and bias
 // gradient; the decay of weights. One block of x a row, which is a unit of one network.
 
+const unsigned GOLDEN = 0x9e3779b1u;
+
+// The dropout mask of one row: the one that is given, or one that is drawn, or 1 everywhere.
+// Drawn as in xpnet/kernels/dropout.py, where `first` is the number of the layer's first row, and
+// `total` the number of the first column.
+class Mask {
+  const T* given;
+  unsigned row_word, column;
+  int least;
+  T kept;
+
+ public:
+  // `kept` is 0 where nothing is drawn; the keys are read where they lie on the device, if they do.
+  __device__ Mask(const T* given, Index keys, const Index* there, Index first, Index total,
+                  Index least, T kept)
+      : given(given), least(int(least)), kept(kept) {
+    const unsigned long long both = there ? *there : keys;
+    const unsigned key = unsigned(both);
+    row_word = ((unsigned(first) + blockIdx.x + key) * GOLDEN) ^ unsigned(both >> 32);
+    column = unsigned(total) + key;
+  }
+  __device__ T operator()(Index e, Index j) const {
+    if (given) return given[e];
+    if (kept == 0) return T(1);
+    unsigned x = (row_word ^ ((column + unsigned(j)) * GOLDEN)) * GOLDEN;
+    x = (x ^ (x >> 16)) * 0x85ebca6bu;
+    return int(x) < least ? T(0) : kept;
+  }
+};
+
 // A (rows, m) = g(Z + b) * mask. Z is given its bias too where A is another array.
 template <class G>
-__global__ void forward(T* Z, const T* b, const T* mask, T* A, Index m) {
+__global__ void forward(T* Z, const T* b, const T* mask, Index keys, const Index* there,
+                        Index first, Index total, Index least, T kept, T* A, Index m) {
   const Index row = blockIdx.x * m;
   const T bias = b[blockIdx.x];
+  const Mask masked(mask, keys, there, first, total, least, kept);
   for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x) {
-    const T z = Z[row + j] + bias;
+    const Index e = row + j;
+    const T z = Z[e] + bias;
     const T a = G::apply(z);
-    if (A != Z) Z[row + j] = z;
-    A[row + j] = mask ? a * mask[row + j] : a;
+    if (A != Z) Z[e] = z;
+    A[e] = a * masked(e, j);
   }
 }
 
 // dZ (rows, m) = dA * mask * g', and db (rows, gridDim.y), the sums of its rows in segments.
-// A has its mask in it, by which it is divided again; Z may be null where A determines g'.
+// A has its mask in it, by which it is divided again; Z may be null where A determines g'. dZ may
+// be dA itself.
 template <class G>
-__global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Index m, T* dZ,
-                         T* db) {
+__global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Index keys,
+                         const Index* there, Index first, Index total, Index least, T kept,
+                         Index m, T* dZ, T* db) {
   const Index row = blockIdx.x * m;
+  const Mask masked(mask, keys, there, first, total, least, kept);
   T sum = 0;
   for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x) {
     const Index e = row + j;
-    const T kept = mask ? mask[e] : T(1);
-    const T a = mask && kept != 0 ? A[e] / kept : A[e];
-    const T dz = dA[e] * kept * G::derivative(Z ? Z[e] : T(0), a);
+    const T factor = masked(e, j);
+    const T a = factor == 0 ? A[e] : A[e] / factor;
+    const T dz = dA[e] * factor * G::derivative(Z ? Z[e] : T(0), a);
     dZ[e] = dz;
     sum += dz;
   }
@@ -34,10 +70,9 @@ __global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Ind
 }
 
 // dW += decay W, where a network has `size` weights: one decay for all, or one a network.
-__global__ void add_decay(T* dW, const T* W, Index size, T decay, const T* decays,
-                                     Index step) {
+__global__ void add_decay(T* dW, const T* W, Index size, T decay, const T* decays, Index step) {
   const Index network = blockIdx.y;
-  const T factor = decays ? decays[network * step] : decay;
+  const T factor = of_network(decay, decays, step, network);
   for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < size; e += gridDim.x * blockDim.x)
     dW[network * size + e] += factor * W[network * size + e];
 }

@@ -6,7 +6,16 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from xpnet.fused.cupy.driver import Driver, Factor, factor, one_real_dtype, row_grid
+import numpy as np
+
+from xpnet.fused.cupy.driver import (
+    MOST_BLOCKS,
+    Driver,
+    Factor,
+    factor,
+    one_real_dtype,
+    row_grid,
+)
 from xpnet.types import Array, Dense, Layer
 
 NEEDS_Z = {
@@ -33,11 +42,12 @@ def dense_activation(driver: Driver) -> Callable[..., Any]:
     def fused(activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None) -> Any:
         if activation not in NEEDS_Z or not _fits(W, b, A_prev, mask):
             return NotImplemented
-        Z = driver.contiguous(W @ A_prev)
+        Z = driver.contiguous(_by_rows(W, A_prev))
         A = driver.empty(Z.shape, Z.dtype) if NEEDS_Z[activation] else Z
         m = Z.shape[-1]
         grid, block = row_grid(math.prod(Z.shape[:-1]), m)
-        arguments = (Z, driver.contiguous(b), _contiguous(driver, mask), A, m)
+        mask = _contiguous(driver, mask)
+        arguments = (Z, driver.contiguous(b), mask, *undrawn(Z.dtype), A, m)
         driver.launch(f"forward<activation::{activation}>", Z.dtype, grid, block, arguments)
         return Layer(None if A is Z else Z, A)
 
@@ -64,12 +74,25 @@ def activation_dense_backward(driver: Driver) -> Callable[..., Any]:
         ):
             return NotImplemented
         dZ, db = _logit_gradient(driver, activation, dA, layer, mask)
-        dW = driver.contiguous(dZ @ A_prev.swapaxes(-1, -2))
+        dW = driver.contiguous(_by_rows(dZ, A_prev.swapaxes(-1, -2)))
         if decays is not None:
             _add_decay(driver, dW, W, decays)
         return Dense(dW, db), W.swapaxes(-1, -2) @ dZ if need_dA_prev else None
 
     return fused
+
+
+def undrawn(dtype: np.dtype) -> tuple[Any, ...]:
+    """What a mask is drawn with, of a kernel that draws none."""
+    return 0, None, 0, 0, 0, dtype.type(0)
+
+
+def _by_rows(left: Array, right: Array) -> Array:
+    """``left @ right``; where a stack shares the right factor, as one product of all its rows."""
+    if left.ndim == right.ndim:
+        return left @ right
+    product = left.reshape(-1, left.shape[-1]) @ right
+    return product.reshape(*left.shape[:-1], right.shape[-1])
 
 
 def row_sums(driver: Driver, values: Array, shape: tuple[int, ...]) -> Array:
@@ -95,7 +118,7 @@ def _logit_gradient(
     grid, block = row_grid(math.prod(lead), m)
     db = driver.empty(shape if grid[1] == 1 else (*lead, grid[1]), dA.dtype)
     kept = driver.contiguous(layer.A), _contiguous(driver, mask)
-    arguments = (dA, Z, *kept, m, dZ, db)
+    arguments = (dA, Z, *kept, *undrawn(dA.dtype), m, dZ, db)
     driver.launch(f"backward<activation::{activation}>", dA.dtype, grid, block, arguments)
     return dZ, db if grid[1] == 1 else row_sums(driver, db, shape)
 
@@ -103,7 +126,7 @@ def _logit_gradient(
 def _add_decay(driver: Driver, dW: Array, W: Array, decay: Factor) -> None:
     """``dW += decay W``, over the dW that was made just now."""
     size = W.shape[-2] * W.shape[-1]
-    grid = (min(1024, -(-size // 256)), math.prod(W.shape[:-2]))
+    grid = (min(MOST_BLOCKS, -(-size // 256)), math.prod(W.shape[:-2]))
     arguments = (dW, driver.contiguous(W), size, *decay)
     driver.launch("add_decay", W.dtype, grid, (256, 1), arguments)
 

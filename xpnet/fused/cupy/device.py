@@ -1,57 +1,20 @@
-"""CuPy as that driver, on the caller's stream.
-
-A kernel is compiled when it is first launched, and kept on disk by CuPy.
-"""
+"""CuPy as that driver, on the caller's device and stream."""
 
 from __future__ import annotations
-
-import warnings
-from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 import cupy
 import numpy as np
 
-from xpnet.fused.cupy.driver import Driver, NoKernelError
-from xpnet.fused.cupy.source import options, source
+from xpnet.fused.cupy.calls import bound, place
+from xpnet.fused.cupy.compiler import kernel, started
+from xpnet.fused.cupy.driver import Driver, Extent
 from xpnet.types import Array
 
 
-@cache
-def _kernel(name: str, dtype: np.dtype) -> cupy.RawKernel:
-    # A module of its own: NVRTC then makes this kernel alone out of the templates.
-    module = cupy.RawModule(code=source(), options=options(dtype), name_expressions=(name,))
-    return module.get_function(name)
-
-
-def started(kernel: tuple[Any, ...], start: Callable[[], object]) -> None:
-    """Call `start`, which compiles and launches `kernel`; one that failed is not tried again.
-
-    Raises
-    ------
-    NoKernelError
-        If it fails. There is a warning for the first that does.
-    """
-    if kernel in _FAILED:
-        raise NoKernelError
-    try:
-        start()
-    except Exception as error:  # of the compiler, the driver, CuPy's cache on disk
-        if not _FAILED:
-            message = f"a CUDA kernel fails, so plain kernels run in place of all that do: {error}"
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
-        _FAILED.add(kernel)
-        raise NoKernelError from error
-
-
-_FAILED: set[tuple[Any, ...]] = set()
-
-
 def _launch(
-    name: str, dtype: np.dtype, grid: tuple[int, int], block: tuple[int, int], args: tuple[Any, ...]
+    name: str, dtype: np.dtype, grid: Extent, block: Extent, args: tuple[object, ...]
 ) -> None:
-    started((name, dtype), lambda: _kernel(name, dtype)(grid, block, args))
+    started((name, dtype), lambda: kernel(name, dtype)(grid, block, args))
 
 
 def _contiguous(array: Array) -> Array:
@@ -63,4 +26,4 @@ def _address(array: Array) -> int:
     return address
 
 
-DRIVER = Driver(_launch, cupy.empty, _contiguous, _address)
+DRIVER = Driver(_launch, cupy.empty, _contiguous, _address, place, bound)

@@ -1,4 +1,4 @@
-"""Launching of CUDA kernels: interface of a driver, kinds of arguments.
+"""Launching of CUDA kernels: interface of a driver, instructions, kinds of arguments.
 
 An argument is an array (the kernel gets its address), None (a null address), an int (``long
 long``), a NumPy scalar, or a structure made by `by_value`.
@@ -6,7 +6,7 @@ long``), a NumPy scalar, or a structure made by `by_value`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,9 +16,38 @@ from xpnet.types import Array
 
 Extent: TypeAlias = tuple[int, int]
 
+MOST_BLOCKS = 1024  # along x, each of which goes through several stretches of its entries
+ENOUGH_BLOCKS = 264  # that keep the 132 multiprocessors of a large device busy
+LEAST_SEGMENT = 4096  # entries of a row; a second pass costs as much as a block's way through them
+
 
 class NoKernelError(Exception):
     """A kernel cannot be compiled or started here."""
+
+
+class Launch(NamedTuple):
+    """A kernel by name, and what it is started with."""
+
+    name: str
+    grid: Extent
+    block: Extent
+    args: tuple[Any, ...]
+
+
+class Product(NamedTuple):
+    """``out = left @ right`` of matrices, or of stacks of them; either factor may be transposed.
+
+    `out` is C-contiguous, and each factor is as `lies` takes it.
+    """
+
+    left: Array
+    right: Array
+    out: Array
+    left_transposed: bool = False
+    right_transposed: bool = False
+
+
+Instruction: TypeAlias = Launch | Product
 
 
 class Driver(NamedTuple):
@@ -34,12 +63,19 @@ class Driver(NamedTuple):
         The array itself, or a C-contiguous copy.
     address : ``(array) -> int``
         Of its first entry, as kernels see it.
+    place : ``() -> hashable``
+        Where work goes now: what the calls of `bound` are bound to.
+    bound : ``(instructions, dtype, moving) -> (*arrays) -> None``
+        The instructions as one function, which raises as `launch` does. Those of their arrays that
+        are `moving` (None aside) are replaced by its arguments.
     """
 
     launch: Callable[[str, np.dtype, Extent, Extent, tuple[Any, ...]], None]
     empty: Callable[..., Array]
     contiguous: Callable[[Array], Array]
     address: Callable[[Array], int]
+    place: Callable[[], Any]
+    bound: Callable[[Sequence[Instruction], np.dtype, Sequence[Array | None]], Callable[..., None]]
 
 
 class Factor(NamedTuple):
@@ -92,5 +128,20 @@ def row_grid(rows: int, m: int) -> tuple[Extent, Extent]:
 
     A row is divided only where it is long and rows are few: sums over it then take a second pass.
     """
-    segments = max(1, min(m // 8192, 512 // rows))
+    segments = max(1, min(m // LEAST_SEGMENT, ENOUGH_BLOCKS // rows))
     return (rows, segments), (power_of_two(m, 256), 1)
+
+
+def lies(matrix: Array) -> tuple[bool, int] | None:
+    """Whether a matrix lies by columns, not by rows, and how many entries these are apart.
+
+    None if they are not one behind the other, which is what BLAS wants. The same for each matrix of
+    a stack.
+    """
+    rows, columns = matrix.shape[-2:]
+    of_row, of_column = (stride // matrix.itemsize for stride in matrix.strides[-2:])
+    if (of_column == 1 or columns == 1) and (of_row >= columns or rows == 1):
+        return False, max(of_row, columns) if rows > 1 else columns
+    if (of_row == 1 or rows == 1) and (of_column >= rows or columns == 1):
+        return True, max(of_column, rows) if columns > 1 else rows
+    return None

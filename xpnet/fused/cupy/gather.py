@@ -1,6 +1,6 @@
-"""Gathering of a shuffled batch by one kernel: samples and targets.
+"""Gathering of a shuffled batch by one kernel: samples, targets and weights.
 
-Gathered one by one they are three launches of about 10 µs each, which is a good part of a small
+Gathered one by one they are as many launches of about 10 µs, which is a good part of a small
 network's step.
 """
 
@@ -11,45 +11,49 @@ from typing import Any
 
 import cupy
 
-from xpnet.fused.cupy.device import started
+from xpnet.fused.cupy.compiler import started
 
 OPERATION = """
-    const long long column = i % (n_x + n_y);
-    const long long row = i / (n_x + n_y);
+    const long long column = i % (n_x + n_y + n_s);
+    const long long row = i / (n_x + n_y + n_s);
     const long long chosen = order[start + row];
     if (column < n_x) {
         to_X[row * n_x + column] = X[chosen * n_x + column];
-    } else {
+    } else if (column < n_x + n_y) {
         to_Y[row * n_y + (column - n_x)] = Y[chosen * n_y + (column - n_x)];
+    } else {
+        to_s[row * n_s + (column - n_x - n_y)] = s[chosen * n_s + (column - n_x - n_y)];
     }
 """
-"""What entry i of the batch's rows is, those of X and of Y side by side."""
+"""What entry i of the batch's rows is, those of X, Y and s side by side."""
 
 _gather = cupy.ElementwiseKernel(
-    "raw T X, raw T Y, raw int64 order, int64 start, int64 n_x, int64 n_y",
-    "raw T to_X, raw T to_Y",
+    "raw T X, raw T Y, raw T s, raw int64 order, int64 start, int64 n_x, int64 n_y, int64 n_s",
+    "raw T to_X, raw T to_Y, raw T to_s",
     OPERATION,
     "xpnet_gather",
 )
 
 
 def gathered(arrays: Sequence[Any], order: Any, start: int, stop: int) -> Any:
-    """A batch of a pair of arrays of one dtype, in one launch."""
-    if not _are_a_pair(arrays, order):
+    """A batch of two or three arrays of one dtype, in one launch."""
+    if not _fit(arrays, order):
         return NotImplemented
-    X, Y = arrays
     rows = min(stop, order.size) - start
-    to_X, to_Y = (cupy.empty((rows, array.shape[1]), array.dtype) for array in (X, Y))
-    widths = X.shape[1], Y.shape[1]
-    arguments = X, Y, order, start, *widths, to_X, to_Y
-    started(("gather", X.dtype), lambda: _gather(*arguments, size=rows * sum(widths)))
-    return to_X.T, to_Y.T
+    to = [cupy.empty((rows, array.shape[1]), array.dtype) for array in arrays]
+    widths = [array.shape[1] for array in arrays]
+    # Where there are but two, the second stands for a third of no width.
+    missing = 3 - len(arrays)
+    whole = start, *widths, *[0] * missing
+    instead, to_instead = [arrays[-1]] * missing, [to[-1]] * missing
+    arguments = *arrays, *instead, order, *whole, *to, *to_instead
+    started(("gather", arrays[0].dtype), lambda: _gather(*arguments, size=rows * sum(widths)))
+    return tuple(array.T for array in to)
 
 
-def _are_a_pair(arrays: Sequence[Any], order: Any) -> bool:
+def _fit(arrays: Sequence[Any], order: Any) -> bool:
     return (
-        len(arrays) == 2
-        and arrays[0].dtype == arrays[1].dtype
-        and arrays[0].ndim == arrays[1].ndim == 2
+        len(arrays) in (2, 3)
+        and all(array.ndim == 2 and array.dtype == arrays[0].dtype for array in arrays)
         and order.dtype == "int64"
     )

@@ -1,4 +1,4 @@
-// What every kernel is written in, and sums over rows.
+// What every kernel is written in, and sums: of rows, of a cost, of squares.
 //
 // Whoever compiles defines REAL as float or double, and the numbers called MOST_. All arrays are
 // C-contiguous but the targets and their scales, which come with strides. Every loop strides by
@@ -28,6 +28,21 @@ __device__ inline T block_sum(T value) {
   return terms[0];
 }
 
+// The same sum for every thread. All threads must call it.
+__device__ inline T block_total(T value) {
+  block_sum(value);
+  __syncthreads();
+  const T total = shared_terms()[0];
+  __syncthreads();  // before anyone writes over it
+  return total;
+}
+
+// What multiplies a network: a number for all, or its entry of an array, in which entries are
+// `step` apart.
+__device__ inline T of_network(T number, const T* entries, Index step, Index network) {
+  return entries ? entries[network * step] : number;
+}
+
 // sums (rows, gridDim.y): the sum of each row of values (rows, m), in gridDim.y segments.
 __global__ void row_sums(const T* values, Index m, T* sums) {
   const T* row = values + blockIdx.x * m;
@@ -36,4 +51,32 @@ __global__ void row_sums(const T* values, Index m, T* sums) {
     sum += row[j];
   sum = block_sum(sum);
   if (thread_in_block() == 0) sums[blockIdx.x * gridDim.y + blockIdx.y] = sum;
+}
+
+// db (rows, gridDim.y), the sums of the rows of dZ (rows, m) in segments; and in the blocks of x
+// behind them J, of a network each: its costs in segments, and half its decay times its squares. J
+// lies where `J_there` points, unless that is null.
+__global__ void totals(const T* dZ, Index rows, Index m, T* db, const T* costs, Index segments,
+                       const T* squares, Index parts, T decay, const T* decays, Index step, T* J,
+                       T* const* J_there) {
+  const Index network = Index(blockIdx.x) - rows;
+  T sum = 0;
+  if (network < 0) {
+    const T* row = dZ + blockIdx.x * m;
+    for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x)
+      sum += row[j];
+  } else {
+    for (Index j = threadIdx.x; j < segments; j += blockDim.x)
+      sum += costs[network * segments + j];
+    const T half = squares ? T(0.5) * of_network(decay, decays, step, network) : T(0);
+    if (squares)
+      for (Index j = threadIdx.x; j < parts; j += blockDim.x)
+        sum += half * squares[network * parts + j];
+  }
+  sum = block_sum(sum);
+  if (thread_in_block() != 0) return;
+  if (network < 0)
+    db[blockIdx.x * gridDim.y + blockIdx.y] = sum;
+  else if (blockIdx.y == 0)
+    (J_there ? *J_there : J)[network] = sum;
 }

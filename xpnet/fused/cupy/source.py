@@ -12,11 +12,13 @@ import numpy as np
 
 MOST_TENSORS = 32  # that one launch of an optimiser updates; their table is a kernel's argument
 MOST_THREADS = 1024  # in a block, on every device
+MOST_NUMBERS = 10  # that an optimiser is given at a step: the rate, and fields of its own
+WORDS = MOST_NUMBERS + 3  # of 8 bytes, for all that changes from step to step
 
 REALS = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
 """The dtypes there are kernels for, and what C++ calls them."""
 
-_FILES = ("reduce.cu", "activations.cu", "dense.cu", "cost.cu", "updates.cu")
+_FILES = ("reduce.cu", "activations.cu", "dense.cu", "cost.cu", "updates.cu", "graph.cu")
 
 
 @cache
@@ -32,4 +34,5 @@ def options(dtype: np.dtype) -> tuple[str, ...]:
         f"-DREAL={REALS[dtype]}",
         f"-DMOST_TENSORS={MOST_TENSORS}",
         f"-DMOST_THREADS={MOST_THREADS}",
+        f"-DWORDS={WORDS}",
     )

@@ -1,13 +1,15 @@
-// The optimisers: one launch for all tensors of a network, blockIdx.y being the tensor.
+// The optimisers: one launch for all tensors of a network, blockIdx.y being the tensor; and what
+// is summed over all of them, for the penalty and for clipping.
 // The formulas are those of xpnet/kernels/updates.py.
 
 struct Tensors {
   Index size[MOST_TENSORS];         // entries, of all networks of a stack
-  Index per_network[MOST_TENSORS];  // entries that share a rate
-  Index is_weight[MOST_TENSORS];    // 1, or 0 for biases, which do not decay
+  Index per_network[MOST_TENSORS];  // entries of one network
+  Index is_weight[MOST_TENSORS];    // 1, 0 for biases, which do not decay, -1 behind the last tensor
+  Index begin[MOST_TENSORS];        // where it begins in the copy of all tensors, if one is made
   const T* theta[MOST_TENSORS];
   T* new_theta[MOST_TENSORS];
-  const T* g[MOST_TENSORS];
+  T* g[MOST_TENSORS];
   const T* moments[2][MOST_TENSORS];
   T* new_moments[2][MOST_TENSORS];
 };
@@ -77,18 +79,108 @@ struct adamw : adam_moments {
   }
 };
 
+struct nadam : adam_moments {
+  T a, b, c2;
+  __device__ T operator()(T theta, T g, T rate, T* moment, bool) const {
+    remember(g, moment);
+    return theta - rate * (a * g + b * moment[0]) / (sqrt(moment[1] / c2) + eps);
+  }
+};
+
+struct lion {
+  static const int moments = 1;
+  T beta1, one_minus_beta1, beta2, one_minus_beta2, decay;
+  __device__ T operator()(T theta, T g, T rate, T* moment, bool is_weight) const {
+    const T mixed = beta1 * moment[0] + one_minus_beta1 * g;
+    moment[0] = flushed(beta2 * moment[0] + one_minus_beta2 * g);
+    const T sign = mixed > 0 ? T(1) : mixed < 0 ? T(-1) : mixed;  // of NaN, NaN
+    return theta - rate * ((is_weight ? decay * theta : T(0)) + sign);
+  }
+};
+
 }  // namespace optimizer
 
+// The numbers of one step. Without members, a structure still has a size.
 template <class Step>
-__global__ void update(const Tensors tensors, T rate, const T* rates, const Step step) {
+struct Numbers {
+  T rate;
+  Step step;
+};
+
+// A gradient that has its weight's decay in it, where there is one that it lacks.
+__device__ inline T decayed(T g, T theta, T decay) { return decay == 0 ? g : g + decay * theta; }
+
+// squares[network * parts + blockIdx.x] = this block's share of the sum over the weights of theta^2.
+// blockIdx.y is the network.
+__global__ void weight_squares(const Tensors tensors, T* squares, Index parts) {
+  T sum = 0;
+  for (unsigned t = 0; t < MOST_TENSORS && tensors.is_weight[t] >= 0; t++) {
+    const Index n = tensors.is_weight[t] ? tensors.per_network[t] : 0;
+    const T* theta = tensors.theta[t] + blockIdx.y * n;
+    for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < n; e += gridDim.x * blockDim.x)
+      sum += theta[e] * theta[e];
+  }
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) squares[blockIdx.y * parts + blockIdx.x] = sum;
+}
+
+// The same of all gradients, decayed.
+__global__ void gradient_squares(const Tensors tensors, T decay, const T* decays, Index step,
+                                 T* squares, Index parts) {
+  const T of_weights = of_network(decay, decays, step, blockIdx.y);
+  T sum = 0;
+  for (unsigned t = 0; t < MOST_TENSORS && tensors.is_weight[t] >= 0; t++) {
+    const Index n = tensors.per_network[t], first = blockIdx.y * n;
+    const T *theta = tensors.theta[t] + first, *g = tensors.g[t] + first;
+    const T factor = tensors.is_weight[t] ? of_weights : T(0);
+    for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < n; e += gridDim.x * blockDim.x) {
+      const T dtheta = decayed(g[e], theta[e], factor);
+      sum += dtheta * dtheta;
+    }
+  }
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) squares[blockIdx.y * parts + blockIdx.x] = sum;
+}
+
+// g = norm / max(|g|, norm) g, decayed, where squares (networks, parts) add up to |g|^2.
+__global__ void clip(const Tensors tensors, T decay, const T* decays, Index step, const T* squares,
+                     Index parts, T norm) {
+  const T of_weights = of_network(decay, decays, step, blockIdx.y);
+  T sum = 0;
+  for (Index j = threadIdx.x; j < parts; j += blockDim.x) sum += squares[blockIdx.y * parts + j];
+  const T length = sqrt(block_total(sum)), scale = norm / (length < norm ? norm : length);
+  for (unsigned t = 0; t < MOST_TENSORS && tensors.is_weight[t] >= 0; t++) {
+    const Index n = tensors.per_network[t], first = blockIdx.y * n;
+    const T* theta = tensors.theta[t] + first;
+    T* g = tensors.g[t] + first;
+    const T factor = tensors.is_weight[t] ? of_weights : T(0);
+    for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < n; e += gridDim.x * blockDim.x)
+      g[e] = decayed(g[e], theta[e], factor) * scale;
+  }
+}
+
+// The new theta and moments, which may be the old ones' memory. Unless `copy` is null, theta is
+// written there, too; and unless `copy_there` is, to where that points. The step's numbers are
+// read where they lie on the device, if they do.
+template <class Step>
+__global__ void update(const Tensors tensors, const Numbers<Step> given,
+                       const Numbers<Step>* there, const T* rates, Index rates_step, T decay,
+                       const T* decays, Index decays_step, T* copy, T* const* copy_there) {
   const unsigned t = blockIdx.y;
+  const bool is_weight = tensors.is_weight[t] > 0;
+  const Numbers<Step> now = there ? *there : given;
+  if (copy_there) copy = *copy_there;
   for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < tensors.size[t];
        e += gridDim.x * blockDim.x) {
+    const Index network = rates || decays ? e / tensors.per_network[t] : 0;
+    const T factor = is_weight ? of_network(decay, decays, decays_step, network) : T(0);
+    T theta = tensors.theta[t][e];
+    const T g = decayed(tensors.g[t][e], theta, factor);
     T moment[2];
     for (int s = 0; s < Step::moments; s++) moment[s] = tensors.moments[s][t][e];
-    const T alpha = rates ? rates[e / tensors.per_network[t]] : rate;
-    tensors.new_theta[t][e] =
-        step(tensors.theta[t][e], tensors.g[t][e], alpha, moment, tensors.is_weight[t]);
+    theta = now.step(theta, g, of_network(now.rate, rates, rates_step, network), moment, is_weight);
+    tensors.new_theta[t][e] = theta;
+    if (copy) copy[tensors.begin[t] + e] = theta;
     for (int s = 0; s < Step::moments; s++) tensors.new_moments[s][t][e] = moment[s];
   }
 }

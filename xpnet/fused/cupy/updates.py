@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
-from xpnet.fused.cupy.driver import Driver, Factor, by_value, factor, one_real_dtype
-from xpnet.fused.cupy.source import MOST_TENSORS
-from xpnet.types import Array, Params, map_params
+from xpnet.fused.cupy.driver import (
+    MOST_BLOCKS,
+    Driver,
+    Extent,
+    Factor,
+    by_value,
+    factor,
+    one_real_dtype,
+)
+from xpnet.fused.cupy.source import MOST_NUMBERS, MOST_TENSORS
+from xpnet.types import Params, map_params, tensors
 
 FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
     "sgd": lambda: (),
@@ -20,8 +28,25 @@ FIELDS: Mapping[str, Callable[..., tuple[float, ...]]] = {
     "rmsprop": lambda rho, eps: (rho, 1.0 - rho, eps),
     "adam": lambda **betas: _betas(**betas),
     "adamw": lambda decay, c1, c2, **betas: (*_betas(**betas), decay, c1, c2),
+    "nadam": lambda a, b, c2, **betas: (*_betas(**betas), a, b, c2),
+    "lion": lambda beta1, beta2, decay: (beta1, 1.0 - beta1, beta2, 1.0 - beta2, decay),
 }
 """The fields of each optimiser's structure in ``updates.cu``, made of its hyperparameters."""
+
+
+_IS_WEIGHT = 2  # its row in the structure Tensors
+
+
+class Table(NamedTuple):
+    """The structure Tensors of ``updates.cu``, and its largest tensor's size."""
+
+    structure: np.ndarray
+    tensors: int
+    largest: int
+
+    def grid(self) -> Extent:
+        """Blocks along the entries of the largest, and a row of blocks for each tensor."""
+        return min(MOST_BLOCKS, -(-self.largest // 256)), self.tensors
 
 
 def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
@@ -33,6 +58,9 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
 
     def empty_like(params: Params) -> Params:
         return map_params(lambda tensor: driver.empty(tensor.shape, tensor.dtype), params)
+
+    def contiguous(params: Params) -> Params:
+        return map_params(driver.contiguous, params)
 
     def fused(
         optimizer: str,
@@ -50,65 +78,54 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
             return NotImplemented
         new_params = empty_like(params)
         new_moments = moments if are_same(returned, moments) else tuple(map(empty_like, moments))
-        _launch(
-            driver,
-            f"update<optimizer::{optimizer}>",
-            [list(map(driver.contiguous, _flat(tree))) for tree in trees],
-            [_flat(tree) for tree in (new_params, *new_moments)],
-            rates,
-            _structure(FIELDS[optimizer](**hyperparameters), params[0].W.dtype),
-        )
+        old = tuple(contiguous(tree) for tree in trees)
+        dtype = params[0].W.dtype
+        numbers = np.zeros(MOST_NUMBERS, dtype)
+        fields = FIELDS[optimizer](**hyperparameters)
+        numbers[: 1 + len(fields)] = rates.number, *fields
+        rest = rates.entries, rates.step, dtype.type(0), None, 0, None, None
+        for table in tables(driver, old, (new_params, *new_moments)):
+            arguments = (table.structure, by_value(numbers), None, *rest)
+            name = f"update<optimizer::{optimizer}>"
+            driver.launch(name, dtype, table.grid(), (256, 1), arguments)
         returned = new_moments if in_place else ()
         return new_params, new_moments
 
     return fused
 
 
-def _launch(
-    driver: Driver,
-    name: str,
-    old: Sequence[Sequence[Array]],
-    new: Sequence[Sequence[Array]],
-    rate: Factor,
-    structure: np.ndarray,
-) -> None:
-    """The update of `old` = (θ, g, *moments) to `new` = (θ, *moments), each a list of tensors."""
-    theta, g, *moments = (list(map(driver.address, tensors)) for tensors in old)
-    new_theta, *new_moments = (list(map(driver.address, tensors)) for tensors in new)
+def tables(
+    driver: Driver, old: Sequence[Params], new: Sequence[Params], begins: Sequence[int] = ()
+) -> list[Table]:
+    """The update of `old` = (θ, g, *moments) to `new` = (θ, *moments), one table a launch.
+
+    Parameters
+    ----------
+    driver : Driver
+    old, new : sequence of Params
+        C-contiguous.
+    begins : sequence of int, optional
+        Where each tensor begins in a vector that the new θ is copied to.
+    """
+    theta, g, *moments = (list(map(driver.address, tensors(tree))) for tree in old)
+    new_theta, *new_moments = (list(map(driver.address, tensors(tree))) for tree in new)
     none = [[0] * len(theta)] * (2 - len(moments))
-    sizes = [tensor.size for tensor in old[0]]
-    shared = [_entries_with_one_rate(tensor, rate) for tensor in old[0]]
-    fields = [sizes, shared, [1, 0] * len(old[0]), theta, new_theta, g]
+    sizes = [tensor.size for tensor in tensors(old[0])]
+    alone = [math.prod(tensor.shape[-2:]) for tensor in tensors(old[0])]
+    fields = [sizes, alone, [1, 0] * len(old[0]), begins or [0] * len(theta), theta, new_theta, g]
     fields += [*moments, *none, *new_moments, *none]
-    for first in range(0, len(theta), MOST_TENSORS):
-        chunk = slice(first, first + MOST_TENSORS)
-        grid = (min(1024, -(-max(sizes[chunk]) // 256)), len(sizes[chunk]))
-        arguments = (_table(fields, chunk), rate.number, rate.entries, structure)
-        driver.launch(name, old[0][0].dtype, grid, (256, 1), arguments)
+    chunks = (slice(k, k + MOST_TENSORS) for k in range(0, len(theta), MOST_TENSORS))
+    return [Table(_structure(fields, c), len(theta[c]), max(sizes[c])) for c in chunks]
 
 
-def _table(fields: Sequence[Sequence[int]], chunk: slice) -> np.ndarray:
+def _structure(fields: Sequence[Sequence[int]], chunk: slice) -> np.ndarray:
     """The structure Tensors: a row a field, a column a tensor."""
     table = np.zeros((len(fields), MOST_TENSORS), np.int64)
+    table[_IS_WEIGHT] = -1
     for row, field in zip(table, fields, strict=True):
         entries = field[chunk]
         row[: len(entries)] = entries
     return by_value(table)
-
-
-def _entries_with_one_rate(tensor: Array, rate: Factor) -> int:
-    size: int = tensor.size
-    return size // math.prod(tensor.shape[:-2]) if rate.step else size
-
-
-def _flat(params: Params) -> list[Array]:
-    """Every tensor, W before b."""
-    return [tensor for layer in params for tensor in layer]
-
-
-def _structure(fields: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
-    # C++ has no structure without a size: one without members is one byte, which is not read.
-    return by_value(np.asarray(fields or (0.0,), dtype))
 
 
 def _betas(beta1: float, beta2: float, eps: float) -> tuple[float, ...]:
@@ -120,11 +137,11 @@ def _rates(driver: Driver, rate: Any, trees: Sequence[Params]) -> Factor | None:
     """`rate` in the kernels' form; None if unsupported, as are trees of unlike tensors."""
     if not are_dense(*trees):
         return None
-    flat = [_flat(tree) for tree in trees]
+    flat = list(map(tensors, trees))
     shapes = [tensor.shape for tensor in flat[0]]
-    if any([tensor.shape for tensor in tensors] != shapes for tensors in flat[1:]):
+    if any([tensor.shape for tensor in tree] != shapes for tree in flat[1:]):
         return None
-    if not one_real_dtype(*(tensor for tensors in flat for tensor in tensors)):
+    if not one_real_dtype(*(tensor for tree in flat for tensor in tree)):
         return None
     rates = factor(driver, rate, flat[0][0])
     one_stack = len({shape[:-2] for shape in shapes}) == 1

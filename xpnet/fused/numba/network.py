@@ -26,6 +26,7 @@ from xpnet.fused.numba.blas import product
 from xpnet.fused.numba.compiler import compiled
 from xpnet.fused.numba.cost import cost_of
 from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
+from xpnet.fused.numba.dropout import Masks, divide, drop
 from xpnet.types import Array
 
 MOST_OUTPUTS = 16
@@ -43,6 +44,7 @@ def cost_and_gradients(
     Y: Array,
     weight: Array,
     l2: float,
+    masks: Masks,
     theta: Array,
     work: Array,
     to_gradients: Array,
@@ -66,6 +68,8 @@ def cost_and_gradients(
     weight : array, shape (1, m)
         Ones where all samples count the same: code for None beside it compiles twice as long.
     l2 : float
+    masks : tuple
+        Of `masks_of`.
     theta, to_gradients : array, shape (P,)
     work : array
         Room for A of every layer, three matrices of the widest, and each Z that is kept:
@@ -76,11 +80,11 @@ def cost_and_gradients(
     room = m * layout[:, 0].max()
     A, kept = work[: ends[-1]], work[ends[-1] + 3 * room :]
     passes = work[ends[-1] : ends[-1] + 3 * room].reshape((3, room))
-    forward(blas, layout, kinds, slopes, X, theta, ends, A, kept)
+    forward(blas, layout, kinds, slopes, X, masks, theta, ends, A, kept)
     Z, dZ = units(A, ends, last, m), matrix(passes[last % 2], layout[last, 0], m)
     share = share_of(weight)
     J = cost_of(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
-    backward(blas, layout, kinds, slopes, X, theta, ends, A, kept, passes, to_gradients)
+    backward(blas, layout, kinds, slopes, X, masks, theta, ends, A, kept, passes, to_gradients)
     return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
 
 
@@ -100,13 +104,16 @@ def forward(
     kinds: Array,
     slopes: Array,
     X: Array,
+    masks: Masks,
     theta: Array,
     ends: Array,
     to_A: Array,
     to_Z: Array,
 ) -> None:
     """A of every layer, and each Z that is kept."""
-    for layer in range(len(layout)):
+    last = len(layout) - 1
+    rows = layout[:last, 0].sum()
+    for layer in range(last + 1):
         W, b = dense(theta, layout, layer)
         loop, row = kinds[layer, 0], kinds[layer, 1]
         A = units(to_A, ends, layer, X.shape[0])
@@ -119,6 +126,8 @@ def forward(
             activate(loop, slopes[layer], A, b, None)
         else:
             activate_from_logits(loop, Z, b, A)
+        if masks[3] > 0 and layer < last:
+            drop(A, layout[:layer, 0].sum(), rows, masks)
 
 
 @compiled
@@ -128,6 +137,7 @@ def backward(
     kinds: Array,
     slopes: Array,
     X: Array,
+    masks: Masks,
     theta: Array,
     ends: Array,
     A: Array,
@@ -140,6 +150,7 @@ def backward(
     The first two rows of `passes` hold dZ of one layer and the next in turn, the third dA.
     """
     m, last = X.shape[0], len(layout) - 1
+    rows = layout[:last, 0].sum()
     for layer in range(last, -1, -1):
         W, _ = dense(theta, layout, layer)
         dW, db = dense(to_gradients, layout, layer)
@@ -149,6 +160,9 @@ def backward(
             row_sums(dZ, db)
         else:
             dA, row = matrix(passes[2], n_out, m), kinds[layer, 1]
+            if masks[3] > 0:
+                drop(dA, layout[:layer, 0].sum(), rows, masks)
+                divide(units(A, ends, layer, m), masks[3])  # the slope's A is without its mask
             if row < 0:
                 piecewise_backward(dA, units(A, ends, layer, m), None, slopes[layer], dZ, db)
             else:
@@ -205,11 +219,12 @@ def thin_cost_and_gradients(
     Y: Array,
     weight: Array,
     l2: float,
+    masks: Masks,
     theta: Array,
     work: Array,
     to_gradients: Array,
 ) -> float:
-    """The same of a single thin layer, from the same arguments, four of which it does without."""
+    """The same of a single thin layer, from the same arguments, five of which it does without."""
     W, b = dense(theta, layout, 0)
     dW, db = dense(to_gradients, layout, 0)
     m, n = X.shape[0], W.shape[0]

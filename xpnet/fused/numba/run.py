@@ -15,9 +15,11 @@ import numpy as np
 from xpnet.fused import TrainingRun
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
 from xpnet.fused.numba.compiler import compiled, first_class
+from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
+from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Params
 
 
@@ -34,6 +36,7 @@ def compiled_run() -> TrainingRun:
         *,
         apply: Callable[..., Any],
         l2: Any,
+        dropout: Sequence[Dropout] | None,
     ) -> Any:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
@@ -43,7 +46,7 @@ def compiled_run() -> TrainingRun:
             program = RunProgram(net, params, optimizer)
         if not program.fits_run(params, moments, batches, hyperparameters, l2):
             return None
-        return program.run(params, moments, batches, hyperparameters, float(l2))
+        return program.run(params, moments, batches, hyperparameters, float(l2), dropout)
 
     return run
 
@@ -60,7 +63,8 @@ class RunProgram(Program):
         self.batch = self._batch(0)
         self.segments = self._segments()
         vector = self.flats.vector(self.flats.fresh())
-        gradients = *self.network, *self.batch[:2], self.ones, 0.0, vector, self.work, vector
+        data = *self.batch[:2], self.ones, 0.0, masks_of(None)
+        gradients = *self.network, *data, vector, self.work, vector
         update = *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector
         self.functions = first_class(self.gradients, *gradients), first_class(self.loop, *update)
 
@@ -96,6 +100,7 @@ class RunProgram(Program):
         batches: Batches,
         hyperparameters: Sequence[dict[str, float]],
         l2: float,
+        dropout: Sequence[Dropout] | None,
     ) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after so many steps."""
         flats, size, steps = self.flats, batches.size, len(hyperparameters)
@@ -112,7 +117,7 @@ class RunProgram(Program):
         costs = np.empty(steps, self.dtype)
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
         data = batches.X, batches.Y, weight, batches.order, l2
-        numbers = self.segments, *self._numbers(hyperparameters)
+        numbers = self.segments, *self._numbers(hyperparameters), *_keys(dropout, steps)
         room: Any = vectors, memory, self.batch, self._work(size), costs
         train(*self.functions, self.network, *data, *numbers, *room)
         return odd if steps % 2 else even, self.moments, costs
@@ -141,6 +146,13 @@ class RunProgram(Program):
         return X, Y, np.ones(size, self.dtype)
 
 
+def _keys(dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, int, float]:
+    """The keys of each step's masks, and what these hold: 0 without dropout."""
+    if dropout is None:
+        return np.zeros((steps, 2), np.int64), 0, 0.0
+    return np.array([each.keys for each in dropout]), dropout[0].least, dropout[0].kept
+
+
 @compiled
 def train(
     gradients: Callable[..., float],
@@ -154,6 +166,9 @@ def train(
     segments: Array,
     rates: Array,
     values: Array,
+    keys: Array,
+    least: int,
+    kept: float,
     vectors: tuple[Array, Array, Array, Array],
     moments: tuple[Array, Array],
     batch: tuple[Array, Array, Array],
@@ -177,6 +192,8 @@ def train(
         Begin and end of what is updated at once, and which of its step's values it takes.
     rates : array, shape (n, 1)
     values : array, shape (n, 2, 6)
+    keys : array of int, shape (n, 2)
+        Of each step's dropout; with `least` and `kept`.
     vectors : tuple of array, shape (P,)
         θ, which is left as it is; θ after the first, third, … step, and after the others; g.
     moments : tuple of array, shape (P,)
@@ -197,7 +214,8 @@ def train(
             for j in range(m):
                 s[j] = weight[order[start + j]]
         of_batch = s[:m].reshape((1, m))
-        costs[i] = gradients(*network, x[:m], y[:m], of_batch, l2, theta, work, g)
+        masks = (keys[i, 0], keys[i, 1], least, kept)
+        costs[i] = gradients(*network, x[:m], y[:m], of_batch, l2, masks, theta, work, g)
         for k in range(len(segments)):
             begin, end, row = segments[k]
             v = values[i, row]

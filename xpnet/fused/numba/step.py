@@ -10,17 +10,19 @@ import numpy as np
 
 from xpnet.fused import or_else
 from xpnet.fused.arguments import are_dense
+from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import KINDS, SLOPES
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.memory import Flats
+from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network import (
     MOST_OUTPUTS,
     cost_and_gradients,
     thin_cost_and_gradients,
 )
 from xpnet.fused.numba.updates import flat_update
+from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
 SMALL = 2**17
@@ -30,8 +32,8 @@ SMALL = 2**17
 def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.
 
-    What the compiled calls are not made for, such as dropout masks or a large batch in C order,
-    is left to `step` itself.
+    What the compiled calls are not made for, such as a stack or a large batch in C order, is left
+    to `step` itself.
     """
     program: Program | None = None
     own: Kernels
@@ -52,11 +54,12 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None and suits(net, params):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
-        if program is None or not program.fits(params, X, Y, **settings):
+        weights = settings["sample_weight"], settings["l2"]
+        if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
             return step(net, params, moments, X, Y, hyperparameters, **rest)
-        J, grads = program(params, X, Y, settings["sample_weight"], settings["l2"])
+        J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
@@ -81,10 +84,10 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         nonlocal program
         if program is None and suits(net, params):
             program = Program(net, params)
-        settings = {"sample_weight": sample_weight, "l2": l2, "masks": masks}
-        if program is None or program.net != net or not program.fits(params, X, Y, **settings):
+        data = params, X, Y, sample_weight, l2
+        if program is None or program.net != net or masks is not None or not program.fits(*data):
             return NotImplemented
-        return program(params, X, Y, sample_weight, l2)
+        return program(*data)
 
     return or_else(fused_value_and_grad, plain)
 
@@ -118,28 +121,19 @@ class Program:
         kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
         slopes = np.array([SLOPES[name, self.dtype] for name in activations])
         output = OUTPUTS[net.output]
-        self.network: tuple[Any, ...] = (
-            routine(self.dtype),
-            self.flats.layout,
-            kinds,
-            slopes,
-            output,
-        )
+        self.network: Any = routine(self.dtype), self.flats.layout, kinds, slopes, output
         self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
         thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
         self.gradients: Any = thin_cost_and_gradients if thin else cost_and_gradients
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
 
-    def fits(
-        self, params: Params, X: Array, Y: Array, *, sample_weight: Any, l2: Any, masks: Any
-    ) -> bool:
-        """Whether the batch can lie as rows, without masks, and the rest is of one network."""
+    def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
+        """Whether the batch can lie as rows, and the rest is of one network."""
         m = X.shape[-1]
         s = sample_weight
         return (
-            masks is None
-            and isinstance(l2, float | int)
+            isinstance(l2, float | int)
             and self.flats.fits(params)
             and X.shape == (self.n_x, m)
             and Y.shape == (self.n_y, m)
@@ -151,16 +145,21 @@ class Program:
         )
 
     def __call__(
-        self, params: Params, X: Array, Y: Array, sample_weight: Array | None, l2: Any
+        self,
+        params: Params,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None,
+        l2: Any,
+        dropout: Dropout | None = None,
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
         grads = self.flats.fresh()
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
-        J = self.gradients(
-            *self.network, samples, targets, weight, float(l2), theta, work, to_gradients
-        )
+        data = samples, targets, weight, float(l2), masks_of(dropout)
+        J = self.gradients(*self.network, *data, theta, work, to_gradients)
         return self.dtype.type(J), grads
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
+from xpnet.fused.flats import Flats
 from xpnet.fused.numba.compiler import DTYPES, compiled
-from xpnet.fused.numba.memory import Flats
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]

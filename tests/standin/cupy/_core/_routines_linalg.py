@@ -42,13 +42,13 @@ def matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     if max(left.ndim, right.ndim) <= 2:
         tf32 = get_compute_type(dtype) == COMPUTE_TYPE_TF32
     else:
-        tf32 = cublas.getMathMode(get_cublas_handle()) == cublas.TF32_TENSOR_OP_MATH
+        tf32 = cublas.in_tf32(get_cublas_handle())
     if tf32 and dtype == np.float32:
-        left, right = _rounded(left), _rounded(right)
+        left, right = rounded(left), rounded(right)
     return np.matmul(left, right)
 
 
-def _rounded(array: np.ndarray) -> np.ndarray:
+def rounded(array: np.ndarray) -> np.ndarray:
     """Float32 numbers with 10 of the 23 bits of their fractions."""
     bits = np.asarray(array, np.float32, order="C").view(np.uint32)
     return ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)

@@ -65,6 +65,10 @@ class Device:
         return f"<CUDA Device {self.id}>"
 
 
+def get_device_id() -> int:
+    return current_device()
+
+
 def get_cublas_handle() -> int:
     """The handle of this thread on its current device."""
     return threading.get_ident() * COUNT + current_device()

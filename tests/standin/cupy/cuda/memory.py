@@ -17,6 +17,7 @@ from cupy._counts import note
 from cupy.cuda.device import current_device
 from cupy.cuda.stream import get_current_stream
 
+_UNIT = 512  # bytes
 _PINNED_UNIT = 512  # bytes; cupy/cuda/pinned_memory.pyx rounds up to it
 _KEPT = 64  # freed pieces of one size
 
@@ -41,12 +42,17 @@ def allocate(shape: Sequence[int], dtype: Any, order: str = "C") -> np.ndarray:
         return np.empty(shape, dtype, order)
     note("allocations", size)
     key = current_device(), size
-    memory = _FREED[key].pop() if _FREED[key] else bytearray(size)
+    memory = _FREED[key].pop() if _FREED[key] else bytearray(size + _UNIT)
+    block = np.ndarray.__new__(Block, (size,), np.uint8, memory, _first(memory))
     if not get_current_stream().is_late:  # or work that was asked for before would find NaN
-        memory[:] = b"\xff" * size
-    block = np.ndarray.__new__(Block, (size,), np.uint8, memory)
+        block.fill(0xFF)
     block.device_id = key[0]
     return np.ndarray(shape, dtype, block, order=order)
+
+
+def _first(memory: Any) -> int:
+    """Where in `memory` the address is a multiple of ``ALLOCATION_UNIT_SIZE`` of memory.pyx."""
+    return -np.frombuffer(memory, np.uint8).ctypes.data % _UNIT
 
 
 def block_of(array: np.ndarray) -> Block | None:
@@ -62,7 +68,7 @@ def unowned(array: np.ndarray) -> np.ndarray:
     block = block_of(array)
     if block is None:
         return array
-    offset = array.ctypes.data - block.ctypes.data
+    offset = array.ctypes.data - block.ctypes.data + _first(block.base)
     return np.ndarray(array.shape, array.dtype, block.base, offset, array.strides)
 
 

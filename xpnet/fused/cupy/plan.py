@@ -1,0 +1,314 @@
+"""Training step in CUDA as a list of instructions, over memory of its own.
+
+The list is made once for a network, a form of batch and a choice of options. Nothing in it
+allocates, reads or uploads: a step writes down what has changed and goes through the list, or a
+CUDA graph is captured from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.fused.cupy.cost import column_grid, strides_of
+from xpnet.fused.cupy.dense import NEEDS_Z, undrawn
+from xpnet.fused.cupy.driver import (
+    ENOUGH_BLOCKS,
+    MOST_BLOCKS,
+    Driver,
+    Extent,
+    Instruction,
+    Launch,
+    Product,
+    by_value,
+    factor,
+    row_grid,
+)
+from xpnet.fused.cupy.source import MOST_NUMBERS, WORDS
+from xpnet.fused.cupy.updates import FIELDS, tables
+from xpnet.kernels import Dropout
+from xpnet.types import Array, Params
+
+
+class State(NamedTuple):
+    """What the steps of one training loop write over, every tensor of it C-contiguous."""
+
+    theta: Params
+    grads: Params
+    moments: tuple[Params, ...]
+    begins: list[int]  # where each tensor begins in a vector of all
+
+
+class Moving(NamedTuple):
+    """The arrays of one step, which may be others at the next.
+
+    `rates` has a learning rate for each network; `copy` is a vector that the new θ is written to
+    beside the state.
+    """
+
+    X: Array
+    Y: Array
+    weight: Array | None
+    rates: Array | None
+    J: Array | None
+    copy: Array | None
+
+
+class Options(NamedTuple):
+    """What a plan is made for, beside the network and its batch."""
+
+    optimizer: str
+    norms: tuple[float, ...]  # that gradients are clipped to, one after another
+    l2: Any
+    least: int  # of `Dropout`
+    kept: float  # of `Dropout`, or 0
+
+
+class Numbers:
+    """What changes from step to step: learning rate, fields of the optimiser, keys of the masks.
+
+    Attributes
+    ----------
+    words : array of int64
+        All of it on the host: the structure ``Numbers`` of ``updates.cu``, then both keys.
+    addresses : array of int64
+        The last two words: where J and the copy of θ go, for kernels that read it on the device.
+    """
+
+    def __init__(self, optimizer: str, dtype: np.dtype, there: Array | None) -> None:
+        self._optimizer, self._there = optimizer, there
+        self.words = np.zeros(WORDS, np.int64)
+        self._real = self.words[:MOST_NUMBERS].view(dtype)
+        self._keys = self.words[MOST_NUMBERS : MOST_NUMBERS + 1].view(np.int32)
+        self.addresses = self.words[MOST_NUMBERS + 1 :]
+
+    def fill(
+        self, rate: float, hyperparameters: Mapping[str, float], dropout: Dropout | None
+    ) -> None:
+        """Write down the numbers of a step."""
+        numbers = rate, *FIELDS[self._optimizer](**hyperparameters)
+        self._real[: len(numbers)] = numbers
+        if dropout is not None:
+            self._keys[:] = dropout.keys
+
+    def structure(self) -> tuple[Any, Any]:
+        """The structure as a kernel's two arguments: by value, and where it lies on the device."""
+        return by_value(self._real), self._there
+
+    def keys(self) -> tuple[Any, Any]:
+        """The keys, in the same way."""
+        return by_value(self._keys), self._word(MOST_NUMBERS)
+
+    def J(self) -> Array | None:  # noqa: N802 (its name)
+        """Where the address of J lies on the device, if it is to be read there."""
+        return self._word(MOST_NUMBERS + 1)
+
+    def copy(self) -> Array | None:
+        """Where that of the copy of θ does."""
+        return self._word(MOST_NUMBERS + 2)
+
+    def _word(self, number: int) -> Array | None:
+        return None if self._there is None else self._there[number : number + 1]
+
+
+class Plan:
+    """The instructions of one step.
+
+    Parameters
+    ----------
+    driver : Driver
+    net : Network
+    state : State
+    moving : Moving
+        Arrays that the instructions mention; X, Y and the weights need not be of any order.
+    options : Options
+    there : array of int64, optional
+        Where the words of `numbers` lie on the device, if kernels are to read them there, and the
+        addresses of J and `copy` too.
+
+    Attributes
+    ----------
+    instructions : list of Launch and Product
+    numbers : Numbers
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        net: Any,
+        state: State,
+        moving: Moving,
+        options: Options,
+        there: Array | None = None,
+    ) -> None:
+        W = state.theta[0].W
+        self._driver, self._state, self._moving, self._options = driver, state, moving, options
+        self._dtype, self._lead, self._m = W.dtype, W.shape[:-2], moving.X.shape[-1]
+        self._networks: int = math.prod(self._lead)
+        self._activations = (*net.activations, "identity")
+        self._decay: tuple[Any, Any, int] = (self._real(0.0), None, 0)
+        self._tables = tables(
+            driver,
+            (state.theta, state.grads, *state.moments),
+            (state.theta, *state.moments),
+            state.begins,
+        )
+        self.numbers = Numbers(options.optimizer, W.dtype, there)
+        self.instructions: list[Instruction] = []
+        scale = self._scale()
+        layers = self._forward()
+        self._backward(layers, self._costs(net.output, layers[-1][1], scale))
+        for norm in options.norms:
+            self._clip(norm)
+        self._update()
+
+    def _real(self, number: float) -> Any:
+        return self._dtype.type(number)
+
+    def _empty(self, *shape: int) -> Array:
+        return self._driver.empty(shape, self._dtype)
+
+    def _launch(self, name: str, grid: Extent, block: Extent, *args: Any) -> None:
+        self.instructions.append(Launch(name, grid, block, args))
+
+    def _product(self, left: Array, right: Array, out: Array, **transposed: bool) -> None:
+        if left.ndim > right.ndim:  # one product of the rows of all networks
+            left, out = (stack.reshape(-1, stack.shape[-1]) for stack in (left, out))
+        self.instructions.append(Product(left, right, out, **transposed))
+
+    def _scale(self) -> tuple[Any, ...]:
+        """What each sample's cost is multiplied by, as arguments; and the decay of weights."""
+        l2, weight, m = self._options.l2, self._moving.weight, self._m
+        penalty = None if isinstance(l2, float) and l2 == 0.0 else l2
+        if weight is None:
+            if penalty is not None:
+                self._decay = self._factor(penalty * (1.0 / m))
+            return self._real(1.0 / m), None, 0, 0
+        rows = self._networks if weight.ndim > 2 else 1
+        scales, decays = self._empty(rows, m), None
+        if penalty is not None:
+            decays = self._empty(self._networks)
+            self._decay = self._real(0.0), decays, 1
+        args = (weight, *strides_of(weight, 3)[::2], rows, m, scales)
+        grid = (rows if decays is None else self._networks, 1)
+        self._launch("weigh", grid, row_grid(1, m)[1], *args, *self._factor(l2), decays)
+        return self._real(0.0), scales, m if rows > 1 else 0, 1
+
+    def _factor(self, value: Any) -> tuple[Any, Any, int]:
+        found = factor(self._driver, value, self._state.theta[0].W)
+        assert found is not None, "what is no factor has been refused"
+        return found
+
+    def _forward(self) -> list[tuple[Array | None, Array]]:
+        """Z, where a derivative needs it, and A of each layer, the last one's being its logits."""
+        layers: list[tuple[Array | None, Array]] = []
+        A = self._moving.X
+        for layer, (activation, (W, b)) in enumerate(
+            zip(self._activations, self._state.theta, strict=True)
+        ):
+            Z = self._empty(*W.shape[:-1], self._m)
+            self._product(W, A, Z)
+            A = self._empty(*Z.shape) if NEEDS_Z[activation] else Z
+            extents = row_grid(math.prod(W.shape[:-1]), self._m)
+            name = f"forward<activation::{activation}>"
+            self._launch(name, *extents, Z, b, None, *self._drawn(layer), A, self._m)
+            layers.append((None if A is Z else Z, A))
+        return layers
+
+    def _drawn(self, layer: int) -> tuple[Any, ...]:
+        """The arguments that draw the mask of a layer; the last one has none."""
+        rows = [math.prod(W.shape[:-1]) for W, _ in self._state.theta[:-1]]
+        if not self._options.kept or layer == len(rows):
+            return undrawn(self._dtype)
+        numbers = sum(rows[:layer]), sum(rows), self._options.least
+        return *self.numbers.keys(), *numbers, self._real(self._options.kept)
+
+    def _costs(self, output: str, Z: Array, scale: tuple[Any, ...]) -> Array:
+        """The output's dZ, beside J and the bias gradient of the last layer."""
+        n, Y, dZ = Z.shape[-2], self._moving.Y, self._empty(*Z.shape)
+        (tiles, networks), block = column_grid(Z)
+        segments = min(tiles, MOST_BLOCKS)
+        costs = self._empty(networks, segments)
+        args = (Z, Y, *strides_of(Y, 3), *scale, n, self._m, dZ, costs)
+        self._launch(f"cost<output::{output}>", (segments, networks), block, *args)
+        squares, parts = self._weight_squares() if self._penalised() else (None, 0)
+        rows = networks * n
+        (_, parts_of_row), block = row_grid(rows, self._m)
+        db = self._sums_of(self._state.grads[-1].b, parts_of_row)
+        J = self._moving.J, self.numbers.J()
+        rest = costs, segments, squares, parts, *self._decay, *J
+        self._launch("totals", (rows + networks, parts_of_row), block, dZ, rows, self._m, db, *rest)
+        self._add_up(db, self._state.grads[-1].b)
+        return dZ
+
+    def _penalised(self) -> bool:
+        number, entries, _ = self._decay
+        return entries is not None or bool(number)
+
+    def _sums_of(self, db: Array, segments: int) -> Array:
+        """`db` itself, or memory for so many sums of each of its entries."""
+        return db if segments == 1 else self._empty(db.size, segments)
+
+    def _add_up(self, sums: Array, db: Array) -> None:
+        if sums is not db:
+            rows, segments = sums.shape
+            self._launch("row_sums", *row_grid(rows, segments), sums, segments, db)
+
+    def _backward(self, layers: Sequence[tuple[Array | None, Array]], dA: Array) -> None:
+        """The gradients of every layer; the output's dA is its dZ already."""
+        for layer in reversed(range(len(layers))):
+            (dW, db), W = self._state.grads[layer], self._state.theta[layer].W
+            if layer < len(layers) - 1:
+                Z, A = layers[layer]
+                (rows, segments), block = row_grid(math.prod(W.shape[:-1]), self._m)
+                sums = self._sums_of(db, segments)
+                args = (dA, Z, A, None, *self._drawn(layer), self._m, dA, sums)
+                name = f"backward<activation::{self._activations[layer]}>"
+                self._launch(name, (rows, segments), block, *args)
+                self._add_up(sums, db)
+            A_prev = layers[layer - 1][1] if layer else self._moving.X
+            self._product(dA, A_prev, dW, right_transposed=True)
+            if layer:
+                dA_prev = self._empty(*A_prev.shape)
+                self._product(W, dA, dA_prev, left_transposed=True)
+                dA = dA_prev
+
+    def _clip(self, norm: float) -> None:
+        """Scale the gradients down, decay and all, to that norm."""
+        squares, parts = self._squares("gradient_squares", *self._decay)
+        grid = (self._parts(), self._networks)
+        for table in self._tables:
+            args = (table.structure, *self._decay, squares, parts, self._real(norm))
+            self._launch("clip", grid, (256, 1), *args)
+        self._decay = (self._real(0.0), None, 0)
+
+    def _weight_squares(self) -> tuple[Array, int]:
+        return self._squares("weight_squares")
+
+    def _squares(self, name: str, *args: Any) -> tuple[Array, int]:
+        """Sums of squares that a network's parts add up, and how many these are."""
+        each = self._parts()
+        parts = each * len(self._tables)
+        squares = self._empty(self._networks, parts)
+        for number, table in enumerate(self._tables):
+            to = squares.reshape(-1)[number * each :]
+            grid = (each, self._networks)
+            self._launch(name, grid, (256, 1), table.structure, *args, to, parts)
+        return squares, parts
+
+    def _parts(self) -> int:
+        """The blocks among which sums over the tensors of one network are shared out."""
+        largest = max(table.largest for table in self._tables) // self._networks
+        return max(1, min(ENOUGH_BLOCKS // self._networks, largest // 1024))
+
+    def _update(self) -> None:
+        rates = self._moving.rates
+        step = 0 if rates is None or rates.size == 1 else 1
+        copy = self._moving.copy, self.numbers.copy()
+        args = (*self.numbers.structure(), rates, step, *self._decay, *copy)
+        name = f"update<optimizer::{self._options.optimizer}>"
+        for table in self._tables:
+            self._launch(name, table.grid(), (256, 1), table.structure, *args)

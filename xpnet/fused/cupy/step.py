@@ -1,0 +1,244 @@
+"""Training step by a plan: what changed is written down, then kernels and products run.
+
+The plan works on parameters and moments of its own. Parameters are returned as a copy, which the
+optimiser's kernel writes beside them: a step that a caller keeps stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace, device
+
+from xpnet.fused.arguments import are_dense, are_floats, are_of_step
+from xpnet.fused.cupy.cost import OUTPUTS
+from xpnet.fused.cupy.dense import MOST_NETWORKS, NEEDS_Z
+from xpnet.fused.cupy.driver import Driver, NoKernelError, factor, lies, one_real_dtype
+from xpnet.fused.cupy.plan import Moving, Numbers, Options, Plan, State
+from xpnet.fused.cupy.source import REALS
+from xpnet.fused.cupy.updates import FIELDS
+from xpnet.fused.flats import Flats
+from xpnet.kernels import Dropout
+from xpnet.types import Array, Params, tensors
+
+MOST_PLANS = 8  # of one training loop, each with memory for a batch
+
+
+class Planned(NamedTuple):
+    """A plan that runs on the arrays of a `Moving`, by the numbers written down, and its form."""
+
+    run: Callable[..., None]
+    numbers: Numbers
+    options: Options
+
+
+def bound_plan(driver: Driver, net: Any, state: State, moving: Moving, options: Options) -> Planned:
+    """A plan that is bound to calls, one for each instruction."""
+    plan = Plan(driver, net, state, moving, options)
+    run = driver.bound(plan.instructions, state.theta[0].W.dtype, moving)
+    return Planned(run, plan.numbers, options)
+
+
+def planned_step(
+    driver: Driver, step: Callable[..., Any], make: Callable[..., Planned] = bound_plan
+) -> Callable[..., Any]:
+    """`step` for one training loop, by plans of `make` wherever there can be one.
+
+    What there is no plan for, such as a user's activation, is left to `step` itself.
+    """
+    loop: Loop | None = None
+
+    def fused_step(
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        X: Array,
+        Y: Array,
+        hyperparameters: dict[str, Any],
+        *,
+        apply: Callable[..., Any],
+        **settings: Any,
+    ) -> Any:
+        nonlocal loop
+        update, done = update_of(apply, hyperparameters), NotImplemented
+        if update is not None:
+            if loop is None or not loop.continues(params, moments):
+                loop = Loop(driver, net, params, moments, make) if suits(net, params) else None
+            if loop is not None:
+                done = loop.step(update, params, moments, X, Y, **settings)
+        if done is NotImplemented:
+            return step(net, params, moments, X, Y, hyperparameters, apply=apply, **settings)
+        return done
+
+    return fused_step
+
+
+def suits(net: Any, params: Params) -> bool:
+    """Whether there are kernels for such a network, or stack of networks."""
+    if not are_dense(params):
+        return False
+    W = params[0].W
+    return (
+        W.dtype in REALS
+        and all(tensor.dtype == W.dtype for tensor in tensors(params))
+        and len({tensor.shape[:-2] for tensor in tensors(params)}) == 1
+        and W.ndim <= 3
+        and 0 < math.prod(W.shape[:-2]) <= MOST_NETWORKS
+        and net.output in OUTPUTS
+        and NEEDS_Z.keys() >= set(net.activations)
+    )
+
+
+class Update(NamedTuple):
+    """An update by the kernel of that name, of gradients clipped to each of `norms` in turn."""
+
+    optimizer: str
+    norms: tuple[float, ...]
+    rate: Any
+    rest: Mapping[str, Any]
+
+
+def update_of(apply: Any, hyperparameters: Mapping[str, Any]) -> Update | None:
+    """What `apply` does with these hyperparameters; None where it does not say, or no kernel can.
+
+    See `xpnet.types.Optimizer` for what it says.
+    """
+    norms: tuple[float, ...] = ()
+    while hasattr(apply, "then"):
+        norms += (hyperparameters["norm"],)
+        apply, hyperparameters = apply.then, hyperparameters["then"]
+    optimizer, rest = getattr(apply, "kernel", ""), dict(hyperparameters)
+    rate = rest.pop("rate", None)
+    if optimizer not in FIELDS or rate is None or not are_floats(rest.values()):
+        return None
+    return Update(optimizer, norms, rate, rest)
+
+
+class Loop:
+    """The state of one training loop, and its plans: one for each form of batch."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        make: Callable[..., Planned],
+    ) -> None:
+        self._driver, self._net, self._W, self._make = driver, net, params[0].W, make
+        own, self._copies = (Flats(params, driver.empty) for _ in range(2))
+        begins = own.layout[:, 2:].ravel().tolist()
+        self._state = State(own.fresh(), own.fresh(), tuple(own.fresh() for _ in moments), begins)
+        self._params: Params | None = None
+        self._plans: dict[Any, Planned | None] = {}
+        self._form: Any = None
+        self._plan: Planned | None = None
+
+    def continues(self, params: Params, moments: tuple[Params, ...]) -> bool:
+        """Whether it returned `params`, or could have."""
+        return params is self._params or (
+            self._copies.fits(params) and len(moments) == len(self._state.moments)
+        )
+
+    def step(
+        self,
+        update: Update,
+        params: Params,
+        moments: tuple[Params, ...],
+        X: Array,
+        Y: Array,
+        *,
+        sample_weight: Array | None,
+        l2: float | Array,
+        dropout: Dropout | None,
+        **unused: Any,
+    ) -> Any:
+        """One step; NotImplemented where there is no plan for it."""
+        number, rates = self._rates(update.rate)
+        copy, J = self._copies.fresh(), self._driver.empty(self._W.shape[:-2], self._W.dtype)
+        moving = Moving(X, Y, sample_weight, rates, J, self._copies.vector(copy))
+        kept = (dropout.least, dropout.kept) if dropout else (0, 0.0)
+        plan = self._found(moving, Options(update.optimizer, update.norms, l2, *kept), update)
+        if plan is None:
+            return NotImplemented
+        plan.numbers.fill(number, update.rest, dropout)
+        self._load(params, moments)
+        self._params = None  # until all of it is done
+        try:
+            plan.run(*moving)
+        except NoKernelError:
+            return NotImplemented
+        self._params = copy
+        return copy, self._state.moments, J
+
+    def _rates(self, rate: Any) -> tuple[float, Array | None]:
+        """A rate as the number that it is, or as an array of one a network."""
+        if isinstance(rate, float | int):
+            return rate, None
+        xp = array_namespace(self._W)
+        rates = xp.asarray(rate, dtype=self._W.dtype, device=device(self._W))
+        return 0.0, self._driver.contiguous(rates)
+
+    def _load(self, params: Params, moments: tuple[Params, ...]) -> None:
+        """Copy what did not come from here."""
+        if params is not self._params:
+            _copy(params, self._state.theta)
+        if moments is not self._state.moments:
+            for given, own in zip(moments, self._state.moments, strict=True):
+                _copy(given, own)
+
+    def _found(self, moving: Moving, options: Options, update: Update) -> Planned | None:
+        """The plan for arrays of these shapes and strides; None where there can be none."""
+        l2 = options.l2
+        form = (
+            tuple(
+                array is None or (array.shape, array.strides, array.dtype) for array in moving[:4]
+            ),
+            options._replace(l2=l2 if isinstance(l2, float) else id(l2)),
+            self._driver.place(),
+        )
+        if form != self._form:
+            if form not in self._plans:
+                if len(self._plans) == MOST_PLANS:
+                    del self._plans[next(iter(self._plans))]
+                self._plans[form] = self._made(moving, options, update)
+            self._form, self._plan = form, self._plans[form]
+        return self._plan
+
+    def _made(self, moving: Moving, options: Options, update: Update) -> Planned | None:
+        names = {**update.rest, "rate": 0.0}
+        if not are_of_step(update.optimizer, self._state.moments, names):
+            return None
+        if not self._fits(moving, options.l2):
+            return None
+        # Objects that a plan can tell apart, also where X and Y are one, as of an autoencoder.
+        moving = Moving(*(array if array is None else array[...] for array in moving))
+        try:
+            return self._make(self._driver, self._net, self._state, moving, options)
+        except NoKernelError:
+            return None
+
+    def _fits(self, moving: Moving, l2: Any) -> bool:
+        """Whether this batch is of one network or of each, and its X as products take it."""
+        X, Y, weight, rates, *_ = moving
+        n_x, *_, n_y = self._net.sizes
+        m = X.shape[-1]
+        leads = {array.shape[:-2] for array in (X, Y, weight) if array is not None}
+        return (
+            m > 0
+            and one_real_dtype(self._W, X, Y, weight)
+            and X.shape[-2:] == (n_x, m)
+            and Y.shape[-2:] == (n_y, m)
+            and (weight is None or weight.shape[-2:] == (1, m))
+            and leads <= {(), self._W.shape[:-2]}
+            and lies(X) is not None
+            and factor(self._driver, l2, self._W) is not None
+            and (rates is None or factor(self._driver, rates, self._W) is not None)
+        )
+
+
+def _copy(params: Params, to: Params) -> None:
+    for array, own in zip(tensors(params), tensors(to), strict=True):
+        own[...] = array
