@@ -43,6 +43,7 @@ def send(monkeypatch, moment, *signals, at=1):
             for number in signals:
                 signal.raise_signal(number)
 
+    monkeypatch.setattr(Progress, "every_step", True)  # of a run, it would see the last alone
     monkeypatch.setattr(Progress, moment, then)
 
 
@@ -148,6 +149,7 @@ def test_a_signal_that_was_lost_is_raised_at_the_next_step(run, flowers, tmp_pat
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGTERM)
 
+    monkeypatch.setattr(Progress, "every_step", True)
     monkeypatch.setattr(Progress, "on_step", lose)
     result = run("train", flowers(), *SMALL)
     assert result.code == 143
