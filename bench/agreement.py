@@ -1,6 +1,6 @@
 """``python -m bench.agreement``: trainings on CuPy's device beside equal trainings on the host.
 
-Each row is printed and written as soon as it is there.
+Each row is printed and written as soon as it is there; Ctrl-C leaves those before it.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def _trained(work: Work, target: backend.Backend) -> list[np.ndarray]:
         epochs=EPOCHS,
         batch_size=work.batch,
     )
+    if result.stopped == "interrupted":  # `fit` keeps Ctrl-C and returns what has been learned
+        raise KeyboardInterrupt
     return [backend.to_numpy(tensor) for tensor in tensors(result.params)]
 
 

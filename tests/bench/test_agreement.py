@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 
 import pytest
 
+import xpnet
 from bench import agreement
 from bench.agreement import WORKS, Work, compare
 from xpnet import backend
@@ -60,3 +62,25 @@ def test_a_row_that_fails_does_not_stop_the_next(rows_of, capsys):
     assert [row["agrees"] for row in rows] == [False, True, False, True]
     assert "batch_size" in rows[0]["error"]
     assert rows[0]["error"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("training", [3, 4], ids=["on the host", "on the device"])
+def test_ctrl_c_leaves_the_rows_of_whole_trainings(rows_of, monkeypatch, tmp_path, training):
+    """`fit` takes Ctrl-C for the end of a training, which is then not the other one's equal."""
+    adam, trainings = xpnet.optim.adam, count(1)
+
+    def interrupting(rate):
+        number = next(trainings)
+
+        def rate_of(step):
+            if (number, step) == (training, 2):
+                raise KeyboardInterrupt
+            return rate
+
+        return adam(rate_of)
+
+    monkeypatch.setattr(xpnet.optim, "adam", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        rows_of(*SMALL)
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert [(row["work"], row["agrees"]) for row in rows] == [(SMALL[0].name, True)]
