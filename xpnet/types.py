@@ -168,7 +168,8 @@ class Step(NamedTuple):
     index : int
         Its number, from 1.
     params : Params
-        The new parameters; later steps leave them as they are.
+        The new parameters; later steps leave them as they are. Not to be written to: whether the
+        next step would see it depends on the library.
     cost : array, shape (...)
         The cost before the update. It stays on the device: reading it makes the host wait.
     state : OptimizerState

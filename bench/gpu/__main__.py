@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,11 +18,11 @@ from tempfile import TemporaryDirectory
 
 from bench.gpu import process, summary, wheels
 from bench.gpu.process import FAILED, NOT_RUN, TIMED_OUT, Record
-from bench.gpu.stages import NO_DEVICE, STAGES, Stage, environment, limit
+from bench.gpu.stages import NO_DEVICE, ROOT, STAGES, Stage, environment, limit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every stage; 1 where one failed or was not in time, 2 without a device."""
+    """Run every stage; 1 where one failed or was late, 2 without a device or the tests' needs."""
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="for all stages (600)")
     parser.add_argument("--wheels", type=Path, help="a folder of them: what is missing is used")
@@ -32,11 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with TemporaryDirectory() as site:
         if asked.wheels:
             _say(f"taken from {asked.wheels}: {wheels.unpack(asked.wheels, Path(site))}")
-        records = run(out, asked.seconds, environment(Path(site)))
+        found = environment(Path(site))
+        if missing := _missing(found):
+            print(f"{missing}: pip install '.[test-tools]'", file=sys.stderr)
+            return NO_DEVICE
+        records = run(out, asked.seconds, found)
     _say((out / "summary.md").read_text())
     if records[0].exit_code == NO_DEVICE:
         return NO_DEVICE
     return 1 if any(record.result in (FAILED, TIMED_OUT) for record in records) else 0
+
+
+def _missing(environment: Mapping[str, str]) -> str:
+    """Why the tests' own requirements do not import in the stages; empty if they do."""
+    command = (sys.executable, "-c", "import xpnet, pytest, xdist, pytest_benchmark, hypothesis")
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
 
 
 def run(out: Path, seconds: float, environment: Mapping[str, str]) -> list[Record]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from email import message_from_bytes
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import xpnet
@@ -59,11 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gpu.bundle", description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
-    if folder.exists():
-        print(f"{folder} is there already: remove it, or name another folder", file=sys.stderr)
+    if folder.exists() and not (folder / "run").exists():
+        print(f"{folder} is there already, and is no bundle: name another folder", file=sys.stderr)
         return 2
-    make(folder)
-    download(folder / "wheels")
+    # Made aside, so that a download that fails leaves no half of it.
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as aside:
+        made = Path(aside) / folder.name
+        make(made)
+        download(made / "wheels")
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
     if missing := lacking(folder / "wheels"):
         print(f"the wheels require {', '.join(missing)}: add them to WHEELS", file=sys.stderr)
         return 1

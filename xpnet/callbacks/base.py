@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from xpnet.types import Epoch, Result, Run, Step
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _idle(method: Method) -> Method:
+    """Mark a method that does nothing, so that the epoch loop can tell whether it is overridden."""
+    method.idle = True  # type: ignore[attr-defined]
+    return method
 
 
 class Callback:
@@ -15,23 +24,18 @@ class Callback:
 
     Attributes
     ----------
-    every_step : bool
-        Whether `on_step` must be called after each step; True in a subclass that overrides it and
-        does not say otherwise. Where no callback needs that, some libraries train many steps in
-        one call, of about 50 ms, and `on_step` is called after its last one.
+    every_step : bool, optional
+        Whether `on_step` must be called after each step: by default, if it is overridden. Where no
+        callback needs that, some libraries train many steps in one call, of about 50 ms, and
+        `on_step` is called after its last one.
     """
 
-    every_step = False
-
-    def __init_subclass__(cls, **rest: Any) -> None:
-        """See `every_step`."""
-        super().__init_subclass__(**rest)
-        if "on_step" in vars(cls) and "every_step" not in vars(cls):
-            cls.every_step = True
+    every_step: bool | None = None
 
     def on_start(self, run: Run) -> None:
         """Before the first step."""
 
+    @_idle
     def on_step(self, step: Step) -> None:
         """After each step. To read ``step.cost`` is to wait for the device: do it rarely."""
 

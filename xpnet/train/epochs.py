@@ -123,7 +123,7 @@ class EpochLoop(Training):
         self.validate, self.gather, self.weigh = validate, gather, weigh
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
-        self.in_runs = not any(getattr(callback, "every_step", True) for callback in callbacks)
+        self.in_runs = not any(map(_wants_every_step, callbacks))
         self.count = 1  # steps of the next run
         self.batches: Batches | None = None
         self.costs: list[Array] = []
@@ -230,6 +230,12 @@ class EpochLoop(Training):
             return backend.read(self.costs), backend.read(self.weights)
         both = backend.read([*self.costs, *map(_shaped_like, self.weights, self.costs)])
         return both[: len(self.costs)], both[len(self.costs) :]
+
+
+def _wants_every_step(callback: Any) -> bool:
+    """Whether a callback says so, or overrides `on_step` and does not say otherwise."""
+    asked: bool | None = getattr(callback, "every_step", None)
+    return not getattr(callback.on_step, "idle", False) if asked is None else asked
 
 
 def _answer(callback: Any, result: Result) -> Result:

@@ -125,6 +125,7 @@ class Trainer:
         with self.there:
             self.state = settings.optimizer.init(self.params)
         self.index = 0
+        self._step: Callable[..., Any] | None = None
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
         """Train on one batch of columns."""
@@ -132,11 +133,10 @@ class Trainer:
         # Entered for each step: between steps the caller's own device is the current one.
         with self.there:
             hyperparameters = settings.optimizer.hyperparameters(t)
-            if index == 1:
-                self._begin(X, hyperparameters.get("rate"))
+            step = self._step or self._begin(X, hyperparameters.get("rate"))
             if self.may_require_grad:
                 X, Y, weight = backend.detached((X, Y, weight))
-            self.params, moments, J = self._step(
+            self.params, moments, J = step(
                 self.net,
                 self.params,
                 self.state.moments,
@@ -161,7 +161,7 @@ class Trainer:
         if batches.order is None:
             return None
         with self.there:
-            if index == 1:
+            if self._step is None:
                 self._begin(batches.Y, optimizer.hyperparameters(t).get("rate"))
             if self._run is None:
                 return None
@@ -185,19 +185,21 @@ class Trainer:
         self.state = OptimizerState(self.state.t + count, moments)
         return costs
 
-    def _begin(self, X: Array, rate: Any) -> None:
-        """Check the first rate, and choose step, run and kernels for arrays like X."""
+    def _begin(self, X: Array, rate: Any) -> Callable[..., Any]:
+        """Check the first rate, and choose step, run and kernels for arrays like X; the step."""
         check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
         check_rate(rate, backend.has_values)
         value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
-        self._step = _default_step if value_and_grad is None else _step_by(value_and_grad)
+        step = _default_step if value_and_grad is None else _step_by(value_and_grad)
         self._run = None
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
-            self._step, self._run = training_step(self._step, X), accelerator_for(X).run()
+            step, self._run = training_step(step, X), accelerator_for(X).run()
         is_default = kernels is None
         self.kernels = training_kernels(X) if is_default else kernels_or_default(kernels, X)
         self.may_require_grad = is_torch_array(X)
+        self._step = step
+        return step
 
     def _dropout(self, index: int) -> Dropout:
         """The masks of that step, as seed and step determine them."""

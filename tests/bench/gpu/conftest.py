@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def is_alive():
-    """A function of a process's number; a zombie is not alive."""
+def ends():
+    """A function of a process's number: whether it ends soon; a zombie has."""
     if sys.platform != "linux":
         pytest.skip("looks into /proc")
 
-    def is_alive(number):
-        path = Path("/proc", str(number), "stat")
-        return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+    def ends(number):
+        stat, until = Path("/proc", str(number), "stat"), time.monotonic() + 10.0
+        while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
 
-    return is_alive
+    return ends

@@ -103,10 +103,10 @@ def test_every_stage_has_its_record_its_log_and_its_row(ran, records):
         assert f"| {name} | {record['result']} |" in table
 
 
-def test_the_stage_that_hangs_is_ended(ran, records, is_alive):
+def test_the_stage_that_hangs_is_ended(ran, records, ends):
     folder, _ = ran
     assert records["memcheck"]["result"] == TIMED_OUT
-    assert not is_alive(int((folder / "hung").read_text()))
+    assert ends(int((folder / "hung").read_text()))
 
 
 def test_the_stage_that_fails_shows_its_end(records):

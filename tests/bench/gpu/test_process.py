@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 import pytest
 
@@ -69,12 +68,12 @@ def test_the_last_lines_of_a_long_log_are_kept_whatever_bytes_they_are(ran):
     assert len(record.last_lines) == 20
 
 
-def test_what_hangs_is_killed_with_its_children(ran, tmp_path, is_alive):
+def test_what_hangs_is_killed_with_its_children(ran, tmp_path, ends):
     record = ran(DEAF, limit=2.0)
     assert (record.result, record.why) == (TIMED_OUT, "its time was up")
     assert record.last_lines == ("waits",)
-    assert 2.0 <= record.seconds < 6.0
-    assert not is_alive(int((tmp_path / "stage" / "child").read_text()))
+    assert 2.0 <= record.seconds < 15.0
+    assert ends(int((tmp_path / "stage" / "child").read_text()))
 
 
 def test_who_is_late_may_write_what_it_has(ran, tmp_path):
@@ -83,14 +82,13 @@ def test_who_is_late_may_write_what_it_has(ran, tmp_path):
     assert (tmp_path / "stage" / "results.json").exists()
 
 
-def test_what_a_stage_leaves_running_ends_with_it(ran, is_alive):
+def test_what_a_stage_leaves_running_ends_with_it(ran, ends):
     code = (
         f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]).pid)"
     )
     record = ran(code)
     assert record.result == DONE
-    time.sleep(0.2)
-    assert not is_alive(int(record.last_lines[0]))
+    assert ends(int(record.last_lines[0]))
 
 
 def test_results_of_an_earlier_run_are_not_taken_for_its_own(ran, tmp_path):

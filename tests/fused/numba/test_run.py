@@ -165,15 +165,27 @@ def test_a_callback_that_asks_for_every_step_gets_it():
     class Asking(Rarely):
         every_step = True
 
-    class Overriding(Callback):
-        def on_step(self, step):
-            """Does not say how often."""
-
     asking = Asking()
     trained(*samples((5, 7, 3)), callbacks=[asking, Rarely()])
     assert [step.index for step in asking.steps] == list(range(1, 22))
-    assert Overriding.every_step
-    assert not Callback.every_step
+
+
+def test_whoever_overrides_on_step_gets_every_step():
+    seen = []
+
+    class Noting:
+        def on_step(self, step):
+            seen.append(step.index)
+
+    class Inheriting(Noting, Callback):
+        """Its `on_step` is another's."""
+
+    given = Callback()
+    given.on_step = lambda step: seen.append(step.index)
+    for callback in (Inheriting(), given):
+        seen.clear()
+        trained(*samples((5, 7, 3)), callbacks=[callback])
+        assert seen == list(range(1, 22))
 
 
 @pytest.mark.parametrize("settings", [{}, {"solver": "sgd"}, {"alpha": 0.1}], ids=str)

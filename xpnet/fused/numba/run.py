@@ -111,7 +111,9 @@ class RunProgram(Program):
         if len(self.batch[0]) != size:
             self.batch = self._batch(size)
         theta, grads = flats.vector(params), flats.fresh()
-        odd, even = flats.fresh(), flats.fresh()  # what an odd number of steps ends in, or an even
+        # What an odd number of steps ends in, and what an even number.
+        odd = flats.fresh()
+        even = flats.fresh() if steps > 1 else odd
         vectors = theta, *map(flats.vector, (odd, even, grads))
         memory = (*self.memory, *vectors[3:] * 2)[:2]
         costs = np.empty(steps, self.dtype)
