@@ -20,6 +20,8 @@ from xpnet.types import Array
 
 # JAX reads this when it is imported; without it the float64 tests could not run there.
 os.environ["JAX_ENABLE_X64"] = "1"
+# To compile the programs of tests takes longer than to run them.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 put_in_place()  # before anything imports CuPy
 
