@@ -16,7 +16,7 @@ Masks: TypeAlias = tuple[int, int, int, float]
 
 
 def masks_of(dropout: Dropout | None) -> Masks:
-    """K and k', `least` and `kept`, which is 0 of a step without dropout."""
+    """The keys k and k', then `least` and `kept`, which is 0 of a step without dropout."""
     return (*dropout.keys, dropout.least, dropout.kept) if dropout else (0, 0, 0, 0.0)
 
 
