@@ -4,6 +4,7 @@
 // the next barrier. In which order they take turns can be chosen: a kernel that lacks a barrier
 // gives other numbers in the opposite order, or with one thread alone.
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -35,16 +36,22 @@ namespace on_host {
 
 const std::size_t STACK = 64 * 1024;
 
+// A thread of a block: a stack of its own, on which it runs the kernel again for each block.
 struct Thread {
   Extent index;
-  ucontext_t context;
-  std::vector<char> stack = std::vector<char>(STACK);
-  bool ended = false;
+  std::vector<char> stack;  // empty until it first runs
+  jmp_buf place;
+  bool ended = true;
   long barriers = 0;
 };
 
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 static Thread* running = nullptr;
+
+// Unlike swapcontext, this calls no system.
+static void change(jmp_buf& from, jmp_buf& to) {
+  if (!_setjmp(from)) _longjmp(to, 1);
+}
 
 // Works through a call of any kernel: `arguments` are the addresses of its arguments' values.
 template <class... Arguments, std::size_t... Number>
@@ -62,19 +69,23 @@ static Body body;
 static void** body_arguments;
 
 static void run_thread() {
-  body(body_arguments);
-  running->ended = true;
-  swapcontext(&running->context, &scheduler);
+  for (;;) {
+    body(body_arguments);
+    running->ended = true;
+    change(running->place, scheduler);
+  }
 }
 
-static void start(Thread& thread) {
-  getcontext(&thread.context);
-  thread.context.uc_stack.ss_sp = thread.stack.data();
-  thread.context.uc_stack.ss_size = STACK;
-  thread.context.uc_link = nullptr;
-  thread.ended = false;
-  thread.barriers = 0;
-  makecontext(&thread.context, run_thread, 0);
+// Runs a thread for the first time, until it comes back.
+static void create(Thread& thread) {
+  static ucontext_t context;
+  thread.stack.resize(STACK);
+  getcontext(&context);
+  context.uc_stack.ss_sp = thread.stack.data();
+  context.uc_stack.ss_size = STACK;
+  context.uc_link = nullptr;
+  makecontext(&context, run_thread, 0);
+  if (!_setjmp(scheduler)) setcontext(&context);
 }
 
 // Every thread to its next barrier or end; false where some ended and others wait.
@@ -82,7 +93,10 @@ static bool take_turns(std::vector<Thread*>& threads) {
   for (Thread* thread : threads) {
     running = thread;
     threadIdx = thread->index;
-    swapcontext(&scheduler, &thread->context);
+    if (thread->stack.empty())
+      create(*thread);
+    else
+      change(scheduler, thread->place);
   }
   return std::all_of(threads.begin(), threads.end(), [&](Thread* thread) {
     return thread->ended == threads[0]->ended && thread->barriers == threads[0]->barriers;
@@ -90,9 +104,15 @@ static bool take_turns(std::vector<Thread*>& threads) {
 }
 
 static bool run_block(std::vector<Thread*>& threads) {
-  for (Thread* thread : threads) start(*thread);
+  for (Thread* thread : threads) {
+    thread->ended = false;
+    thread->barriers = 0;
+  }
   do
-    if (!take_turns(threads)) return false;
+    if (!take_turns(threads)) {
+      for (Thread* thread : threads) thread->stack.clear();  // some are amid the kernel: anew
+      return false;
+    }
   while (!threads[0]->ended);
   return true;
 }
@@ -126,7 +146,7 @@ static int launch(Body kernel, Extent grid, Extent block, void** arguments, int 
 static void __syncthreads() {
   on_host::Thread* thread = on_host::running;
   thread->barriers++;
-  swapcontext(&thread->context, &on_host::scheduler);
+  on_host::change(thread->place, on_host::scheduler);
 }
 
 // `name` becomes a function of the library: launch_0, launch_1, …
