@@ -89,7 +89,7 @@ check: ## all that CI checks: test, lint, types, imports, bench-check
 
 clean: ## remove all that the other targets made
 	rm -rf $(VENV) $(DEMO) $(LOWEST) $(DPNP) build dist bench/out
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .jax_cache .hypothesis .benchmarks
 
 # Editable, so that only a change of the requirements installs again.
 $(VENV)/.installed: pyproject.toml

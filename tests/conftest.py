@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +21,10 @@ from xpnet.types import Array
 
 # JAX reads this when it is imported; without it the float64 tests could not run there.
 os.environ["JAX_ENABLE_X64"] = "1"
-# To compile the programs of tests takes longer than to run them.
+# To compile the programs of tests takes longer than to run them: once is enough for all processes.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 put_in_place()  # before anything imports CuPy
 
