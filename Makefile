@@ -67,7 +67,7 @@ bench: $(VENV)/.installed ## measure, then draw the table and the chart
 	$(BIN)/python -m bench.report $(BENCH_JSON)
 
 bench-check: $(VENV)/.installed ## run each benchmark once, unmeasured
-	$(BIN)/python -m pytest bench --benchmark-disable
+	$(ONE_THREAD) $(BIN)/python $(PYTEST) bench
 
 peers: $(VENV)/.peers ## xpnet beside scikit-learn, PyTorch, JAX, Keras and Thinc
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m bench.peers

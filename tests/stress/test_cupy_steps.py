@@ -1,4 +1,4 @@
-"""Random trainings on CuPy beside the same on NumPy: layouts, options, optimisers, dtypes."""
+"""Random trainings by CuPy's kernels beside the plain ones on NumPy: layouts, options, dtypes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def trainings(draw):
     )
 
 
-def trained(training, case, xp):
+def trained(training, case, xp, **how):
     """Every step's parameters and cost, on NumPy or CuPy."""
     lay = LAYOUTS[training.spec.layout]
     there = case._mapped(lambda a: lay(xp, xp.asarray(a, training.dtype)) if np.ndim(a) else a)
@@ -74,7 +74,7 @@ def trained(training, case, xp):
         optimizer = optim.clip(optimizer, training.norm)
     arrays = there.X, there.Y, there.sample_weight
     batches = [[None if a is None else a[..., :m] for a in arrays] for m in training.cuts]
-    settings = {"optimizer": optimizer, "l2": there.l2, "dropout": training.spec.dropout, "seed": 3}
+    settings = {"optimizer": optimizer, "l2": there.l2, "dropout": training.spec.dropout, "seed": 3, **how}
     walk = xpnet.steps(there.net, there.params, batches, **settings)
     return tuple((step.params, step.cost) for step in walk)
 
@@ -82,7 +82,8 @@ def trained(training, case, xp):
 @trials(300, training=trainings())
 def test_steps(training):
     case = replace(training.spec.case(), masks=None)
-    ours, theirs = (trained(training, case, xp) for xp in (cupy, np))
+    ours = trained(training, case, cupy)
+    theirs = trained(training, case, np, kernels=xpnet.VECTORIZED)
     for found, expected in zip(tree_leaves(ours), tree_leaves(theirs), strict=True):
         assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
         np.testing.assert_allclose(cupy.asnumpy(found), expected, **TOLERANCE[training.dtype])

@@ -50,7 +50,7 @@ def test_command_line(**case):
     return train(**case)
 
 
-@trials(1, shrink=False, delay=seconds(2, 12), **ENDING)
+@trials(1, shrink=False, delay=seconds(0, 6), **ENDING)
 def test_command_line_while_kernels_compile(**case):
     with folder() as cache:
         return train("digits: ", epochs=10**6, NUMBA_CACHE_DIR=str(cache), **case)
@@ -72,7 +72,7 @@ def test_fits_in_one_process(**case):
     return fit(**case)
 
 
-@trials(1, shrink=False, delays=st.lists(seconds(0, 2), min_size=3, max_size=8), **KINDS)
+@trials(1, shrink=False, delays=st.lists(seconds(0, 2), min_size=3, max_size=4), **KINDS)
 def test_fits_in_one_process_while_kernels_compile(**case):
     with folder() as cache:
         return fit(**case, NUMBA_CACHE_DIR=str(cache))
