@@ -22,7 +22,8 @@ def test_it_is_the_product(dtype, n, k, m, turn_A, turn_B, rng):
     A = rng.normal(size=(k, n) if turn_A else (n, k)).astype(dtype)
     B = rng.normal(size=(m, k) if turn_B else (k, m)).astype(dtype)
     C = np.full((n, m), np.nan, dtype)
-    blas.product(blas.routine(C.dtype), A, turn_A, B, turn_B, C)
+    op_A, op_B = (blas.TRANSPOSED if turn else blas.AS_IT_IS for turn in (turn_A, turn_B))
+    blas.product(blas.routine(C.dtype), A, op_A, B, op_B, C)
     expected = (A.T if turn_A else A).astype(float) @ (B.T if turn_B else B).astype(float)
     np.testing.assert_allclose(C, expected, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
 

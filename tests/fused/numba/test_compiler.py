@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from numba.core import event
 
-from xpnet.fused.numba import compiler
+from xpnet.fused.numba import compiler, dropout
 from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.dropout import masks_of
+from xpnet.kernels.dropout import dropout_of
 
 ROOT = Path(__file__).parents[3]
 ROW = np.zeros(1)
@@ -153,7 +155,7 @@ def test_interrupts_at_random_moments_of_a_first_use(tmp_path):
 ONE_RESULT = """
 import sys
 import numpy as np
-from xpnet.fused.numba import compiler
+from xpnet.fused.numba import compiler, dropout
 if "kept nowhere" in sys.argv:
     compiler.Dispatcher.enable_caching = lambda loop: None
 from xpnet.fused.numba import cost as costs
@@ -162,7 +164,7 @@ Z, Y = rng.normal(size=(10, 257)), rng.random((10, 257))
 if "a part first" in sys.argv:
     costs.softmax_cost(Z, Y, 0.1, None, np.empty_like(Z))
 dZ = np.empty_like(Z)
-J = costs.cost_of(costs.SOFTMAX, Z, Y, 0.1, None, dZ)
+J = costs.softmax_cost(Z, Y, 0.1, None, dZ)
 print(J.hex(), dZ.tobytes().hex())
 """
 
@@ -200,3 +202,12 @@ def test_loops_of_others_that_call_ours_run_ours(monkeypatch):
     compiled(four_times)(*tensors, like)
     assert (tensors[-1] == 3.0).all()
     assert numba.njit(lambda tensor, like: rows(tensor, like).shape)(tensors[0], like) == (2, 3)
+
+
+def test_a_loop_of_other_loops_is_not_called_by_python():
+    A = np.ones((2, 2), "float32")
+    with pytest.raises(TypeError, match="divide is called by compiled loops, not by Python"):
+        dropout.divide(A, 2.0)
+    masks_of(dropout_of(0.5, 0, 1), A.dtype)  # which compiles it
+    with pytest.raises(TypeError, match="divide is called by compiled loops, not by Python"):
+        dropout.divide(A, 2.0)

@@ -9,6 +9,7 @@ on one thread: beside OpenBLAS's spinning threads a second pool made everything 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,89 +31,6 @@ Quadratic: TypeAlias = tuple[float, float, float]
 MISH_LEAST = -1000.0
 """Below, eᶻ is 0 in every dtype, and 4 z might overflow."""
 
-PIECEWISE, SIGMOID, TANH, ELU, GELU, SILU, SOFTPLUS, HARD_SWISH, MISH = range(9)
-
-
-class Kind(NamedTuple):
-    """An activation's loop, and its derivative if that can be had from a.
-
-    Attributes
-    ----------
-    loop : int
-        Of `activate`, or of `activate_from_logits` and `slope_from_logits`.
-    slope : tuple, shape (2, 3), or None
-        The coefficients of 1, a and a² in the derivative, for a > 0 and for the rest. None: it is
-        computed from z, which the layer then keeps.
-    """
-
-    loop: int
-    slope: tuple[Quadratic, Quadratic] | None = None
-
-
-KINDS = {
-    "identity": Kind(PIECEWISE, ((1, 0, 0), (1, 0, 0))),
-    "relu": Kind(PIECEWISE, ((1, 0, 0), (0, 0, 0))),
-    "leaky_relu": Kind(PIECEWISE, ((1, 0, 0), (0.01, 0, 0))),
-    "elu": Kind(ELU, ((1, 0, 0), (1, 1, 0))),
-    "sigmoid": Kind(SIGMOID, ((0, 1, -1), (0, 1, -1))),
-    "tanh": Kind(TANH, ((1, 0, -1), (1, 0, -1))),
-    "gelu": Kind(GELU),
-    "silu": Kind(SILU),
-    "softplus": Kind(SOFTPLUS),
-    "hard_swish": Kind(HARD_SWISH),
-    "mish": Kind(MISH),
-}
-"""A piecewise one is z where that is positive, and elsewhere a multiple of it."""
-
-SLOPES = {
-    (name, dtype): np.asarray(kind.slope or np.zeros((2, 3)), dtype)
-    for name, kind in KINDS.items()
-    for dtype in DTYPES
-}
-
-
-@compiled
-def activate(loop: int, slope: Array, Z: Array, b: Array, mask: Array | None) -> None:
-    """In place: ``z ← g(z + b)``, times the mask; for derivatives made of a."""
-    if loop == SIGMOID:
-        sigmoid_forward(Z, b, mask)
-    elif loop == TANH:
-        tanh_forward(Z, b, mask)
-    elif loop == ELU:
-        elu_forward(Z, b, mask)
-    else:
-        piecewise_forward(Z, b, slope[1, 0], mask)
-
-
-@compiled
-def activate_from_logits(loop: int, Z: Array, b: Array, to_A: Array) -> None:
-    """In place: ``z ← z + b``; and ``a = g(z)``."""
-    if loop == GELU:
-        gelu_forward(Z, b, to_A)
-    elif loop == SILU:
-        silu_forward(Z, b, to_A)
-    elif loop == HARD_SWISH:
-        hard_swish_forward(Z, b, to_A)
-    elif loop == MISH:
-        mish_forward(Z, b, to_A)
-    else:
-        softplus_forward(Z, b, to_A)
-
-
-@compiled
-def slope_from_logits(loop: int, Z: Array, to_slope: Array) -> None:
-    """``g'(z)``."""
-    if loop == GELU:
-        gelu_slope(Z, to_slope)
-    elif loop == SILU:
-        silu_slope(Z, to_slope)
-    elif loop == HARD_SWISH:
-        hard_swish_slope(Z, to_slope)
-    elif loop == MISH:
-        mish_slope(Z, to_slope)
-    else:
-        softplus_slope(Z, to_slope)
-
 
 @compiled
 def piecewise_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> None:
@@ -129,7 +47,7 @@ def piecewise_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> No
 
 
 @compiled
-def sigmoid_forward(Z: Array, b: Array, mask: Array | None) -> None:
+def sigmoid_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> None:
     """In place: ``z ← e / (1 + e)`` of ``e = exp(z + b)``, times the mask."""
     n, m = Z.shape
     one = Z.dtype.type(1)
@@ -141,7 +59,7 @@ def sigmoid_forward(Z: Array, b: Array, mask: Array | None) -> None:
 
 
 @compiled
-def tanh_forward(Z: Array, b: Array, mask: Array | None) -> None:
+def tanh_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> None:
     """In place: ``z ← tanh(z + b)``, times the mask; of ``e = exp(2|z|) − 1`` it is e / (e + 2)."""
     n, m = Z.shape
     two = Z.dtype.type(2)
@@ -155,7 +73,7 @@ def tanh_forward(Z: Array, b: Array, mask: Array | None) -> None:
 
 
 @compiled
-def elu_forward(Z: Array, b: Array, mask: Array | None) -> None:
+def elu_forward(Z: Array, b: Array, leak: float, mask: Array | None) -> None:
     """In place: z + b where that is positive, ``exp(z + b) − 1`` elsewhere; times the mask."""
     n, m = Z.shape
     for i in range(n):
@@ -351,3 +269,49 @@ def multiply_backward(
             to_dZ[i, j] = d
             total += d
         to_db[i, 0] = total
+
+
+class Kind(NamedTuple):
+    """An activation's loop, and its derivative.
+
+    Attributes
+    ----------
+    forward : compiled function
+        ``(Z, b, leak, mask)`` in place, where the derivative is made of a; else ``(Z, b, to_A)``.
+    slope : tuple, shape (2, 3), or None
+        The coefficients of 1, a and a² in the derivative, for a > 0 and for the rest. None: it is
+        computed from z, which the layer then keeps.
+    derivative : compiled function, optional
+        ``(Z, to_slope)``, where there is no `slope`.
+    """
+
+    forward: Callable[..., None]
+    slope: tuple[Quadratic, Quadratic] | None = None
+    derivative: Callable[..., None] | None = None
+
+    @property
+    def leak(self) -> float:
+        """What a piecewise activation multiplies z by where that is negative."""
+        return float(self.slope[1][0]) if self.slope else 0.0
+
+
+KINDS = {
+    "identity": Kind(piecewise_forward, ((1, 0, 0), (1, 0, 0))),
+    "relu": Kind(piecewise_forward, ((1, 0, 0), (0, 0, 0))),
+    "leaky_relu": Kind(piecewise_forward, ((1, 0, 0), (0.01, 0, 0))),
+    "elu": Kind(elu_forward, ((1, 0, 0), (1, 1, 0))),
+    "sigmoid": Kind(sigmoid_forward, ((0, 1, -1), (0, 1, -1))),
+    "tanh": Kind(tanh_forward, ((1, 0, -1), (1, 0, -1))),
+    "gelu": Kind(gelu_forward, derivative=gelu_slope),
+    "silu": Kind(silu_forward, derivative=silu_slope),
+    "softplus": Kind(softplus_forward, derivative=softplus_slope),
+    "hard_swish": Kind(hard_swish_forward, derivative=hard_swish_slope),
+    "mish": Kind(mish_forward, derivative=mish_slope),
+}
+"""A piecewise one is z where that is positive, and elsewhere a multiple of it."""
+
+SLOPES = {
+    (name, dtype): np.asarray(kind.slope or np.zeros((2, 3)), dtype)
+    for name, kind in KINDS.items()
+    for dtype in DTYPES
+}

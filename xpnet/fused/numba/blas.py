@@ -24,7 +24,9 @@ from xpnet.types import Array
 ROUTINES = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
 """As NumPy's wheels name them, for whole numbers of 64 bits."""
 
-ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112  # cblas.h
+ROW_MAJOR = 101  # cblas.h
+AS_IT_IS: Any = np.int32(111)
+TRANSPOSED: Any = np.int32(112)
 
 
 @cache
@@ -53,15 +55,18 @@ def _libraries() -> Iterator[str]:
 
 
 @compiled
-def product(blas: int, A: Array, turn_A: bool, B: Array, turn_B: bool, to_C: Array) -> None:
-    """``C = A B`` of C-contiguous matrices, each transposed first where its ``turn`` says so."""
+def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) -> None:
+    """``C = A B`` of C-contiguous matrices, each `AS_IT_IS` or `TRANSPOSED` first.
+
+    Not true or false: numba would compile it for each pair of these.
+    """
     _call(
         blas,
-        np.int32(TRANSPOSED if turn_A else AS_IT_IS),
-        np.int32(TRANSPOSED if turn_B else AS_IT_IS),
+        op_A,
+        op_B,
         to_C.shape[0],
         to_C.shape[1],
-        A.shape[0] if turn_A else A.shape[1],
+        A.shape[0] if op_A == TRANSPOSED else A.shape[1],
         A,
         A.shape[1],
         B,

@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-import numba.experimental.function_type  # registers functions as arguments
 import numpy as np
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
-from numba.core.types.function_type import CompileResultWAP
 
 from xpnet.fused.interrupts import deferred_signals
 from xpnet.fused.numba import cache
@@ -43,18 +41,29 @@ def compiled(function: Loop) -> Loop:
     - The fastmath flags let sums be reordered; NaN and infinity keep their meaning, so that a
       diverging cost is seen.
     """
-    options = {"nopython": True, "error_model": "numpy", "fastmath": FLAGS, "nogil": True}
-    loop: Any = Dispatcher(function, targetoptions=options, pipeline_class=Pipeline)
+    return _compiled(function, Dispatcher)
+
+
+def compiled_inner(function: Loop) -> Loop:
+    """The same for other compiled loops alone: what Python would call it by takes long to make."""
+    return _compiled(function, InnerDispatcher, no_cpython_wrapper=True)
+
+
+def _compiled(function: Loop, dispatcher: Any, **options: bool) -> Loop:
+    loop = dispatcher(
+        function,
+        targetoptions={
+            "nopython": True,
+            "error_model": "numpy",
+            "fastmath": FLAGS,
+            "nogil": True,
+            "no_cfunc_wrapper": True,
+            **options,
+        },
+        pipeline_class=Pipeline,
+    )
     loop.enable_caching()
     return loop  # type: ignore[no-any-return]
-
-
-def first_class(loop: Any, *arguments: Any) -> CompileResultWAP:
-    """A loop as an argument of another, which calls it by its address: for such arguments."""
-    signature = tuple(map(numba.typeof, arguments))
-    with deferred_signals():
-        loop.compile(signature)
-    return CompileResultWAP(loop.overloads[signature])
 
 
 class _GiveWay(BaseException):
@@ -103,6 +112,14 @@ class Dispatcher(CPUDispatcher):
         entry = super().compile(sig)
         _under_way.give_way()
         return entry
+
+
+class InnerDispatcher(Dispatcher):
+    """Of a loop without what Python would call it by."""
+
+    def __call__(self, *args: Any) -> Any:
+        """Refuse, where numba would jump to address 0."""
+        raise TypeError(f"{self.py_func.__name__} is called by compiled loops, not by Python")
 
 
 class Library(JITCodeLibrary):

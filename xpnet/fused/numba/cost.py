@@ -84,21 +84,8 @@ def identity_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ:
     return J
 
 
-SOFTMAX, SIGMOID, IDENTITY = range(3)
-OUTPUTS = {"softmax": SOFTMAX, "sigmoid": SIGMOID, "identity": IDENTITY}
+OUTPUTS = {"softmax": softmax_cost, "sigmoid": sigmoid_cost, "identity": identity_cost}
 """The outputs there are loops for."""
-
-
-@compiled
-def cost_of(
-    output: int, Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array
-) -> float:
-    """The loop of that output."""
-    if output == SOFTMAX:
-        return softmax_cost(Z, Y, scale, weight, to_dZ)
-    if output == SIGMOID:
-        return sigmoid_cost(Z, Y, scale, weight, to_dZ)
-    return identity_cost(Z, Y, scale, weight, to_dZ)
 
 
 def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
@@ -115,7 +102,7 @@ def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
         if output not in OUTPUTS or not _fits(Z, Y, weight):
             return NotImplemented
         dZ = empty(Z.shape, Z.dtype)
-        J = cost_of(OUTPUTS[output], Z, Y, scale if weight is None else 1.0, weight, dZ)
+        J = OUTPUTS[output](Z, Y, scale if weight is None else 1.0, weight, dZ)
         return Z.dtype.type(J), dZ
 
     return output_cost_backward

@@ -16,12 +16,9 @@ from xpnet.fused.arguments import like
 from xpnet.fused.numba.activations import (
     KINDS,
     SLOPES,
-    activate,
-    activate_from_logits,
     multiply_backward,
     piecewise_backward,
     piecewise_forward,
-    slope_from_logits,
 )
 from xpnet.fused.numba.compiler import DTYPES, compiled
 from xpnet.kernels import ACTIVATIONS
@@ -89,12 +86,11 @@ def _activated(activation: str, Z: Array, b: Array, mask: Array | None, empty: E
     """In place: ``Z ← Z + b``, or A where its derivative is made of that."""
     kind = KINDS.get(activation)
     if kind and kind.slope:
-        slope = SLOPES[activation, Z.dtype]
-        activate(kind.loop, slope, _rows(Z), _rows(b), _rows(mask))
+        kind.forward(_rows(Z), _rows(b), kind.leak, _rows(mask))
         return Layer(None, Z)
     if kind:
         A = empty(Z.shape, Z.dtype)
-        activate_from_logits(kind.loop, _rows(Z), _rows(b), _rows(A))
+        kind.forward(_rows(Z), _rows(b), _rows(A))
     else:
         piecewise_forward(_rows(Z), _rows(b), 1.0, None)
         A = ACTIVATIONS[activation].apply(Z)
@@ -143,9 +139,9 @@ def _through_activation(
         slope = SLOPES[activation, dA.dtype]
         piecewise_backward(_rows(dA), _rows(layer.A), _rows(mask), slope, _rows(dZ), _rows(db))
         return dZ, db
-    if kind and layer.Z is not None:
+    if kind and kind.derivative and layer.Z is not None:
         slope = dZ
-        slope_from_logits(kind.loop, _rows(layer.Z), _rows(slope))
+        kind.derivative(_rows(layer.Z), _rows(slope))
     else:
         slope = ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
     multiply_backward(_rows(dA), _rows(slope), _rows(mask), _rows(dZ), _rows(db))

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.address import address_of
+from xpnet.fused.numba.compiler import compiled_inner
 from xpnet.kernels import Dropout
 from xpnet.types import Array
 
 G, M = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B)
 
-Masks: TypeAlias = tuple[int, int, int, float]
+Masks: TypeAlias = tuple[int, int, int, float, int, int]
+
+KEPT, DROP, DIVIDE = 3, 4, 5  # of `Masks`
 
 
-def masks_of(dropout: Dropout | None) -> Masks:
-    """The keys k and k', then `least` and `kept`, which is 0 of a step without dropout."""
-    return (*dropout.keys, dropout.least, dropout.kept) if dropout else (0, 0, 0, 0.0)
-
-
-@compiled
+@compiled_inner
 def drop(A: Array, row: int, rows: int, masks: Masks) -> None:
     """In place: ``a ← a · mask``.
 
@@ -44,7 +43,7 @@ def drop(A: Array, row: int, rows: int, masks: Masks) -> None:
             A[i, j] *= kept if np.int32(x) >= masks[2] else zero
 
 
-@compiled
+@compiled_inner
 def divide(A: Array, number: float) -> None:
     """In place: ``a ← a / number``, as it was before dropout where it is not 0."""
     n, m = A.shape
@@ -52,3 +51,16 @@ def divide(A: Array, number: float) -> None:
     for i in range(n):
         for j in range(m):
             A[i, j] /= number
+
+
+def masks_of(dropout: Dropout | None, dtype: Any) -> Masks:
+    """The keys k and k', `least`, `kept`, and the addresses of both loops; 0 without dropout."""
+    if dropout is None:
+        return 0, 0, 0, 0.0, 0, 0
+    return *dropout.keys, dropout.least, dropout.kept, *_loops(dtype)
+
+
+@cache
+def _loops(dtype: Any) -> tuple[int, int]:
+    A, masks = np.empty((1, 1), dtype), masks_of(None, dtype)
+    return address_of(drop, A, 0, 0, masks), address_of(divide, A, 0.0)

@@ -12,34 +12,32 @@ samples at a time, and used for both while it is in the cache.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from xpnet.fused.numba.activations import (
-    activate,
-    activate_from_logits,
-    multiply_backward,
-    piecewise_backward,
-    piecewise_forward,
-    slope_from_logits,
-)
-from xpnet.fused.numba.blas import product
-from xpnet.fused.numba.compiler import compiled
-from xpnet.fused.numba.cost import cost_of
+from xpnet.fused.numba.activations import piecewise_forward
+from xpnet.fused.numba.address import call, number_of
+from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, product
+from xpnet.fused.numba.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
-from xpnet.fused.numba.dropout import Masks, divide, drop
+from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
 from xpnet.types import Array
 
 MOST_OUTPUTS = 16
 ROWS = 64  # samples that lie in the cache between their way forward and their way back
 
+BLAS, FORWARD, BACKWARD, OUTPUT = range(4)  # of `loops`
+ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW = range(5)  # of `kinds`
+DA: Any = np.int64(2)  # of a plain 2, numba would make another `passing`
+
 
 @compiled
 def cost_and_gradients(
-    blas: int,
+    loops: Array,
     layout: Array,
     kinds: Array,
     slopes: Array,
-    output: int,
     X: Array,
     Y: Array,
     weight: Array,
@@ -53,16 +51,16 @@ def cost_and_gradients(
 
     Parameters
     ----------
-    blas : int
-        Of `routine`.
+    loops : array of int, shape (4,)
+        The addresses of the BLAS's `routine`, of `forward` and `backward`, and of the output's
+        loop.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 2)
-        The loop of each activation, the identity's in the output layer; and the first row of the
-        layer's Z among all that are kept, or -1 where the derivative does without.
+    kinds : array of int, shape (L, 5)
+        The addresses of each layer's loops: its activation, the identity in the output layer; the
+        derivative by Z; what multiplies by the derivative. Then the numbers of its first unit, and
+        of the row in `work` where its Z begins, or -1 where the derivative does without.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
-    output : int
-        Of `OUTPUTS`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
         Samples as rows, C-contiguous.
     weight : array, shape (1, m)
@@ -72,23 +70,19 @@ def cost_and_gradients(
         Of `masks_of`.
     theta, to_gradients : array, shape (P,)
     work : array
-        Room for A of every layer, three matrices of the widest, and each Z that is kept:
-        ``m (Σ n_out + 3 max n_out)``, and m for each row of Z.
+        Room for A of every layer, each Z that is kept, and three matrices of the widest layer:
+        m for each row of them.
     """
     m, last = X.shape[0], len(layout) - 1
-    ends = m * np.cumsum(layout[:, 0])
-    room = m * layout[:, 0].max()
-    A, kept = work[: ends[-1]], work[ends[-1] + 3 * room :]
-    passes = work[ends[-1] : ends[-1] + 3 * room].reshape((3, room))
-    forward(blas, layout, kinds, slopes, X, masks, theta, ends, A, kept)
-    Z, dZ = units(A, ends, last, m), matrix(passes[last % 2], layout[last, 0], m)
+    call(loops[FORWARD], loops, layout, kinds, slopes, X, masks, theta, work)
+    Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
     share = share_of(weight)
-    J = cost_of(output, Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
-    backward(blas, layout, kinds, slopes, X, masks, theta, ends, A, kept, passes, to_gradients)
+    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
+    call(loops[BACKWARD], loops, layout, kinds, slopes, X, masks, theta, work, to_gradients)
     return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
 
 
-@compiled
+@compiled_inner
 def share_of(weight: Array) -> float:
     """``1 / Σ s`` in double precision, 0 of 0: in single a million loses three digits."""
     S = 0.0
@@ -97,85 +91,82 @@ def share_of(weight: Array) -> float:
     return 1.0 / S if S > 0 else 0.0
 
 
-@compiled
+@compiled_inner
 def forward(
-    blas: int,
+    loops: Array,
     layout: Array,
     kinds: Array,
     slopes: Array,
     X: Array,
     masks: Masks,
     theta: Array,
-    ends: Array,
-    to_A: Array,
-    to_Z: Array,
+    work: Array,
 ) -> None:
     """A of every layer, and each Z that is kept."""
-    last = len(layout) - 1
-    rows = layout[:last, 0].sum()
+    m, last = X.shape[0], len(layout) - 1
     for layer in range(last + 1):
         W, b = dense(theta, layout, layer)
-        loop, row = kinds[layer, 0], kinds[layer, 1]
-        A = units(to_A, ends, layer, X.shape[0])
-        Z = A if row < 0 else matrix(to_Z[row * X.shape[0] :], len(W), X.shape[0])
+        activate, row = kinds[layer, ACTIVATE], kinds[layer, ROW]
+        A = units(work, layout, kinds, layer, m)
+        Z = A if row < 0 else matrix(work, row, len(W), m)
         if layer == 0:
-            product(blas, W, False, X, True, Z)
+            product(loops[BLAS], W, AS_IT_IS, X, TRANSPOSED, Z)
         else:
-            product(blas, W, False, units(to_A, ends, layer - 1, X.shape[0]), False, Z)
+            A_prev = units(work, layout, kinds, layer - 1, m)
+            product(loops[BLAS], W, AS_IT_IS, A_prev, AS_IT_IS, Z)
         if row < 0:
-            activate(loop, slopes[layer], A, b, None)
+            call(activate, A, b, np.float64(slopes[layer, 1, 0]), None)
         else:
-            activate_from_logits(loop, Z, b, A)
-        if masks[3] > 0 and layer < last:
-            drop(A, layout[:layer, 0].sum(), rows, masks)
+            call(activate, Z, b, A)
+        if masks[KEPT] > 0 and layer < last:
+            call(masks[DROP], A, kinds[layer, UNIT], kinds[last, UNIT], masks)
 
 
-@compiled
+@compiled_inner
 def backward(
-    blas: int,
+    loops: Array,
     layout: Array,
     kinds: Array,
     slopes: Array,
     X: Array,
     masks: Masks,
     theta: Array,
-    ends: Array,
-    A: Array,
-    kept: Array,
-    passes: Array,
+    work: Array,
     to_gradients: Array,
 ) -> None:
     """From the last layer's dZ, which is in its place, to all gradients.
 
-    The first two rows of `passes` hold dZ of one layer and the next in turn, the third dA.
+    The first two matrices of the widest layer hold dZ of one layer and the next in turn, the third
+    dA.
     """
     m, last = X.shape[0], len(layout) - 1
-    rows = layout[:last, 0].sum()
     for layer in range(last, -1, -1):
         W, _ = dense(theta, layout, layer)
         dW, db = dense(to_gradients, layout, layer)
-        n_out, n_in = W.shape
-        dZ = matrix(passes[layer % 2], n_out, m)
+        dZ = passing(work, layout, kinds, layer % 2, layer, m)
         if layer == last:
             row_sums(dZ, db)
         else:
-            dA, row = matrix(passes[2], n_out, m), kinds[layer, 1]
-            if masks[3] > 0:
-                drop(dA, layout[:layer, 0].sum(), rows, masks)
-                divide(units(A, ends, layer, m), masks[3])  # the slope's A is without its mask
+            dA = passing(work, layout, kinds, DA, layer, m)
+            A, row = units(work, layout, kinds, layer, m), kinds[layer, ROW]
+            if masks[KEPT] > 0:
+                call(masks[DROP], dA, kinds[layer, UNIT], kinds[last, UNIT], masks)
+                call(masks[DIVIDE], A, masks[KEPT])  # the slope's A is without its mask
             if row < 0:
-                piecewise_backward(dA, units(A, ends, layer, m), None, slopes[layer], dZ, db)
+                call(kinds[layer, MULTIPLY], dA, A, None, slopes[layer], dZ, db)
             else:
-                slope_from_logits(kinds[layer, 0], matrix(kept[row * m :], n_out, m), dZ)
-                multiply_backward(dA, dZ, None, dZ, db)
+                call(kinds[layer, DERIVE], matrix(work, row, len(W), m), dZ)
+                call(kinds[layer, MULTIPLY], dA, dZ, None, dZ, db)
         if layer == 0:
-            product(blas, dZ, False, X, False, dW)
+            product(loops[BLAS], dZ, AS_IT_IS, X, AS_IT_IS, dW)
         else:
-            product(blas, dZ, False, units(A, ends, layer - 1, m), True, dW)
-            product(blas, W, True, dZ, False, matrix(passes[2], n_in, m))
+            A_prev = units(work, layout, kinds, layer - 1, m)
+            product(loops[BLAS], dZ, AS_IT_IS, A_prev, TRANSPOSED, dW)
+            dA = passing(work, layout, kinds, DA, layer - 1, m)
+            product(loops[BLAS], W, TRANSPOSED, dZ, AS_IT_IS, dA)
 
 
-@compiled
+@compiled_inner
 def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> float:
     """In place: ``dW ← dW + decay · W``; returns ``½ decay Σ ‖W‖²``."""
     total = 0.0
@@ -187,7 +178,7 @@ def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> f
     return 0.5 * decay * total
 
 
-@compiled
+@compiled_inner
 def dense(vector: Array, layout: Array, layer: int) -> tuple[Array, Array]:
     """W and b of a layer, or their gradients."""
     n_out, n_in, first_W, first_b = layout[layer]
@@ -195,26 +186,33 @@ def dense(vector: Array, layout: Array, layer: int) -> tuple[Array, Array]:
     return W, vector[first_b : first_b + n_out].reshape((n_out, 1))
 
 
-@compiled
-def units(vector: Array, ends: Array, layer: int, m: int) -> Array:
-    """The matrix (n_out, m) of a layer."""
-    begin = ends[layer - 1] if layer > 0 else 0
-    return vector[begin : ends[layer]].reshape(((ends[layer] - begin) // m, m))
+@compiled_inner
+def units(work: Array, layout: Array, kinds: Array, layer: int, m: int) -> Array:
+    """A of a layer, in `work`."""
+    return matrix(work, kinds[layer, UNIT], layout[layer, 0], m)
 
 
-@compiled
-def matrix(vector: Array, n: int, m: int) -> Array:
-    """The first entries as a matrix (n, m)."""
-    return vector[: n * m].reshape((n, m))
+@compiled_inner
+def passing(work: Array, layout: Array, kinds: Array, number: int, layer: int, m: int) -> Array:
+    """The matrix of that number among the three last in `work`, as large as a layer's A."""
+    widest = 0
+    for n_out in layout[:, 0]:
+        widest = max(widest, n_out)
+    return matrix(work, len(work) // m - (3 - number) * widest, layout[layer, 0], m)
+
+
+@compiled_inner
+def matrix(work: Array, row: int, n: int, m: int) -> Array:
+    """The matrix (n, m) that begins at a row."""
+    return work[row * m : (row + n) * m].reshape((n, m))
 
 
 @compiled
 def thin_cost_and_gradients(
-    blas: int,
+    loops: Array,
     layout: Array,
     kinds: Array,
     slopes: Array,
-    output: int,
     X: Array,
     Y: Array,
     weight: Array,
@@ -237,7 +235,7 @@ def thin_cost_and_gradients(
         Z, dZ = np.empty((n, len(x)), X.dtype), np.empty((n, len(x)), X.dtype)
         thin_forward(W, x, Z)
         piecewise_forward(Z, b, 1.0, None)
-        J += cost_of(output, Z, y, 1.0, s, dZ)
+        J += number_of(loops[OUTPUT], Z, y, 1.0, s, dZ)
         thin_backward(dZ, x, dW)
         for i in range(n):
             db[i, 0] += dZ[i].sum()

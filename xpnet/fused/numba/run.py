@@ -14,8 +14,9 @@ import numpy as np
 
 from xpnet.fused import TrainingRun
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
-from xpnet.fused.numba.compiler import compiled, first_class
-from xpnet.fused.numba.dropout import masks_of
+from xpnet.fused.numba.address import address_of, call, number_of
+from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
@@ -63,10 +64,10 @@ class RunProgram(Program):
         self.batch = self._batch(0)
         self.segments = self._segments()
         vector = self.flats.vector(self.flats.fresh())
-        data = *self.batch[:2], self.ones, 0.0, masks_of(None)
+        data = *self.batch[:2], self.ones, 0.0, masks_of(None, self.dtype)
         gradients = *self.network, *data, vector, self.work, vector
         update = *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector
-        self.functions = first_class(self.gradients, *gradients), first_class(self.loop, *update)
+        self.functions = address_of(self.gradients, *gradients), address_of(self.loop, *update)
 
     def fits_run(
         self,
@@ -119,7 +120,7 @@ class RunProgram(Program):
         costs = np.empty(steps, self.dtype)
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
         data = batches.X, batches.Y, weight, batches.order, l2
-        numbers = self.segments, *self._numbers(hyperparameters), *_keys(dropout, steps)
+        numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
         room: Any = vectors, memory, self.batch, self._work(size), costs
         train(*self.functions, self.network, *data, *numbers, *room)
         return odd if steps % 2 else even, self.moments, costs
@@ -142,23 +143,22 @@ class RunProgram(Program):
         ]
         return rates, np.array(values)
 
+    def _masks(self, dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, Masks]:
+        """The keys of each step, and what else its masks are made by."""
+        if dropout is None:
+            return np.zeros((steps, 2), np.int64), masks_of(None, self.dtype)
+        return np.array([each.keys for each in dropout]), masks_of(dropout[0], self.dtype)
+
     def _batch(self, size: int) -> tuple[Array, Array, Array]:
         """Room for the samples of a batch and their weights, which are 1."""
         X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
         return X, Y, np.ones(size, self.dtype)
 
 
-def _keys(dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, int, float]:
-    """The keys of each step's masks, and what these hold: 0 without dropout."""
-    if dropout is None:
-        return np.zeros((steps, 2), np.int64), 0, 0.0
-    return np.array([each.keys for each in dropout]), dropout[0].least, dropout[0].kept
-
-
 @compiled
 def train(
-    gradients: Callable[..., float],
-    update: Callable[..., None],
+    gradients: int,
+    update: int,
     network: tuple[Any, ...],
     X: Array,
     Y: Array,
@@ -169,8 +169,7 @@ def train(
     rates: Array,
     values: Array,
     keys: Array,
-    least: int,
-    kept: float,
+    dropout: Masks,
     vectors: tuple[Array, Array, Array, Array],
     moments: tuple[Array, Array],
     batch: tuple[Array, Array, Array],
@@ -181,8 +180,8 @@ def train(
 
     Parameters
     ----------
-    gradients, update : function
-        Loops of `network` and `updates`.
+    gradients, update : int
+        The addresses of loops of `network` and `updates`.
     network : tuple
         The first arguments of `gradients`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
@@ -195,7 +194,9 @@ def train(
     rates : array, shape (n, 1)
     values : array, shape (n, 2, 6)
     keys : array of int, shape (n, 2)
-        Of each step's dropout; with `least` and `kept`.
+        Of each step's dropout.
+    dropout : tuple
+        Of `masks_of`, whose keys are not looked at.
     vectors : tuple of array, shape (P,)
         θ, which is left as it is; θ after the first, third, … step, and after the others; g.
     moments : tuple of array, shape (P,)
@@ -216,12 +217,13 @@ def train(
             for j in range(m):
                 s[j] = weight[order[start + j]]
         of_batch = s[:m].reshape((1, m))
-        masks = (keys[i, 0], keys[i, 1], least, kept)
-        costs[i] = gradients(*network, x[:m], y[:m], of_batch, l2, masks, theta, work, g)
+        masks = (keys[i, 0], keys[i, 1], *dropout[2:])
+        costs[i] = number_of(gradients, *network, x[:m], y[:m], of_batch, l2, masks, theta, work, g)
         for k in range(len(segments)):
             begin, end, row = segments[k]
             v = values[i, row]
-            update(
+            call(
+                update,
                 theta[begin:end],
                 g[begin:end],
                 first[begin:end],

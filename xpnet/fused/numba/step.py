@@ -11,14 +11,22 @@ import numpy as np
 from xpnet.fused import or_else
 from xpnet.fused.arguments import are_dense
 from xpnet.fused.flats import Flats
-from xpnet.fused.numba.activations import KINDS, SLOPES
+from xpnet.fused.numba.activations import (
+    KINDS,
+    SLOPES,
+    multiply_backward,
+    piecewise_backward,
+)
+from xpnet.fused.numba.address import address_of
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network import (
     MOST_OUTPUTS,
+    backward,
     cost_and_gradients,
+    forward,
     thin_cost_and_gradients,
 )
 from xpnet.fused.numba.updates import flat_update
@@ -113,18 +121,10 @@ class Program:
         self.net, self.dtype = net, params[0].W.dtype
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
-        activations = (*net.activations, "identity")
-        loops, from_a = zip(
-            *((KINDS[a].loop, bool(KINDS[a].slope)) for a in activations), strict=True
-        )
-        kept = np.where(from_a, 0, net.sizes[1:])
-        kinds = np.stack([loops, np.where(from_a, -1, np.cumsum(kept) - kept)], axis=1)
-        slopes = np.array([SLOPES[name, self.dtype] for name in activations])
-        output = OUTPUTS[net.output]
-        self.network: Any = routine(self.dtype), self.flats.layout, kinds, slopes, output
-        self.rows = sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + int(kept.sum())
         thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
         self.gradients: Any = thin_cost_and_gradients if thin else cost_and_gradients
+        self.network: Any = network_of(net, self.dtype, self.flats.layout, thin)
+        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:])  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
 
@@ -158,7 +158,7 @@ class Program:
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
-        data = samples, targets, weight, float(l2), masks_of(dropout)
+        data = samples, targets, weight, float(l2), masks_of(dropout, self.dtype)
         J = self.gradients(*self.network, *data, theta, work, to_gradients)
         return self.dtype.type(J), grads
 
@@ -173,3 +173,45 @@ class Program:
         if self.work.size < self.rows * m:
             self.work = np.empty(self.rows * m, self.dtype)
         return self.work
+
+
+def network_of(net: Any, dtype: Any, layout: Array, thin: bool) -> tuple[Array, ...]:
+    """The first arguments of `cost_and_gradients`; a thin layer takes of its loops the last."""
+    activations = (*net.activations, "identity")
+    sizes = np.array(net.sizes[1:])
+    from_a = [KINDS[name].slope is not None for name in activations]
+    units, rows = (np.cumsum(each) - each for each in (sizes, np.where(from_a, 0, sizes)))
+    kinds = np.column_stack(
+        [
+            [(0, 0, 0) if thin else _of_activation(name, dtype) for name in activations],
+            units,
+            np.where(from_a, -1, sizes.sum() + rows),
+        ]
+    )
+    slopes = np.array([SLOPES[name, dtype] for name in activations])
+    network = layout, kinds, slopes
+    ways = (0, 0) if thin else _both_ways(network, dtype)
+    return np.array([routine(dtype), *ways, _of_output(net.output, dtype)]), *network
+
+
+def _both_ways(network: tuple[Array, ...], dtype: Any) -> tuple[int, int]:
+    """The addresses of `forward` and `backward`."""
+    X, vector = np.empty((1, 1), dtype), np.empty(1, dtype)
+    data = np.empty(1, int), *network, X, masks_of(None, dtype), vector, vector
+    return address_of(forward, *data), address_of(backward, *data, vector)
+
+
+def _of_activation(name: str, dtype: Any) -> tuple[int, int, int]:
+    """The addresses of an activation, its derivative by Z or 0, and what multiplies by that."""
+    kind, Z = KINDS[name], np.empty((1, 1), dtype)
+    if kind.derivative is None:
+        multiply = address_of(piecewise_backward, Z, Z, None, SLOPES[name, dtype], Z, Z)
+        return address_of(kind.forward, Z, Z, 0.0, None), 0, multiply
+    multiply = address_of(multiply_backward, Z, Z, None, Z, Z)
+    return address_of(kind.forward, Z, Z, Z), address_of(kind.derivative, Z, Z), multiply
+
+
+def _of_output(name: str, dtype: Any) -> int:
+    """The address of a cost, for targets that lie as samples do."""
+    Z = np.empty((2, 2), dtype)
+    return address_of(OUTPUTS[name], Z, Z.T, 1.0, Z, Z)

@@ -19,7 +19,7 @@ import numpy as np
 
 from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
-from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.compiler import DTYPES, compiled, compiled_inner
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
@@ -28,7 +28,7 @@ Values: TypeAlias = tuple[float, ...]
 TINY = 1e-30
 
 
-@compiled
+@compiled_inner
 def members(tensor: Array, rates: Array) -> Array:
     """The tensor with a row for each learning rate."""
     return tensor.ravel().reshape((rates.size, tensor.size // rates.size))
