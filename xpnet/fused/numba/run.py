@@ -8,6 +8,7 @@ and nothing is compiled twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,7 @@ class RunProgram(Program):
         self.memory: list[Array] = []
         self.batch = self._batch(0)
         self.segments = self._segments()
-        vector = self.flats.vector(self.flats.fresh())
-        data = *self.batch[:2], self.ones, 0.0, masks_of(None, self.dtype)
-        gradients = *self.network, *data, vector, self.work, vector
-        update = *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector
-        self.functions = address_of(self.gradients, *gradients), address_of(self.loop, *update)
+        self.loops = _loops(self.gradients, self.loop, self.dtype)
 
     def fits_run(
         self,
@@ -122,7 +119,7 @@ class RunProgram(Program):
         data = batches.X, batches.Y, weight, batches.order, l2
         numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
         room: Any = vectors, memory, self.batch, self._work(size), costs
-        train(*self.functions, self.network, *data, *numbers, *room)
+        train(*self.loops, self.network, *data, *numbers, *room)
         return odd if steps % 2 else even, self.moments, costs
 
     def _segments(self) -> Array:
@@ -153,6 +150,19 @@ class RunProgram(Program):
         """Room for the samples of a batch and their weights, which are 1."""
         X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
         return X, Y, np.ones(size, self.dtype)
+
+
+@cache
+def _loops(gradients: Any, update: Any, dtype: Any) -> tuple[int, int]:
+    """The addresses of both."""
+    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
+    loops, layout = np.empty(1, int), np.empty((1, 1), int)
+    data = X, X, X, 0.0, masks_of(None, dtype), vector, vector, vector
+    values = np.empty(1), (0.0,) * MOST_VALUES, vector
+    return (
+        address_of(gradients, loops, layout, layout, slopes, *data),
+        address_of(update, *[vector] * 4, *values),
+    )
 
 
 @compiled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -189,18 +190,21 @@ def network_of(net: Any, dtype: Any, layout: Array, thin: bool) -> tuple[Array, 
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
-    network = layout, kinds, slopes
-    ways = (0, 0) if thin else _both_ways(network, dtype)
-    return np.array([routine(dtype), *ways, _of_output(net.output, dtype)]), *network
+    ways = (0, 0) if thin else _both_ways(dtype)
+    loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype)])
+    return loops, layout, kinds, slopes
 
 
-def _both_ways(network: tuple[Array, ...], dtype: Any) -> tuple[int, int]:
+@cache
+def _both_ways(dtype: Any) -> tuple[int, int]:
     """The addresses of `forward` and `backward`."""
-    X, vector = np.empty((1, 1), dtype), np.empty(1, dtype)
-    data = np.empty(1, int), *network, X, masks_of(None, dtype), vector, vector
+    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
+    loops, layout = np.empty(1, int), np.empty((1, 1), int)
+    data = loops, layout, layout, slopes, X, masks_of(None, dtype), vector, vector
     return address_of(forward, *data), address_of(backward, *data, vector)
 
 
+@cache
 def _of_activation(name: str, dtype: Any) -> tuple[int, int, int]:
     """The addresses of an activation, its derivative by Z or 0, and what multiplies by that."""
     kind, Z = KINDS[name], np.empty((1, 1), dtype)
@@ -211,6 +215,7 @@ def _of_activation(name: str, dtype: Any) -> tuple[int, int, int]:
     return address_of(kind.forward, Z, Z, Z), address_of(kind.derivative, Z, Z), multiply
 
 
+@cache
 def _of_output(name: str, dtype: Any) -> int:
     """The address of a cost, for targets that lie as samples do."""
     Z = np.empty((2, 2), dtype)
