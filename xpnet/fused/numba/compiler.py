@@ -21,6 +21,7 @@ from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
 from numba.core.registry import CPUDispatcher
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from xpnet.fused.interrupts import deferred_signals
@@ -183,7 +184,7 @@ class _Kept(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled for `sig`, or None."""
-        target_context.refresh()
+        rtsys.initialize(target_context)  # all that loaded code needs; its types take 0.3 s
         file = self._file(sig, target_context.codegen())
         if file:
             with _noting(file.parent):
