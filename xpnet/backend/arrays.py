@@ -58,6 +58,8 @@ def asarray(
     """
     if like is not None and backend is not None:
         raise TypeError("both like and backend say where the array goes: give one of them")
+    if type(values) is type(like) is np.ndarray and values.dtype == like.dtype and dtype is None:
+        return values  # which every prediction of a fitted model asks for
     target = _target(like if like is not None else backend)
     return _put(values, target if dtype is None else target._replace(dtype=dtype_name(dtype)))
 

@@ -73,6 +73,8 @@ def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
     check_is_fitted(estimator)
     held = getattr(estimator, fitted)
     held = held[0] if isinstance(held, list) else held
+    if type(held) is type(X) is np.ndarray:
+        return
     model_device, X_device = backend.where(held), backend.where(_stand_in(X))
     if model_device != X_device:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -247,18 +247,16 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         )
 
     def _params(self) -> Params:
-        coefs = self.coefs_
-        xp = array_namespace(coefs[0])
         return tuple(
-            Dense(xp.matrix_transpose(coef), xp.reshape(intercept, (-1, 1)))
-            for coef, intercept in zip(coefs, self.intercepts_, strict=True)
+            Dense(coef.mT, intercept[:, None])
+            for coef, intercept in zip(self.coefs_, self.intercepts_, strict=True)
         )
 
     def _net(self) -> Network:
         coefs = self.coefs_
         sizes = (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))
         hidden = activation_names(self.activation, len(sizes) - 2)
-        return Network(sizes, hidden=hidden, output=OUTPUTS[self.out_activation_])
+        return _network(sizes, hidden, OUTPUTS[self.out_activation_])
 
     def _last_layer(self, X: Any, method: str) -> Layer:
         """Logits and activations of the last layer, ``(n_y, m)``, for the X that `method` got."""
@@ -285,6 +283,12 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             layers = _uniform(sizes, (*hidden, *last), rng)
         there = partial(backend.asarray, like=like)
         return map_params(there, layers)
+
+
+@cache
+def _network(sizes: tuple[int, ...], hidden: tuple[str, ...], output: str) -> Network:
+    """One network, as every prediction asks for it."""
+    return Network(sizes, hidden=hidden, output=output)
 
 
 def _uniform(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from array_api_compat import array_namespace
@@ -287,6 +287,7 @@ class LogisticRegression(
         check_labels(self._labels(), net.sizes[-1])
 
 
+@cache
 def _network(n_x: int, n_y: int) -> Network:
     """Logistic regression as a network: one sigmoid for two classes, else a softmax."""
     return Network((n_x, n_y), output="sigmoid" if n_y == 1 else "softmax")
