@@ -154,8 +154,12 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
             costs.append(J)
         mine = moments
         # Read here: `fit` goes by the time that a run takes.
-        return params, moments, np.concatenate(
-            [np.asarray(J)[:count] for J, (_, count, *_) in zip(costs, parts, strict=True)]
+        return (
+            params,
+            moments,
+            np.concatenate(
+                [np.asarray(J)[:count] for J, (_, count, *_) in zip(costs, parts, strict=True)]
+            ),
         )
 
     return run

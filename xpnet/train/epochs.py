@@ -11,7 +11,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data.batches import gathered
+from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
 from xpnet.types import Array, Batch, Batches, Epoch, Gather, Params, Result, Run, Step
@@ -173,7 +173,8 @@ class EpochLoop(Training):
         """One epoch, and its row; the costs are read at its end, all in one go."""
         began = time.perf_counter()
         done = self._in_runs(batches) if self.in_runs else 0
-        for batch in gathered(batches, self.gather, done):
+        is_over = done == self.run.steps_per_epoch
+        for batch in () if is_over else gathered(batches, self.gather, done):
             step = self.trainer.step(*batch)
             self._enter(step, [step.cost], [self.weigh(batch.X.shape[-1], batch.sample_weight)])
         costs, weights = self._read()
@@ -199,20 +200,25 @@ class EpochLoop(Training):
             if costs is None:
                 break
             share = SECONDS / (time.perf_counter() - began)
-            self.count = max(1, int(count * min(share, 4.0)))
-            weights = [self._weight(batches, done + i) for i in range(count)]
-            done += count
+            fitting = max(1, int(count * min(share, 4.0)))
+            # The end of an epoch may have cut a run short that was not too long.
+            self.count = max(self.count, fitting) if share > 1.0 else fitting
             step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
-            self._enter(step, costs, weights)
+            self._enter(step, costs, self._weights(batches, done, count))
+            done += count
         return done
 
-    def _weight(self, batches: Batches, number: int) -> Array | float:
-        """What the batch of that number weighs."""
-        m, size, s = batches.X.shape[0], batches.size, batches.sample_weight
-        start, stop = number * size, min((number + 1) * size, m)
-        if s is not None:
-            s = array_namespace(s).take(s, batches.order[start:stop], axis=-1)
-        return self.weigh(stop - start, s)
+    def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
+        """What so many batches weigh, on the host as their costs are."""
+        m, order, s = batches.X.shape[0], batches.order, batches.sample_weight
+        bounds = islice(blocks(m, batches.size), first, first + count)
+        if s is None:
+            return [self.weigh(stop - start, None) for start, stop in bounds]
+        host = backend.to_numpy(s)
+        return [
+            self.weigh(stop - start, host.take(order[start:stop], axis=-1))
+            for start, stop in bounds
+        ]
 
     def _enter(
         self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]
