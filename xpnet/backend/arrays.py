@@ -93,7 +93,7 @@ def to_device(tree: Any, target: Any) -> Any:
 
 
 def contiguous(array: Any) -> Any:
-    """Return `array` with its rows one after another in memory: a copy only if they lie otherwise."""
+    """Return `array` with its rows one after another in memory; a copy if they lie otherwise."""
     with on_device_of(array):
         return adapter(_known_library(array)).contiguous(array)
 

@@ -88,7 +88,8 @@ def _program(
     of one function for all, ten megabytes for each network that a process ever trained.
     """
     its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
-    return jax.jit(its_own, donate_argnames=("moments",))
+    program: Callable[..., Any] = jax.jit(its_own, donate_argnames=("moments",))
+    return program
 
 
 def _penalty(l2: Any) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
@@ -226,11 +227,11 @@ def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
     return column
 
 
-def _masks(dropout: Sequence[Dropout], room: int) -> Dropout:
-    """The masks of all steps as one: keys ``(room, 2)``."""
+def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:
+    """What the masks of all steps are made of: the fields of `Dropout`, with keys ``(room, 2)``."""
     keys = np.zeros((room, 2), np.int32)
     keys[: len(dropout)] = [each.keys for each in dropout]
-    return dropout[0]._replace(keys=keys)
+    return dropout[0].least, dropout[0].kept, keys
 
 
 @lru_cache(maxsize=MOST)
@@ -244,7 +245,8 @@ def _run_program(
 ) -> Callable[..., Any]:
     """`train` compiled for the latest networks and shapes; see `_program`."""
     its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
-    return jax.jit(partial(train, its_own), donate_argnames=("moments",))
+    program: Callable[..., Any] = jax.jit(partial(train, its_own), donate_argnames=("moments",))
+    return program
 
 
 def train(
@@ -253,7 +255,7 @@ def train(
     moments: tuple[Params, ...],
     data: tuple[Any, ...],
     numbers: dict[str, Any],
-    dropout: Dropout | None,
+    masks: tuple[Any, ...] | None,
     penalty: dict[str, Any],
 ) -> tuple[Params, tuple[Params, ...], Array]:
     """Parameters, moments and costs after `count` steps.
@@ -268,8 +270,8 @@ def train(
         samples of each step ``(room, size)``, and `count`.
     numbers : dict
         Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
-    dropout : Dropout or None
-        With keys ``(room, 2)``.
+    masks : tuple or None
+        The fields of `Dropout`, with keys ``(room, 2)``.
     penalty : dict
         `l2`, where that is data.
     """
@@ -285,7 +287,7 @@ def train(
             take(Y, axis=0).T,
             jax.tree.map(lambda number: number[i] if number.ndim else number, numbers),
             sample_weight=None if weight is None else take(weight, axis=-1),
-            dropout=dropout and dropout._replace(keys=tuple(dropout.keys[i])),
+            dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][i])),
             **penalty,
         )
         return params, moments, costs.at[i].set(J)
