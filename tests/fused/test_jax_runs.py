@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -195,3 +196,25 @@ def test_estimators_are_fitted_in_runs():
     for each in (model, expected):
         each.partial_fit(X, jax.numpy.asarray(y))
     assert_trees_close(tuple(model.coefs_), tuple(expected.coefs_))
+
+
+def test_ctrl_c_within_a_run_leaves_all_that_was_remembered(monkeypatch):
+    """The run ends first, and its steps are kept."""
+    case, run, calls = case_on_jax("float32"), STEPS.Trainer.run, []
+
+    def interrupted(trainer, batches, first, count):
+        calls.append(count)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return run(trainer, batches, first, count)
+
+    options = {"hidden_layer_sizes": (5,), "batch_size": BATCH_SIZE, "max_iter": 9}
+    model = MLPClassifier(random_state=0, **options)
+    X, y = case.X.T, jax.numpy.asarray(np.asarray(case.Y).argmax(axis=0))
+    monkeypatch.setattr(STEPS.Trainer, "run", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(X, y)
+    assert len(calls) == 3
+    assert model._optimizer_state.t == sum(calls)
+    model.partial_fit(X, y)
+    assert all(np.isfinite(np.asarray(coef)).all() for coef in model.coefs_)

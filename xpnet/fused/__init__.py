@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
-from xpnet.fused.interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals
 from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
 
 __all__ = [

@@ -11,6 +11,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
@@ -196,17 +197,23 @@ class EpochLoop(Training):
         done, steps = 0, self.run.steps_per_epoch
         while done < steps:
             count, began = min(self.count, steps - done), time.perf_counter()
-            costs = self.trainer.run(batches, done, count)
-            if costs is None:
-                break
-            share = SECONDS / (time.perf_counter() - began)
-            fitting = max(1, int(count * min(share, 4.0)))
-            # The end of an epoch may have cut a run short that was not too long.
-            self.count = max(self.count, fitting) if share > 1.0 else fitting
-            step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
-            self._enter(step, costs, self._weights(batches, done, count))
+            # Between the call and the entry, the old state may be gone and the new one unknown.
+            with deferred_signals():
+                costs = self.trainer.run(batches, done, count)
+                if costs is None:
+                    break
+                seconds = time.perf_counter() - began
+                step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
+                self._enter(step, costs, self._weights(batches, done, count))
+            self._adapt(count, SECONDS / seconds)
             done += count
         return done
+
+    def _adapt(self, count: int, share: float) -> None:
+        """Choose the length of the next run; `share` is the time there is by that of `count`."""
+        fitting = max(1, int(count * min(share, 4.0)))
+        # The end of an epoch may have cut a run short that was not too long.
+        self.count = max(self.count, fitting) if share > 1.0 else fitting
 
     def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
         """What so many batches weigh, on the host as their costs are."""

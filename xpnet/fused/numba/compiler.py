@@ -25,7 +25,7 @@ from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 from numba.core.types.function_type import CompileResultWAP
 
-from xpnet.fused.interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba import cache
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
