@@ -125,6 +125,20 @@ def test_the_programs_are_two_however_long_the_runs(monkeypatch):
     assert seen == [BATCH_SIZE, M % BATCH_SIZE]
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_how_long_the_runs_are_changes_no_bit(name, monkeypatch):
+    """For that depends on the time they take."""
+    case, results = case_on_jax("float32", weighted=True, l2=0.1), []
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(EPOCHS, "SECONDS", seconds)
+        settings = {"optimizer": OPTIMIZERS[name], "batch_size": BATCH_SIZE, "epochs": 4}
+        results.append(train(case, dropout=0.3, **settings))
+    for array, other in zip(*(leaves(result.params) for result in results), strict=True):
+        np.testing.assert_array_equal(array, other)
+    costs = ([row["cost"] for row in result.history] for result in results)
+    assert len(set(map(tuple, costs))) == 1
+
+
 def test_a_rate_that_begins_to_change_is_compiled_for_once(monkeypatch):
     """A hyperparameter of another name, which is a number until then."""
     sgd = optim.momentum(0.1)

@@ -311,7 +311,7 @@ def compiled_gather(plain: Gather) -> Gather:
 @partial(jax.jit, static_argnames="size")
 def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tuple[Any, ...]:
     rows = jax.lax.dynamic_slice_in_dim(order, start, size)
-    return tuple(jnp.take(array, rows, axis=0).T for array in arrays)
+    return tuple(jnp.take(array, rows, axis=0, mode="clip").T for array in arrays)
 
 
 # Within a compiled step, kernels that are programs of their own would only be in the way.
