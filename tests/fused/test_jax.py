@@ -176,7 +176,7 @@ def executables(name):
 
 @pytest.mark.parametrize(
     ("maker", "name", "callbacks"),
-    [("_run_program", "train", ()), ("_program", "step", (Heard(),))],
+    [("_run_program", "train", ()), ("_program", "advance", (Heard(),))],
     ids=["runs", "steps"],
 )
 def test_programs_of_former_networks_are_let_go_of(maker, name, callbacks, monkeypatch):

@@ -67,7 +67,7 @@ def compiled_step(step: TrainingStep) -> TrainingStep:
         chosen, penalty = _penalty(l2)
         program = _program(step, net, apply, kernels, X.shape, *chosen)
         moments = moments if moments is mine else _copied(moments)
-        new, mine, J = program(params, moments, X, *data, **rest, **penalty)
+        mine, new, J = program(params, moments, X, *data, **rest, **penalty)
         return new, mine, J
 
     return one_program
@@ -88,8 +88,20 @@ def _program(
     of one function for all, ten megabytes for each network that a process ever trained.
     """
     its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
-    program: Callable[..., Any] = jax.jit(its_own, donate_argnames=("moments",))
+    program: Callable[..., Any] = jax.jit(partial(advance, its_own), donate_argnames=("moments",))
     return program
+
+
+def advance(
+    step: Callable[..., Any], params: Params, moments: tuple[Params, ...], *data: Any, **rest: Any
+) -> tuple[tuple[Params, ...], Params, Array]:
+    """Moments, parameters and cost after one step.
+
+    In this order: JAX gives what is donated to the first outputs of its shapes, and parameters in
+    the memory of moments, moments in that of other moments, would cost a copy of each.
+    """
+    params, moments, J = step(params, moments, *data, **rest)
+    return moments, params, J
 
 
 def _penalty(l2: Any) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
@@ -151,7 +163,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
             program = _run_program(step, net, apply, kernels, (X.shape, order.shape), *chosen)
             masks = None if dropout is None else _masks(dropout[steps], len(order))
             data = X, Y, weight, order, count
-            params, moments, J = program(params, moments, data, numbers, masks, penalty)
+            moments, params, J = program(params, moments, data, numbers, masks, penalty)
             costs.append(J)
         mine = moments
         # Read here: `fit` goes by the time that a run takes.
@@ -257,8 +269,8 @@ def train(
     numbers: dict[str, Any],
     masks: tuple[Any, ...] | None,
     penalty: dict[str, Any],
-) -> tuple[Params, tuple[Params, ...], Array]:
-    """Parameters, moments and costs after `count` steps.
+) -> tuple[tuple[Params, ...], Params, Array]:
+    """Moments, parameters and costs after `count` steps, in the order of `advance`.
 
     Parameters
     ----------
@@ -278,7 +290,7 @@ def train(
     X, Y, weight, order, count = data
 
     def one(i: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        params, moments, costs = state
+        moments, params, costs = state
         take = partial(jnp.take, indices=order[i], mode="clip")
         params, moments, J = step(
             params,
@@ -290,11 +302,11 @@ def train(
             dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][i])),
             **penalty,
         )
-        return params, moments, costs.at[i].set(J)
+        return moments, params, costs.at[i].set(J)
 
     W = params[0][0]
     costs = jnp.zeros((len(order), *W.shape[:-2]), W.dtype)
-    done: tuple[Any, ...] = jax.lax.fori_loop(0, count, one, (params, moments, costs))
+    done: tuple[Any, ...] = jax.lax.fori_loop(0, count, one, (moments, params, costs))
     return done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,18 @@ from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
-from xpnet.types import Array, Batch, Batches, Epoch, Gather, Params, Result, Run, Step
+from xpnet.types import (
+    Array,
+    Batch,
+    Batches,
+    Epoch,
+    Gather,
+    Params,
+    Result,
+    Run,
+    Step,
+    tensors,
+)
 
 
 class Training:
@@ -88,6 +100,9 @@ class Training:
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
+LARGE = 2_000_000
+"""Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
+
 
 def weight_of(m: int, s: Array | None) -> Array | float:
     """What a batch of m samples weighs in the epoch's mean cost: S, left on the device."""
@@ -126,6 +141,8 @@ class EpochLoop(Training):
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
         self.count = 1  # steps of the next run
+        size = sum(math.prod(tensor.shape) for tensor in tensors(params))
+        self.patience = min(max(1.0, size / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.costs: list[Array] = []
         self.weights: list[Array | float] = []
@@ -205,7 +222,7 @@ class EpochLoop(Training):
                 seconds = time.perf_counter() - began
                 step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
                 self._enter(step, costs, self._weights(batches, done, count))
-            self._adapt(count, SECONDS / seconds)
+            self._adapt(count, self.patience * SECONDS / seconds)
             done += count
         return done
 
