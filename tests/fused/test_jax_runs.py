@@ -232,3 +232,22 @@ def test_ctrl_c_within_a_run_leaves_all_that_was_remembered(monkeypatch):
     assert model._optimizer_state.t == sum(calls)
     model.partial_fit(X, y)
     assert all(np.isfinite(np.asarray(coef)).all() for coef in model.coefs_)
+
+
+@pytest.mark.parametrize("every_step", [False, True], ids=["runs", "steps"])
+def test_what_is_remembered_stays_where_it_is(every_step):
+    """Else each would be copied to the memory of another."""
+    seen = []
+
+    class Looking(Rarely):
+        def on_step(self, step):
+            moments = [
+                array for moment in step.state.moments for layer in moment for array in layer
+            ]
+            seen.append([array.unsafe_buffer_pointer() for array in moments])
+
+    looking = Looking()
+    looking.every_step = every_step
+    train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking])
+    assert len(seen) > 2
+    assert seen == [seen[0]] * len(seen)
