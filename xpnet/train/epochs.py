@@ -100,7 +100,7 @@ class Training:
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
-LARGE = 2_000_000
+LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
 
 
