@@ -179,6 +179,6 @@ def test_a_kernel_that_does_not_take_its_arguments_hands_them_all_over():
 def test_unfused_is_as_it_was():
     names = {field.name for field in dataclasses.fields(fused.Accelerator)}
     assert fused.UNFUSED.graph_step is None
-    assert fused.UNFUSED.run() is None
+    assert fused.UNFUSED.run(step) is None
     for name in names - {"graph_step", "run"}:
         assert getattr(fused.UNFUSED, name)(step) is step

@@ -12,7 +12,7 @@ import pytest
 from tests.fused.cases import HYPERPARAMETERS, agreeing, random_trees, there_and_back
 from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, random_case, targets
 from tests.kernels.test_dense import random_layer
-from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, M, train
+from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, Heard, M, train
 from xpnet import optim, steps
 from xpnet.fused import accelerate, accelerator
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
@@ -174,13 +174,19 @@ def executables(name):
     return sum(module.name == f"jit_{name}" for module in modules)
 
 
-def test_programs_of_former_networks_are_let_go_of(monkeypatch):
-    latest_alone = lru_cache(maxsize=1)(fused_jax._programs.__wrapped__)
-    monkeypatch.setattr(fused_jax, "_programs", latest_alone)
-    before = executables("step")
+@pytest.mark.parametrize(
+    ("maker", "name", "callbacks"),
+    [("_run_program", "train", ()), ("_program", "advance", (Heard(),))],
+    ids=["runs", "steps"],
+)
+def test_programs_of_former_networks_are_let_go_of(maker, name, callbacks, monkeypatch):
+    latest_alone = lru_cache(maxsize=1)(getattr(fused_jax, maker).__wrapped__)
+    monkeypatch.setattr(fused_jax, maker, latest_alone)
+    before = executables(name)
     for width in (5, 6, 7, 8):
-        train(random_case((3, width, 2), output="softmax", m=M).on(JAX), batch_size=HALF)
-        assert executables("step") == before + 1
+        case = random_case((3, width, 2), output="softmax", m=M).on(JAX)
+        train(case, batch_size=HALF, callbacks=callbacks)
+        assert executables(name) == before + 1
 
 
 def test_what_comes_from_the_host_is_moved_without_a_program():

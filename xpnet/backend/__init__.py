@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from xpnet.backend.arrays import (
     asarray,
+    contiguous,
     detached,
     gather,
     has_values,
@@ -44,6 +45,7 @@ __all__ = [
     "asarray",
     "available_backends",
     "check_together",
+    "contiguous",
     "cuda_graph",
     "default_backend",
     "detached",

@@ -94,6 +94,12 @@ def to_device(tree: Any, target: Any) -> Any:
     return map_arrays(lambda array: _put(array, _keeping_dtype(array, found)), tree)
 
 
+def contiguous(array: Any) -> Any:
+    """Return `array` with its rows one after another in memory; a copy if they lie otherwise."""
+    with on_device_of(array):
+        return adapter(_known_library(array)).contiguous(array)
+
+
 def synchronize(array: Any) -> None:
     """Wait until `array` is computed. A Dask array stays the graph it is."""
     adapter(_known_library(array)).synchronize(array)

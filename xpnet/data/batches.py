@@ -175,15 +175,8 @@ def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple
 
 
 def sample_major(X: Array) -> Array:
-    """Return ``X (n_x, m)`` as C-contiguous ``(m, n_x)``, without a copy of a transposed view.
-
-    The standard has no word for memory order. Flattening has: it copies only where the
-    elements do not already lie in the order asked for.
-    """
-    xp = array_namespace(X)
-    samples = xp.matrix_transpose(X)
-    with backend.on_device_of(X):
-        return xp.reshape(xp.reshape(samples, (-1,)), samples.shape)
+    """Return ``X (n_x, m)`` as C-contiguous ``(m, n_x)``, without a copy of a transposed view."""
+    return backend.contiguous(array_namespace(X).matrix_transpose(X))
 
 
 def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:

@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
-from xpnet.data.batches import indices, sample_major, sliced
+from xpnet.data.batches import indices, sliced
 from xpnet.estimators._devices import is_sparse
 from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batches, Gather
@@ -57,7 +57,7 @@ def check_outputs(Y: Array, n_outputs: int, name: str) -> None:
 
 def contiguous(X: Array) -> Array:
     """X with each sample in one stretch of memory: a copy only where it lies otherwise."""
-    return X if is_sparse(X) else sample_major(array_namespace(X).matrix_transpose(X))
+    return X if is_sparse(X) else backend.contiguous(X)
 
 
 def columns_between(X: Array, start: int, stop: int) -> Array:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
-from xpnet.fused.interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals
 from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
 
 __all__ = [
@@ -54,12 +54,12 @@ class Accelerator:
         None or an `xpnet.kernels.Dropout`. Its next call may write over these moments.
     graph_step : ``(TrainingStep) -> TrainingStep``, or None
         The same, started on the device as one captured graph, where the library has such.
-    run : ``() -> TrainingRun or None``
+    run : ``(TrainingStep) -> TrainingRun or None``
         A run of training steps as one program, for one training loop: ``run(net, params, moments,
-        batches, hyperparameters, *, apply, l2, dropout) -> (params, moments, costs)``, with
-        hyperparameters for each step, and a `Dropout` for each or None; the same results as step by
-        step. None in place of a result where it does not support its arguments. Its next call may
-        write over these moments.
+        batches, hyperparameters, *, kernels, apply, l2, dropout) -> (params, moments, costs)``,
+        with hyperparameters for each step, and a `Dropout` for each or None; the same results as
+        step by step, costs on the host. None in place of a result where it does not support its
+        arguments. Its next call may write over these moments.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
@@ -71,7 +71,7 @@ class Accelerator:
     training_kernels: Callable[[Kernels], Kernels] = _as_it_is
     step: Callable[[TrainingStep], TrainingStep] = _as_it_is
     graph_step: Callable[[TrainingStep], TrainingStep] | None = None
-    run: Callable[[], TrainingRun | None] = lambda: None
+    run: Callable[[TrainingStep], TrainingRun | None] = lambda step: None
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
 

@@ -1,7 +1,7 @@
-"""Kernels and training steps for JAX arrays, compiled by XLA.
+"""Kernels, training steps and runs of steps for JAX arrays, compiled by XLA.
 
 Each entry is compiled by itself, for whoever calls kernels one by one; a training loop compiles
-its whole step, from the batch to the new parameters, as one program.
+its whole step, from the batch to the new parameters, as one program, and `fit` a loop over steps.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from xpnet.fused import Accelerator
-from xpnet.types import Gather, Kernels
+from xpnet.fused import Accelerator, TrainingRun, TrainingStep
+from xpnet.fused.arguments import are_floats
+from xpnet.kernels import Dropout
+from xpnet.types import Array, Batches, Gather, Kernels, Params
 
 CHOICES = {
     "dense_activation": ("activation",),
@@ -41,13 +44,12 @@ def compiled_kernels(kernels: Kernels) -> Kernels:
     )
 
 
-def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_step(step: TrainingStep) -> TrainingStep:
     """`step` as one program for each network, kind of optimiser and shape of batch.
 
     What an optimiser remembers is donated: its memory becomes the next step's. What did not come
     from here, such as the state that an optimiser starts from, is copied first.
     """
-    programs: dict[Any, _Programs] = {}
     mine: Any = ()
 
     def one_program(
@@ -62,46 +64,250 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,
     ) -> Any:
         nonlocal mine
-        # A number decides whether there is a penalty at all; an array is data.
-        chosen = {"l2": l2} if isinstance(l2, float | int) else {}
-        choices = (net, apply, kernels, X.shape, *chosen.items())
-        if choices not in programs:
-            programs[choices] = _programs(step, *choices)
-        if moments is not mine:
-            moments = programs[choices].copy(moments)
-        rest |= {} if chosen else {"l2": l2}
-        new, mine, J = programs[choices].step(params, moments, X, *data, **rest)
+        chosen, penalty = _penalty(l2)
+        program = _program(step, net, apply, kernels, X.shape, *chosen)
+        moments = moments if moments is mine else _copied(moments)
+        mine, new, J = program(params, moments, X, *data, **rest, **penalty)
         return new, mine, J
 
     return one_program
 
 
-class _Programs(NamedTuple):
-    """A step, and a copy of what an optimiser remembers, for one network and shape of batch."""
-
-    step: Callable[..., Any]
-    copy: Callable[[Any], Any]
-
-
 @lru_cache(maxsize=MOST)
-def _programs(
-    step: Callable[..., Any],
+def _program(
+    step: TrainingStep,
     net: Any,
     apply: Any,
     kernels: Any,
     shape: tuple[int, ...],
     *chosen: tuple[str, Any],
-) -> _Programs:
-    """`step` compiled for the latest runs.
+) -> Callable[..., Any]:
+    """`step` compiled for the latest networks and shapes of batch.
 
     Each is of a function of its own, for JAX keeps what it compiled as long as the function lives:
     of one function for all, ten megabytes for each network that a process ever trained.
     """
     its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
-    return _Programs(
-        jax.jit(its_own, donate_argnames=("moments",)),
-        jax.jit(lambda moments: jax.tree.map(jnp.copy, moments)),
-    )
+    program: Callable[..., Any] = jax.jit(partial(advance, its_own), donate_argnames=("moments",))
+    return program
+
+
+def advance(
+    step: Callable[..., Any], params: Params, moments: tuple[Params, ...], *data: Any, **rest: Any
+) -> tuple[tuple[Params, ...], Params, Array]:
+    """Moments, parameters and cost after one step.
+
+    In this order: JAX gives what is donated to the first outputs of its shapes, and parameters in
+    the memory of moments, moments in that of other moments, would cost a copy of each.
+    """
+    params, moments, J = step(params, moments, *data, **rest)
+    return moments, params, J
+
+
+def _penalty(l2: Any) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
+    """What chooses a program, and what is data.
+
+    A number decides whether there is a penalty at all; an array is data.
+    """
+    return ((("l2", l2),), {}) if isinstance(l2, float | int) else ((), {"l2": l2})
+
+
+def _copied(moments: tuple[Params, ...]) -> Any:
+    """Moments that may be donated: copied by the runtime, as `copy` would compile a program."""
+    return jax.device_put(moments, may_alias=False)
+
+
+MOST_STEPS = 1024  # of one call of a program
+
+CHANGING = ("rate", "c1", "c2", "a", "b")
+"""Hyperparameters that usually change from step to step."""
+
+
+def compiled_run(step: TrainingStep) -> TrainingRun:
+    """Runs of one training loop, each a loop over `step` within one program.
+
+    The program is the same for every number of steps: it has room for those of an epoch, or for
+    `MOST_STEPS`, and is told how many there are. A short last batch has a program of its own. What
+    an optimiser remembers is donated, as by a step.
+    """
+    mine: Any = ()
+    changing = set(CHANGING)
+
+    def run(
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        batches: Batches,
+        hyperparameters: Sequence[dict[str, Any]],
+        *,
+        apply: Callable[..., Any],
+        kernels: Kernels,
+        l2: Any,
+        dropout: Sequence[Dropout] | None,
+    ) -> Any:
+        nonlocal mine
+        X, Y, weight, _, _ = batches
+        if not isinstance(X, jax.Array) or not _is_known(apply):
+            return None
+        dtype = params[0][0].dtype
+        parts = [
+            (order, count, _over_steps(hyperparameters[steps], len(order), dtype, changing), steps)
+            for order, count, steps in _parts(batches)
+        ]
+        if any(numbers is None for _, _, numbers, _ in parts):
+            return None
+        chosen, penalty = _penalty(l2)
+        moments = moments if moments is mine else _copied(moments)
+        costs = []
+        for order, count, numbers, steps in parts:
+            program = _run_program(step, net, apply, kernels, (X.shape, order.shape), *chosen)
+            masks = None if dropout is None else _masks(dropout[steps], len(order))
+            data = X, Y, weight, order, count
+            moments, params, J = program(params, moments, data, numbers, masks, penalty)
+            costs.append(J)
+        mine = moments
+        # Read here: `fit` goes by the time that a run takes.
+        return (
+            params,
+            moments,
+            np.concatenate(
+                [np.asarray(J)[:count] for J, (_, count, *_) in zip(costs, parts, strict=True)]
+            ),
+        )
+
+    return run
+
+
+def _is_known(apply: Any) -> bool:
+    """Whether parameters and moments come out of this update as they went in."""
+    return hasattr(getattr(apply, "then", apply), "kernel")
+
+
+def _parts(batches: Batches) -> list[tuple[Any, int, slice]]:
+    """Numbers of samples ``(room, size)``, how many of the rows are batches, and which steps."""
+    m, size = batches.X.shape[0], batches.size
+    full, rest = divmod(len(batches.order), size)
+    rows = batches.order[: full * size].reshape(full, size)
+    room = min(m // size, MOST_STEPS)
+    parts = []
+    for start in range(0, full, room):
+        order = np.zeros((room, size), np.int32)
+        count = min(room, full - start)
+        order[:count] = rows[start : start + count]
+        parts.append((order, count, slice(start, start + count)))
+    if rest:
+        last = batches.order[full * size :].astype(np.int32)
+        parts.append((last[None, :], 1, slice(full, full + 1)))
+    return parts
+
+
+def _over_steps(
+    each: Sequence[dict[str, Any]], room: int, dtype: Any, changing: set[str]
+) -> dict[str, Any] | None:
+    """Each hyperparameter as a number, or as ``(room, ...)`` with one for each step.
+
+    None where there are others than numbers and arrays of one shape. As numbers JAX computes with
+    them in the precision of the host, such as ``1 − β``. `changing` grows by the names of those
+    that were found to change: once an array, always an array, or another program were compiled.
+    """
+    names = each[0].keys()
+    if any(numbers.keys() != names for numbers in each):
+        return None
+    found = {}
+    for name in names:
+        values = [numbers[name] for numbers in each]
+        if isinstance(values[0], dict):
+            found[name] = _over_steps(values, room, dtype, changing)
+        elif name not in changing and are_floats(values) and values.count(values[0]) == len(values):
+            found[name] = values[0]
+        else:
+            changing.add(name)
+            found[name] = _stacked(values, room, dtype)
+    return None if any(value is None for value in found.values()) else found
+
+
+def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
+    """Numbers, or arrays of one shape, as ``(room, ...)``; None where they are something else."""
+    if not are_floats(values):
+        shape = getattr(values[0], "shape", None)
+        for value in values:
+            if not isinstance(value, np.ndarray | jax.Array) or value.shape != shape:
+                return None
+        values = [np.asarray(value) for value in values]
+    column = np.zeros((room, *np.shape(values[0])), dtype)
+    column[: len(values)] = values
+    return column
+
+
+def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:
+    """What the masks of all steps are made of: the fields of `Dropout`, with keys ``(room, 2)``."""
+    keys = np.zeros((room, 2), np.int32)
+    keys[: len(dropout)] = [each.keys for each in dropout]
+    return dropout[0].least, dropout[0].kept, keys
+
+
+@lru_cache(maxsize=MOST)
+def _run_program(
+    step: TrainingStep,
+    net: Any,
+    apply: Any,
+    kernels: Any,
+    shapes: tuple[tuple[int, ...], ...],
+    *chosen: tuple[str, Any],
+) -> Callable[..., Any]:
+    """`train` compiled for the latest networks and shapes; see `_program`."""
+    its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
+    program: Callable[..., Any] = jax.jit(partial(train, its_own), donate_argnames=("moments",))
+    return program
+
+
+def train(
+    step: Callable[..., Any],
+    params: Params,
+    moments: tuple[Params, ...],
+    data: tuple[Any, ...],
+    numbers: dict[str, Any],
+    masks: tuple[Any, ...] | None,
+    penalty: dict[str, Any],
+) -> tuple[tuple[Params, ...], Params, Array]:
+    """Moments, parameters and costs after `count` steps, in the order of `advance`.
+
+    Parameters
+    ----------
+    step : function
+        A training step that knows its network, optimiser and kernels.
+    params, moments
+    data : tuple
+        ``X (m, n_x)``, ``Y (m, n_y)``, their weights (..., 1, m) or None, the numbers of the
+        samples of each step ``(room, size)``, and `count`.
+    numbers : dict
+        Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
+    masks : tuple or None
+        The fields of `Dropout`, with keys ``(room, 2)``.
+    penalty : dict
+        `l2`, where that is data.
+    """
+    X, Y, weight, order, count = data
+
+    def one(i: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        moments, params, costs = state
+        take = partial(jnp.take, indices=order[i], mode="clip")
+        params, moments, J = step(
+            params,
+            moments,
+            take(X, axis=0).T,
+            take(Y, axis=0).T,
+            jax.tree.map(lambda number: number[i] if number.ndim else number, numbers),
+            sample_weight=None if weight is None else take(weight, axis=-1),
+            dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][i])),
+            **penalty,
+        )
+        return moments, params, costs.at[i].set(J)
+
+    W = params[0][0]
+    costs = jnp.zeros((len(order), *W.shape[:-2]), W.dtype)
+    done: tuple[Any, ...] = jax.lax.fori_loop(0, count, one, (moments, params, costs))
+    return done
 
 
 def compiled_gather(plain: Gather) -> Gather:
@@ -117,8 +323,10 @@ def compiled_gather(plain: Gather) -> Gather:
 @partial(jax.jit, static_argnames="size")
 def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tuple[Any, ...]:
     rows = jax.lax.dynamic_slice_in_dim(order, start, size)
-    return tuple(jnp.take(array, rows, axis=0).T for array in arrays)
+    return tuple(jnp.take(array, rows, axis=0, mode="clip").T for array in arrays)
 
 
 # Within a compiled step, kernels that are programs of their own would only be in the way.
-ACCELERATOR = Accelerator(kernels=compiled_kernels, step=compiled_step, gather=compiled_gather)
+ACCELERATOR = Accelerator(
+    kernels=compiled_kernels, step=compiled_step, run=compiled_run, gather=compiled_gather
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,22 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data.batches import gathered
+from xpnet._interrupts import deferred_signals
+from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
-from xpnet.types import Array, Batch, Batches, Epoch, Gather, Params, Result, Run, Step
+from xpnet.types import (
+    Array,
+    Batch,
+    Batches,
+    Epoch,
+    Gather,
+    Params,
+    Result,
+    Run,
+    Step,
+    tensors,
+)
 
 
 class Training:
@@ -87,6 +100,9 @@ class Training:
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
+LARGE = 1_000_000
+"""Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
+
 
 def weight_of(m: int, s: Array | None) -> Array | float:
     """What a batch of m samples weighs in the epoch's mean cost: S, left on the device."""
@@ -125,6 +141,8 @@ class EpochLoop(Training):
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
         self.count = 1  # steps of the next run
+        size = sum(math.prod(tensor.shape) for tensor in tensors(params))
+        self.patience = min(max(1.0, size / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.costs: list[Array] = []
         self.weights: list[Array | float] = []
@@ -173,7 +191,8 @@ class EpochLoop(Training):
         """One epoch, and its row; the costs are read at its end, all in one go."""
         began = time.perf_counter()
         done = self._in_runs(batches) if self.in_runs else 0
-        for batch in gathered(batches, self.gather, done):
+        is_over = done == self.run.steps_per_epoch
+        for batch in () if is_over else gathered(batches, self.gather, done):
             step = self.trainer.step(*batch)
             self._enter(step, [step.cost], [self.weigh(batch.X.shape[-1], batch.sample_weight)])
         costs, weights = self._read()
@@ -195,24 +214,35 @@ class EpochLoop(Training):
         done, steps = 0, self.run.steps_per_epoch
         while done < steps:
             count, began = min(self.count, steps - done), time.perf_counter()
-            costs = self.trainer.run(batches, done, count)
-            if costs is None:
-                break
-            share = SECONDS / (time.perf_counter() - began)
-            self.count = max(1, int(count * min(share, 4.0)))
-            weights = [self._weight(batches, done + i) for i in range(count)]
+            # Between the call and the entry, the old state may be gone and the new one unknown.
+            with deferred_signals():
+                costs = self.trainer.run(batches, done, count)
+                if costs is None:
+                    break
+                seconds = time.perf_counter() - began
+                step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
+                self._enter(step, costs, self._weights(batches, done, count))
+            self._adapt(count, self.patience * SECONDS / seconds)
             done += count
-            step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
-            self._enter(step, costs, weights)
         return done
 
-    def _weight(self, batches: Batches, number: int) -> Array | float:
-        """What the batch of that number weighs."""
-        m, size, s = batches.X.shape[0], batches.size, batches.sample_weight
-        start, stop = number * size, min((number + 1) * size, m)
-        if s is not None:
-            s = array_namespace(s).take(s, batches.order[start:stop], axis=-1)
-        return self.weigh(stop - start, s)
+    def _adapt(self, count: int, share: float) -> None:
+        """Choose the length of the next run; `share` is the time there is by that of `count`."""
+        fitting = max(1, int(count * min(share, 4.0)))
+        # The end of an epoch may have cut a run short that was not too long.
+        self.count = max(self.count, fitting) if share > 1.0 else fitting
+
+    def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
+        """What so many batches weigh, on the host as their costs are."""
+        m, order, s = batches.X.shape[0], batches.order, batches.sample_weight
+        bounds = islice(blocks(m, batches.size), first, first + count)
+        if s is None:
+            return [self.weigh(stop - start, None) for start, stop in bounds]
+        host = backend.to_numpy(s)
+        return [
+            self.weigh(stop - start, host.take(order[start:stop], axis=-1))
+            for start, stop in bounds
+        ]
 
     def _enter(
         self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]

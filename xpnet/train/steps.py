@@ -173,6 +173,7 @@ class Trainer:
                 batches._replace(order=batches.order[chosen]),
                 [optimizer.hyperparameters(t + i) for i in range(count)],
                 apply=optimizer.apply,
+                kernels=self.kernels,
                 l2=self.l2,
                 dropout=[self._dropout(index + i) for i in range(count)]
                 if self.settings.dropout
@@ -194,7 +195,8 @@ class Trainer:
         self._run = None
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
-            step, self._run = training_step(step, X), accelerator_for(X).run()
+            self._run = accelerator_for(X).run(step)
+            step = training_step(step, X)
         is_default = kernels is None
         self.kernels = training_kernels(X) if is_default else kernels_or_default(kernels, X)
         self.may_require_grad = is_torch_array(X)

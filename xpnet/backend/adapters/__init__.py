@@ -16,6 +16,16 @@ __all__ = ["Adapter", "numpy_quiet"]
 FromNumpy = Callable[["np.ndarray[Any, Any]", Any], Any]
 
 
+def _flattened_and_back(array: Any) -> Any:
+    """The same array, contiguous.
+
+    The standard has no word for memory order. Flattening has: it copies only where the elements do
+    not already lie in the order asked for.
+    """
+    reshape = array_api_compat.array_namespace(array).reshape
+    return reshape(reshape(array, (-1,)), array.shape)
+
+
 @dataclass(frozen=True)
 class Adapter:
     """One array library, seen from the host.
@@ -45,6 +55,9 @@ class Adapter:
         Whether its values lie in the host's memory, so that reading them waits for nothing.
     quiet : ``() -> context manager``
         Within it, the library does not warn of overflow and NaN.
+    contiguous : ``(array) -> array``
+        Its rows one after another in memory, in the order of its shape: a copy only where they
+        lie otherwise.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
         Starts copies of host rows that overlap with computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
@@ -62,6 +75,7 @@ class Adapter:
     has_values: Callable[[Any], bool] = lambda array: True
     on_host: Callable[[Any], bool] = lambda array: False
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
+    contiguous: Callable[[Any], Any] = _flattened_and_back
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = lambda dtype, device: None
 

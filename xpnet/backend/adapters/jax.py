@@ -56,5 +56,6 @@ ADAPTER = Adapter(
     to_numpy=np.asarray,
     synchronize=_synchronize,
     has_values=_has_values,
+    contiguous=lambda array: array,  # as all are; to reshape would copy
     refusal=_refusal,
 )

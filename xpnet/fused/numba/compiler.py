@@ -24,7 +24,7 @@ from numba.core.registry import CPUDispatcher
 from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
-from xpnet.fused.interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba import cache
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun
+from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
 from xpnet.fused.numba.address import address_of, call, number_of
 from xpnet.fused.numba.compiler import compiled
@@ -23,10 +23,10 @@ from xpnet.fused.numba.step import Program, suits
 from xpnet.fused.numba.threads import threads_for
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Params
+from xpnet.types import Array, Batches, Kernels, Params
 
 
-def compiled_run() -> TrainingRun:
+def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for."""
     program: RunProgram | None = None
 
@@ -38,6 +38,7 @@ def compiled_run() -> TrainingRun:
         hyperparameters: Sequence[dict[str, Any]],
         *,
         apply: Callable[..., Any],
+        kernels: Kernels,
         l2: Any,
         dropout: Sequence[Dropout] | None,
     ) -> Any:

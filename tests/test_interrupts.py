@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from xpnet.fused.interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals
 
 
 class Ended(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Deferred signals while machine code compiles or a module loads."""
+"""Deferred signals while machine code compiles, a module loads, or a run of steps is made."""
 
 from __future__ import annotations
 

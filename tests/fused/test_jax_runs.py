@@ -1,0 +1,253 @@
+"""Runs of steps on JAX arrays as one program: what they take, and that they end where steps do."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from tests.fused.cases import OPTIMIZERS
+from tests.kernels.cases import Case, Library, assert_trees_close, leaves, random_case
+from tests.train.cases import Heard, train
+from xpnet import MLPClassifier, optim
+from xpnet.callbacks import Callback
+from xpnet.kernels import VECTORIZED
+from xpnet.network import defaults
+
+jax = pytest.importorskip("jax")
+fused_jax = pytest.importorskip("xpnet.fused.jax")
+
+STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
+EPOCHS = import_module("xpnet.train.epochs")
+
+JAX = Library("jax")
+M, BATCH_SIZE, STEPS_AN_EPOCH = 29, 4, 8  # the last batch is of one sample
+
+
+class Rarely(Callback):
+    """Keeps the steps that it is given."""
+
+    every_step = False
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+
+    def on_step(self, step):
+        self.steps.append(step)
+
+
+def case_on_jax(dtype: str = "float64", **options: Any) -> Case:
+    return random_case((3, 5, 4, 2), output="softmax", m=M, **options).on(JAX, dtype)
+
+
+def refuse(*args: Any, **kwargs: Any) -> Any:
+    pytest.fail("a step was made by itself")
+
+
+def assert_equal(result: Any, expected: Any, dtype: str = "float64") -> None:
+    """To rounding: parameters and costs; exactly: rates and numbers of steps."""
+    assert_trees_close(result.params, expected.params, dtype)
+    costs, others = ([row["cost"] for row in r.history] for r in (result, expected))
+    assert_trees_close(tuple(map(np.asarray, costs)), tuple(map(np.asarray, others)), dtype)
+    rates, others = ([row["learning_rate"] for row in r.history] for r in (result, expected))
+    assert rates == others
+    assert result.steps == expected.steps
+    assert {array.dtype for array in leaves(result.params)} == {np.dtype(dtype)}
+
+
+def assert_the_same(case: Case, dtype: str = "float64", **settings: Any) -> None:
+    options = {"batch_size": BATCH_SIZE, "epochs": 3, **settings}
+    with mock.patch.object(STEPS.Trainer, "step", refuse):
+        in_runs = train(case, **options)
+    assert_equal(in_runs, train(case, callbacks=[Heard()], **options), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser(name, dtype):
+    assert_the_same(case_on_jax(dtype), dtype, optimizer=OPTIMIZERS[name])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_penalty_weights_and_dropout(l2, weighted, dropout):
+    case = case_on_jax(weighted=weighted, l2=l2)
+    assert_the_same(case, dropout=dropout, seed=2)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_stacks(weighted, dropout):
+    """With a penalty and a rate for each network."""
+    case = case_on_jax(stack=(3,), weighted=weighted, l2=0.2)
+    rates = np.asarray([0.1, 0.02, 0.003]).reshape(3, 1, 1)
+    for optimizer in (optim.clip(optim.sgd(rates), 0.5), optim.adam(optim.cosine(rates, 20))):
+        assert_the_same(case, optimizer=optimizer, dropout=dropout)
+
+
+def test_rates_that_are_arrays_of_jax():
+    case = case_on_jax(stack=(3,))
+    rates = JAX.asarray(np.asarray([0.1, 0.02, 0.003]).reshape(3, 1, 1), "float64")
+    assert_the_same(case, optimizer=optim.adam(rates))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, M - 1])
+def test_the_last_batch_is_short(batch_size):
+    assert_the_same(case_on_jax(weighted=True), batch_size=batch_size)
+
+
+def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
+    monkeypatch.setattr(fused_jax, "MOST_STEPS", 3)
+    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
+    assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
+
+
+def test_the_programs_are_two_however_long_the_runs(monkeypatch):
+    """One for whole batches and one for the last."""
+    seen = []
+
+    def counted(output, Z, Y, scale):
+        seen.append(Z.shape[-1])
+        return VECTORIZED.output_cost_backward(output, Z, Y, scale)
+
+    record = replace(VECTORIZED, output_cost_backward=counted)
+    monkeypatch.setattr(defaults, "VECTORIZED", record)
+    case = case_on_jax()
+    for seconds in (0.0, 0.01, 1e9):
+        monkeypatch.setattr(EPOCHS, "SECONDS", seconds)
+        train(case, batch_size=BATCH_SIZE, epochs=4)
+    assert seen == [BATCH_SIZE, M % BATCH_SIZE]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_how_long_the_runs_are_changes_no_bit(name, monkeypatch):
+    """For that depends on the time they take."""
+    case, results = case_on_jax("float32", weighted=True, l2=0.1), []
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(EPOCHS, "SECONDS", seconds)
+        settings = {"optimizer": OPTIMIZERS[name], "batch_size": BATCH_SIZE, "epochs": 4}
+        results.append(train(case, dropout=0.3, **settings))
+    for array, other in zip(*(leaves(result.params) for result in results), strict=True):
+        np.testing.assert_array_equal(array, other)
+    costs = ([row["cost"] for row in result.history] for result in results)
+    assert len(set(map(tuple, costs))) == 1
+
+
+def test_a_rate_that_begins_to_change_is_compiled_for_once(monkeypatch):
+    """A hyperparameter of another name, which is a number until then."""
+    sgd = optim.momentum(0.1)
+
+    def later(t):
+        return {**sgd.hyperparameters(t), "mu": 0.9 if t < 12 else 0.9 + t / 1000}
+
+    assert_the_same(case_on_jax(), optimizer=sgd._replace(hyperparameters=later), epochs=4)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["one step a run", "an epoch a run"])
+def test_steps_that_are_kept_stay_as_they_were(seconds, monkeypatch):
+    monkeypatch.setattr(EPOCHS, "SECONDS", seconds)
+    rarely, heard, case = Rarely(), Heard(), case_on_jax()
+    train(case, batch_size=BATCH_SIZE, callbacks=[rarely], epochs=3)
+    train(case, batch_size=BATCH_SIZE, callbacks=[heard], epochs=3)
+    seen = [step.index for step in rarely.steps]
+    assert seen == ([1, 5, 8, 16, 24] if seconds else list(range(1, 25)))
+    for step in rarely.steps:
+        expected = heard.steps[step.index - 1]
+        np.testing.assert_allclose(step.cost, expected.cost, rtol=1e-10)
+        assert_trees_close(step.params, expected.params, "float64")
+        assert step.state.t == step.index
+
+
+def test_what_the_caller_holds_is_neither_donated_nor_written_to():
+    case, rarely = case_on_jax(weighted=True), Rarely()
+    copies = [array.copy() for array in leaves((case.params, case.X, case.Y, case.sample_weight))]
+    train(case, batch_size=BATCH_SIZE, callbacks=[rarely])
+    kept = leaves((case.params, case.X, case.Y, case.sample_weight))
+    for array, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+LEFT = {
+    "a full batch": {"batch_size": M},
+    "an update of one's own": {
+        "optimizer": optim.sgd(0.1)._replace(
+            apply=lambda params, grads, *rest: optim.sgd(0.1).apply(params, grads, *rest)
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("settings", LEFT.values(), ids=LEFT)
+def test_what_is_left_to_single_steps(settings):
+    case, options = case_on_jax(), {"batch_size": BATCH_SIZE, **settings}
+    with mock.patch.object(STEPS.Trainer, "step", autospec=True, side_effect=STEP) as step:
+        result = train(case, **options)
+    assert step.call_count == result.steps
+    assert_equal(result, train(case, callbacks=[Heard()], **options))
+
+
+STEP = STEPS.Trainer.step
+
+
+def test_estimators_are_fitted_in_runs():
+    case = case_on_jax("float32")
+    X, y = case.X.T, np.asarray(case.Y).argmax(axis=0)
+    options = {"hidden_layer_sizes": (5,), "batch_size": BATCH_SIZE, "max_iter": 3}
+    model = MLPClassifier(random_state=0, tol=0.0, n_iter_no_change=9, **options)
+    with mock.patch.object(STEPS.Trainer, "step", refuse), pytest.warns(UserWarning, match="Maxim"):
+        model.fit(X, jax.numpy.asarray(y))
+    expected = MLPClassifier(**model.get_params()).set_params(callbacks=[Heard()])
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        expected.fit(X, jax.numpy.asarray(y))
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-5)
+    # What the optimiser remembers goes on from where the run ended, and is still there.
+    for each in (model, expected):
+        each.partial_fit(X, jax.numpy.asarray(y))
+    assert_trees_close(tuple(model.coefs_), tuple(expected.coefs_))
+
+
+def test_ctrl_c_within_a_run_leaves_all_that_was_remembered(monkeypatch):
+    """The run ends first, and its steps are kept."""
+    case, run, calls = case_on_jax("float32"), STEPS.Trainer.run, []
+
+    def interrupted(trainer, batches, first, count):
+        calls.append(count)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return run(trainer, batches, first, count)
+
+    options = {"hidden_layer_sizes": (5,), "batch_size": BATCH_SIZE, "max_iter": 9}
+    model = MLPClassifier(random_state=0, **options)
+    X, y = case.X.T, jax.numpy.asarray(np.asarray(case.Y).argmax(axis=0))
+    monkeypatch.setattr(STEPS.Trainer, "run", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(X, y)
+    assert len(calls) == 3
+    assert model._optimizer_state.t == sum(calls)
+    model.partial_fit(X, y)
+    assert all(np.isfinite(np.asarray(coef)).all() for coef in model.coefs_)
+
+
+@pytest.mark.parametrize("every_step", [False, True], ids=["runs", "steps"])
+def test_what_is_remembered_stays_where_it_is(every_step):
+    """Else each would be copied to the memory of another."""
+    seen = []
+
+    class Looking(Rarely):
+        def on_step(self, step):
+            moments = [
+                array for moment in step.state.moments for layer in moment for array in layer
+            ]
+            seen.append([array.unsafe_buffer_pointer() for array in moments])
+
+    looking = Looking()
+    looking.every_step = every_step
+    train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking])
+    assert len(seen) > 2
+    assert seen == [seen[0]] * len(seen)
