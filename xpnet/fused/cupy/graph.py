@@ -30,8 +30,8 @@ MOST_ENTRIES = 2**23  # of a batch; by estimate, to copy more takes as long as a
 def captured_plans() -> Callable[..., Planned]:
     """What makes the plans of one training loop as `bound_plan` does, but each to run as a graph.
 
-    Large batches, batches, weights and rates of each network's own, and whatever fails to be
-    captured are left to `bound_plan`.
+    Large batches, batches, weights, rates and penalties of each network's own, and whatever fails
+    to be captured are left to `bound_plan`.
     """
     capture: _Capture | None = None
 
@@ -52,6 +52,7 @@ def _suits(moving: Moving) -> bool:
     data = [array for array in moving[:3] if array is not None]
     return (
         moving.rates is None
+        and moving.l2 is None
         and all(array.ndim == 2 for array in data)
         and sum(array.size for array in data) <= MOST_ENTRIES
     )
@@ -120,7 +121,7 @@ class _GraphPlan:
         self._instead: Planned | None = None
         there = driver.empty((WORDS,), np.dtype("int64"))
         X, Y, weight = map(self._fixed, moving[:3])
-        own = Moving(X, Y, weight, None, None, None)
+        own = Moving(X, Y, weight, None, None, None, None)
         plan = Plan(driver, net, state, own, options, there)
         self.numbers, self._instructions = plan.numbers, plan.instructions
         self._feed = driver.bound([self._feeding(moving, own, there)], self._dtype, moving[:3])
