@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 SECONDS = 40
-SHARES = dict(zip((stage.name for stage in STAGES), (15, 2, 2, 2, 1, 1, 1, 1, 15), strict=True))
+SHARES = dict(zip((stage.name for stage in STAGES), (15, 2, 2, 2, 1, 1, 1, 1, 1, 15), strict=True))
 ABSENT = ("torch", "jax")
 """Libraries that take seconds to import."""
 KEPT = {"conftest.py", "standin", "test_exceptions.py"}
