@@ -168,7 +168,7 @@ def test_all_of_it_goes_with_the_training(graph, monkeypatch):
     from xpnet.fused.cupy import graph as graphs
 
     made: list[Any] = []
-    for owner in (blas.Products, graphs._GraphPlan, graphs._Capture):
+    for owner in (blas.Products, graphs._GraphPlan, graphs.Capture):
         init = owner.__init__
 
         def remembered(self: Any, *args: Any, init: Any = init) -> None:
