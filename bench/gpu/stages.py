@@ -56,7 +56,7 @@ SANITIZER = ("compute-sanitizer", "--error-exitcode", "99")
 """No exit code of pytest's, whose own come through."""
 
 STAGES = (
-    Stage("versions", 30, (*PYTHON, "bench.gpu.versions", *RESULTS)),
+    Stage("versions", 20, (*PYTHON, "bench.gpu.versions", *RESULTS)),
     Stage("agreement", 45, (*PYTHON, "bench.agreement", *RESULTS)),
     Stage("cupy-tests", 130, (*TESTS, "-k", OF_CUPY), ON_THE_HOST),
     Stage(
@@ -64,10 +64,11 @@ STAGES = (
         60,
         (*PEERS, "--sizes", "784-30-10", "784-512-256-10", "--batches", "128"),
     ),
+    Stage("host-time", 20, (*PYTHON, "bench.host_time", *RESULTS)),
     Stage("peers", 120, (*PEERS, "--sizes", *ALL_SIZES, "--batches", "128", "1024", "8192")),
     Stage(
         "benchmarks",
-        55,
+        45,
         (
             *(*PYTEST, "bench/test_kernels.py", "bench/test_train.py"),
             *("--benchmark-max-time=0.3", "--benchmark-json={folder}/results.json"),

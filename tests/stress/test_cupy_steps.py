@@ -74,13 +74,7 @@ def trained(training, case, xp, **how):
         optimizer = optim.clip(optimizer, training.norm)
     arrays = there.X, there.Y, there.sample_weight
     batches = [[None if a is None else a[..., :m] for a in arrays] for m in training.cuts]
-    settings = {
-        "optimizer": optimizer,
-        "l2": there.l2,
-        "dropout": training.spec.dropout,
-        "seed": 3,
-        **how,
-    }
+    settings = {"l2": there.l2, "dropout": training.spec.dropout, "seed": 3, **how}
     walk = xpnet.steps(there.net, there.params, batches, optimizer=optimizer, **settings)
     return tuple((step.params, step.cost) for step in walk)
 

@@ -60,6 +60,8 @@ class Accelerator:
         with hyperparameters for each step, and a `Dropout` for each or None; the same results as
         step by step, costs on the host. None in place of a result where it does not support its
         arguments. Its next call may write over these moments.
+    graph_run : ``(TrainingStep) -> TrainingRun or None``, or None
+        The same where `graph_step` is used, each step of it a captured graph; costs on the device.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
@@ -72,6 +74,7 @@ class Accelerator:
     step: Callable[[TrainingStep], TrainingStep] = _as_it_is
     graph_step: Callable[[TrainingStep], TrainingStep] | None = None
     run: Callable[[TrainingStep], TrainingRun | None] = lambda step: None
+    graph_run: Callable[[TrainingStep], TrainingRun | None] | None = None
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
 

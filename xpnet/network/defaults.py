@@ -11,7 +11,7 @@ from xpnet.kernels import LOOPED, VECTORIZED
 from xpnet.types import Array, Kernels
 
 if TYPE_CHECKING:
-    from xpnet.fused import Accelerator, TrainingStep
+    from xpnet.fused import Accelerator, TrainingRun, TrainingStep
 
 
 def accelerator_for(X: Array) -> Accelerator:
@@ -27,6 +27,14 @@ def training_step(step: TrainingStep, X: Array) -> TrainingStep:
     if made.graph_step is not None and backend.cuda_graph():
         return made.graph_step(step)
     return made.step(step)
+
+
+def training_run(step: TrainingStep, X: Array) -> TrainingRun | None:
+    """What runs many such steps in one call, where there is that."""
+    made = accelerator_for(X)
+    if made.graph_run is not None and backend.cuda_graph():
+        return made.graph_run(step)
+    return made.run(step)
 
 
 def default_kernels(X: Array) -> Kernels:

@@ -12,9 +12,9 @@ from xpnet.kernels import Dropout, dropout_masks, dropout_of
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import (
-    accelerator_for,
     kernels_or_default,
     training_kernels,
+    training_run,
     training_step,
 )
 from xpnet.network.gradients import unchecked_value_and_grad
@@ -195,8 +195,7 @@ class Trainer:
         self._run = None
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
-            self._run = accelerator_for(X).run(step)
-            step = training_step(step, X)
+            step, self._run = training_step(step, X), training_run(step, X)
         is_default = kernels is None
         self.kernels = training_kernels(X) if is_default else kernels_or_default(kernels, X)
         self.may_require_grad = is_torch_array(X)

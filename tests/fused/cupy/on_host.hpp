@@ -64,6 +64,13 @@ void call(void (*kernel)(Arguments...), void** arguments) {
   call(kernel, arguments, std::index_sequence_for<Arguments...>());
 }
 
+// The sizes of a kernel's arguments, and 0 behind them.
+template <class... Arguments>
+const std::size_t* sizes(void (*)(Arguments...)) {
+  static const std::size_t found[] = {sizeof(Arguments)..., 0};
+  return found;
+}
+
 typedef void (*Body)(void**);
 static Body body;
 static void** body_arguments;
@@ -149,11 +156,12 @@ static void __syncthreads() {
   on_host::change(thread->place, on_host::scheduler);
 }
 
-// `name` becomes a function of the library: launch_0, launch_1, …
+// `name` becomes two functions of the library: launch_0 and sizes_0, launch_1 and sizes_1, …
 #define KERNEL(number, ...)                                                                   \
   static void body_##number(void** arguments) { on_host::call(&__VA_ARGS__, arguments); }     \
   extern "C" int launch_##number(unsigned grid_x, unsigned grid_y, unsigned block_x,          \
                                  unsigned block_y, void** arguments, int order) {             \
     return on_host::launch(body_##number, {grid_x, grid_y}, {block_x, block_y}, arguments,    \
                            order);                                                            \
-  }
+  }                                                                                           \
+  extern "C" const std::size_t* sizes_##number() { return on_host::sizes(&__VA_ARGS__); }

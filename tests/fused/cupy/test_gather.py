@@ -76,7 +76,7 @@ def test_the_body_gathers_all(on_host, data, rng, start, stop):
         np.testing.assert_array_equal(got, array[order[start:stop]])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # of one test: others want what is in its place
 def nvrtc():
     yield from (cupy.cuda.nvrtc for cupy in needs_real_cupy())
 

@@ -38,6 +38,9 @@ NOT_TAKEN: dict[str, Callable[[], Iterator[Any]]] = {
     "a rate for each network": lambda: run(
         networks=2, optimizer=optim.adam(np.asarray([1e-2, 1e-3], "float32")[:, None, None])
     ),
+    "a penalty for each network": lambda: run(
+        networks=2, l2=cupy.asarray([0.1, 0.2], "float32")[:, None, None]
+    ),
 }
 
 
@@ -49,6 +52,22 @@ def test_what_is_left_to_launches(graph, case):
         for _, _ in zip(range(3), NOT_TAKEN[case](), strict=False):
             pass
     assert "graph" not in counts.launches
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_a_penalty_that_is_written_to_between_steps(graph, on):
+    def trained(**settings: Any) -> list[Any]:
+        l2 = cupy.asarray([1.0, 2.0], "float32")[:, None, None]
+        found = []
+        for step in run(networks=2, l2=l2, optimizer=optim.sgd(0.1), **settings):
+            l2 *= 0.5
+            found.append(step)
+        return results(iter(found))
+
+    graph(on)
+    for step, expected in zip(trained(), trained(kernels=xpnet.VECTORIZED), strict=True):
+        for array, other in zip(step, expected, strict=True):
+            np.testing.assert_allclose(array, other, rtol=1e-4, atol=1e-5)
 
 
 @counting
@@ -149,7 +168,7 @@ def test_all_of_it_goes_with_the_training(graph, monkeypatch):
     from xpnet.fused.cupy import graph as graphs
 
     made: list[Any] = []
-    for owner in (blas.Products, graphs._GraphPlan, graphs._Capture):
+    for owner in (blas.Products, graphs._GraphPlan, graphs.Capture):
         init = owner.__init__
 
         def remembered(self: Any, *args: Any, init: Any = init) -> None:

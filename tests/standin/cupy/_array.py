@@ -202,10 +202,17 @@ def lying(host: np.ndarray, device: int, base: ndarray | None = None) -> ndarray
 
 
 def from_host(host: np.ndarray) -> ndarray:
-    """A copy of `host` in new memory of the current device, of the same order."""
-    there = allocate(host.shape, host.dtype, "F" if host.flags.fnc else "C")
-    there[...] = host
-    return lying(there, current_device())
+    """A copy of `host` in new memory of the current device, of the same order.
+
+    The current stream writes it in its turn, so `host` must stay as it is:
+    ``copy_from_host_async`` of cupy/cuda/memory.pyx.
+    """
+    array = lying(
+        allocate(host.shape, host.dtype, "F" if host.flags.fnc else "C"), current_device()
+    )
+    there = unowned(array._host)
+    get_current_stream().later(lambda: np.copyto(there, host))
+    return array
 
 
 def on_host(value: Any) -> Any:
@@ -257,15 +264,21 @@ def call(name: str, function: Callable[..., Any], *operands: Any, **options: Any
 
 
 def viewed(function: Callable[..., Any], array: ndarray, *operands: Any, **options: Any) -> Any:
-    """`function` that makes a view if it can, of an array on any device."""
-    return on_device(function(array._host, *operands, **options), array._device, array)
+    """`function` that makes a view if it can, of an array on any device; else it is one launch."""
+    found = function(array._host, *operands, **options)
+    if found.size and block_of(found) is None:
+        _note_launch(function.__name__)
+        found = function(array._host, *operands, **options)
+    return on_device(found, array._device, array)
 
 
 def _note_launch(name: str) -> None:
-    """Count a launch of a kernel of CuPy's own, which the stand-in does not capture."""
+    """Count a launch of a kernel of CuPy's own, whose turn comes; the stand-in captures none."""
     why = _NO_CUBLAS if name == "matmul" else f"the stand-in does not capture CuPy's {name}"
-    get_current_stream().refuse_capture(why)
+    stream = get_current_stream()
+    stream.refuse_capture(why)
     note("launches", name)
+    stream.finish()
 
 
 def _has_an_order(host: np.ndarray) -> bool:

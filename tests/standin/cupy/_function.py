@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from itertools import takewhile
+from operator import ge
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,7 +20,8 @@ from cupy.cuda.device import current_device
 from cupy.cuda.runtime import CUDARuntimeError
 from cupy.cuda.stream import Stream, get_current_stream
 
-_ONE_AT_A_TIME = threading.Lock()  # a kernel's index is a variable of the whole library
+# A kernel's index is a variable of the whole library. A stream that goes may end its work here.
+_ONE_AT_A_TIME = threading.RLock()
 _MOST_THREADS = 1024
 _FORWARD = 1  # all threads of a block take turns, as in on_host.hpp
 
@@ -53,10 +55,13 @@ def argument_bytes(argument: Any) -> np.ndarray:
 
 
 class Function:
-    """A kernel of a library that was compiled for the processor."""
+    """Kernel number n of a library that was compiled for the processor."""
 
-    def __init__(self, name: str, run: Callable[..., int]) -> None:
-        self.name, self.run = name, run
+    def __init__(self, name: str, library: ctypes.CDLL, n: int) -> None:
+        self.name, self.run = name, getattr(library, f"launch_{n}")
+        sizes = getattr(library, f"sizes_{n}")
+        sizes.restype = ctypes.POINTER(ctypes.c_size_t)
+        self.sizes = tuple(takewhile(bool, sizes()))
         self.ptr = id(self)
         FUNCTIONS[self.ptr] = self
 
@@ -68,29 +73,43 @@ class Function:
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: Any) -> None:
         grid, block = (tuple(max(1, n) for n in (*extent, 1, 1)[:3]) for extent in (grid, block))
         values = [argument_bytes(argument) for argument in args]
-        pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
-        self._check(grid, block)
-
-        def work() -> None:
-            assert len(values) == len(pointers)  # a graph keeps the values
-            self._run(grid, block, pointers)
-
-        get_current_stream().do(self.name, work)
+        self._do(grid, block, values, get_current_stream())
 
     def start(
-        self, grid: tuple[int, ...], block: tuple[int, ...], pointers: Any, stream: Stream
+        self, grid: tuple[int, ...], block: tuple[int, ...], params: int, stream: Stream
     ) -> None:
-        """Run every block, with arguments whose values lie at these addresses."""
+        """Launch it with what lies now where the addresses at `params` say.
+
+        ``cuLaunchKernel`` of CUDA's driver API: it has copied all when it returns.
+        """
+        addresses = (ctypes.c_void_p * len(self.sizes)).from_address(params)
+        values = [
+            np.frombuffer(ctypes.string_at(address, size), np.uint8).copy()
+            for address, size in zip(addresses, self.sizes, strict=True)
+        ]
+        self._do(grid, block, values, stream)
+
+    def _do(
+        self,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        values: list[np.ndarray],
+        stream: Stream,
+    ) -> None:
+        """Let the stream do it in its turn; a graph keeps the values."""
         self._check(grid, block)
-        stream.refuse_capture("the stand-in captures no arguments whose size it does not know")
-        stream.do(self.name, lambda: self._run(grid, block, pointers))
+        assert len(values) == len(self.sizes), f"{self.name} takes {len(self.sizes)} arguments"
+        room = [value.nbytes for value in values]
+        assert all(map(ge, room, self.sizes)), f"{self.name} takes {self.sizes} bytes, not {room}"
+        stream.do(self.name, lambda: self._run(grid, block, values))
 
     def _check(self, grid: tuple[int, ...], block: tuple[int, ...]) -> None:
         if grid[0] >= 2**31 or max(grid[1:]) >= 2**16 or np.prod(block) > _MOST_THREADS:
             raise CUDARuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")
         assert grid[2] == block[2] == 1, "the kernels run over two axes on the processor"
 
-    def _run(self, grid: tuple[int, ...], block: tuple[int, ...], pointers: Any) -> None:
+    def _run(self, grid: tuple[int, ...], block: tuple[int, ...], values: list[np.ndarray]) -> None:
+        pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
         with _ONE_AT_A_TIME:
             failed = self.run(*grid[:2], *block[:2], pointers, _FORWARD)
         assert not failed, "not all threads met at a barrier"

@@ -35,7 +35,7 @@ class RawModule:
             run = library(self.code, self.options, names)
         except RuntimeError as error:
             raise CompileException(str(error)) from error
-        return Function(name, getattr(run, f"launch_{names.index(name)}"))
+        return Function(name, run, names.index(name))
 
 
 class Parameter(NamedTuple):
@@ -83,9 +83,9 @@ class ElementwiseKernel:
         if size == 0:
             return
         values = [_value(a, p, real) for a, p in zip(args, params, strict=True)]
-        run = _compiled(self.name, self.operation, params, real).launch_0
+        run = _compiled(self.name, self.operation, params, real)
         grid = min(2**31 - 1, -(-size // _BLOCK))
-        Function(self.name, run)((grid,), (min(_BLOCK, size),), (size, *values))
+        Function(self.name, run, 0)((grid,), (min(_BLOCK, size),), (size, *values))
 
 
 def _parameters(text: str) -> tuple[Parameter, ...]:

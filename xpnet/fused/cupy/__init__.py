@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from xpnet.fused import Accelerator, or_else, replaced
+from xpnet.fused import Accelerator, TrainingRun, TrainingStep, or_else, replaced
 from xpnet.fused.cupy.cost import output_activation, output_cost, output_cost_backward
 from xpnet.fused.cupy.dense import activation_dense_backward, dense_activation
 from xpnet.fused.cupy.driver import Driver, NoKernelError
@@ -76,6 +76,13 @@ def _graph_step(plain: Callable[..., Any]) -> Callable[..., Any]:
     return planned_step(DRIVER, plain, captured_plans())
 
 
+def _graph_run(step: TrainingStep) -> TrainingRun:
+    from xpnet.fused.cupy.device import DRIVER
+    from xpnet.fused.cupy.run import captured_run
+
+    return captured_run(DRIVER)
+
+
 def _gather(plain: Gather) -> Gather:
     from xpnet.fused.cupy.gather import gathered
 
@@ -87,5 +94,6 @@ ACCELERATOR = Accelerator(
     training_kernels=_training_kernels,
     step=_step,
     graph_step=_graph_step,
+    graph_run=_graph_run,
     gather=_gather,
 )

@@ -121,16 +121,19 @@ __global__ void cost(const T* Z, const T* Y, Index Y_network, Index Y_unit, Inde
 
 // What samples weigh in a cost: scales (rows, m) = s / S with S the sum of the row, 0 where S is 0;
 // and decays = l2 / S of each network, unless they are null. A row of weights s a network, or one
-// for all; blockIdx.x is the network.
+// for all; where s is null, S is m and there are no scales. blockIdx.x is the network.
 __global__ void weigh(const T* s, Index s_network, Index s_sample, Index rows, Index m, T* scales,
                       T l2, const T* l2s, Index step, T* decays) {
   const Index network = blockIdx.x;
-  s += network * s_network;
-  T sum = 0;
-  for (Index j = threadIdx.x; j < m; j += blockDim.x) sum += s[j * s_sample];
-  sum = block_total(sum);
+  T sum = m;
+  if (s) {
+    s += network * s_network;
+    sum = 0;
+    for (Index j = threadIdx.x; j < m; j += blockDim.x) sum += s[j * s_sample];
+    sum = block_total(sum);
+  }
   const T one = sum > 0 ? T(1) / sum : T(0);
-  if (network < rows)
+  if (s && network < rows)
     for (Index j = threadIdx.x; j < m; j += blockDim.x)
       scales[network * m + j] = s[j * s_sample] * one;
   if (decays && threadIdx.x == 0) decays[network] = of_network(l2, l2s, step, network) * one;

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,14 @@ import numpy as np
 
 from xpnet.fused.cupy.blas import Products
 from xpnet.fused.cupy.cost import strides_of
-from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Launch, NoKernelError, by_value
+from xpnet.fused.cupy.driver import (
+    MOST_BLOCKS,
+    Driver,
+    Instruction,
+    Launch,
+    NoKernelError,
+    by_value,
+)
 from xpnet.fused.cupy.plan import Moving, Options, Plan, State
 from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Planned, bound_plan
@@ -30,10 +37,10 @@ MOST_ENTRIES = 2**23  # of a batch; by estimate, to copy more takes as long as a
 def captured_plans() -> Callable[..., Planned]:
     """What makes the plans of one training loop as `bound_plan` does, but each to run as a graph.
 
-    Large batches, batches, weights and rates of each network's own, and whatever fails to be
-    captured are left to `bound_plan`.
+    Large batches, batches, weights, rates and penalties of each network's own, and whatever fails
+    to be captured are left to `bound_plan`.
     """
-    capture: _Capture | None = None
+    capture: Capture | None = None
 
     def captured_plan(
         driver: Driver, net: Any, state: State, moving: Moving, options: Options
@@ -41,7 +48,7 @@ def captured_plans() -> Callable[..., Planned]:
         nonlocal capture
         if not _suits(moving) or (capture and capture.failed):
             return bound_plan(driver, net, state, moving, options)
-        capture = _Capture() if capture is None else capture
+        capture = Capture() if capture is None else capture
         plan = _GraphPlan(driver, net, state, moving, options, capture)
         return Planned(plan.run, plan.numbers, options)
 
@@ -52,12 +59,13 @@ def _suits(moving: Moving) -> bool:
     data = [array for array in moving[:3] if array is not None]
     return (
         moving.rates is None
+        and moving.l2 is None
         and all(array.ndim == 2 for array in data)
         and sum(array.size for array in data) <= MOST_ENTRIES
     )
 
 
-class _Capture:
+class Capture:
     """What one training loop captures with: a stream and cuBLAS of its own."""
 
     def __init__(self) -> None:
@@ -96,12 +104,57 @@ class _Capture:
         self.failed = True
 
 
-class _GraphPlan:
-    """A plan on arrays of its own, and the graph of it.
+class Captured:
+    """Instructions on fixed arrays, and the graph of them.
 
-    Its first run launches kernel by kernel: some are compiled, and cuBLAS loads its own, which is
+    The first run launches kernel by kernel: some are compiled, and cuBLAS loads its own, which is
     no part of a graph. The second is captured.
     """
+
+    def __init__(
+        self,
+        driver: Driver,
+        capture: Capture,
+        dtype: np.dtype,
+        instructions: Sequence[Instruction],
+    ) -> None:
+        self._driver, self._capture = driver, capture
+        self._dtype, self._instructions = dtype, instructions
+        self._has_run = False
+        self._graph: Any = None
+
+    def capture(self) -> None:
+        """Make the graph, if that is the next thing to do; raises where it fails."""
+        if self._graph is None and self._has_run and not self._capture.failed:
+            self._graph = self._capture.graph(self._launch)
+
+    def run(self) -> None:
+        """Do them once."""
+        if self._graph is None:
+            self._launch(self._capture.on(cupy.cuda.get_current_stream()))
+            self._has_run = True
+        else:
+            self._graph.launch()
+
+    def _launch(self, products: Products) -> None:
+        """Launch by launch, on the current stream and that of `products`."""
+        for instruction in self._instructions:
+            if isinstance(instruction, Launch):
+                name, *rest = instruction
+                self._driver.launch(name, self._dtype, *rest)
+            else:
+                products(instruction)
+
+
+def fixed(driver: Driver, array: Array | None) -> Array | None:
+    """Memory for such a matrix, sample by sample, as gathered batches lie."""
+    if array is None:
+        return None
+    return driver.empty(array.shape[::-1], array.dtype).swapaxes(0, 1)
+
+
+class _GraphPlan:
+    """A plan on arrays of its own, and the graph of it."""
 
     def __init__(
         self,
@@ -110,20 +163,18 @@ class _GraphPlan:
         state: State,
         moving: Moving,
         options: Options,
-        capture: _Capture,
+        capture: Capture,
     ) -> None:
         self._driver, self._capture = driver, capture
         self._given = net, state, options
-        self._dtype = state.theta[0].W.dtype
-        self._has_run = False
-        self._graph: Any = None
         self._instead: Planned | None = None
-        there = driver.empty((WORDS,), np.dtype("int64"))
-        X, Y, weight = map(self._fixed, moving[:3])
-        own = Moving(X, Y, weight, None, None, None)
+        dtype, there = state.theta[0].W.dtype, driver.empty((WORDS,), np.dtype("int64"))
+        X, Y, weight = (fixed(driver, array) for array in moving[:3])
+        own = Moving(X, Y, weight, None, None, None, None)
         plan = Plan(driver, net, state, own, options, there)
-        self.numbers, self._instructions = plan.numbers, plan.instructions
-        self._feed = driver.bound([self._feeding(moving, own, there)], self._dtype, moving[:3])
+        self.numbers = plan.numbers
+        self._captured = Captured(driver, capture, dtype, plan.instructions)
+        self._feed = driver.bound([self._feeding(moving, own, there)], dtype, moving[:3])
 
     def run(self, *moving: Array | None) -> None:
         """One step on the arrays of a `Moving`."""
@@ -144,28 +195,8 @@ class _GraphPlan:
         address = self._driver.address
         self.numbers.addresses[:] = address(moving.J), address(moving.copy)
         self._feed(*moving[:3])
-        if self._graph is None and self._has_run:
-            self._graph = self._capture.graph(self._launch)
-        if self._graph is None:
-            self._launch(self._capture.on(cupy.cuda.get_current_stream()))
-            self._has_run = True
-        else:
-            self._graph.launch()
-
-    def _launch(self, products: Products) -> None:
-        """The plan, launch by launch, on the current stream and that of `products`."""
-        for instruction in self._instructions:
-            if isinstance(instruction, Launch):
-                name, *rest = instruction
-                self._driver.launch(name, self._dtype, *rest)
-            else:
-                products(instruction)
-
-    def _fixed(self, array: Array | None) -> Array | None:
-        """Memory for such a matrix, sample by sample, as gathered batches lie."""
-        if array is None:
-            return None
-        return self._driver.empty(array.shape[::-1], self._dtype).swapaxes(0, 1)
+        self._captured.capture()
+        self._captured.run()
 
     def _feeding(self, moving: Moving, own: Moving, there: Array) -> Launch:
         args: list[Any] = []

@@ -24,7 +24,6 @@ from xpnet.fused.cupy.driver import (
     Launch,
     Product,
     by_value,
-    factor,
     row_grid,
 )
 from xpnet.fused.cupy.source import MOST_NUMBERS, WORDS
@@ -45,14 +44,15 @@ class State(NamedTuple):
 class Moving(NamedTuple):
     """The arrays of one step, which may be others at the next.
 
-    `rates` has a learning rate for each network; `copy` is a vector that the new θ is written to
-    beside the state.
+    `rates` has a learning rate for each network, and `l2` a penalty; `copy` is a vector that the
+    new θ is written to beside the state.
     """
 
     X: Array
     Y: Array
     weight: Array | None
     rates: Array | None
+    l2: Array | None
     J: Array | None
     copy: Array | None
 
@@ -62,7 +62,7 @@ class Options(NamedTuple):
 
     optimizer: str
     norms: tuple[float, ...]  # that gradients are clipped to, one after another
-    l2: Any
+    l2: float  # 0 where there is an array of it
     least: int  # of `Dropout`
     kept: float  # of `Dropout`, or 0
 
@@ -181,26 +181,22 @@ class Plan:
 
     def _scale(self) -> tuple[Any, ...]:
         """What each sample's cost is multiplied by, as arguments; and the decay of weights."""
-        l2, weight, m = self._options.l2, self._moving.weight, self._m
-        penalty = None if isinstance(l2, float) and l2 == 0.0 else l2
-        if weight is None:
-            if penalty is not None:
-                self._decay = self._factor(penalty * (1.0 / m))
-            return self._real(1.0 / m), None, 0, 0
-        rows = self._networks if weight.ndim > 2 else 1
-        scales, decays = self._empty(rows, m), None
-        if penalty is not None:
+        l2, l2s, weight, m = self._options.l2, self._moving.l2, self._moving.weight, self._m
+        by_number = self._real(1.0 / m), None, 0, 0
+        if weight is None and l2s is None:
+            self._decay = self._real(l2 * (1.0 / m)), None, 0
+            return by_number
+        rows = self._networks if weight is not None and weight.ndim > 2 else 1
+        scales = None if weight is None else self._empty(rows, m)
+        strides = (0, 0) if weight is None else strides_of(weight, 3)[::2]
+        decays = None
+        if l2 or l2s is not None:
             decays = self._empty(self._networks)
             self._decay = self._real(0.0), decays, 1
-        args = (weight, *strides_of(weight, 3)[::2], rows, m, scales)
+        args = (weight, *strides, rows, m, scales, self._real(l2), l2s, _step(l2s), decays)
         grid = (rows if decays is None else self._networks, 1)
-        self._launch("weigh", grid, row_grid(1, m)[1], *args, *self._factor(l2), decays)
-        return self._real(0.0), scales, m if rows > 1 else 0, 1
-
-    def _factor(self, value: Any) -> tuple[Any, Any, int]:
-        found = factor(self._driver, value, self._state.theta[0].W)
-        assert found is not None, "what is no factor has been refused"
-        return found
+        self._launch("weigh", grid, row_grid(1, m)[1], *args)
+        return by_number if scales is None else (self._real(0.0), scales, m if rows > 1 else 0, 1)
 
     def _forward(self) -> list[tuple[Array | None, Array]]:
         """Z, where a derivative needs it, and A of each layer, the last one's being its logits."""
@@ -306,9 +302,13 @@ class Plan:
 
     def _update(self) -> None:
         rates = self._moving.rates
-        step = 0 if rates is None or rates.size == 1 else 1
         copy = self._moving.copy, self.numbers.copy()
-        args = (*self.numbers.structure(), rates, step, *self._decay, *copy)
+        args = (*self.numbers.structure(), rates, _step(rates), *self._decay, *copy)
         name = f"update<optimizer::{self._options.optimizer}>"
         for table in self._tables:
             self._launch(name, table.grid(), (256, 1), table.structure, *args)
+
+
+def _step(numbers: Array | None) -> int:
+    """From one network's number to the next one's: 0 where they share it."""
+    return 0 if numbers is None or numbers.size == 1 else 1

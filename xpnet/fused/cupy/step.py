@@ -24,6 +24,7 @@ from xpnet.kernels import Dropout
 from xpnet.types import Array, Params, tensors
 
 MOST_PLANS = 8  # of one training loop, each with memory for a batch
+PATIENCE = 500  # steps after which an unused one gives way to another, and not before
 
 
 class Planned(NamedTuple):
@@ -133,6 +134,8 @@ class Loop:
         self._state = State(own.fresh(), own.fresh(), tuple(own.fresh() for _ in moments), begins)
         self._params: Params | None = None
         self._plans: dict[Any, Planned | None] = {}
+        self._last: dict[Any, int] = {}  # step of each, up to the newest change of forms
+        self._steps = 0
         self._form: Any = None
         self._plan: Planned | None = None
 
@@ -157,10 +160,11 @@ class Loop:
     ) -> Any:
         """One step; NotImplemented where there is no plan for it."""
         number, rates = self._rates(update.rate)
+        penalty, l2s = self._penalties(l2)
         copy, J = self._copies.fresh(), self._driver.empty(self._W.shape[:-2], self._W.dtype)
-        moving = Moving(X, Y, sample_weight, rates, J, self._copies.vector(copy))
+        moving = Moving(X, Y, sample_weight, rates, l2s, J, self._copies.vector(copy))
         kept = (dropout.least, dropout.kept) if dropout else (0, 0.0)
-        plan = self._found(moving, Options(update.optimizer, update.norms, l2, *kept), update)
+        plan = self._found(moving, Options(update.optimizer, update.norms, penalty, *kept), update)
         if plan is None:
             return NotImplemented
         plan.numbers.fill(number, update.rest, dropout)
@@ -181,6 +185,10 @@ class Loop:
         rates = xp.asarray(rate, dtype=self._W.dtype, device=device(self._W))
         return 0.0, self._driver.contiguous(rates)
 
+    def _penalties(self, l2: Any) -> tuple[float, Array | None]:
+        """A penalty as the number that it is, or as an array of one a network."""
+        return (l2, None) if isinstance(l2, float | int) else (0.0, self._driver.contiguous(l2))
+
     def _load(self, params: Params, moments: tuple[Params, ...]) -> None:
         """Copy what did not come from here."""
         if params is not self._params:
@@ -190,28 +198,42 @@ class Loop:
                 _copy(given, own)
 
     def _found(self, moving: Moving, options: Options, update: Update) -> Planned | None:
-        """The plan for arrays of these shapes and strides; None where there can be none."""
-        l2 = options.l2
+        """The plan for arrays of these shapes and strides; None where there is none."""
+        self._steps += 1
         form = (
             tuple(
-                array is None or (array.shape, array.strides, array.dtype) for array in moving[:4]
+                array is None or (array.shape, array.strides, array.dtype) for array in moving[:5]
             ),
-            options._replace(l2=l2 if isinstance(l2, float) else id(l2)),
+            options,
             self._driver.place(),
         )
         if form != self._form:
-            if form not in self._plans:
-                if len(self._plans) == MOST_PLANS:
-                    del self._plans[next(iter(self._plans))]
+            self._last[self._form] = self._steps
+            if form not in self._plans and self._has_room():
                 self._plans[form] = self._made(moving, options, update)
-            self._form, self._plan = form, self._plans[form]
+            known = form in self._plans
+            self._form, self._plan = (form, self._plans[form]) if known else (None, None)
         return self._plan
+
+    def _has_room(self) -> bool:
+        """Whether there may be one plan more, if need be in the place of one long unused.
+
+        Of many forms in turn a few keep their plans: plans that go before they are used again only
+        take time.
+        """
+        if len(self._plans) < MOST_PLANS:
+            return True
+        oldest = min(self._plans, key=self._last.__getitem__)
+        if self._steps - self._last[oldest] <= PATIENCE:
+            return False
+        del self._plans[oldest], self._last[oldest]
+        return True
 
     def _made(self, moving: Moving, options: Options, update: Update) -> Planned | None:
         names = {**update.rest, "rate": 0.0}
         if not are_of_step(update.optimizer, self._state.moments, names):
             return None
-        if not self._fits(moving, options.l2):
+        if not self._fits(moving):
             return None
         # Objects that a plan can tell apart, also where X and Y are one, as of an autoencoder.
         moving = Moving(*(array if array is None else array[...] for array in moving))
@@ -220,9 +242,9 @@ class Loop:
         except NoKernelError:
             return None
 
-    def _fits(self, moving: Moving, l2: Any) -> bool:
+    def _fits(self, moving: Moving) -> bool:
         """Whether this batch is of one network or of each, and its X as products take it."""
-        X, Y, weight, rates, *_ = moving
+        X, Y, weight, *numbers = moving[:5]
         n_x, *_, n_y = self._net.sizes
         m = X.shape[-1]
         leads = {array.shape[:-2] for array in (X, Y, weight) if array is not None}
@@ -234,8 +256,10 @@ class Loop:
             and (weight is None or weight.shape[-2:] == (1, m))
             and leads <= {(), self._W.shape[:-2]}
             and lies(X) is not None
-            and factor(self._driver, l2, self._W) is not None
-            and (rates is None or factor(self._driver, rates, self._W) is not None)
+            and all(
+                array is None or factor(self._driver, array, self._W) is not None
+                for array in numbers
+            )
         )
 
 

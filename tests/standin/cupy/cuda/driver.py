@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-
 
 def launchKernel(  # noqa: N802 (CuPy's name)
     f: int,
@@ -23,4 +21,4 @@ def launchKernel(  # noqa: N802 (CuPy's name)
 
     grid = grid_dim_x, grid_dim_y, grid_dim_z
     block = block_dim_x, block_dim_y, block_dim_z
-    FUNCTIONS[f].start(grid, block, ctypes.c_void_p(kernel_params), stream_at(stream))
+    FUNCTIONS[f].start(grid, block, kernel_params, stream_at(stream))

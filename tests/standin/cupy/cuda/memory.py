@@ -1,13 +1,15 @@
 """Memory: a pool that hands out again at once what was freed, and pinned memory of the host.
 
-As in cupy/cuda/memory.pyx, what was freed may still be used by work under way: the pool relies on
-all of it being on one stream. Fresh memory is NaN, so that what was never written shows.
+As in cupy/cuda/memory.pyx, what was freed may still be used by work under way: it goes back to the
+stream on which it was asked for (``_arena`` there), and the pool relies on all of that work being
+on this one. Fresh memory is NaN from its stream's next work on, so that what was never written
+shows.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 
 from cupy._counts import note
 from cupy.cuda.device import current_device
-from cupy.cuda.stream import get_current_stream
+from cupy.cuda.stream import all_is_done, get_current_stream
 
 _UNIT = 512  # bytes
 _PINNED_UNIT = 512  # bytes; cupy/cuda/pinned_memory.pyx rounds up to it
@@ -25,13 +27,16 @@ _KEPT = 64  # freed pieces of one size
 class Block(np.ndarray):
     """The bytes of one allocation, which go back to the pool with the last array over them."""
 
-    device_id: int
+    pool: list[Any]
 
     def __del__(self) -> None:
-        _FREED[self.device_id, self.nbytes].append(self.base)
+        self.pool.append(self.base)
+        if len(self.pool) > _KEPT and all_is_done():
+            del self.pool[:-_KEPT]
 
 
-_FREED: dict[tuple[int, int], deque[Any]] = defaultdict(lambda: deque(maxlen=_KEPT))
+_FREED: dict[tuple[int, int, int], list[Any]] = defaultdict(list)
+"""Pieces by device, stream and size. Those that work may still use stay where they are."""
 
 
 def allocate(shape: Sequence[int], dtype: Any, order: str = "C") -> np.ndarray:
@@ -41,12 +46,14 @@ def allocate(shape: Sequence[int], dtype: Any, order: str = "C") -> np.ndarray:
     if not size:
         return np.empty(shape, dtype, order)
     note("allocations", size)
-    key = current_device(), size
-    memory = _FREED[key].pop() if _FREED[key] else bytearray(size + _UNIT)
+    stream = get_current_stream()
+    pool = _FREED[current_device(), stream.ptr, size]
+    memory = pool.pop() if pool else bytearray(size + _UNIT)
     block = np.ndarray.__new__(Block, (size,), np.uint8, memory, _first(memory))
-    if not get_current_stream().is_late:  # or work that was asked for before would find NaN
-        block.fill(0xFF)
-    block.device_id = key[0]
+    block.pool = pool
+    if stream.recording is None:  # or a graph's memory would be NaN after its first launch
+        there = unowned(block)
+        stream.later(lambda: there.fill(0xFF))
     return np.ndarray(shape, dtype, block, order=order)
 
 

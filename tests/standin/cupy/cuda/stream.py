@@ -2,13 +2,14 @@
 
 The null stream and those that wait for it do everything at once. Work on a stream that is
 ``non_blocking`` (cupy/cuda/stream.pyx) is done when somebody waits for an event after it, or for
-the stream. What arrays compute is always done at once, unless it is captured; `Stream.later` is for
-a test's own work.
+the stream: kernels, products, graphs, copies and what a test gives to `Stream.later`. Functions of
+arrays do all that is left there, compute at once, and leave it to the stream to write the result.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
@@ -33,7 +34,7 @@ class Stream:
         self.ptr = 0 if null else id(self)
         self.device_id = -1 if null else current_device()
         self.is_late = non_blocking
-        self.work: list[Callable[[], object]] = []
+        self.work: deque[Callable[[], object]] = deque()  # that is left
         self.done = 0
         self.recording: Graph | None = None
         self._outer: list[tuple[int, Stream]] = []
@@ -50,7 +51,20 @@ class Stream:
         """Do the work up to there."""
         while self.done < position:
             self.done += 1
-            self.work[self.done - 1]()
+            self.work.popleft()()
+
+    def finish(self) -> None:
+        """Do all the work that is left, though the stream be captured."""
+        self.run_to(self.end)
+
+    @property
+    def end(self) -> int:
+        """The position behind all that it was asked to do."""
+        return self.done + len(self.work)
+
+    def __del__(self) -> None:
+        # cudaStreamDestroy, in the documentation of the CUDA runtime: it is done all the same.
+        self.finish()
 
     def record(self, event: Event | None = None) -> Event:
         event = Event() if event is None else event
@@ -66,7 +80,7 @@ class Stream:
         if self.recording is not None:
             self.recording.invalid = True
             raise CUDARuntimeError(_UNSUPPORTED)
-        self.run_to(len(self.work))
+        self.finish()
 
     def __enter__(self) -> Stream:
         # check_stream_device_match of stream.pyx
@@ -111,7 +125,7 @@ class Stream:
         return self.recording is not None
 
     def do(self, name: str, work: Callable[[], object]) -> None:
-        """Do the work of a kernel at once, or let the graph that is being captured do it."""
+        """Do the work of a kernel in its turn, or let the graph that is being captured do it."""
         if self.recording is not None:
             self.recording.add(name, work)
             return
@@ -120,7 +134,7 @@ class Stream:
                 graph.invalid = True
             raise CUDARuntimeError(_IMPLICIT)
         note("launches", name)
-        work()
+        self.later(work)
 
     def refuse_capture(self, why: str, kind: type[Exception] = NotImplementedError) -> None:
         """Raise an error of that kind if the stream is captured."""
@@ -146,6 +160,11 @@ def stream_at(address: int) -> Stream:
     return _STREAMS[address]
 
 
+def all_is_done() -> bool:
+    """Whether no stream has any work left."""
+    return not any(stream.work for stream in _STREAMS.values())
+
+
 class Event:
     """A place in a stream; one that was never recorded is nowhere, and waited for in no time."""
 
@@ -155,7 +174,7 @@ class Event:
     def record(self, stream: Stream | None = None) -> None:
         self.stream = get_current_stream() if stream is None else stream
         self.stream.refuse_capture("the stand-in captures no events")
-        self.position = len(self.stream.work)
+        self.position = self.stream.end
 
     def synchronize(self) -> None:
         self.stream.run_to(self.position)
