@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -19,10 +20,20 @@ from xpnet import backend
 from xpnet.backend.libraries import LIBRARIES
 from xpnet.types import Array
 
+
+def _xla_flags() -> str:
+    """What lets XLA compile faster; an option that a release does not know ends the process."""
+    flags = ["--xla_backend_optimization_level=0"]
+    if find_spec("jaxlib") and version("jaxlib").startswith("0.10."):
+        flags += ["--xla_cpu_use_fusion_emitters=false"]
+        flags += ["--xla_llvm_disable_expensive_passes=true"]
+    return " ".join(flags)
+
+
 # JAX reads this when it is imported; without it the float64 tests could not run there.
 os.environ["JAX_ENABLE_X64"] = "1"
 # To compile the programs of tests takes longer than to run them: once is enough for all processes.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("XLA_FLAGS", _xla_flags())
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
