@@ -38,14 +38,14 @@ def routine(dtype: Any) -> int | None:
     dtype : dtype
         float32 or float64.
     """
-    for file in libraries():
+    for file in _libraries():
         with suppress(AttributeError, OSError):
             found = getattr(ctypes.CDLL(file), ROUTINES[dtype.name])
             return ctypes.cast(found, ctypes.c_void_p).value
     return None
 
 
-def libraries() -> Iterator[str]:
+def _libraries() -> Iterator[str]:
     """Where the product may be; a library that is loaded already is not loaded twice."""
     core = getattr(np, "_core", None)
     # Looking a name up in a library looks in those it is linked to as well, but on Windows.

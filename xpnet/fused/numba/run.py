@@ -20,7 +20,6 @@ from xpnet.fused.numba.compiler import compiled
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.step import Program, suits
-from xpnet.fused.numba.threads import threads_for
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params
@@ -121,8 +120,7 @@ class RunProgram(Program):
         data = batches.X, batches.Y, weight, batches.order, l2
         numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
         room: Any = vectors, memory, self.batch, self._work(size), costs
-        with threads_for(self.largest * size):
-            train(*self.loops, self.network, *data, *numbers, *room)
+        train(*self.loops, self.network, *data, *numbers, *room)
         return odd if steps % 2 else even, self.moments, costs
 
     def _segments(self) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -31,7 +30,6 @@ from xpnet.fused.numba.network import (
     forward,
     thin_cost_and_gradients,
 )
-from xpnet.fused.numba.threads import threads_for
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
@@ -127,7 +125,6 @@ class Program:
         thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
         self.gradients: Any = thin_cost_and_gradients if thin else cost_and_gradients
         self.network: Any = network_of(net, self.dtype, self.flats.layout, thin)
-        self.largest = max(math.prod(W.shape) for W, _ in params)
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:])  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
@@ -163,8 +160,7 @@ class Program:
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         data = samples, targets, weight, float(l2), masks_of(dropout, self.dtype)
-        with threads_for(self.largest * X.shape[1]):
-            J = self.gradients(*self.network, *data, theta, work, to_gradients)
+        J = self.gradients(*self.network, *data, theta, work, to_gradients)
         return self.dtype.type(J), grads
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:
