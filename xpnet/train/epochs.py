@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -141,6 +141,7 @@ class EpochLoop(Training):
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
         self.count = 1  # steps of the next run
+        self.has_run = False
         size = sum(math.prod(tensor.shape) for tensor in tensors(params))
         self.patience = min(max(1.0, size / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
@@ -214,14 +215,16 @@ class EpochLoop(Training):
         done, steps = 0, self.run.steps_per_epoch
         while done < steps:
             count, began = min(self.count, steps - done), time.perf_counter()
-            # Between the call and the entry, the old state may be gone and the new one unknown.
-            with deferred_signals():
+            # Between the call and the entry, the old state may be gone and the new one unknown. The
+            # first run, which compiles, has copied the state that it writes over.
+            with deferred_signals() if self.has_run else nullcontext():
                 costs = self.trainer.run(batches, done, count)
                 if costs is None:
                     break
                 seconds = time.perf_counter() - began
                 step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
                 self._enter(step, costs, self._weights(batches, done, count))
+                self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
             done += count
         return done

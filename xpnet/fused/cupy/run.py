@@ -7,6 +7,7 @@ step counts one further.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
@@ -31,7 +32,7 @@ def captured_run(driver: Driver) -> TrainingRun:
     """Runs of one training loop; none of what is left to steps.
 
     That is weights of samples, rates and penalties of each network's own, arrays elsewhere or of
-    another dtype, and all after a failure before a graph was there: a step then says so.
+    another dtype, and all after a failure of the first step, of which it warns.
     """
     loop: _RunLoop | None = None
     failed = False
@@ -142,7 +143,9 @@ class _RunLoop(Loop):
         try:
             self._driver.launch("begin", self._W.dtype, (1, 1), (1, 1), args)
             first.run()
-        except Exception:  # of CuPy, cuBLAS or its loading, before the update at the step's end
+        except Exception as error:  # of CuPy, cuBLAS or its loading, before the update at the end
+            message = f"fit trains step by step, as a run of steps could not begin: {error}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
             self.failed = True
             return False
         for plan in others:

@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from xpnet._interrupts import deferred_signals
+from xpnet.fused.numba import cache
 
 
 def address_of(loop: Any, *arguments: Any) -> int:
@@ -22,6 +23,7 @@ def address_of(loop: Any, *arguments: Any) -> int:
     signature = tuple(map(numba.typeof, arguments))
     with deferred_signals():
         loop.compile(signature)
+    cache.warn_once()
     code = loop.overloads[signature]
     address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
     return address
