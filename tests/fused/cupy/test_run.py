@@ -256,9 +256,7 @@ def test_a_capture_that_fails_is_replaced_by_launches_with_one_warning(graph, ru
     assert_same(ours, launched)
 
 
-def test_a_failure_before_any_graph_leaves_all_to_steps_with_warnings(
-    graph, runs, products
-):
+def test_a_failure_before_any_graph_leaves_all_to_steps_with_warnings(graph, runs, products):
     graph(False)
     launched, _ = fitted()
     graph(True)
