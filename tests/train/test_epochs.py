@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from tests.kernels.cases import assert_trees_close
 from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
 from xpnet import VECTORIZED, backend, value_and_grad
 from xpnet.callbacks import Callback
+from xpnet.train.steps import Trainer
 
 
 @pytest.mark.parametrize(("moment", "number"), [("start", 0), ("step", 2), ("step", 5)])
@@ -44,6 +46,22 @@ def test_ctrl_c_within_a_step(case, interrupted):
     assert (result.stopped, len(heard.steps), len(result.history)) == ("interrupted", 4, 1)
     assert_trees_close(result.params, heard.steps[-1].params, "float64")
     assert len(calls) == interrupted[-1] + 1
+
+
+@pytest.mark.parametrize(("number", "waits"), [(1, False), (2, True)])
+def test_ctrl_c_waits_for_a_run_but_the_first_which_compiles(case, number, waits, monkeypatch):
+    run, ended = Trainer.run, []
+
+    def interrupted(self, *args):
+        if len(ended) == number - 1:
+            signal.raise_signal(signal.SIGINT)
+        ended.append(run(self, *args))
+        return ended[-1]
+
+    monkeypatch.setattr(Trainer, "run", interrupted)
+    result = train(case, epochs=9, seed=0)
+    assert result.stopped == "interrupted"
+    assert len(ended) == number - (not waits)
 
 
 def test_a_callback_is_told_of_each_moment_in_order(case):
