@@ -15,7 +15,7 @@ BENCH_JSON ?= bench/out/bench.json
 GPU_BUNDLE ?= build/xpnet-gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest dpnp stress format lint types imports bench bench-check peers gpu gpu-bundle check clean
+.PHONY: help demo test lowest dpnp stress format lint types imports bench peers gpu gpu-bundle check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,8 +23,9 @@ help: ## list the targets
 demo: $(DEMO)/.installed ## train on handwritten digits: a model, a plot, the accuracy
 	$(DEMO)/bin/xpnet train digits
 
-test: $(VENV)/.installed ## run the tests
-	$(ONE_THREAD) $(BIN)/python $(PYTEST)
+# In one session, as both import and compile the same.
+test: $(VENV)/.installed ## run the tests, and each benchmark once, unmeasured
+	$(ONE_THREAD) $(BIN)/python $(PYTEST) bench tests
 
 # Old versions call what the newest of their own requirements have since deprecated.
 lowest: $(LOWEST)/.installed ## run the tests with the lowest versions that pyproject.toml allows
@@ -66,9 +67,6 @@ bench: $(VENV)/.installed ## measure, then draw the table and the chart
 	    $(BIN)/python -m pytest bench --benchmark-json=$(BENCH_JSON)
 	$(BIN)/python -m bench.report $(BENCH_JSON)
 
-bench-check: $(VENV)/.installed ## run each benchmark once, unmeasured
-	$(ONE_THREAD) $(BIN)/python $(PYTEST) bench
-
 peers: $(VENV)/.peers ## xpnet beside scikit-learn, PyTorch, JAX, Keras and Thinc
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.report bench/out/peers.json
@@ -80,9 +78,9 @@ gpu-bundle: $(VENV)/.installed ## a folder that runs `make gpu` where there is n
 	$(BIN)/python -m bench.gpu.bundle $(GPU_BUNDLE)
 
 # Every part runs, whatever the others found.
-check: ## all that CI checks: test, lint, types, imports, bench-check
+check: ## all that CI checks but dpnp: test, lint, types, imports
 	@failed=; \
-	for part in test lint types imports bench-check; do \
+	for part in test lint types imports; do \
 	    $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "make check: failed:$$failed"; exit 1; fi

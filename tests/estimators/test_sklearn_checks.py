@@ -27,7 +27,11 @@ def skip_without_its_gpu(check: Any) -> None:
             pytest.skip(str(error))
 
 
-@parametrize_with_checks([LogisticRegression(), MLPClassifier(), MLPRegressor()])
+# As many epochs as scikit-learn checks its own with.
+MLPS = MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)
+
+
+@parametrize_with_checks([LogisticRegression(), *MLPS])
 def test_check(estimator, check):
     skip_without_its_gpu(check)
     check(estimator)

@@ -67,10 +67,13 @@ def assert_the_same(case: Case, dtype: str = "float64", **settings: Any) -> None
     assert_equal(in_runs, train(case, callbacks=[Heard()], **options), dtype)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimiser(name, dtype):
-    assert_the_same(case_on_jax(dtype), dtype, optimizer=OPTIMIZERS[name])
+def test_every_optimiser(name):
+    assert_the_same(case_on_jax(), optimizer=OPTIMIZERS[name])
+
+
+def test_float32():
+    assert_the_same(case_on_jax("float32"), "float32", optimizer=optim.adam(0.01))
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
@@ -125,7 +128,7 @@ def test_the_programs_are_two_however_long_the_runs(monkeypatch):
     assert seen == [BATCH_SIZE, M % BATCH_SIZE]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ["sgd", "adamw", "clipped", "scheduled"])
 def test_how_long_the_runs_are_changes_no_bit(name, monkeypatch):
     """For that depends on the time they take."""
     case, results = case_on_jax("float32", weighted=True, l2=0.1), []

@@ -131,6 +131,16 @@ def test_a_run_is_a_copy_from_the_host_and_a_graph_for_each_step(graph, runs, mo
 
 
 @counting
+def test_a_run_returns_when_half_of_it_is_done(run):
+    with cupy.cuda.Stream(non_blocking=True) as stream:
+        params, moments, _ = run(*run.begin())
+        stream.synchronize()
+        run(params, moments)  # graphs alone
+        assert len(stream.work) == BATCHES - (BATCHES // 2 + 1)
+        stream.synchronize()
+
+
+@counting
 def test_a_size_of_batch_is_captured_at_its_second_coming(graph, monkeypatch):
     monkeypatch.setattr(epochs, "SECONDS", 0.0)
     graph(True)

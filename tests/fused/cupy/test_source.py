@@ -24,7 +24,8 @@ def compile_options(request):
 
 @pytest.mark.parametrize(
     ("architecture", "dtype"),
-    [("sm_75", "float32"), ("sm_80", "float64"), ("sm_90", "float32"), ("sm_100", "float64")],
+    [("sm_75", "float32"), ("sm_100", "float64")],
+    ids=["the oldest", "the newest"],
 )
 def test_every_kernel_compiles(nvrtc, kernel_names, architecture, dtype):
     program = nvrtc.createProgram(source(), "kernels.cu", (), ())

