@@ -56,7 +56,7 @@ def _compiled_epoch(state: Tree, X: Array, labels: Array, order: Array) -> tuple
 def _first_state(cell: Cell) -> tuple[Array, Tree, Tree, Tree]:
     weights = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in cell.first_weights()]
     moments = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
-    return (jnp.zeros(()), weights, *moments)
+    return (jnp.zeros((), jnp.float32), weights, *moments)
 
 
 def _cost(weights: Tree, X: Array, labels: Array) -> Array:
