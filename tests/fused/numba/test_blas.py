@@ -14,7 +14,15 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    ("n", "k", "m"), [(1, 1, 1), (1, 7, 3), (5, 1, 4), (3, 4, 1), (33, 65, 17)]
+    ("n", "k", "m"),
+    [
+        *((1, 1, 1), (1, 7, 3), (5, 1, 4), (3, 4, 1), (33, 65, 17)),
+        (3, 257, 5),  # a sum of two parts
+        (65, 300, 40),  # and pieces of rows
+        (1, 513, 300_000 // 513),
+        (65, 784, 33),  # too large for pieces
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("turn_A", [False, True])
 @pytest.mark.parametrize("turn_B", [False, True])
@@ -25,7 +33,38 @@ def test_it_is_the_product(dtype, n, k, m, turn_A, turn_B, rng):
     op_A, op_B = (blas.TRANSPOSED if turn else blas.AS_IT_IS for turn in (turn_A, turn_B))
     blas.product(blas.routine(C.dtype), A, op_A, B, op_B, C)
     expected = (A.T if turn_A else A).astype(float) @ (B.T if turn_B else B).astype(float)
-    np.testing.assert_allclose(C, expected, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
+    bound = (1e-6 if dtype == "float32" else 1e-14) * k
+    np.testing.assert_allclose(C, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=bound)
+
+
+@pytest.mark.parametrize("turn_A", [False, True])
+@pytest.mark.parametrize(("n", "k", "m"), [(128, 784, 128), (257, 513, 33), (10, 1025, 300)])
+def test_in_single_precision_it_is_the_same_of_any_number_of_threads(n, k, m, turn_A, rng):
+    A, B = rng.random((k, n) if turn_A else (n, k), "float32"), rng.random((k, m), "float32")
+    op_A = blas.TRANSPOSED if turn_A else blas.AS_IT_IS
+    get, set_ = blas.number_of_threads()
+    before, found = get(), []
+    try:
+        for threads in (1, 2, 3):
+            set_(threads)
+            assert get() == threads
+            found.append(np.full((n, m), np.nan, "float32"))
+            blas.product(blas.routine(B.dtype), A, op_A, B, blas.AS_IT_IS, found[-1])
+    finally:
+        set_(before)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_matrices_of_either_order_and_no_others(order, rng):
+    A, B, C = rng.normal(size=(5, 9)), rng.normal(size=(9, 4)), np.empty((5, 4))
+    A = np.asarray(A, order=order)
+    assert blas.multiply(A, B, C) is None
+    np.testing.assert_allclose(C, A @ B, rtol=1e-12)
+    assert blas.multiply(A, rng.normal(size=(9, 8))[:, ::2], C) is NotImplemented
+    A.flags.writeable = False  # of another type to numba
+    assert blas.multiply(A, B, C) is NotImplemented
 
 
 def test_another_build_of_numpy_has_none(monkeypatch):

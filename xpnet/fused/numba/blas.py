@@ -28,6 +28,15 @@ ROW_MAJOR = 101  # cblas.h
 AS_IT_IS: Any = np.int32(111)
 TRANSPOSED: Any = np.int32(112)
 
+LONGEST = 256
+"""Length of a sum up to which no OpenBLAS kernel divides it; longer ones it divides in one way for
+one thread and in another for many."""
+ALONE = 2**18
+"""Multiplications up to which OpenBLAS uses one thread: interface/gemm.c there."""
+SMALL = 2**20
+"""Multiplications that two threads hardly do faster than one, and that wait for both on a machine
+in use."""
+
 
 @cache
 def routine(dtype: Any) -> int | None:
@@ -38,10 +47,22 @@ def routine(dtype: Any) -> int | None:
     dtype : dtype
         float32 or float64.
     """
+    found = _function(ROUTINES[dtype.name])
+    return None if found is None else ctypes.cast(found, ctypes.c_void_p).value
+
+
+@cache
+def number_of_threads() -> tuple[Callable[[], int], Callable[[int], object]]:
+    """What gets and what sets the number of threads, where there is a `routine`."""
+    get, set_ = (_function(f"scipy_openblas_{verb}_num_threads64_") for verb in ("get", "set"))
+    return (get or (lambda: 1)), (set_ or (lambda number: None))
+
+
+def _function(name: str) -> Any:
+    """A function of NumPy's BLAS; None where it has none of that name."""
     for file in _libraries():
         with suppress(AttributeError, OSError):
-            found = getattr(ctypes.CDLL(file), ROUTINES[dtype.name])
-            return ctypes.cast(found, ctypes.c_void_p).value
+            return getattr(ctypes.CDLL(file), name)
     return None
 
 
@@ -58,22 +79,42 @@ def _libraries() -> Iterator[str]:
 def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) -> None:
     """``C = A B`` of C-contiguous matrices, each `AS_IT_IS` or `TRANSPOSED` first.
 
-    Not true or false: numba would compile it for each pair of these.
+    Not true or false: numba would compile it for each pair of these. In parts: sums so short that
+    a BLAS does not divide them come out the same to the bit however many threads there are, and
+    what is too small to gain from threads comes in pieces that it leaves to one.
     """
-    _call(
-        blas,
-        op_A,
-        op_B,
-        to_C.shape[0],
-        to_C.shape[1],
-        A.shape[0] if op_A == TRANSPOSED else A.shape[1],
-        A,
-        A.shape[1],
-        B,
-        B.shape[1],
-        to_C,
-        to_C.shape[1],
-    )
+    n_out, m = to_C.shape
+    n_in = A.shape[0] if op_A == TRANSPOSED else A.shape[1]
+    # How far apart in memory the rows of A lie, and its columns; and the rows of B.
+    row, column = (1, A.shape[1]) if op_A == TRANSPOSED else (A.shape[1], 1)
+    row_B = 1 if op_B == TRANSPOSED else B.shape[1]
+    length = -(-n_in // -(-n_in // LONGEST))
+    rows = n_out if n_out * m * length > SMALL else max(1, ALONE // (m * length))
+    for start in range(0, n_in, length):
+        k = min(length, n_in - start)
+        beta = to_C.dtype.type(0 if start == 0 else 1)
+        for i in range(0, n_out, rows):
+            n, a, b = min(rows, n_out - i), i * row + start * column, start * row_B
+            _call(
+                blas, op_A, op_B, n, m, k, A, a, A.shape[1], B, b, B.shape[1], beta, to_C, i * m, m
+            )
+
+
+def multiply(A: Array, B: Array, to_C: Array) -> Any:
+    """``C = A B`` by `product`; NotImplemented of arrays that it is not compiled for."""
+    blas, (A, op_A), (B, op_B) = routine(to_C.dtype), _in_order(A), _in_order(B)
+    if blas is None or op_A is None or op_B is None:
+        return NotImplemented
+    return product(blas, A, op_A, B, op_B, to_C)
+
+
+def _in_order(A: Array) -> tuple[Array, Any]:
+    """A or its transpose, whichever is C-contiguous, and how that is to be used; None of others."""
+    if not A.flags.writeable:
+        return A, None
+    if A.flags.c_contiguous:
+        return A, AS_IT_IS
+    return A.T, TRANSPOSED if A.flags.f_contiguous else None
 
 
 def _typed_call(
@@ -85,22 +126,25 @@ def _typed_call(
     n: Any,
     k: Any,
     A: Any,
+    first_a: Any,
     lda: Any,
     B: Any,
+    first_b: Any,
     ldb: Any,
+    beta: Any,
     C: Any,
+    first_c: Any,
     ldc: Any,
 ) -> tuple[Any, Callable[..., Any]]:
-    """``cblas_?gemm`` at the address `blas`, with α = 1 and β = 0."""
-    matrices = (A, B, C)
+    """``cblas_?gemm`` at the address `blas`, with α = 1, from these entries of A, B and C on."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         real = context.get_value_type(A.dtype)
-        address, op_A, op_B, m, n, k, *rest = args
-        a, b, c = (
-            context.make_array(matrix)(context, builder, value).data
-            for matrix, value in zip(matrices, rest[::2], strict=True)
-        )
+        address, *sizes, a, first_a, lda, b, first_b, ldb, beta, c, first_c, ldc = args
+
+        def pointer_to(matrix: Any, value: Any, first: Any) -> Any:
+            return builder.gep(context.make_array(matrix)(context, builder, value).data, [first])
+
         whole, short, pointer = ir.IntType(64), ir.IntType(32), real.as_pointer()
         of_type = ir.FunctionType(
             ir.VoidType(),
@@ -110,14 +154,14 @@ def _typed_call(
             + [real, pointer, whole],
         )
         function = builder.inttoptr(address, of_type.as_pointer())
-        lda, ldb, ldc = rest[1::2]
-        one, zero = ir.Constant(real, 1.0), ir.Constant(real, 0.0)
-        order = ir.Constant(short, ROW_MAJOR)
-        builder.call(function, [order, op_A, op_B, m, n, k, one, a, lda, b, ldb, zero, c, ldc])
+        order, alpha = ir.Constant(short, ROW_MAJOR), ir.Constant(real, 1.0)
+        a, b, c = pointer_to(A, a, first_a), pointer_to(B, b, first_b), pointer_to(C, c, first_c)
+        builder.call(function, [order, *sizes, alpha, a, lda, b, ldb, beta, c, ldc])
         return context.get_dummy_value()
 
     i32, i64 = types.int32, types.int64
-    return types.void(i64, i32, i32, i64, i64, i64, A, i64, B, i64, C, i64), generate
+    matrices = A, i64, i64, B, i64, i64, A.dtype, C, i64, i64
+    return types.void(i64, i32, i32, i64, i64, i64, *matrices), generate
 
 
 _call: Any = intrinsic(_typed_call)

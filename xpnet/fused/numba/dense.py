@@ -20,7 +20,9 @@ from xpnet.fused.numba.activations import (
     piecewise_backward,
     piecewise_forward,
 )
+from xpnet.fused.numba.blas import ALONE, multiply
 from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.threads import chosen
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout
 from xpnet.types import Array, Dense, Layer
@@ -153,7 +155,12 @@ def _product(A: Array, B: Array, empty: Empty) -> Array:
     if B.ndim > 2:
         return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
     if A.ndim == 2:
-        return np.dot(A, B, out=empty((A.shape[0], B.shape[1]), A.dtype))
+        C = empty((A.shape[0], B.shape[1]), A.dtype)
+        if A.size * B.shape[1] > ALONE:
+            with chosen(A, B):
+                if multiply(A, B, C) is not NotImplemented:
+                    return C
+        return np.dot(A, B, out=C)
     product = _product(_rows(A), B, empty)
     return product.reshape(*A.shape[:-1], B.shape[-1])
 

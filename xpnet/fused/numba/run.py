@@ -102,26 +102,55 @@ class RunProgram(Program):
         dropout: Sequence[Dropout] | None,
     ) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after so many steps."""
-        flats, size, steps = self.flats, batches.size, len(hyperparameters)
+        steps, size = len(hyperparameters), batches.size
+        if len(self.batch[0]) != size:
+            self.batch = self._batch(size)
+        costs = np.empty(steps, self.dtype)
+
+        def make(first: int, count: int) -> None:
+            nonlocal params, moments
+            chosen = slice(first, first + count)
+            params, moments = self._make(
+                params,
+                moments,
+                batches._replace(order=batches.order[first * size : chosen.stop * size]),
+                hyperparameters[chosen],
+                l2,
+                dropout and dropout[chosen],
+                costs[chosen],
+            )
+
+        self.threads.run(steps, make, size, len(batches.order) - size * (steps - 1))
+        return params, moments, costs
+
+    def _make(
+        self,
+        params: Params,
+        moments: tuple[Params, ...],
+        batches: Batches,
+        hyperparameters: Sequence[dict[str, float]],
+        l2: float,
+        dropout: Sequence[Dropout] | None,
+        costs: Array,
+    ) -> tuple[Params, tuple[Params, ...]]:
+        """The same in one call, which fills in the costs."""
+        flats, steps = self.flats, len(hyperparameters)
         if not are_same(self.moments, moments):
             self.moments = tuple(map(flats.copied, moments))
             # Now, as a vector that is long in use may no longer be known.
             self.memory = [flats.vector(moment) for moment in self.moments]
-        if len(self.batch[0]) != size:
-            self.batch = self._batch(size)
         theta, grads = flats.vector(params), flats.fresh()
         # What an odd number of steps ends in, and what an even number.
         odd = flats.fresh()
         even = flats.fresh() if steps > 1 else odd
         vectors = theta, *map(flats.vector, (odd, even, grads))
         memory = (*self.memory, *vectors[3:] * 2)[:2]
-        costs = np.empty(steps, self.dtype)
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
         data = batches.X, batches.Y, weight, batches.order, l2
         numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
-        room: Any = vectors, memory, self.batch, self._work(size), costs
+        room: Any = vectors, memory, self.batch, self._work(batches.size), costs
         train(*self.loops, self.network, *data, *numbers, *room)
-        return odd if steps % 2 else even, self.moments, costs
+        return odd if steps % 2 else even, self.moments
 
     def _segments(self) -> Array:
         """What is updated at once: begin, end, and whether it is a bias, which does not decay."""

@@ -30,6 +30,7 @@ from xpnet.fused.numba.network import (
     forward,
     thin_cost_and_gradients,
 )
+from xpnet.fused.numba.threads import Threads
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
@@ -128,6 +129,7 @@ class Program:
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:])  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
+        self.threads = Threads(() if thin else net.sizes, self.dtype)
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -160,7 +162,13 @@ class Program:
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         data = samples, targets, weight, float(l2), masks_of(dropout, self.dtype)
-        J = self.gradients(*self.network, *data, theta, work, to_gradients)
+        J = 0.0
+
+        def make(first: int, count: int) -> None:
+            nonlocal J
+            J = self.gradients(*self.network, *data, theta, work, to_gradients)
+
+        self.threads.run(1, make, X.shape[1])
         return self.dtype.type(J), grads
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:

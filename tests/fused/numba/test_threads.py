@@ -1,0 +1,221 @@
+"""Choice of one thread or all of NumPy's BLAS: by the clock, and without any effect on results."""
+
+from __future__ import annotations
+
+import os
+from threading import Barrier, Thread
+
+import numpy as np
+import pytest
+
+from tests.fused.numba.test_run import assert_equal, samples, trained
+from xpnet.fused.numba import dense, step, threads
+from xpnet.fused.numba.blas import number_of_threads, routine
+from xpnet.fused.numba.threads import Threads, one_thread
+
+pytestmark = pytest.mark.skipif(
+    routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
+)
+
+FLOAT32 = np.dtype("float32")
+LARGE, M = (784, 128, 10), 128
+
+
+@pytest.fixture
+def all_threads():
+    """Two of them, and what says how many there are now."""
+    get, set_ = number_of_threads()
+    before = get()
+    set_(2)
+    yield get
+    assert get() == 2
+    set_(before)
+
+
+class Machine:
+    """A clock, and steps that take as long as it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: object) -> None:
+        self.now, self.number = 100.0, number
+        self.of_one, self.of_all = 1e-3, 1e-3
+        self.made: list[tuple[int, int]] = []
+        monkeypatch.setattr(threads.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(threads, "agree", lambda *args: True)
+
+    def make(self, first: int, count: int) -> None:
+        one = self.number() == 1
+        self.made += [(first + i, 1 if one else 2) for i in range(count)]
+        self.now += count * (self.of_one if one else self.of_all)
+
+    def run(self, choice: Threads, steps: int) -> list[int]:
+        """The threads of each step."""
+        self.made = []
+        choice.run(steps, self.make, M)
+        assert [number for number, _ in self.made] == list(range(steps))
+        return [count for _, count in self.made]
+
+
+@pytest.fixture
+def machine(monkeypatch, all_threads):
+    return Machine(monkeypatch, all_threads)
+
+
+@pytest.mark.parametrize(("of_one", "of_all", "best"), [(1e-3, 4e-4, 2), (1e-3, 9e-3, 1)])
+def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
+    machine.of_one, machine.of_all = of_one, of_all
+    choice = Threads(LARGE, FLOAT32)
+    assert machine.run(choice, 1) == [1]
+    trial = machine.run(choice, 100)
+    assert set(trial[:30]) == {1, 2}
+    assert trial[-40:] == [best] * 40
+    assert machine.run(choice, 30) == [best] * 30
+
+
+def test_it_is_looked_at_again_and_changes_with_the_machine(machine):
+    machine.of_all = 5e-4
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(20):
+        machine.run(choice, 100)
+    assert machine.run(choice, 10) == [2] * 10
+    machine.of_all = 1e-2  # others came
+    began = machine.now
+    while machine.run(choice, 5)[-1] == 2:
+        assert machine.now < began + 1.5
+    machine.of_all = 5e-4  # and went
+    began = machine.now
+    while machine.run(choice, 5)[-1] == 1:
+        assert machine.now < began + 3
+
+
+def test_trials_take_little_of_the_time(machine):
+    machine.of_all = 0.08  # a step waits for the other thread's turn
+    choice = Threads(LARGE, FLOAT32)
+    made = [number for _ in range(100) for number in machine.run(choice, 100)]
+    assert 0 < made.count(2) * machine.of_all < 0.08 * (machine.now - 100)
+
+
+def test_without_large_products_there_is_no_choice(machine, monkeypatch):
+    monkeypatch.setattr(threads, "agree", lambda *args: None)
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(3):
+        assert machine.run(choice, 50) == [2] * 50
+
+
+def test_ways_that_differ_in_a_bit_are_not_chosen_between(machine, monkeypatch):
+    monkeypatch.setattr(threads, "agree", lambda *args: False)
+    machine.of_all = 1.0
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(3):
+        assert machine.run(choice, 50) == [2] * 50
+
+
+def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch, rng):
+    seen = []
+    monkeypatch.setattr(dense, "multiply", lambda A, B, C: seen.append(machine.number()))
+    A, B = (rng.random((200, 200), "float32") for _ in range(2))
+    machine.of_all = 0.1
+    choice = Threads(LARGE, FLOAT32)
+    machine.run(choice, 1)
+    machine.run(choice, 100)
+    dense._product(A, B, np.empty)
+    machine.now += 60
+    dense._product(A, B, np.empty)
+    assert seen == [1, 2]
+
+
+def test_a_batch_that_differs_lets_no_choice_for_the_run(machine, monkeypatch):
+    monkeypatch.setattr(threads, "agree", lambda sizes, m, dtype: {M: True, 33: False, 7: None}[m])
+    choice, seen = Threads(LARGE, FLOAT32), []
+    for batches in ((M, M), (M, 7), (M, 33)):
+        choice.run(9, lambda first, count: seen.append(machine.number()), *batches)
+    assert seen[-1] == 2
+    assert set(seen[:-1]) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "m", "expected"),
+    [((), 999, None), ((64, 128, 10), 16, None), ((784, 128, 10), 128, True)],
+    ids=["no products", "small", "large"],
+)
+def test_agreement(sizes, m, expected, all_threads):
+    assert threads.agree.__wrapped__(sizes, m, FLOAT32) is expected
+
+
+def test_disagreement_is_found(monkeypatch):
+    products, counts = threads._products, iter(range(9))
+
+    def other_each_time(*args):
+        found = products(*args)
+        found[1].flat[-1] += next(counts)
+        return found
+
+    monkeypatch.setattr(threads, "_products", other_each_time)
+    assert threads.agree.__wrapped__((784, 128, 10), 128, FLOAT32) is False
+
+
+def test_one_thread_within_one_thread(all_threads):
+    with one_thread():
+        with one_thread():
+            assert all_threads() == 1
+        assert all_threads() == 1
+    assert all_threads() == 2
+
+
+def test_an_error_leaves_all_threads(all_threads):
+    with pytest.raises(ZeroDivisionError), one_thread():
+        _ = 1 / (all_threads() - 1)
+    assert all_threads() == 2
+
+
+def test_two_that_overlap(all_threads):
+    within, out, seen = Barrier(2), Barrier(2), []
+
+    def other():
+        within.wait()
+        with one_thread():
+            out.wait()
+            out.wait()
+            seen.append(all_threads())
+
+    thread = Thread(target=other)
+    thread.start()
+    with one_thread():
+        within.wait()
+        out.wait()
+    out.wait()
+    thread.join()
+    assert seen == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:.*fork:RuntimeWarning")
+def test_a_forked_process_has_all_again(all_threads):
+    with one_thread():
+        if not (child := os.fork()):
+            with one_thread():
+                pass
+            os._exit(all_threads())
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_choice_changes_no_bit(monkeypatch, all_threads, dtype):
+    data, results = samples((784, 300, 3), dtype=dtype), []
+
+    class Alternating(Threads):
+        def run(self, steps, make, *batches):
+            for i in range(steps):
+                self.one = not self.one
+                with one_thread() if self.one else threads.nullcontext():
+                    make(i, 1)
+
+    class All(Threads):
+        def run(self, steps, make, *batches):
+            make(0, steps)
+
+    for way in (All, Alternating, Threads):
+        monkeypatch.setattr(step, "Threads", way)
+        results.append(trained(*data, batch_size=16, dropout=0.2, seed=5))
+    assert_equal(results[1], results[0])
+    assert_equal(results[2], results[0])

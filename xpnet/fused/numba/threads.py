@@ -1,0 +1,206 @@
+"""Number of threads of NumPy's BLAS while a training runs: all, or one where others use the cores.
+
+Threads wait for each other at the end of every product. Alone, that is soon over. Beside other
+busy processes each of them waits for its turn on a core, and two may take five times as long as
+one. Which is faster now only a clock tells, and a clock must not decide about results: there is
+a choice only between ways that give the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
+from itertools import pairwise
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
+
+__all__ = ["Threads", "one_thread"]
+
+SHORTEST, LONGEST = 0.1, 1.0
+"""Seconds from one trial to the next: twice as many each time that nothing has changed."""
+COST = 0.05
+"""The part of the time that trials may lose: after a costly one, the next comes later."""
+ENOUGH, CHUNK = 0.01, 0.0025
+"""Seconds that a trial takes either way, and at a time: some time slices of the system."""
+GAIN = 0.9
+"""A change must take less than this part of the time, or chance would decide."""
+
+
+class Threads:
+    """The choice of one training loop, looked at again from time to time.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of each layer, the inputs first; empty of a network that calls no BLAS.
+    dtype : dtype
+    """
+
+    def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
+        self.sizes, self.dtype = tuple(sizes), dtype
+        self.one = True  # where there is a choice at all
+        self.has_run = False
+        self.wait, self.due = SHORTEST, 0.0
+        self.may: dict[int, bool | None] = {}  # of each size of batch
+        self._begin_trial()
+
+    def run(self, steps: int, make: Callable[[int, int], None], *batches: int) -> None:
+        """Let ``make(first, count)`` make all steps, a few at a time during a trial.
+
+        `batches` are the numbers of samples that they may be of.
+        """
+        first, may_choose = 0, self._may_choose(batches)
+        tries = may_choose and self.has_run
+        self.has_run = True  # the first is slow by itself
+        while first < steps:
+            trial = tries and time.perf_counter() >= self.due
+            one = self.seconds[1] < self.seconds[0] if trial else may_choose and self.one
+            count = min(self._chunk(one), steps - first) if trial else steps - first
+            seconds = _seconds(one, make, first, count)
+            first += count
+            if trial:
+                self._enter(one, count, seconds)
+
+    def _may_choose(self, batches: Iterable[int]) -> bool:
+        """Whether both ways give the same bits, and do not take the same time in any case."""
+        get, _ = number_of_threads()
+        if get() == 1:
+            return False
+        for m in batches:
+            if m not in self.may:
+                self.may[m] = agree(self.sizes, m, self.dtype)
+        may = {self.may[m] for m in batches} - {None}
+        return may == {True}
+
+    def _begin_trial(self) -> None:
+        """Seconds and steps with all threads, and with one."""
+        self.seconds, self.steps = [0.0, 0.0], [0, 0]
+
+    def _chunk(self, one: bool) -> int:
+        """How many steps to try next."""
+        seconds, steps = self.seconds[one], self.steps[one]
+        return max(1, int(CHUNK * steps / seconds)) if seconds else 1
+
+    def _enter(self, one: bool, count: int, seconds: float) -> None:
+        """Enter a part of the trial; choose, once there was enough of it."""
+        self.seconds[one] += seconds
+        self.steps[one] += count
+        if min(self.seconds) < ENOUGH:
+            return
+        pace = [s / n for s, n in zip(self.seconds, self.steps, strict=True)]
+        changes = pace[not self.one] < GAIN * pace[self.one]
+        self.one ^= changes
+        lost = self.seconds[not self.one] - pace[self.one] * self.steps[not self.one]
+        self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
+        self.due = time.perf_counter() + max(self.wait, lost / COST)
+        self._begin_trial()
+        _best[:] = self.one, self.due + LONGEST
+
+
+def _seconds(one: bool, make: Callable[[int, int], None], first: int, count: int) -> float:
+    """How long it takes to make these steps."""
+    began = time.perf_counter()
+    with one_thread() if one else nullcontext():
+        make(first, count)
+    return time.perf_counter() - began
+
+
+_best = [False, 0.0]  # whether one thread, and until when that is to be believed
+
+
+def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
+    """Context for the product ``A B`` by the newest trial in this process, where there is a choice.
+
+    A validation has too few of them for a trial of its own.
+    """
+    one, until = _best
+    if not one or time.perf_counter() > until:
+        return nullcontext()
+    return one_thread() if agree(A.shape[::-1], B.shape[1], A.dtype) else nullcontext()
+
+
+_lock, _outside = Lock(), [0, 1]  # how many are within `one_thread`, and the number outside
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Context in which NumPy's BLAS uses one thread, in the whole process: it knows no other way.
+
+    The last of those that are within sets the former number again.
+    """
+    get, set_ = number_of_threads()
+    with _lock:
+        if _outside[0] == 0:
+            _outside[1] = get()
+            set_(1)
+        _outside[0] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _outside[0] -= 1
+            if _outside[0] == 0:
+                set_(_outside[1])
+
+
+def _set_free() -> None:
+    """In a forked process, none of whose threads is within: as it was outside."""
+    global _lock
+    _lock = Lock()
+    if _outside[0]:
+        _outside[0] = 0
+        number_of_threads()[1](_outside[1])
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_set_free)
+
+
+@lru_cache(maxsize=64)
+def agree(sizes: tuple[int, ...], m: int, dtype: Any) -> bool | None:
+    """Whether one thread and all give the same bits; None where no product is for more than one.
+
+    With long sums divided as by `product`, they do in single precision. In double precision some
+    kernels add up the last rows and columns of a thread's share in another order.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Units of each layer, the inputs first.
+    m : int
+        Samples of a batch.
+    dtype : dtype
+    """
+    layers = [(n_in, n_out) for n_in, n_out in pairwise(sizes) if n_in * n_out * m > SMALL]
+    return all(_layer_agrees(*layer, m, dtype) for layer in layers) if layers else None
+
+
+def _layer_agrees(n_in: int, n_out: int, m: int, dtype: Any) -> bool:
+    rng = np.random.default_rng(0)
+    W, A, dZ = (rng.random(shape, dtype) for shape in ((n_out, n_in), (n_in, m), (n_out, m)))
+    with one_thread():
+        alone = _products(W, A, dZ)
+    return all((a == b).all() for a, b in zip(alone, _products(W, A, dZ), strict=True))
+
+
+def _products(W: Any, A: Any, dZ: Any) -> list[Any]:
+    """Those of a layer, there and back."""
+    blas: Any = routine(W.dtype)
+    found = []
+    for left, op_left, right, op_right in (
+        (W, AS_IT_IS, A, AS_IT_IS),
+        (dZ, AS_IT_IS, A, TRANSPOSED),
+        (W, TRANSPOSED, dZ, AS_IT_IS),
+    ):
+        rows = left.shape[0 if op_left == AS_IT_IS else 1]
+        C = np.empty((rows, right.shape[1 if op_right == AS_IT_IS else 0]), W.dtype)
+        product(blas, left, op_left, right, op_right, C)
+        found.append(C)
+    return found
