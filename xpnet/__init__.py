@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         to_device as to_device,
         to_numpy as to_numpy,
         use_backend as use_backend,
+        use_threads as use_threads,
     )
     from xpnet.estimators import (
         LogisticRegression as LogisticRegression,
@@ -77,6 +78,7 @@ _NAMES = {
         "to_device",
         "to_numpy",
         "use_backend",
+        "use_threads",
     ),
     "estimators": ("LogisticRegression", "MLPClassifier", "MLPRegressor"),
     "exceptions": ("BackendError", "DataError", "DivergenceError", "ModelFileError"),

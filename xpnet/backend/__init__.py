@@ -32,6 +32,7 @@ from xpnet.backend.selection import (
     resolve,
     use_backend,
 )
+from xpnet.backend.threads import use_threads
 from xpnet.backend.transfers import Upload, ends, read, uploader
 from xpnet.backend.trees import leaves, map_arrays
 from xpnet.exceptions import BackendError
@@ -67,5 +68,6 @@ __all__ = [
     "tracked",
     "uploader",
     "use_backend",
+    "use_threads",
     "where",
 ]

@@ -191,6 +191,14 @@ Device: TypeAlias = Annotated[
 DType: TypeAlias = Annotated[
     str | None, Option(help="float32 or float64.", show_default="XPNET_DTYPE, or float32")
 ]
+Threads: TypeAlias = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Threads on the processor, at the most.",
+        show_default="OMP_NUM_THREADS, or its cores",
+    ),
+]
 
 
 def check_eager(backend: Backend) -> None:

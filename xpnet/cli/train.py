@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import typer
 
-from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend
+from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend, use_threads
 from xpnet.cli import options
 from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, write_error
 from xpnet.cli.model_files import ModelFile
@@ -54,6 +54,7 @@ def train(
     backend: options.BackendName = None,
     device: options.Device = None,
     dtype: options.DType = None,
+    threads: options.Threads = None,
 ) -> None:
     """Train a classifier; save it and its learning curve.
 
@@ -72,6 +73,8 @@ def train(
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     with tolerate_lost_output(), use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
+        if threads:
+            use_threads(threads)
         dataset = data.load(
             source,
             label=label,

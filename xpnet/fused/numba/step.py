@@ -19,7 +19,7 @@ from xpnet.fused.numba.activations import (
     piecewise_backward,
 )
 from xpnet.fused.numba.address import address_of
-from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.blas import ALONE, routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dropout import masks_of
@@ -47,6 +47,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """
     program: Program | None = None
     own: Kernels
+    threads: Threads | None = None  # of what is left to `step`
 
     def fused_step(
         net: Any,
@@ -60,7 +61,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         apply: Callable[..., Any],
         **settings: Any,
     ) -> Any:
-        nonlocal program, own
+        nonlocal program, own, threads
         if program is None and suits(net, params):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
@@ -68,12 +69,25 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
-            return step(net, params, moments, X, Y, hyperparameters, **rest)
+            if not _is_one_large_product(params, X):
+                return step(net, params, moments, X, Y, hyperparameters, **rest)
+            networks, n_out, n_in = params[0].W.shape
+            threads = threads or Threads((n_in, networks * n_out), X.dtype)
+            done: list[Any] = []
+            data = net, params, moments, X, Y, hyperparameters
+            threads.run(1, lambda first, count: done.append(step(*data, **rest)), X.shape[1])
+            return done[0]
         J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
     return fused_step
+
+
+def _is_one_large_product(params: Params, X: Array) -> bool:
+    """Whether networks share X, in one product for all, and their other products are small."""
+    stacked = are_dense(params) and X.ndim == 2 and params[0].W.ndim == 3
+    return stacked and all(W[0].size * X.shape[1] <= ALONE for W, _ in params[1:])
 
 
 def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
