@@ -269,14 +269,23 @@ def thin_forward(W: Array, X: Array, to_Z: Array) -> None:
 
 @compiled
 def thin_backward(dZ: Array, X: Array, to_dW: Array) -> None:
-    """In place: ``dW ← dW + dZ X``, of four samples at a time."""
+    """In place: ``dW ← dW + dZ X``, of two outputs and four samples at a time."""
     n, m = dZ.shape
     whole = m - m % 4
     for i in range(0, whole, 4):
         x0, x1, x2, x3 = X[i], X[i + 1], X[i + 2], X[i + 3]
-        for c in range(n):
+        for c in range(0, n - 1, 2):
             d0, d1, d2, d3 = dZ[c, i], dZ[c, i + 1], dZ[c, i + 2], dZ[c, i + 3]
-            to = to_dW[c]
+            e0, e1, e2, e3 = dZ[c + 1, i], dZ[c + 1, i + 1], dZ[c + 1, i + 2], dZ[c + 1, i + 3]
+            to, to_next = to_dW[c], to_dW[c + 1]
+            for k in range(len(to)):
+                # Each read once: for all that the compiler knows, what is written may be X.
+                p, q, r, s = x0[k], x1[k], x2[k], x3[k]
+                to[k] += d0 * p + d1 * q + d2 * r + d3 * s
+                to_next[k] += e0 * p + e1 * q + e2 * r + e3 * s
+        if n % 2 == 1:
+            d0, d1, d2, d3 = dZ[n - 1, i], dZ[n - 1, i + 1], dZ[n - 1, i + 2], dZ[n - 1, i + 3]
+            to = to_dW[n - 1]
             for k in range(len(to)):
                 to[k] += d0 * x0[k] + d1 * x1[k] + d2 * x2[k] + d3 * x3[k]
     for i in range(whole, m):
