@@ -1,4 +1,4 @@
-"""`LogisticRegression`, a network without a hidden layer, fitted by L-BFGS."""
+"""`LogisticRegression`, a network without a hidden layer, fitted by L-BFGS or OWL-QN."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from xpnet import backend
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, contiguous
+from xpnet.estimators._constraints import Penalty
 from xpnet.estimators._devices import (
     DeviceMixin,
     check_same_device,
@@ -23,7 +24,8 @@ from xpnet.estimators._devices import (
     reference,
     where_x_lies,
 )
-from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
+from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on, rows_a_block
+from xpnet.estimators._fit_owlqn import owlqn_on
 from xpnet.estimators._labels import (
     Labels,
     check_labels,
@@ -167,14 +169,13 @@ class LogisticRegression(
         ValueError, TypeError
             As scikit-learn's, for data or parameters that cannot be.
         """
-        l2 = _constraints.l2_strength(self)
-        _constraints.check_logistic_solver(self)
+        penalty = _constraints.penalty(self)
         samples, labels = self._samples(X, y, sample_weight)
         net = _network(samples.X.shape[1], samples.Y.shape[1])
         first = self._is_first()
         params = self._start(net, reference(samples.X))
         self._update(classes_=labels.classes)
-        loss = loss_on(net, samples, l2)
+        loss = loss_on(net, samples, penalty.l2)
         with unfitted_where_diverged(self, first):
             fit_lbfgs(
                 self,
@@ -182,8 +183,7 @@ class LogisticRegression(
                 params,
                 samples,
                 loss if self.fit_intercept else _without_bias(loss),
-                ftol=FTOL,
-                preconditioner=self._preconditioner(net, samples, l2),
+                **self._method(net, samples, penalty),
             )
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
@@ -250,12 +250,17 @@ class LogisticRegression(
         bias = b if self.fit_intercept else 0.0 * b
         return map_params(partial(backend.asarray, like=like), (Dense(W, bias),))
 
-    def _preconditioner(
-        self, net: Network, samples: Samples, l2: float
-    ) -> Callable[[Params], Callable[[Params], Params]] | None:
+    def _method(self, net: Network, samples: Samples, penalty: Penalty) -> dict[str, Any]:
+        """How to minimise the loss, as options of `fit_lbfgs`."""
+        centred = self.fit_intercept
+        if penalty.l1:
+            block = rows_a_block(net, samples.Y)
+            minimise = owlqn_on(samples, penalty.l1, centred=centred, block=block)
+            return {"minimise": minimise, "ftol": 0.0}
         if not is_worthwhile(samples):
-            return None
-        return preconditioner(net, samples, l2, centred=self.fit_intercept)
+            return {"ftol": FTOL}
+        P = preconditioner(net, samples, penalty.l2, centred=centred)
+        return {"ftol": FTOL, "preconditioner": P}
 
     def _net(self) -> Network:
         n_y, n_x = self.coef_.shape
