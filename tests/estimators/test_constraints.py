@@ -47,7 +47,7 @@ def test_what_there_is_not_is_an_error(parameters, message):
     ids=str,
 )
 def test_what_scikit_learn_does_not_minimise_is_the_same_error(parameters):
-    with pytest.raises(ValueError, match=".") as theirs:
+    with pytest.raises(ValueError, match=r"penalt|dual=False") as theirs:
         Theirs(**parameters).fit(X, Y)
     with pytest.raises(ValueError, match=re.escape(str(theirs.value).rstrip("."))):
         LogisticRegression(**parameters).fit(X, Y)

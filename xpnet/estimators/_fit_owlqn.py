@@ -30,16 +30,12 @@ def owlqn_on(samples: Samples, l1: float, *, centred: bool, block: int) -> Calla
     `l1` is λ. `centred` says whether there are biases; without them, μ is 0. Features are looked at
     in blocks of so many rows.
     """
-    xp = array_namespace(samples.Y)
-    s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
-    rows = Rows(samples.X, s, block)
-    mean = mean_of(rows) if centred else 0.0 * mean_of(rows)
-    standards = _Standards(mean, divisor(xp.sqrt(variance_of(rows, mean))))
-    strength = l1 / divisor(xp.sum(s)) / xp.matrix_transpose(standards.deviation)
 
     def minimise(
         loss: Loss, params: Params, *, callback: Callable[[Minimum], object], **options: Any
     ) -> Minimum:
+        standards, strength = _standards(samples, l1, centred, block)
+
         def raw(best: Minimum) -> Minimum:
             return best._replace(params=standards.raw(best.params))
 
@@ -81,6 +77,17 @@ class _Standards(NamedTuple):
             return J, (Dense((dW - db * _row(self.mean)) / _row(self.deviation), db),)
 
         return value_and_grad
+
+
+def _standards(samples: Samples, l1: float, centred: bool, block: int) -> tuple[_Standards, Array]:
+    """μ and σ, and λ of each column of U; a feature that does not vary, or overflows, has σ = 1."""
+    xp = array_namespace(samples.Y)
+    s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
+    rows = Rows(samples.X, s, block)
+    mean = mean_of(rows) if centred else 0.0 * mean_of(rows)
+    variance = variance_of(rows, mean)
+    deviation = xp.where((variance > 0) & xp.isfinite(variance), xp.sqrt(variance), 1.0)
+    return _Standards(mean, deviation), l1 / divisor(xp.sum(s)) / _row(deviation)
 
 
 def _row(column: Array) -> Array:

@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from array_api_compat import array_namespace
 
@@ -123,17 +123,7 @@ def _each(l1: Any, params: Params) -> Array:
         raise TypeError(
             f"l1 is {l1!r}: expected λ of each array of params, a pair a layer, as [(0.1, 0.0)]"
         )
-
-    def beside(tensor: Array, strength: Any) -> Array:
-        found = array_namespace(tensor).zeros_like(tensor) + strength
-        if found.shape != tensor.shape:
-            raise ValueError(
-                f"l1 has an array of shape {tuple(strength.shape)}: expected a number, or an array "
-                f"that broadcasts to {tuple(tensor.shape)}"
-            )
-        return found
-
-    each = flatten(map_params(beside, params, l1))
+    each = flatten(map_params(_broadcast, params, cast("Params", l1)))
     if not bool(array_namespace(each).all((each >= 0) & (each < math.inf))):
         raise ValueError(f"l1 is {l1!r}: expected numbers of 0 or more, and finite")
     return each
@@ -141,6 +131,17 @@ def _each(l1: Any, params: Params) -> Array:
 
 def _length(layer: Any) -> int:
     return len(layer) if isinstance(layer, tuple | list) else -1
+
+
+def _broadcast(tensor: Array, strength: Any) -> Array:
+    shape = tuple(getattr(strength, "shape", ()))
+    sizes = zip(shape[::-1], tensor.shape[::-1], strict=False)
+    if len(shape) > tensor.ndim or any(n not in (1, size) for n, size in sizes):
+        raise ValueError(
+            f"l1 has an array of shape {shape}: expected a number, or an array that broadcasts to "
+            f"{tuple(tensor.shape)}"
+        )
+    return array_namespace(tensor).zeros_like(tensor) + strength
 
 
 class _Place(NamedTuple):
