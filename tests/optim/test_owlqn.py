@@ -176,9 +176,9 @@ def test_params_and_penalty_as_lists():
 
 
 def test_more_memory_saves_evaluations():
-    function, start = logistic()
+    function, start = quadratic(coupling=1.0)
     evaluations = [
-        owlqn(function, start, [(0.01, 0.0)], memory=memory, tol=1e-8, max_iter=5000).evaluations
+        owlqn(function, start, [(0.1, 0.1)], memory=memory, tol=1e-8, ftol=-1.0).evaluations
         for memory in (1, 20)
     ]
     assert evaluations[1] < 0.7 * evaluations[0]

@@ -63,28 +63,32 @@ class LogisticRegression(
 
     Parameters
     ----------
-    penalty : {"l2", None, "deprecated"}, default "deprecated"
+    penalty : {"l2", "l1", "elasticnet", None, "deprecated"}, default "deprecated"
         Replaced by `C` and `l1_ratio` in scikit-learn 1.8.
     C : float, default 1.0
-        ``1 / λ`` of the penalty ``(λ / 2S) Σ ‖W‖²``; biases are not penalised. No penalty if
-        infinite.
+        ``1 / λ`` of the penalty ``(λ / S) (r Σ |W| + (1 − r) / 2 Σ W²)``, with r the `l1_ratio`;
+        biases are not penalised. No penalty if infinite.
     l1_ratio : float, default 0.0
-        Must be 0: there is no L1 penalty.
+        The penalty is L2 at 0, L1 at 1, and the elastic net between. Above 0 it needs
+        ``solver="saga"``, as in scikit-learn, and coefficients become 0, exactly.
     dual : bool, default False
         Must be False.
     tol : float, default 1e-4
-        Training stops once no gradient of the mean loss is larger.
+        Training stops once no gradient of the mean loss is larger; with an L1 penalty, no
+        pseudo-gradient by the coefficients of standardised features (see `xpnet.optim.owlqn`).
     fit_intercept : bool, default True
     intercept_scaling : float, default 1
-        Has no effect, as in scikit-learn with this solver.
+        Has no effect, as in scikit-learn with these solvers.
     class_weight : dict, "balanced" or None, default None
         A weight for each label, multiplied with the sample weights.
     random_state : int, RandomState or None, default None
         Has no effect: nothing is random.
-    solver : {"lbfgs"}, default "lbfgs"
+    solver : {"lbfgs", "newton-cg", "newton-cholesky", "sag", "saga"}, default "lbfgs"
+        A name of scikit-learn's whose minimum is the same. Whatever the name, L-BFGS finds it, or
+        OWL-QN where there is an L1 penalty.
     max_iter : int, default 100
         Largest number of iterations. L-BFGS starts from an inverse Hessian made of the features'
-        covariance, and needs fewer than scikit-learn's.
+        covariance, OWL-QN from standardised features: both need fewer than scikit-learn's.
     verbose : int, default 0
         Write the loss of every iteration to standard output.
     warm_start : bool, default False

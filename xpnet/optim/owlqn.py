@@ -50,7 +50,7 @@ from xpnet.optim.lbfgs import (
 from xpnet.optim.line_search import NOISE, Iterate, Pair, Point, Wolfe, to_floats
 from xpnet.types import Array, Params, as_params, map_params
 
-HALVINGS = 20
+TRIALS = 20
 SHARE = 0.1
 """A pair of which the free entries keep less of the curvature says nothing of these."""
 
@@ -188,36 +188,38 @@ class _Cost:
         return found
 
     def _step(self, start: _Place) -> _Place | None:
-        """The first place that is low enough, at half the way each time."""
+        """The first place along a direction that is low enough."""
         d = _against(start, direction(start.slope, start.free, None), self.l1)
-        for halvings in range(HALVINGS):
-            found = self._low(start, _landed(start, 0.5**halvings * d, self.l1))
+        t = 1.0
+        for _ in range(TRIALS):
+            found, share = self._tried(start, _landed(start, t * d, self.l1))
             if found is not None:
                 return found
+            t *= share
         return None
 
-    def _low(self, start: _Place, x: Array) -> _Place | None:
-        """The place at x, if its cost is low enough. The device is read once."""
+    def _tried(self, start: _Place, x: Array) -> tuple[_Place | None, float]:
+        """The place at x, if its cost is low enough; else a share of the way to try next.
+
+        The device is read once.
+        """
         vecdot = array_namespace(x).vecdot
         cost, g = self.function(x)
         slope = _pseudo_gradient(x, g, self.l1)
         newest = Pair(x - start.at.x, g - start.at.g, 0.0)
         pairs = deque((*start.pairs, newest), self.memory)
-        free = [_among(x, slope, pair) for pair in pairs]
+        free = _among_free(pairs, x, slope)
         dots = [vecdot(y, newest.s) for y in (start.slope, slope, newest.y)]
         dots += [vecdot(pair.s, pair.y) for pair in free]
         numbers = to_floats(cost + self._penalty(x), _largest(slope), *dots)
-        total, norm, before, after, curvature, *shares = numbers
-        if not self._is_low(start.at.cost, before, total, after):
-            return None
+        total, norm, before, after, curvature, *kept = numbers
+        wolfe = Wolfe(Point(0.0, start.at.cost, before), NOISE * self.eps * abs(start.at.cost))
+        if not (before < 0 and wolfe.low(Point(1.0, total, after))):
+            return None, _nearer(before, total - start.at.cost)
         if curvature > self.eps * -before:
             pairs[-1] = newest._replace(rho=1.0 / curvature)
-        return _Place(Iterate(x, g, total, norm), slope, pairs, _usable(pairs, free, shares))
-
-    def _is_low(self, start: float, before: float, cost: float, after: float) -> bool:
-        """Whether a step ends low enough: costs and slopes along it, at its start and its end."""
-        wolfe = Wolfe(Point(0.0, start, before), NOISE * self.eps * abs(start))
-        return before < 0 and wolfe.low(Point(1.0, cost, after))
+        place = _Place(Iterate(x, g, total, norm), slope, pairs, _usable(pairs, free, kept))
+        return place, 1.0
 
     def _penalty(self, x: Array) -> Array:
         xp = array_namespace(x)
@@ -261,18 +263,24 @@ def _landed(start: _Place, step: Array, l1: Array) -> Array:
     return xp.where((l1 > 0) & (xp.sign(there) != sign), 0.0, there)
 
 
-def _among(x: Array, slope: Array, pair: Pair) -> Pair:
-    """A pair where entries are free at x, and 0 elsewhere."""
-    where, fixed = array_namespace(x).where, (x == 0) & (slope == 0)
-    return Pair(where(fixed, 0.0, pair.s), where(fixed, 0.0, pair.y), pair.rho)
+def _nearer(slope: float, rise: float) -> float:
+    """Where the parabola of this slope at 0, and this rise until 1, is least; from 0.1 to 0.5."""
+    least = -slope / (2.0 * (rise - slope)) if rise > slope else 0.5
+    return min(max(least, 0.1), 0.5)
 
 
-def _usable(pairs: Iterable[Pair], free: Iterable[Pair], shares: Iterable[float]) -> list[Pair]:
-    """Those of the pairs among the `free` entries that keep enough of their curvature."""
+def _among_free(pairs: Iterable[Pair], x: Array, slope: Array) -> list[Pair]:
+    """The pairs where entries are free at x, and 0 elsewhere."""
+    free = array_namespace(x).astype((x != 0) | (slope != 0), x.dtype)
+    return [Pair(free * pair.s, free * pair.y, pair.rho) for pair in pairs]
+
+
+def _usable(pairs: Iterable[Pair], free: Iterable[Pair], kept: Iterable[float]) -> list[Pair]:
+    """Those of the `free` pairs whose curvature, `kept` of that of `pairs`, is enough of it."""
     return [
-        part._replace(rho=1.0 / share)
-        for whole, part, share in zip(pairs, free, shares, strict=True)
-        if whole.rho * share > SHARE
+        part._replace(rho=1.0 / curvature)
+        for whole, part, curvature in zip(pairs, free, kept, strict=True)
+        if whole.rho * curvature > SHARE
     ]
 
 
