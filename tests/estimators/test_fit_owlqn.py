@@ -109,6 +109,18 @@ def test_digits(digits):
     assert 0.6 < (ours.coef_ == 0).mean() < 0.9
 
 
+@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("n", [1, 4])
+def test_no_entry_nears_zero_for_ever(n, seed):
+    """Features far from 0 without an intercept: each row of coefficients pulls at all others."""
+    rng = np.random.default_rng(seed)
+    X = 8.0 + rng.normal(size=(60, n)) * 10.0 ** rng.integers(-3, 2, n)
+    y = rng.integers(0, 3, 60)
+    model = LogisticRegression(**TIGHT, l1_ratio=1.0, C=8.0, fit_intercept=False).fit(X, y)
+    assert model.stopped_ == "the gradient is within tol"
+    assert violation(model, X, y) < 1e-8 * abs(X).max()
+
+
 @pytest.mark.parametrize("load", [load_iris, load_breast_cancer, load_wine])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_data_in_any_units_are_at_the_minimum(load, weighted):

@@ -14,7 +14,9 @@ the Hessian that belongs to them, not a part of the inverse of all of it. Then
 * an entry that is 0 leaves it only downhill, against ◇, and
 * an entry that would change its sign becomes 0;
 
-and the step is halved until the cost has gone down enough.
+and the step is shortened until the cost has gone down enough. These two rules may bend it so that it
+goes uphill, however short it is, while an entry nears 0 and never gets there. So after a few trials
+it goes straight, as far as the first entry becomes 0.
 
 References
 ----------
@@ -51,6 +53,8 @@ from xpnet.optim.line_search import NOISE, Iterate, Pair, Point, Wolfe, to_float
 from xpnet.types import Array, Params, as_params, map_params
 
 TRIALS = 20
+BENT = 3
+"""After so many trials a step goes straight."""
 SHARE = 0.1
 """A pair of which the free entries keep less of the curvature says nothing of these."""
 
@@ -68,7 +72,8 @@ def owlqn(
 ) -> Minimum:
     """Minimise a function of `params` plus ``Σ λ |params|`` by OWL-QN.
 
-    Every vector stays on the device of the parameters; each evaluation reads it once.
+    Every vector stays on the device of the parameters. Each evaluation reads it once; the start,
+    and a step that three trials were too long for, once more.
 
     Parameters
     ----------
@@ -157,12 +162,15 @@ class _Place(NamedTuple):
         The curvature along the last steps, the oldest first; rho is 0 where rounding hides it.
     free : list of Pair
         What is left of them among the entries that are free here.
+    cut : bool
+        Whether the step to here was cut where an entry became 0: it may be of any length.
     """
 
     at: Iterate
     slope: Array
     pairs: deque[Pair]
     free: list[Pair]
+    cut: bool
 
 
 class _Cost:
@@ -178,7 +186,7 @@ class _Cost:
         slope = _pseudo_gradient(at.x, at.g, self.l1)
         penalty, norm = to_floats(self._penalty(at.x), _largest(slope))
         at = at._replace(cost=at.cost + penalty, norm=norm)
-        return _Place(at, slope, deque(maxlen=self.memory), [])
+        return _Place(at, slope, deque(maxlen=self.memory), [], False)
 
     def next(self, place: _Place) -> _Place | None:
         """Where the next step leads; steps before it that lead nowhere are forgotten."""
@@ -190,15 +198,25 @@ class _Cost:
     def _step(self, start: _Place) -> _Place | None:
         """The first place along a direction that is low enough."""
         d = _against(start, direction(start.slope, start.free, None), self.l1)
-        t = 1.0
-        for _ in range(TRIALS):
-            found, share = self._tried(start, _landed(start, t * d, self.l1))
+        t, cut = 1.0, False
+        for trial in range(TRIALS):
+            if trial == BENT:
+                reach = self._reach(start, d)
+                t, cut = min(t, reach), reach < t
+            found, share = self._tried(start, _landed(start, t * d, self.l1), cut)
             if found is not None:
                 return found
-            t *= share
+            t, cut = t * share, False
         return None
 
-    def _tried(self, start: _Place, x: Array) -> tuple[_Place | None, float]:
+    def _reach(self, start: _Place, d: Array) -> float:
+        """How far d leads until the first entry is 0, and no more than rounding beyond."""
+        xp, x = array_namespace(d), start.at.x
+        ends = (self.l1 > 0) & (x * d < 0)
+        lengths = xp.where(ends, -x / xp.where(ends, d, 1.0), math.inf)
+        return to_floats(xp.min(lengths))[0] * (1.0 + 4.0 * self.eps)
+
+    def _tried(self, start: _Place, x: Array, cut: bool) -> tuple[_Place | None, float]:
         """The place at x, if its cost is low enough; else a share of the way to try next.
 
         The device is read once.
@@ -216,10 +234,10 @@ class _Cost:
         wolfe = Wolfe(Point(0.0, start.at.cost, before), NOISE * self.eps * abs(start.at.cost))
         if not (before < 0 and wolfe.low(Point(1.0, total, after))):
             return None, _nearer(before, total - start.at.cost)
-        if curvature > self.eps * -before:
+        if curvature > self.eps * -before and not cut:
             pairs[-1] = newest._replace(rho=1.0 / curvature)
-        place = _Place(Iterate(x, g, total, norm), slope, pairs, _usable(pairs, free, kept))
-        return place, 1.0
+        at = Iterate(x, g, total, norm)
+        return _Place(at, slope, pairs, _usable(pairs, free, kept), cut), 1.0
 
     def _penalty(self, x: Array) -> Array:
         xp = array_namespace(x)
@@ -233,9 +251,8 @@ def _steps(cost: _Cost, place: _Place, limits: Limits) -> Iterator[Minimum]:
         if found is None:
             yield minimum_at(cost.function, place.at, iteration - 1)._replace(message=LOST)
             return
-        best = limits.judged(
-            minimum_at(cost.function, found.at, iteration), fall(place.at.cost, found.at.cost)
-        )
+        gained = math.inf if found.cut else fall(place.at.cost, found.at.cost)
+        best = limits.judged(minimum_at(cost.function, found.at, iteration), gained)
         yield best
         if best.message:
             return
