@@ -14,9 +14,9 @@ the Hessian that belongs to them, not a part of the inverse of all of it. Then
 * an entry that is 0 leaves it only downhill, against ◇, and
 * an entry that would change its sign becomes 0;
 
-and the step is shortened until the cost has gone down enough. These two rules may bend it so that it
-goes uphill, however short it is, while an entry nears 0 and never gets there. So after a few trials
-it goes straight, as far as the first entry becomes 0.
+and the step is shortened until the cost has gone down enough. These two rules may bend it uphill,
+so that it becomes so short that no entry changes its sign: one nears 0 and never gets there. After
+a few trials the step therefore goes straight, as far as the first entry becomes 0.
 
 References
 ----------
@@ -212,7 +212,7 @@ class _Cost:
     def _reach(self, start: _Place, d: Array) -> float:
         """How far d leads until the first entry is 0, and no more than rounding beyond."""
         xp, x = array_namespace(d), start.at.x
-        ends = (self.l1 > 0) & (x * d < 0)
+        ends = (self.l1 > 0) & (x != 0) & (xp.sign(x + d) != xp.sign(x))
         lengths = xp.where(ends, -x / xp.where(ends, d, 1.0), math.inf)
         return to_floats(xp.min(lengths))[0] * (1.0 + 4.0 * self.eps)
 
