@@ -29,8 +29,6 @@ def skip_without_its_gpu(check: Any) -> None:
 
 # As many epochs as scikit-learn checks its own with.
 MLPS = MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)
-
-
 ELASTIC_NET = LogisticRegression(solver="saga", l1_ratio=0.5)
 
 
