@@ -4,27 +4,25 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression as Theirs
 
 from xpnet import LogisticRegression, MLPClassifier
 
+SAGA = {"solver": "saga"}
+DEPRECATED = "'penalty' was deprecated .* l1_ratio=1 instead of penalty='l1'"
 X, Y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"solver": "liblinear"}, "solver='liblinear' is not in xpnet, which has 'lbfgs' alone"),
-        ({"solver": "saga"}, "leave solver out"),
-        ({"dual": True}, "supports only dual=False, got dual=True"),
-        ({"solver": "liblinear"}, "liblinear alone penalises the intercept"),
+        ({"solver": "liblinear"}, "solver='liblinear' is not in xpnet, all others are: it alone p"),
         (
-            {"solver": "newton-cg", "dual": True},
-            "leave solver and dual out. The minimum is the",
+            {"solver": "liblinear", "l1_ratio": 1, "fit_intercept": False},
+            "the minimum is theirs; use solver='lbfgs', or 'saga' for an L1 penalty",
         ),
-        ({"l1_ratio": 0.5}, "^l1_ratio=0.5 asks for an L1 penalty: .* alone, l1_ratio=0"),
-        ({"l1_ratio": 1, "solver": "saga"}, "^l1_ratio=1 asks for an L1 penalty: .* use sklearn"),
-        ({"C": 0.0}, "The 'C' parameter of LogisticRegression must be a float in the range"),
         ({"l1_ratio": 2.0}, "The 'l1_ratio' parameter"),
+        ({"C": 0.0}, "The 'C' parameter of LogisticRegression must be a float in the range"),
         ({"solver": "adam"}, "The 'solver' parameter"),
     ],
 )
@@ -33,13 +31,26 @@ def test_what_there_is_not_is_an_error(parameters, message):
         LogisticRegression(**parameters).fit(X, Y)
 
 
-@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
-def test_a_penalty_that_is_not_smooth_is_an_error(penalty):
-    with (
-        pytest.warns(FutureWarning, match="'penalty' was deprecated"),
-        pytest.raises(ValueError, match=f"penalty='{penalty}' asks for an L1 penalty"),
-    ):
-        LogisticRegression(penalty).fit(X, Y)
+@pytest.mark.filterwarnings("ignore:'penalty' was deprecated")
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"dual": True},
+        {"solver": "saga", "dual": True},
+        {"l1_ratio": 0.5},
+        {"l1_ratio": 1, "solver": "newton-cg"},
+        {"l1_ratio": 1, "solver": "sag", "dual": True},
+        {"penalty": "l1"},
+        {"penalty": "elasticnet", "l1_ratio": 0.5, "solver": "newton-cholesky"},
+        {"penalty": "elasticnet", "l1_ratio": None, "solver": "saga"},
+    ],
+    ids=str,
+)
+def test_what_scikit_learn_does_not_minimise_is_the_same_error(parameters):
+    with pytest.raises(ValueError, match=r"penalt|dual=False") as theirs:
+        Theirs(**parameters).fit(X, Y)
+    with pytest.raises(ValueError, match=re.escape(str(theirs.value).rstrip("."))):
+        LogisticRegression(**parameters).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +76,18 @@ def test_a_penalty_that_is_not_smooth_is_an_error(penalty):
                 "Inconsistent values: penalty=l2 with l1_ratio=0.3",
             ],
         ),
+        ({"penalty": "l1", "solver": "saga", "l1_ratio": 1}, SAGA | {"l1_ratio": 1}, [DEPRECATED]),
+        (
+            {"penalty": "l1", "solver": "saga"},
+            SAGA | {"l1_ratio": 1},
+            [DEPRECATED, "Inconsistent values: penalty=l1 with l1_ratio=0.0"],
+        ),
+        (
+            {"penalty": "elasticnet", "solver": "saga", "l1_ratio": 0.3},
+            SAGA | {"l1_ratio": 0.3},
+            [DEPRECATED],
+        ),
+        ({"penalty": "elasticnet", "solver": "saga", "l1_ratio": 0}, {}, [DEPRECATED]),
         ({"l1_ratio": None}, {}, ["'l1_ratio=None' was deprecated"]),
         ({"n_jobs": 2}, {}, ["'n_jobs' has no effect .* 'n_jobs=2'"]),
         ({"intercept_scaling": 7.0, "random_state": 3}, {}, []),

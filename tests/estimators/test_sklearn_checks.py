@@ -29,9 +29,10 @@ def skip_without_its_gpu(check: Any) -> None:
 
 # As many epochs as scikit-learn checks its own with.
 MLPS = MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)
+ELASTIC_NET = LogisticRegression(solver="saga", l1_ratio=0.5)
 
 
-@parametrize_with_checks([LogisticRegression(), *MLPS])
+@parametrize_with_checks([LogisticRegression(), ELASTIC_NET, *MLPS])
 def test_check(estimator, check):
     skip_without_its_gpu(check)
     check(estimator)

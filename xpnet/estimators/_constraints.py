@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import Interval, Options, StrOptions, warn
@@ -72,7 +72,8 @@ LOGISTIC: dict[str, list[Any]] = {
 PENALTY = (
     "'penalty' was deprecated in version 1.8 and will be removed in 1.10. To avoid this warning, "
     "leave 'penalty' set to its default value and use 'l1_ratio' or 'C' instead: l1_ratio=0 "
-    "instead of penalty='l2', and C=np.inf instead of penalty=None."
+    "instead of penalty='l2', l1_ratio=1 instead of penalty='l1', a number between 0 and 1 instead "
+    "of penalty='elasticnet', and C=np.inf instead of penalty=None."
 )
 L1_RATIO = (
     "'l1_ratio=None' was deprecated in version 1.8 and will trigger an error in 1.10. Use "
@@ -149,41 +150,40 @@ def check_solver_uses(model: Any, validation_given: bool) -> None:
             )
 
 
-def l2_strength(model: Any) -> float:
-    """Return λ of logistic regression, after scikit-learn's warnings of deprecated parameters.
+class Penalty(NamedTuple):
+    """λ of the L1 penalty ``λ Σ |W|`` and of the L2 penalty ``(λ / 2) Σ W²``."""
+
+    l1: float
+    l2: float
+
+
+def penalty(model: Any) -> Penalty:
+    """Return the penalty of logistic regression, after scikit-learn's warnings and errors.
 
     scikit-learn 1.8 began to replace ``penalty`` by ``C`` and ``l1_ratio``; both still work:
 
-    ==================== ======================= =========
-    penalty              the same without it     λ
-    ==================== ======================= =========
-    "l2"                 ``l1_ratio=0``          ``1 / C``
-    None                 ``C=numpy.inf``         0
-    "l1", "elasticnet"   ``l1_ratio > 0``        an error
-    ==================== ======================= =========
+    ============ ======================= ================== ========================
+    penalty      the same without it     λ of L1            λ of L2
+    ============ ======================= ================== ========================
+    "l2"         ``l1_ratio=0``          0                  ``1 / C``
+    "l1"         ``l1_ratio=1``          ``1 / C``          0
+    "elasticnet" ``0 < l1_ratio < 1``    ``l1_ratio / C``   ``(1 − l1_ratio) / C``
+    None         ``C=numpy.inf``         0                  0
+    ============ ======================= ================== ========================
 
-    Raises ValueError if an L1 penalty is asked for.
+    Raises ValueError for what scikit-learn does not minimise either, and for ``liblinear``.
     """
     if model.penalty != "deprecated":
         warn(model, PENALTY, FutureWarning)
     elif model.l1_ratio is None:
         warn(model, L1_RATIO, FutureWarning)
     name = _name(model)
-    _check_smooth(model, name)
-    if model.l1_ratio not in (0, 1, None):
-        warn(
-            model,
-            f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={name})",
-        )
-    if model.penalty == "l2" and model.l1_ratio != 0:
-        warn(
-            model,
-            f"Inconsistent values: penalty=l2 with l1_ratio={model.l1_ratio}. penalty is "
-            "deprecated. Please use l1_ratio only.",
-        )
-    if model.penalty is None and model.C != 1.0:
-        warn(model, "Setting penalty=None will ignore the C and l1_ratio parameters")
-    return 0.0 if name is None else 1.0 / float(model.C)
+    _check_logistic_solver(model, name)
+    _warn_of_what_is_ignored(model, name)
+    if name is None:
+        return Penalty(0.0, 0.0)
+    ratio = {"l2": 0.0, "l1": 1.0}.get(name, model.l1_ratio)
+    return Penalty(float(ratio / model.C), float((1 - ratio) / model.C))
 
 
 def _name(model: Any) -> str | None:
@@ -195,34 +195,44 @@ def _name(model: Any) -> str | None:
     return {0: "l2", None: "l2", 1: "l1"}.get(model.l1_ratio, "elasticnet")
 
 
-def _check_smooth(model: Any, name: str | None) -> None:
-    """Raise ValueError if an L1 penalty is asked for, with any solver."""
-    if name in ("l2", None):
-        return
-    by = "l1_ratio" if model.penalty == "deprecated" else "penalty"
-    raise ValueError(
-        f"{by}={getattr(model, by)!r} asks for an L1 penalty: xpnet has the L2 penalty alone, "
-        "l1_ratio=0, with solver='lbfgs'; for L1 use sklearn.linear_model.LogisticRegression, "
-        "solver='saga'"
-    )
-
-
-def check_logistic_solver(model: Any) -> None:
-    """Raise ValueError for a solver, or the dual problem, which xpnet lacks."""
-    if model.solver != "lbfgs":
-        another = model.solver == "liblinear" and model.fit_intercept
-        minimum = (
-            "liblinear alone penalises the intercept" if another else "The minimum is the same"
-        )
+def _check_logistic_solver(model: Any, name: str | None) -> None:
+    """Raise ValueError for a solver that xpnet lacks, or that is not for this problem."""
+    solver = model.solver
+    if solver == "liblinear":
+        why = "it alone penalises the intercept" if model.fit_intercept else "the minimum is theirs"
         raise ValueError(
-            f"solver={model.solver!r} is not in xpnet, which has 'lbfgs' alone: leave "
-            f"{'solver and dual' if model.dual else 'solver'} out. {minimum}, and X needs no "
-            "scaling"
+            f"solver='liblinear' is not in xpnet, all others are: {why}; use solver='lbfgs', or "
+            "'saga' for an L1 penalty"
+        )
+    if name not in ("l2", None) and solver != "saga":
+        raise ValueError(
+            f"Solver {solver} supports only 'l2' or None penalties, got {name} penalty: set "
+            "solver='saga'"
         )
     if model.dual:
         raise ValueError(
-            "Solver lbfgs supports only dual=False, got dual=True: leave dual out; the minimum is "
-            "the same"
+            f"Solver {solver} supports only dual=False, got dual=True: leave dual out; the "
+            "minimum is the same"
         )
+    if name == "elasticnet" and model.l1_ratio is None:
+        raise ValueError(
+            "l1_ratio must be specified when penalty is elasticnet: set a number from 0 to 1"
+        )
+
+
+def _warn_of_what_is_ignored(model: Any, name: str | None) -> None:
+    if name != "elasticnet" and model.l1_ratio not in (0, 1, None):
+        warn(
+            model,
+            f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={name})",
+        )
+    if model.l1_ratio != {"l2": 0, "l1": 1}.get(model.penalty, model.l1_ratio):
+        warn(
+            model,
+            f"Inconsistent values: penalty={model.penalty} with l1_ratio={model.l1_ratio}. penalty "
+            "is deprecated. Please use l1_ratio only.",
+        )
+    if model.penalty is None and model.C != 1.0:
+        warn(model, "Setting penalty=None will ignore the C and l1_ratio parameters")
     if model.n_jobs is not None:
         warn(model, N_JOBS.format(model.n_jobs), FutureWarning)

@@ -37,12 +37,13 @@ def fit_lbfgs(
     params: Params,
     samples: Samples,
     loss: Callable[[Params], tuple[Array, Params]],
+    minimise: Callable[..., Minimum] = lbfgs,
     **options: Any,
 ) -> None:
-    """Minimise `loss`, such as `loss_on` returns, by L-BFGS from `params`.
+    """Minimise `loss`, such as `loss_on` returns, by L-BFGS, or by `minimise`, from `params`.
 
     ``max_iter`` and ``tol`` of `model` say how far to go; its fitted attributes are kept current.
-    `options` are those of `xpnet.optim.lbfgs`: ``ftol``, ``max_evaluations``, ``preconditioner``.
+    `options` are those of `minimise`: ``ftol``, ``max_evaluations``, ``preconditioner``.
     """
     run = Run(net, model.max_iter, 1, samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "lbfgs-iter")
@@ -66,7 +67,7 @@ def fit_lbfgs(
         if model.max_iter:
             scikit_learns.begin_round()
         options |= {"max_iter": model.max_iter, "tol": model.tol, "callback": iterated}
-        best = _searched(training, loss, params, options)
+        best = _searched(training, minimise, loss, params, options)
         _hold(model, training, best)
         training.stopped = training.stopped or best.message
         _warn(model, best, "max_iter or max_fun" if "max_evaluations" in options else "max_iter")
@@ -75,6 +76,7 @@ def fit_lbfgs(
 
 def _searched(
     training: Training,
+    minimise: Callable[..., Minimum],
     loss: Callable[[Params], tuple[Array, Params]],
     params: Params,
     options: dict[str, Any],
@@ -83,7 +85,7 @@ def _searched(
     # The search steps back from what overflows, and says so where it cannot.
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            best = lbfgs(loss, params, **options)
+            best = minimise(loss, params, **options)
     except ValueError as error:
         if training.history:
             raise
@@ -106,7 +108,8 @@ def _warn(model: Any, best: Minimum, limits: str) -> None:
     if not best.converged:
         warn(
             model,
-            f"lbfgs failed to converge after {best.iterations} iteration(s): {best.message}.\n\n"
+            f"{model.solver} failed to converge after {best.iterations} iteration(s): "
+            f"{best.message}.\n\n"
             f"You might want to raise {limits}, or to scale the data.",
             ConvergenceWarning,
         )

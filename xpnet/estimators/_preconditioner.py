@@ -55,19 +55,19 @@ def preconditioner(
     """
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
-    S = _divisor(xp.sum(s))
+    S = divisor(xp.sum(s))
     block = rows_a_block(net, samples.Y)
 
     def at(params: Params) -> Callable[[Params], Params]:
         weights = s * _curvature(net, params, samples.X)
-        rows = _Rows(samples.X, weights, block)
+        rows = Rows(samples.X, weights, block)
         some = _some(rows)
-        share = _divisor(xp.sum(weights) / S)
-        mean = _mean(some) if centred else 0.0 * _mean(some)
+        share = divisor(xp.sum(weights) / S)
+        mean = mean_of(some) if centred else 0.0 * mean_of(some)
         R = _correlations(some, mean)
         if not bool(xp.all(xp.isfinite(R))):  # the squares of a large X overflow
             return lambda grads: grads
-        inverse = _inverse(R, share * _variance(rows, mean), l2 / S)
+        inverse = _inverse(R, share * variance_of(rows, mean), l2 / S)
         return _precondition(inverse, mean, share)
 
     return at
@@ -94,7 +94,7 @@ def _curvature(net: Network, params: Params, X: Array) -> Array:
     return xp.maximum(h, float(xp.finfo(A.dtype).eps))
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
     """Samples as rows ``(m, n)``, their weights ``(m,)``, and the number of rows in a block."""
 
     X: Array
@@ -103,29 +103,29 @@ class _Rows(NamedTuple):
 
     def blocks(self) -> Iterator[tuple[Array, Array]]:
         """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
-        p = self.weights / _divisor(array_namespace(self.weights).sum(self.weights))
+        p = self.weights / divisor(array_namespace(self.weights).sum(self.weights))
         for start, stop in blocks(self.X.shape[0], self.block):
             yield columns_between(self.X, start, stop), p[start:stop, None]
 
 
-def _some(rows: _Rows) -> _Rows:
+def _some(rows: Rows) -> Rows:
     """Samples evenly spaced, enough for correlations."""
     m, n = rows.X.shape
     stride = max(1, m // max(FEWEST_ROWS, ROWS_A_FEATURE * n))
-    return _Rows(rows.X[::stride, :], rows.weights[::stride], rows.block)
+    return Rows(rows.X[::stride, :], rows.weights[::stride], rows.block)
 
 
-def _divisor(numbers: Array) -> Array:
+def divisor(numbers: Array) -> Array:
     """`numbers`, none of them negative, with 1 in place of 0."""
     return array_namespace(numbers).where(numbers > 0, numbers, 1.0)
 
 
-def _mean(rows: _Rows) -> Array:
+def mean_of(rows: Rows) -> Array:
     """``Σ p x``, (n, 1)."""
     return sum(X @ p for X, p in rows.blocks())
 
 
-def _variance(rows: _Rows, mean: Array) -> Array:
+def variance_of(rows: Rows, mean: Array) -> Array:
     """``Σ p (x − μ)²``, (n, 1); 0 where it is only the rounding of a constant feature."""
     xp = array_namespace(mean)
     variance = sum((X - mean) ** 2 @ p for X, p in rows.blocks())
@@ -133,14 +133,14 @@ def _variance(rows: _Rows, mean: Array) -> Array:
     return xp.where(variance > rounding**2, variance, 0.0)
 
 
-def _correlations(rows: _Rows, mean: Array) -> Array:
+def _correlations(rows: Rows, mean: Array) -> Array:
     """R, (n, n); 0 where a feature does not vary."""
     xp = array_namespace(mean)
     C = 0.0
     for X, p in rows.blocks():
         X = (X - mean) * xp.matrix_transpose(xp.sqrt(p))
         C = C + X @ xp.matrix_transpose(X)
-    deviation = _divisor(xp.sqrt(xp.linalg.diagonal(C)))
+    deviation = divisor(xp.sqrt(xp.linalg.diagonal(C)))
     return C / deviation / deviation[:, None]
 
 
@@ -151,7 +151,7 @@ def _inverse(R: Array, curvature: Array, decay: Array) -> Array:
     below ε, in any units of X.
     """
     xp = array_namespace(R)
-    scale = _divisor(xp.sqrt(curvature + decay))
+    scale = divisor(xp.sqrt(curvature + decay))
     D = xp.sqrt(curvature) / scale
     identity = backend.asarray(np.eye(R.shape[0]), like=R)
     M = xp.where(identity > 0, identity, (1.0 - SHRINKAGE) * R * D * xp.matrix_transpose(D))

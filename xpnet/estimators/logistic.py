@@ -1,4 +1,4 @@
-"""`LogisticRegression`, a network without a hidden layer, fitted by L-BFGS."""
+"""`LogisticRegression`, a network without a hidden layer, fitted by L-BFGS or OWL-QN."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from xpnet import backend
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, contiguous
+from xpnet.estimators._constraints import Penalty
 from xpnet.estimators._devices import (
     DeviceMixin,
     check_same_device,
@@ -23,7 +24,8 @@ from xpnet.estimators._devices import (
     reference,
     where_x_lies,
 )
-from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
+from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on, rows_a_block
+from xpnet.estimators._fit_owlqn import owlqn_on
 from xpnet.estimators._labels import (
     Labels,
     check_labels,
@@ -61,28 +63,32 @@ class LogisticRegression(
 
     Parameters
     ----------
-    penalty : {"l2", None, "deprecated"}, default "deprecated"
+    penalty : {"l2", "l1", "elasticnet", None, "deprecated"}, default "deprecated"
         Replaced by `C` and `l1_ratio` in scikit-learn 1.8.
     C : float, default 1.0
-        ``1 / λ`` of the penalty ``(λ / 2S) Σ ‖W‖²``; biases are not penalised. No penalty if
-        infinite.
+        ``1 / λ`` of the penalty ``(λ / S) (r Σ |W| + (1 − r) / 2 Σ W²)``, with r the `l1_ratio`;
+        biases are not penalised. No penalty if infinite.
     l1_ratio : float, default 0.0
-        Must be 0: there is no L1 penalty.
+        The penalty is L2 at 0, L1 at 1, and the elastic net between. Above 0 it needs
+        ``solver="saga"``, as in scikit-learn, and coefficients become 0, exactly.
     dual : bool, default False
         Must be False.
     tol : float, default 1e-4
-        Training stops once no gradient of the mean loss is larger.
+        Training stops once no gradient of the mean loss is larger; with an L1 penalty, no
+        pseudo-gradient by the coefficients of standardised features (see `xpnet.optim.owlqn`).
     fit_intercept : bool, default True
     intercept_scaling : float, default 1
-        Has no effect, as in scikit-learn with this solver.
+        Has no effect, as in scikit-learn with these solvers.
     class_weight : dict, "balanced" or None, default None
         A weight for each label, multiplied with the sample weights.
     random_state : int, RandomState or None, default None
         Has no effect: nothing is random.
-    solver : {"lbfgs"}, default "lbfgs"
+    solver : {"lbfgs", "newton-cg", "newton-cholesky", "sag", "saga"}, default "lbfgs"
+        A name of scikit-learn's whose minimum is the same. Whatever the name, L-BFGS finds it, or
+        OWL-QN where there is an L1 penalty.
     max_iter : int, default 100
         Largest number of iterations. L-BFGS starts from an inverse Hessian made of the features'
-        covariance, and needs fewer than scikit-learn's.
+        covariance, OWL-QN from standardised features: both need fewer than scikit-learn's.
     verbose : int, default 0
         Write the loss of every iteration to standard output.
     warm_start : bool, default False
@@ -167,14 +173,13 @@ class LogisticRegression(
         ValueError, TypeError
             As scikit-learn's, for data or parameters that cannot be.
         """
-        l2 = _constraints.l2_strength(self)
-        _constraints.check_logistic_solver(self)
+        penalty = _constraints.penalty(self)
         samples, labels = self._samples(X, y, sample_weight)
         net = _network(samples.X.shape[1], samples.Y.shape[1])
         first = self._is_first()
         params = self._start(net, reference(samples.X))
         self._update(classes_=labels.classes)
-        loss = loss_on(net, samples, l2)
+        loss = loss_on(net, samples, penalty.l2)
         with unfitted_where_diverged(self, first):
             fit_lbfgs(
                 self,
@@ -182,8 +187,7 @@ class LogisticRegression(
                 params,
                 samples,
                 loss if self.fit_intercept else _without_bias(loss),
-                ftol=FTOL,
-                preconditioner=self._preconditioner(net, samples, l2),
+                **self._method(net, samples, penalty),
             )
         self.n_iter_ = backend.asarray([self.n_iter_], like=self.coef_, dtype="int32")
         return self
@@ -250,12 +254,17 @@ class LogisticRegression(
         bias = b if self.fit_intercept else 0.0 * b
         return map_params(partial(backend.asarray, like=like), (Dense(W, bias),))
 
-    def _preconditioner(
-        self, net: Network, samples: Samples, l2: float
-    ) -> Callable[[Params], Callable[[Params], Params]] | None:
+    def _method(self, net: Network, samples: Samples, penalty: Penalty) -> dict[str, Any]:
+        """How to minimise the loss, as options of `fit_lbfgs`."""
+        centred = self.fit_intercept
+        if penalty.l1:
+            block = rows_a_block(net, samples.Y)
+            minimise = owlqn_on(samples, penalty.l1, centred=centred, block=block)
+            return {"minimise": minimise, "ftol": 0.0}
         if not is_worthwhile(samples):
-            return None
-        return preconditioner(net, samples, l2, centred=self.fit_intercept)
+            return {"ftol": FTOL}
+        P = preconditioner(net, samples, penalty.l2, centred=centred)
+        return {"ftol": FTOL, "preconditioner": P}
 
     def _net(self) -> Network:
         n_y, n_x = self.coef_.shape

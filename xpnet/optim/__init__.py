@@ -15,6 +15,7 @@ from xpnet.optim.first_order import (
     sgd,
 )
 from xpnet.optim.lbfgs import Minimum, lbfgs
+from xpnet.optim.owlqn import owlqn
 from xpnet.optim.schedules import (
     constant,
     cosine,
@@ -41,6 +42,7 @@ __all__ = [
     "momentum",
     "nadam",
     "nesterov",
+    "owlqn",
     "rmsprop",
     "sgd",
     "step",

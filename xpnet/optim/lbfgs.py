@@ -112,20 +112,27 @@ def lbfgs(
     TypeError
         If something is no function, no number, or no parameters.
     """
-    _check_functions(value_and_grad, preconditioner, callback)
+    check_functions(value_and_grad, preconditioner, callback)
     params = as_params(params)
     for name, number in (("max_iter", max_iter), ("memory", memory)):
         whole(name, number, 0)
     if max_evaluations is not None:
         whole("max_evaluations", max_evaluations, 0)
     tolerances(tol=tol, ftol=ftol)
-    function = _Function(value_and_grad, params, preconditioner)
-    limits = _Limits(max_iter, tol, ftol, max_evaluations)
-    start = _start(function)
-    best = limits.judged(_minimum(function, start, 0), math.inf)
+    function = Function(value_and_grad, params, preconditioner)
+    limits = Limits(max_iter, tol, ftol, max_evaluations)
+    start = start_of(function)
+    best = limits.judged(minimum_at(function, start, 0), math.inf)
+    return followed(best, _steps(function, start, limits, memory), callback)
+
+
+def followed(
+    best: Minimum, steps: Iterator[Minimum], callback: Callable[[Minimum], object] | None
+) -> Minimum:
+    """The last of `steps` from `best` on, or the one at which `callback` or Ctrl-C ends them."""
     try:
         if not best.message:
-            for best in _steps(function, start, limits, memory):
+            for best in steps:
                 if best.message == LOST or callback is None:
                     continue
                 if callback(best) and not best.message:
@@ -135,7 +142,7 @@ def lbfgs(
     return best
 
 
-def _check_functions(value_and_grad: Any, *optional: Any) -> None:
+def check_functions(value_and_grad: Any, *optional: Any) -> None:
     """Raise unless these are functions, or None where they may be left out."""
     names = ("value_and_grad", "preconditioner", "callback")
     for name, function in zip(names, (value_and_grad, *optional), strict=True):
@@ -143,7 +150,7 @@ def _check_functions(value_and_grad: Any, *optional: Any) -> None:
             raise TypeError(f"{name} is {function!r}: expected a function")
 
 
-class _Limits(NamedTuple):
+class Limits(NamedTuple):
     """When to stop."""
 
     max_iter: int
@@ -174,13 +181,13 @@ class _Limits(NamedTuple):
         return ""
 
 
-def _minimum(function: _Function, at: Iterate, iterations: int) -> Minimum:
+def minimum_at(function: Function, at: Iterate, iterations: int) -> Minimum:
     """The iterate as the caller sees it."""
     params = unflatten(at.x, function.params)
     return Minimum(params, at.cost, at.norm, iterations, function.evaluations, False, "")
 
 
-def _steps(function: _Function, at: Iterate, limits: _Limits, memory: int) -> Iterator[Minimum]:
+def _steps(function: Function, at: Iterate, limits: Limits, memory: int) -> Iterator[Minimum]:
     """The search, a `Minimum` a step; the last one says why it ended."""
     pairs: deque[Pair] = deque(maxlen=memory)
     for iteration in range(1, limits.max_iter + 1):
@@ -188,11 +195,10 @@ def _steps(function: _Function, at: Iterate, limits: _Limits, memory: int) -> It
             function.precondition_at(at.x)
         found = _next(function, at, pairs)
         if found is None:
-            best = _minimum(function, at, iteration - 1)
+            best = minimum_at(function, at, iteration - 1)
             yield best._replace(message=LOST)
             return
-        fall = (at.cost - found.cost) / max(abs(at.cost), abs(found.cost), 1.0)
-        best = limits.judged(_minimum(function, found, iteration), fall)
+        best = limits.judged(minimum_at(function, found, iteration), fall(at.cost, found.cost))
         yield best
         if best.message:
             return
@@ -201,21 +207,26 @@ def _steps(function: _Function, at: Iterate, limits: _Limits, memory: int) -> It
             pairs.append(at.pair)
 
 
+def fall(before: float, after: float) -> float:
+    """By how much a step lowers the cost, relatively; absolutely where the cost is below 1."""
+    return (before - after) / max(abs(before), abs(after), 1.0)
+
+
 def _is_renewal(steps: int) -> bool:
     """Whether the preconditioner is asked for again after so many steps."""
     return steps == 0 or (steps >= 8 and steps.bit_count() == 1)
 
 
-def _next(function: _Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:
+def _next(function: Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:
     """The next iterate; pairs that lead nowhere are forgotten."""
-    found = Ray(function, at, _direction(at.g, pairs, function.P)).search()
+    found = Ray(function, at, direction(at.g, pairs, function.P)).search()
     if found is None and pairs:
         pairs.clear()
-        found = Ray(function, at, _direction(at.g, pairs, function.P)).search()
+        found = Ray(function, at, direction(at.g, pairs, function.P)).search()
     return found
 
 
-class _Function:
+class Function:
     """A function of `params` as one of a vector (n,), with its preconditioner.
 
     Attributes
@@ -251,7 +262,7 @@ class _Function:
         self.P = lambda q: flatten(P(unflatten(q, self.params)))
 
 
-def _start(function: _Function) -> Iterate:
+def start_of(function: Function) -> Iterate:
     """The iterate at ``function.params``.
 
     Raises ValueError if the cost is not 0-dimensional, or something is not finite there.
@@ -275,7 +286,7 @@ def _start(function: _Function) -> Iterate:
     return Iterate(x, g, cost_on_host, norm)
 
 
-def _direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
+def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
     """Return −H g; without pairs (the oldest first) −P g, and without P either −g, of length 1."""
     if not pairs:
         return -_normalized(g) if P is None else -P(g)

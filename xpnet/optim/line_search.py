@@ -64,7 +64,7 @@ class Point(NamedTuple):
         return self._replace(cost=self.cost - tilt * self.length, slope=self.slope - tilt)
 
 
-class _Wolfe(NamedTuple):
+class Wolfe(NamedTuple):
     """The two conditions, for one start."""
 
     start: Point
@@ -93,7 +93,7 @@ def strong_wolfe(
     rounding. Where nothing is left to try, the lowest point is returned, or None if that is not
     lower than the start.
     """
-    wolfe, point = _Wolfe(start, noise), first
+    wolfe, point = Wolfe(start, noise), first
     bracket = Bracket(start, start, False, 0.0, (1.0 + LONGEST) * first.length)
     widths = (math.inf, math.inf)
     tilt = C1 * start.slope
