@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -346,9 +348,9 @@ def checks(monkeypatch):
     """The arguments that scikit-learn's checks are called with."""
     seen, checked = [], _validation.validate_data
 
-    def noted(estimator, X, **options):
-        seen.append(X)
-        return checked(estimator, X, **options)
+    def noted(estimator, *data, **options):
+        seen.append(data)
+        return checked(estimator, *data, **options)
 
     monkeypatch.setattr(_validation, "validate_data", noted)
     return seen
@@ -360,6 +362,22 @@ def test_what_needs_no_check_to_be_predicted_gets_none(fitted, checks, dtype, or
     X = np.asarray([[0.0, 2.0], [2.0, 0.0], [1.0, 0.0]], dtype, order=order)
     assert fitted.predict(X).tolist() == [0, 1, 1]
     assert checks == []
+
+
+def test_what_needs_no_check_to_be_learned_further_gets_none(checks):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((30, 3)), np.arange(30) % 3
+    model = MLPClassifier((4,), random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    checks.clear()
+    model.partial_fit(X, y)
+    assert checks == []
+    for other, labels in ((X, y.tolist()), (X, y[:, None] * 1.0), (X.tolist(), y)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataConversionWarning)
+            model.partial_fit(other, labels)
+    assert len(checks) == 3
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.partial_fit(X, y[1:])
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")

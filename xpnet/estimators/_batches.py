@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 from sklearn.model_selection import train_test_split
-from sklearn.utils import shuffle as shuffled
 
 from xpnet import backend
 from xpnet.data.batches import indices, sliced
@@ -78,7 +77,11 @@ def epochs_of_batches(
     weight = None if weights is None else weights[None, :]
     order = np.arange(samples.m)
     while True:
-        order = shuffled(order, random_state=rng) if shuffle else order
+        if shuffle:
+            # As `sklearn.utils.shuffle` does, which takes longer than a step on a small batch.
+            numbers = np.arange(samples.m)
+            rng.shuffle(numbers)
+            order = order[numbers]
         yield Batches(X, Y, weight, order if shuffle else None, size)
 
 

@@ -56,6 +56,11 @@ def _fits_as_it_is(estimator: Any, X: Any) -> bool:
         return bool(np.isfinite(X.sum()))
 
 
+def _is_plain(y: Any, m: int) -> bool:
+    """Whether y is one whole number for each of m samples."""
+    return type(y) is np.ndarray and y.shape == (m,) and y.dtype.kind in "iub"
+
+
 def checked_training_set(
     estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
 ) -> tuple[Array, Array]:
@@ -63,6 +68,8 @@ def checked_training_set(
 
     With `numeric`, y must be numbers. Labels that are no numbers stay on the host.
     """
+    if not reset and _fits_as_it_is(estimator, X) and _is_plain(y, len(X)):
+        return X, y
     check_unmasked(X, "X")
     if y is not None:
         _check_targets(y)
