@@ -36,6 +36,8 @@ ALONE = 2**18
 SMALL = 2**20
 """Multiplications that two threads hardly do faster than one, and that wait for both on a machine
 in use."""
+FEWEST = 32
+"""Rows of a piece: for fewer, the BLAS spends more time on rearranging B."""
 
 
 @cache
@@ -89,7 +91,9 @@ def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) ->
     row, column = (1, A.shape[1]) if op_A == TRANSPOSED else (A.shape[1], 1)
     row_B = 1 if op_B == TRANSPOSED else B.shape[1]
     length = -(-n_in // -(-n_in // LONGEST))
-    rows = n_out if n_out * m * length > SMALL else max(1, ALONE // (m * length))
+    rows = ALONE // (m * length)
+    if n_out * m * length > SMALL or rows < FEWEST:
+        rows = n_out
     for start in range(0, n_in, length):
         k = min(length, n_in - start)
         beta = to_C.dtype.type(0 if start == 0 else 1)
