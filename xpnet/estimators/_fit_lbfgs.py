@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -121,16 +123,32 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     X = _Transposed(samples.X)
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
-    gradient = sklearn_value_and_grad(net) or accelerator_for(like).value_and_grad(
-        unchecked_value_and_grad
-    )
-    blockwise = in_blocks(gradient, rows_a_block(net, like))
+    accelerator, theirs = accelerator_for(like), sklearn_value_and_grad(net)
+    rows = rows_a_block(net, like)
+    threads = 1 if theirs else min(accelerator.threads(net), -(-samples.m // rows))
+    own = [accelerator.value_and_grad(unchecked_value_and_grad) for _ in range(threads)]
+    gradient = theirs or (own[0] if threads == 1 else _by_whichever_is_free(own))
     kernels = default_kernels(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
-        return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
+        with nullcontext() if threads == 1 else ThreadPoolExecutor(threads) as pool:
+            blockwise = in_blocks(gradient, rows, each=pool.map if pool else map)
+            return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
 
     return value_and_grad
+
+
+def _by_whichever_is_free(functions: list[Callable[..., Any]]) -> Callable[..., Any]:
+    """One function for as many threads as there are `functions`, each of which is for one."""
+
+    def function(*args: Any, **settings: Any) -> Any:
+        free = functions.pop()
+        try:
+            return free(*args, **settings)
+        finally:
+            functions.append(free)
+
+    return function
 
 
 def rows_a_block(net: Network, like: Array) -> int:

@@ -67,6 +67,8 @@ class Accelerator:
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
         Cost and gradients as one call, for one network and one thread, without the kernels that it
         is given.
+    threads : ``(Network) -> int``
+        How many threads gain by calling such a `value_and_grad` at once, each one of its own.
     """
 
     kernels: Callable[[Kernels], Kernels] = _as_it_is
@@ -77,6 +79,7 @@ class Accelerator:
     graph_run: Callable[[TrainingStep], TrainingRun | None] | None = None
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
+    threads: Callable[[Any], int] = lambda net: 1
 
 
 UNFUSED = Accelerator()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from typing import NamedTuple
 
@@ -17,7 +17,10 @@ CostAndGrads = tuple[Array, Params]
 
 
 def in_blocks(
-    value_and_grad: Callable[..., CostAndGrads] = plain_value_and_grad, samples: int = 1024
+    value_and_grad: Callable[..., CostAndGrads] = plain_value_and_grad,
+    samples: int = 1024,
+    *,
+    each: Callable[..., Iterable[CostAndGrads]] = map,
 ) -> Callable[..., CostAndGrads]:
     """`value_and_grad`, walking over X in blocks, so that X is read from memory once.
 
@@ -30,6 +33,9 @@ def in_blocks(
         With its signature; called once a block.
     samples : int, default 1024
         Columns of a block; the last one may be shorter.
+    each : function, default `map`
+        With its signature, such as the `map` of a `concurrent.futures.Executor`, by which threads
+        take blocks in turn. They are added up in their order, so the sum is the same to the bit.
 
     Returns
     -------
@@ -72,7 +78,7 @@ def in_blocks(
             found = value_and_grad(net, params, block.X, block.Y, l2=l2 * block.share, **options)
             return _times(block.share, found)
 
-        return reduce(_plus, map(of_block, _blocks(X, Y, sample_weight, masks, samples)))
+        return reduce(_plus, each(of_block, _blocks(X, Y, sample_weight, masks, samples)))
 
     return value_and_grad_in_blocks
 

@@ -5,15 +5,18 @@ A training step of one network is joined to two calls in all: see `step`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from xpnet.fused import Accelerator, or_else, replaced
+from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.cost import fused_cost
 from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.run import compiled_run
-from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad
+from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad, is_thin
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
 
@@ -38,6 +41,11 @@ def _fused(kernels: Kernels, empty: Empty, in_place: bool) -> Kernels:
     )
 
 
+def _threads(net: Any) -> int:
+    """As many as the BLAS has, of a network that goes without it."""
+    return number_of_threads()[0]() if is_thin(net) else 1
+
+
 def _gather(plain: Gather) -> Gather:
     return or_else(gathered, plain)
 
@@ -49,4 +57,5 @@ ACCELERATOR = Accelerator(
     run=compiled_run,
     gather=_gather,
     value_and_grad=compiled_value_and_grad,
+    threads=_threads,
 )

@@ -130,6 +130,11 @@ def suits(net: Any, params: Params) -> bool:
     )
 
 
+def is_thin(net: Any) -> bool:
+    """Whether there is one layer of so few outputs that loops multiply by it, and no BLAS."""
+    return len(net.sizes) == 2 and net.sizes[1] <= MOST_OUTPUTS
+
+
 class Program:
     """The cost and flat gradients of one network, for one thread: its memory is used again."""
 
@@ -137,7 +142,7 @@ class Program:
         self.net, self.dtype = net, params[0].W.dtype
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
-        thin = len(net.sizes) == 2 and self.n_y <= MOST_OUTPUTS
+        thin = is_thin(net)
         self.gradients: Any = thin_cost_and_gradients if thin else cost_and_gradients
         self.network: Any = network_of(net, self.dtype, self.flats.layout, thin)
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:])  # of `work`, at the most
