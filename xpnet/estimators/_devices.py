@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
 from xpnet.estimators._state import StateMixin
+from xpnet.kernels.dense import is_sparse
 from xpnet.types import Array, Params
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -26,11 +27,6 @@ OTHER_LIBRARY = {("cupy", "cpu"): "numpy", ("numpy", "cuda"): "cupy"}
 def is_array(values: Any) -> bool:
     """Whether `values` is an array of a library, NumPy included; lists and frames are none."""
     return bool(is_array_api_obj(values))
-
-
-def is_sparse(X: Any) -> bool:
-    """Whether X is a sparse matrix of SciPy or of cupyx."""
-    return hasattr(X, "toarray") and hasattr(X, "nnz")
 
 
 def reference(X: Array) -> Array:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
 from xpnet.estimators._batches import Samples, columns_between
@@ -16,9 +18,10 @@ from xpnet.estimators._devices import on_host
 from xpnet.estimators._loss import DivergedError, sklearn_value_and_grad
 from xpnet.estimators._prediction import rows_at_once
 from xpnet.estimators._sklearn_private import warn
+from xpnet.estimators._sparse import lbfgs_by_features
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
-from xpnet.network.defaults import accelerator_for, default_kernels
+from xpnet.network.defaults import accelerator_for, training_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.train.epochs import Training
@@ -66,24 +69,20 @@ def fit_lbfgs(
         if model.max_iter:
             scikit_learns.begin_round()
         options |= {"max_iter": model.max_iter, "tol": model.tol, "callback": iterated}
-        best = _searched(training, loss, params, options)
+        search = lbfgs_by_features if issparse(samples.X) else lbfgs
+        best = _searched(training, partial(search, loss, params, **options))
         _hold(model, training, best)
         training.stopped = training.stopped or best.message
         _warn(model, best, "max_iter or max_fun" if "max_evaluations" in options else "max_iter")
     scikit_learns.fitted(training.result)
 
 
-def _searched(
-    training: Training,
-    loss: Callable[[Params], tuple[Array, Params]],
-    params: Params,
-    options: dict[str, Any],
-) -> Minimum:
+def _searched(training: Training, search: Callable[[], Minimum]) -> Minimum:
     """The minimum found, or scikit-learn's error where there is nothing to start from."""
     # The search steps back from what overflows, and says so where it cannot.
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            best = lbfgs(loss, params, **options)
+            best = search()
     except ValueError as error:
         if training.history:
             raise
@@ -121,8 +120,8 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     gradient = sklearn_value_and_grad(net) or accelerator_for(like).value_and_grad(
         unchecked_value_and_grad
     )
-    blockwise = in_blocks(gradient, rows_a_block(net, like))
-    kernels = default_kernels(like)
+    blockwise = in_blocks(gradient, rows_a_block(net, samples))
+    kernels = training_kernels(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
@@ -130,13 +129,18 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     return value_and_grad
 
 
-def rows_a_block(net: Network, like: Array) -> int:
-    """How many samples to sum over at a time: on the host, so many that caches hold them."""
-    return CACHED_ROWS if on_host(like) else rows_at_once(net, like)
+def rows_a_block(net: Network, samples: Samples) -> int:
+    """How many samples to sum over at a time: on the host, so many that caches hold them.
+
+    Of a sparse X many more, as a block of it costs less than the gradients that each block makes.
+    """
+    X, like = samples.X, samples.Y
+    cached = on_host(like) and not issparse(X)
+    return CACHED_ROWS if cached else rows_at_once(net, X, like)
 
 
 class _Transposed:
-    """Rows X ``(m, n_x)`` seen as columns; a block of a sparse X is made dense when asked for."""
+    """Rows X ``(m, n_x)`` seen as columns, a block when asked for."""
 
     def __init__(self, X: Array) -> None:
         self.X, self.shape = X, X.shape[::-1]

@@ -23,12 +23,14 @@ from typing import NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
+from scipy.sparse import issparse
 
 from xpnet import backend
 from xpnet.data.batches import blocks
 from xpnet.estimators._batches import Samples, columns_between
-from xpnet.estimators._fit_lbfgs import rows_a_block
+from xpnet.estimators._fit_lbfgs import CACHED_ROWS, rows_a_block
 from xpnet.estimators._prediction import outputs
+from xpnet.kernels.dense import is_sparse
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
@@ -41,9 +43,14 @@ EVALUATIONS = 10.0
 
 
 def is_worthwhile(samples: Samples) -> bool:
-    """Whether the inverse, of about ``n³`` products, is cheap beside ``m n K`` an evaluation."""
-    n = samples.X.shape[1]
-    return bool(n * n <= EVALUATIONS * samples.m * samples.Y.shape[1])
+    """Whether the inverse, of about ``n³`` products, is cheap beside an evaluation.
+
+    Which takes K for each number in X, ``m n`` where X is dense.
+    """
+    X, K = samples.X, samples.Y.shape[1]
+    m, n = X.shape
+    numbers = X.nnz if is_sparse(X) else m * n
+    return bool(n**3 <= EVALUATIONS * numbers * K)
 
 
 def preconditioner(
@@ -56,7 +63,8 @@ def preconditioner(
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
     S = _divisor(xp.sum(s))
-    block = rows_a_block(net, samples.Y)
+    # A sparse X is made dense here by the block, and has few features.
+    block = CACHED_ROWS if issparse(samples.X) else rows_a_block(net, samples)
 
     def at(params: Params) -> Callable[[Params], Params]:
         weights = s * _curvature(net, params, samples.X)
@@ -105,7 +113,8 @@ class _Rows(NamedTuple):
         """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
         p = self.weights / _divisor(array_namespace(self.weights).sum(self.weights))
         for start, stop in blocks(self.X.shape[0], self.block):
-            yield columns_between(self.X, start, stop), p[start:stop, None]
+            X = columns_between(self.X, start, stop)
+            yield X.toarray() if issparse(X) else X, p[start:stop, None]
 
 
 def _some(rows: _Rows) -> _Rows:

@@ -18,7 +18,6 @@ from xpnet.estimators._batches import Samples, contiguous
 from xpnet.estimators._devices import (
     DeviceMixin,
     check_same_device,
-    is_sparse,
     on_host,
     reference,
     where_x_lies,
@@ -40,6 +39,7 @@ from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._state import LogisticState, attributes_of
 from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
+from xpnet.kernels.dense import is_sparse
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params, map_params
 

@@ -60,7 +60,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         **settings: Any,
     ) -> Any:
         nonlocal program, own
-        if program is None and suits(net, params):
+        if program is None and suits(net, params, X):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
         weights = settings["sample_weight"], settings["l2"]
@@ -91,7 +91,7 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         **unused: Any,
     ) -> Any:
         nonlocal program
-        if program is None and suits(net, params):
+        if program is None and suits(net, params, X):
             program = Program(net, params)
         data = params, X, Y, sample_weight, l2
         if program is None or program.net != net or masks is not None or not program.fits(*data):
@@ -101,9 +101,9 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
     return or_else(fused_value_and_grad, plain)
 
 
-def suits(net: Any, params: Params) -> bool:
+def suits(net: Any, params: Params, X: Any) -> bool:
     """Whether there is a program for one such network, and a matrix product that it can call."""
-    if not are_dense(params):
+    if not (are_dense(params) and isinstance(X, np.ndarray)):
         return False
     W = params[0].W
     return (
@@ -134,7 +134,8 @@ class Program:
         m = X.shape[-1]
         s = sample_weight
         return (
-            isinstance(l2, float | int)
+            isinstance(X, np.ndarray)
+            and isinstance(l2, float | int)
             and self.flats.fits(params)
             and X.shape == (self.n_x, m)
             and Y.shape == (self.n_y, m)

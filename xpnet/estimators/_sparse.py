@@ -1,0 +1,59 @@
+"""Parameters of a network that trains on a sparse X, its first weights as rows of features.
+
+A non-zero of X meets all weights of its feature. Where these lie together, the products with X
+read and write what they need, and no weights are transposed at any step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xpnet.optim.lbfgs import Minimum, lbfgs
+from xpnet.types import Array, Dense, Params
+
+
+def by_features(params: Params) -> Params:
+    """`params` with the first W in Fortran order, which all that is computed of it keeps."""
+    (W, b), *others = params
+    return (Dense(np.asfortranarray(W), b), *others)
+
+
+def lbfgs_by_features(
+    loss: Callable[[Params], tuple[Array, Params]],
+    params: Params,
+    *,
+    callback: Callable[[Minimum], object],
+    preconditioner: Callable[[Params], Callable[[Params], Params]] | None = None,
+    **options: Any,
+) -> Minimum:
+    """`lbfgs` over the transpose of the first W, as its vectors are in C order."""
+
+    def value_and_grad(params: Params) -> tuple[Array, Params]:
+        J, grads = loss(_turned(params))
+        return J, _turned(grads)
+
+    def precondition(params: Params) -> Callable[[Params], Params]:
+        at = preconditioner(_turned(params))
+        return lambda grads: _turned(at(_turned(grads)))
+
+    best = lbfgs(
+        value_and_grad,
+        _turned(params),
+        callback=lambda best: callback(_minimum_turned(best)),
+        preconditioner=preconditioner and precondition,
+        **options,
+    )
+    return _minimum_turned(best)
+
+
+def _turned(params: Params) -> Params:
+    """The same with the first W transposed; twice, it is what it was."""
+    (W, b), *others = params
+    return (Dense(W.T, b), *others)
+
+
+def _minimum_turned(best: Minimum) -> Minimum:
+    return best._replace(params=_turned(best.params))
