@@ -243,6 +243,14 @@ def with_penalty(J: Array, params: Params, scale: Scale) -> Array:
         getattr(layer, field) for layer in params for field in LAYER_KINDS[type(layer)].decayed
     ]
     xp = array_namespace(J, decayed[0])
-    squares = sum(xp.sum(xp.vecdot(W, W), axis=-1) for W in decayed)
+    squares = sum(xp.sum(xp.vecdot(W, W, axis=_inner(W)), axis=-1) for W in decayed)
     decay = scale.decay[..., 0, 0] if getattr(scale.decay, "ndim", 0) else scale.decay
     return J + 0.5 * decay * squares
+
+
+def _inner(W: Array) -> int:
+    """The axis along which W lies in memory: the other one in Fortran order, as a sparse X has it.
+
+    Along the wrong one, NumPy's sum takes ten times as long.
+    """
+    return -2 if getattr(getattr(W, "flags", None), "fnc", False) else -1
