@@ -63,7 +63,8 @@ def contiguous(X: Array) -> Array:
 
 def columns_between(X: Array, start: int, stop: int) -> Array:
     """The samples from `start` to before `stop`, as columns; a view where X is dense."""
-    return _as_columns(X[start:stop, :])
+    # A slice of all rows would be a copy where X is sparse.
+    return _as_columns(X if stop - start == X.shape[0] else X[start:stop, :])
 
 
 def _as_columns(X: Array) -> Array:

@@ -18,10 +18,10 @@ from xpnet.estimators._devices import on_host
 from xpnet.estimators._loss import DivergedError, sklearn_value_and_grad
 from xpnet.estimators._prediction import rows_at_once
 from xpnet.estimators._sklearn_private import warn
-from xpnet.estimators._sparse import lbfgs_by_features
+from xpnet.estimators._sparse import SparseColumns, lbfgs_by_features
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
-from xpnet.network.defaults import accelerator_for, training_kernels
+from xpnet.network.defaults import accelerator_for, default_kernels, training_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.train.epochs import Training
@@ -121,7 +121,8 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
         unchecked_value_and_grad
     )
     blockwise = in_blocks(gradient, rows_a_block(net, samples))
-    kernels = training_kernels(like)
+    # Nothing holds a gradient for longer than a step: large ones are written where the last ones were.
+    kernels = (training_kernels if issparse(samples.X) else default_kernels)(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
@@ -144,6 +145,12 @@ class _Transposed:
 
     def __init__(self, X: Array) -> None:
         self.X, self.shape = X, X.shape[::-1]
+        self.kept: dict[tuple[int, int], SparseColumns] = {}
 
     def __getitem__(self, key: tuple[Any, slice]) -> Array:
-        return columns_between(self.X, key[1].start, key[1].stop)
+        bounds = key[1].start, key[1].stop
+        if not issparse(self.X):
+            return columns_between(self.X, *bounds)
+        if bounds not in self.kept:
+            self.kept[bounds] = SparseColumns(columns_between(self.X, *bounds))
+        return self.kept[bounds]

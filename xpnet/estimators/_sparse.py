@@ -10,9 +10,22 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_matrix, csr_matrix
 
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.types import Array, Dense, Params
+
+
+class SparseColumns(csc_matrix):
+    """Sparse columns whose rows are asked for at each evaluation, and found once."""
+
+    rows: csr_matrix | None = None
+
+    def tocsr(self, copy: bool = False) -> csr_matrix:
+        """Its rows, the same at every call."""
+        if self.rows is None:
+            self.rows = super().tocsr()
+        return self.rows
 
 
 def by_features(params: Params) -> Params:
