@@ -61,6 +61,8 @@ def sparse_gradient(
     """``dZ Xᵀ + decay W``, in Fortran order."""
     S = X.tocsr()
     to = empty((W.shape[1], len(W)), W.dtype)
-    U, factor = (None, 0.0) if decay is None else (np.ascontiguousarray(W.T), np.asarray(decay).item())
+    U, factor = (
+        (None, 0.0) if decay is None else (np.ascontiguousarray(W.T), np.asarray(decay).item())
+    )
     row_products(S.data, S.indices, S.indptr, np.ascontiguousarray(dZ.T), U, factor, to)
     return to.T
