@@ -121,7 +121,7 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
         unchecked_value_and_grad
     )
     blockwise = in_blocks(gradient, rows_a_block(net, samples))
-    # Nothing holds a gradient for longer than a step: large ones are written where the last ones were.
+    # A gradient is held for one step only: a large one may lie where the last one was.
     kernels = (training_kernels if issparse(samples.X) else default_kernels)(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:

@@ -48,15 +48,11 @@ def lbfgs_by_features(
         J, grads = loss(_turned(params))
         return J, _turned(grads)
 
-    def precondition(params: Params) -> Callable[[Params], Params]:
-        at = preconditioner(_turned(params))
-        return lambda grads: _turned(at(_turned(grads)))
-
     best = lbfgs(
         value_and_grad,
         _turned(params),
         callback=lambda best: callback(_minimum_turned(best)),
-        preconditioner=preconditioner and precondition,
+        preconditioner=preconditioner and _preconditioner_turned(preconditioner),
         **options,
     )
     return _minimum_turned(best)
@@ -70,3 +66,13 @@ def _turned(params: Params) -> Params:
 
 def _minimum_turned(best: Minimum) -> Minimum:
     return best._replace(params=_turned(best.params))
+
+
+def _preconditioner_turned(
+    preconditioner: Callable[[Params], Callable[[Params], Params]],
+) -> Callable[[Params], Callable[[Params], Params]]:
+    def at(params: Params) -> Callable[[Params], Params]:
+        precondition = preconditioner(_turned(params))
+        return lambda grads: _turned(precondition(_turned(grads)))
+
+    return at

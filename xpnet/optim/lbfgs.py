@@ -7,8 +7,8 @@ to the newest::
     H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ       ρ = 1 / sᵀy
     H₀ = γ P                                       γ = sᵀy / yᵀP y of the newest pair
 
-P is the identity, or a preconditioner; how H is applied is in `inverse_hessian`. First step, line search and stopping rules are those of
-SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
+P is the identity, or a preconditioner; `inverse_hessian` applies H. First step, line search and
+stopping rules are those of SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
 
 References
 ----------
