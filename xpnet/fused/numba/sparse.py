@@ -2,6 +2,9 @@
 
 Each non-zero takes a row of Wᵀ or dZᵀ, which is contiguous where W is in Fortran order. So are the
 gradients in that order: from one step to the next nothing is transposed but dZ.
+
+Wᵀ of many features does not fit into the cache, and the processor cannot know which row is next:
+it is told a few non-zeros ahead.
 """
 
 from __future__ import annotations
@@ -12,7 +15,11 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.gather import CACHE_LINE, prefetch
 from xpnet.types import Array
+
+AHEAD = 16  # non-zeros
+LINES = 4  # that are asked for of a row; those that follow, the processor expects
 
 
 @compiled
@@ -24,8 +31,8 @@ def row_products(
     S has a row from each of `begins` to the next in `values` and their `columns`, as in SciPy's
     CSR. Without U, which may be None, ``S V``.
     """
-    n = V.shape[1]
-    number = V.dtype.type
+    n, last = V.shape[1], len(columns) - 1
+    number, entries = V.dtype.type, CACHE_LINE // V.itemsize
     for i in range(len(to)):
         row = to[i]
         for c in range(n):
@@ -36,6 +43,9 @@ def row_products(
         begin, end = begins[i], begins[i + 1]
         whole = end - (end - begin) % 4
         for j in range(begin, whole, 4):
+            for k in range(j + AHEAD, j + AHEAD + 4):
+                for c in range(0, min(n, LINES * entries), entries):
+                    prefetch(V, columns[min(k, last)], c)
             s0, s1, s2, s3 = values[j], values[j + 1], values[j + 2], values[j + 3]
             v0, v1 = V[columns[j]], V[columns[j + 1]]
             v2, v3 = V[columns[j + 2]], V[columns[j + 3]]
