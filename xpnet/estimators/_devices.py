@@ -37,12 +37,18 @@ def reference(X: Array) -> Array:
 def on_host(X: Any) -> bool:
     """Whether X is NumPy's or will be: lists, frames and SciPy's matrices go to NumPy.
 
-    Raises TypeError if X is a Dask array, which has no rows until it is computed.
+    Raises TypeError if X is a Dask array, which has no rows until it is computed, or a sparse one
+    of JAX or of the package sparse.
     """
     if is_dask_array(X):
         raise TypeError("X is a Dask array: expected an array that is computed; pass X.compute()")
     if issparse(X):
         return True
+    if hasattr(X, "todense") and not is_sparse(X):
+        raise TypeError(
+            f"X is a {type(X).__name__}, a sparse array: expected a dense one, X.todense(), or a "
+            "sparse matrix of SciPy or cupyx"
+        )
     held = reference(X)
     return not is_array(held) or bool(is_numpy_array(held))
 
