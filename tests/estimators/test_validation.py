@@ -223,7 +223,9 @@ def test_a_sparse_tensor_is_refused(few):
 def test_a_sparse_array_of_jax_is_refused(few):
     sparse = pytest.importorskip("jax.experimental.sparse")
     X = sparse.BCOO.fromdense(few.X)
-    with pytest.raises(TypeError, match=r"X is a BCOO, a sparse array: expected a dense one, X\.to"):
+    with pytest.raises(
+        TypeError, match=r"X is a BCOO, a sparse array: expected a dense one, X\.to"
+    ):
         MLPClassifier(**SETTINGS).fit(X, few.y)
     model = MLPClassifier(**SETTINGS).fit(*few)
     with pytest.raises(TypeError, match="X is a BCOO"):
