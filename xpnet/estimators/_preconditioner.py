@@ -30,7 +30,6 @@ from xpnet.data.batches import blocks
 from xpnet.estimators._batches import Samples, columns_between
 from xpnet.estimators._fit_lbfgs import CACHED_ROWS, rows_a_block
 from xpnet.estimators._prediction import outputs
-from xpnet.kernels.dense import is_sparse
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
@@ -52,7 +51,7 @@ def is_worthwhile(samples: Samples) -> bool:
     """
     X, K = samples.X, samples.Y.shape[1]
     m, n = X.shape
-    numbers = min(m * n, SPARSE * X.nnz) if is_sparse(X) else m * n
+    numbers = min(m * n, SPARSE * X.nnz) if issparse(X) else m * n
     return bool(n**3 <= EVALUATIONS * numbers * K)
 
 

@@ -59,7 +59,7 @@ def row_products(
 
 def sparse_product(W: Array, X: Any, empty: Callable[..., Array]) -> Array:
     """``W X`` of columns X ``(n_in, m)``, in C order."""
-    S = X.T.tocsr()
+    S = X.tocsc()  # which lies in memory as the rows of Xᵀ
     to = empty((X.shape[1], len(W)), W.dtype)
     row_products(S.data, S.indices, S.indptr, np.ascontiguousarray(W.T), None, 0.0, to)
     return np.ascontiguousarray(to.T)
