@@ -128,7 +128,7 @@ def test_it_is_for_many_samples_of_few_features(m, n, K, worthwhile):
     ("m", "n", "a_row", "worthwhile"),
     [(50_000, 200, 10, True), (50_000, 200, 1, False), (2_000, 20_000, 200, False)],
 )
-def test_of_a_sparse_X_the_non_zeros_count(m, n, a_row, worthwhile):
+def test_of_sparse_samples_the_non_zeros_count(m, n, a_row, worthwhile):
     features = np.arange(m * a_row, dtype="int32") % n
     begins = np.arange(0, m * a_row + 1, a_row, dtype="int32")
     X = csr_matrix((np.ones(m * a_row), features, begins), (m, n))
