@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from tests.kernels.cases import assert_trees_close, leaves
 from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
@@ -121,6 +122,19 @@ def test_a_feature_that_hardly_varies_gets_no_wild_steps(dtype):
 def test_it_is_for_many_samples_of_few_features(m, n, K, worthwhile):
     X, Y = np.broadcast_to(0.0, (m, n)), np.broadcast_to(0.0, (m, K))
     assert is_worthwhile(Samples(X, Y, None, Y)) == worthwhile
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "a_row", "worthwhile"),
+    [(50_000, 200, 10, True), (50_000, 200, 1, False), (2_000, 20_000, 200, False)],
+)
+def test_of_sparse_samples_the_non_zeros_count(m, n, a_row, worthwhile):
+    features = np.arange(m * a_row, dtype="int32") % n
+    begins = np.arange(0, m * a_row + 1, a_row, dtype="int32")
+    X = csr_matrix((np.ones(m * a_row), features, begins), (m, n))
+    Y = np.zeros((m, 1))
+    assert is_worthwhile(Samples(X, Y, None, Y)) == worthwhile
+    assert is_worthwhile(Samples(np.broadcast_to(0.0, (m, n)), Y, None, Y)) == (n < 1_000)
 
 
 @pytest.mark.parametrize("device", ["numpy", "torch"])

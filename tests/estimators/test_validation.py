@@ -224,6 +224,18 @@ def test_a_sparse_tensor_is_refused(few):
         model.predict(X.to_sparse())
 
 
+def test_a_sparse_array_of_jax_is_refused(few):
+    sparse = pytest.importorskip("jax.experimental.sparse")
+    X = sparse.BCOO.fromdense(few.X)
+    with pytest.raises(
+        TypeError, match=r"X is a BCOO, a sparse array: expected a dense one, X\.to"
+    ):
+        MLPClassifier(**SETTINGS).fit(X, few.y)
+    model = MLPClassifier(**SETTINGS).fit(*few)
+    with pytest.raises(TypeError, match="X is a BCOO"):
+        model.predict(X)
+
+
 def test_a_batch_larger_than_the_samples_is_clipped():
     with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger than"):
         MLPClassifier(**SETTINGS, batch_size=100).fit(ONES, LABELS)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from tests.kernels.cases import assert_trees_close, leaves, of_member
 from xpnet.kernels import ACTIVATIONS, LOOPED, VECTORIZED
-from xpnet.kernels.dense import dense, dense_looped
+from xpnet.kernels.dense import dense, dense_backward, dense_looped
 from xpnet.types import Array, Layer
 
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
@@ -194,3 +195,20 @@ def test_integers_are_refused(xp, product):
     W, b, A_prev = (xp.asarray(np.ones(shape), "int64") for shape in ((3, 4), (3, 1), (4, 2)))
     with pytest.raises(TypeError, match=r"W, b and A_prev have dtype .*int64: expected float32 or"):
         product(W, b, A_prev)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_array])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_sparse_input(form, dtype, rng):
+    layer = random_layer(rng, n_in=20).each(lambda array: array.astype(dtype))
+    X = (layer.A_prev * (layer.A_prev > 0.5)).astype(dtype)
+    columns = form(X.T).T
+    Z = dense(layer.W, layer.b, columns)
+    assert (type(Z), Z.dtype) == (np.ndarray, dtype)
+    assert_trees_close(Z, dense(layer.W, layer.b, X), dtype)
+    for decay in (None, 0.3):
+        given = dense_backward(layer.dA, columns, layer.W, decay)
+        assert given.W.dtype == dtype
+        assert_trees_close(given, dense_backward(layer.dA, X, layer.W, decay), dtype)
+    with pytest.raises(ValueError, match=r"A_prev \(20, 5\): expected \(n_out, n_in\)"):
+        dense(layer.W[:, 1:], layer.b, columns)

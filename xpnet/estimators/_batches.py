@@ -1,7 +1,7 @@
 """Samples as rows: split for validation, and in batches of columns.
 
-Order and split are scikit-learn's, from its generator, but rows are gathered where they lie. A
-sparse X is made dense by the batch.
+Order and split are scikit-learn's, from its generator, but rows are gathered where they lie.
+SciPy's sparse rows stay sparse; those of cupyx are made dense by the batch.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 
 from xpnet import backend
 from xpnet.data.batches import indices, sliced
-from xpnet.estimators._devices import is_sparse
+from xpnet.kernels.dense import is_sparse
 from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batches, Gather
 
@@ -61,9 +62,14 @@ def contiguous(X: Array) -> Array:
 
 def columns_between(X: Array, start: int, stop: int) -> Array:
     """The samples from `start` to before `stop`, as columns; a view where X is dense."""
-    if is_sparse(X):
-        return X[start:stop, :].toarray().T
-    return array_namespace(X).matrix_transpose(X[start:stop, :])
+    # A slice of all rows would be a copy where X is sparse.
+    return _as_columns(X if stop - start == X.shape[0] else X[start:stop, :])
+
+
+def _as_columns(X: Array) -> Array:
+    if issparse(X):
+        return X.T
+    return X.toarray().T if is_sparse(X) else array_namespace(X).matrix_transpose(X)
 
 
 def epochs_of_batches(
@@ -86,18 +92,18 @@ def epochs_of_batches(
 
 
 def gather_of(samples: Samples, shuffle: bool) -> Gather:
-    """How a batch is gathered: a sparse X is made dense by the batch."""
+    """How a batch is gathered."""
     gather = accelerator_for(samples.Y).gather(backend.gather) if shuffle else sliced
-    return partial(_made_dense, gather) if is_sparse(samples.X) else gather
+    return partial(_of_sparse, gather) if is_sparse(samples.X) else gather
 
 
-def _made_dense(
+def _of_sparse(
     gather: Gather, arrays: tuple[Array, ...], order: Array | None, start: int, stop: int
 ) -> tuple[Array, ...]:
     """What `gather` makes of dense arrays, of a sparse X and dense others."""
     X, *dense = arrays
     rows = slice(start, stop) if order is None else order[start:stop]
-    return X[rows, :].toarray().T, *gather(dense, order, start, stop)
+    return _as_columns(X[rows, :]), *gather(dense, order, start, stop)
 
 
 def split(

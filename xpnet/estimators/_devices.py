@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
 from xpnet.estimators._state import StateMixin
+from xpnet.kernels.dense import is_sparse
 from xpnet.types import Array, Params
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -28,11 +29,6 @@ def is_array(values: Any) -> bool:
     return bool(is_array_api_obj(values))
 
 
-def is_sparse(X: Any) -> bool:
-    """Whether X is a sparse matrix of SciPy or of cupyx."""
-    return hasattr(X, "toarray") and hasattr(X, "nnz")
-
-
 def reference(X: Array) -> Array:
     """An array in the library, on the device and of the dtype of X: X, or a sparse X's entries."""
     return X.data if is_sparse(X) else X
@@ -41,12 +37,18 @@ def reference(X: Array) -> Array:
 def on_host(X: Any) -> bool:
     """Whether X is NumPy's or will be: lists, frames and SciPy's matrices go to NumPy.
 
-    Raises TypeError if X is a Dask array, which has no rows until it is computed.
+    Raises TypeError if X is a Dask array, which has no rows until it is computed, or a sparse one
+    of JAX or of the package sparse.
     """
     if is_dask_array(X):
         raise TypeError("X is a Dask array: expected an array that is computed; pass X.compute()")
     if issparse(X):
         return True
+    if hasattr(X, "todense") and not is_sparse(X):
+        raise TypeError(
+            f"X is a {type(X).__name__}, a sparse array: expected a dense one, X.todense(), or a "
+            "sparse matrix of SciPy or cupyx"
+        )
     held = reference(X)
     return not is_array(held) or bool(is_numpy_array(held))
 

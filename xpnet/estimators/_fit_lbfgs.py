@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
 from xpnet.estimators._batches import Samples, columns_between
@@ -18,9 +20,10 @@ from xpnet.estimators._devices import on_host
 from xpnet.estimators._loss import DivergedError, sklearn_value_and_grad
 from xpnet.estimators._prediction import rows_at_once
 from xpnet.estimators._sklearn_private import warn
+from xpnet.estimators._sparse import SparseColumns, lbfgs_by_features
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
-from xpnet.network.defaults import accelerator_for, default_kernels
+from xpnet.network.defaults import accelerator_for, default_kernels, training_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.train.epochs import Training
@@ -39,7 +42,7 @@ def fit_lbfgs(
     params: Params,
     samples: Samples,
     loss: Callable[[Params], tuple[Array, Params]],
-    minimise: Callable[..., Minimum] = lbfgs,
+    minimise: Callable[..., Minimum] | None = None,
     **options: Any,
 ) -> None:
     """Minimise `loss`, such as `loss_on` returns, by L-BFGS, or by `minimise`, from `params`.
@@ -69,25 +72,20 @@ def fit_lbfgs(
         if model.max_iter:
             scikit_learns.begin_round()
         options |= {"max_iter": model.max_iter, "tol": model.tol, "callback": iterated}
-        best = _searched(training, minimise, loss, params, options)
+        search = minimise or (lbfgs_by_features if issparse(samples.X) else lbfgs)
+        best = _searched(training, partial(search, loss, params, **options))
         _hold(model, training, best)
         training.stopped = training.stopped or best.message
         _warn(model, best, "max_iter or max_fun" if "max_evaluations" in options else "max_iter")
     scikit_learns.fitted(training.result)
 
 
-def _searched(
-    training: Training,
-    minimise: Callable[..., Minimum],
-    loss: Callable[[Params], tuple[Array, Params]],
-    params: Params,
-    options: dict[str, Any],
-) -> Minimum:
+def _searched(training: Training, search: Callable[[], Minimum]) -> Minimum:
     """The minimum found, or scikit-learn's error where there is nothing to start from."""
     # The search steps back from what overflows, and says so where it cannot.
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            best = minimise(loss, params, **options)
+            best = search()
     except ValueError as error:
         if training.history:
             raise
@@ -124,11 +122,12 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
     accelerator, theirs = accelerator_for(like), sklearn_value_and_grad(net)
-    rows = rows_a_block(net, like)
+    rows = rows_a_block(net, samples)
     threads = 1 if theirs else min(accelerator.threads(net), -(-samples.m // rows))
     own = [accelerator.value_and_grad(unchecked_value_and_grad) for _ in range(threads)]
     gradient = theirs or (own[0] if threads == 1 else _by_whichever_is_free(own))
-    kernels = default_kernels(like)
+    # A gradient is held for one step only: a large one may lie where the last one was.
+    kernels = (training_kernels if issparse(samples.X) else default_kernels)(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         with nullcontext() if threads == 1 else ThreadPoolExecutor(threads) as pool:
@@ -151,16 +150,27 @@ def _by_whichever_is_free(functions: list[Callable[..., Any]]) -> Callable[..., 
     return function
 
 
-def rows_a_block(net: Network, like: Array) -> int:
-    """How many samples to sum over at a time: on the host, so many that caches hold them."""
-    return CACHED_ROWS if on_host(like) else rows_at_once(net, like)
+def rows_a_block(net: Network, samples: Samples) -> int:
+    """How many samples to sum over at a time: on the host, so many that caches hold them.
+
+    Of a sparse X many more, as a block of it costs less than the gradients that each block makes.
+    """
+    X, like = samples.X, samples.Y
+    cached = on_host(like) and not issparse(X)
+    return CACHED_ROWS if cached else rows_at_once(net, X, like)
 
 
 class _Transposed:
-    """Rows X ``(m, n_x)`` seen as columns; a block of a sparse X is made dense when asked for."""
+    """Rows X ``(m, n_x)`` seen as columns, a block when asked for."""
 
     def __init__(self, X: Array) -> None:
         self.X, self.shape = X, X.shape[::-1]
+        self.kept: dict[tuple[int, int], SparseColumns] = {}
 
     def __getitem__(self, key: tuple[Any, slice]) -> Array:
-        return columns_between(self.X, key[1].start, key[1].stop)
+        bounds = key[1].start, key[1].stop
+        if not issparse(self.X):
+            return columns_between(self.X, *bounds)
+        if bounds not in self.kept:
+            self.kept[bounds] = SparseColumns(columns_between(self.X, *bounds))
+        return self.kept[bounds]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
@@ -19,6 +20,7 @@ from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_
 from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._sklearn_private import warn
 from xpnet.estimators._solvers import restart, resumed
+from xpnet.estimators._sparse import by_features
 from xpnet.kernels import OUTPUTS, VECTORIZED
 from xpnet.metrics import r2
 from xpnet.network import Network
@@ -54,6 +56,8 @@ def fit_stochastic(
         dropout=model.dropout,
         seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
     )
+    if issparse(samples.X):
+        params = by_features(params)
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
     callbacks = (Patience(model), *model.callbacks, scikit_learns)
@@ -95,17 +99,17 @@ class _EstimatorLoop(EpochLoop):
             self.params = model._best_params
         batch = self.last_batch()
         if batch is not None:
-            self._check_learned(backend.detached(batch.X))
+            self._check_learned(*backend.detached((batch.X, batch.Y)))
         model._hold(self.params)
 
-    def _check_learned(self, X: Array) -> None:
+    def _check_learned(self, X: Array, Y: Array) -> None:
         """Raise DivergedError unless weights, predictions and the best score are finite.
 
         An epoch's loss is that of the weights before its last update: only weights and predictions
         show what this one did.
         """
-        net, kernels = self.run.net, default_kernels(X)
-        with backend.on_device_of(X), np.errstate(over="ignore", invalid="ignore"):
+        net, kernels = self.run.net, default_kernels(Y)
+        with backend.on_device_of(Y), np.errstate(over="ignore", invalid="ignore"):
             Z = hidden_and_logits(net, self.params, X, kernels, None)[-1].A
             weights = [array for layer in self.params for array in layer]
             arrays = *weights, Z, kernels.output_activation(net.output, Z)

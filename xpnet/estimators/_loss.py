@@ -57,7 +57,7 @@ def sklearn_value_and_grad(net: Network) -> Callable[..., tuple[Array, Params]] 
         J, grads = unchecked_value_and_grad(
             net, params, X, Y, sample_weight=sample_weight, l2=l2, **rest
         )
-        penalty = with_penalty(0.0, params, scale_of(X, sample_weight, l2))
+        penalty = with_penalty(0.0, params, scale_of(Y, sample_weight, l2))
         return share * (J - penalty) + penalty, grads
 
     return value_and_grad

@@ -23,11 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
+from scipy.sparse import issparse
 
 from xpnet import backend
 from xpnet.data.batches import blocks
 from xpnet.estimators._batches import Samples, columns_between
-from xpnet.estimators._fit_lbfgs import rows_a_block
+from xpnet.estimators._fit_lbfgs import CACHED_ROWS, rows_a_block
 from xpnet.estimators._prediction import outputs
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
@@ -39,11 +40,19 @@ ROUNDING = 32.0  # units in the last place
 EVALUATIONS = 10.0
 """Largest cost of the inverse, in evaluations of the loss, of which it saves many more."""
 
+SPARSE = 8
+"""Dense products that take as long as one with a non-zero of a sparse X."""
+
 
 def is_worthwhile(samples: Samples) -> bool:
-    """Whether the inverse, of about ``n³`` products, is cheap beside ``m n K`` an evaluation."""
-    n = samples.X.shape[1]
-    return bool(n * n <= EVALUATIONS * samples.m * samples.Y.shape[1])
+    """Whether the inverse, of about ``n³`` products, is cheap beside an evaluation.
+
+    That takes K products for each number in X.
+    """
+    X, K = samples.X, samples.Y.shape[1]
+    m, n = X.shape
+    numbers = min(m * n, SPARSE * X.nnz) if issparse(X) else m * n
+    return bool(n**3 <= EVALUATIONS * numbers * K)
 
 
 def preconditioner(
@@ -56,7 +65,7 @@ def preconditioner(
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
     S = divisor(xp.sum(s))
-    block = rows_a_block(net, samples.Y)
+    block = dense_rows_a_block(net, samples)
 
     def at(params: Params) -> Callable[[Params], Params]:
         weights = s * _curvature(net, params, samples.X)
@@ -71,6 +80,11 @@ def preconditioner(
         return _precondition(inverse, mean, share)
 
     return at
+
+
+def dense_rows_a_block(net: Network, samples: Samples) -> int:
+    """Rows to look at features in; a sparse X is made dense there by the block."""
+    return CACHED_ROWS if issparse(samples.X) else rows_a_block(net, samples)
 
 
 def _precondition(inverse: Array, mean: Array, share: Array) -> Callable[[Params], Params]:
@@ -105,7 +119,8 @@ class Rows(NamedTuple):
         """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
         p = self.weights / divisor(array_namespace(self.weights).sum(self.weights))
         for start, stop in blocks(self.X.shape[0], self.block):
-            yield columns_between(self.X, start, stop), p[start:stop, None]
+            X = columns_between(self.X, start, stop)
+            yield X.toarray() if issparse(X) else X, p[start:stop, None]
 
 
 def _some(rows: Rows) -> Rows:

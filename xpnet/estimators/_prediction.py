@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
@@ -32,11 +33,10 @@ CHUNK_BYTES = 2**27
 def outputs(net: Network, params: Params, X: Array) -> Layer:
     """The last layer's logits and activations for rows X, each ``(n_y, m)``.
 
-    X of another floating dtype is cast to that of `params`, and a sparse X is made dense, by the
-    chunk.
+    X of another floating dtype is cast to that of `params`, by the chunk.
     """
     W = params[0].W
-    size = rows_at_once(net, W)
+    size = rows_at_once(net, X, W)
     chunks = [_chunk(net, params, X, start, stop) for start, stop in blocks(X.shape[0], size)]
     if len(chunks) == 1:
         return chunks[0]
@@ -44,10 +44,13 @@ def outputs(net: Network, params: Params, X: Array) -> Layer:
     return Layer(*(concat(list(arrays), axis=1) for arrays in zip(*chunks, strict=True)))
 
 
-def rows_at_once(net: Network, like: Array) -> int:
-    """Number of samples whose activations, of the dtype of `like`, fit into `CHUNK_BYTES`."""
+def rows_at_once(net: Network, X: Array, like: Array) -> int:
+    """Number of samples whose activations, of the dtype of `like`, fit into `CHUNK_BYTES`.
+
+    Theirs in X count as well, unless it stays sparse.
+    """
     itemsize = 4 if like.dtype == array_namespace(like).float32 else 8
-    return max(1, CHUNK_BYTES // (itemsize * sum(net.sizes)))
+    return max(1, CHUNK_BYTES // (itemsize * sum(net.sizes[1 if issparse(X) else 0 :])))
 
 
 class ClassPredictionMixin(ClassifierMixin):
@@ -134,8 +137,12 @@ def counted(weights: Array | None, A: Array) -> Array:
 
 
 def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:
-    columns = backend.asarray(columns_between(X, start, stop), like=params[0].W)
-    return unchecked_forward(net, params, columns, default_kernels(columns))[-1]
+    columns, W = columns_between(X, start, stop), params[0].W
+    if issparse(columns):
+        columns = columns.astype(W.dtype, copy=False)
+    else:
+        columns = backend.asarray(columns, like=W)
+    return unchecked_forward(net, params, columns, default_kernels(W))[-1]
 
 
 def _log_probabilities(output: str, Z: Array) -> Array:

@@ -13,8 +13,9 @@ from array_api_compat import array_namespace
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from xpnet import backend
-from xpnet.estimators._devices import is_array, is_sparse, on_host, reference, to_host, usual_dtype
+from xpnet.estimators._devices import is_array, on_host, reference, to_host, usual_dtype
 from xpnet.estimators._sklearn_private import host_weights
+from xpnet.kernels.dense import is_sparse
 from xpnet.types import Array
 
 _HOST = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}

@@ -19,12 +19,11 @@ from xpnet.estimators._constraints import Penalty
 from xpnet.estimators._devices import (
     DeviceMixin,
     check_same_device,
-    is_sparse,
     on_host,
     reference,
     where_x_lies,
 )
-from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on, rows_a_block
+from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._fit_owlqn import owlqn_on
 from xpnet.estimators._labels import (
     Labels,
@@ -36,12 +35,17 @@ from xpnet.estimators._labels import (
     two_or_more,
 )
 from xpnet.estimators._loss import unfitted_where_diverged
-from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
+from xpnet.estimators._preconditioner import (
+    dense_rows_a_block,
+    is_worthwhile,
+    preconditioner,
+)
 from xpnet.estimators._prediction import ClassPredictionMixin, outputs
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._state import LogisticState, attributes_of
 from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
+from xpnet.kernels.dense import is_sparse
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params, map_params
 
@@ -258,7 +262,7 @@ class LogisticRegression(
         """How to minimise the loss, as options of `fit_lbfgs`."""
         centred = self.fit_intercept
         if penalty.l1:
-            block = rows_a_block(net, samples.Y)
+            block = dense_rows_a_block(net, samples)
             minimise = owlqn_on(samples, penalty.l1, centred=centred, block=block)
             return {"minimise": minimise, "ftol": 0.0}
         if not is_worthwhile(samples):

@@ -11,7 +11,7 @@ argument   shape              meaning
 ========== ================== ==========================================================
 W, dW      (..., n_out, n_in) weights
 b, db      (..., n_out, 1)    biases
-A_prev     (..., n_in, m)     activations of the layer before, or X
+A_prev     (..., n_in, m)     activations of the layer before, or X, which may be sparse
 Z, A, dZ   (..., n_out, m)    logits, activations, derivative by the logits
 mask       (..., n_out, m)    inverted dropout: 0, or 1 / (1 − rate); None for no dropout
 decay      (), (..., 1, 1)    λ / S of the L2 penalty; None for no penalty
@@ -20,6 +20,9 @@ decay      (), (..., 1, 1)    λ / S of the L2 penalty; None for no penalty
 The notes divide dW and db by m in each layer. Here the output's dZ already carries the factor
 (1/m, or a sample's weight over their sum), and every later derivative is linear in it: one division
 where the array is smallest. Dropout follows Srivastava et al. 2014, in its inverted form.
+
+Only two products meet a sparse X, in `dense` and `dense_backward`: by the operator of its own
+library, which gives arrays.
 """
 
 from __future__ import annotations
@@ -37,9 +40,9 @@ from xpnet.types import Array, Dense, Layer
 
 def dense(W: Array, b: Array, A_prev: Array) -> Array:
     """``Z = W A_prev + b``."""
-    xp = array_namespace(W, A_prev)
+    xp = array_namespace(W) if is_sparse(A_prev) else array_namespace(W, A_prev)
     check_dense(xp, W, b, A_prev)
-    return xp.matmul(W, A_prev) + b
+    return (W @ A_prev if is_sparse(A_prev) else xp.matmul(W, A_prev)) + b
 
 
 def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
@@ -61,8 +64,8 @@ def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
 
 def dense_backward(dZ: Array, A_prev: Array, W: Array, decay: float | Array | None) -> Dense:
     """``dW = dZ A_prevᵀ + decay W``, ``db = Σ_columns dZ``."""
-    xp = array_namespace(dZ, A_prev, W)
-    dW = xp.matmul(dZ, xp.matrix_transpose(A_prev))
+    xp = array_namespace(dZ, W)
+    dW = dZ @ A_prev.T if is_sparse(A_prev) else xp.matmul(dZ, xp.matrix_transpose(A_prev))
     db = xp.sum(dZ, axis=-1, keepdims=True)
     return Dense(dW if decay is None else dW + decay * W, db)
 
@@ -192,6 +195,11 @@ def activation_dense_backward_looped(
     dZ = product_looped(dropout_looped(dA, mask), slope)
     grads = dense_backward_looped(dZ, A_prev, W, decay)
     return grads, input_gradient_looped(W, dZ) if need_dA_prev else None
+
+
+def is_sparse(A: Any) -> bool:
+    """Whether A is a sparse matrix of SciPy or of cupyx."""
+    return hasattr(A, "toarray") and hasattr(A, "nnz")
 
 
 def check_dense(xp: ModuleType, W: Array, b: Array, A_prev: Array) -> None:

@@ -112,6 +112,8 @@ def _columns(array: Array | None, block: slice) -> Array | None:
 
 
 def _times(share: float | Array, of_block: CostAndGrads) -> CostAndGrads:
+    if isinstance(share, float) and share == 1.0:  # of the only block
+        return of_block
     J, grads = of_block
     of_cost = share if isinstance(share, float) else share[..., 0, 0]
     return J * of_cost, map_params(lambda gradient: gradient * share, grads)

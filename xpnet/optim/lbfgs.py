@@ -7,8 +7,8 @@ to the newest::
     H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ       ρ = 1 / sᵀy
     H₀ = γ P                                       γ = sᵀy / yᵀP y of the newest pair
 
-P is the identity, or a preconditioner. First step, line search and stopping rules are those of
-SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
+P is the identity, or a preconditioner; `inverse_hessian` applies H. First step, line search and
+stopping rules are those of SciPy's L-BFGS-B: in float64 the iterates are the same but for rounding.
 
 References
 ----------
@@ -19,15 +19,15 @@ Nocedal & Wright 2006, "Numerical Optimization", algorithms 7.4 and 7.5; Zhu, By
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
 
 from xpnet._arguments import whole
 from xpnet.optim._check import tolerances
-from xpnet.optim.line_search import Iterate, Pair, Ray, to_floats
+from xpnet.optim.inverse_hessian import InverseHessian
+from xpnet.optim.line_search import Iterate, Ray, to_floats
 from xpnet.types import Array, Params, as_params, map_params, tensors
 
 LOST = "no step lowers the cost: rounding hides what is left to gain, or the gradient is wrong"
@@ -189,11 +189,11 @@ def minimum_at(function: Function, at: Iterate, iterations: int) -> Minimum:
 
 def _steps(function: Function, at: Iterate, limits: Limits, memory: int) -> Iterator[Minimum]:
     """The search, a `Minimum` a step; the last one says why it ended."""
-    pairs: deque[Pair] = deque(maxlen=memory)
+    H = InverseHessian(at.x, min(memory, limits.max_iter))
     for iteration in range(1, limits.max_iter + 1):
         if _is_renewal(iteration - 1):
             function.precondition_at(at.x)
-        found = _next(function, at, pairs)
+        found = _next(function, at, H)
         if found is None:
             best = minimum_at(function, at, iteration - 1)
             yield best._replace(message=LOST)
@@ -204,7 +204,7 @@ def _steps(function: Function, at: Iterate, limits: Limits, memory: int) -> Iter
             return
         at = found
         if at.pair is not None:
-            pairs.append(at.pair)
+            H.add(at.pair)
 
 
 def fall(before: float, after: float) -> float:
@@ -217,12 +217,12 @@ def _is_renewal(steps: int) -> bool:
     return steps == 0 or (steps >= 8 and steps.bit_count() == 1)
 
 
-def _next(function: Function, at: Iterate, pairs: deque[Pair]) -> Iterate | None:
+def _next(function: Function, at: Iterate, H: InverseHessian) -> Iterate | None:
     """The next iterate; pairs that lead nowhere are forgotten."""
-    found = Ray(function, at, direction(at.g, pairs, function.P)).search()
-    if found is None and pairs:
-        pairs.clear()
-        found = Ray(function, at, direction(at.g, pairs, function.P)).search()
+    found = Ray(function, at, H.direction(at.g, function.P)).search()
+    if found is None and H.newest is not None:
+        H.forget()
+        found = Ray(function, at, H.direction(at.g, function.P)).search()
     return found
 
 
@@ -284,35 +284,6 @@ def start_of(function: Function) -> Iterate:
             "from smaller params"
         )
     return Iterate(x, g, cost_on_host, norm)
-
-
-def direction(g: Array, pairs: Sequence[Pair], P: Callable[[Array], Array] | None) -> Array:
-    """Return −H g; without pairs (the oldest first) −P g, and without P either −g, of length 1."""
-    if not pairs:
-        return -_normalized(g) if P is None else -P(g)
-    vecdot = array_namespace(g).vecdot
-    weights = []
-    q = g
-    for s, y, rho in reversed(pairs):
-        weights.append(rho * vecdot(s, q))
-        q = q - weights[-1] * y
-    r = _initial(q, pairs[-1], P)
-    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
-        r = r + (weight - rho * vecdot(y, r)) * s
-    return -r
-
-
-def _initial(q: Array, newest: Pair, P: Callable[[Array], Array] | None) -> Array:
-    """``H₀ q``."""
-    Pq, Py = (q, newest.y) if P is None else (P(q), P(newest.y))
-    return Pq / (newest.rho * array_namespace(q).vecdot(newest.y, Py))
-
-
-def _normalized(g: Array) -> Array:
-    """``g / ‖g‖``: nothing is known of the scale yet."""
-    xp = array_namespace(g)
-    norm = xp.sqrt(xp.vecdot(g, g))
-    return g / xp.where(norm > 0, norm, 1.0)
 
 
 def flatten(params: Params) -> Array:

@@ -264,9 +264,11 @@ class Ray:
     def __call__(self, t: float) -> Point:
         """The point at a step of t. The device is read once, for the slope at 0 too."""
         xp = array_namespace(self.d)
-        x = self.start.x + t * self.d
+        x = t * self.d
+        x += self.start.x  # in place where the library can, as fresh memory takes longer
         cost, g = self.function(x)
-        numbers = to_floats(cost, xp.vecdot(g, self.d), xp.max(xp.abs(g)), self.slope)
+        largest = xp.maximum(xp.max(g), -xp.min(g))
+        numbers = to_floats(cost, xp.vecdot(g, self.d), largest, self.slope)
         cost_on_host, slope, norm, self.slope_on_host = numbers
         return Point(t, cost_on_host, slope, Iterate(x, g, cost_on_host, norm))
 

@@ -36,13 +36,13 @@ from array_api_compat import array_namespace
 
 from xpnet._arguments import whole
 from xpnet.optim._check import tolerances
+from xpnet.optim.inverse_hessian import initial, normalized
 from xpnet.optim.lbfgs import (
     LOST,
     Function,
     Limits,
     Minimum,
     check_functions,
-    direction,
     fall,
     flatten,
     followed,
@@ -197,7 +197,7 @@ class _Cost:
 
     def _step(self, start: _Place) -> _Place | None:
         """The first place along a direction that is low enough."""
-        d = _against(start, direction(start.slope, start.free, None), self.l1)
+        d = _against(start, _direction(start.slope, start.free), self.l1)
         t, cut = 1.0, False
         for trial in range(TRIALS):
             if trial == BENT:
@@ -264,6 +264,22 @@ def _pseudo_gradient(x: Array, g: Array, l1: Array) -> Array:
     xp = array_namespace(x)
     at_zero = xp.sign(g) * xp.maximum(xp.abs(g) - l1, xp.zeros_like(g))
     return xp.where(x == 0, at_zero, g + l1 * xp.sign(x))
+
+
+def _direction(slope: Array, pairs: Sequence[Pair]) -> Array:
+    """Return −H ◇; pair by pair, as each step has others: no entry that is not free is in them."""
+    if not pairs:
+        return -normalized(slope)
+    vecdot = array_namespace(slope).vecdot
+    weights = []
+    q = slope
+    for s, y, rho in reversed(pairs):
+        weights.append(rho * vecdot(s, q))
+        q = q - weights[-1] * y
+    r = initial(q, pairs[-1], None)
+    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
+        r = r + (weight - rho * vecdot(y, r)) * s
+    return -r
 
 
 def _against(start: _Place, d: Array, l1: Array) -> Array:

@@ -133,7 +133,7 @@ class Trainer:
         # Entered for each step: between steps the caller's own device is the current one.
         with self.there:
             hyperparameters = settings.optimizer.hyperparameters(t)
-            step = self._step or self._begin(X, hyperparameters.get("rate"))
+            step = self._step or self._begin(Y, hyperparameters.get("rate"))
             if self.may_require_grad:
                 X, Y, weight = backend.detached((X, Y, weight))
             self.params, moments, J = step(
@@ -186,8 +186,8 @@ class Trainer:
         self.state = OptimizerState(self.state.t + count, moments)
         return costs
 
-    def _begin(self, X: Array, rate: Any) -> Callable[..., Any]:
-        """Check the first rate, and choose step, run and kernels for arrays like X; the step."""
+    def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:
+        """Check the first rate, and choose step, run and kernels for arrays like Y; the step."""
         check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
         check_rate(rate, backend.has_values)
         value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
@@ -195,10 +195,10 @@ class Trainer:
         self._run = None
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
-            step, self._run = training_step(step, X), training_run(step, X)
+            step, self._run = training_step(step, Y), training_run(step, Y)
         is_default = kernels is None
-        self.kernels = training_kernels(X) if is_default else kernels_or_default(kernels, X)
-        self.may_require_grad = is_torch_array(X)
+        self.kernels = training_kernels(Y) if is_default else kernels_or_default(kernels, Y)
+        self.may_require_grad = is_torch_array(Y)
         self._step = step
         return step
 
@@ -223,7 +223,7 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
         dropout: Dropout | None,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
-        masks = None if dropout is None else _masks(params, X, dropout)
+        masks = None if dropout is None else _masks(params, Y, dropout)
         J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
         params, moments = apply(params, grads, moments, hyperparameters, kernels)
         return params, moments, J
@@ -234,7 +234,7 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 _default_step = _step_by(unchecked_value_and_grad)
 
 
-def _masks(params: Params, X: Array, dropout: Dropout) -> tuple[Array, ...]:
-    """Inverted dropout of each hidden layer, beside X."""
-    shapes = [(*layer[0].shape[:-1], X.shape[-1]) for layer in params[:-1]]
-    return dropout_masks(dropout, shapes, X)
+def _masks(params: Params, Y: Array, dropout: Dropout) -> tuple[Array, ...]:
+    """Inverted dropout of each hidden layer, beside Y."""
+    shapes = [(*layer[0].shape[:-1], Y.shape[-1]) for layer in params[:-1]]
+    return dropout_masks(dropout, shapes, Y)

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from numba import jit, typeof
 
-from xpnet.fused.numba import activations, cost, dense, dropout, network, run, updates
+from xpnet.fused.numba import activations, cost, dense, dropout, network, run, sparse, updates
 from xpnet.fused.numba.compiler import Dispatcher
 
 M = np.ones((8, 64), "float32")
 B = np.ones((8, 1), "float32")
 SLOPE = np.ones((2, 3), "float32")
 RATES = np.asarray([0.1])
+NUMBERS, PLACES, BEGINS = np.ones(9, "float32"), np.zeros(9, "int32"), np.asarray([0, 9], "int32")
 
 SIMD = {
     "piecewise_forward": (activations.piecewise_forward, (M, B, 0.01, None), ("add", "mul")),
@@ -57,6 +58,16 @@ SIMD = {
     "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
+    "row_products": (
+        sparse.row_products,
+        (NUMBERS, PLACES, BEGINS, M, None, 0.0, M),
+        ("mul", "add"),
+    ),
+    "row_products, decayed": (
+        sparse.row_products,
+        (NUMBERS, PLACES, BEGINS, M, M, 0.1, M),
+        ("mul", "add"),
+    ),
     **{
         name: (loop, (M, M, M, M, RATES, (0.9, 0.9, 0.1, 0.1, 1.0, 1.0), M), arithmetic)
         for name, loop, arithmetic in (
@@ -115,7 +126,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, dropout, network, run, updates):
+    for room in (activations, cost, dense, dropout, network, run, sparse, updates):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop

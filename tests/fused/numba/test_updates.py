@@ -11,10 +11,12 @@ import pytest
 from tests.fused.cases import (
     ADAM,
     BOTH,
+    HYPERPARAMETERS,
     NUMPY,
     agreeing,
     assert_alike,
     for_training,
+    fortran,
     from_a_file,
     random_trees,
     unyielding,
@@ -89,3 +91,23 @@ def test_memory_is_updated_in_place_for_training_alone(rng):
         assert_alike(another, update(params, grads, moments), "float64")
         del first, second, old, new
         assert known() is None
+
+
+@BOTH
+@pytest.mark.parametrize("optimizer", LOOPS)
+def test_weights_in_fortran_order_stay_in_it(way, optimizer, rng):
+    """As a sparse X has them; moments and gradients may come in either order."""
+    params, grads, moments = random_trees(rng, optimizer)
+    turned = tuple(Dense(fortran(W), b) for W, b in params)
+    other = tuple(Dense(fortran(W), b) for W, b in grads)
+    kernels, numbers = unyielding(NUMPY, way), HYPERPARAMETERS[optimizer]
+    plain, after = VECTORIZED.update(optimizer, params, grads, moments, **numbers)
+    expected, _ = VECTORIZED.update(optimizer, plain, grads, after, **numbers)
+    for each in (grads, other):
+        held = mapped(np.copy, (turned, each, moments))
+        new, kept = kernels.update(optimizer, turned, each, moments, **numbers)
+        assert_alike((new, kept), (plain, after), "float64")
+        assert_alike((turned, each, moments), held, "float64")
+        assert all(layer.W.flags.f_contiguous for tree in (new, *kept) for layer in tree)
+        again, _ = kernels.update(optimizer, new, other, kept, **numbers)
+        assert_alike(again, expected, "float64")

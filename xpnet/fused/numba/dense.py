@@ -1,7 +1,7 @@
 """The dense layer for NumPy arrays: products by BLAS, all between them in compiled loops.
 
 A product's fresh array takes the bias and the activation in place; backward, one loop makes dZ and
-the bias gradient.
+the bias gradient. The products with a sparse X are in `sparse`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from xpnet.fused.numba.activations import (
 )
 from xpnet.fused.numba.blas import ALONE, multiply
 from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.sparse import sparse_gradient, sparse_product
 from xpnet.fused.numba.threads import chosen
 from xpnet.kernels import ACTIVATIONS
-from xpnet.kernels.dense import before_dropout
+from xpnet.kernels.dense import before_dropout, is_sparse
 from xpnet.types import Array, Dense, Layer
 
 Empty: TypeAlias = Callable[[tuple[int, ...], Any], Array]
@@ -116,6 +117,8 @@ def fused_backward(empty: Empty) -> Callable[..., Any]:
         if not _fits_back(dA, layer, A_prev, W, mask) or not _scales(decay, W):
             return NotImplemented
         dZ, db = _through_activation(activation, dA, layer, mask, empty)
+        if is_sparse(A_prev):
+            return Dense(sparse_gradient(dZ, A_prev, W, decay, empty), db), None
         dW = _product(dZ, A_prev.mT, empty)
         if isinstance(decay, float):
             add_scaled(_rows(W), decay, _rows(dW))
@@ -152,6 +155,8 @@ def _through_activation(
 
 def _product(A: Array, B: Array, empty: Empty) -> Array:
     """``A B``; a stack times one shared matrix is a single product of all its rows."""
+    if is_sparse(B):
+        return sparse_product(A, B, empty)
     if B.ndim > 2:
         return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
     if A.ndim == 2:
@@ -180,6 +185,8 @@ def _fits(W: Array, A_prev: Array) -> bool:
         and A_prev.dtype == W.dtype
         and W.shape[-1] == A_prev.shape[-2]
         and (A_prev.ndim == 2 or A_prev.shape[:-2] == W.shape[:-2])
+        # SciPy has a loop of its own for a sparse matrix times one vector.
+        and (W.shape[0] > 1 or not is_sparse(A_prev))
     )
 
 

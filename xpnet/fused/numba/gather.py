@@ -47,7 +47,7 @@ def gather(X: Array, order: Array, start: int, to_X: Array) -> None:
     for i in range(m):
         row, following = order[start + i], order[start + min(i + 1, m - 1)]
         for j in range(0, n, entries):
-            _prefetch(X, following, j)
+            prefetch(X, following, j)
         for j in range(n):
             to_X[i, j] = X[row, j]
 
@@ -69,4 +69,4 @@ def _typed_prefetch(typing: Any, X: Any, i: Any, j: Any) -> Any:
     return types.void(X, types.intp, types.intp), generate
 
 
-_prefetch: Any = intrinsic(_typed_prefetch)
+prefetch: Any = intrinsic(_typed_prefetch)

@@ -43,7 +43,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     ) -> Any:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
-        if optimizer not in LOOPS or not suits(net, params):
+        if optimizer not in LOOPS or not suits(net, params, batches.X):
             return None
         if program is None:
             program = RunProgram(net, params, optimizer)

@@ -62,7 +62,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         **settings: Any,
     ) -> Any:
         nonlocal program, own, threads
-        if program is None and suits(net, params):
+        if program is None and suits(net, params, X):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
         weights = settings["sample_weight"], settings["l2"]
@@ -106,7 +106,7 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
         **unused: Any,
     ) -> Any:
         nonlocal program
-        if program is None and suits(net, params):
+        if program is None and suits(net, params, X):
             program = Program(net, params)
         data = params, X, Y, sample_weight, l2
         if program is None or program.net != net or masks is not None or not program.fits(*data):
@@ -116,9 +116,9 @@ def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
     return or_else(fused_value_and_grad, plain)
 
 
-def suits(net: Any, params: Params) -> bool:
+def suits(net: Any, params: Params, X: Any) -> bool:
     """Whether there is a program for one such network, and a matrix product that it can call."""
-    if not are_dense(params):
+    if not (are_dense(params) and isinstance(X, np.ndarray)):
         return False
     W = params[0].W
     return (
@@ -155,7 +155,8 @@ class Program:
         m = X.shape[-1]
         s = sample_weight
         return (
-            isinstance(l2, float | int)
+            isinstance(X, np.ndarray)
+            and isinstance(l2, float | int)
             and self.flats.fits(params)
             and X.shape == (self.n_x, m)
             and Y.shape == (self.n_y, m)

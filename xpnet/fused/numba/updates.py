@@ -12,7 +12,6 @@ not looked at, and ``values`` are its hyperparameters but the rate, filled up wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -182,10 +181,10 @@ def fused_update(empty: Callable[..., Array], in_place: bool) -> Callable[..., A
         if not (are_floats(hyperparameters.values()) and _fit(params, grads, moments, rate)):
             return NotImplemented
         if not are_same(returned, moments):
-            moments = tuple(map_params(partial(np.array, order="C"), tree) for tree in moments)
+            moments = tuple(map_params(_copied_beside, tree, params) for tree in moments)
         rates = np.array([rate]) if isinstance(rate, float) else rate.astype(float).reshape(-1)
         # By hand, as `map_params` would take a microsecond longer, of fifteen on a small network.
-        new = tuple(Dense(empty(W.shape, W.dtype), empty(b.shape, b.dtype)) for W, b in params)
+        new = tuple(Dense(_empty_beside(W, empty), empty(b.shape, b.dtype)) for W, b in params)
         trees = (params, grads, *moments, new)
         _update_each(*LOOPS[optimizer], trees, rates, hyperparameters)
         returned = moments if in_place else ()
@@ -245,8 +244,26 @@ def _update_each(
     for_weights = values_of(names, hyperparameters)
     for_biases = values_of(names, {**hyperparameters, "decay": 0.0})
     for layers in zip(*trees, strict=True):
-        loop(*_as_arguments([layer.W for layer in layers], rates, for_weights))
+        weights = [layer.W for layer in layers]
+        if _is_turned(weights[-1]):
+            weights = [W.T for W in weights]
+        loop(*_as_arguments(weights, rates, for_weights))
         loop(*_as_arguments([layer.b for layer in layers], rates, for_biases))
+
+
+def _is_turned(W: Array) -> bool:
+    """Whether a matrix lies in Fortran order, as the weights that meet a sparse X."""
+    return W.ndim == 2 and bool(W.flags.fnc)
+
+
+def _copied_beside(moment: Array, W: Array) -> Array:
+    """A copy in the order of W."""
+    return np.array(moment, order="F" if _is_turned(W) else "C")
+
+
+def _empty_beside(W: Array, empty: Callable[..., Array]) -> Array:
+    """Memory in the order of W."""
+    return empty(W.shape[::-1], W.dtype).T if _is_turned(W) else empty(W.shape, W.dtype)
 
 
 def _as_arguments(tensors: list[Array], rates: Array, values: Values) -> tuple[Any, ...]:
