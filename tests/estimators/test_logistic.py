@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -340,3 +341,23 @@ def test_a_loss_that_is_not_finite_at_the_start_is_named(few, monkeypatch):
     monkeypatch.setattr(logistic, "loss_on", lambda *_: lambda params: (np.asarray(np.nan), params))
     with pytest.raises(ValueError, match=r"^The loss is not finite at the first param"):
         LogisticRegression().fit(*few)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_threads_that_take_blocks_in_turn_change_no_bit(digits, weighted, monkeypatch):
+    weight = np.linspace(0.5, 1.5, len(digits.y)) if weighted else None
+    fused = pytest.importorskip("xpnet.fused.numba")
+    monkeypatch.setattr(_fit_lbfgs, "CACHED_ROWS", 100)
+    models, seen = [], set()
+
+    def by(threads):
+        accelerator = replace(fused.ACCELERATOR, threads=lambda net: threads)
+        monkeypatch.setattr(_fit_lbfgs, "accelerator_for", lambda like: accelerator)
+        return LogisticRegression().fit(*digits, weight)
+
+    pool = _fit_lbfgs.ThreadPoolExecutor
+    monkeypatch.setattr(_fit_lbfgs, "ThreadPoolExecutor", lambda n: seen.add(n) or pool(n))
+    models = [by(threads) for threads in (1, 3)]
+    assert seen == {3}
+    np.testing.assert_array_equal(models[0].coef_, models[1].coef_)
+    assert models[0].loss_ == models[1].loss_

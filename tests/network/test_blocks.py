@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -39,6 +42,28 @@ def test_a_block_without_weight_keeps_the_penalty_whole():
     case.sample_weight[:, :3] = 0.0
     got = in_blocks(samples=3)(*case.data, **case.options)
     assert_trees_close(got, value_and_grad(*case.data, **case.options), "float64")
+
+
+def test_threads_take_blocks_in_turn_and_change_no_bit():
+    """The first block is the last to be done."""
+    case, started, done = random_case(output="softmax", m=M), Barrier(3), []
+
+    def slow_at_first(net, params, X, Y, **options):
+        number = next(i for i in range(M) if (case.X[:, i] == X[:, 0]).all())
+        if number < 3:
+            started.wait(timeout=60)
+        while number == 0 and len(done) < M - 1:
+            time.sleep(0.001)
+        found = value_and_grad(net, params, X, Y, **options)
+        done.append(number)
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        got = in_blocks(slow_at_first, samples=1, each=pool.map)(*case.data)
+    assert done[-1] == 0
+    expected = in_blocks(samples=1)(*case.data)
+    for array, other in zip(leaves(got), leaves(expected), strict=True):
+        np.testing.assert_array_equal(array, other)
 
 
 @pytest.mark.parametrize("m", [0, M])
