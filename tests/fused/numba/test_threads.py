@@ -87,6 +87,16 @@ def test_it_is_looked_at_again_and_changes_with_the_machine(machine):
         assert machine.now < began + 3
 
 
+def test_a_heavy_step_begins_with_all_and_is_tried_later(machine):
+    choice = Threads((784, 4096, 4096, 10), FLOAT32)
+    machine.of_one, machine.of_all = 0.02, 0.01
+    assert machine.run(choice, 1) == [2]
+    assert machine.run(choice, 16) == [2] * 16
+    machine.of_one = 0.005
+    assert machine.run(choice, 20) == [2] * 20  # up to 0.37 s
+    assert machine.run(choice, 8)[-3:] == [1] * 3
+
+
 def test_trials_take_little_of_the_time(machine):
     machine.of_all = 0.08  # a step waits for the other thread's turn
     choice = Threads(LARGE, FLOAT32)

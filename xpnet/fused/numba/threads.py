@@ -29,6 +29,9 @@ COST = 0.05
 """The part of the time that trials may lose: after a costly one, the next comes later."""
 ENOUGH, CHUNK = 0.01, 0.0025
 """Seconds that a trial takes either way, and at a time: some time slices of the system."""
+HEAVY, LATER = 2**28, 0.25
+"""A step of more multiplications begins with all threads, and the first trial comes after so many
+seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
 GAIN = 0.9
 """A change must take less than this part of the time, or chance would decide."""
 
@@ -45,8 +48,7 @@ class Threads:
 
     def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
         self.sizes, self.dtype = tuple(sizes), dtype
-        self.one = True  # where there is a choice at all
-        self.has_run = False
+        self.one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
         self.may: dict[int, bool | None] = {}  # of each size of batch
         self._begin_trial()
@@ -56,7 +58,10 @@ class Threads:
 
         `batches` are the numbers of samples that they may be of.
         """
-        first, may_choose = 0, self._may_choose(batches)
+        if not self.has_run:
+            self._begin(max(batches))
+        is_due = time.perf_counter() >= self.due
+        first, may_choose = 0, (self.one or is_due) and self._may_choose(batches)
         tries = may_choose and self.has_run
         self.has_run = True  # the first is slow by itself
         while first < steps:
@@ -67,6 +72,12 @@ class Threads:
             first += count
             if trial:
                 self._enter(one, count, seconds)
+
+    def _begin(self, m: int) -> None:
+        """Choose what to begin with."""
+        multiplications = 3 * m * sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
+        self.one = multiplications <= HEAVY
+        self.due = 0.0 if self.one else time.perf_counter() + LATER
 
     def _may_choose(self, batches: Iterable[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
