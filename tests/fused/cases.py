@@ -39,7 +39,7 @@ def fused_outputs(library: Any) -> tuple[str, ...]:
         from xpnet.fused.numba.cost import OUTPUTS
 
         return tuple(OUTPUTS)
-    from xpnet.fused.torch import COSTS
+    from xpnet.fused.torch.cost import COSTS
 
     return tuple(COSTS)
 

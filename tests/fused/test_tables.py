@@ -17,10 +17,10 @@ FUSED = {
     "cupy.updates.FIELDS": OPTIMIZERS | {"nadam", "lion"},
     "cupy.dense.NEEDS_Z": FROM_A | FROM_Z,
     "cupy.cost.OUTPUTS": {"softmax", "sigmoid", "identity", "exp"},
-    "torch.IN_PLACE": {"identity", "relu", "tanh", "sigmoid"},
-    "torch.BACKWARD": {"relu", "tanh", "sigmoid"},
-    "torch.OF_Z": {"gelu", "silu", "softplus"},
-    "torch.COSTS": {"softmax", "sigmoid"},
+    "torch.activations.IN_PLACE": {"identity", "relu", "tanh", "sigmoid"},
+    "torch.activations.BACKWARD": {"relu", "tanh", "sigmoid"},
+    "torch.activations.OF_Z": {"gelu", "silu", "softplus"},
+    "torch.cost.COSTS": {"softmax", "sigmoid"},
 }
 
 

@@ -64,3 +64,8 @@ def are_same(returned: Sequence[Params], given: Sequence[Params]) -> bool:
     return returned is given or (
         len(returned) == len(given) and all(map(operator.is_, returned, given))
     )
+
+
+def is_known(apply: Callable[..., Any]) -> bool:
+    """Whether this update is ours: parameters and moments come out of it as they went in."""
+    return hasattr(getattr(apply, "then", apply), "kernel")

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xpnet.fused import Accelerator, TrainingRun, TrainingStep
-from xpnet.fused.arguments import are_floats
+from xpnet.fused.arguments import are_floats, is_known
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Gather, Kernels, Params
 
@@ -147,7 +147,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     ) -> Any:
         nonlocal mine
         X, Y, weight, _, _ = batches
-        if not isinstance(X, jax.Array) or not _is_known(apply):
+        if not isinstance(X, jax.Array) or not is_known(apply):
             return None
         dtype = params[0][0].dtype
         parts = [
@@ -176,11 +176,6 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         )
 
     return run
-
-
-def _is_known(apply: Any) -> bool:
-    """Whether parameters and moments come out of this update as they went in."""
-    return hasattr(getattr(apply, "then", apply), "kernel")
 
 
 def _parts(batches: Batches) -> list[tuple[Any, int, slice]]:

@@ -1,0 +1,34 @@
+"""Cost and derivative by the logits in a few operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from xpnet.fused.arguments import like
+from xpnet.fused.torch.activations import softplus
+from xpnet.fused.torch.dense import scales
+from xpnet.types import Array
+
+
+def output_cost_backward(output: str, Z: Array, Y: Array, scale: float | Array) -> Any:
+    """The entry of that name."""
+    if output not in COSTS or Z.ndim != 2 or not like(Y, Z) or not scales(scale, Z):
+        return NotImplemented
+    return COSTS[output](Z, Y, scale)
+
+
+def _softmax_cost(Z: Array, Y: Array, scale: float | Array) -> tuple[Array, Array]:
+    log_P = torch.log_softmax(Z, dim=0)
+    J = -torch.sum(Y * log_P * scale)
+    return J, log_P.exp_().sub_(Y).mul_(scale)
+
+
+def _sigmoid_cost(Z: Array, Y: Array, scale: float | Array) -> tuple[Array, Array]:
+    loss = Z.clamp(min=0.0).sub_(Y * Z).add_(softplus(-Z.abs())).mul_(scale)
+    return torch.sum(loss), torch.sigmoid(Z).sub_(Y).mul_(scale)
+
+
+COSTS = {"softmax": _softmax_cost, "sigmoid": _sigmoid_cost}
+"""``(Z, Y, scale) -> (J, dZ)``."""
