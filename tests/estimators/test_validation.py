@@ -337,6 +337,7 @@ WITH_CHECKS = {
     "a list": [[1.0, 2.0]],
     "whole numbers": np.ones((3, 2), int),
     "half precision": np.ones((3, 2), np.float16),
+    "another byte order": np.ones((3, 2), np.dtype("d").newbyteorder()),
     "a sum that overflows": np.full((3, 2), HUGE),
     "a frame": pd.DataFrame({"a": [1.0], "b": [2.0]}),
 }

@@ -48,6 +48,7 @@ def _fits_as_it_is(estimator: Any, X: Any) -> bool:
         type(X) is np.ndarray
         and X.ndim == 2
         and X.dtype.char in "fd"
+        and X.dtype.isnative
         and len(X) > 0
         and X.shape[1] == estimator.n_features_in_
         and not hasattr(estimator, "feature_names_in_")
