@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -46,6 +47,8 @@ def test_training(name, busy, way, benchmark, monkeypatch):
     if threads == "all threads":
         monkeypatch.setattr("xpnet.fused.numba.threads.agree", lambda *args: False)
     cell = CELLS[name]
+    if not benchmark.enabled:
+        cell = replace(cell, epochs=1, m=10 * cell.batch)
     with threadpool_limits(1 if threads == "one thread" else None):
         trial = peer.setup(cell)
         train = partial(trial.train, cell.epochs)

@@ -180,5 +180,6 @@ def test_unfused_is_as_it_was():
     names = {field.name for field in dataclasses.fields(fused.Accelerator)}
     assert fused.UNFUSED.graph_step is fused.UNFUSED.graph_run is None
     assert fused.UNFUSED.run(step) is None
-    for name in names - {"graph_step", "graph_run", "run"}:
+    assert fused.UNFUSED.threads(None) == 1
+    for name in names - {"graph_step", "graph_run", "run", "threads"}:
         assert getattr(fused.UNFUSED, name)(step) is step

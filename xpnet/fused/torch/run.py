@@ -55,8 +55,8 @@ def _suits(params: Params, batches: Batches) -> bool:
     if not are_dense(params):
         return False
     return (
-        X.device.type in ("cpu", "cuda")
-        and all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in (X, Y, *tensors(params)))
+        all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in (X, Y, *tensors(params)))
+        and X.device.type in ("cpu", "cuda")
         and all(t.ndim == 2 and t.dtype == X.dtype for t in (X, Y, *tensors(params)))
         and (s is None or (s.ndim == 2 and s.dtype == X.dtype))
     )
