@@ -10,6 +10,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,14 +110,13 @@ class Flats:
         # Zeros by default: arithmetic on what lies between two tensors then stays harmless.
         vector = self._make((self.size,), self._dtype)
         networks, lead = math.prod(self._lead), self._lead
-        params = tuple(
-            Dense(
-                vector[W : W + networks * n_out * n_in].reshape(*lead, n_out, n_in),
-                vector[b : b + networks * n_out].reshape(*lead, n_out, 1),
-            )
-            for n_out, n_in, W, b in self.layout.tolist()
-        )
-        objects = [vector, params, *params, *(tensor for layer in params for tensor in layer)]
+        layers = []
+        for n_out, n_in, begin, begin_b in self.layout.tolist():
+            W = vector[begin : begin + networks * n_out * n_in].reshape(*lead, n_out, n_in)
+            b = vector[begin_b : begin_b + networks * n_out].reshape(*lead, n_out, 1)
+            layers.append(Dense(W, b))
+        params = tuple(layers)
+        objects = [vector, params, *params, *chain(*params)]
         self._vectors[id(params)] = vector
         self._queue.append(_Kept(params, objects))
         if len(self._queue) > MOST:

@@ -38,21 +38,21 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: object) -> None:
         self.now, self.number = 100.0, number
         self.of_one, self.of_all = 1e-3, 1e-3
-        self.made: list[tuple[int, int]] = []
         monkeypatch.setattr(threads.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(threads, "agree", lambda *args: True)
 
-    def make(self, first: int, count: int) -> None:
-        one = self.number() == 1
-        self.made += [(first + i, 1 if one else 2) for i in range(count)]
-        self.now += count * (self.of_one if one else self.of_all)
-
-    def run(self, choice: Threads, steps: int) -> list[int]:
+    def run(self, choice: Threads, steps: int, *batches: int) -> list[int]:
         """The threads of each step."""
-        self.made = []
-        choice.run(steps, self.make, M)
-        assert [number for number, _ in self.made] == list(range(steps))
-        return [count for _, count in self.made]
+        made: list[tuple[int, int]] = []
+        with choice.parts(steps, *batches or (M,)) as parts:
+            for part in parts:
+                threads = self.number()
+                made += [(i, threads) for i in range(steps)[part]]
+                self.now += (part.stop - part.start) * (
+                    self.of_one if threads == 1 else self.of_all
+                )
+        assert [i for i, _ in made] == list(range(steps))
+        return [threads for _, threads in made]
 
 
 @pytest.fixture
@@ -135,11 +135,10 @@ def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch
 
 def test_a_batch_that_differs_lets_no_choice_for_the_run(machine, monkeypatch):
     monkeypatch.setattr(threads, "agree", lambda sizes, m, dtype: {M: True, 33: False, 7: None}[m])
-    choice, seen = Threads(LARGE, FLOAT32), []
-    for batches in ((M, M), (M, 7), (M, 33)):
-        choice.run(9, lambda first, count: seen.append(machine.number()), *batches)
-    assert seen[-1] == 2
-    assert set(seen[:-1]) == {1, 2}
+    choice = Threads(LARGE, FLOAT32)
+    assert machine.run(choice, 1, M) == [1]
+    assert set(machine.run(choice, 30, M, 7)) == {1, 2}
+    assert machine.run(choice, 30, M, 33) == [2] * 30
 
 
 @pytest.mark.parametrize(
@@ -175,6 +174,13 @@ def test_an_error_leaves_all_threads(all_threads):
     with pytest.raises(ZeroDivisionError), one_thread():
         _ = 1 / (all_threads() - 1)
     assert all_threads() == 2
+
+
+def test_an_error_amid_a_part_leaves_all_threads(machine):
+    machine.of_one = None  # what takes so long cannot be added up
+    with pytest.raises(TypeError):
+        machine.run(Threads(LARGE, FLOAT32), 1)
+    assert machine.number() == 2
 
 
 def test_two_that_overlap(all_threads):
@@ -214,15 +220,15 @@ def test_the_choice_changes_no_bit(monkeypatch, all_threads, dtype):
     data, results = samples((784, 300, 3), dtype=dtype), []
 
     class Alternating(Threads):
-        def run(self, steps, make, *batches):
+        def _parts(self, steps, batches):
             for i in range(steps):
                 self.one = not self.one
                 with one_thread() if self.one else threads.nullcontext():
-                    make(i, 1)
+                    yield slice(i, i + 1)
 
     class All(Threads):
-        def run(self, steps, make, *batches):
-            make(0, steps)
+        def _parts(self, steps, batches):
+            yield slice(0, steps)
 
     for way in (All, Alternating, Threads):
         monkeypatch.setattr(step, "Threads", way)

@@ -107,20 +107,18 @@ class RunProgram(Program):
             self.batch = self._batch(size)
         costs = np.empty(steps, self.dtype)
 
-        def make(first: int, count: int) -> None:
-            nonlocal params, moments
-            chosen = slice(first, first + count)
-            params, moments = self._make(
-                params,
-                moments,
-                batches._replace(order=batches.order[first * size : chosen.stop * size]),
-                hyperparameters[chosen],
-                l2,
-                dropout and dropout[chosen],
-                costs[chosen],
-            )
-
-        self.threads.run(steps, make, size, len(batches.order) - size * (steps - 1))
+        with self.threads.parts(steps, size, len(batches.order) - size * (steps - 1)) as parts:
+            for part in parts:
+                order = batches.order[part.start * size : part.stop * size]
+                params, moments = self._make(
+                    params,
+                    moments,
+                    batches._replace(order=order),
+                    hyperparameters[part],
+                    l2,
+                    dropout and dropout[part],
+                    costs[part],
+                )
         return params, moments, costs
 
     def _make(

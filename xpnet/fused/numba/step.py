@@ -73,10 +73,10 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
                 return step(net, params, moments, X, Y, hyperparameters, **rest)
             networks, n_out, n_in = params[0].W.shape
             threads = threads or Threads((n_in, networks * n_out), X.dtype)
-            done: list[Any] = []
-            data = net, params, moments, X, Y, hyperparameters
-            threads.run(1, lambda first, count: done.append(step(*data, **rest)), X.shape[1])
-            return done[0]
+            with threads.parts(1, X.shape[1]) as parts:
+                for _ in parts:
+                    done = step(net, params, moments, X, Y, hyperparameters, **rest)
+            return done
         J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
@@ -182,13 +182,9 @@ class Program:
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         data = samples, targets, weight, float(l2), masks_of(dropout, self.dtype)
-        J = 0.0
-
-        def make(first: int, count: int) -> None:
-            nonlocal J
-            J = self.gradients(*self.network, *data, theta, work, to_gradients)
-
-        self.threads.run(1, make, X.shape[1])
+        with self.threads.parts(1, X.shape[1]) as parts:
+            for _ in parts:
+                J = self.gradients(*self.network, *data, theta, work, to_gradients)
         return self.dtype.type(J), grads
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
@@ -53,11 +53,17 @@ class Threads:
         self.may: dict[int, bool | None] = {}  # of each size of batch
         self._begin_trial()
 
-    def run(self, steps: int, make: Callable[[int, int], None], *batches: int) -> None:
-        """Let ``make(first, count)`` make all steps, a few at a time during a trial.
+    @contextmanager
+    def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
+        """Context with the parts of so many steps, each to be made when it comes.
 
-        `batches` are the numbers of samples that they may be of.
+        `batches` are the numbers of samples that they may be of. There is one part, but during a
+        trial.
         """
+        with closing(self._parts(steps, batches)) as parts:
+            yield parts
+
+    def _parts(self, steps: int, batches: Sequence[int]) -> Generator[slice, None, None]:
         if not self.has_run:
             self._begin(max(batches))
         is_due = time.perf_counter() >= self.due
@@ -68,10 +74,12 @@ class Threads:
             trial = tries and time.perf_counter() >= self.due
             one = self.seconds[1] < self.seconds[0] if trial else may_choose and self.one
             count = min(self._chunk(one), steps - first) if trial else steps - first
-            seconds = _seconds(one, make, first, count)
+            began = time.perf_counter()
+            with one_thread() if one else nullcontext():
+                yield slice(first, first + count)
             first += count
             if trial:
-                self._enter(one, count, seconds)
+                self._enter(one, count, time.perf_counter() - began)
 
     def _begin(self, m: int) -> None:
         """Choose what to begin with."""
@@ -113,14 +121,6 @@ class Threads:
         self.due = time.perf_counter() + max(self.wait, lost / COST)
         self._begin_trial()
         _best[:] = self.one, self.due + LONGEST
-
-
-def _seconds(one: bool, make: Callable[[int, int], None], first: int, count: int) -> float:
-    """How long it takes to make these steps."""
-    began = time.perf_counter()
-    with one_thread() if one else nullcontext():
-        make(first, count)
-    return time.perf_counter() - began
 
 
 _best = [False, 0.0]  # whether one thread, and until when that is to be believed
