@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -182,7 +183,9 @@ class Program:
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         data = samples, targets, weight, float(l2), masks_of(dropout, self.dtype)
-        with self.threads.parts(1, X.shape[1]) as parts:
+        m = X.shape[1]
+        # The context alone would take a tenth of a small network's step.
+        with self.threads.parts(1, m) if self.threads.matter(m) else nullcontext((0,)) as parts:
             for _ in parts:
                 J = self.gradients(*self.network, *data, theta, work, to_gradients)
         return self.dtype.type(J), grads

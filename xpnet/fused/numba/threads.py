@@ -48,10 +48,15 @@ class Threads:
 
     def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
         self.sizes, self.dtype = tuple(sizes), dtype
+        self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
         self.may: dict[int, bool | None] = {}  # of each size of batch
         self._begin_trial()
+
+    def matter(self, m: int) -> bool:
+        """Whether a product for m samples is for more than one thread."""
+        return self.widest * m > SMALL
 
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
