@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -26,6 +27,17 @@ def test_every_library_that_is_loaded_uses_so_many(numbers):
         assert numbers() == {number}
 
 
+def test_pytorch_that_is_loaded_later():
+    code = (
+        "import xpnet; xpnet.use_threads(1); xpnet.use_threads(3); "
+        "xpnet.default_backend(); import xpnet.backend as b; b.resolve('torch'); "
+        "import torch; print(torch.get_num_threads())"
+    )
+    pytest.importorskip("torch")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("3\n", "")
+
+
 def test_pytorch(numbers):
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
@@ -40,9 +52,9 @@ def test_pytorch(numbers):
 @pytest.mark.parametrize(
     ("number", "error", "message"),
     [
-        (0, ValueError, "number is 0: expected 1 thread or more"),
-        (1.5, TypeError, "number is a float: expected an int"),
-        (True, TypeError, "number is a bool"),
+        (0, ValueError, "number is 0: expected a whole number of threads, 1 or more"),
+        (1.5, TypeError, "number is 1.5: expected a whole number of threads"),
+        ("2", TypeError, "number is '2'"),
     ],
 )
 def test_numbers_that_cannot_be(number, error, message, numbers):

@@ -4,13 +4,19 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
 from tests.kernels.cases import assert_trees_close, leaves
 from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
 from xpnet.estimators import _preconditioner
 from xpnet.estimators._batches import Samples
-from xpnet.estimators._preconditioner import is_worthwhile, preconditioner
+from xpnet.estimators._preconditioner import (
+    Rows,
+    is_worthwhile,
+    mean_of,
+    preconditioner,
+    variance_of,
+)
 
 N = 4
 L2 = 2.0
@@ -145,3 +151,29 @@ def test_samples_whose_squares_overflow(device):
         warnings.filterwarnings("ignore", module="sklearn")
         model = LogisticRegression().fit(huge, (X[:, 0] > 0).astype(int))
     assert np.isfinite(backend.to_numpy(model.coef_)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_mean_and_variance_of_sparse_samples(dtype):
+    """Of non-zeros alone, each of which is in two parts."""
+    rng = np.random.default_rng(0)
+    dense = (rng.random((60, 7)) * (rng.random((60, 7)) < 0.2)).astype(dtype)
+    dense[:, 0] = 0
+    rows, columns = np.nonzero(dense)
+    values = dense[rows, columns]
+    parts = np.concatenate([values / 2, values / 2])
+    places = np.concatenate([rows, rows]), np.concatenate([columns, columns])
+    coo = coo_matrix((parts, places), dense.shape)
+    order = np.lexsort((coo.col, coo.row))
+    begins = np.searchsorted(coo.row[order], np.arange(len(dense) + 1))
+    X = csr_matrix((coo.data[order], coo.col[order], begins), dense.shape)
+    assert X.nnz == 2 * len(values)
+    weights = rng.random(60).astype(dtype)
+    found = Rows(X, weights, 1024)
+    p = (weights / weights.sum())[:, None].astype(float)
+    mean = (p * dense).sum(axis=0)[:, None]
+    tolerance = {"rtol": 1e-5 if dtype == "float32" else 1e-12, "atol": 1e-12}
+    np.testing.assert_allclose(mean_of(found), mean, **tolerance)
+    variance = variance_of(found, mean_of(found))
+    assert variance.dtype == dtype
+    np.testing.assert_allclose(variance[:, 0], (p * (dense - mean.T) ** 2).sum(axis=0), **tolerance)

@@ -312,3 +312,24 @@ def test_where_the_parameters_lie(eager_xp):
     l1 = eager_xp.asarray(np.full((1, 2), L1))
     best = owlqn(function, start, [(l1, 0.0)])
     assert backend.where(best.params[0].b) == backend.where(start[0].b)
+
+
+@pytest.mark.parametrize("strength", [np.float64(0.1), np.full((1, 1), 0.1), 0.1])
+def test_float32_stays_float32_whatever_the_penalty(strength):
+    seen = set()
+
+    def value_and_grad(params):
+        ((W, b),) = params
+        seen.update((W.dtype, b.dtype))
+        return ((W - 1) ** 2).sum() + (b**2).sum(), (Dense(2 * (W - 1), 2 * b),)
+
+    params = (Dense(np.zeros((2, 3), "float32"), np.ones((2, 1), "float32")),)
+    best = owlqn(value_and_grad, params, [(strength, 0.0)])
+    assert seen == {np.dtype("float32")} == {array.dtype for array in best.params[0]}
+    np.testing.assert_allclose(best.params[0].W, 0.95, rtol=1e-5)
+
+
+def test_a_penalty_that_is_no_number():
+    params = (Dense(np.zeros((2, 3)), np.ones((2, 1))),)
+    with pytest.raises(TypeError, match="l1 has 'strong': expected a number of 0 or more"):
+        owlqn(lambda params: (0.0, params), params, [("strong", 0.0)])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import sys
+from typing import Any
 
 from xpnet.exceptions import BackendError
 
 __all__ = ["use_threads"]
+
+_chosen: list[int] = []
 
 
 def use_threads(number: int) -> None:
@@ -33,10 +37,7 @@ def use_threads(number: int) -> None:
     >>> import xpnet
     >>> xpnet.use_threads(1)
     """
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise TypeError(f"number is a {type(number).__name__}: expected an int, such as 1")
-    if number < 1:
-        raise ValueError(f"number is {number}: expected 1 thread or more")
+    number = _checked(number)
     try:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
@@ -45,5 +46,23 @@ def use_threads(number: int) -> None:
             "before Python starts"
         ) from error
     threadpool_limits(limits=number)
+    _chosen[:] = [number]
     if (torch := sys.modules.get("torch")) is not None:
+        limit(torch)
+
+
+def _checked(number: Any) -> int:
+    wrong = f"number is {number!r}: expected a whole number of threads, 1 or more"
+    try:
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(wrong) from None
+    if found < 1:
+        raise ValueError(wrong)
+    return found
+
+
+def limit(torch: Any) -> None:
+    """Let PyTorch use the number of threads that was chosen, if one was, as it is loaded."""
+    for number in _chosen:
         torch.set_num_threads(number)

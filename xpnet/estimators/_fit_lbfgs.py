@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -130,9 +130,12 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     kernels = (training_kernels if issparse(samples.X) else default_kernels)(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
-        with nullcontext() if threads == 1 else ThreadPoolExecutor(threads) as pool:
-            blockwise = in_blocks(gradient, rows, each=pool.map if pool else map)
-            return blockwise(net, params, X, Y, kernels=kernels, sample_weight=weight, l2=l2)
+        options = {"kernels": kernels, "sample_weight": weight, "l2": l2}
+        if threads > 1:
+            # Once the program has ended, the threads that go on may start no others.
+            with suppress(RuntimeError), ThreadPoolExecutor(threads) as pool:
+                return in_blocks(gradient, rows, each=pool.map)(net, params, X, Y, **options)
+        return in_blocks(gradient, rows)(net, params, X, Y, **options)
 
     return value_and_grad
 

@@ -52,7 +52,7 @@ def labels_of(y: Array) -> Labels:
 
     Raises ValueError if y holds real numbers, or several columns that are not of 0 and 1.
     """
-    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "iub":
+    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "iub" and y.dtype.isnative:
         # Nothing is wrong with these but too many of them, of which scikit-learn warns below: its
         # checks take as long as a step on a batch.
         classes = np.unique(y)

@@ -115,9 +115,13 @@ class Rows(NamedTuple):
     weights: Array
     block: int
 
+    def shares(self) -> Array:
+        """p, (m,)."""
+        return self.weights / divisor(array_namespace(self.weights).sum(self.weights))
+
     def blocks(self) -> Iterator[tuple[Array, Array]]:
         """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
-        p = self.weights / divisor(array_namespace(self.weights).sum(self.weights))
+        p = self.shares()
         for start, stop in blocks(self.X.shape[0], self.block):
             X = columns_between(self.X, start, stop)
             yield X.toarray() if issparse(X) else X, p[start:stop, None]
@@ -137,15 +141,30 @@ def divisor(numbers: Array) -> Array:
 
 def mean_of(rows: Rows) -> Array:
     """``Σ p x``, (n, 1)."""
+    if issparse(rows.X):
+        return rows.X.T @ rows.shares()[:, None]
     return sum(X @ p for X, p in rows.blocks())
 
 
 def variance_of(rows: Rows, mean: Array) -> Array:
     """``Σ p (x − μ)²``, (n, 1); 0 where it is only the rounding of a constant feature."""
     xp = array_namespace(mean)
-    variance = sum((X - mean) ** 2 @ p for X, p in rows.blocks())
+    if issparse(rows.X):
+        variance = _sparse_variance(rows, mean)
+    else:
+        variance = sum((X - mean) ** 2 @ p for X, p in rows.blocks())
     rounding = ROUNDING * float(xp.finfo(mean.dtype).eps) * mean
     return xp.where(variance > rounding**2, variance, 0.0)
+
+
+def _sparse_variance(rows: Rows, mean: Array) -> Array:
+    """``Σ p (x − μ)²`` over the non-zeros, and ``p μ²`` of the others."""
+    X = rows.X.tocsr(copy=True)
+    X.sum_duplicates()
+    p = np.repeat(rows.shares(), np.diff(X.indptr))
+    squares = p * (X.data - mean[X.indices, 0]) ** 2
+    there, variance = (np.bincount(X.indices, of, X.shape[1]) for of in (p, squares))
+    return (variance[:, None] + (1.0 - there[:, None]) * mean**2).astype(mean.dtype)
 
 
 def _correlations(rows: Rows, mean: Array) -> Array:

@@ -32,7 +32,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from xpnet._arguments import whole
 from xpnet.optim._check import tolerances
@@ -146,7 +146,14 @@ def _broadcast(tensor: Array, strength: Any) -> Array:
             f"l1 has an array of shape {shape}: expected a number, or an array that broadcasts to "
             f"{tuple(tensor.shape)}"
         )
-    return array_namespace(tensor).zeros_like(tensor) + strength
+    xp = array_namespace(tensor)
+    try:
+        beside = xp.asarray(strength, dtype=tensor.dtype, device=device(tensor))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"l1 has {strength!r}: expected a number of 0 or more, or an array of them"
+        ) from error
+    return xp.zeros_like(tensor) + beside
 
 
 class _Place(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
-from threading import Barrier, Thread
+import signal
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -40,6 +42,7 @@ class Machine:
         self.of_one, self.of_all = 1e-3, 1e-3
         monkeypatch.setattr(threads.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(threads, "agree", lambda *args: True)
+        monkeypatch.setattr(threads, "is_alone", lambda: True)  # pytest-xdist has threads
 
     def run(self, choice: Threads, steps: int, *batches: int) -> list[int]:
         """The threads of each step."""
@@ -64,7 +67,7 @@ def machine(monkeypatch, all_threads):
 def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
     machine.of_one, machine.of_all = of_one, of_all
     choice = Threads(LARGE, FLOAT32)
-    assert machine.run(choice, 1) == [1]
+    assert machine.run(choice, 1) == [2]  # of a size that has not come before
     trial = machine.run(choice, 100)
     assert set(trial[:30]) == {1, 2}
     assert trial[-40:] == [best] * 40
@@ -100,6 +103,7 @@ def test_a_heavy_step_begins_with_all_and_is_tried_later(machine):
 def test_trials_take_little_of_the_time(machine):
     machine.of_all = 0.08  # a step waits for the other thread's turn
     choice = Threads(LARGE, FLOAT32)
+    machine.run(choice, 1)
     made = [number for _ in range(100) for number in machine.run(choice, 100)]
     assert 0 < made.count(2) * machine.of_all < 0.08 * (machine.now - 100)
 
@@ -134,11 +138,13 @@ def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch
 
 
 def test_a_batch_that_differs_lets_no_choice_for_the_run(machine, monkeypatch):
-    monkeypatch.setattr(threads, "agree", lambda sizes, m, dtype: {M: True, 33: False, 7: None}[m])
+    known = {M: True, 33: False, 7: None}
+    monkeypatch.setattr(threads, "agree", lambda sizes, m, *rest: known[m])
     choice = Threads(LARGE, FLOAT32)
-    assert machine.run(choice, 1, M) == [1]
+    machine.run(choice, 30, M, 7)
     assert set(machine.run(choice, 30, M, 7)) == {1, 2}
-    assert machine.run(choice, 30, M, 33) == [2] * 30
+    for _ in range(3):
+        assert machine.run(choice, 30, M, 33) == [2] * 30
 
 
 @pytest.mark.parametrize(
@@ -147,7 +153,7 @@ def test_a_batch_that_differs_lets_no_choice_for_the_run(machine, monkeypatch):
     ids=["no products", "small", "large"],
 )
 def test_agreement(sizes, m, expected, all_threads):
-    assert threads.agree.__wrapped__(sizes, m, FLOAT32) is expected
+    assert threads.agree.__wrapped__(sizes, m, FLOAT32, 2) is expected
 
 
 def test_disagreement_is_found(monkeypatch):
@@ -159,7 +165,7 @@ def test_disagreement_is_found(monkeypatch):
         return found
 
     monkeypatch.setattr(threads, "_products", other_each_time)
-    assert threads.agree.__wrapped__((784, 128, 10), 128, FLOAT32) is False
+    assert threads.agree.__wrapped__((784, 128, 10), 128, FLOAT32, 2) is False
 
 
 def test_one_thread_within_one_thread(all_threads):
@@ -177,42 +183,74 @@ def test_an_error_leaves_all_threads(all_threads):
 
 
 def test_an_error_amid_a_part_leaves_all_threads(machine):
+    choice = Threads(LARGE, FLOAT32)
+    machine.run(choice, 1)
     machine.of_one = None  # what takes so long cannot be added up
     with pytest.raises(TypeError):
-        machine.run(Threads(LARGE, FLOAT32), 1)
+        machine.run(choice, 50)
     assert machine.number() == 2
 
 
-def test_two_that_overlap(all_threads):
-    within, out, seen = Barrier(2), Barrier(2), []
-
-    def other():
-        within.wait()
-        with one_thread():
-            out.wait()
-            out.wait()
-            seen.append(all_threads())
-
-    thread = Thread(target=other)
-    thread.start()
-    with one_thread():
-        within.wait()
-        out.wait()
-    out.wait()
-    thread.join()
-    assert seen == [1]
+def test_ctrl_c_within_one_thread_leaves_all_threads(all_threads):
+    with pytest.raises(KeyboardInterrupt), one_thread():
+        signal.raise_signal(signal.SIGINT)
+    assert all_threads() == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:.*fork:RuntimeWarning")
-def test_a_forked_process_has_all_again(all_threads):
+def test_a_process_forked_within_one_thread_has_all_afterwards(all_threads):
     with one_thread():
-        if not (child := os.fork()):
-            with one_thread():
-                pass
-            os._exit(all_threads())
-        _, status = os.waitpid(child, 0)
+        child = os.fork()
+    if not child:
+        os._exit(all_threads())
+    _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 2
+
+
+def test_beside_other_threads_there_is_no_choice(machine, monkeypatch):
+    """Their products would get another number of threads, too."""
+    monkeypatch.undo()
+    machine = Machine(monkeypatch, number_of_threads()[0])
+    monkeypatch.setattr(threads, "is_alone", lambda: False)
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(3):
+        assert machine.run(choice, 50) == [2] * 50
+
+
+def test_who_is_alone():
+    release = Event()
+    other = Thread(target=release.wait)
+    other.start()
+    try:
+        assert not threads.is_alone()
+    finally:
+        release.set()
+        other.join()
+
+
+def test_sizes_of_batches_that_come_once_are_not_asked_about(machine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(threads, "agree", lambda sizes, m, *rest: asked.append(m))
+    choice = Threads(LARGE, FLOAT32)
+    for m in range(100, 200):
+        machine.run(choice, 1, m)
+    assert asked == []
+    for m in range(100, 200):  # and not about many
+        machine.run(choice, 1, m)
+    assert asked == []
+
+
+def test_what_a_part_calls_has_the_threads_of_the_part(machine, monkeypatch, rng):
+    seen = []
+    monkeypatch.setattr(dense, "multiply", lambda A, B, C: seen.append(machine.number()))
+    A, B = (rng.random((200, 200), "float32") for _ in range(2))
+    monkeypatch.setattr(threads, "_best", [True, math.inf])
+    dense._product(A, B, np.empty)
+    with Threads(LARGE, FLOAT32).parts(1, 999) as parts:
+        for _ in parts:
+            dense._product(A, B, np.empty)
+    assert seen == [1, 2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

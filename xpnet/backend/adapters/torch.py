@@ -10,6 +10,9 @@ import torch
 
 from xpnet.backend.adapters import Adapter
 from xpnet.backend.selection import tf32
+from xpnet.backend.threads import limit
+
+limit(torch)
 
 # Private to torch, which has no public name for it.
 TRANSFORM = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)

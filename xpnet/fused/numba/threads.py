@@ -3,30 +3,37 @@
 Threads wait for each other at the end of every product. Alone, that is soon over. Beside other
 busy processes each of them waits for its turn on a core, and two may take five times as long as
 one. Which is faster now only a clock tells, and a clock must not decide about results: there is
-a choice only between ways that give the same bits.
+a choice only between ways that give the same bits, and only in a program without other threads of
+Python, as the number is one for the whole process.
 """
 
 from __future__ import annotations
 
-import os
+import threading
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import pairwise
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
 
 __all__ = ["Threads", "one_thread"]
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
-COST = 0.05
-"""The part of the time that trials may lose: after a costly one, the next comes later."""
+COST, MOST = 0.05, 10.0
+"""The part of the time that trials may lose, and the most seconds that the next one waits for."""
+USUAL, MOST_SIZES = 2, 16
+"""Times that a size of batch has come, and sizes of batches, for which there is a choice: to ask
+whether the bits are the same takes as long as some steps."""
+MODERATE = 2**25
+"""Multiplications of a product outside of trainings up to which there is one."""
 ENOUGH, CHUNK = 0.01, 0.0025
 """Seconds that a trial takes either way, and at a time: some time slices of the system."""
 HEAVY, LATER = 2**28, 0.25
@@ -51,7 +58,7 @@ class Threads:
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
-        self.may: dict[int, bool | None] = {}  # of each size of batch
+        self.seen: Counter[int] = Counter()  # of each size of batch
         self._begin_trial()
 
     def matter(self, m: int) -> bool:
@@ -71,8 +78,9 @@ class Threads:
     def _parts(self, steps: int, batches: Sequence[int]) -> Generator[slice, None, None]:
         if not self.has_run:
             self._begin(max(batches))
+        usual = min(map(self._times, batches)) >= USUAL
         is_due = time.perf_counter() >= self.due
-        first, may_choose = 0, (self.one or is_due) and self._may_choose(batches)
+        first, may_choose = 0, usual and (self.one or is_due) and self._may_choose(batches)
         tries = may_choose and self.has_run
         self.has_run = True  # the first is slow by itself
         while first < steps:
@@ -80,8 +88,12 @@ class Threads:
             one = self.seconds[1] < self.seconds[0] if trial else may_choose and self.one
             count = min(self._chunk(one), steps - first) if trial else steps - first
             began = time.perf_counter()
-            with one_thread() if one else nullcontext():
-                yield slice(first, first + count)
+            _within.append(one)
+            try:
+                with one_thread() if one else nullcontext():
+                    yield slice(first, first + count)
+            finally:
+                _within.pop()
             first += count
             if trial:
                 self._enter(one, count, time.perf_counter() - began)
@@ -94,14 +106,18 @@ class Threads:
 
     def _may_choose(self, batches: Iterable[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        get, _ = number_of_threads()
-        if get() == 1:
+        threads = number_of_threads()[0]()
+        if threads == 1 or not is_alone():
             return False
-        for m in batches:
-            if m not in self.may:
-                self.may[m] = agree(self.sizes, m, self.dtype)
-        may = {self.may[m] for m in batches} - {None}
-        return may == {True}
+        may = {agree(self.sizes, m, self.dtype, threads) for m in batches}
+        return may - {None} == {True}
+
+    def _times(self, m: int) -> int:
+        """How often a size of batch has come; 0 where there are many."""
+        if len(self.seen) > MOST_SIZES:
+            return 0
+        self.seen[m] += 1
+        return self.seen[m]
 
     def _begin_trial(self) -> None:
         """Seconds and steps with all threads, and with one."""
@@ -123,64 +139,51 @@ class Threads:
         self.one ^= changes
         lost = self.seconds[not self.one] - pace[self.one] * self.steps[not self.one]
         self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
-        self.due = time.perf_counter() + max(self.wait, lost / COST)
+        self.due = time.perf_counter() + max(self.wait, min(lost / COST, MOST))
         self._begin_trial()
         _best[:] = self.one, self.due + LONGEST
 
 
 _best = [False, 0.0]  # whether one thread, and until when that is to be believed
+_within: list[bool] = []  # whether each part that is being made has one thread
 
 
 def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
     """Context for the product ``A B`` by the newest trial in this process, where there is a choice.
 
-    A validation has too few of them for a trial of its own.
+    A validation has too few of them for a trial of its own. What is larger gains from threads
+    whatever it waits, and a part of a training has its number already.
     """
     one, until = _best
-    if not one or time.perf_counter() > until:
+    if not one or time.perf_counter() > until or _within or A.size * B.shape[1] > MODERATE:
         return nullcontext()
-    return one_thread() if agree(A.shape[::-1], B.shape[1], A.dtype) else nullcontext()
+    may = is_alone() and agree(A.shape[::-1], B.shape[1], A.dtype, number_of_threads()[0]())
+    return one_thread() if may else nullcontext()
 
 
-_lock, _outside = Lock(), [0, 1]  # how many are within `one_thread`, and the number outside
+def is_alone() -> bool:
+    """Whether Python has no other thread, whose products would have another number of threads."""
+    return threading.active_count() == 1
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Context in which NumPy's BLAS uses one thread, in the whole process: it knows no other way.
 
-    The last of those that are within sets the former number again.
+    Ctrl-C waits for its end, or it could leave the number as it is within.
     """
     get, set_ = number_of_threads()
-    with _lock:
-        if _outside[0] == 0:
-            _outside[1] = get()
-            set_(1)
-        _outside[0] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _outside[0] -= 1
-            if _outside[0] == 0:
-                set_(_outside[1])
-
-
-def _set_free() -> None:
-    """In a forked process, none of whose threads is within: as it was outside."""
-    global _lock
-    _lock = Lock()
-    if _outside[0]:
-        _outside[0] = 0
-        number_of_threads()[1](_outside[1])
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_set_free)
+    with deferred_signals():
+        number = get()
+        set_(1)
+        try:
+            yield
+        finally:
+            set_(number)
 
 
 @lru_cache(maxsize=64)
-def agree(sizes: tuple[int, ...], m: int, dtype: Any) -> bool | None:
+def agree(sizes: tuple[int, ...], m: int, dtype: Any, threads: int) -> bool | None:
     """Whether one thread and all give the same bits; None where no product is for more than one.
 
     With long sums divided as by `product`, they do in single precision. In double precision some
@@ -193,6 +196,8 @@ def agree(sizes: tuple[int, ...], m: int, dtype: Any) -> bool | None:
     m : int
         Samples of a batch.
     dtype : dtype
+    threads : int
+        How many there are in all.
     """
     layers = [(n_in, n_out) for n_in, n_out in pairwise(sizes) if n_in * n_out * m > SMALL]
     return all(_layer_agrees(*layer, m, dtype) for layer in layers) if layers else None
