@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from bench.peers.results import DEFAULT, Cell, Results, fastest, network_of, peers_of, ratio, row_of
-from bench.peers.tasks import ASIDE, FLOOR, OURS, PEER
+from bench.peers.tasks import FLOOR, OURS, PEER
 
-MARKERS = {OURS: "D", PEER: "o", ASIDE: "x"}
+MARKERS = {OURS: "D", PEER: "o"}
 
 
 def chart(results: Results) -> Figure:

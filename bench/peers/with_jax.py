@@ -1,6 +1,7 @@
 """JAX by hand: a whole step, gather and Adam included, in one `jit` with its state donated.
 
-`jit` calls it step by step; `scan` has JAX run an epoch of steps in one call.
+`jit` calls it step by step; `scan` has JAX run an epoch of steps in one call, as `xpnet.fit` runs
+many steps in one where no callback asks for each.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.peers.tasks import ASIDE, FLOOR, OURS, PEER
+from bench.peers.tasks import FLOOR, OURS, PEER
 
 MACHINE = {
     "processor": "a processor",
@@ -24,7 +24,7 @@ def cell_with():
         rows = [
             {
                 "peer": name,
-                "role": {"floor": FLOOR, "xpnet": OURS, "scan": ASIDE}.get(name, PEER),
+                "role": {"floor": FLOOR, "xpnet": OURS}.get(name, PEER),
                 "seconds": median * 1e-6,
                 "best": median * 0.5e-6,
                 "rounds": [],
@@ -49,7 +49,7 @@ def cell_with():
 def peers_json(cell_with):
     """What ``python -m bench.peers`` writes."""
     cells = [
-        cell_with(batch=32, floor=10, xpnet=20, torch=80, jax=40, scan=5),
+        cell_with(batch=32, floor=10, xpnet=20, torch=80, jax=40, scan=30),
         cell_with(batch=128, floor=20, xpnet=50, torch=100, jax=40),
     ]
     return {"kind": "peers", "machine": MACHINE, "cells": cells}
