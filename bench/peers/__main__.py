@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from bench import machine, samples
 from bench.peers import markdown_tables, results
 from bench.peers.cell import Cell, cell_of
-from bench.peers.measure import disagreeing, measure, workers
+from bench.peers.measure import disagreeing, installed, measure, workers
 from bench.peers.run import steps_in
 from bench.peers.tasks import TASKS, Peer
 
@@ -53,10 +53,17 @@ def main() -> int:
 def _measured(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The cells that were asked for, one by one as they are done."""
     for task in asked.tasks:
-        if peers := _wanted(TASKS[task].peers, asked.peers):
-            with workers(task, peers, _say) as staff:
-                for cell in CELLS[task](asked):
-                    yield measure(task, cell, staff, asked.rounds, _say)
+        if peers := installed(_wanted(TASKS[task].peers, asked.peers), _say):
+            for cells in _shifts(task, asked):
+                with workers(task, peers) as staff:
+                    for cell in cells:
+                        yield measure(task, cell, staff, asked.rounds, _say)
+
+
+def _shifts(task: str, asked: argparse.Namespace) -> Iterable[Iterable[Cell]]:
+    """The cells of the same processes."""
+    cells = CELLS[task](asked)
+    return ([cell] for cell in cells) if TASKS[task].host_memory else [cells]
 
 
 def _training_cells(asked: argparse.Namespace) -> Iterator[Cell]:

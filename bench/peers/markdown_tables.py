@@ -21,6 +21,8 @@ from bench.peers.results import (
 from bench.peers.summary import summary
 from bench.peers.tasks import FLOOR, OURS, PEER
 
+MEMORY = "peak memory, MB"
+
 
 def of_results(results: Results) -> str:
     """A task of many cells in one table, with what it comes to; a single cell in its own."""
@@ -30,7 +32,8 @@ def of_results(results: Results) -> str:
             blocks.append(of_cell(cells[0]))
         else:
             blocks += [f"{task}: µs per {cells[0]['unit']}", of_cells(cells), summary(cells)]
-    return "\n\n".join([*blocks, *results.machines])
+            blocks += [memory_of_cells(task, cells)]
+    return "\n\n".join(filter(None, [*blocks, *results.machines]))
 
 
 def of_cell(cell: Cell) -> str:
@@ -44,6 +47,7 @@ def of_cell(cell: Cell) -> str:
             _percent(ratio(floor, row)),
             _times(ratio(row, best)),
             "" if row["cost"] is None else f"{row['cost']:.4f}",
+            _megabytes(row),
         ]
         for row in sorted(cell["rows"], key=lambda row: row["seconds"])
     ]
@@ -54,7 +58,7 @@ def of_cell(cell: Cell) -> str:
         "floor ÷ it",
         "it ÷ best peer",
     ]
-    return markdown.table([*head, "cost"], rows)
+    return markdown.table([*head, "cost", MEMORY], rows)
 
 
 def of_cells(cells: Sequence[Cell]) -> str:
@@ -75,6 +79,20 @@ def of_cells(cells: Sequence[Cell]) -> str:
     return markdown.table(head, rows)
 
 
+def memory_of_cells(task: str, cells: Sequence[Cell]) -> str:
+    """A cell a row, the memory that each peer took for it at the most; "" if none was measured."""
+    measured = [cell for cell in cells if any(map(_megabytes, cell["rows"]))]
+    if not measured:
+        return ""
+    peers = list(peers_of(measured))
+    rows = [
+        [network_of(cell), str(cell["batch"]), *(_megabytes(row_of(cell, peer)) for peer in peers)]
+        for cell in measured
+    ]
+    what = f"{task}: {MEMORY}, with the library's code, without the samples as they were read"
+    return f"{what}\n\n{markdown.table(['network', 'batch', *peers], rows)}"
+
+
 def _marked(row: Row | None, first: Row | None) -> str:
     text = _microseconds(row)
     return f"**{text}**" if row is not None and row is first else text
@@ -82,6 +100,11 @@ def _marked(row: Row | None, first: Row | None) -> str:
 
 def _microseconds(row: Row | None) -> str:
     return "" if row is None else f"{row['seconds'] * 1e6:,.0f}"
+
+
+def _megabytes(row: Row | None) -> str:
+    memory = row and row.get("memory")  # which old results lack
+    return "" if memory is None else f"{memory / 1e6:,.0f}"
 
 
 def _percent(share: float) -> str:

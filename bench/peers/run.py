@@ -13,10 +13,14 @@ FEWEST_STEPS, MOST_STEPS = 16, 4_096
 
 
 class Run(NamedTuple):
-    """The seconds of a training, and its last cost; None for the floor."""
+    """A training: its seconds, its last cost, and the bytes that its cell has taken at the most.
+
+    The floor has no cost; for the bytes see `Rise`.
+    """
 
     seconds: float
     cost: float | None
+    memory: int | None = None
 
 
 def run(trial: Trial, epochs: int) -> Run:

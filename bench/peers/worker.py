@@ -16,6 +16,7 @@ from traceback import format_exception_only
 from typing import Any
 
 from bench.peers.cell import Cell, Trial
+from bench.peers.memory import Rise
 from bench.peers.run import Run, run
 from bench.peers.tasks import TASKS, Peer
 
@@ -67,25 +68,42 @@ def main(task: str, name: str) -> None:
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    peer = next(peer for peer in TASKS[task].peers if peer.name == name)
-    trial = None
+    desk = _Desk(next(peer for peer in TASKS[task].peers if peer.name == name))
     for line in sys.stdin:
         question = json.loads(line)
         try:
             if "cell" in question:
-                trial = None  # its memory goes before the next one's comes
-                trial, answer = _warmed_up(peer, Cell(**question["cell"])), {}
+                desk.prepare(Cell(**question["cell"]))
+                answer = {}
             else:
-                answer = run(trial, question["epochs"])._asdict()
+                answer = desk.run(question["epochs"])._asdict()
         except Exception as error:  # whatever the library raises, the other peers go on
             answer = {"error": format_exception_only(error)[0].strip()}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _warmed_up(peer: Peer, cell: Cell) -> Trial:
-    trial = peer.setup(cell)
-    run(trial, 1)
-    return trial
+class _Desk:
+    """A peer's trial of one cell after another, and the memory that the first of them takes.
+
+    That of a later one could not be told: an allocator keeps what earlier ones have freed.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._trial: Trial | None = None
+        self._cells = 0
+
+    def prepare(self, cell: Cell) -> None:
+        self._trial = None  # its memory goes before the next one's comes
+        _ = cell.samples  # The same for all: they are not counted.
+        self._rise = Rise()
+        self._cells += 1
+        self._trial = self._peer.setup(cell)
+        run(self._trial, 1)
+
+    def run(self, epochs: int) -> Run:
+        done = run(self._trial, epochs)
+        return done._replace(memory=self._rise.so_far()) if self._cells == 1 else done
 
 
 if __name__ == "__main__":

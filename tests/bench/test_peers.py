@@ -29,7 +29,17 @@ def test_one_cell_has_its_fastest_peer_on_top(measured):
         "| jax",
         "| torch",
     ]
-    assert rows[1] == "| xpnet | 20.0 | 10.0 | 50% | 0.67 | 0.2500 |"
+    assert rows[1] == "| xpnet | 20.0 | 10.0 | 50% | 0.67 | 0.2500 | 20 |"
+
+
+def test_memory_has_a_table_of_its_own_where_it_was_measured(measured):
+    text = markdown_tables.of_results(measured)
+    assert "| network | batch | floor | xpnet | torch | jax | scan |\n" in text
+    assert "| 784-30-10 | 32 |  | 20 | 80 | 40 | 30 |\n" in text
+    for cell in measured.cells:
+        for row in cell["rows"]:
+            del row["memory"]  # as old results have none
+    assert "memory" not in markdown_tables.of_results(measured)
 
 
 def test_summary_has_geometric_means(measured):
