@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from bench.peers.results import DEFAULT, Cell, Results, fastest, network_of, peers_of, ratio, row_of
+from bench.peers.results import (
+    DEFAULT,
+    Cell,
+    Results,
+    fastest,
+    longest,
+    network_of,
+    peers_of,
+    ratio,
+    row_of,
+)
 from bench.peers.tasks import FLOOR, OURS, PEER
 
 MARKERS = {OURS: "D", PEER: "o"}
@@ -19,7 +29,7 @@ def chart(results: Results) -> Figure:
 
     Where no floor was measured, times are compared with xpnet's own.
     """
-    tasks = results.tasks()
+    tasks = {task: longest(cells) for task, cells in results.tasks().items()}
     lines = [len(cells) + 1 for cells in tasks.values()]
     figure = Figure(figsize=(9, 1.5 + 0.42 * sum(lines)), layout="constrained")
     panels = figure.subplots(len(tasks), squeeze=False, height_ratios=lines)[:, 0]

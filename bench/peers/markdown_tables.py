@@ -16,6 +16,7 @@ from bench.peers.results import (
     peers_of,
     ratio,
     row_of,
+    steps_of,
     title_of,
 )
 from bench.peers.summary import summary
@@ -62,13 +63,15 @@ def of_cell(cell: Cell) -> str:
 
 
 def of_cells(cells: Sequence[Cell]) -> str:
-    """A cell a row, µs of each peer; the fastest of xpnet and the peers is bold."""
+    """A cell a row, its steps in a round, µs of each peer; the first of xpnet and peers is bold."""
     peers = [peer for peer, role in peers_of(cells).items() if role != FLOOR]
-    head = ["network", "batch", "floor", *peers, f"floor ÷ {DEFAULT}", f"best peer ÷ {DEFAULT}"]
+    head = ["network", "batch", "steps", "floor", *peers]
+    head += [f"floor ÷ {DEFAULT}", f"best peer ÷ {DEFAULT}"]
     rows = [
         [
             network_of(cell),
             str(cell["batch"]),
+            f"{steps_of(cell):,}",
             _microseconds(fastest(cell, FLOOR)),
             *(_marked(row_of(cell, peer), fastest(cell, OURS, PEER)) for peer in peers),
             _percent(ratio(fastest(cell, FLOOR), row_of(cell, DEFAULT))),

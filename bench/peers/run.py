@@ -7,9 +7,9 @@ import time
 from typing import NamedTuple
 
 from bench.peers import floor
-from bench.peers.cell import Cell, Trial
+from bench.peers.cell import LONG, Cell, Trial
 
-FEWEST_STEPS, MOST_STEPS = 16, 4_096
+MOST_STEPS = 4_096
 
 
 class Run(NamedTuple):
@@ -34,8 +34,8 @@ def run(trial: Trial, epochs: int) -> Run:
 
 
 def steps_in(seconds: float, sizes: tuple[int, ...], batch: int, data: str | None) -> int:
-    """About how many steps of the floor fit into `seconds`."""
+    """About how many steps of the floor fit into `seconds`: those of a long round."""
     probe = Cell(sizes, batch, 1, 4 * batch, data)
     trial = floor.all_threads(probe)
     a_step = min(run(trial, 1).seconds for _ in range(4)) / probe.steps
-    return min(max(int(seconds / a_step), FEWEST_STEPS), MOST_STEPS)
+    return min(max(int(seconds / a_step), LONG), MOST_STEPS)

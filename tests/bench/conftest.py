@@ -20,7 +20,7 @@ MACHINE = {
 def cell_with():
     """A function that makes a training cell from each peer's median, in µs."""
 
-    def cell_with(batch=128, task="training", **microseconds):
+    def cell_with(batch=128, task="training", steps=200, **microseconds):
         rows = [
             {
                 "peer": name,
@@ -38,7 +38,7 @@ def cell_with():
             "unit": "step",
             "sizes": [784, 30, 10],
             "batch": batch,
-            "samples": 10 * batch,
+            "samples": steps // 2 * batch,
             "epochs": 2,
             "rows": rows,
         }
@@ -52,6 +52,7 @@ def peers_json(cell_with):
     cells = [
         cell_with(batch=32, floor=10, xpnet=20, torch=80, jax=40, scan=30),
         cell_with(batch=128, floor=20, xpnet=50, torch=100, jax=40),
+        cell_with(batch=128, steps=16, floor=20, xpnet=60, torch=180, jax=90),
     ]
     return {"kind": "peers", "machine": MACHINE, "cells": cells}
 

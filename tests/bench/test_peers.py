@@ -15,9 +15,10 @@ def measured(peers_json):
 
 def test_a_cell_a_row_with_its_ratios_and_the_first_in_bold(measured):
     text = markdown_tables.of_cells(measured.cells)
-    assert "| network | batch | floor | xpnet | torch | jax | scan |" in text
-    assert "| 784-30-10 | 32 | 10 | **20** | 80 | 40 | 30 | 50% | 1.50 |" in text
-    assert "| 784-30-10 | 128 | 20 | 50 | 100 | **40** |  | 40% | 0.80 |" in text
+    assert "| network | batch | steps | floor | xpnet | torch | jax | scan |" in text
+    assert "| 784-30-10 | 32 | 200 | 10 | **20** | 80 | 40 | 30 | 50% | 1.50 |" in text
+    assert "| 784-30-10 | 128 | 200 | 20 | 50 | 100 | **40** |  | 40% | 0.80 |" in text
+    assert "| 784-30-10 | 128 | 16 | 20 | **60** | 180 | 90 |  | 33% | 1.50 |" in text
 
 
 def test_one_cell_has_its_fastest_peer_on_top(measured):
@@ -44,21 +45,26 @@ def test_memory_has_a_table_of_its_own_where_it_was_measured(measured):
 
 def test_summary_has_geometric_means(measured):
     text = summary.summary(measured.cells)
-    assert "| the best of each cell | 1.10 | 1.10 |" in text  # √(1.5 · 0.8)
-    assert "| torch | 2.83 | 2.83 |" in text  # √(4 · 2)
+    assert "| long rounds | fastest of the long rounds | short rounds | fastest of the" in text
+    assert "| the best of each cell | 1.10 | 1.10 | 1.50 | 1.50 |" in text  # √(1.5 · 0.8)
+    assert "| torch | 2.83 | 2.83 | 3.00 | 3.00 |" in text  # √(4 · 2)
+    without = summary.summary([cell for cell in measured.cells if results.is_long(cell)])
+    assert "| torch | 2.83 | 2.83 |\n" in without
 
 
 def test_summary_says_where_xpnet_is_not_the_first(measured):
     assert summary.not_first(measured.cells) == [
-        "Not first: 784-30-10, batch 128: 25% behind jax (+25% in the fastest rounds)"
+        "Not first: training, 784-30-10, batch 128, 200 steps: 25% behind jax "
+        "(+25% in the fastest rounds)"
     ]
 
 
 def test_a_cell_that_was_measured_again_counts_once(peers_json, cell_with):
-    again = peers_json | {"cells": [cell_with(batch=128, floor=20, xpnet=30)]}
+    # The steps that fill a time are never quite the same.
+    again = peers_json | {"cells": [cell_with(batch=128, steps=210, floor=20, xpnet=30)]}
     read = results.read([peers_json, again])
     seconds = [results.row_of(cell, "xpnet")["seconds"] for cell in read.cells]
-    assert seconds == pytest.approx([20e-6, 30e-6])
+    assert seconds == pytest.approx([20e-6, 30e-6, 60e-6])
     assert len(read.machines) == 1
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.peers import memory
-from bench.peers.cell import cell_of
+from bench.peers.cell import LONG, cell_of
 from bench.peers.measure import installed, measure, workers
 from bench.peers.tasks import OURS, PEER, TASKS, TRAINING, Peer
 
@@ -17,7 +17,12 @@ CELL = cell_of((64, 8, 10), batch=32, steps=8, m=256)
 def test_a_cell_is_epochs_of_whole_batches_and_at_most_m_samples():
     assert (CELL.epochs, CELL.m, CELL.steps) == (2, 4 * 32, 8)
     long = cell_of((64, 8, 10), batch=32, steps=17, m=250)
-    assert (long.epochs, long.m) == (2, 7 * 32)
+    assert (long.epochs, long.m, long.steps) == (3, 6 * 32, 18)
+
+
+@pytest.mark.parametrize("batch", [1, 20, 250])
+def test_a_long_round_is_never_shorter_than_was_asked(batch):
+    assert LONG <= cell_of((64, 8, 10), batch, LONG, m=250).steps < 1.1 * LONG
 
 
 def test_a_batch_that_is_larger_than_the_samples_is_refused():
