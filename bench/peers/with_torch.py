@@ -60,13 +60,19 @@ def adam_of(model: nn.Sequential, **options: bool) -> torch.optim.Adam:
     )
 
 
+def _compiled(loss_of: Loss, **options: str) -> Loss:
+    # After eight networks in one process, it would leave the ninth as it is.
+    torch.compiler.reset()
+    return torch.compile(loss_of, dynamic=False, **options)
+
+
 def _overhead_reduced(loss_of: Loss) -> Loss:
-    graphed = torch.compile(loss_of, dynamic=False, mode="reduce-overhead")
+    graphed = _compiled(loss_of, mode="reduce-overhead")
     # A later call writes over what this one returns.
     return lambda x, y: graphed(x, y).clone()
 
 
 eager = partial(_trial, compiler=lambda loss_of: loss_of)
-compiled = partial(_trial, compiler=partial(torch.compile, dynamic=False))
+compiled = partial(_trial, compiler=_compiled)
 eager_on_cuda = partial(eager, device="cuda")
 compiled_on_cuda = partial(_trial, compiler=_overhead_reduced, device="cuda")
