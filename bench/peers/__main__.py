@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, samples
-from bench.peers import markdown_tables, results
+from bench.peers import cold_start, markdown_tables, results
 from bench.peers.cell import SHORT, Cell, cell_of
 from bench.peers.measure import disagreeing, installed, measure, workers
 from bench.peers.run import steps_in
@@ -54,7 +54,11 @@ def main() -> int:
 def _measured(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The cells that were asked for, one by one as they are done."""
     for task in asked.tasks:
-        if peers := installed(_wanted(TASKS[task].peers, asked.peers), _say):
+        peers = installed(_wanted(TASKS[task].peers, asked.peers), _say)
+        if peers and task == cold_start.TASK:
+            for goal in cold_start.goals(asked.data):
+                yield cold_start.measure(goal, peers, min(asked.rounds, cold_start.SEEDS), _say)
+        elif peers:
             shifts = CELLS[task](asked)
             for cells in shifts if TASKS[task].host_memory else [chain.from_iterable(shifts)]:
                 with workers(task, peers) as staff:
@@ -94,11 +98,16 @@ def _wanted(peers: Sequence[Peer], names: Sequence[str] | None) -> list[Peer]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     add = parser.add_argument
-    add("--tasks", nargs="+", choices=TASKS, default=["training", "gradient", "fit"])
+    add("--tasks", nargs="+", choices=TASKS, default=["training", "gradient", "fit", "accuracy"])
     add("--sizes", type=_sizes, nargs="+", default=[_sizes(text) for text in SIZES])
     add("--batches", type=int, nargs="+", default=BATCHES)
     add("--peers", nargs="+", help="names, or patterns such as '*JAX*'; all by default")
-    add("--rounds", type=int, default=9, help="of which the median counts (9)")
+    add(
+        "--rounds",
+        type=int,
+        default=9,
+        help="of which the median counts (9; for accuracy at most 3)",
+    )
     add("--seconds", type=float, default=0.1, help="what the floor takes in a long round (0.1)")
     add("--steps", type=int, nargs="+", help=f"of the rounds; a long one and {SHORT} by default")
     add("--samples", type=int, default=samples.MOST, help="at most (60000)")

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-import xpnet
 from bench import samples
+
+if TYPE_CHECKING:
+    import xpnet
 
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
@@ -49,6 +51,8 @@ class Cell:
 
     @property
     def net(self) -> xpnet.Network:
+        import xpnet  # See `samples.read`.
+
         return xpnet.Network(self.sizes, output="softmax")
 
     def first_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:

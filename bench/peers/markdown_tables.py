@@ -20,7 +20,7 @@ from bench.peers.results import (
     title_of,
 )
 from bench.peers.summary import summary
-from bench.peers.tasks import FLOOR, OURS, PEER
+from bench.peers.tasks import FLOOR, OURS, PEER, TASKS
 
 MEMORY = "peak memory, MB"
 
@@ -29,8 +29,8 @@ def of_results(results: Results) -> str:
     """A task of many cells in one table, with what it comes to; a single cell in its own."""
     blocks = []
     for task, cells in results.tasks().items():
-        if len(cells) == 1:
-            blocks.append(of_cell(cells[0]))
+        if len(cells) == 1 or TASKS[task].whole_run:
+            blocks += map(of_cell, cells)
         else:
             blocks += [f"{task}: µs per {cells[0]['unit']}", of_cells(cells), summary(cells)]
             blocks += [memory_of_cells(task, cells)]
@@ -39,6 +39,30 @@ def of_results(results: Results) -> str:
 
 def of_cell(cell: Cell) -> str:
     """One cell, a peer a row, the fastest first."""
+    return _of_goal(cell) if "goal" in cell else _of_times(cell)
+
+
+def _of_goal(cell: Cell) -> str:
+    """Seconds and epochs until an accuracy is reached."""
+    ours = row_of(cell, DEFAULT)
+    rows = [
+        [
+            row["peer"],
+            _seconds(row["seconds"]),
+            _seconds(row["best"]),
+            _times(ratio(row, ours)),
+            f"{row['epochs']:g}",
+            f"{sum(seconds is not None for seconds in row['rounds'])} of {len(row['rounds'])}",
+        ]
+        for row in sorted(cell["rows"], key=lambda row: row["seconds"] or math.inf)
+    ]
+    title = f"{cell['goal']:.0%} on {cell['dataset']}, {network_of(cell)}, batch {cell['batch']}"
+    head = [title, "seconds from a cold start", "fastest round", f"it ÷ {DEFAULT}", "epochs"]
+    head.append("reached in")
+    return markdown.table(head, rows)
+
+
+def _of_times(cell: Cell) -> str:
     floor, best = fastest(cell, FLOOR), fastest(cell, PEER)
     rows = [
         [
@@ -108,6 +132,10 @@ def _microseconds(row: Row | None) -> str:
 def _megabytes(row: Row | None) -> str:
     memory = row and row.get("memory")  # which old results lack
     return "" if memory is None else f"{memory / 1e6:,.0f}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "not reached" if seconds is None else f"{seconds:,.2f}"
 
 
 def _percent(share: float) -> str:

@@ -82,7 +82,8 @@ def fastest(cell: Cell, *roles: str) -> Row | None:
 
 def ratio(above: Row | None, below: Row | None) -> float:
     """Seconds of one over seconds of the other; NaN where one was not measured."""
-    return above["seconds"] / below["seconds"] if above and below else math.nan
+    measured = above and below and above["seconds"] and below["seconds"]
+    return above["seconds"] / below["seconds"] if measured else math.nan
 
 
 def in_best_rounds(cell: Cell) -> Cell:

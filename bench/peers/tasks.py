@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.peers.cell import Cell, Trial
 
@@ -16,7 +16,10 @@ FLOOR, OURS, PEER = "floor", "ours", "peer"
 
 
 class Peer(NamedTuple):
-    """A peer: `where` is ``module:function``, loaded on use, ``function(cell) -> Trial``.
+    """A peer: `where` is ``module:function``, loaded on use.
+
+    It is a ``function(cell) -> Trial``; in the task "accuracy", a ``function(lesson, over)`` that
+    asks ``over(labels)``, with those it predicts for the test samples, after each epoch.
 
     `environment` is added to that of its process.
     """
@@ -34,9 +37,13 @@ class Peer(NamedTuple):
         return packages + [program for program in self.programs if which(program) is None]
 
     def setup(self, cell: Cell) -> Trial:
-        module, function = self.where.split(":")
-        trial: Trial = getattr(import_module(f"bench.peers.{module}"), function)(cell)
+        trial: Trial = self.load()(cell)
         return trial
+
+    def load(self) -> Callable[..., Any]:
+        module, function = self.where.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(f"bench.peers.{module}"), function)
+        return loaded
 
 
 class Task(NamedTuple):
@@ -99,6 +106,23 @@ FIT = Task(
     whole_run=True,
 )
 
+ACCURACY = Task(
+    "run",
+    (
+        Peer("xpnet", OURS, "with_xpnet:learn", ("numba",)),
+        Peer("xpnet on JAX", OURS, "with_xpnet:learn_on_jax", ("jax",)),
+        Peer("xpnet on torch", OURS, "with_xpnet:learn_on_torch", ("torch",)),
+        Peer("scikit-learn", PEER, "with_sklearn:learn", ("sklearn",)),
+        Peer("PyTorch eager", PEER, "with_torch:learn_eagerly", ("torch",)),
+        Peer("torch.compile", PEER, "with_torch:learn_compiled", ("torch",), ("g++",)),
+        Peer("JAX jit", PEER, "with_jax:learn", ("jax",)),
+        Peer("Keras on JAX", PEER, "with_keras:learn", ("keras", "jax")),
+    ),
+    # Reaching the goal is the work.
+    tolerance=0.0,
+    whole_run=True,
+)
+
 # Its default would round products to TF32, and take three quarters of the card's memory.
 JAX_ON_CUDA = {
     "JAX_DEFAULT_MATMUL_PRECISION": "highest",
@@ -139,4 +163,5 @@ TASKS = {
     "training-cuda": TRAINING_ON_CUDA,
     "gradient": GRADIENT,
     "fit": FIT,
+    "accuracy": ACCURACY,
 }

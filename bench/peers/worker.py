@@ -1,7 +1,7 @@
 """Worker processes, one for each peer: none runs beside another library's threads and memory.
 
-``python -m bench.peers.worker TASK PEER`` reads a JSON line for each cell and each run, and answers
-with one. It waits for the next without using the processor.
+``python -m bench.peers.worker TASK PEER`` reads a JSON line for each cell, run or lesson, and
+answers with one. It waits for the next without using the processor.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from traceback import format_exception_only
 from typing import Any
 
 from bench.peers.cell import Cell, Trial
+from bench.peers.lesson import Exam, Lesson
 from bench.peers.memory import Rise
 from bench.peers.run import Run, run
 from bench.peers.tasks import TASKS, Peer
@@ -26,7 +27,7 @@ class PeerError(Exception):
 
 
 class Worker:
-    """The parent's end: `prepare` and `run` ask, `ready` and `result` wait for the answer."""
+    """The parent's end: `prepare` asks, `ready` waits for its answer; `run` and `learn` do both."""
 
     def __init__(self, task: str, peer: Peer) -> None:
         self.peer = peer
@@ -47,6 +48,10 @@ class Worker:
     def run(self, epochs: int) -> Run:
         self._ask({"epochs": epochs})
         return Run(**self._answer())
+
+    def learn(self, lesson: Lesson) -> dict[str, Any]:
+        self._ask({"lesson": asdict(lesson)})
+        return self._answer()
 
     def close(self) -> None:
         self._process.communicate()
@@ -75,6 +80,8 @@ def main(task: str, name: str) -> None:
             if "cell" in question:
                 desk.prepare(Cell(**question["cell"]))
                 answer = {}
+            elif "lesson" in question:
+                answer = desk.learn(Lesson(**question["lesson"]))
             else:
                 answer = desk.run(question["epochs"])._asdict()
         except Exception as error:  # whatever the library raises, the other peers go on
@@ -104,6 +111,11 @@ class _Desk:
     def run(self, epochs: int) -> Run:
         done = run(self._trial, epochs)
         return done._replace(memory=self._rise.so_far()) if self._cells == 1 else done
+
+    def learn(self, lesson: Lesson) -> dict[str, Any]:
+        exam = Exam(lesson)
+        self._peer.load()(lesson, exam.over)
+        return {"passed": exam.passed, "epochs": exam.epochs}
 
 
 if __name__ == "__main__":

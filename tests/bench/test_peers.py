@@ -43,6 +43,26 @@ def test_memory_has_a_table_of_its_own_where_it_was_measured(measured):
     assert "memory" not in markdown_tables.of_results(measured)
 
 
+def test_seconds_and_epochs_to_an_accuracy(cell_with):
+    cell = cell_with(task="accuracy", xpnet=2e6, torch=5e6, keras=0) | {
+        "goal": 0.97,
+        "dataset": "digits",
+    }
+    reached = {"xpnet": [2, 2, 2], "torch": [4, None, 5], "keras": [None, None, 7]}
+    for row in cell["rows"]:
+        row |= {"rounds": reached[row["peer"]], "epochs": 9}
+    cell["rows"][2] |= {"seconds": None, "best": 7}
+    other = cell | {"dataset": "mnist", "sizes": [784, 128, 10]}
+    text = markdown_tables.of_results(results.Results([cell, other], []))
+    assert text.split("\n\n") == [markdown_tables.of_cell(cell), markdown_tables.of_cell(other)]
+    assert text.splitlines()[0].startswith("| 97% on digits, 784-30-10, batch 128 | seconds from")
+    assert text.splitlines()[2:5] == [
+        "| xpnet | 2.00 | 1.00 | 1.00 | 9 | 3 of 3 |",
+        "| torch | 5.00 | 2.50 | 2.50 | 9 | 2 of 3 |",
+        "| keras | not reached | 7.00 |  | 9 | 1 of 3 |",
+    ]
+
+
 def test_summary_has_geometric_means(measured):
     text = summary.summary(measured.cells)
     assert "| long rounds | fastest of the long rounds | short rounds | fastest of the" in text
