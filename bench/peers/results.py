@@ -75,8 +75,8 @@ def row_of(cell: Cell, peer: str) -> Row | None:
 
 
 def fastest(cell: Cell, *roles: str) -> Row | None:
-    """The fastest row of those roles."""
-    rows = [row for row in cell["rows"] if row["role"] in roles]
+    """The fastest row of those roles; rows without seconds did not reach their goal."""
+    rows = [row for row in cell["rows"] if row["role"] in roles and row["seconds"]]
     return min(rows, key=lambda row: row["seconds"], default=None)
 
 

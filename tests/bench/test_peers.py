@@ -88,14 +88,52 @@ def test_a_cell_that_was_measured_again_counts_once(peers_json, cell_with):
     assert len(read.machines) == 1
 
 
-def test_the_chart_has_a_panel_a_task_and_a_dot_a_cell(peers_json, cell_with):
-    peers_json["cells"].append(cell_with(task="fit", xpnet=30, sklearn=90))
-    training, fit = chart.chart(results.read([peers_json])).axes
-    dots = {line.get_label(): list(line.get_xdata()) for line in training.lines}
-    assert dots["xpnet"] == pytest.approx([2, 2.5])
-    assert training.get_xlabel() == "times the matrix products alone"
+def _dots(axes):
+    return {line.get_label(): list(line.get_xdata()) for line in axes.lines}
+
+
+def test_the_chart_has_a_dot_a_cell_for_what_a_reader_compares(cell_with):
+    cells = [
+        cell_with(batch=128, floor=20, xpnet=50, **{"PyTorch eager": 100}, jax=40, thinc=900),
+        cell_with(batch=32, floor=10, xpnet=20, **{"PyTorch eager": 80}, jax=90),
+        cell_with(batch=32, steps=16, floor=10, xpnet=70, jax=70),  # only in the table
+        cell_with(task="fit", xpnet=30, sklearn=90) | {"unit": "fit"},  # and so is this
+    ]
+    (axes,) = chart.chart(results.Results(cells, [])).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["batch 32", "batch 128"]
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == ["784-30-10", "PyTorch eager", "jax"]  # the network, and each best peer
+    assert _dots(axes) == {
+        "floor": [1, 1],
+        "xpnet": pytest.approx([2, 2.5]),
+        "PyTorch eager": pytest.approx([8, 5]),
+        "best peer": pytest.approx([8, 2]),
+    }
+    assert axes.get_xlabel() == "time of a step ÷ that of its matrix products alone"
+
+
+def test_the_chart_has_a_panel_a_task(cell_with):
+    cells = [
+        cell_with(floor=20, xpnet=50, jax=40),
+        cell_with(task="training-cuda", xpnet=30, jax=90),
+    ]
+    training, cuda = chart.chart(results.Results(cells, [])).axes
+    assert (training.get_title("left"), cuda.get_title("left")) == ("training", "training-cuda")
     # Without a floor, times are xpnet's.
-    assert [list(line.get_xdata()) for line in fit.lines] == [[1.0], [pytest.approx(3.0)]]
+    assert _dots(cuda) == {"best peer": [pytest.approx(3)], "xpnet": [1]}
+
+
+def test_no_two_peers_of_the_chart_look_alike():
+    for key in ("marker", "color"):
+        assert len({style[key] for style in chart.STYLES.values()}) == len(chart.STYLES)
+
+
+def test_tasks_without_steps_are_drawn_where_there_is_nothing_else(cell_with):
+    run = cell_with(task="accuracy", xpnet=30, sklearn=90, thinc=50) | {"unit": "run"}
+    run["rows"][2]["seconds"] = None  # it did not reach its goal
+    (axes,) = chart.chart(results.Results([run], [])).axes
+    assert _dots(axes) == {"best peer": [pytest.approx(3)], "xpnet": [1]}
+    assert axes.get_xlabel() == "time of a run ÷ xpnet's"
 
 
 @pytest.mark.parametrize(
