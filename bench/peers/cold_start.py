@@ -71,7 +71,7 @@ def measure(goal: Goal, peers: Sequence[Peer], seeds: int, say: Say) -> dict[str
         "task": TASK,
         "unit": "run",
         "goal": goal.accuracy,
-        "dataset": Path(goal.dataset).name,
+        "dataset": Path(goal.dataset).resolve().name,
         "sizes": goal.sizes,
         "batch": goal.batch,
         "samples": len(samples.labels),
