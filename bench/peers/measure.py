@@ -110,5 +110,5 @@ def _row(task: Task, cell: Cell, peer: Peer, done: Sequence[Run]) -> Row:
         "best": min(seconds) / units,
         "rounds": seconds,
         "cost": done[-1].cost,
-        "memory": done[-1].memory if task.host_memory else None,
+        "memory": done[0].memory if task.host_memory else None,
     }

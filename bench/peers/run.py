@@ -8,29 +8,31 @@ from typing import NamedTuple
 
 from bench.peers import floor
 from bench.peers.cell import LONG, Cell, Trial
+from bench.peers.memory import Rise
 
 MOST_STEPS = 4_096
 
 
 class Run(NamedTuple):
-    """A training: its seconds, its last cost, and the bytes that its cell has taken at the most.
+    """A training: its seconds, its last cost, and the most bytes until its end, as `Rise` has them.
 
-    The floor has no cost; for the bytes see `Rise`.
+    The floor has no cost.
     """
 
     seconds: float
     cost: float | None
-    memory: int | None = None
+    memory: int | None
 
 
-def run(trial: Trial, epochs: int) -> Run:
+def run(trial: Trial, epochs: int, rise: Rise | None = None) -> Run:
     """Train from the first weights."""
     trial.restart()
     gc.collect()
     start = time.perf_counter()
     result = trial.train(epochs)
     seconds = time.perf_counter() - start
-    return Run(seconds, trial.cost_of(result))
+    memory = rise and rise.so_far()
+    return Run(seconds, trial.cost_of(result), memory)
 
 
 def steps_in(seconds: float, sizes: tuple[int, ...], batch: int, data: str | None) -> int:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bench.peers import memory
-from bench.peers.cell import LONG, cell_of
+from bench.peers.cell import LONG, Trial, cell_of
 from bench.peers.measure import installed, measure, workers
+from bench.peers.run import run
 from bench.peers.tasks import OURS, PEER, TASKS, TRAINING, Peer
 
 PLAIN = next(peer for peer in TRAINING.peers if peer.name == "xpnet, plain NumPy")
@@ -74,6 +75,14 @@ def test_memory_is_that_of_a_process_with_one_cell():
     assert 4 * parameters < large - small < 30 * parameters
     assert first == pytest.approx(large, rel=0.2)
     assert later is None
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="the system does not say")
+def test_memory_is_not_that_of_the_cost():
+    kept = []
+    trial = Trial(lambda epochs: epochs, cost_of=lambda _: kept.append(np.ones(10**7)))
+    done = run(trial, 1, memory.Rise())
+    assert done.memory < kept[0].nbytes / 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the highest point cannot begin anew")
