@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpnet import data
-
 CLASSES = 10
 MOST = 60_000
 
@@ -37,6 +35,9 @@ def load(n_x: int, folder: str | None) -> Samples:
 @cache
 def read(folder: str) -> Samples:
     """The training samples of a folder of IDX files."""
+    # Not before: where other libraries are timed from their start, xpnet is not loaded.
+    from xpnet import data
+
     dataset = data.load(folder)
     X = dataset.X_train.astype(np.float32) / np.float32(255)
     return Samples(X, dataset.y_train.astype(np.int64))

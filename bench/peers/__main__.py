@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from bench import machine, samples
-from bench.peers import markdown_tables, results
-from bench.peers.cell import Cell, cell_of
-from bench.peers.measure import disagreeing, measure, workers
+from bench.peers import cold_start, markdown_tables, results
+from bench.peers.cell import SHORT, Cell, cell_of
+from bench.peers.measure import disagreeing, installed, measure, workers
 from bench.peers.run import steps_in
 from bench.peers.tasks import TASKS, Peer
 
@@ -53,23 +54,30 @@ def main() -> int:
 def _measured(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The cells that were asked for, one by one as they are done."""
     for task in asked.tasks:
-        if peers := _wanted(TASKS[task].peers, asked.peers):
-            with workers(task, peers, _say) as staff:
-                for cell in CELLS[task](asked):
-                    yield measure(task, cell, staff, asked.rounds, _say)
+        peers = installed(_wanted(TASKS[task].peers, asked.peers), _say)
+        if peers and task == cold_start.TASK:
+            for goal in cold_start.goals(asked.data):
+                yield cold_start.measure(goal, peers, min(asked.rounds, cold_start.SEEDS), _say)
+        elif peers:
+            shifts = CELLS[task](asked)
+            for cells in shifts if TASKS[task].host_memory else [chain.from_iterable(shifts)]:
+                with workers(task, peers) as staff:
+                    for cell in cells:
+                        yield measure(task, cell, staff, asked.rounds, _say)
 
 
-def _training_cells(asked: argparse.Namespace) -> Iterator[Cell]:
+def _training_cells(asked: argparse.Namespace) -> Iterator[list[Cell]]:
+    """The long round of each network comes first: its memory is measured."""
     for sizes in asked.sizes:
         for batch in asked.batches:
             data = asked.data if sizes[0] == PIXELS else None
-            steps = asked.steps or steps_in(asked.seconds, sizes, batch, data)
-            yield cell_of(sizes, batch, steps, asked.samples, data)
+            rounds = asked.steps or (steps_in(asked.seconds, sizes, batch, data), SHORT)
+            yield [cell_of(sizes, batch, steps, asked.samples, data) for steps in rounds]
 
 
-def _logistic_cell(asked: argparse.Namespace, epochs: int) -> list[Cell]:
+def _logistic_cell(asked: argparse.Namespace, epochs: int) -> list[list[Cell]]:
     sizes = (PIXELS, samples.CLASSES)
-    return [Cell(sizes, asked.samples, epochs, asked.samples, asked.data)]
+    return [[Cell(sizes, asked.samples, epochs, asked.samples, asked.data)]]
 
 
 CELLS = {
@@ -78,6 +86,7 @@ CELLS = {
     "gradient": partial(_logistic_cell, epochs=CALLS),
     "fit": partial(_logistic_cell, epochs=ITERATIONS),
 }
+"""Of each task: lists of cells that the same processes may measure, one after another."""
 
 
 def _wanted(peers: Sequence[Peer], names: Sequence[str] | None) -> list[Peer]:
@@ -89,13 +98,18 @@ def _wanted(peers: Sequence[Peer], names: Sequence[str] | None) -> list[Peer]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     add = parser.add_argument
-    add("--tasks", nargs="+", choices=TASKS, default=["training", "gradient", "fit"])
+    add("--tasks", nargs="+", choices=TASKS, default=["training", "gradient", "fit", "accuracy"])
     add("--sizes", type=_sizes, nargs="+", default=[_sizes(text) for text in SIZES])
     add("--batches", type=int, nargs="+", default=BATCHES)
     add("--peers", nargs="+", help="names, or patterns such as '*JAX*'; all by default")
-    add("--rounds", type=int, default=9, help="of which the median counts (9)")
-    add("--seconds", type=float, default=0.1, help="what the floor takes in a round (0.1)")
-    add("--steps", type=int, help="steps of a round, in place of --seconds")
+    add(
+        "--rounds",
+        type=int,
+        default=9,
+        help="of which the median counts (9; for accuracy at most 3)",
+    )
+    add("--seconds", type=float, default=0.1, help="what the floor takes in a long round (0.1)")
+    add("--steps", type=int, nargs="+", help=f"of the rounds; a long one and {SHORT} by default")
     add("--samples", type=int, default=samples.MOST, help="at most (60000)")
     add("--data", help="a folder of MNIST's IDX files; without, synthetic digits")
     add("--json", type=Path, default=Path("bench/out/peers.json"))

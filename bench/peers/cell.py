@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-import xpnet
 from bench import samples
+
+if TYPE_CHECKING:
+    import xpnet
 
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+
+SHORT, LONG = 16, 100
+"""Steps of a short round, and at least of a long one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Cell:
 
     @property
     def net(self) -> xpnet.Network:
+        import xpnet  # See `samples.read`.
+
         return xpnet.Network(self.sizes, output="softmax")
 
     def first_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -75,7 +83,7 @@ class Trial(NamedTuple):
 def cell_of(
     sizes: tuple[int, ...], batch: int, steps: int, m: int, data: str | None = None
 ) -> Cell:
-    """A cell of about so many steps: two epochs or more, of at most `m` samples.
+    """A cell of so many steps or a few more: two epochs at least, of at most `m` samples.
 
     Raises
     ------
@@ -85,5 +93,5 @@ def cell_of(
     most = m // batch
     if not most:
         raise ValueError(f"batch is {batch}: expected at most {m}, the number of samples")
-    epochs = max(2, round(steps / most))
-    return Cell(sizes, batch, epochs, min(most, max(1, steps // epochs)) * batch, data)
+    epochs = max(2, math.ceil(steps / most))
+    return Cell(sizes, batch, epochs, math.ceil(steps / epochs) * batch, data)

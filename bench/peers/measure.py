@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.peers.cell import Cell
 from bench.peers.run import Run
-from bench.peers.tasks import TASKS, Peer
+from bench.peers.tasks import TASKS, Peer, Task
 from bench.peers.worker import PeerError, Worker
 
 PAUSE = 0.1
@@ -24,15 +24,18 @@ Row = dict[str, Any]
 Say = Callable[[str], None]
 
 
-@contextmanager
-def workers(task: str, peers: Sequence[Peer], say: Say) -> Iterator[list[Worker]]:
-    """A process a peer; one that is not installed is left out by name."""
-    hired = []
+def installed(peers: Sequence[Peer], say: Say) -> list[Peer]:
+    """The peers that can work here; the others are left out by name."""
     for peer in peers:
         if missing := peer.missing():
             say(f"{peer.name} left out: {', '.join(missing)} not installed")
-        else:
-            hired.append(Worker(task, peer))
+    return [peer for peer in peers if not peer.missing()]
+
+
+@contextmanager
+def workers(task: str, peers: Sequence[Peer]) -> Iterator[list[Worker]]:
+    """A process a peer."""
+    hired = [Worker(task, peer) for peer in peers]
     try:
         yield hired
     finally:
@@ -49,7 +52,8 @@ def measure(
     -------
     dict
         The cell, and a row a peer: ``peer``, ``role``, ``rounds`` (seconds of each), ``seconds``
-        and ``best`` (their median and their minimum, for a unit), ``cost`` (of the last epoch).
+        and ``best`` (their median and their minimum, for a unit), ``cost`` (of the last epoch),
+        ``memory`` (bytes, or None).
     """
     able = _prepared(cell, staff, say)
     runs: list[list[Run]] = [[] for _ in able]
@@ -57,7 +61,6 @@ def measure(
         for worker, done in zip(able, runs, strict=True):
             time.sleep(PAUSE)
             done.append(worker.run(cell.epochs))
-    units = 1 if TASKS[task].whole_run else cell.steps
     return {
         "task": task,
         "unit": TASKS[task].unit,
@@ -65,7 +68,10 @@ def measure(
         "batch": cell.batch,
         "samples": cell.m,
         "epochs": cell.epochs,
-        "rows": [_row(worker.peer, done, units) for worker, done in zip(able, runs, strict=True)],
+        "rows": [
+            _row(TASKS[task], cell, worker.peer, done)
+            for worker, done in zip(able, runs, strict=True)
+        ],
     }
 
 
@@ -94,7 +100,8 @@ def _prepared(cell: Cell, staff: Sequence[Worker], say: Say) -> list[Worker]:
     return able
 
 
-def _row(peer: Peer, done: Sequence[Run], units: int) -> Row:
+def _row(task: Task, cell: Cell, peer: Peer, done: Sequence[Run]) -> Row:
+    units = 1 if task.whole_run else cell.steps
     seconds = [run.seconds for run in done]
     return {
         "peer": peer.name,
@@ -103,4 +110,5 @@ def _row(peer: Peer, done: Sequence[Run], units: int) -> Row:
         "best": min(seconds) / units,
         "rounds": seconds,
         "cost": done[-1].cost,
+        "memory": done[0].memory if task.host_memory else None,
     }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bench import machine
+from bench.peers.cell import LONG
 
 Row = dict[str, Any]
 Cell = dict[str, Any]
@@ -29,7 +30,7 @@ class Results(NamedTuple):
 
 def read(results: Sequence[dict[str, Any]]) -> Results:
     """All cells; where two files have the same one, the later one counts."""
-    cells = {title_of(cell): cell for result in results for cell in result["cells"]}
+    cells = {_same_if(cell): cell for result in results for cell in result["cells"]}
     machines = [machine.line(result["machine"]) for result in results]
     return Results(list(cells.values()), list(dict.fromkeys(machines)))
 
@@ -39,7 +40,29 @@ def network_of(cell: Cell) -> str:
 
 
 def title_of(cell: Cell) -> str:
-    return f"{cell['task']}, {network_of(cell)}, batch {cell['batch']}"
+    title = f"{cell['task']}, {network_of(cell)}, batch {cell['batch']}"
+    return f"{title}, {steps_of(cell):,} steps" if cell["unit"] == "step" else title
+
+
+def steps_of(cell: Cell) -> int:
+    """The steps of a round."""
+    return cell["epochs"] * cell["samples"] // cell["batch"]
+
+
+def is_long(cell: Cell) -> bool:
+    """Whether its rounds are so long that what happens once hardly counts."""
+    return steps_of(cell) >= LONG
+
+
+def longest(cells: Sequence[Cell]) -> list[Cell]:
+    """Of each network and batch size, the cell with the longest rounds."""
+    found = {(network_of(cell), cell["batch"]): cell for cell in sorted(cells, key=steps_of)}
+    return [cell for cell in cells if cell is found[network_of(cell), cell["batch"]]]
+
+
+def _same_if(cell: Cell) -> tuple[Any, ...]:
+    """What cells have in common that are the same; steps that fill a time differ by a few."""
+    return cell["task"], network_of(cell), cell["batch"], is_long(cell)
 
 
 def peers_of(cells: Sequence[Cell]) -> dict[str, str]:
@@ -52,14 +75,15 @@ def row_of(cell: Cell, peer: str) -> Row | None:
 
 
 def fastest(cell: Cell, *roles: str) -> Row | None:
-    """The fastest row of those roles."""
-    rows = [row for row in cell["rows"] if row["role"] in roles]
+    """The fastest row of those roles; rows without seconds did not reach their goal."""
+    rows = [row for row in cell["rows"] if row["role"] in roles and row["seconds"]]
     return min(rows, key=lambda row: row["seconds"], default=None)
 
 
 def ratio(above: Row | None, below: Row | None) -> float:
     """Seconds of one over seconds of the other; NaN where one was not measured."""
-    return above["seconds"] / below["seconds"] if above and below else math.nan
+    measured = above and below and above["seconds"] and below["seconds"]
+    return above["seconds"] / below["seconds"] if measured else math.nan
 
 
 def in_best_rounds(cell: Cell) -> Cell:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.peers.cell import Cell, Trial
 
-FLOOR, OURS, PEER, ASIDE = "floor", "ours", "peer", "aside"
-"""A bound, xpnet, a peer to be compared with, and what is shown but not compared with."""
+FLOOR, OURS, PEER = "floor", "ours", "peer"
+"""A bound, xpnet, and a peer to be compared with."""
 
 
 class Peer(NamedTuple):
-    """A peer: `where` is ``module:function``, loaded on use, ``function(cell) -> Trial``.
+    """A peer: `where` is ``module:function``, loaded on use.
+
+    It is a ``function(cell) -> Trial``; in the task "accuracy", a ``function(lesson, over)`` that
+    asks ``over(labels)``, with those it predicts for the test samples, after each epoch.
 
     `environment` is added to that of its process.
     """
@@ -34,22 +37,28 @@ class Peer(NamedTuple):
         return packages + [program for program in self.programs if which(program) is None]
 
     def setup(self, cell: Cell) -> Trial:
-        module, function = self.where.split(":")
-        trial: Trial = getattr(import_module(f"bench.peers.{module}"), function)(cell)
+        trial: Trial = self.load()(cell)
         return trial
+
+    def load(self) -> Callable[..., Any]:
+        module, function = self.where.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(f"bench.peers.{module}"), function)
+        return loaded
 
 
 class Task(NamedTuple):
     """Equal work for some peers.
 
     `unit` is what a time is for: one ``step`` of a run, or the whole run where `whole_run` holds.
-    Costs farther than `tolerance` from their median would be other work.
+    Costs farther than `tolerance` from their median would be other work. `host_memory` is measured
+    in new processes for each network.
     """
 
     unit: str
     peers: tuple[Peer, ...]
     tolerance: float
     whole_run: bool = False
+    host_memory: bool = True
 
 
 FLOORS = (
@@ -69,8 +78,7 @@ TRAINING = Task(
         Peer("PyTorch eager", PEER, "with_torch:eager", ("torch",)),
         Peer("torch.compile", PEER, "with_torch:compiled", ("torch",), ("g++",)),
         Peer("JAX jit", PEER, "with_jax:jit", ("jax",)),
-        # One call an epoch: no step of it can be watched, logged or stopped.
-        Peer("JAX scan", ASIDE, "with_jax:scan", ("jax",)),
+        Peer("JAX scan", PEER, "with_jax:scan", ("jax",)),
         Peer("Keras on JAX", PEER, "with_keras:on_jax", ("keras", "jax")),
         Peer("Thinc", PEER, "with_thinc:chained", ("thinc",)),
     ),
@@ -98,6 +106,23 @@ FIT = Task(
     whole_run=True,
 )
 
+ACCURACY = Task(
+    "run",
+    (
+        Peer("xpnet", OURS, "with_xpnet:learn", ("numba",)),
+        Peer("xpnet on JAX", OURS, "with_xpnet:learn_on_jax", ("jax",)),
+        Peer("xpnet on torch", OURS, "with_xpnet:learn_on_torch", ("torch",)),
+        Peer("scikit-learn", PEER, "with_sklearn:learn", ("sklearn",)),
+        Peer("PyTorch eager", PEER, "with_torch:learn_eagerly", ("torch",)),
+        Peer("torch.compile", PEER, "with_torch:learn_compiled", ("torch",), ("g++",)),
+        Peer("JAX jit", PEER, "with_jax:learn", ("jax",)),
+        Peer("Keras on JAX", PEER, "with_keras:learn", ("keras", "jax")),
+    ),
+    # Reaching the goal is the work.
+    tolerance=0.0,
+    whole_run=True,
+)
+
 # Its default would round products to TF32, and take three quarters of the card's memory.
 JAX_ON_CUDA = {
     "JAX_DEFAULT_MATMUL_PRECISION": "highest",
@@ -105,6 +130,8 @@ JAX_ON_CUDA = {
 }
 
 TRAINING_ON_CUDA = TRAINING._replace(
+    # Most of it is on the device, and a new process takes seconds until it can use that.
+    host_memory=False,
     peers=(
         Peer("floor", FLOOR, "on_cuda:floor", ("cupy",)),
         Peer("floor, CUDA graph", FLOOR, "on_cuda:captured_floor", ("torch",)),
@@ -127,8 +154,8 @@ TRAINING_ON_CUDA = TRAINING._replace(
             ("torch", "triton"),
         ),
         Peer("JAX jit", PEER, "on_cuda:jax_jit", ("jax",), environment=JAX_ON_CUDA),
-        Peer("JAX scan", ASIDE, "on_cuda:jax_scan", ("jax",), environment=JAX_ON_CUDA),
-    )
+        Peer("JAX scan", PEER, "on_cuda:jax_scan", ("jax",), environment=JAX_ON_CUDA),
+    ),
 )
 
 TASKS = {
@@ -136,4 +163,5 @@ TASKS = {
     "training-cuda": TRAINING_ON_CUDA,
     "gradient": GRADIENT,
     "fit": FIT,
+    "accuracy": ACCURACY,
 }

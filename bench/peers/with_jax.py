@@ -1,6 +1,7 @@
 """JAX by hand: a whole step, gather and Adam included, in one `jit` with its state donated.
 
-`jit` calls it step by step; `scan` has JAX run an epoch of steps in one call.
+`jit` calls it step by step; `scan` has JAX run an epoch of steps in one call, as `xpnet.fit` runs
+many steps in one where no callback asks for each.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bench.peers.cell import BETA1, BETA2, EPS, LEARNING_RATE, Cell, Trial
+from bench.peers.lesson import Lesson, Over
 
 Array = jax.Array
 Tree = Any
@@ -53,18 +55,38 @@ def _compiled_epoch(state: Tree, X: Array, labels: Array, order: Array) -> tuple
     return jax.lax.scan(lambda state, rows: _step(state, X, labels, rows), state, order)
 
 
-def _first_state(cell: Cell) -> tuple[Array, Tree, Tree, Tree]:
+def learn(lesson: Lesson, over: Over) -> None:
+    X, labels = jnp.asarray(lesson.samples.X), jnp.asarray(lesson.samples.labels, jnp.int32)
+    X_test = jnp.asarray(lesson.test.X)
+    state = _first_state(lesson)
+    for order in lesson.orders():
+        state, _ = _epoch_by_steps(state, X, labels, jnp.asarray(order, jnp.int32))
+        if over(np.asarray(_predicted(state, X_test))):
+            return
+
+
+@jax.jit
+def _predicted(state: Tree, X: Array) -> Array:
+    _, weights, _, _ = state
+    return jnp.argmax(_logits(weights, X), axis=1)
+
+
+def _first_state(cell: Cell | Lesson) -> tuple[Array, Tree, Tree, Tree]:
     weights = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in cell.first_weights()]
     moments = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
     return (jnp.zeros((), jnp.float32), weights, *moments)
 
 
-def _cost(weights: Tree, X: Array, labels: Array) -> Array:
+def _logits(weights: Tree, X: Array) -> Array:
     A = X
     for W, b in weights[:-1]:
         A = jax.nn.relu(A @ W + b)
     W, b = weights[-1]
-    log_p = jax.nn.log_softmax(A @ W + b)
+    return A @ W + b
+
+
+def _cost(weights: Tree, X: Array, labels: Array) -> Array:
+    log_p = jax.nn.log_softmax(_logits(weights, X))
     return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1))
 
 

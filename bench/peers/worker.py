@@ -1,7 +1,7 @@
 """Worker processes, one for each peer: none runs beside another library's threads and memory.
 
-``python -m bench.peers.worker TASK PEER`` reads a JSON line for each cell and each run, and answers
-with one. It waits for the next without using the processor.
+``python -m bench.peers.worker TASK PEER`` reads a JSON line for each cell, run or lesson, and
+answers with one. It waits for the next without using the processor.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from traceback import format_exception_only
 from typing import Any
 
 from bench.peers.cell import Cell, Trial
+from bench.peers.lesson import Exam, Lesson
+from bench.peers.memory import Rise
 from bench.peers.run import Run, run
 from bench.peers.tasks import TASKS, Peer
 
@@ -25,7 +27,7 @@ class PeerError(Exception):
 
 
 class Worker:
-    """The parent's end: `prepare` and `run` ask, `ready` and `result` wait for the answer."""
+    """The parent's end: `prepare` asks, `ready` waits for its answer; `run` and `learn` do both."""
 
     def __init__(self, task: str, peer: Peer) -> None:
         self.peer = peer
@@ -47,6 +49,10 @@ class Worker:
         self._ask({"epochs": epochs})
         return Run(**self._answer())
 
+    def learn(self, lesson: Lesson) -> dict[str, Any]:
+        self._ask({"lesson": asdict(lesson)})
+        return self._answer()
+
     def close(self) -> None:
         self._process.communicate()
 
@@ -67,25 +73,52 @@ def main(task: str, name: str) -> None:
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    peer = next(peer for peer in TASKS[task].peers if peer.name == name)
-    trial = None
+    desk = _Desk(next(peer for peer in TASKS[task].peers if peer.name == name))
     for line in sys.stdin:
         question = json.loads(line)
         try:
             if "cell" in question:
-                trial = None  # its memory goes before the next one's comes
-                trial, answer = _warmed_up(peer, Cell(**question["cell"])), {}
+                desk.prepare(Cell(**question["cell"]))
+                answer = {}
+            elif "lesson" in question:
+                answer = desk.learn(Lesson(**question["lesson"]))
             else:
-                answer = run(trial, question["epochs"])._asdict()
+                answer = desk.run(question["epochs"])._asdict()
         except Exception as error:  # whatever the library raises, the other peers go on
             answer = {"error": format_exception_only(error)[0].strip()}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _warmed_up(peer: Peer, cell: Cell) -> Trial:
-    trial = peer.setup(cell)
-    run(trial, 1)
-    return trial
+class _Desk:
+    """A peer's trial of one cell after another, and the memory that the first of them takes.
+
+    That of a later one could not be told: an allocator keeps what earlier ones have freed.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._trial: Trial | None = None
+        self._rise: Rise | None = None
+        self._first = True
+
+    def prepare(self, cell: Cell) -> None:
+        self._trial = None  # its memory goes before the next one's comes
+        _ = cell.samples  # The same for all: they are not counted.
+        self._rise = Rise() if self._first else None
+        self._first = False
+        self._trial = self._peer.setup(cell)
+        self._trial.restart()
+        self._trial.train(1)
+
+    def run(self, epochs: int) -> Run:
+        # Later runs would count what it takes to compute a cost that nobody asked a library for.
+        rise, self._rise = self._rise, None
+        return run(self._trial, epochs, rise)
+
+    def learn(self, lesson: Lesson) -> dict[str, Any]:
+        exam = Exam(lesson)
+        self._peer.load()(lesson, exam.over)
+        return {"passed": exam.passed, "epochs": exam.epochs}
 
 
 if __name__ == "__main__":

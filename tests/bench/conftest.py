@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.peers.tasks import ASIDE, FLOOR, OURS, PEER
+from bench.peers.tasks import FLOOR, OURS, PEER
 
 MACHINE = {
     "processor": "a processor",
@@ -20,15 +20,16 @@ MACHINE = {
 def cell_with():
     """A function that makes a training cell from each peer's median, in µs."""
 
-    def cell_with(batch=128, task="training", **microseconds):
+    def cell_with(batch=128, task="training", steps=200, **microseconds):
         rows = [
             {
                 "peer": name,
-                "role": {"floor": FLOOR, "xpnet": OURS, "scan": ASIDE}.get(name, PEER),
+                "role": {"floor": FLOOR, "xpnet": OURS}.get(name, PEER),
                 "seconds": median * 1e-6,
                 "best": median * 0.5e-6,
                 "rounds": [],
                 "cost": None if name == "floor" else 0.25,
+                "memory": None if name == "floor" else median * 1e6,
             }
             for name, median in microseconds.items()
         ]
@@ -37,7 +38,7 @@ def cell_with():
             "unit": "step",
             "sizes": [784, 30, 10],
             "batch": batch,
-            "samples": 10 * batch,
+            "samples": steps // 2 * batch,
             "epochs": 2,
             "rows": rows,
         }
@@ -49,8 +50,9 @@ def cell_with():
 def peers_json(cell_with):
     """What ``python -m bench.peers`` writes."""
     cells = [
-        cell_with(batch=32, floor=10, xpnet=20, torch=80, jax=40, scan=5),
+        cell_with(batch=32, floor=10, xpnet=20, torch=80, jax=40, scan=30),
         cell_with(batch=128, floor=20, xpnet=50, torch=100, jax=40),
+        cell_with(batch=128, steps=16, floor=20, xpnet=60, torch=180, jax=90),
     ]
     return {"kind": "peers", "machine": MACHINE, "cells": cells}
 
