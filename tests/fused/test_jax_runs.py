@@ -76,16 +76,19 @@ def test_float32():
     assert_the_same(case_on_jax("float32"), "float32", optimizer=optim.adam(0.01))
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("l2", "weighted", "dropout"),
+    [(0.0, False, 0.0), (0.3, False, 0.0), (0.0, True, 0.0), (0.0, False, 0.4), (0.3, True, 0.4)],
+    ids=["plain", "penalty", "weighted", "dropout", "all of it"],
+)
 def test_penalty_weights_and_dropout(l2, weighted, dropout):
     case = case_on_jax(weighted=weighted, l2=l2)
     assert_the_same(case, dropout=dropout, seed=2)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize(
+    ("weighted", "dropout"), [(True, 0.0), (False, 0.4)], ids=["weighted", "dropout"]
+)
 def test_stacks(weighted, dropout):
     """With a penalty and a rate for each network."""
     case = case_on_jax(stack=(3,), weighted=weighted, l2=0.2)
