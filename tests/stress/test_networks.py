@@ -198,7 +198,7 @@ def check_gradients(case, routes):
         assert_close((grads, J), expected, route)
 
 
-@trials(15, spec=specs())
+@trials(10, spec=specs())
 def test_gradients(spec):
     case = spec.case()
     before = [array.copy() for array in leaves((case.params, case.X, case.Y))]
@@ -358,7 +358,7 @@ def test_every_optimiser_has_its_steps_here():
     assert OPTIMIZERS.keys() == optim.OPTIMIZERS.keys()
 
 
-@trials(12, spec=specs(), **STEPS)
+@trials(8, spec=specs(), **STEPS)
 def test_steps(spec, **arguments):
     case = replace(spec.case(), masks=None)
     return check_steps(case, **arguments, routes=step_routes(case))
