@@ -79,7 +79,7 @@ def trained(training, case, xp, **how):
     return tuple((step.params, step.cost) for step in walk)
 
 
-@trials(150, training=trainings())
+@trials(300, training=trainings())
 def test_steps(training):
     case = replace(training.spec.case(), masks=None)
     ours = trained(training, case, cupy)
