@@ -80,9 +80,8 @@ gpu-bundle: $(VENV)/.installed ## a folder that runs `make gpu` where there is n
 # Every part runs, whatever the others found.
 check: ## all that CI checks but dpnp: test, lint, types, imports
 	@failed=; \
-	for part in test lint types imports; do \
-	    $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
-	done; \
+	$(MAKE) --no-print-directory test || failed=" test"; \
+	$(MAKE) --no-print-directory --keep-going --jobs lint types imports || failed="$$failed style"; \
 	if [ -n "$$failed" ]; then echo "make check: failed:$$failed"; exit 1; fi
 
 clean: ## remove all that the other targets made

@@ -37,6 +37,9 @@ os.environ.setdefault("XLA_FLAGS", _xla_flags())
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
+# Many tests start processes that import xpnet: that its bytecode is kept saves each half a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 put_in_place()  # before anything imports CuPy
 
 _APART = ("dpnp",)
