@@ -67,7 +67,7 @@ def machine(monkeypatch, all_threads):
 def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
     machine.of_one, machine.of_all = of_one, of_all
     choice = Threads(LARGE, FLOAT32)
-    assert machine.run(choice, 1) == [2]  # of a size that has not come before
+    assert machine.run(choice, 1) == [1]
     trial = machine.run(choice, 100)
     assert set(trial[:30]) == {1, 2}
     assert trial[-40:] == [best] * 40
@@ -229,16 +229,17 @@ def test_who_is_alone():
         other.join()
 
 
-def test_sizes_of_batches_that_come_once_are_not_asked_about(machine, monkeypatch):
-    asked = []
-    monkeypatch.setattr(threads, "agree", lambda sizes, m, *rest: asked.append(m))
+def test_sizes_of_batches_that_come_once_or_are_many_are_not_asked_about():
     choice = Threads(LARGE, FLOAT32)
-    for m in range(100, 200):
-        machine.run(choice, 1, m)
-    assert asked == []
-    for m in range(100, 200):  # and not about many
-        machine.run(choice, 1, m)
-    assert asked == []
+    assert not any(map(choice.matter, range(100, 110)))
+    assert all(map(choice.matter, range(100, 110)))
+    assert not any(map(choice.matter, range(200, 300)))
+    assert not any(map(choice.matter, range(100, 110)))
+
+
+def test_a_step_without_a_large_product_is_not_asked_about():
+    choice = Threads((64, 32, 10), FLOAT32)
+    assert not any(choice.matter(32) for _ in range(9))
 
 
 def test_what_a_part_calls_has_the_threads_of_the_part(machine, monkeypatch, rng):

@@ -74,6 +74,8 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
                 return step(net, params, moments, X, Y, hyperparameters, **rest)
             networks, n_out, n_in = params[0].W.shape
             threads = threads or Threads((n_in, networks * n_out), X.dtype)
+            if not threads.matter(X.shape[1]):
+                return step(net, params, moments, X, Y, hyperparameters, **rest)
             with threads.parts(1, X.shape[1]) as parts:
                 for _ in parts:
                     done = step(net, params, moments, X, Y, hyperparameters, **rest)

@@ -62,8 +62,15 @@ class Threads:
         self._begin_trial()
 
     def matter(self, m: int) -> bool:
-        """Whether a product for m samples is for more than one thread."""
-        return self.widest * m > SMALL
+        """Whether a step by itself, for m samples, is to be made in `parts`.
+
+        Where a product is for more than one thread, and batches of that size come again: of steps
+        given one by one, nobody knows whether they will.
+        """
+        if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
+            return False
+        self.seen[m] += 1
+        return self.seen[m] >= USUAL
 
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
@@ -78,9 +85,8 @@ class Threads:
     def _parts(self, steps: int, batches: Sequence[int]) -> Generator[slice, None, None]:
         if not self.has_run:
             self._begin(max(batches))
-        usual = min(map(self._times, batches)) >= USUAL
         is_due = time.perf_counter() >= self.due
-        first, may_choose = 0, usual and (self.one or is_due) and self._may_choose(batches)
+        first, may_choose = 0, (self.one or is_due) and self._may_choose(batches)
         tries = may_choose and self.has_run
         self.has_run = True  # the first is slow by itself
         while first < steps:
@@ -111,13 +117,6 @@ class Threads:
             return False
         may = {agree(self.sizes, m, self.dtype, threads) for m in batches}
         return may - {None} == {True}
-
-    def _times(self, m: int) -> int:
-        """How often a size of batch has come; 0 where there are many."""
-        if len(self.seen) > MOST_SIZES:
-            return 0
-        self.seen[m] += 1
-        return self.seen[m]
 
     def _begin_trial(self) -> None:
         """Seconds and steps with all threads, and with one."""
