@@ -106,19 +106,21 @@ def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) ->
 
 def multiply(A: Array, B: Array, to_C: Array) -> Any:
     """``C = A B`` by `product`; NotImplemented of arrays that it is not compiled for."""
-    blas, (A, op_A), (B, op_B) = routine(to_C.dtype), _in_order(A), _in_order(B)
-    if blas is None or op_A is None or op_B is None:
+    blas = routine(to_C.dtype)
+    if blas is None or not (is_for_product(A) and is_for_product(B)):
         return NotImplemented
+    (A, op_A), (B, op_B) = _in_order(A), _in_order(B)
     return product(blas, A, op_A, B, op_B, to_C)
 
 
 def _in_order(A: Array) -> tuple[Array, Any]:
-    """A or its transpose, whichever is C-contiguous, and how that is to be used; None of others."""
-    if not A.flags.writeable:
-        return A, None
-    if A.flags.c_contiguous:
-        return A, AS_IT_IS
-    return A.T, TRANSPOSED if A.flags.f_contiguous else None
+    """A or its transpose, whichever is C-contiguous, and how that is to be used."""
+    return (A, AS_IT_IS) if A.flags.c_contiguous else (A.T, TRANSPOSED)
+
+
+def is_for_product(A: Array) -> bool:
+    """Whether `product` is compiled for a matrix: contiguous, and not of numba's read-only type."""
+    return bool(A.flags.writeable and (A.flags.c_contiguous or A.flags.f_contiguous))
 
 
 def _typed_call(

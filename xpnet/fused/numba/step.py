@@ -20,7 +20,7 @@ from xpnet.fused.numba.activations import (
     piecewise_backward,
 )
 from xpnet.fused.numba.address import address_of
-from xpnet.fused.numba.blas import ALONE, routine
+from xpnet.fused.numba.blas import ALONE, is_for_product, routine
 from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dropout import masks_of
@@ -88,9 +88,16 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_one_large_product(params: Params, X: Array) -> bool:
-    """Whether networks share X, in one product for all, and their other products are small."""
+    """Whether networks share X, in one product for all, and their other products are small.
+
+    One by `product`, whose bits do not depend on threads; NumPy's, of other arrays, may.
+    """
     stacked = are_dense(params) and X.ndim == 2 and params[0].W.ndim == 3
-    return stacked and all(W[0].size * X.shape[1] <= ALONE for W, _ in params[1:])
+    return (
+        stacked
+        and is_for_product(X)
+        and all(W[0].size * X.shape[1] <= ALONE for W, _ in params[1:])
+    )
 
 
 def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:

@@ -23,7 +23,7 @@ import numpy as np
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
 
-__all__ = ["Threads", "one_thread"]
+__all__ = ["Threads", "agree", "chosen", "is_alone", "one_thread"]
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
@@ -94,7 +94,7 @@ class Threads:
             one = self.seconds[1] < self.seconds[0] if trial else may_choose and self.one
             count = min(self._chunk(one), steps - first) if trial else steps - first
             began = time.perf_counter()
-            _within.append(one)
+            _within.append(self)
             try:
                 with one_thread() if one else nullcontext():
                     yield slice(first, first + count)
@@ -144,7 +144,7 @@ class Threads:
 
 
 _best = [False, 0.0]  # whether one thread, and until when that is to be believed
-_within: list[bool] = []  # whether each part that is being made has one thread
+_within: list[Threads] = []  # whose parts are being made
 
 
 def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
