@@ -109,7 +109,7 @@ sys.argv = ["xpnet", "train", "digits"]
     ("module", "start"),
     [
         ("numpy", "runpy.run_module('xpnet.cli', run_name='__main__')"),
-        ("xpnet.cli.train", "from xpnet.cli import main; sys.exit(main())"),
+        ("xpnet.cli.commands.train", "from xpnet.cli import main; sys.exit(main())"),
         ("matplotlib", "from xpnet.cli import main; sys.exit(main())"),
     ],
 )

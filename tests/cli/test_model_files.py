@@ -7,8 +7,8 @@ import pytest
 
 import xpnet
 from tests.persist.damage import damaged
+from xpnet.cli.commands.predict import as_csv
 from xpnet.cli.model_files import Model, ModelFile
-from xpnet.cli.predict import as_csv
 from xpnet.cli.preprocessing import Split
 from xpnet.data import Columns, Dataset
 from xpnet.exceptions import ModelFileError

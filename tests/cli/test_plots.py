@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xpnet.cli.bench import Comparison
+from xpnet.cli.commands.bench import Comparison
 from xpnet.cli.plots import FORMATS, learning_curve, speed_ups, write_plot
 
 pytestmark = pytest.mark.usefixtures("real_plots")

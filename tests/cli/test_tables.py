@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import xpnet
+from tests.cli.commands.test_train import accuracy
 from tests.cli.conftest import SMALL
-from tests.cli.test_train import accuracy
 
 MODEL = "xpnet-table.safetensors"
 

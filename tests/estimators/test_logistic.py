@@ -23,7 +23,8 @@ from sklearn.utils import get_tags
 
 import xpnet
 from xpnet import LogisticRegression, backend
-from xpnet.estimators import _fit_lbfgs, logistic
+from xpnet.estimators import logistic
+from xpnet.estimators._solvers import lbfgs
 
 TIGHT = {"tol": 1e-8, "max_iter": 10_000}
 
@@ -220,7 +221,7 @@ def test_a_search_that_ends_early_says_so(few):
 
 def test_an_interrupt_keeps_what_was_found(few, monkeypatch):
     def interrupted(*arguments):
-        loss, calls = _fit_lbfgs.loss_on(*arguments), []
+        loss, calls = lbfgs.loss_on(*arguments), []
 
         def value_and_grad(params):
             calls.append(params)
@@ -347,16 +348,16 @@ def test_a_loss_that_is_not_finite_at_the_start_is_named(few, monkeypatch):
 def test_threads_that_take_blocks_in_turn_change_no_bit(digits, weighted, monkeypatch):
     weight = np.linspace(0.5, 1.5, len(digits.y)) if weighted else None
     fused = pytest.importorskip("xpnet.fused.numba")
-    monkeypatch.setattr(_fit_lbfgs, "CACHED_ROWS", 100)
+    monkeypatch.setattr(lbfgs, "CACHED_ROWS", 100)
     models, seen = [], set()
 
     def by(threads):
         accelerator = replace(fused.ACCELERATOR, threads=lambda net: threads)
-        monkeypatch.setattr(_fit_lbfgs, "accelerator_for", lambda like: accelerator)
+        monkeypatch.setattr(lbfgs, "accelerator_for", lambda like: accelerator)
         return LogisticRegression().fit(*digits, weight)
 
-    pool = _fit_lbfgs.ThreadPoolExecutor
-    monkeypatch.setattr(_fit_lbfgs, "ThreadPoolExecutor", lambda n: seen.add(n) or pool(n))
+    pool = lbfgs.ThreadPoolExecutor
+    monkeypatch.setattr(lbfgs, "ThreadPoolExecutor", lambda n: seen.add(n) or pool(n))
     models = [by(threads) for threads in (1, 3)]
     assert seen == {3}
     np.testing.assert_array_equal(models[0].coef_, models[1].coef_)

@@ -71,11 +71,11 @@ def _group() -> Any:
     import typer
     import typer.main
 
-    from xpnet.cli.bench import bench
-    from xpnet.cli.evaluate import evaluate
-    from xpnet.cli.info import info
-    from xpnet.cli.predict import predict
-    from xpnet.cli.train import train
+    from xpnet.cli.commands.bench import bench
+    from xpnet.cli.commands.evaluate import evaluate
+    from xpnet.cli.commands.info import info
+    from xpnet.cli.commands.predict import predict
+    from xpnet.cli.commands.train import train
 
     app = typer.Typer(
         help="Neural networks that train where your arrays live.",

@@ -20,7 +20,7 @@ from matplotlib.ticker import (
 from xpnet.cli.files import write
 
 if TYPE_CHECKING:
-    from xpnet.cli.bench import Comparison
+    from xpnet.cli.commands.bench import Comparison
 
 FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg", ".jpeg": "jpg"}
 """matplotlib's formats, by the file's suffix."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import Interval, Options, StrOptions, warn
-from xpnet.estimators._solvers import STOCHASTIC
+from xpnet.estimators._solvers.optimizers import STOCHASTIC
 from xpnet.init import SCHEMES
 from xpnet.kernels import ACTIVATIONS
 from xpnet.types import Optimizer

@@ -17,17 +17,17 @@ from sklearn.utils import check_random_state
 from xpnet import backend, init
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
-from xpnet.estimators._callbacks import begin_counts, check_counts, is_exhausted
 from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
-from xpnet.estimators._fit_lbfgs import FTOL, fit_lbfgs, loss_on
-from xpnet.estimators._fit_stochastic import fit_stochastic
 from xpnet.estimators._labels import Labels, column_raveled
 from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import checks_parameters
-from xpnet.estimators._solvers import is_stochastic, restart
+from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_exhausted
+from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
+from xpnet.estimators._solvers.optimizers import is_stochastic, restart
+from xpnet.estimators._solvers.stochastic import fit_stochastic
 from xpnet.estimators._state import MLPState, attributes_of
 from xpnet.estimators._validation import (
     cast_like,

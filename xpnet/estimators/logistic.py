@@ -23,8 +23,6 @@ from xpnet.estimators._devices import (
     reference,
     where_x_lies,
 )
-from xpnet.estimators._fit_lbfgs import fit_lbfgs, loss_on
-from xpnet.estimators._fit_owlqn import owlqn_on
 from xpnet.estimators._labels import (
     Labels,
     check_labels,
@@ -35,14 +33,16 @@ from xpnet.estimators._labels import (
     two_or_more,
 )
 from xpnet.estimators._loss import unfitted_where_diverged
-from xpnet.estimators._preconditioner import (
+from xpnet.estimators._prediction import ClassPredictionMixin, outputs
+from xpnet.estimators._saving import SaveMixin
+from xpnet.estimators._sklearn_private import checks_parameters
+from xpnet.estimators._solvers.lbfgs import fit_lbfgs, loss_on
+from xpnet.estimators._solvers.owlqn import owlqn_on
+from xpnet.estimators._solvers.preconditioner import (
     dense_rows_a_block,
     is_worthwhile,
     preconditioner,
 )
-from xpnet.estimators._prediction import ClassPredictionMixin, outputs
-from xpnet.estimators._saving import SaveMixin
-from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._state import LogisticState, attributes_of
 from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
 from xpnet.kernels.dense import is_sparse

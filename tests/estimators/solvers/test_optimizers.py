@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xpnet.estimators._solvers import LearningRate
+from xpnet.estimators._solvers.optimizers import LearningRate
 
 
 def test_constant():

@@ -131,7 +131,7 @@ def test_options_as_arguments_of_fit(run, flowers, monkeypatch):
         assert optimizer.rate(26) == pytest.approx(0.0)
         raise RuntimeError("seen")
 
-    monkeypatch.setattr("xpnet.cli.train.fit", fit)
+    monkeypatch.setattr("xpnet.cli.commands.train.fit", fit)
     network = ("--hidden", "4,5", "--activation", "tanh")
     training = ("--epochs", "5", "--optimizer", "sgd", "--lr", "0.5", "--l2", "0.1")
     result = run("train", flowers(), *network, *training, "--dropout", "0.2", "--seed", "7")

@@ -8,9 +8,9 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from tests.kernels.cases import assert_trees_close, leaves
 from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
-from xpnet.estimators import _preconditioner
 from xpnet.estimators._batches import Samples
-from xpnet.estimators._preconditioner import (
+from xpnet.estimators._solvers.preconditioner import (
+    FEWEST_ROWS,
     Rows,
     is_worthwhile,
     mean_of,
@@ -50,7 +50,7 @@ def hessian_times(net, params, samples, v):
 @pytest.fixture
 def unshrunk(monkeypatch):
     """Correlations as they are."""
-    monkeypatch.setattr(_preconditioner, "SHRINKAGE", 0.0)
+    monkeypatch.setattr("xpnet.estimators._solvers.preconditioner.SHRINKAGE", 0.0)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -105,7 +105,7 @@ def test_every_library_computes_it(eager_xp):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_feature_that_hardly_varies_gets_no_wild_steps(dtype):
     """Constant, constant but for rounding, and seen in samples that correlations leave out."""
-    m = 4 * _preconditioner.FEWEST_ROWS
+    m = 4 * FEWEST_ROWS
     rng = np.random.default_rng(0)
     X = rng.normal(size=(m, N)).astype(dtype)
     X[:, 1], X[:, 2], X[:, 3] = 7.0, 1e6 * (1.0 + 4e-8 * rng.normal(size=m)), 0.0

@@ -15,11 +15,11 @@ from sklearn.metrics import check_scoring
 
 from xpnet import backend
 from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
-from xpnet.estimators._callbacks import Patience, ScikitLearnCallbacks, is_exhausted
 from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
 from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._sklearn_private import warn
-from xpnet.estimators._solvers import restart, resumed
+from xpnet.estimators._solvers.callbacks import Patience, ScikitLearnCallbacks, is_exhausted
+from xpnet.estimators._solvers.optimizers import restart, resumed
 from xpnet.estimators._sparse import by_features
 from xpnet.kernels import OUTPUTS, VECTORIZED
 from xpnet.metrics import r2

@@ -7,8 +7,8 @@ import pytest
 
 from xpnet import MLPClassifier, backend
 from xpnet.data.batches import gathered
-from xpnet.estimators import _fit_stochastic
 from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
+from xpnet.estimators._solvers import stochastic
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -38,7 +38,7 @@ def test_an_epoch_trains_on_every_sample_once(few, monkeypatch, shuffle):
             seen.extend(batch.X for batch in gathered(batches, gather))
             yield batches
 
-    monkeypatch.setattr(_fit_stochastic, "epochs_of_batches", noted)
+    monkeypatch.setattr(stochastic, "epochs_of_batches", noted)
     MLPClassifier((4,), max_iter=2, batch_size=30, shuffle=shuffle).fit(*few)
     assert [X.shape for X in seen] == ([(64, 30)] * 6 + [(64, 20)]) * 2
     epochs = [np.concatenate(seen[:7], axis=1).T, np.concatenate(seen[7:], axis=1).T]

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression as Theirs
 from sklearn.preprocessing import scale
 
 from xpnet import LogisticRegression, backend
-from xpnet.estimators import _fit_owlqn
+from xpnet.estimators._solvers import owlqn
 
 SAGA = {"solver": "saga", "l1_ratio": 1.0}
 TIGHT = {"solver": "saga", "tol": 1e-8, "max_iter": 20_000, "random_state": 0}
@@ -262,7 +262,7 @@ def test_a_search_that_ends_early_says_so(few):
 
 
 def test_an_interrupt_keeps_what_was_found(few, monkeypatch):
-    def interrupted(loss, *arguments, owlqn=_fit_owlqn.owlqn, **options):
+    def interrupted(loss, *arguments, owlqn=owlqn.owlqn, **options):
         calls = []
 
         def value_and_grad(params):
@@ -273,7 +273,7 @@ def test_an_interrupt_keeps_what_was_found(few, monkeypatch):
 
         return owlqn(value_and_grad, *arguments, **options)
 
-    monkeypatch.setattr(_fit_owlqn, "owlqn", interrupted)
+    monkeypatch.setattr(owlqn, "owlqn", interrupted)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         model = LogisticRegression(**SAGA).fit(*few)
     assert model.stopped_ == "interrupted"

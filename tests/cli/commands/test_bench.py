@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.cli.test_train import PNG
+from tests.cli.commands.test_train import PNG
 from xpnet import LOOPED, VECTORIZED, backend, use_backend
-from xpnet.cli import bench
-from xpnet.cli.bench import (
+from xpnet.cli.commands import bench
+from xpnet.cli.commands.bench import (
     Comparison,
     check_agreement,
     compare_kernels,

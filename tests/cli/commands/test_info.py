@@ -30,7 +30,7 @@ def test_a_path_in_a_reason_is_not_cut_short(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     reason = f"set the variable to /{'y' * 100}"
     found = backend.BackendInfo("numpy", "2.0", (), reason)
-    monkeypatch.setattr("xpnet.cli.info.available_backends", lambda: [found])
+    monkeypatch.setattr("xpnet.cli.commands.info.available_backends", lambda: [found])
     assert run("info").out.count("y") >= 100
 
 

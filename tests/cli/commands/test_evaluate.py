@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.commands.test_train import accuracy
 from tests.cli.conftest import SMALL
-from tests.cli.test_train import accuracy
 
 
 def test_what_training_said_of_the_test_part(run, flowers):

@@ -1,0 +1,1 @@
+"""Commands of ``xpnet``, one to a file."""

@@ -1,0 +1,1 @@
+"""Solvers of the estimators: first-order ones, L-BFGS and OWL-QN."""
