@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         init as init,
         metrics as metrics,
         optim as optim,
+        plot as plot,
     )
     from xpnet.backend import (
         available_backends as available_backends,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("backend", "callbacks", "data", "estimators", "init", "metrics", "optim")
+_MODULES = ("backend", "callbacks", "data", "estimators", "init", "metrics", "optim", "plot")
 
 _NAMES = {
     "backend": (

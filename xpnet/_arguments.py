@@ -1,8 +1,10 @@
-"""Whole numbers as arguments: one check."""
+"""Whole numbers and names as arguments."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -20,3 +22,10 @@ def whole(name: str, number: Any, least: int, what: str = "") -> int:
     if found < least:
         raise ValueError(wrong)
     return found
+
+
+def unknown(argument: str, name: object, known: Iterable[str]) -> str:
+    """The text of an error: what came, what is known, and the nearest of it."""
+    nearest = get_close_matches(str(name).lower(), known, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{argument} is {name!r}: expected one of {', '.join(known)}{hint}"

@@ -6,6 +6,7 @@ Shapes are written with their leading axes as ``...``: none for one network,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -84,6 +85,11 @@ def map_params(f: Callable[..., Array], *params: Params) -> Params:
 def tensors(params: Params) -> list[Array]:
     """The arrays of all layers, the first layer first."""
     return [tensor for layer in params for tensor in layer]
+
+
+def count(params: Params) -> int:
+    """How many numbers the parameters are, of a stack those of all its networks."""
+    return sum(math.prod(tensor.shape) for tensor in tensors(params))
 
 
 def as_params(params: Any) -> Params:
@@ -181,6 +187,10 @@ class Step(NamedTuple):
     cost: Array
     state: OptimizerState
 
+    def __repr__(self) -> str:
+        """Its number, its cost and the size of the network, on one line."""
+        return f"Step(index={self.index}, cost={self.cost}, parameters={count(self.params)})"
+
 
 class Run(NamedTuple):
     """What a callback is given at the start: the network and how long the training will be."""
@@ -221,6 +231,41 @@ class Result(NamedTuple):
     stopped: str
     steps: int = 0
 
+    def summary(self) -> dict[str, Any]:
+        """Epochs, steps, the last row's costs and scores, why it ended, how many parameters.
+
+        Of a stack the lowest and the highest stand for a cost or score.
+        """
+        last = self.history[-1] if self.history else {}
+        figures = {name: _extremes(last[name]) for name in last if name not in _NOT_SUMMARISED}
+        counts = {"epochs": len(self.history), "steps": self.steps}
+        return counts | figures | {"stopped": self.stopped, "parameters": count(self.params)}
+
+    def plot(self, title: str = "") -> Any:
+        """The learning curve, a matplotlib figure: see `xpnet.plot.learning_curve`."""
+        from xpnet.plot import learning_curve
+
+        return learning_curve(self.history, title)
+
+    def __repr__(self) -> str:
+        """Its summary, on a line or two."""
+        figures = self.summary() | {"stopped": repr(self.stopped)}
+        return f"Result({', '.join(f'{name}={value}' for name, value in figures.items())})"
+
+    def _repr_html_(self) -> str:
+        from xpnet._html import of_result
+
+        return of_result(self)
+
+
+_NOT_SUMMARISED = ("epoch", "learning_rate", "seconds")
+
+
+def _extremes(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{min(value):.4g} to {max(value):.4g}"
+    return f"{value:.4g}"
+
 
 class OptimizerState(NamedTuple):
     """The number of steps done and the moments, each shaped like the parameters."""
@@ -253,8 +298,8 @@ class Optimizer(NamedTuple):
     rate: Callable[[int], float | Array]
 
     def __repr__(self) -> str:
-        """Its kind, and its hyperparameters at the first step."""
-        return f"Optimizer({self.apply}, step 1: {self.hyperparameters(1)})"
+        """The call that makes it, for xpnet's own."""
+        return f"Optimizer({self.hyperparameters})"
 
     def update(
         self, params: Params, grads: Params, state: OptimizerState, kernels: Kernels

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -37,6 +38,41 @@ def test_a_bar_on_a_terminal(terminal, fitted, monkeypatch, stack):
     assert "epoch 1/3" in screen
     assert re.search(r"epoch 3/3 ━+ cost \d\.\d{4} [\d,]+ samples/s 0:00:00", last)
     assert f"cost {np.mean(result.history[-1]['cost']):.4f}" in last
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """What a notebook was given to show: a stand-in for IPython's display, and its console."""
+    pages = []
+
+    class Handle:
+        def update(self, shown):
+            pages.append(shown._repr_html_())
+
+    def display(shown, display_id):
+        assert display_id is True
+        pages.append(shown._repr_html_())
+        return Handle()
+
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    module = types.SimpleNamespace(display=display)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return pages, Console(file=io.StringIO(), force_jupyter=True)
+
+
+@pytest.mark.parametrize("stack", [0, 3])
+def test_a_bar_in_a_notebook(notebook, fitted, monkeypatch, stack):
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    pages, console = notebook
+    result = fitted([Progress(console)], stack=stack)
+    assert pages[0] == '<div><progress value="0" max="15"></progress> epoch 1/3</div>'
+    assert any(
+        re.search(r"epoch 2/3, cost \d\.\d{4}, .* samples/s, 0:00:\d\d left", p) for p in pages
+    )
+    cost = np.mean(result.history[-1]["cost"])
+    start = f'<div><progress value="15" max="15"></progress> epoch 3/3, cost {cost:.4f}, '
+    assert pages[-1].startswith(start)
+    assert console.file.getvalue() == ""
 
 
 @pytest.mark.parametrize(("seconds", "reads"), [(0.0, 15), (60.0, 0)])

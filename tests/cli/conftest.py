@@ -29,7 +29,7 @@ def blank_plots(request, monkeypatch):
     """Leave learning curves blank: drawing one is ten times slower than the trainings here."""
     if "real_plots" not in request.fixturenames:
         monkeypatch.setattr(
-            "xpnet.cli.plots.learning_curve", lambda history, title: Figure(figsize=(1, 1))
+            "xpnet.plot.learning_curve", lambda history, title: Figure(figsize=(1, 1))
         )
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from xpnet.cli.commands.bench import Comparison
-from xpnet.cli.plots import FORMATS, learning_curve, speed_ups, write_plot
+from xpnet.cli.plots import FORMATS, speed_ups, write_plot
+from xpnet.plot import learning_curve
 
 pytestmark = pytest.mark.usefixtures("real_plots")
 
@@ -25,27 +26,6 @@ def test_every_format_is_written(tmp_path):
         path = tmp_path / f"plot{suffix.upper()}"
         write_plot(path, figure)
         assert path.read_bytes().startswith(start)
-
-
-def test_a_learning_curve():
-    rows = [
-        {"epoch": 1, "cost": 2.0, "val_cost": 3.0, "val_accuracy": 0.5},
-        {"epoch": 2, "cost": 1.0, "val_cost": 2.5, "val_accuracy": 0.75},
-    ]
-    figure = learning_curve(rows, "title")
-    assert figure.get_suptitle() == "title"
-    assert shown(figure) == {
-        "cost (cross-entropy)": {
-            "training": [[1, 2.0], [2, 1.0]],
-            "validation": [[1, 3.0], [2, 2.5]],
-        },
-        "validation accuracy": {"validation": [[1, 0.5], [2, 0.75]]},
-    }
-
-
-def test_a_learning_curve_without_validation():
-    figure = learning_curve([{"epoch": 1, "cost": 2.0}], "title")
-    assert shown(figure) == {"cost (cross-entropy)": {"training": [[1, 2.0]]}}
 
 
 def test_speed_ups():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from xpnet import LOOPED, VECTORIZED
+from xpnet._arguments import unknown
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
-from xpnet.kernels._named import Named, unknown
+from xpnet.kernels._named import Named
 
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
 ONE = np.ones((1, 1))

@@ -39,7 +39,11 @@ def test_a_copy_from_another_process_trains_alike(optimizer):
     assert hash(copy.apply) == hash(optimizer.apply)
 
 
-def test_it_says_what_it_is():
-    optimizer = optim.clip(optim.momentum(0.5), 1)
-    hyperparameters = "{'norm': 1.0, 'then': {'rate': 0.5, 'mu': 0.9}}"
-    assert repr(optimizer) == f"Optimizer(clipped momentum, step 1: {hyperparameters})"
+def test_it_is_shown_as_the_call_that_makes_it():
+    rate = optim.warmup(optim.cosine(0.5, 100), 10)
+    shown = "clip(adamw(learning_rate=warmup(cosine(0.5, 100, 0.0), 10), beta1=0.9, beta2=0.999, "
+    shown += "eps=1e-08, weight_decay=0.1), norm=1.0)"
+    assert repr(optim.clip(optim.adamw(rate, 0.1), 1)) == f"Optimizer({shown})"
+    assert eval(shown, vars(optim)).hyperparameters(7) == (
+        optim.clip(optim.adamw(rate, 0.1), 1).hyperparameters(7)
+    )

@@ -110,9 +110,14 @@ def test_dask_is_refused(case):
         ({"kernels": "looped"}, TypeError, "kernels is 'looped': expected a record of them"),
         ({"l2": "0.1"}, TypeError, "l2 is '0.1': expected a number, 0 or more"),
         (
-            {"optimizer": "adam"},
+            {"optimizer": 1e-3},
             TypeError,
-            r"optimizer is 'adam': expected an optimizer, such as xpnet\.optim\.adam\(1e-3\)",
+            r"optimizer is 0\.001: expected an optimizer, such as xpnet\.optim\.adam\(1e-3\)",
+        ),
+        (
+            {"optimizer": "adma"},
+            ValueError,
+            "optimizer is 'adma': expected one of sgd, .*; did you mean 'adam'?",
         ),
         (
             {"dropout": 1.0},

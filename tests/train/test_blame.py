@@ -76,7 +76,7 @@ def test_the_member_of_a_stack_is_named():
         train(stack_of(3), optimizer=optim.sgd(rates), value_and_grad=bad_at(2, bad))
     error = caught.value
     assert (error.epoch, error.step, error.members) == (1, 2, (1,))
-    assert error.learning_rate == rates.tolist()
+    assert error.learning_rate == [0.1, 0.2, 0.3]
     assert str(error).startswith(
         "the cost of network 1 of the stack (counted from 0) is not finite from step 2 on, in "
         "epoch 1, at learning rate 0.2: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +32,11 @@ class Callback:
     """
 
     every_step: bool | None = None
+
+    def __repr__(self) -> str:
+        """The call that makes it, by those of its arguments that it keeps as attributes."""
+        kept = [name for name in signature(type(self)).parameters if hasattr(self, name)]
+        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in kept)})"
 
     def on_start(self, run: Run) -> None:
         """Before the first step."""

@@ -1,9 +1,10 @@
-"""Progress bar of a training: on a terminal; elsewhere a line an epoch."""
+"""Progress bar of a training: on a terminal or in a notebook; elsewhere a line an epoch."""
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
+from datetime import timedelta
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,9 +23,9 @@ _SECONDS = 0.25
 class Progress(Callback):
     """Shows epoch, cost, samples a second and the time left. Needs rich.
 
-    On a terminal it is a bar, and the cost is read from the device four times a second; anywhere
-    else it is a line an epoch, and nothing is read. A stack's costs are shown as their mean. Where
-    the stream is closed or full it goes quiet, and the training goes on.
+    On a terminal and in a notebook it is a bar, and the cost is read from the device four times a
+    second; anywhere else it is a line an epoch, and nothing is read. A stack's costs are shown as
+    their mean. Where the stream is closed or full it goes quiet, and the training goes on.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ class Progress(Callback):
             raise ModuleNotFoundError(message, name=error.name) from error
 
         console = self.console or Console()
-        self._view = _Bar(console, run) if console.is_terminal else _Lines(console, run)
+        self._view = _view(console, run)
         self._show("open")
 
     def on_step(self, step: Step) -> None:
@@ -92,6 +93,12 @@ class Progress(Callback):
             # A bar of rich's that is half open fails in ways of its own.
             with suppress(Exception, SystemExit):
                 view.close()
+
+
+def _view(console: Console, run: Run) -> _View:
+    if console.is_jupyter:
+        return _NotebookBar(console, run)
+    return _Bar(console, run) if console.is_terminal else _Lines(console, run)
 
 
 class _View(Protocol):
@@ -128,25 +135,18 @@ class _Lines:
         pass
 
 
-class _Bar:
-    """One line on a terminal, drawn anew at each reading."""
+class _Live:
+    """One line that is drawn anew at each reading; where and how, a subclass says."""
 
     def __init__(self, console: Console, run: Run) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
-        numbers = (TextColumn("cost {task.fields[cost]}"), TextColumn("{task.fields[speed]}"))
-        # Drawn from here and not from rich's thread, which would take time from the training.
-        self._bar = Progress(
-            *columns, *numbers, TimeRemainingColumn(), console=console, auto_refresh=False
-        )
         self.console, self._run, self._number = console, run, 1
-        steps = run.epochs * run.steps_per_epoch
-        self._task = self._bar.add_task(_count(1, run), total=steps, cost="", speed="")
+        self._steps = run.epochs * run.steps_per_epoch
+        self._done = 0
+        self._shown: tuple[str, ...] = (_count(1, run),)
 
     def open(self) -> None:
-        self._began = self._drawn = time.perf_counter()
-        self._bar.start()
+        self._opened = self._began = self._drawn = time.perf_counter()
+        self._show()
 
     def step(self, step: Step) -> None:
         now = time.perf_counter()
@@ -169,19 +169,85 @@ class _Bar:
         self._number = epoch.number + 1
 
     def close(self) -> None:
+        self._draw()
+
+    def _update(self, done: int, cost: float, speed: str) -> None:
+        self._done = done
+        self._shown = _count(self._number, self._run), f"cost {cost:.4f}", speed
+
+    def _draw(self) -> None:
+        self._refresh()
+        self._drawn = time.perf_counter()
+
+    def _show(self) -> None:
+        """Draw it the first time."""
+        raise NotImplementedError
+
+    def _refresh(self) -> None:
+        """Draw it anew."""
+        raise NotImplementedError
+
+
+class _Bar(_Live):
+    """A bar on a terminal."""
+
+    def __init__(self, console: Console, run: Run) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        super().__init__(console, run)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
+        numbers = (TextColumn("{task.fields[cost]}"), TextColumn("{task.fields[speed]}"))
+        # Drawn from here and not from rich's thread, which would take time from the training.
+        self._bar = Progress(
+            *columns, *numbers, TimeRemainingColumn(), console=console, auto_refresh=False
+        )
+        self._task = self._bar.add_task(_count(1, run), total=self._steps, cost="", speed="")
+
+    def close(self) -> None:
         try:
-            self._draw()
+            super().close()
         finally:
             self._bar.stop()
 
     def _update(self, done: int, cost: float, speed: str) -> None:
-        shown: dict[str, Any] = {"cost": f"{cost:.4f}", "speed": speed}
-        shown["description"] = _count(self._number, self._run)
+        super()._update(done, cost, speed)
+        shown: dict[str, Any] = dict(
+            zip(("description", "cost", "speed"), self._shown, strict=True)
+        )
         self._bar.update(self._task, completed=done, **shown)
 
-    def _draw(self) -> None:
+    def _show(self) -> None:
+        self._bar.start()
+
+    def _refresh(self) -> None:
         self._bar.refresh()
-        self._drawn = time.perf_counter()
+
+
+class _NotebookBar(_Live):
+    """A bar in a notebook: one line of HTML."""
+
+    def _show(self) -> None:
+        from IPython.display import display
+
+        self._handle = display(self, display_id=True)
+
+    def _refresh(self) -> None:
+        self._handle.update(self)
+
+    def _repr_html_(self) -> str:
+        text = ", ".join(filter(None, (*self._shown, self._left())))
+        bar = f'<progress value="{self._done}" max="{self._steps}"></progress>'
+        return f"<div>{bar} {text}</div>"
+
+    def __repr__(self) -> str:
+        return ", ".join(self._shown)
+
+    def _left(self) -> str:
+        """The time left, by the steps so far."""
+        if not 0 < self._done < self._steps:
+            return ""
+        seconds = (time.perf_counter() - self._opened) * (self._steps / self._done - 1.0)
+        return f"{timedelta(seconds=round(seconds))} left"
 
 
 def _is_gone(console: Console, error: BaseException) -> bool:

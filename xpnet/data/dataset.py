@@ -68,6 +68,11 @@ class Dataset:
     pixel_max: int | None = None
     columns: Columns | None = None
 
+    def __repr__(self) -> str:
+        """Its name and shapes, on one line."""
+        test = "" if self.X_test is None else f", X_test {self.X_test.shape}"
+        return f"Dataset({self.name!r}, X_train {self.X_train.shape}{test})"
+
 
 def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
     """Return `dataset` with the share `test` of its samples, of each class alike, set apart.

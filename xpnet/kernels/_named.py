@@ -1,10 +1,11 @@
-"""Tables with named rows, and the error of an unknown name."""
+"""Tables with named rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import TypeVar
+
+from xpnet._arguments import unknown
 
 Entry = TypeVar("Entry")
 
@@ -18,10 +19,3 @@ class Named(dict[str, Entry]):
 
     def __missing__(self, name: str) -> Entry:
         raise ValueError(unknown(self.kind, name, self))
-
-
-def unknown(argument: str, name: object, known: Iterable[str]) -> str:
-    """The text of an error: what came, what is known, and the nearest of it."""
-    nearest = get_close_matches(str(name).lower(), known, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"{argument} is {name!r}: expected one of {', '.join(known)}{hint}"

@@ -12,9 +12,9 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend, init
-from xpnet._arguments import whole
+from xpnet._arguments import unknown, whole
+from xpnet._html import of_network
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
-from xpnet.kernels._named import unknown
 from xpnet.kernels.dense import is_computed
 from xpnet.types import Array, Params, map_params
 
@@ -72,6 +72,9 @@ class Network:
                 f"sizes is {self.sizes}: a {self.output} of one unit is always 1; two classes need "
                 "2 units, or output='sigmoid'"
             )
+
+    def _repr_html_(self) -> str:
+        return of_network(self)
 
     @property
     def activations(self) -> tuple[str, ...]:

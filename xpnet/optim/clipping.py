@@ -29,12 +29,20 @@ def clip(optimizer: Optimizer, norm: float) -> Optimizer:
     single(norm=norm)
     positive(norm=norm)
     return optimizer._replace(
-        hyperparameters=partial(_hyperparameters, float(norm), optimizer.hyperparameters),
+        hyperparameters=_Hyperparameters(_clipped, float(norm), optimizer.hyperparameters),
         apply=_Clipping(optimizer.apply),
     )
 
 
-def _hyperparameters(norm: float, then: Callable[[int], dict[str, Any]], t: int) -> dict[str, Any]:
+class _Hyperparameters(partial[dict[str, Any]]):
+    """The hyperparameters as a function of t; shown as the call that makes their optimiser."""
+
+    def __repr__(self) -> str:
+        norm, then = self.args
+        return f"clip({then!r}, norm={norm})"
+
+
+def _clipped(norm: float, then: Callable[[int], dict[str, Any]], t: int) -> dict[str, Any]:
     return {"norm": norm, "then": then(t)}
 
 
@@ -43,9 +51,6 @@ class _Clipping:
     """The update `then`, given clipped gradients; equal to any other with an equal one."""
 
     then: Apply
-
-    def __str__(self) -> str:
-        return f"clipped {self.then}"
 
     def __call__(
         self,

@@ -193,7 +193,7 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
     kind, rate = OPTIMIZERS[name], constant(learning_rate)
     return Optimizer(
         partial(_init, kind.moments),
-        partial(_unpromoting, kind.hyperparameters, rate, settings),
+        _Hyperparameters(_unpromoting, name, rate, settings),
         _Applying(name),
         rate,
     )
@@ -209,9 +209,6 @@ class _Applying:
     """One update by the kernel of that name; equal to any other of the same name."""
 
     kernel: str
-
-    def __str__(self) -> str:
-        return self.kernel
 
     def __call__(
         self,
@@ -283,13 +280,25 @@ def _sqrt(number: float | Array) -> float | Array:
     return array_namespace(number).sqrt(number)
 
 
-def _unpromoting(
-    hyperparameters: Callable[..., dict[str, Any]], rate: Schedule, settings: dict[str, Any], t: int
-) -> dict[str, Any]:
+class _Hyperparameters(partial[dict[str, Any]]):
+    """The hyperparameters as a function of t; shown as the call that makes their optimiser."""
+
+    def __repr__(self) -> str:
+        name, rate, settings = self.args
+        shown = {"learning_rate": rate} | {
+            _ARGUMENTS.get(key, key): settings[key] for key in settings
+        }
+        return f"{name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+
+_ARGUMENTS = {"decay": "weight_decay"}
+"""The arguments of optimisers that kernels know by another name."""
+
+
+def _unpromoting(name: str, rate: Schedule, settings: dict[str, Any], t: int) -> dict[str, Any]:
     """The hyperparameters of step t, none of which would promote float32."""
-    return {
-        name: _as_float(number) for name, number in hyperparameters(rate(t), t, settings).items()
-    }
+    found = OPTIMIZERS[name].hyperparameters(rate(t), t, settings)
+    return {key: _as_float(number) for key, number in found.items()}
 
 
 def _as_float(number: float | Array) -> float | Array:

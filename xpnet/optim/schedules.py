@@ -123,7 +123,12 @@ def warmup(rate: Rate | Schedule, steps: int) -> Schedule:
 
 
 class _Known(partial[Rate]):
-    """A schedule made of checked rates, so its own need no check."""
+    """A schedule of checked rates, so its own need no check; shown as the call that makes it."""
+
+    def __repr__(self) -> str:
+        if self.func in (_constant, _checked):
+            return repr(self.args[0])
+        return f"{self.func.__name__[1:]}({', '.join(map(repr, self.args))})"
 
 
 # Functions with a name in this module, and not closures: what is made of them can be pickled.

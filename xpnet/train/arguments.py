@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from array_api_compat import is_array_api_obj
 
 from xpnet import backend
-from xpnet._arguments import whole
+from xpnet._arguments import unknown, whole
 from xpnet.network import Network
 from xpnet.network.arguments import (
     as_floating,
@@ -20,7 +20,7 @@ from xpnet.network.arguments import (
     check_gradient,
 )
 from xpnet.network.checks import check_stacked
-from xpnet.optim import check_optimizer
+from xpnet.optim import OPTIMIZERS, check_optimizer
 from xpnet.types import Array, Batch, Kernels, Optimizer, Params
 
 _MOMENTS = ("on_start", "on_step", "on_epoch", "on_end")
@@ -41,7 +41,7 @@ class Settings(NamedTuple):
         """The settings of steps from `params`, or an error that names the one that cannot be."""
         found = cls(**settings)
         _check_dropout(found.dropout)
-        check_optimizer(found.optimizer)
+        found = found._replace(optimizer=_optimizer(found.optimizer))
         if found.value_and_grad is not None:
             check_gradient(found.value_and_grad)
         seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0][0])
@@ -50,6 +50,17 @@ class Settings(NamedTuple):
     def output_of(self, net: Network) -> str:
         """The output whose target range applies; with your own `value_and_grad`, any finite."""
         return net.output if self.value_and_grad is None else "identity"
+
+
+def _optimizer(given: Any) -> Optimizer:
+    """The optimiser of that name, with its defaults; an optimiser as it is."""
+    if isinstance(given, str):
+        if given not in OPTIMIZERS:
+            raise ValueError(unknown("optimizer", given, OPTIMIZERS))
+        given = OPTIMIZERS[given].make()
+    check_optimizer(given)
+    optimizer: Optimizer = given
+    return optimizer
 
 
 def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:

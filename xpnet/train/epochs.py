@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -26,7 +25,7 @@ from xpnet.types import (
     Result,
     Run,
     Step,
-    tensors,
+    count,
 )
 
 
@@ -142,8 +141,7 @@ class EpochLoop(Training):
         self.in_runs = not any(map(_wants_every_step, callbacks))
         self.count = 1  # steps of the next run
         self.has_run = False
-        size = sum(math.prod(tensor.shape) for tensor in tensors(params))
-        self.patience = min(max(1.0, size / LARGE), 4.0)  # runs of so many times `SECONDS`
+        self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.costs: list[Array] = []
         self.weights: list[Array | float] = []
@@ -179,7 +177,11 @@ class EpochLoop(Training):
         """The learning rate at a step of this training, as numbers on the host."""
         with backend.on_device_of(self.params[0][0]):
             rate = self.settings.optimizer.rate(step)
-        return rate if isinstance(rate, float | int) else backend.to_numpy(rate).tolist()
+        if isinstance(rate, float | int):
+            return rate
+        # (K, 1, 1) as it stands beside the weights: one number a network in a row of the history.
+        host = backend.to_numpy(rate)
+        return (host[..., 0, 0] if host.shape[-2:] == (1, 1) else host).tolist()
 
     def last_batch(self) -> Batch | None:
         """The batch of the newest step; None where there was none."""

@@ -41,7 +41,7 @@ def fit(
     X: Array,
     Y: Array,
     *,
-    optimizer: Optimizer,
+    optimizer: Optimizer | str = "adam",
     epochs: int = 10,
     batch_size: int = 128,
     seed: int = 0,
@@ -66,8 +66,8 @@ def fit(
     Y : array, shape (n_y, m)
         Targets, in the range of the network's output (see `xpnet.value_and_grad`); labels as
         one-hot columns. They and the weights are read once at the start.
-    optimizer : Optimizer
-        From `xpnet.optim`.
+    optimizer : Optimizer or str, default "adam"
+        From `xpnet.optim`, or the name of one with its defaults.
     epochs : int, default 10
         With 0, nothing is learned.
     batch_size : int, default 128

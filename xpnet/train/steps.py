@@ -38,7 +38,7 @@ def steps(
     params: Params,
     batches: Iterable[Batch | tuple[Array, Array]],
     *,
-    optimizer: Optimizer,
+    optimizer: Optimizer | str = "adam",
     value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,
@@ -56,8 +56,8 @@ def steps(
     batches : iterable of Batch, or of (X, Y)
         ``X (..., n_x, m)``, ``Y (..., n_y, m)``. Values are read on the first alone, to check
         their range; shapes and dtypes on every one.
-    optimizer : Optimizer
-        From `xpnet.optim`.
+    optimizer : Optimizer or str, default "adam"
+        From `xpnet.optim`, or the name of one with its defaults.
     value_and_grad : function, optional
         In place of `xpnet.value_and_grad`, with its signature: compiled, distributed, … As its loss
         may be another, targets then need only be finite.

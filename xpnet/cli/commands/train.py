@@ -151,7 +151,8 @@ def _announce(samples: str, model: ModelFile, where: str) -> None:
 
 def _test_and_plot(name: str, split: Split, model: ModelFile, result: Result, plot: Path) -> None:
     """Print the test accuracy and draw the learning curve."""
-    from xpnet.cli.plots import learning_curve, write_plot
+    from xpnet.cli.plots import write_plot
+    from xpnet.plot import learning_curve
 
     accuracy = evaluate(model.net, result.params, *split.test)["accuracy"]
     score = f"test accuracy {accuracy:.2%} ({options.plural(split.m_test, 'sample')})"

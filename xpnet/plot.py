@@ -1,0 +1,122 @@
+"""Plots of trainings, drawn by matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["learning_curve"]
+
+COLOURS = ("#1f5fa8", "#d1662b", "#3d8b4f", "#7a4fa3")
+
+_SCORES = {"accuracy": "accuracy", "r2": "R²", "d2": "D²"}
+"""What the columns of a history that are best high are called in a plot."""
+
+_LONGEST_TITLE = 90
+
+
+def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
+    """Cost and validation score over the epochs of a training.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        As `Result.history`: a row an epoch. A stack has a curve for each of its networks.
+    title : str, default ""
+        Above the plot; the middle of a long one is left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it; ``figure.savefig("curve.png")`` writes it.
+
+    Raises
+    ------
+    ValueError
+        If no epoch was completed.
+    ModuleNotFoundError
+        Where matplotlib is not installed; names what installs it.
+    """
+    if not history:
+        raise ValueError(
+            "history is empty: expected a row an epoch, as fit gives once an epoch is completed"
+        )
+    figure = _figure()
+    figure.suptitle(_shortened(title))
+    score = next((name for name in _SCORES if f"val_{name}" in history[0]), None)
+    cost, *scores = figure.subplots(1, 1 + (score is not None), squeeze=False)[0]
+    _curve(cost, history, "cost", "training", COLOURS[0])
+    if "val_cost" in history[0]:
+        _curve(cost, history, "val_cost", "validation", COLOURS[1])
+    _scale_of_costs(cost)
+    if score is not None:
+        _curve(scores[0], history, f"val_{score}", "validation", COLOURS[1])
+        scores[0].set(title=f"validation {_SCORES[score]}")
+        _scale_of_scores(scores[0], score)
+    return figure
+
+
+def _figure() -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        message = "plots need matplotlib: pip install 'xpnet[cli]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
+    return Figure(figsize=(9, 4), layout="constrained")
+
+
+def _shortened(title: str) -> str:
+    if len(title) <= _LONGEST_TITLE:
+        return title
+    kept = _LONGEST_TITLE // 2
+    return f"{title[:kept]}…{title[-kept:]}"
+
+
+def _curve(
+    axes: Axes, history: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
+) -> None:
+    """Draw one column of the history; one line for each network of a stack."""
+    from matplotlib.ticker import MaxNLocator
+
+    epochs, values = [row["epoch"] for row in history], [row[column] for row in history]
+    is_stack = isinstance(values[0], list)
+    lines = axes.plot(
+        epochs,
+        values,
+        marker="" if is_stack else "o",
+        markersize=3 if len(epochs) > 1 else 6,
+        linewidth=0.8 if is_stack else 1.5,
+        color=colour,
+    )
+    lines[0].set_label(f"{name}, {len(lines)} networks" if is_stack else name)
+    axes.set(xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)
+
+
+def _scale_of_costs(axes: Axes) -> None:
+    """Logarithmic where every cost is above 0; Poisson's cost may be below."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set(title="cost")
+    if not axes.dataLim.ymin > 0.0:
+        return
+    axes.set(yscale="log")
+    low, high = axes.get_ylim()
+    # Powers of ten alone would leave a cost that falls by less without a number.
+    steps = range(1, 10) if high < 4.0 * low else (1.0, 2.0, 5.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=list(steps)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _scale_of_scores(axes: Axes, score: str) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    if score == "accuracy":
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
