@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import builtins
+import importlib
+import sys
 
 import pytest
 
@@ -73,12 +74,14 @@ def test_no_epoch():
         learning_curve(())
 
 
-def test_without_matplotlib(monkeypatch):
-    def without(name, *rest, original=builtins.__import__):
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return original(name, *rest)
+def test_a_notebook_shows_it_without_pyplot():
+    page = learning_curve([{"epoch": 1, "cost": 2.0}])._repr_svg_()
+    assert page.startswith("<svg")
+    assert page.rstrip().endswith("</svg>")
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ModuleNotFoundError, match=r"plots need matplotlib: pip install"):
-        learning_curve([{"epoch": 1, "cost": 2.0}])
+
+def test_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+    monkeypatch.delitem(sys.modules, "xpnet.plot")
+    with pytest.raises(ModuleNotFoundError, match=r"^plots need matplotlib: pip install"):
+        importlib.import_module("xpnet.plot")

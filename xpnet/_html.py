@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from html import escape
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
-
-from xpnet.plot import learning_curve
 
 
 def of_network(net: Any) -> str:
@@ -30,10 +27,7 @@ def of_result(result: Any) -> str:
     summary = _table(f"Result: {result.stopped}", (), rows)
     if not result.history or find_spec("matplotlib") is None:
         return summary
-    file = io.StringIO()
-    learning_curve(result.history).savefig(file, format="svg")
-    svg = file.getvalue()
-    return f"{summary}<div>{svg[svg.index('<svg') :]}</div>"
+    return f"{summary}<div>{result.plot()._repr_svg_()}</div>"
 
 
 def _table(caption: str, head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:

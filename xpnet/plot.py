@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
+try:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import (
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+        PercentFormatter,
+    )
+except ImportError as error:
+    message = "plots need matplotlib: pip install 'xpnet[cli]'"
+    raise ModuleNotFoundError(message, name=error.name) from error
 
 __all__ = ["learning_curve"]
 
@@ -32,20 +43,18 @@ def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Fig
     Returns
     -------
     matplotlib.figure.Figure
-        A notebook shows it; ``figure.savefig("curve.png")`` writes it.
+        A notebook shows it as it is, without pyplot; ``figure.savefig("curve.png")`` writes it.
 
     Raises
     ------
     ValueError
         If no epoch was completed.
-    ModuleNotFoundError
-        Where matplotlib is not installed; names what installs it.
     """
     if not history:
         raise ValueError(
             "history is empty: expected a row an epoch, as fit gives once an epoch is completed"
         )
-    figure = _figure()
+    figure = _Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(_shortened(title))
     score = next((name for name in _SCORES if f"val_{name}" in history[0]), None)
     cost, *scores = figure.subplots(1, 1 + (score is not None), squeeze=False)[0]
@@ -60,13 +69,14 @@ def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Fig
     return figure
 
 
-def _figure() -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        message = "plots need matplotlib: pip install 'xpnet[cli]'"
-        raise ModuleNotFoundError(message, name=error.name) from error
-    return Figure(figsize=(9, 4), layout="constrained")
+class _Figure(Figure):
+    """A figure that a notebook shows also where pyplot was never imported."""
+
+    def _repr_svg_(self) -> str:
+        file = io.StringIO()
+        self.savefig(file, format="svg")
+        page = file.getvalue()
+        return page[page.index("<svg") :]
 
 
 def _shortened(title: str) -> str:
@@ -80,8 +90,6 @@ def _curve(
     axes: Axes, history: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
 ) -> None:
     """Draw one column of the history; one line for each network of a stack."""
-    from matplotlib.ticker import MaxNLocator
-
     epochs, values = [row["epoch"] for row in history], [row[column] for row in history]
     is_stack = isinstance(values[0], list)
     lines = axes.plot(
@@ -101,8 +109,6 @@ def _curve(
 
 def _scale_of_costs(axes: Axes) -> None:
     """Logarithmic where every cost is above 0; Poisson's cost may be below."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     axes.set(title="cost")
     if not axes.dataLim.ymin > 0.0:
         return
@@ -116,7 +122,5 @@ def _scale_of_costs(axes: Axes) -> None:
 
 
 def _scale_of_scores(axes: Axes, score: str) -> None:
-    from matplotlib.ticker import PercentFormatter
-
     if score == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
