@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 # Many tests start processes that import xpnet: that its bytecode is kept saves each half a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# In the background a shell lets its jobs ignore Ctrl-C: tests that send it would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 put_in_place()  # before anything imports CuPy
 

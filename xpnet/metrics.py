@@ -25,7 +25,7 @@ from array_api_compat import array_namespace
 from xpnet.types import Array
 
 SCORES = ("accuracy", "r2", "d2")
-"""The names of the metrics."""
+"""The names of the metrics: of each, more is better."""
 
 
 class Metric(NamedTuple):

@@ -7,6 +7,7 @@ from tests.callbacks.cases import NET, value
 from xpnet import evaluate, optim
 from xpnet.callbacks import EarlyStopping
 from xpnet.callbacks.stopping import Monitor
+from xpnet.metrics import SCORES
 from xpnet.types import Epoch
 
 
@@ -124,12 +125,15 @@ def test_a_gain_up_to_min_delta_does_not_count():
     assert gains == [True, False, True]
 
 
+ONE_OF = f"expected one of {', '.join(['cost', *SCORES])}, with val"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((None,), r"monitor is None: expected one of cost, accuracy, r2, d2, with val"),
+        ((None,), rf"monitor is None: {ONE_OF}"),
         ((["cost"],), r"monitor is \['cost'\]: expected one of cost"),
-        (("val_loss",), r"monitor is 'val_loss': expected one of cost, accuracy, r2, d2, with val"),
+        (("val_loss",), rf"monitor is 'val_loss': {ONE_OF}"),
         (("cost", -1.0), r"min_delta is -1.0: expected 0 or more"),
         (("cost", float("nan")), r"min_delta is nan: expected 0 or more"),
     ],

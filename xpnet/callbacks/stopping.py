@@ -22,7 +22,7 @@ class EarlyStopping(Callback):
     Parameters
     ----------
     monitor : str, default "val_cost"
-        A column of the history. Costs are best low, ``accuracy``, ``r2`` and ``d2`` high.
+        A column of the history. Costs are best low, metrics such as ``accuracy`` high.
     patience : int, default 10
         How many epochs without a new best end the training.
     min_delta : float, default 0
@@ -72,7 +72,7 @@ class Monitor:
     Parameters
     ----------
     name : str
-        ``cost``, ``accuracy``, ``r2`` or ``d2``, with ``val_`` before it for the validation set's.
+        ``cost`` or a metric's, with ``val_`` before it for the validation set's.
     min_delta : float, default 0
         By how much a value must be better than the best to count.
 

@@ -28,8 +28,8 @@ def evaluate(
     Returns
     -------
     dict
-        ``cost`` and the metric of the network's output: ``accuracy``, ``r2`` or ``d2``. A stack's
-        values are lists.
+        ``cost`` and the metric of the network's output, such as ``accuracy``. A stack's values are
+        lists.
 
     Raises
     ------
