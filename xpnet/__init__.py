@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         DivergenceError as DivergenceError,
         ModelFileError as ModelFileError,
     )
+    from xpnet.export import to_onnx as to_onnx
     from xpnet.fused import accelerate as accelerate
     from xpnet.init import (
         initialize_parameters_he as initialize_parameters_he,
@@ -82,6 +83,7 @@ _NAMES = {
     ),
     "estimators": ("LogisticRegression", "MLPClassifier", "MLPRegressor"),
     "exceptions": ("BackendError", "DataError", "DivergenceError", "ModelFileError"),
+    "export": ("to_onnx",),
     "fused": ("accelerate",),
     "init": ("initialize_parameters_he", "params_from_dict", "params_to_dict"),
     "kernels": ("LOOPED", "VECTORIZED"),

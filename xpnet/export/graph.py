@@ -1,0 +1,118 @@
+"""Graph of a network's forward pass in ONNX, recorded by running it on ndonnx's lazy arrays.
+
+Whatever the kernels compute in Array API terms becomes nodes, so activations and outputs need no
+table here. Two entries are nodes of their own, as ndonnx guards products and largest entries
+against empty arrays by subgraphs, which runtimes neither fuse nor start fast.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import ndonnx as ndx
+import numpy as np
+import onnx
+import spox
+import spox.opset.ai.onnx.v21 as op
+
+from xpnet.data import Scaling
+from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
+from xpnet.kernels.outputs import softmax
+from xpnet.network import Network
+from xpnet.network.propagation import unchecked_forward
+from xpnet.types import Array, Layer, Params
+
+OPSET = 21
+"""Of all graphs: ONNX 1.16 has it, and onnxruntime 1.18."""
+
+
+def dense_activation(
+    activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
+) -> Layer:
+    """One layer forward, samples as rows, W and b of NumPy: ``Z = A_prev Wᵀ + bᵀ`` is one node."""
+    Z = ndx.asarray(op.gemm(A_prev.unwrap_spox(), op.const(W), op.const(b.T), transB=1))
+    return Layer(Z, ACTIVATIONS[activation].apply(Z))
+
+
+def output_activation(output: str, Z: Array) -> Array:
+    """What the network predicts from its last logits, samples as rows."""
+    apply = OUTPUTS[output].apply
+    if apply is softmax:
+        return ndx.asarray(op.softmax(Z.unwrap_spox(), axis=-1))
+    return ndx.matrix_transpose(apply(ndx.matrix_transpose(Z)))
+
+
+BY_ROWS = dataclasses.replace(
+    VECTORIZED, dense_activation=dense_activation, output_activation=output_activation
+)
+
+
+def graph(
+    net: Network, params: Params, scaling: Scaling | None, classes: np.ndarray | None
+) -> onnx.ModelProto:
+    """The model of a network: of rows X, ``probabilities`` or ``variable``, and ``label``.
+
+    Parameters
+    ----------
+    net : Network
+    params : Params
+        NumPy arrays.
+    scaling : Scaling, optional
+    classes : array of int64 or str, optional
+        Labels; without, the network's prediction is the only output.
+    """
+    dtype = params[0][0].dtype
+    X = ndx.argument(shape=("N", net.sizes[0]), dtype=ndx.from_numpy_dtype(dtype))
+    last = unchecked_forward(net, params, _scaled(X, scaling), BY_ROWS)[-1]
+    if classes is not None:
+        outputs = {"label": _labels(net, last.A, classes), "probabilities": _each_class(net, last)}
+    else:
+        outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
+    variables = {name: array.unwrap_spox() for name, array in outputs.items()}
+    return _tidied(spox.build({"X": X.unwrap_spox()}, variables))
+
+
+def gives_probabilities(net: Network) -> bool:
+    """Whether the network's predictions are probabilities: its targets are shares."""
+    targets = OUTPUTS[net.output].targets
+    return (targets.least, targets.most, targets.between) == (0.0, 1.0, True)
+
+
+def _scaled(X: Array, scaling: Scaling | None) -> Array:
+    """``(X - shift) / scale`` in float64, as `Scaling.apply` computes it."""
+    if scaling is None:
+        return X
+    scaled = (ndx.astype(X, ndx.float64) - scaling.shift[None, :]) / scaling.scale[None, :]
+    return ndx.astype(scaled, X.dtype)
+
+
+def _labels(net: Network, A: Array, classes: np.ndarray) -> Array:
+    if net.sizes[-1] > 1 and not OUTPUTS[net.output].exclusive:
+        return ndx.astype(A > 0.5, ndx.int64)
+    if net.sizes[-1] > 1:
+        codes = ndx.argmax(A, axis=1)
+    else:
+        # A single class is the first of two.
+        codes = ndx.astype(A[:, 0] > 0.5, ndx.int64) * (len(classes) - 1)
+    return ndx.take(ndx.asarray(classes), codes, axis=0)
+
+
+def _each_class(net: Network, last: Layer) -> Array:
+    if net.sizes[-1] > 1:
+        return last.A
+    Z: Array = last.Z
+    return ndx.concat([output_activation(net.output, -1.0 * Z), last.A], axis=1)
+
+
+def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """`model` of our opset, its constants as initializers, which tools for weights look for."""
+    if [entry.version for entry in model.opset_import] != [OPSET]:
+        model = onnx.version_converter.convert_version(model, OPSET)
+    model.producer_name, model.graph.name = "xpnet", "xpnet"
+    constants = [node for node in model.graph.node if node.op_type == "Constant"]
+    for node in constants:
+        tensor = node.attribute[0].t
+        tensor.name = node.output[0]
+        model.graph.initializer.append(tensor)
+        model.graph.node.remove(node)
+    return model
