@@ -16,6 +16,7 @@ import spox
 import spox.opset.ai.onnx.v21 as op
 
 from xpnet.data import Scaling
+from xpnet.export.onnx import gives_probabilities
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.kernels.outputs import softmax
 from xpnet.network import Network
@@ -48,34 +49,18 @@ BY_ROWS = dataclasses.replace(
 
 
 def graph(
-    net: Network, params: Params, scaling: Scaling | None, classes: np.ndarray | None
+    net: Network, params: Params, labels: np.ndarray | None, scaling: Scaling | None = None
 ) -> onnx.ModelProto:
-    """The model of a network: of rows X, ``probabilities`` or ``variable``, and ``label``.
-
-    Parameters
-    ----------
-    net : Network
-    params : Params
-        NumPy arrays.
-    scaling : Scaling, optional
-    classes : array of int64 or str, optional
-        Labels; without, the network's prediction is the only output.
-    """
+    """The model described at `to_onnx`, of parameters in NumPy and of labels that ONNX has."""
     dtype = params[0][0].dtype
     X = ndx.argument(shape=("N", net.sizes[0]), dtype=ndx.from_numpy_dtype(dtype))
     last = unchecked_forward(net, params, _scaled(X, scaling), BY_ROWS)[-1]
-    if classes is not None:
-        outputs = {"label": _labels(net, last.A, classes), "probabilities": _each_class(net, last)}
+    if labels is not None:
+        outputs = {"label": _label(net, last.A, labels), "probabilities": _each_class(net, last)}
     else:
         outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
     variables = {name: array.unwrap_spox() for name, array in outputs.items()}
     return _tidied(spox.build({"X": X.unwrap_spox()}, variables))
-
-
-def gives_probabilities(net: Network) -> bool:
-    """Whether the network's predictions are probabilities: its targets are shares."""
-    targets = OUTPUTS[net.output].targets
-    return (targets.least, targets.most, targets.between) == (0.0, 1.0, True)
 
 
 def _scaled(X: Array, scaling: Scaling | None) -> Array:
@@ -86,15 +71,15 @@ def _scaled(X: Array, scaling: Scaling | None) -> Array:
     return ndx.astype(scaled, X.dtype)
 
 
-def _labels(net: Network, A: Array, classes: np.ndarray) -> Array:
+def _label(net: Network, A: Array, labels: np.ndarray) -> Array:
     if net.sizes[-1] > 1 and not OUTPUTS[net.output].exclusive:
         return ndx.astype(A > 0.5, ndx.int64)
     if net.sizes[-1] > 1:
         codes = ndx.argmax(A, axis=1)
     else:
         # A single class is the first of two.
-        codes = ndx.astype(A[:, 0] > 0.5, ndx.int64) * (len(classes) - 1)
-    return ndx.take(ndx.asarray(classes), codes, axis=0)
+        codes = ndx.astype(A[:, 0] > 0.5, ndx.int64) * (len(labels) - 1)
+    return ndx.take(ndx.asarray(labels), codes, axis=0)
 
 
 def _each_class(net: Network, last: Layer) -> Array:

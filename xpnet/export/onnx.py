@@ -1,4 +1,4 @@
-"""ONNX models of networks, which other programs run without xpnet."""
+"""ONNX models of networks and estimators, which other programs run without xpnet."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import numpy as np
 
 from xpnet import backend
 from xpnet.data import Scaling
+from xpnet.export.arguments import checked
 from xpnet.kernels import OUTPUTS
+from xpnet.kernels.outputs import SHARES
 from xpnet.network import Network
-from xpnet.network.checks import check_params, check_precision
-from xpnet.types import Params, as_params, map_params
+from xpnet.types import Params, map_params
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
 def to_onnx(
-    net: Network,
-    params: Params,
+    model: Any,
+    params: Params | None = None,
     *,
     scaling: Scaling | None = None,
     classes: Sequence[str] | Sequence[int] | None = None,
 ) -> ModelProto:
-    """Return a network as an ONNX model, which runs without xpnet.
+    """Return a network or an estimator as an ONNX model, which runs without xpnet.
 
     Parameters
     ----------
-    net : Network
+    model : Network or estimator
+        An estimator of xpnet, fitted, comes alone: it knows its parameters and classes.
     params : Params
         Of one network, of any library, on any device.
     scaling : Scaling, optional
@@ -45,85 +47,124 @@ def to_onnx(
         Without `classes` its output is what `xpnet.predict` returns, as rows: ``probabilities``
         of a sigmoid or softmax, else ``variable``. With them the outputs are ``label (N,)``, or
         ``(N, n_y)`` of 0 and 1 for several sigmoids, and ``probabilities``, a column a class.
-        These are the names that skl2onnx gives. The opset is 21.
+        The names are skl2onnx's. The opset is 21.
 
     Raises
     ------
     ImportError
         If the packages of the extra ``onnx`` are missing.
     ValueError, TypeError
-        If `params` do not fit `net`, or are of a stack; if `classes` or `scaling` do not.
+        If `params` do not fit the network, or are of a stack; if `classes` or `scaling` do not.
+    NotFittedError
+
+    See Also
+    --------
+    register_skl2onnx : For pipelines.
+
+    Notes
+    -----
+    Activations and outputs that were added to xpnet's tables are exported, too, if they call
+    functions of the Array API standard alone: the kernels run on arrays that record what is done.
 
     Examples
     --------
     >>> import xpnet
     >>> net = xpnet.Network((4, 8, 3), output="softmax")
-    >>> model = xpnet.to_onnx(net, net.init(), classes=["a", "b", "c"])
-    >>> [output.name for output in model.graph.output]
-    ['label', 'probabilities']
+    >>> model = xpnet.to_onnx(net, net.init(), classes=["a", "b", "c"])  # doctest: +SKIP
     >>> with open("net.onnx", "wb") as file:  # doctest: +SKIP
     ...     file.write(model.SerializeToString())
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"net is a {type(net).__name__}: expected to_onnx(net, params)")
     check_installed()
     from xpnet.export.graph import graph
 
-    params = as_params(params)
-    check_params(net.sizes, params)
-    check_precision(params)
-    if any(array.ndim > 2 for layer in params for array in layer):
-        raise ValueError(
-            "params are of a stack: expected those of one network, as unstack(params) gives"
-        )
-    labels = None if classes is None else _labels(net, classes)
-    _check_scaling(net, scaling)
-    return graph(net, map_params(backend.to_numpy, params), scaling, labels)
+    if not isinstance(model, Network):
+        from xpnet.export.estimators import check_alone, fitted
+
+        check_alone(model, params=params, scaling=scaling, classes=classes)
+        return graph(*fitted(model))
+    on_host = map_params(backend.to_numpy, checked(model, params))
+    labels = None if classes is None else _labels(model, classes)
+    _check_scaling(model, scaling)
+    return graph(model, on_host, labels, scaling)
+
+
+def register_skl2onnx() -> None:
+    """Let skl2onnx convert xpnet's estimators, also those within pipelines and searches.
+
+    Call it once in a program. Outputs and options (``zipmap``, ``nocl``, ``output_class_labels``)
+    are those that skl2onnx gives scikit-learn's estimators; ``target_opset`` is 19 or more.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx, or a package of the extra ``onnx``, is missing.
+
+    Examples
+    --------
+    >>> import skl2onnx, xpnet  # doctest: +SKIP
+    >>> xpnet.register_skl2onnx()  # doctest: +SKIP
+    >>> onnx_model = skl2onnx.to_onnx(pipeline, X[:1])  # doctest: +SKIP
+    """
+    check_installed()
+    from xpnet.export.skl2onnx import register
+
+    register()
 
 
 def check_installed() -> None:
     """Raise ImportError unless the packages of the extra ``onnx`` are there."""
-    missing = [package for package in ("ndonnx", "onnx") if find_spec(package) is None]
+    missing = [package for package in ("ndonnx", "onnx", "spox") if find_spec(package) is None]
     if missing:
-        raise ImportError(f"ONNX models need {' and '.join(missing)}: pip install 'xpnet[onnx]'")
+        raise ImportError(
+            f"ONNX models need {' and '.join(missing)}: pip install 'xpnet[onnx]'"
+        )
 
 
-def _labels(net: Network, classes: Any) -> np.ndarray:
-    """`classes` as labels that ONNX has: int64 or text."""
+def as_labels(classes: Any) -> np.ndarray:
+    """`classes` as labels that ONNX has: int64 or text.
+
+    Raises ValueError if one is neither text nor a whole number that int64 holds.
+    """
     labels = np.asarray(classes)
-    targets, expected = OUTPUTS[net.output].targets, max(2, net.sizes[-1])
-    if (targets.least, targets.most, targets.between) != (0.0, 1.0, True):
-        raise ValueError(
-            f"classes are given, but output {net.output!r} gives no probabilities: leave them out, "
-            "or use a sigmoid or softmax"
-        )
-    if labels.ndim != 1 or len(labels) != expected:
-        raise ValueError(
-            f"classes has shape {labels.shape}: expected ({expected},), a label for each output"
-        )
-    return as_labels(labels)
-
-
-def as_labels(labels: np.ndarray) -> np.ndarray:
-    """Labels that are whole numbers as int64, text as it is."""
     if labels.dtype.kind in "OTU":
         return labels.astype(str)
-    whole = labels.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        whole = labels.astype(np.int64)
     if (whole != labels).any():
         raise ValueError(
-            f"classes hold {labels[whole != labels][0]}: expected text, or whole numbers below 2⁶³"
+            f"classes hold {labels[whole != labels][0]}: expected text, or whole numbers that "
+            "int64 holds, as ONNX has no other labels"
         )
     return whole
 
 
-def _check_scaling(net: Network, scaling: Scaling | None) -> None:
+def gives_probabilities(net: Network) -> bool:
+    """Whether the network's predictions are probabilities, as its targets are."""
+    return OUTPUTS[net.output].targets == SHARES
+
+
+def _labels(net: Network, classes: Any) -> np.ndarray:
+    labels, expected = as_labels(classes), max(2, net.sizes[-1])
+    if not gives_probabilities(net):
+        raise ValueError(
+            f"classes are given, but output {net.output!r} gives no probabilities: leave them out, "
+            "or train a sigmoid or softmax"
+        )
+    if labels.shape != (expected,):
+        raise ValueError(
+            f"classes has shape {labels.shape}: expected ({expected},), a label for each class"
+        )
+    return labels
+
+
+def _check_scaling(net: Network, scaling: Any) -> None:
     if scaling is None:
         return
     if not isinstance(scaling, Scaling):
         raise TypeError(f"scaling is a {type(scaling).__name__}: expected an xpnet.data.Scaling")
-    n_x = net.sizes[0]
-    if scaling.shift.shape != (n_x,) or scaling.scale.shape != (n_x,):
+    found, n_x = {np.shape(scaling.shift), np.shape(scaling.scale)}, net.sizes[0]
+    if found != {(n_x,)}:
         raise ValueError(
-            f"scaling has shift {scaling.shift.shape} and scale {scaling.scale.shape}: expected "
+            f"scaling has shift and scale of shape {' and '.join(map(str, found))}: expected "
             f"({n_x},), a number for each input"
         )
