@@ -29,7 +29,8 @@ def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
     suffix = path.suffix.lower()
     if suffix not in table:
         raise ValueError(
-            f"{shown(option)} is {str(path)!r}: expected a name that ends in one of {', '.join(table)}"
+            f"{shown(option)} is {str(path)!r}: expected a name that ends in one of "
+            f"{', '.join(table)}"
         )
     return table[suffix]
 
@@ -72,8 +73,8 @@ def _check_folder(option: str, path: Path) -> None:
         raise ValueError(f"{shown(option)}: {error}") from error
     except OSError as error:
         raise ValueError(
-            f"{shown(option)}: cannot write {path}: {error.strerror} in {path.parent}; choose another "
-            "folder"
+            f"{shown(option)}: cannot write {path}: {error.strerror} in {path.parent}; choose "
+            "another folder"
         ) from error
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xpnet.network import Network
 from xpnet.network.checks import check_params, check_precision
-from xpnet.types import Params, as_params
+from xpnet.types import Params, as_params, tensors
 
 
 def checked(net: Any, params: Any) -> Params:
@@ -15,12 +15,12 @@ def checked(net: Any, params: Any) -> Params:
         raise TypeError(
             f"net is a {type(net).__name__}: expected a network, such as xpnet.Network((784, 10))"
         )
-    params = as_params(params)
-    check_params(net.sizes, params)
-    check_precision(params)
-    if any(array.ndim > 2 for layer in params for array in layer):
+    found = as_params(params)
+    check_params(net.sizes, found)
+    check_precision(found)
+    if any(array.ndim > 2 for array in tensors(found)):
         raise ValueError(
             "params are of a stack: expected those of one network, such as one of "
             "xpnet.unstack(params)"
         )
-    return params
+    return found

@@ -115,9 +115,7 @@ def check_installed() -> None:
     """Raise ImportError unless the packages of the extra ``onnx`` are there."""
     missing = [package for package in ("ndonnx", "onnx", "spox") if find_spec(package) is None]
     if missing:
-        raise ImportError(
-            f"ONNX models need {' and '.join(missing)}: pip install 'xpnet[onnx]'"
-        )
+        raise ImportError(f"ONNX models need {' and '.join(missing)}: pip install 'xpnet[onnx]'")
 
 
 def as_labels(classes: Any) -> np.ndarray:

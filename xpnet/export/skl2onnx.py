@@ -83,5 +83,6 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 def _fitted(scope: Any, model: Any) -> tuple[Network, Params, np.ndarray | None]:
     net, params, labels = fitted(model)
-    numbers = labels is not None and scope.get_options(model, {"nocl": False})["nocl"]
-    return net, params, np.arange(len(labels)) if numbers else labels
+    if labels is not None and scope.get_options(model, {"nocl": False})["nocl"]:
+        labels = np.arange(len(labels))
+    return net, params, labels
