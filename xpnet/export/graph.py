@@ -24,7 +24,10 @@ from xpnet.network.propagation import unchecked_forward
 from xpnet.types import Array, Layer, Params
 
 OPSET = 21
-"""Of all graphs: ONNX 1.16 has it, and onnxruntime 1.18."""
+"""Of a graph that no other is asked for: ndonnx's nodes are so, and onnxruntime 1.18 knows them."""
+
+OLDEST = 19
+"""The opset from which on the nodes can be had; those before have no `Cast` like it."""
 
 
 def dense_activation(
@@ -49,7 +52,11 @@ BY_ROWS = dataclasses.replace(
 
 
 def graph(
-    net: Network, params: Params, labels: np.ndarray | None, scaling: Scaling | None = None
+    net: Network,
+    params: Params,
+    labels: np.ndarray | None,
+    scaling: Scaling | None = None,
+    opset: int = OPSET,
 ) -> onnx.ModelProto:
     """The model described at `to_onnx`, of parameters in NumPy and of labels that ONNX has."""
     dtype = params[0][0].dtype
@@ -60,7 +67,12 @@ def graph(
     else:
         outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
     variables = {name: array.unwrap_spox() for name, array in outputs.items()}
-    return _tidied(spox.build({"X": X.unwrap_spox()}, variables))
+    return _tidied(spox.build({"X": X.unwrap_spox()}, variables), opset)
+
+
+def has_several(net: Network) -> bool:
+    """Whether a sample may have several labels, a yes or no for each output."""
+    return net.sizes[-1] > 1 and not OUTPUTS[net.output].exclusive
 
 
 def _scaled(X: Array, scaling: Scaling | None) -> Array:
@@ -72,7 +84,7 @@ def _scaled(X: Array, scaling: Scaling | None) -> Array:
 
 
 def _label(net: Network, A: Array, labels: np.ndarray) -> Array:
-    if net.sizes[-1] > 1 and not OUTPUTS[net.output].exclusive:
+    if has_several(net):
         return ndx.astype(A > 0.5, ndx.int64)
     if net.sizes[-1] > 1:
         codes = ndx.argmax(A, axis=1)
@@ -89,15 +101,15 @@ def _each_class(net: Network, last: Layer) -> Array:
     return ndx.concat([output_activation(net.output, -1.0 * Z), last.A], axis=1)
 
 
-def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` of our opset, its constants as initializers, which tools for weights look for."""
-    if [entry.version for entry in model.opset_import] != [OPSET]:
-        model = onnx.version_converter.convert_version(model, OPSET)
+def _tidied(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """`model` of an opset, its constants as initializers, which tools for weights look for."""
+    if any(entry.version != opset for entry in model.opset_import if not entry.domain):
+        model = onnx.version_converter.convert_version(model, opset)
     model.producer_name, model.graph.name = "xpnet", "xpnet"
-    constants = [node for node in model.graph.node if node.op_type == "Constant"]
-    for node in constants:
-        tensor = node.attribute[0].t
-        tensor.name = node.output[0]
-        model.graph.initializer.append(tensor)
-        model.graph.node.remove(node)
+    for node in [node for node in model.graph.node if node.op_type == "Constant"]:
+        (attribute,) = node.attribute
+        if attribute.name == "value":
+            attribute.t.name = node.output[0]
+            model.graph.initializer.append(attribute.t)
+            model.graph.node.remove(node)
     return model

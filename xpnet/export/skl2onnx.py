@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from onnx import compose, version_converter
+from onnx import compose
 from skl2onnx import update_registered_converter
 from skl2onnx.common._apply_operation import apply_cast, apply_identity
 from skl2onnx.common.data_types import (
@@ -18,7 +18,7 @@ from skl2onnx.proto import onnx_proto
 from sklearn.base import is_classifier
 
 from xpnet.export.estimators import ESTIMATORS, fitted
-from xpnet.export.graph import graph
+from xpnet.export.graph import OLDEST, graph, has_several
 from xpnet.network import Network
 from xpnet.types import Params, map_params
 
@@ -28,9 +28,6 @@ _OPTIONS = {
     "nocl": [False, True],
 }
 """Those that skl2onnx has for scikit-learn's classifiers; ``nocl`` gives numbers as labels."""
-
-_OLDEST = 19
-"""The opset from which on the graph's nodes are as they are in its own."""
 
 
 def register() -> None:
@@ -53,7 +50,7 @@ def set_types(operator: Any) -> None:
     if labels is None:
         operator.outputs[0].type = number([N, n_y])
         return
-    several = n_y > 1 and net.output == "sigmoid"
+    several = has_several(net)
     label = Int64TensorType if several or labels.dtype.kind == "i" else StringTensorType
     operator.outputs[0].type = label([N, n_y] if several else [N])
     operator.outputs[1].type = number([N, max(2, n_y)])
@@ -62,21 +59,21 @@ def set_types(operator: Any) -> None:
 def convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the graph of an operator's estimator, in the precision of its input."""
     net, params, labels = _fitted(scope, operator.raw_operator)
+    opset = container.target_opset
+    if opset < OLDEST:
+        raise ValueError(
+            f"target_opset is {opset}: expected {OLDEST} or more, as xpnet's estimators need"
+        )
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
     cast = map_params(lambda array: array.astype(np.float64 if double else np.float32), params)
-    model = graph(net, cast, labels)
-    opset = container.target_opset
-    if opset < _OLDEST:
-        raise ValueError(
-            f"target_opset is {opset}: expected {_OLDEST} or more, as xpnet's estimators need"
-        )
     prefix = scope.get_unique_operator_name("xpnet")
-    model = compose.add_prefix(version_converter.convert_version(model, opset), prefix)
+    model = compose.add_prefix(graph(net, cast, labels, opset=opset), prefix)
     number = onnx_proto.TensorProto.DOUBLE if double else onnx_proto.TensorProto.FLOAT
     apply_cast(scope, operator.inputs[0].full_name, f"{prefix}X", container, to=number)
     container.nodes.extend(model.graph.node)
     container.initializers.extend(model.graph.initializer)
-    container.node_domain_version_pair_sets.add(("", opset))
+    versions = ((entry.domain, entry.version) for entry in model.opset_import)
+    container.node_domain_version_pair_sets.update(versions)
     for ours, theirs in zip(model.graph.output, operator.outputs, strict=True):
         apply_identity(scope, ours.name, theirs.full_name, container)
 

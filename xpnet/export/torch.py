@@ -16,6 +16,32 @@ if TYPE_CHECKING:
     from torch.nn import Linear, Module, Sequential
 
 
+ACTIVATIONS: Mapping[str, Callable[[Any], Module]] = {
+    "identity": lambda nn: nn.Identity(),
+    "relu": lambda nn: nn.ReLU(),
+    "leaky_relu": lambda nn: nn.LeakyReLU(LEAK),
+    "elu": lambda nn: nn.ELU(),
+    "sigmoid": lambda nn: nn.Sigmoid(),
+    "tanh": lambda nn: nn.Tanh(),
+    "gelu": lambda nn: nn.GELU(approximate="tanh"),
+    "silu": lambda nn: nn.SiLU(),
+    # By default it is linear from 20 on, where float64 still has a bend.
+    "softplus": lambda nn: nn.Softplus(threshold=MOST),
+    "hard_swish": lambda nn: nn.Hardswish(),
+    "mish": lambda nn: nn.Mish(),
+}
+"""``(torch.nn) -> module`` of each activation that PyTorch has."""
+
+OUTPUTS: Mapping[str, Callable[[Any], Module]] = {
+    "sigmoid": lambda nn: nn.Sigmoid(),
+    "softmax": lambda nn: nn.Softmax(dim=-1),
+    "identity": lambda nn: nn.Identity(),
+    "huber": lambda nn: nn.Identity(),
+    "hinge": lambda nn: nn.Identity(),
+}
+"""The same of each output."""
+
+
 def to_torch(net: Network, params: Params) -> Sequential:
     """Return a network as a ``torch.nn.Sequential`` of the same weights and outputs.
 
@@ -53,51 +79,22 @@ def to_torch(net: Network, params: Params) -> Sequential:
     from torch.nn import Sequential
 
     params = checked(net, params)
-    activations = [_module("hidden", name, _activations()) for name in net.activations]
-    output = _module("output", net.output, _outputs())
+    activations = [_module("hidden", name, ACTIVATIONS) for name in net.activations]
+    output = _module("output", net.output, OUTPUTS)
     modules = zip(map(_linear, params), (*activations, output), strict=True)
     return Sequential(*(module for pair in modules for module in pair))
 
 
-def _activations() -> Mapping[str, Callable[[], Module]]:
+def _module(argument: str, name: str, table: Mapping[str, Callable[[Any], Module]]) -> Module:
     from torch import nn
 
-    return {
-        "identity": nn.Identity,
-        "relu": nn.ReLU,
-        "leaky_relu": lambda: nn.LeakyReLU(LEAK),
-        "elu": nn.ELU,
-        "sigmoid": nn.Sigmoid,
-        "tanh": nn.Tanh,
-        "gelu": lambda: nn.GELU(approximate="tanh"),
-        "silu": nn.SiLU,
-        # By default it is linear from 20 on, where float64 still has a bend.
-        "softplus": lambda: nn.Softplus(threshold=MOST),
-        "hard_swish": nn.Hardswish,
-        "mish": nn.Mish,
-    }
-
-
-def _outputs() -> Mapping[str, Callable[[], Module]]:
-    from torch import nn
-
-    return {
-        "sigmoid": nn.Sigmoid,
-        "softmax": lambda: nn.Softmax(dim=-1),
-        "identity": nn.Identity,
-        "huber": nn.Identity,
-        "hinge": nn.Identity,
-    }
-
-
-def _module(argument: str, name: str, table: Mapping[str, Callable[[], Module]]) -> Module:
     if name not in table:
         hint = "; Network(..., output='identity') gives the logits" if argument == "output" else ""
         raise ValueError(
             f"{argument} is {name!r}, for which torch.nn has no module: expected "
             f"{', '.join(table)}{hint}"
         )
-    return table[name]()
+    return table[name](nn)
 
 
 def _linear(layer: Dense) -> Linear:
