@@ -65,6 +65,7 @@ def to_onnx(
     -----
     Activations and outputs that were added to xpnet's tables are exported, too, if they call
     functions of the Array API standard alone: the kernels run on arrays that record what is done.
+    The least probabilities are 0 there, where `predict_proba` of an estimator stays above.
 
     Examples
     --------
