@@ -130,5 +130,7 @@ def test_classes_of_what_is_no_probability(outputs_of):
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
     monkeypatch.setattr(of_onnx, "find_spec", lambda name: importlib.util.find_spec("no_such"))
-    with pytest.raises(ImportError, match=r"need ndonnx and onnx and spox: pip install 'xpnet\[o"):
+    with pytest.raises(
+        ImportError, match=r"need ndonnx, onnx, onnxruntime, spox: pip install 'xpnet\[o"
+    ):
         to_onnx(NET, NET.init())

@@ -8,12 +8,15 @@ against empty arrays by subgraphs, which runtimes neither fuse nor start fast.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import ndonnx as ndx
 import numpy as np
 import onnx
 import spox
 import spox.opset.ai.onnx.v21 as op
+from onnx import numpy_helper
 
 from xpnet.data import Scaling
 from xpnet.export.onnx import gives_probabilities
@@ -21,7 +24,7 @@ from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.kernels.outputs import softmax
 from xpnet.network import Network
 from xpnet.network.propagation import unchecked_forward
-from xpnet.types import Array, Layer, Params
+from xpnet.types import Array, Dense, Layer, Params
 
 OPSET = 21
 """Of a graph that no other is asked for: ndonnx's nodes are so, and onnxruntime 1.18 knows them."""
@@ -33,8 +36,8 @@ OLDEST = 19
 def dense_activation(
     activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
 ) -> Layer:
-    """One layer forward, samples as rows, W and b of NumPy: ``Z = A_prev Wᵀ + bᵀ`` is one node."""
-    Z = ndx.asarray(op.gemm(A_prev.unwrap_spox(), op.const(W), op.const(b.T), transB=1))
+    """One layer forward, samples as rows and b as one: ``Z = A_prev Wᵀ + b`` is one node."""
+    Z = ndx.asarray(op.gemm(A_prev.unwrap_spox(), W.unwrap_spox(), b.unwrap_spox(), transB=1))
     return Layer(Z, ACTIVATIONS[activation].apply(Z))
 
 
@@ -59,15 +62,19 @@ def graph(
     opset: int = OPSET,
 ) -> onnx.ModelProto:
     """The model described at `to_onnx`, of parameters in NumPy and of labels that ONNX has."""
-    dtype = params[0][0].dtype
-    X = ndx.argument(shape=("N", net.sizes[0]), dtype=ndx.from_numpy_dtype(dtype))
-    last = unchecked_forward(net, params, _scaled(X, scaling), BY_ROWS)[-1]
+    weights = _weights(params)
+    inputs = {name: _input(array.shape, array.dtype) for name, array in weights.items()}
+    layers = tuple(Dense(inputs[f"W{n}"], inputs[f"b{n}"]) for n in range(1, len(net.sizes)))
+    X = inputs["X"] = _input(("N", net.sizes[0]), params[0][0].dtype)
+    last = unchecked_forward(net, layers, _scaled(X, scaling), BY_ROWS)[-1]
     if labels is not None:
         outputs = {"label": _label(net, last.A, labels), "probabilities": _each_class(net, last)}
     else:
         outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
-    variables = {name: array.unwrap_spox() for name, array in outputs.items()}
-    return _tidied(spox.build({"X": X.unwrap_spox()}, variables), opset)
+    model = spox.build(_variables(inputs), _variables(outputs))
+    if any(entry.version != opset for entry in model.opset_import if not entry.domain):
+        model = onnx.version_converter.convert_version(model, opset)
+    return _with_weights(model, weights)
 
 
 def has_several(net: Network) -> bool:
@@ -101,15 +108,29 @@ def _each_class(net: Network, last: Layer) -> Array:
     return ndx.concat([output_activation(net.output, -1.0 * Z), last.A], axis=1)
 
 
-def _tidied(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    """`model` of an opset, its constants as initializers, which tools for weights look for."""
-    if any(entry.version != opset for entry in model.opset_import if not entry.domain):
-        model = onnx.version_converter.convert_version(model, opset)
+def _weights(params: Params) -> dict[str, np.ndarray]:
+    weights: dict[str, np.ndarray] = {}
+    for number, (W, b) in enumerate(params, 1):
+        weights |= {f"W{number}": W, f"b{number}": b.T}
+    return weights
+
+
+def _input(shape: tuple[int | str, ...], dtype: Any) -> Array:
+    return ndx.argument(shape=shape, dtype=ndx.from_numpy_dtype(dtype))
+
+
+def _variables(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    return {name: array.unwrap_spox() for name, array in arrays.items()}
+
+
+def _with_weights(model: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """`model` with values in place of the inputs for its weights.
+
+    Nobody computes with them while the graph is made, as is done with what is constant there.
+    """
     model.producer_name, model.graph.name = "xpnet", "xpnet"
-    for node in [node for node in model.graph.node if node.op_type == "Constant"]:
-        (attribute,) = node.attribute
-        if attribute.name == "value":
-            attribute.t.name = node.output[0]
-            model.graph.initializer.append(attribute.t)
-            model.graph.node.remove(node)
+    (X,) = (entry for entry in model.graph.input if entry.name not in weights)
+    del model.graph.input[:]
+    model.graph.input.append(X)
+    model.graph.initializer.extend(numpy_helper.from_array(W, name) for name, W in weights.items())
     return model

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+_PACKAGES = ("ndonnx", "onnx", "onnxruntime", "spox")
+"""Of the extra; ndonnx computes what is constant by onnxruntime."""
+
+
 def to_onnx(
     model: Any,
     params: Params | None = None,
@@ -114,9 +118,9 @@ def register_skl2onnx() -> None:
 
 def check_installed() -> None:
     """Raise ImportError unless the packages of the extra ``onnx`` are there."""
-    missing = [package for package in ("ndonnx", "onnx", "spox") if find_spec(package) is None]
+    missing = [package for package in _PACKAGES if find_spec(package) is None]
     if missing:
-        raise ImportError(f"ONNX models need {' and '.join(missing)}: pip install 'xpnet[onnx]'")
+        raise ImportError(f"ONNX models need {', '.join(missing)}: pip install 'xpnet[onnx]'")
 
 
 def as_labels(classes: Any) -> np.ndarray:

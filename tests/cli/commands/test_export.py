@@ -60,6 +60,6 @@ def test_files_that_cannot_be_written(fails, model, tmp_path, out, message):
 def test_without_the_extra(fails, model, monkeypatch, tmp_path):
     monkeypatch.setattr("xpnet.export.onnx.find_spec", lambda name: None)
     assert fails("export", model, "out.onnx") == (
-        "ONNX models need ndonnx and onnx and spox: pip install 'xpnet[onnx]'"
+        "ONNX models need ndonnx, onnx, onnxruntime, spox: pip install 'xpnet[onnx]'"
     )
     assert not (tmp_path / "out.onnx").exists()
