@@ -15,7 +15,8 @@ import xpnet
 from xpnet.backend.libraries import LIBRARIES
 
 OPTIONAL = {
-    *("matplotlib", "numba", "pandas", "polars", "rich", "scipy", "sklearn", "typer"),
+    *("matplotlib", "ndonnx", "numba", "onnx", "pandas", "polars", "rich", "scipy", "sklearn"),
+    *("spox", "typer"),
     *(name for name in LIBRARIES if name != "numpy"),
 }
 
@@ -35,6 +36,16 @@ def test_import_loads_no_optional_package():
 
 def test_the_command_line_is_there_before_anything_heavy_is():
     assert loaded_by("from xpnet.cli import main").isdisjoint({"numpy", "safetensors", *OPTIONAL})
+
+
+@pytest.mark.parametrize(("samples", "compiled"), [(16, False), (17, True)])
+def test_a_few_samples_are_predicted_without_a_compiler(samples, compiled):
+    pytest.importorskip("numba", reason="numba is not installed")
+    predicted = f"net.init(xp='numpy'), numpy.ones((4, {samples}), 'float32')"
+    loaded = loaded_by(
+        f"import numpy, xpnet; net = xpnet.Network((4, 3)); xpnet.predict(net, {predicted})"
+    )
+    assert ("numba" in loaded) == compiled
 
 
 def test_an_optional_package_would_be_noticed():

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
         DivergenceError as DivergenceError,
         ModelFileError as ModelFileError,
     )
+    from xpnet.export import (
+        register_skl2onnx as register_skl2onnx,
+        to_onnx as to_onnx,
+        to_torch as to_torch,
+    )
     from xpnet.fused import accelerate as accelerate
     from xpnet.init import (
         initialize_parameters_he as initialize_parameters_he,
@@ -83,6 +88,7 @@ _NAMES = {
     ),
     "estimators": ("LogisticRegression", "MLPClassifier", "MLPRegressor"),
     "exceptions": ("BackendError", "DataError", "DivergenceError", "ModelFileError"),
+    "export": ("register_skl2onnx", "to_onnx", "to_torch"),
     "fused": ("accelerate",),
     "init": ("initialize_parameters_he", "params_from_dict", "params_to_dict"),
     "kernels": ("LOOPED", "VECTORIZED"),

@@ -15,6 +15,7 @@ import numpy as np
 
 import xpnet
 import xpnet.estimators
+from xpnet.fused import FEW
 
 FOREVER = 10**9
 
@@ -47,8 +48,8 @@ def by_estimator(rng):
 
 
 def one_kernel(rng):
-    """What is compiled soonest."""
-    X = rng.random((3, 2))
+    """What is compiled soonest, for more samples than go forward without."""
+    X = rng.random((3, FEW + 1))
     net = xpnet.Network((3, 2, 1))
     return lambda epochs: xpnet.predict(net, net.init(0, like=X), X)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from array_api_compat import array_namespace
 from hypothesis import strategies as st
 
 import xpnet
@@ -169,7 +170,8 @@ def assert_close(got, expected, route, rtol=1e-9):
 
 
 def forward_backward(net, params, X, Y, *, masks, **options):
-    layers = xpnet.forward(net, params, X, masks=masks)
+    fused = xpnet.accelerate(xpnet.VECTORIZED, array_namespace(X))
+    layers = xpnet.forward(net, params, X, masks=masks, kernels=fused)
     grads = xpnet.backward(net, params, layers, X, Y, masks=masks, **options)
     J, _ = xpnet.value_and_grad(net, params, X, Y, masks=masks, **options)
     return J, grads

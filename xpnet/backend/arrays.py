@@ -134,6 +134,8 @@ def detached(tree: Any) -> Any:
 
 def tracked(tree: Any) -> bool:
     """Return whether torch records operations on `tree`, to differentiate them later."""
+    if "torch" not in sys.modules:  # Then there is nothing to record.
+        return False
     requiring = any(getattr(array, "requires_grad", False) for array in arrays_in(tree))
     return requiring and bool(adapter("torch").xp.is_grad_enabled())
 

@@ -30,7 +30,7 @@ from xpnet.cli.output import FAILED, flush, open_standard_streams, print_error
 from xpnet.cli.signals import Interrupted, RaiseOnSignal, handled, ignore
 
 _OUTPUT_UNREAD = 141
-_FOR_USERS = (ArithmeticError, OSError, RuntimeError, TypeError, ValueError)
+_FOR_USERS = (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, ValueError)
 """Errors whose text is written for a user; of any other the type is shown too."""
 
 
@@ -73,6 +73,7 @@ def _group() -> Any:
 
     from xpnet.cli.commands.bench import bench
     from xpnet.cli.commands.evaluate import evaluate
+    from xpnet.cli.commands.export import export
     from xpnet.cli.commands.info import info
     from xpnet.cli.commands.predict import predict
     from xpnet.cli.commands.train import train
@@ -89,7 +90,7 @@ def _group() -> Any:
     @app.callback()
     def _options_of_xpnet(version: bool = version) -> None: ...
 
-    for command in (train, evaluate, predict, info, bench):
+    for command in (train, evaluate, predict, export, info, bench):
         app.command()(command)
     return typer.main.get_command(app)
 

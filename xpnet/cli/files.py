@@ -16,6 +16,11 @@ CANNOT_WRITE = (OSError, ModelFileError)
 """A full disk, a folder that is gone."""
 
 
+def shown(option: str) -> str:
+    """Return the name of an option as it is typed; an argument's is in capitals."""
+    return option if option.isupper() else f"--{option}"
+
+
 def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
     """Return the entry of `table` for the suffix of `path`.
 
@@ -24,7 +29,8 @@ def by_suffix(option: str, path: Path, table: Mapping[str, T]) -> T:
     suffix = path.suffix.lower()
     if suffix not in table:
         raise ValueError(
-            f"--{option} is {str(path)!r}: expected a name that ends in one of {', '.join(table)}"
+            f"{shown(option)} is {str(path)!r}: expected a name that ends in one of "
+            f"{', '.join(table)}"
         )
     return table[suffix]
 
@@ -37,7 +43,7 @@ def check_writable(*inputs: str | Path, **outputs: Path | None) -> None:
     *inputs : str or path
         What the command reads, and must not overwrite.
     **outputs : path or None
-        By the name of the option.
+        By the name of the option, or in capitals that of the argument.
 
     Raises
     ------
@@ -52,9 +58,9 @@ def check_writable(*inputs: str | Path, **outputs: Path | None) -> None:
         _check_folder(option, path)
         if path.resolve() in used:
             raise ValueError(
-                f"--{option} is {path}, which {used[path.resolve()]}: expected another name"
+                f"{shown(option)} is {path}, which {used[path.resolve()]}: expected another name"
             )
-        used[path.resolve()] = f"--{option} writes"
+        used[path.resolve()] = f"{shown(option)} writes"
 
 
 def _check_folder(option: str, path: Path) -> None:
@@ -64,11 +70,11 @@ def _check_folder(option: str, path: Path) -> None:
         with TemporaryFile(dir=path.parent):
             pass
     except ModelFileError as error:
-        raise ValueError(f"--{option}: {error}") from error
+        raise ValueError(f"{shown(option)}: {error}") from error
     except OSError as error:
         raise ValueError(
-            f"--{option}: cannot write {path}: {error.strerror} in {path.parent}; choose another "
-            "folder"
+            f"{shown(option)}: cannot write {path}: {error.strerror} in {path.parent}; choose "
+            "another folder"
         ) from error
 
 
@@ -85,7 +91,7 @@ def write(option: str, path: Path, content: bytes) -> None:
 
 def write_error(option: str, path: Path, error: Exception) -> str:
     """Return the message that `error` kept the file of `option` from being written."""
-    return f"--{option}: cannot write {path}: {reason(error)}"
+    return f"{shown(option)}: cannot write {path}: {reason(error)}"
 
 
 def reason(error: Exception) -> str:

@@ -22,7 +22,7 @@ from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
 from xpnet.metrics import share
 from xpnet.network import Network
-from xpnet.network.defaults import default_kernels
+from xpnet.network.defaults import forward_kernels
 from xpnet.network.propagation import unchecked_forward
 from xpnet.types import Array, Layer, Params
 
@@ -142,7 +142,7 @@ def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Lay
         columns = columns.astype(W.dtype, copy=False)
     else:
         columns = backend.asarray(columns, like=W)
-    return unchecked_forward(net, params, columns, default_kernels(W))[-1]
+    return unchecked_forward(net, params, columns, forward_kernels(W, columns))[-1]
 
 
 def _log_probabilities(output: str, Z: Array) -> Array:

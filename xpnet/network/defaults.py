@@ -46,6 +46,17 @@ def default_kernels(X: Array) -> Kernels:
     return accelerate(VECTORIZED, array_namespace(X))
 
 
+def forward_kernels(W: Array, X: Array) -> Kernels:
+    """The default kernels of a forward pass alone: of few samples the plain ones.
+
+    They answer before the fused ones are loaded or compiled. W is the first layer's.
+    """
+    from xpnet.fused import keeps_waiting
+
+    few = W.ndim == X.ndim == 2 and keeps_waiting(array_namespace(W), X.shape[-1])
+    return VECTORIZED if few else default_kernels(W)
+
+
 def training_kernels(X: Array) -> Kernels:
     """The same for one training loop, which gives each call what the one before returned."""
     return accelerator_for(X).training_kernels(VECTORIZED)
@@ -54,11 +65,19 @@ def training_kernels(X: Array) -> Kernels:
 def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = False) -> Kernels:
     """`kernels`, or where there are none the default ones for X.
 
-    Raises TypeError if they are no record of kernels, or are loops over scalars although torch's
-    autograd records what they do (`tracked`).
+    Raises as `check_kernels`.
     """
     if kernels is None:
         return default_kernels(X)
+    return check_kernels(kernels, tracked=tracked)
+
+
+def check_kernels(kernels: Kernels, *, tracked: bool = False) -> Kernels:
+    """`kernels` as they are.
+
+    Raises TypeError if they are no record of kernels, or are loops over scalars although torch's
+    autograd records what they do (`tracked`).
+    """
     if not isinstance(kernels, Kernels):
         raise TypeError(
             f"kernels is {kernels!r}: expected a record of them, xpnet.VECTORIZED or xpnet.LOOPED"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xpnet import backend
 from xpnet.network.arguments import Masks, as_floating, check_inputs, check_masks
-from xpnet.network.defaults import kernels_or_default
+from xpnet.network.defaults import check_kernels, forward_kernels
 from xpnet.network.network import Network
 from xpnet.types import LAYER_KINDS, Array, Dense, Kernels, Layer, Params, as_params
 
@@ -114,7 +114,9 @@ def _forward(
 ) -> tuple[Layer, ...]:
     check_inputs(net, params, X)
     check_masks(net, params, X, masks)
-    kernels = kernels_or_default(kernels, X, tracked=backend.tracked((params, X, masks)))
+    if kernels is None:
+        kernels = forward_kernels(params[0][0], X)
+    check_kernels(kernels, tracked=backend.tracked((params, X, masks)))
     with backend.on_device_of(X):
         return unchecked_forward(net, params, X, kernels, masks)
 

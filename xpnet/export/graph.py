@@ -1,0 +1,136 @@
+"""Graph of a network's forward pass in ONNX, recorded by running it on ndonnx's lazy arrays.
+
+Whatever the kernels compute in Array API terms becomes nodes, so activations and outputs need no
+table here. Two entries are nodes of their own, as ndonnx guards products and largest entries
+against empty arrays by subgraphs, which runtimes neither fuse nor start fast.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import ndonnx as ndx
+import numpy as np
+import onnx
+import spox
+import spox.opset.ai.onnx.v21 as op
+from onnx import numpy_helper
+
+from xpnet.data import Scaling
+from xpnet.export.onnx import gives_probabilities
+from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
+from xpnet.kernels.outputs import softmax
+from xpnet.network import Network
+from xpnet.network.propagation import unchecked_forward
+from xpnet.types import Array, Dense, Layer, Params
+
+OPSET = 21
+"""Of a graph that no other is asked for: ndonnx's nodes are so, and onnxruntime 1.18 knows them."""
+
+OLDEST = 19
+"""The opset from which on the nodes can be had; those before have no `Cast` like it."""
+
+
+def dense_activation(
+    activation: str, W: Array, b: Array, A_prev: Array, mask: Array | None = None
+) -> Layer:
+    """One layer forward, samples as rows and b as one: ``Z = A_prev Wᵀ + b`` is one node."""
+    Z = ndx.asarray(op.gemm(A_prev.unwrap_spox(), W.unwrap_spox(), b.unwrap_spox(), transB=1))
+    return Layer(Z, ACTIVATIONS[activation].apply(Z))
+
+
+def output_activation(output: str, Z: Array) -> Array:
+    """What the network predicts from its last logits, samples as rows."""
+    apply = OUTPUTS[output].apply
+    if apply is softmax:
+        return ndx.asarray(op.softmax(Z.unwrap_spox(), axis=-1))
+    return ndx.matrix_transpose(apply(ndx.matrix_transpose(Z)))
+
+
+BY_ROWS = dataclasses.replace(
+    VECTORIZED, dense_activation=dense_activation, output_activation=output_activation
+)
+
+
+def graph(
+    net: Network,
+    params: Params,
+    labels: np.ndarray | None,
+    scaling: Scaling | None = None,
+    opset: int = OPSET,
+) -> onnx.ModelProto:
+    """The model described at `to_onnx`, of parameters in NumPy and of labels that ONNX has."""
+    weights = _weights(params)
+    inputs = {name: _input(array.shape, array.dtype) for name, array in weights.items()}
+    layers = tuple(Dense(inputs[f"W{n}"], inputs[f"b{n}"]) for n in range(1, len(net.sizes)))
+    X = inputs["X"] = _input(("N", net.sizes[0]), params[0][0].dtype)
+    last = unchecked_forward(net, layers, _scaled(X, scaling), BY_ROWS)[-1]
+    if labels is not None:
+        outputs = {"label": _label(net, last.A, labels), "probabilities": _each_class(net, last)}
+    else:
+        outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
+    model = spox.build(_variables(inputs), _variables(outputs))
+    if any(entry.version != opset for entry in model.opset_import if not entry.domain):
+        model = onnx.version_converter.convert_version(model, opset)
+    return _with_weights(model, weights)
+
+
+def has_several(net: Network) -> bool:
+    """Whether a sample may have several labels, a yes or no for each output."""
+    return net.sizes[-1] > 1 and not OUTPUTS[net.output].exclusive
+
+
+def _scaled(X: Array, scaling: Scaling | None) -> Array:
+    """``(X - shift) / scale`` in float64, as `Scaling.apply` computes it."""
+    if scaling is None:
+        return X
+    scaled = (ndx.astype(X, ndx.float64) - scaling.shift[None, :]) / scaling.scale[None, :]
+    return ndx.astype(scaled, X.dtype)
+
+
+def _label(net: Network, A: Array, labels: np.ndarray) -> Array:
+    if has_several(net):
+        return ndx.astype(A > 0.5, ndx.int64)
+    if net.sizes[-1] > 1:
+        codes = ndx.argmax(A, axis=1)
+    else:
+        # A single class is the first of two.
+        codes = ndx.astype(A[:, 0] > 0.5, ndx.int64) * (len(labels) - 1)
+    return ndx.take(ndx.asarray(labels), codes, axis=0)
+
+
+def _each_class(net: Network, last: Layer) -> Array:
+    if net.sizes[-1] > 1:
+        return last.A
+    Z: Array = last.Z
+    return ndx.concat([output_activation(net.output, -1.0 * Z), last.A], axis=1)
+
+
+def _weights(params: Params) -> dict[str, np.ndarray]:
+    weights: dict[str, np.ndarray] = {}
+    for number, (W, b) in enumerate(params, 1):
+        weights |= {f"W{number}": W, f"b{number}": b.T}
+    return weights
+
+
+def _input(shape: tuple[int | str, ...], dtype: Any) -> Array:
+    return ndx.argument(shape=shape, dtype=ndx.from_numpy_dtype(dtype))
+
+
+def _variables(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    return {name: array.unwrap_spox() for name, array in arrays.items()}
+
+
+def _with_weights(model: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """`model` with values in place of the inputs for its weights.
+
+    Nobody computes with them while the graph is made, as is done with what is constant there.
+    """
+    model.producer_name, model.graph.name = "xpnet", "xpnet"
+    (X,) = (entry for entry in model.graph.input if entry.name not in weights)
+    del model.graph.input[:]
+    model.graph.input.append(X)
+    model.graph.initializer.extend(numpy_helper.from_array(W, name) for name, W in weights.items())
+    return model
