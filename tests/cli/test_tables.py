@@ -133,12 +133,10 @@ def test_how_a_table_is_read_is_kept_with_the_model(trained, run, frame):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (np.arange(90) * 7.5, "column 'kind' holds 90 different numbers in 90 rows"),
-        (np.arange(90) * 7, "table: label column 'kind' holds 90 different values in 90 samples"),
         (np.ones(90, int), "table: label column 'kind' holds only 1 in 90 samples"),
         ([f"id{k}" for k in range(90)], "label column 'kind' holds 90 different values"),
     ],
-    ids=["quantities", "whole quantities", "one class", "identifiers"],
+    ids=["one class", "identifiers"],
 )
 def test_labels_that_make_no_sense(fails, frame, tmp_path, column, message):
     frame.assign(kind=column).to_csv(tmp_path / "table.csv", index=False)

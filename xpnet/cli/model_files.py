@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from xpnet import backend, persist
+from xpnet.cli.options import LOSSES
 from xpnet.cli.preprocessing import Preprocessing, Split
-from xpnet.data import Classes, Columns, Scaling
+from xpnet.data import Classes, Columns, Quantities, Scaling
 from xpnet.data.csv_table import is_delimiter
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
@@ -31,11 +32,11 @@ class ModelFile(NamedTuple):
     @classmethod
     def of(cls, path: Path, net: Network, split: Split, columns: Columns | None) -> ModelFile:
         """Return the file at `path` for `net`, trained on `split` of a table with `columns`."""
-        scaling, classes = split.preprocessing
+        scaling, targets = split.preprocessing
         metadata = {
             "scaling_shift": scaling.shift,
             "scaling_scale": scaling.scale,
-            "classes": list(classes.labels),
+            **_kept(targets),
             "trained_on": split.fingerprint,
             "columns": None if columns is None else columns._asdict(),
         }
@@ -68,18 +69,39 @@ class Model(NamedTuple):
         return cls(net, cast, preprocessing, trained_on, _columns(metadata, str(path)))
 
 
+def _kept(targets: Classes | Quantities) -> dict[str, Any]:
+    """Return the metadata from which `_targets` makes `targets` again."""
+    if isinstance(targets, Classes):
+        return {"classes": list(targets.labels)}
+    return {"target_shift": targets.shift, "target_scale": targets.scale}
+
+
 def _preprocessing(metadata: Mapping[str, Any], net: Network, file: str) -> Preprocessing:
     shift = _numbers(metadata, "scaling_shift", file)
     scale = _numbers(metadata, "scaling_scale", file)
-    classes = _classes(metadata, file)
-    found = (np.shape(shift), np.shape(scale), len(classes), net.output)
-    expected = ((net.sizes[0],), (net.sizes[0],), net.sizes[-1], "softmax")
+    targets = _targets(metadata, net, file)
+    n_y, output = 1, net.output
+    if isinstance(targets, Classes):
+        n_y, output = len(targets.labels), "softmax"
+    found = (np.shape(shift), np.shape(scale), n_y, net.output)
+    expected = ((net.sizes[0],), (net.sizes[0],), net.sizes[-1], output)
     if found != expected:
         raise ModelFileError(
             f"{file} has shift, scale, classes and output {found}: expected {expected} for "
             f"sizes {one_line(net.sizes)}; train and save the model again"
         )
-    return Preprocessing(Scaling(shift, scale), Classes(classes))
+    return Preprocessing(Scaling(shift, scale), targets)
+
+
+def _targets(metadata: Mapping[str, Any], net: Network, file: str) -> Classes | Quantities:
+    if net.output not in LOSSES.values() or "classes" in metadata:
+        return Classes(_classes(metadata, file))
+    shift, scale = (
+        _numbers(metadata, name, file).tolist() for name in ("target_shift", "target_scale")
+    )
+    if not (isinstance(shift, float) and isinstance(scale, float) and scale > 0):
+        _refuse(file, "target_shift and _scale", (shift, scale), "two numbers, a scale above 0")
+    return Quantities(shift, scale)
 
 
 def _numbers(metadata: Mapping[str, Any], name: str, file: str) -> np.ndarray:
@@ -146,7 +168,7 @@ def _entry(metadata: Mapping[str, Any], name: str, file: str) -> Any:
     if name not in metadata:
         raise ModelFileError(
             f"{file} has no {name}: expected a classifier that xpnet train saved, with its "
-            "scaling and classes"
+            "scaling and classes, or a regression"
         )
     return metadata[name]
 

@@ -14,6 +14,7 @@ from typer import Argument, BadParameter, Option
 from xpnet import optim
 from xpnet.backend import Backend
 from xpnet.backend.libraries import LIBRARIES
+from xpnet.data.quantities import TASKS
 from xpnet.exceptions import BackendError
 from xpnet.kernels import ACTIVATIONS
 from xpnet.network import Network
@@ -26,6 +27,9 @@ SCHEDULES: Mapping[str, Callable[[float, int], Any]] = {
     "constant": lambda rate, steps: optim.constant(rate),
 }
 """``(rate, steps of the whole training) -> schedule``."""
+
+LOSSES = {"mse": "identity", "huber": "huber", "poisson": "exp"}
+"""The output of a regression's network by the name of its loss."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", re.IGNORECASE)
 
@@ -106,6 +110,23 @@ MaxMemory: TypeAlias = Annotated[
         metavar="SIZE",
         parser=size,
         show_default="half of what is free",
+    ),
+]
+
+TaskName: TypeAlias = Annotated[
+    str | None,
+    Option(
+        "--task",
+        help=f"{' or '.join(TASKS)}.",
+        show_default="told apart by the labels",
+    ),
+]
+LossName: TypeAlias = Annotated[
+    str | None,
+    Option(
+        "--loss",
+        help=f"Of a regression: {', '.join(LOSSES)} (of counts, 0 or more).",
+        show_default="mse",
     ),
 ]
 
@@ -210,8 +231,22 @@ def check_eager(backend: Backend) -> None:
         )
 
 
-def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
-    """Return a classifier with the hidden layers that a text such as ``512,256`` lists.
+def output_of(task: str, loss: str | None) -> str:
+    """Return the output of a network for a task.
+
+    Raises ValueError if `loss` is unknown, or given for a classification.
+    """
+    if task == "regression":
+        return _one_of("loss", loss or "mse", LOSSES)
+    if loss is not None:
+        raise ValueError(f"--loss is {loss!r}, but the labels are classes: add --task regression")
+    return "softmax"
+
+
+def make_network(
+    n_x: int, hidden: str, n_y: int, activation: str, output: str = "softmax"
+) -> Network:
+    """Return a network with the hidden layers that a text such as ``512,256`` lists.
 
     Raises ValueError if `hidden` is not such a list, or `activation` is unknown.
     """
@@ -225,7 +260,7 @@ def make_network(n_x: int, hidden: str, n_y: int, activation: str) -> Network:
             f"--hidden is {hidden!r}: expected the units of each hidden layer, such as 512,256, "
             "or '' for none"
         )
-    return Network((n_x, *units, n_y), activation, "softmax")
+    return Network((n_x, *units, n_y), activation, output)
 
 
 def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Optimizer:
@@ -241,6 +276,12 @@ def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Op
 def default_batch_size(m: int) -> int:
     """64 samples per step; fewer, down to 16, if an epoch would have less than 80 steps."""
     return max(16, min(64, m // 80))
+
+
+def check_task(task: str | None) -> None:
+    """Raise ValueError if `task` is unknown."""
+    if task is not None:
+        _one_of("task", task, dict.fromkeys(TASKS))
 
 
 def _one_of(option: str, name: str, table: Mapping[str, T]) -> T:

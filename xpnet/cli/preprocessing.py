@@ -6,7 +6,7 @@ ones, so that models of one file are compared on the same samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
@@ -15,10 +15,10 @@ import typer
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data import Classes, Dataset, Scaling, split
+from xpnet.data import Classes, Dataset, Quantities, Scaling, split
 from xpnet.data.csv import counts_rows
 from xpnet.data.csv_header import is_number
-from xpnet.data.labels import check_classes
+from xpnet.data.labels import check_classes, may_be_classes
 from xpnet.exceptions import quoted
 from xpnet.types import Array
 
@@ -27,27 +27,42 @@ _Samples: TypeAlias = tuple[np.ndarray, np.ndarray]
 _TEST_SHARE = 0.2
 _SEED = 0
 
+_FEW_NUMBERS = 5
+"""Up to how many whole numbers are classes beyond doubt."""
+
 
 class Preprocessing(NamedTuple):
-    """Scaling of the samples, and the class of each output; the same in training and afterwards."""
+    """Scaling of the samples, and what outputs stand for; the same in training and afterwards."""
 
     scaling: Scaling
-    classes: Classes
+    targets: Classes | Quantities
+
+    @property
+    def classes(self) -> Classes | None:
+        """The class of each output; None for a regression."""
+        return self.targets if isinstance(self.targets, Classes) else None
+
+    @property
+    def task(self) -> str:
+        """What the model was trained for."""
+        return "regression" if self.classes is None else "classification"
 
     @classmethod
-    def fit(
-        cls, X: np.ndarray, y: np.ndarray, pixel_max: int | None, names: Sequence[str] = ()
-    ) -> Preprocessing:
-        """Return that of training samples ``X (m, n_x)``, ``y (m,)``; errors use column `names`."""
-        return cls(Scaling.fit(X, pixel_max, names), Classes.of(y))
+    def fit(cls, dataset: Dataset, *, positive: bool = False) -> Preprocessing:
+        """Return that of the training samples of `dataset`; see `Quantities.of` for `positive`."""
+        names = dataset.columns.features if dataset.columns else ()
+        scaling = Scaling.fit(dataset.X_train, dataset.pixel_max, names)
+        if dataset.task == "regression":
+            return cls(scaling, Quantities.of(dataset.y_train, positive=positive))
+        return cls(scaling, Classes.of(dataset.y_train))
 
     def inputs(self, X: np.ndarray) -> Array:
         """Return samples `X` ``(m, n_x)`` scaled, as columns ``(n_x, m)`` on the device."""
         return _as_columns(self.scaling.apply(X, backend.default_backend().dtype))
 
     def inputs_and_targets(self, X: np.ndarray, y: np.ndarray) -> tuple[Array, Array]:
-        """Return `X` as inputs, and labels `y` ``(m,)`` as one-hot columns ``(n_y, m)``."""
-        return self.inputs(X), _as_columns(self.classes.encode(y))
+        """Return `X` as inputs, and `y` ``(m,)`` as one-hot or scaled columns ``(n_y, m)``."""
+        return self.inputs(X), _as_columns(self.targets.encode(y))
 
 
 def _as_columns(rows: np.ndarray) -> Array:
@@ -81,7 +96,7 @@ class Split(NamedTuple):
 
     @property
     def n_y(self) -> int:
-        """Number of classes."""
+        """Number of classes, or 1."""
         return int(self.train[1].shape[0])
 
     def sizes(self) -> str:
@@ -90,20 +105,29 @@ class Split(NamedTuple):
         return f"{self.m} training, {m_validation} validation, {self.m_test} test samples"
 
     @classmethod
-    def of(cls, dataset: Dataset, validation: float, label_chosen: bool = False) -> Split:
+    def of(
+        cls,
+        dataset: Dataset,
+        validation: float,
+        label_chosen: bool = False,
+        *,
+        positive: bool = False,
+    ) -> Split:
         """Split `dataset`, with the share `validation` of its training samples for validation.
 
-        `label_chosen` says whether the user has named the label column.
+        `label_chosen` says whether the user has named the label column, `positive` whether targets
+        must be 0 or more.
 
         Raises DataError if labels make no sense as classes, or there are too few samples to split.
         """
-        check_classes(dataset, label_chosen)
+        if dataset.task == "classification":
+            check_classes(dataset, label_chosen)
         (X, y), test = _train_and_test(dataset, _TEST_SHARE)
         validating = None
         if validation:
             (X, y), validating = _train_and_test(Dataset(dataset.name, X, y), validation)
-        names = dataset.columns.features if dataset.columns else ()
-        preprocessing = Preprocessing.fit(X, y, dataset.pixel_max, names)
+        kept = replace(dataset, X_train=X, y_train=y)
+        preprocessing = Preprocessing.fit(kept, positive=positive)
         return cls(
             preprocessing,
             preprocessing.inputs_and_targets(X, y),
@@ -152,15 +176,17 @@ def _as_formerly_read(y: np.ndarray) -> np.ndarray:
     return y
 
 
-def print_table_summary(dataset: Dataset, *, ask_about_index: bool) -> None:
+def print_table_summary(
+    dataset: Dataset, *, ask_about_index: bool, told_apart: bool = False
+) -> None:
     """Print the columns, header, label and classes that were found, if `dataset` is a table.
 
-    `ask_about_index` adds the question whether a first column that counts the rows is a feature.
+    `ask_about_index` adds the question whether a first column that counts the rows is a feature,
+    and `told_apart` how to correct a task that the labels were asked for.
     """
     columns = dataset.columns
     if columns is None:
         return
-    classes = len(np.unique(dataset.y_train))
     header = "header" if columns.named else "no header"
     if columns.named and columns.header is None and all(map(is_number, columns.features)):
         header = "first line read as a header (--no-header)"
@@ -168,10 +194,24 @@ def print_table_summary(dataset: Dataset, *, ask_about_index: bool) -> None:
         f"{len(columns.names) + columns.indexed} columns",
         header,
         f"label {quoted(columns.names[columns.label])}",
-        f"{classes} class{'es' * (classes != 1)}",
+        _task_in_words(dataset, told_apart),
     ]
     if columns.indexed:
         facts.append("first column left out, as it only numbers the rows (train --keep-index)")
     elif ask_about_index and columns.label != 0 and counts_rows(dataset.X_train[:, 0]):
         facts.append(f"first column {quoted(columns.names[0])} counts the rows: is it a feature?")
     typer.echo(f"{dataset.name}: {', '.join(facts)}")
+
+
+def _task_in_words(dataset: Dataset, told_apart: bool) -> str:
+    """Return how many classes or numbers the labels are and, if that is a guess, what else."""
+    count = len(np.unique(dataset.y_train))
+    if dataset.task == "regression":
+        columns, other = dataset.columns, ""
+        if told_apart and columns and columns.label != 0 and may_be_classes(dataset.X_train[:, 0]):
+            other = f"; or is {quoted(columns.names[0])} the label (--label)?"
+        hint = f" (--task classification if they are classes{other})" * told_apart
+        return f"{count} different numbers: regression{hint}"
+    classes = f"{count} class{'es' * (count != 1)}"
+    doubtful = told_apart and dataset.y_train.dtype.kind in "iu" and count > _FEW_NUMBERS
+    return classes + " (--task regression if they are quantities)" * doubtful

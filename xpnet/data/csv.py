@@ -21,8 +21,9 @@ import numpy as np
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, column_position, named_positions, open_table
 from xpnet.data.dataset import Columns, Dataset
-from xpnet.data.labels import as_labels, as_whole_numbers, check_no_quantities
+from xpnet.data.labels import as_whole_numbers, check_no_quantities
 from xpnet.data.memory import array_bytes, check_fits
+from xpnet.data.quantities import as_targets
 from xpnet.exceptions import DataError, quoted
 
 _NAMELESS = re.compile(r"(Unnamed: \d+)?")
@@ -57,9 +58,10 @@ def read_csv(path: Path, options: Options) -> Dataset:
     _check_none_missing(texts, where)
     check_fits(array_bytes(X.shape, X.itemsize) + _nbytes(texts), options.limit, str(path))
     y = as_whole_numbers(np.array(texts))
-    if options.classes is None:
-        check_no_quantities(X, y, found, where, options.label is not None)
-    return Dataset(path.stem, X, as_labels(y, where), columns=found)
+    chosen = options.label is not None
+    if options.task == "classification" and options.classes is None:
+        check_no_quantities(X, y, found, where, chosen)
+    return Dataset(path.stem, X, as_targets(y, where, options.task, chosen), columns=found)
 
 
 def read_csv_samples(path: Path, options: Options, n_x: int) -> np.ndarray:

@@ -45,6 +45,7 @@ class Options(NamedTuple):
     keep_index: bool = False
     columns: Columns | None = None
     classes: Classes | None = None
+    task: str | None = "classification"
 
 
 class Row(NamedTuple):

@@ -51,7 +51,7 @@ class Dataset:
     X_train : ndarray, shape (m, n_x)
         As read: not scaled.
     y_train : ndarray, shape (m,)
-        int64, uint64 where that does not hold them, or strings.
+        Labels: int64, uint64 where that does not hold them, or strings. Quantities: float64.
     X_test, y_test : ndarray or None
         None where the source has no test samples of its own: see `split`.
     pixel_max : int or None
@@ -73,11 +73,17 @@ class Dataset:
         test = "" if self.X_test is None else f", X_test {self.X_test.shape}"
         return f"Dataset({self.name!r}, X_train {self.X_train.shape}{test})"
 
+    @property
+    def task(self) -> str:
+        """``regression`` where y holds quantities, else ``classification``."""
+        return "regression" if self.y_train.dtype.kind == "f" else "classification"
+
 
 def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
     """Return `dataset` with the share `test` of its samples, of each class alike, set apart.
 
-    Each class keeps at least one sample for training. The parts keep the order of the samples.
+    Each class keeps at least one sample for training. Quantities are one class. The parts keep the
+    order of the samples.
 
     Raises
     ------
@@ -93,7 +99,7 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
             f"{dataset.name} has {len(dataset.X_test)} test samples already: "
             "use them, or join them to the others before splitting"
         )
-    chosen = _stratified(dataset.y_train, test, np.random.default_rng(seed))
+    chosen = _chosen(dataset, test, np.random.default_rng(seed))
     if not chosen.any():
         labels, counts = np.unique(dataset.y_train, return_counts=True)
         raise DataError(
@@ -149,6 +155,13 @@ def check_pair(X: np.ndarray, y: np.ndarray, where: str) -> None:
 def _least(share: float) -> int:
     """Return of how many samples of a class, at least, the `share` is one or more."""
     return max(2, math.floor(0.5 / share) + 1)
+
+
+def _chosen(dataset: Dataset, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return ``(m,)`` booleans, true for a random share of the samples."""
+    quantities = dataset.task == "regression"
+    y = np.zeros(len(dataset.y_train)) if quantities else dataset.y_train
+    return _stratified(y, share, rng)
 
 
 def _stratified(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

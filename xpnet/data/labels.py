@@ -27,7 +27,7 @@ _LARGEST = 2**63 - 1
 _EXACT_WHOLE = 2.0**53
 """The largest size at which float64 still tells neighbouring whole numbers apart."""
 
-_FEW = 20
+FEW = 20
 """Up to how many classes any are accepted."""
 
 _RARE = 5
@@ -36,7 +36,7 @@ _RARE = 5
 _MOST_RARE = 0.25
 """Up to which share of the samples may be of rare classes."""
 
-_REGRESSION = "quantities are learned by regression, with xpnet.MLPRegressor"
+_REGRESSION = "quantities are learned by regression: --task regression, or with xpnet.MLPRegressor"
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def check_classes(dataset: Dataset, chosen: bool = False) -> None:
     """
     y = dataset.y_train
     labels, counts = np.unique(y, return_counts=True)
-    beyond_doubt = len(labels) <= _FEW or (chosen and not _are_numbers(labels))
-    doubtful = not beyond_doubt and _are_rare(counts)
+    beyond_doubt = len(labels) <= FEW or (chosen and not are_numbers(labels))
+    doubtful = not beyond_doubt and are_rare(counts)
     if len(labels) > 1 and counts.max() > 2 and not doubtful:
         return
     columns = dataset.columns
@@ -179,7 +179,7 @@ def check_no_quantities(
         return
     different, counts = np.unique(y, return_counts=True)
     labels = different.tolist()
-    if not _are_numbers(different) or (chosen and not _are_rare(counts)):
+    if not are_numbers(different) or (chosen and not are_rare(counts)):
         return
     fractional = next((label for label in labels if not float(label).is_integer()), None)
     if fractional is not None:
@@ -201,7 +201,8 @@ def _check_whole(y: np.ndarray, where: str) -> None:
         row = int(np.argmax(fractional))
         raise DataError(
             f"{where} holds {y[row]} at row {row} (counted from 0): expected whole numbers or text "
-            "as labels. Quantities are learned by regression: use xpnet.MLPRegressor"
+            "as labels. Quantities are learned by regression: use xpnet.MLPRegressor or --task "
+            "regression"
         )
 
 
@@ -222,26 +223,28 @@ def _meaning(label: str | int) -> str:
     return str(label) if match is None else match[1]
 
 
-def _are_rare(counts: np.ndarray) -> bool:
+def are_rare(counts: np.ndarray) -> bool:
     """Whether more than a quarter of all samples are of rare classes."""
     return bool(counts[counts < _RARE].sum() > _MOST_RARE * counts.sum())
 
 
-def _are_numbers(labels: np.ndarray) -> bool:
+def are_numbers(labels: np.ndarray) -> bool:
+    """Whether all `labels` are numbers, or texts that are read as such."""
     return labels.dtype.kind != "U" or all(map(is_number, labels.tolist()))
 
 
 def _advice(X: np.ndarray, y: np.ndarray, columns: Columns | None, chosen: bool) -> str:
     """Return which other column may be the label, and what else to do."""
     other = "" if columns is None or chosen else "name the label column (--label)"
-    if columns is not None and columns.label != 0 and _may_be_classes(X[:, 0]):
+    if columns is not None and columns.label != 0 and may_be_classes(X[:, 0]):
         other = f"the first column looks like the label: --label {quoted(columns.names[0])}"
     labels = np.unique(y)
-    more = _REGRESSION if len(labels) > 1 and _are_numbers(labels) else ""
+    more = _REGRESSION if len(labels) > 1 and are_numbers(labels) else ""
     return "; ".join(filter(None, (other, more))) or "give more samples, or other labels"
 
 
-def _may_be_classes(values: np.ndarray) -> bool:
+def may_be_classes(values: np.ndarray) -> bool:
+    """Whether a feature's `values` ``(m,)`` look like labels: few whole numbers, each often."""
     labels, counts = np.unique(values, return_counts=True)
     whole = bool((labels == np.rint(labels)).all())
     return whole and 1 < len(labels) <= 100 and counts.min() >= _RARE

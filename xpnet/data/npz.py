@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
 from typing import IO, NamedTuple
@@ -18,8 +19,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from xpnet.data.dataset import Dataset, as_samples, check_pair
-from xpnet.data.labels import as_labels
 from xpnet.data.memory import array_bytes, check_fits, filled
+from xpnet.data.quantities import as_targets
 from xpnet.exceptions import DataError, listed
 
 _SUFFIX = ".npy"
@@ -39,8 +40,10 @@ class _Archive(NamedTuple):
     limit: int
 
 
-def read_npz(path: Path, limit: int) -> Dataset:
+def read_npz(path: Path, limit: int, task: str | None = "classification") -> Dataset:
     """Return the dataset in `path`; uint8 samples count as pixels of 0 to 255.
+
+    Where `task` is None, the labels of the training samples say what it is.
 
     Raises DataError where the file is no archive or is damaged, an array is missing, arrays do not
     fit, or take more than `limit` bytes.
@@ -49,10 +52,13 @@ def read_npz(path: Path, limit: int) -> Dataset:
         X, y = ("x_train", "y_train") if "x_train" in archive.names else ("x", "y")
         wanted = [X, y, *(("x_test", "y_test") if "x_test" in archive.names else ())]
         check_fits(sum(_nbytes(archive, name) for name in wanted), limit, f"{path}")
-        X_train, y_train = _pair(archive, X, y)
-        X_test, y_test = _pair(archive, *wanted[2:]) if wanted[2:] else (None, None)
-    pixel_max = 255 if X_train.dtype == np.uint8 else None
-    return Dataset(path.stem, X_train, y_train, X_test, y_test, pixel_max)
+        X_train, y_train = _pair(archive, X, y, task)
+        pixel_max = 255 if X_train.dtype == np.uint8 else None
+        dataset = Dataset(path.stem, X_train, y_train, pixel_max=pixel_max)
+        if not wanted[2:]:
+            return dataset
+        X_test, y_test = _pair(archive, "x_test", "y_test", dataset.task)
+    return replace(dataset, X_test=X_test, y_test=y_test)
 
 
 def read_npz_samples(path: Path, limit: int) -> np.ndarray:
@@ -83,9 +89,11 @@ def _opened(path: Path, limit: int) -> Iterator[_Archive]:
             yield _Archive(path, archive, {name.lower(): name for name in names}, limit)
 
 
-def _pair(archive: _Archive, X_name: str, y_name: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(
+    archive: _Archive, X_name: str, y_name: str, task: str | None
+) -> tuple[np.ndarray, np.ndarray]:
     X = as_samples(_array(archive, X_name), f"{archive.path}: {X_name}")
-    y = as_labels(_array(archive, y_name), f"{archive.path}: {y_name}")
+    y = as_targets(_array(archive, y_name), f"{archive.path}: {y_name}", task)
     check_pair(X, y, f"{archive.path}: {X_name} and {y_name}")
     return X, y
 

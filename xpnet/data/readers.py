@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -38,6 +39,7 @@ def load(
     keep_index: bool = False,
     columns: Columns | None = None,
     classes: Classes | None = None,
+    task: str | None = "classification",
     max_memory: int | None = None,
 ) -> Dataset:
     """Read a labelled dataset.
@@ -62,6 +64,9 @@ def load(
         label are then found by name, in whatever order, and other columns are not read.
     classes : Classes, optional
         Those of the model: a first line that ends in one of them is a sample.
+    task : str, optional
+        ``"classification"``; ``"regression"``, whose labels become float64; or None: the labels
+        decide, see `Dataset.task`.
     max_memory : int, optional
         Bytes that the data may take, read and scaled to float32; by default half of what is free.
 
@@ -73,8 +78,12 @@ def load(
     """
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
-    options = Options(limit, label, header, delimiter, keep_index, columns, classes)
-    return reader.dataset(path, options)
+    options = Options(limit, label, header, delimiter, keep_index, columns, classes, task)
+    dataset = reader.dataset(path, options)
+    if task == "regression" and dataset.task != task:  # Images' labels are always whole numbers.
+        y_test = None if dataset.y_test is None else dataset.y_test.astype(np.float64)
+        return replace(dataset, y_train=dataset.y_train.astype(np.float64), y_test=y_test)
+    return dataset
 
 
 def load_samples(
@@ -121,8 +130,8 @@ def _reader(source: str | PathLike[str]) -> tuple[_Reader, Path]:
     return _FILES[kind], path
 
 
-def _no_table(read: Callable[[Path, int], T]) -> Callable[..., T]:
-    """Give `read(path, limit)` the readers' signature, refusing what only a table has."""
+def _no_table(read: Callable[[Path, Options], T]) -> Callable[..., T]:
+    """Give `read(path, options)` the readers' signature, refusing what only a table has."""
 
     def read_path(path: Path, options: Options, *others: object) -> T:
         for name in ("label", "header", "delimiter", "keep_index"):
@@ -133,7 +142,7 @@ def _no_table(read: Callable[[Path, int], T]) -> Callable[..., T]:
                     f"{name} is {value!r} ({option}), but only a .csv file has a label column to "
                     f"choose, a header, a delimiter and an index: leave it out for {path}"
                 )
-        return read(path, options.limit)
+        return read(path, options)
 
     return read_path
 
@@ -142,13 +151,19 @@ _EXPECTED = "'digits', a folder of IDX files (as MNIST comes), a .npz or a .csv 
 
 _BUILT_IN = {
     "digits": _Reader(
-        dataset=_no_table(lambda path, limit: read_digits()),
-        samples=_no_table(lambda path, limit: read_digits().X_train),
+        dataset=_no_table(lambda path, options: read_digits()),
+        samples=_no_table(lambda path, options: read_digits().X_train),
     ),
 }
 
 _FILES = {
-    "folder": _Reader(_no_table(read_idx_folder), _no_table(read_idx_samples)),
-    ".npz": _Reader(_no_table(read_npz), _no_table(read_npz_samples)),
+    "folder": _Reader(
+        dataset=_no_table(lambda path, options: read_idx_folder(path, options.limit)),
+        samples=_no_table(lambda path, options: read_idx_samples(path, options.limit)),
+    ),
+    ".npz": _Reader(
+        dataset=_no_table(lambda path, options: read_npz(path, options.limit, options.task)),
+        samples=_no_table(lambda path, options: read_npz_samples(path, options.limit)),
+    ),
     ".csv": _Reader(read_csv, read_csv_samples),
 }

@@ -1,14 +1,14 @@
-"""``xpnet evaluate``: cost and accuracy of a model on labelled data."""
+"""``xpnet evaluate``: cost and scores of a model on labelled data."""
 
 from __future__ import annotations
 
 import typer
 
 from xpnet import data, use_backend
-from xpnet import evaluate as scores
 from xpnet.cli import options
 from xpnet.cli.model_files import Model
 from xpnet.cli.preprocessing import evaluation_samples, print_table_summary
+from xpnet.cli.scores import Scores
 
 
 def evaluate(
@@ -22,7 +22,7 @@ def evaluate(
     device: options.Device = None,
     dtype: options.DType = None,
 ) -> None:
-    """Print the cost and accuracy of a model on labelled data.
+    """Print the cost and scores of a model on labelled data.
 
     If DATA has test samples, or is what the model was trained on, on the test
     samples; otherwise on all samples, some of which the model may have been
@@ -42,10 +42,14 @@ def evaluate(
             delimiter=delimiter,
             columns=model.columns,
             classes=model.preprocessing.classes,
+            task=model.preprocessing.task,
             max_memory=max_memory,
         )
         print_table_summary(dataset, ask_about_index=False)
         X, y, name = evaluation_samples(dataset, model.trained_on)
-        score = scores(model.net, model.params, *model.preprocessing.inputs_and_targets(X, y))
+        samples = model.preprocessing.inputs_and_targets(X, y)
+        scores = Scores.of(model.net, model.params, model.preprocessing.targets, samples)
     typer.echo(f"{name}: {options.plural(len(y), 'sample')}")
-    typer.echo(f"cost {score['cost']:.4f}\naccuracy {score['accuracy']:.2%}")
+    typer.echo(f"cost {scores.cost}")
+    for name, value in scores.named.items():
+        typer.echo(f"{name} {value}")

@@ -17,7 +17,7 @@ from xpnet import predict as probabilities_of
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable, write
 from xpnet.cli.model_files import Model
-from xpnet.data import Classes
+from xpnet.data import Classes, Quantities
 from xpnet.data.csv_header import is_number
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -69,7 +69,7 @@ def predict(
         )
         X = model.preprocessing.inputs(samples)
         A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
-    content = to_bytes(A.T, model.preprocessing.classes)
+    content = to_bytes(A, model.preprocessing.targets)
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
@@ -77,15 +77,19 @@ def predict(
         typer.echo(f"{options.plural(A.shape[-1], 'prediction')} {out}")
 
 
-def as_csv(A: np.ndarray, classes: Classes) -> bytes:
-    """Return probabilities `A` ``(m, n_y)`` and the most probable labels as a table."""
+def as_csv(A: np.ndarray, targets: Classes | Quantities) -> bytes:
+    """Return predictions `A` ``(n_y, m)`` as a table: most probable labels, or numbers."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["label", *(f"p_{name}" for name in classes.labels)])
-    labels = [_without_formula(label) for label in classes.labels]
+    if isinstance(targets, Quantities):
+        table.writerow(["prediction"])
+        table.writerows([f"{y:.6g}"] for y in targets.decode(A))
+        return text.getvalue().encode()
+    table.writerow(["label", *(f"p_{name}" for name in targets.labels)])
+    labels = [_without_formula(label) for label in targets.labels]
     table.writerows(
         [labels[best], *(f"{p:.6g}" for p in row)]
-        for best, row in zip(A.argmax(axis=1), A, strict=True)
+        for best, row in zip(A.argmax(axis=0), A.T, strict=True)
     )
     return text.getvalue().encode()
 
@@ -96,10 +100,11 @@ def _without_formula(label: str | int) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) and not is_number(text) else text
 
 
-def as_npy(A: np.ndarray, classes: Classes) -> bytes:
-    """Return probabilities `A` ``(m, n_y)`` as an array file."""
+def as_npy(A: np.ndarray, targets: Classes | Quantities) -> bytes:
+    """Return predictions `A` ``(n_y, m)`` as an array file: ``(m, n_y)``, or numbers ``(m,)``."""
     file = io.BytesIO()
-    np.save(file, np.ascontiguousarray(A), allow_pickle=False)
+    rows = targets.decode(A) if isinstance(targets, Quantities) else np.ascontiguousarray(A.T)
+    np.save(file, rows, allow_pickle=False)
     return file.getvalue()
 
 

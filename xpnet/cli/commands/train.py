@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import typer
+from array_api_compat import array_namespace
 
 from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend, use_threads
 from xpnet.cli import options
@@ -24,12 +25,15 @@ from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, wri
 from xpnet.cli.model_files import ModelFile
 from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
 from xpnet.cli.preprocessing import Split, print_table_summary
+from xpnet.cli.scores import Scores
 from xpnet.cli.signals import Interrupted, StopOnSignal
-from xpnet.types import Params, Result
+from xpnet.types import Params, Result, map_params
 
 
 def train(
     source: options.DataSource,
+    task: options.TaskName = None,
+    loss: options.LossName = None,
     hidden: options.Hidden = "512,256",
     activation: options.ActivationName = "relu",
     epochs: options.Epochs = 30,
@@ -56,7 +60,10 @@ def train(
     dtype: options.DType = None,
     threads: options.Threads = None,
 ) -> None:
-    """Train a classifier; save it and its learning curve.
+    """Train a classifier, or a regression on numbers; save it and its learning curve.
+
+    Labels that are words or a few numbers are classes, numbers of many values
+    are learned as such: a line says which, and --task changes it.
 
     Test samples are used once, after training: those of t10k-... or X_test
     where DATA has them, otherwise a fifth of all samples.
@@ -71,6 +78,7 @@ def train(
     """
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
+    options.check_task(task)
     with tolerate_lost_output(), use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         if threads:
@@ -81,13 +89,15 @@ def train(
             header=header,
             delimiter=delimiter,
             keep_index=keep_index,
+            task=task,
             max_memory=max_memory,
         )
-        print_table_summary(dataset, ask_about_index=not keep_index)
+        print_table_summary(dataset, ask_about_index=not keep_index, told_apart=task is None)
+        output = options.output_of(dataset.task, loss)
         files = _Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
-        split = Split.of(dataset, validation, label is not None)
-        net = options.make_network(split.n_x, hidden, split.n_y, activation)
+        split = Split.of(dataset, validation, label is not None, positive=output == "exp")
+        net = options.make_network(split.n_x, hidden, split.n_y, activation, output)
         batch_size = batch_size or options.default_batch_size(split.m)
         steps = epochs * math.ceil(split.m / batch_size)
         made = options.make_optimizer(optimizer, lr, schedule, steps)
@@ -150,12 +160,11 @@ def _announce(samples: str, model: ModelFile, where: str) -> None:
 
 
 def _test_and_plot(name: str, split: Split, model: ModelFile, result: Result, plot: Path) -> None:
-    """Print the test accuracy and draw the learning curve."""
+    """Print the test scores and draw the learning curve."""
     from xpnet.cli.plots import write_plot
     from xpnet.plot import learning_curve
 
-    accuracy = evaluate(model.net, result.params, *split.test)["accuracy"]
-    score = f"test accuracy {accuracy:.2%} ({options.plural(split.m_test, 'sample')})"
+    score = Scores.of(model.net, result.params, split.preprocessing.targets, split.test).line()
     typer.echo(score)
     if result.history:
         write_plot(plot, learning_curve(result.history, f"{name}: {score}"))
@@ -226,7 +235,9 @@ def _save_result(model: ModelFile, split: Split, result: Result, signal: int) ->
 
 def _worse_than_guessing(model: ModelFile, split: Split, result: Result) -> str:
     """Return the error if what was learned costs more than guessing."""
-    guessing = math.log(model.net.sizes[-1])
+    # Parameters of 0 give each class the same probability, and the mean of the targets.
+    zeros = map_params(array_namespace(split.train[0]).zeros_like, result.params)
+    guessing = evaluate(model.net, zeros, *split.train)["cost"]
     if not result.history or result.history[-1]["cost"] <= guessing:
         return ""
     # An epoch's cost counts l2, dropout and its first steps; and patience may keep another epoch.

@@ -1,0 +1,46 @@
+"""Scores of a model on labelled data: accuracy of a classifier, R² and MAE of a regression."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from xpnet import backend, metrics, predict
+from xpnet import evaluate as cost_and_score
+from xpnet.cli.options import plural
+from xpnet.data import Classes, Quantities
+from xpnet.network import Network
+from xpnet.types import Array, Params
+
+
+class Scores(NamedTuple):
+    """Cost and scores by name, each as a text, of so many samples."""
+
+    cost: str
+    named: dict[str, str]
+    m: int
+
+    @classmethod
+    def of(
+        cls,
+        net: Network,
+        params: Params,
+        targets: Classes | Quantities,
+        samples: tuple[Array, Array],
+    ) -> Scores:
+        """Return the scores of `params` on inputs ``(n_x, m)`` and targets ``(n_y, m)``."""
+        X, Y = samples
+        found = cost_and_score(net, params, X, Y)
+        cost, m = f"{found['cost']:.4f}", int(X.shape[-1])
+        if isinstance(targets, Classes):
+            return cls(cost, {"accuracy": f"{found['accuracy']:.2%}"}, m)
+        A = predict(net, params, X)
+        r2 = float(backend.to_numpy(metrics.r2(A, Y)))
+        error = targets.decode(backend.to_numpy(A)) - targets.decode(backend.to_numpy(Y))
+        return cls(cost, {"R2": f"{r2:.4f}", "MAE": f"{np.abs(error).mean():.6g}"}, m)
+
+    def line(self) -> str:
+        """Return all but the cost on one line."""
+        scores = ", ".join(f"{name} {value}" for name, value in self.named.items())
+        return f"test {scores} ({plural(self.m, 'sample')})"
