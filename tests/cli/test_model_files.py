@@ -9,14 +9,14 @@ import xpnet
 from tests.persist.damage import damaged
 from xpnet.cli.commands.predict import as_csv
 from xpnet.cli.model_files import Model, ModelFile
-from xpnet.cli.preprocessing import Split
+from xpnet.cli.preprocessing import Shares, Split
 from xpnet.data import Columns, Dataset
 from xpnet.exceptions import ModelFileError
 
 TABLE = Columns(("a", "kind", "b"), 1, named=True)
 NET = xpnet.Network((2, 2), output="softmax")
 X = np.arange(40.0).reshape(20, 2)
-SPLIT = Split.of(Dataset("twenty", X, np.arange(20) % 2), 0.0)
+SPLIT = Split.of(Dataset("twenty", X, np.arange(20) % 2), Shares(validation=0.0))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typer import BadParameter
 from xpnet import backend
 from xpnet.cli.options import (
     check_eager,
-    default_batch_size,
     describe_backend,
     make_network,
     make_optimizer,
@@ -60,11 +59,6 @@ def test_cosine_ends_near_zero(name):
 def test_unknown_names(name, schedule, message):
     with pytest.raises(ValueError, match=message):
         make_optimizer(name, None, schedule, 10)
-
-
-@pytest.mark.parametrize(("m", "size"), [(66, 16), (1295, 16), (3200, 40), (60_000, 64)])
-def test_the_batch_size_by_default(m, size):
-    assert default_batch_size(m) == size
 
 
 def test_a_number_in_its_range():

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.cli.preprocessing import Preprocessing, Split, evaluation_samples
+from xpnet.cli.preprocessing import Preprocessing, Shares, Split, evaluation_samples
 from xpnet.data import DataError, Dataset
 
 M = 100
 X = np.arange(2.0 * M).reshape(M, 2)
 Y = np.arange(M) % 2
 PLAIN = Dataset("plain", X, Y)
+SHARES = Shares()
 DIVIDED = Dataset("divided", X, Y, X[:10] + 1000, Y[:10])
 
 
@@ -30,7 +31,7 @@ def rows(split, pair):
     ids=["plain", "without validation", "with test samples"],
 )
 def test_every_sample_is_used_once(dataset, validation, words):
-    split = Split.of(dataset, validation)
+    split = Split.of(dataset, Shares(validation=validation))
     assert split.sizes() == words
     assert (split.n_x, split.n_y) == (2, 2)
     pairs = [pair for pair in (split.train, split.validation, split.test) if pair]
@@ -40,19 +41,27 @@ def test_every_sample_is_used_once(dataset, validation, words):
 
 
 def test_scaling_is_learned_from_the_training_samples_alone():
-    split = Split.of(DIVIDED, 0.1)
+    split = Split.of(DIVIDED, SHARES)
     np.testing.assert_allclose(split.train[0].mean(axis=1), 0.0, atol=1e-6)
     assert (split.test[0] > 5).all()
 
 
 def test_the_test_samples_are_always_the_same():
-    first, second = Split.of(PLAIN, 0.1), Split.of(PLAIN, 0.3)
+    first, second = Split.of(PLAIN, SHARES), Split.of(PLAIN, Shares(validation=0.3))
     np.testing.assert_allclose(rows(first, first.test), rows(second, second.test), atol=1e-3)
+
+
+def test_a_seed_and_a_share_choose_the_test_samples():
+    first, second = (Split.of(PLAIN, Shares(0.3, seed=seed)) for seed in (0, 1))
+    assert first.m_test == second.m_test == 30
+    assert not np.array_equal(rows(first, first.test), rows(second, second.test))
+    found = evaluation_samples(PLAIN, second.fingerprint, second.shares)[0]
+    np.testing.assert_allclose(found, rows(second, second.test), atol=1e-3)
 
 
 def test_too_few_samples():
     with pytest.raises(DataError, match="plain has too few samples of a class to set 10% apart"):
-        Split.of(Dataset("plain", X[:6], Y[:6]), 0.1)
+        Split.of(Dataset("plain", X[:6], Y[:6]), SHARES)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,7 @@ def test_too_few_samples():
     ids=["trained on", "new", "with test samples"],
 )
 def test_what_to_evaluate_on(dataset, m, words):
-    chosen, y, what = evaluation_samples(dataset, Split.of(PLAIN, 0.1).fingerprint)
+    chosen, y, what = evaluation_samples(dataset, Split.of(PLAIN, SHARES).fingerprint, SHARES)
     assert (len(chosen), len(y), what) == (m, m, words)
 
 
@@ -77,13 +86,14 @@ def test_what_to_evaluate_on(dataset, m, words):
 def test_what_a_former_version_was_trained_on_is_known(labels):
     dataset = Dataset("plain", X, np.array(labels)[Y])
     assert (
-        evaluation_samples(dataset, Split.of(PLAIN, 0.1).fingerprint)[2] == "test samples of plain"
+        evaluation_samples(dataset, Split.of(PLAIN, SHARES).fingerprint, SHARES)[2]
+        == "test samples of plain"
     )
 
 
 def test_what_was_trained_on_is_not_evaluated_on():
-    split = Split.of(PLAIN, 0.1)
-    chosen, *_ = evaluation_samples(PLAIN, split.fingerprint)
+    split = Split.of(PLAIN, SHARES)
+    chosen, *_ = evaluation_samples(PLAIN, split.fingerprint, SHARES)
     np.testing.assert_allclose(chosen, rows(split, split.test), atol=1e-3)
 
 

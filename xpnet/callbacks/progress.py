@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 _SECONDS = 0.25
 """From one reading of the cost to the next: each makes the host wait for the device."""
 
+_MOST_LINES = 50
+
 
 class Progress(Callback):
     """Shows epoch, cost, samples a second and the time left. Needs rich.
 
     On a terminal and in a notebook it is a bar, and the cost is read from the device four times a
-    second; anywhere else it is a line an epoch, and nothing is read. A stack's costs are shown as
+    second; anywhere else it is a line an epoch, of more than 50 epochs one of each fiftieth part,
+    and nothing is read. A stack's costs are shown as
     their mean. Where the stream is closed or full it goes quiet, and the training goes on.
 
     Parameters
@@ -126,6 +129,9 @@ class _Lines:
         pass
 
     def epoch(self, epoch: Epoch) -> None:
+        every = -(-self._run.epochs // _MOST_LINES)
+        if (epoch.number - 1) % every and epoch.number != self._run.epochs:
+            return
         scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
         shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
         columns = [_count(epoch.number, self._run), *shown, _speed(self._run.m, epoch)]

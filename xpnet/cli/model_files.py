@@ -11,7 +11,7 @@ import numpy as np
 
 from xpnet import backend, persist
 from xpnet.cli.options import LOSSES
-from xpnet.cli.preprocessing import Preprocessing, Split
+from xpnet.cli.preprocessing import Preprocessing, Shares, Split
 from xpnet.data import Classes, Columns, Quantities, Scaling
 from xpnet.data.csv_table import is_delimiter
 from xpnet.exceptions import ModelFileError, one_line
@@ -38,6 +38,7 @@ class ModelFile(NamedTuple):
             "scaling_scale": scaling.scale,
             **_kept(targets),
             "trained_on": split.fingerprint,
+            "shares": split.shares._asdict(),
             "columns": None if columns is None else columns._asdict(),
         }
         return cls(path, net, metadata)
@@ -54,6 +55,7 @@ class Model(NamedTuple):
     params: Params
     preprocessing: Preprocessing
     trained_on: str | None
+    shares: Shares
     columns: Columns | None
 
     @classmethod
@@ -66,7 +68,8 @@ class Model(NamedTuple):
         preprocessing = _preprocessing(metadata, net, str(path))
         cast = map_params(backend.asarray, params)
         trained_on = _trained_on(metadata, str(path))
-        return cls(net, cast, preprocessing, trained_on, _columns(metadata, str(path)))
+        shares = _shares(metadata, str(path))
+        return cls(net, cast, preprocessing, trained_on, shares, _columns(metadata, str(path)))
 
 
 def _kept(targets: Classes | Quantities) -> dict[str, Any]:
@@ -157,6 +160,18 @@ def _trained_on(metadata: Mapping[str, Any], file: str) -> str | None:
     if found is not None and not isinstance(found, str):
         _refuse(file, "trained_on", found, "text")
     return found
+
+
+def _shares(metadata: Mapping[str, Any], file: str) -> Shares:
+    """Return how the data were split; a former version always did so in the same way."""
+    found = metadata.get("shares", {})
+    try:
+        shares = Shares(**found)
+        if 0 < shares.test < 1 and type(shares.seed) is int and shares.seed >= 0:
+            return shares
+    except TypeError:
+        pass  # Other names, or no numbers.
+    _refuse(file, "shares", found, "test, a share between 0 and 1, and seed, a whole number")
 
 
 def _is_text(value: Any) -> bool:

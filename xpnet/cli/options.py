@@ -131,12 +131,25 @@ LossName: TypeAlias = Annotated[
 ]
 
 # The network and its training.
-Hidden: TypeAlias = Annotated[str, Option(help="Units per hidden layer; '' for none.")]
+Hidden: TypeAlias = Annotated[
+    str | None,
+    Option(
+        help="Units per hidden layer, as 64,32; '' for none.",
+        show_default="100; 512,256 from 1000 samples on",
+    ),
+]
 ActivationName: TypeAlias = Annotated[str, Option(help=f"{', '.join(ACTIVATIONS)}.")]
-Epochs: TypeAlias = Annotated[int, Option(min=1, help="Passes over the training samples.")]
+Epochs: TypeAlias = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Passes over the training samples.",
+        show_default="30; more on small data, for 2000 steps",
+    ),
+]
 BatchSize: TypeAlias = Annotated[
     int | None,
-    Option(min=1, help="Samples per step.", show_default="64; fewer, down to 16, on small data"),
+    Option(min=1, help="Samples per step.", show_default="64; fewer, down to 32, on small data"),
 ]
 OptimizerName: TypeAlias = Annotated[str, Option(help=f"{', '.join(optim.OPTIMIZERS)}.")]
 LearningRate: TypeAlias = Annotated[
@@ -164,7 +177,17 @@ Dropout: TypeAlias = Annotated[
         callback=number_in("a share of units, 0 or more and below 1", lambda p: 0 <= p < 1),
     ),
 ]
-Seed: TypeAlias = Annotated[int, Option(min=0, help="Seed for weights, sample order and dropout.")]
+Seed: TypeAlias = Annotated[
+    int, Option(min=0, help="Seed for the split, weights, sample order and dropout.")
+]
+TestShare: TypeAlias = Annotated[
+    float,
+    Option(
+        "--test",
+        help="Share of the samples set aside for the test, where DATA has no test samples.",
+        callback=number_in("a share above 0, 0.9 at most", lambda share: 0 < share <= 0.9),
+    ),
+]
 ValidationShare: TypeAlias = Annotated[
     float,
     Option(
@@ -177,7 +200,7 @@ Patience: TypeAlias = Annotated[
     Option(
         min=1,
         help="Stop after this many epochs without a better validation cost; keep the best.",
-        show_default="train all epochs",
+        show_default="0.3 of the epochs; none with --epochs",
     ),
 ]
 
@@ -271,11 +294,6 @@ def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Op
     make = _one_of("optimizer", name, optim.OPTIMIZERS).make
     rate = signature(make).parameters["learning_rate"].default if lr is None else lr
     return make(_one_of("schedule", schedule, SCHEDULES)(rate, steps))
-
-
-def default_batch_size(m: int) -> int:
-    """64 samples per step; fewer, down to 16, if an epoch would have less than 80 steps."""
-    return max(16, min(64, m // 80))
 
 
 def check_task(task: str | None) -> None:

@@ -1,7 +1,7 @@
 """Preprocessing: data split into training, validation and test samples, scaled, labels one-hot.
 
-Test samples are used once, after training. Of data without any they are a fifth, always the same
-ones, so that models of one file are compared on the same samples.
+Test samples are used once, after training. Of data without any they are a share, the same ones for
+one seed, so that models of one file are compared on the same samples.
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ from xpnet.exceptions import quoted
 from xpnet.types import Array
 
 _Samples: TypeAlias = tuple[np.ndarray, np.ndarray]
-
-_TEST_SHARE = 0.2
-_SEED = 0
 
 _FEW_NUMBERS = 5
 """Up to how many whole numbers are classes beyond doubt."""
@@ -70,6 +67,14 @@ def _as_columns(rows: np.ndarray) -> Array:
     return array_namespace(array).matrix_transpose(array)
 
 
+class Shares(NamedTuple):
+    """The shares of a data set that are set aside, and the seed that chooses their samples."""
+
+    test: float = 0.2
+    validation: float = 0.1
+    seed: int = 0
+
+
 class Split(NamedTuple):
     """Training, validation and test data: pairs of inputs ``(n_x, m)`` and targets ``(n_y, m)``."""
 
@@ -77,6 +82,7 @@ class Split(NamedTuple):
     train: tuple[Array, Array]
     validation: tuple[Array, Array] | None
     test: tuple[Array, Array]
+    shares: Shares
     fingerprint: str
 
     @property
@@ -108,12 +114,12 @@ class Split(NamedTuple):
     def of(
         cls,
         dataset: Dataset,
-        validation: float,
+        shares: Shares,
         label_chosen: bool = False,
         *,
         positive: bool = False,
     ) -> Split:
-        """Split `dataset`, with the share `validation` of its training samples for validation.
+        """Split `dataset`; the validation samples are a share of its training samples.
 
         `label_chosen` says whether the user has named the label column, `positive` whether targets
         must be 0 or more.
@@ -122,10 +128,11 @@ class Split(NamedTuple):
         """
         if dataset.task == "classification":
             check_classes(dataset, label_chosen)
-        (X, y), test = _train_and_test(dataset, _TEST_SHARE)
+        (X, y), test = _train_and_test(dataset, shares.test, shares.seed)
         validating = None
-        if validation:
-            (X, y), validating = _train_and_test(Dataset(dataset.name, X, y), validation)
+        if shares.validation:
+            rest = Dataset(dataset.name, X, y)
+            (X, y), validating = _train_and_test(rest, shares.validation, shares.seed)
         kept = replace(dataset, X_train=X, y_train=y)
         preprocessing = Preprocessing.fit(kept, positive=positive)
         return cls(
@@ -133,30 +140,32 @@ class Split(NamedTuple):
             preprocessing.inputs_and_targets(X, y),
             preprocessing.inputs_and_targets(*validating) if validating else None,
             preprocessing.inputs_and_targets(*test),
+            shares,
             _fingerprint(dataset),
         )
 
 
 def evaluation_samples(
-    dataset: Dataset, trained_on: str | None
+    dataset: Dataset, trained_on: str | None, shares: Shares
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the samples and labels to evaluate on, and a description of them.
 
     They are the test samples if `dataset` has any, or if it is what the model was `trained_on` (a
-    fingerprint). Otherwise they are all samples, and the description says that the model may have
-    been trained on some: the file may be that of the training with a row added.
+    fingerprint), by the `shares` of the training. Otherwise they are all samples, and the
+    description says that the model may have been trained on some: the file may be that of the
+    training with a row added.
     """
     if dataset.X_test is None and _fingerprint(dataset) != trained_on:
         name = f"all of {dataset.name} (which may include samples that the model was trained on)"
         return dataset.X_train, dataset.y_train, name
-    _, (X, y) = _train_and_test(dataset, _TEST_SHARE)
+    _, (X, y) = _train_and_test(dataset, shares.test, shares.seed)
     return X, y, f"test samples of {dataset.name}"
 
 
-def _train_and_test(dataset: Dataset, test_share: float) -> tuple[_Samples, _Samples]:
+def _train_and_test(dataset: Dataset, share: float, seed: int) -> tuple[_Samples, _Samples]:
     """Return the training and test samples of `dataset`, which is split if it has no test ones."""
     if dataset.X_test is None or dataset.y_test is None:
-        return _train_and_test(split(dataset, test_share, _SEED), test_share)
+        return _train_and_test(split(dataset, share, seed), share, seed)
     return (dataset.X_train, dataset.y_train), (dataset.X_test, dataset.y_test)
 
 

@@ -46,7 +46,7 @@ def evaluate(
             max_memory=max_memory,
         )
         print_table_summary(dataset, ask_about_index=False)
-        X, y, name = evaluation_samples(dataset, model.trained_on)
+        X, y, name = evaluation_samples(dataset, model.trained_on, model.shares)
         samples = model.preprocessing.inputs_and_targets(X, y)
         scores = Scores.of(model.net, model.params, model.preprocessing.targets, samples)
     typer.echo(f"{name}: {options.plural(len(y), 'sample')}")

@@ -6,7 +6,6 @@ by one that completed an epoch and whose cost is finite and no worse than guessi
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,8 @@ from xpnet.cli import options
 from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, write_error
 from xpnet.cli.model_files import ModelFile
 from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
-from xpnet.cli.preprocessing import Split, print_table_summary
+from xpnet.cli.plan import Plan, still_falling
+from xpnet.cli.preprocessing import Shares, Split, print_table_summary
 from xpnet.cli.scores import Scores
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.types import Params, Result, map_params
@@ -34,9 +34,9 @@ def train(
     source: options.DataSource,
     task: options.TaskName = None,
     loss: options.LossName = None,
-    hidden: options.Hidden = "512,256",
+    hidden: options.Hidden = None,
     activation: options.ActivationName = "relu",
-    epochs: options.Epochs = 30,
+    epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     optimizer: options.OptimizerName = "adam",
     lr: options.LearningRate = None,
@@ -49,6 +49,7 @@ def train(
     delimiter: options.Delimiter = None,
     keep_index: options.KeepIndex = False,
     max_memory: options.MaxMemory = None,
+    test: options.TestShare = 0.2,
     validation: options.ValidationShare = 0.1,
     patience: options.Patience = None,
     save: options.SavePath = None,
@@ -66,7 +67,11 @@ def train(
     are learned as such: a line says which, and --task changes it.
 
     Test samples are used once, after training: those of t10k-... or X_test
-    where DATA has them, otherwise a fifth of all samples.
+    where DATA has them, otherwise a share of all samples (--test).
+
+    The network and the epochs follow from the number of samples, unless options
+    say them. If the validation cost stands still, training ends; the parameters
+    of its best epoch are kept.
 
     The model keeps the column names of a .csv, by which evaluate and predict
     find the columns.
@@ -96,24 +101,34 @@ def train(
         output = options.output_of(dataset.task, loss)
         files = _Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
-        split = Split.of(dataset, validation, label is not None, positive=output == "exp")
-        net = options.make_network(split.n_x, hidden, split.n_y, activation, output)
-        batch_size = batch_size or options.default_batch_size(split.m)
-        steps = epochs * math.ceil(split.m / batch_size)
-        made = options.make_optimizer(optimizer, lr, schedule, steps)
+        shares = Shares(test, validation, seed)
+        split = Split.of(dataset, shares, label is not None, positive=output == "exp")
+        plan = Plan.of(
+            split.m,
+            hidden=hidden,
+            batch_size=batch_size,
+            epochs=epochs,
+            patience=patience,
+            validated=split.validation is not None,
+        )
+        net = options.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
+        made = options.make_optimizer(optimizer, lr, schedule, plan.steps)
         model = ModelFile.of(files.save, net, split, dataset.columns)
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
         result, code = _fit_and_save(
             model,
             split,
-            callbacks=tuple(_callbacks(model, patience, files)),
+            callbacks=tuple(_callbacks(model, plan.patience, files)),
             optimizer=made,
-            epochs=epochs,
-            batch_size=batch_size,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size,
             l2=l2,
             dropout=dropout,
             seed=seed,
         )
+        if still_falling(result.history, plan.epochs):
+            more = 2 * plan.epochs
+            typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
         _test_and_plot(dataset.name, split, model, result, files.plot)
     raise typer.Exit(code)
 
@@ -180,7 +195,8 @@ def _fit_and_save(
     no model) or ended above that of guessing and there was a model; Interrupted if a signal came
     before anything was learned, or a second one came.
     """
-    params = model.net.init(seed)
+    # He's weights, which are larger, bend a small table's function more than its samples can say.
+    params = model.net.init(seed, "glorot_uniform")
     settings |= {"validation": split.validation, "seed": seed}
     with StopOnSignal() as signal:
         try:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from xpnet.cli.plan import Plan, still_falling
+
+NOTHING = {"hidden": None, "batch_size": None, "epochs": None, "patience": None}
+
+
+@pytest.mark.parametrize(
+    ("m", "plan"),
+    [
+        (108, ("100", 32, 500, 150)),
+        (1295, ("512,256", 32, 49, 15)),
+        (3200, ("512,256", 40, 30, 9)),
+        (60_000, ("512,256", 64, 30, 9)),
+    ],
+)
+def test_the_plan_follows_from_the_samples(m, plan):
+    found = Plan.of(m, **NOTHING, validated=True)
+    assert found[1:] == plan
+    assert found.steps >= 2000
+    assert Plan.of(m, **NOTHING, validated=False).patience is None
+
+
+def test_options_come_first():
+    options = {"hidden": "", "batch_size": 7, "epochs": 3, "patience": 1}
+    assert Plan.of(70, **options, validated=True) == (70, "", 7, 3, 1)
+    assert Plan.of(70, **NOTHING | {"epochs": 9}, validated=True).patience is None
+
+
+@pytest.mark.parametrize(
+    ("costs", "falling"),
+    [([4, 3, 2, 1], True), ([4, 3, 1, 0.99], False), ([4, 3, 2], False)],
+    ids=["falls", "stands still", "ended early"],
+)
+def test_a_cost_that_still_fell(costs, falling):
+    rows = [{"cost": 0.5**k, "val_cost": cost} for k, cost in enumerate(costs)]
+    assert still_falling(rows, 4) is falling
+    assert still_falling([{"cost": cost} for cost in costs], 4) is falling
