@@ -72,7 +72,7 @@ def test_where_there_are_no_columns_those_of_the_training_do_not_matter(sources,
 
 @pytest.mark.parametrize("kind", ["digits", "folder", "npz"])
 def test_a_label_column_where_there_are_no_columns(sources, kind):
-    with pytest.raises(DataError, match=r"label is 'y' \(--label\), but only a .csv file"):
+    with pytest.raises(DataError, match=r"label is 'y' \(--label\), but only a table"):
         load(sources[kind], label="y")
 
 
@@ -82,9 +82,9 @@ def test_a_label_column_where_there_are_no_columns(sources, kind):
 def test_how_to_read_a_table_where_there_is_none(sources, options):
     name = next(iter(options))
     for kind in ("digits", "folder", "npz"):
-        option = "no-header" if name == "header" else name.replace("_", "-")
+        option = "header or --no-header" if name == "header" else name.replace("_", "-")
         with pytest.raises(
-            DataError, match=rf"^{name} is \S+ \(--{option}\), but only a .csv file has .*: leave"
+            DataError, match=rf"^{name} is \S+ \(--{option}\), but only a table has .*: leave"
         ):
             load(sources[kind], **options)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from xpnet import backend, persist
+from xpnet.cli.encoding import Encoding, read_encoding
 from xpnet.cli.options import LOSSES
 from xpnet.cli.preprocessing import Preprocessing, Shares, Split
 from xpnet.data import Classes, Columns, Quantities, Scaling
@@ -32,7 +33,7 @@ class ModelFile(NamedTuple):
     @classmethod
     def of(cls, path: Path, net: Network, split: Split, columns: Columns | None) -> ModelFile:
         """Return the file at `path` for `net`, trained on `split` of a table with `columns`."""
-        scaling, targets = split.preprocessing
+        scaling, targets, encoding = split.preprocessing
         metadata = {
             "scaling_shift": scaling.shift,
             "scaling_scale": scaling.scale,
@@ -40,6 +41,7 @@ class ModelFile(NamedTuple):
             "trained_on": split.fingerprint,
             "shares": split.shares._asdict(),
             "columns": None if columns is None else columns._asdict(),
+            **({} if encoding is None else encoding.metadata()),
         }
         return cls(path, net, metadata)
 
@@ -65,11 +67,12 @@ class Model(NamedTuple):
         Raises ModelFileError if the file is not a model, or not one that ``xpnet train`` saved.
         """
         net, params, metadata = persist.load(path)
-        preprocessing = _preprocessing(metadata, net, str(path))
+        columns = _columns(metadata, str(path))
+        preprocessing = _preprocessing(metadata, net, columns, str(path))
         cast = map_params(backend.asarray, params)
         trained_on = _trained_on(metadata, str(path))
         shares = _shares(metadata, str(path))
-        return cls(net, cast, preprocessing, trained_on, shares, _columns(metadata, str(path)))
+        return cls(net, cast, preprocessing, trained_on, shares, columns)
 
 
 def _kept(targets: Classes | Quantities) -> dict[str, Any]:
@@ -79,7 +82,9 @@ def _kept(targets: Classes | Quantities) -> dict[str, Any]:
     return {"target_shift": targets.shift, "target_scale": targets.scale}
 
 
-def _preprocessing(metadata: Mapping[str, Any], net: Network, file: str) -> Preprocessing:
+def _preprocessing(
+    metadata: Mapping[str, Any], net: Network, columns: Columns | None, file: str
+) -> Preprocessing:
     shift = _numbers(metadata, "scaling_shift", file)
     scale = _numbers(metadata, "scaling_scale", file)
     targets = _targets(metadata, net, file)
@@ -93,7 +98,20 @@ def _preprocessing(metadata: Mapping[str, Any], net: Network, file: str) -> Prep
             f"{file} has shift, scale, classes and output {found}: expected {expected} for "
             f"sizes {one_line(net.sizes)}; train and save the model again"
         )
-    return Preprocessing(Scaling(shift, scale), targets)
+    return Preprocessing(Scaling(shift, scale), targets, _encoding(metadata, columns, net, file))
+
+
+def _encoding(
+    metadata: Mapping[str, Any], columns: Columns | None, net: Network, file: str
+) -> Encoding | None:
+    try:
+        encoding = read_encoding(metadata, columns)
+    except ValueError as error:
+        name, _, expected = str(error).partition(": expected ")
+        _refuse(file, name, metadata.get(name), expected)
+    if encoding is not None and len(encoding.is_number()) != net.sizes[0]:
+        _refuse(file, "one_hot", metadata["one_hot"], f"{net.sizes[0]} inputs in all")
+    return encoding
 
 
 def _targets(metadata: Mapping[str, Any], net: Network, file: str) -> Classes | Quantities:
@@ -137,7 +155,11 @@ def _columns(metadata: Mapping[str, Any], file: str) -> Columns | None:
         _refuse(file, "columns", found, f"the entries {', '.join(Columns._fields)}")
     if not _are_valid(columns):
         _refuse(file, "columns", found, "names, the label's place among them, and true or false")
-    return columns._replace(names=tuple(columns.names))
+    return columns._replace(
+        names=tuple(columns.names),
+        dropped=tuple(columns.dropped),
+        words=tuple(of and tuple(of) for of in columns.words),
+    )
 
 
 def _are_valid(columns: Columns) -> bool:
@@ -152,7 +174,23 @@ def _are_valid(columns: Columns) -> bool:
         and isinstance(columns.indexed, bool)
         and isinstance(columns.header, bool | None)
         and (delimiter is None or (_is_text(delimiter) and is_delimiter(delimiter)))
+        and _are_texts(columns.dropped)
+        and _are_words(columns)
     )
+
+
+def _are_texts(found: Any) -> bool:
+    return isinstance(found, list | tuple) and all(map(_is_text, found))
+
+
+def _are_words(columns: Columns) -> bool:
+    """Whether there are texts or None for each feature, or nothing at all."""
+    words = columns.words
+    if not isinstance(words, list | tuple) or not all(
+        of is None or (_are_texts(of) and of) for of in words
+    ):
+        return False
+    return len(words) in (0, len(columns.features))
 
 
 def _trained_on(metadata: Mapping[str, Any], file: str) -> str | None:

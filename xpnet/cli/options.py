@@ -14,6 +14,7 @@ from typer import Argument, BadParameter, Option
 from xpnet import optim
 from xpnet.backend import Backend
 from xpnet.backend.libraries import LIBRARIES
+from xpnet.cli.encoding import STRATEGIES
 from xpnet.data.quantities import TASKS
 from xpnet.exceptions import BackendError
 from xpnet.kernels import ACTIVATIONS
@@ -102,6 +103,24 @@ KeepIndex: TypeAlias = Annotated[
     Option(
         "--keep-index", help="Train on the first column of a .csv even if it only numbers the rows."
     ),
+]
+Drop: TypeAlias = Annotated[
+    list[str] | None,
+    Option(help="Columns of a table to leave out; names with commas between, or once for each."),
+]
+Features: TypeAlias = Annotated[
+    list[str] | None,
+    Option(help="Columns of a table to learn from, and no others.", show_default="all"),
+]
+Impute: TypeAlias = Annotated[
+    str | None,
+    Option(
+        help=f"Fill gaps in a table by a column's {', '.join(STRATEGIES)}.",
+        show_default="gaps are refused",
+    ),
+]
+OneHot: TypeAlias = Annotated[
+    bool, Option("--one-hot", help="Encode words in a table: an input for each, 0 or 1.")
 ]
 MaxMemory: TypeAlias = Annotated[
     int | None,
@@ -296,10 +315,12 @@ def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Op
     return make(_one_of("schedule", schedule, SCHEDULES)(rate, steps))
 
 
-def check_task(task: str | None) -> None:
-    """Raise ValueError if `task` is unknown."""
+def check_names(task: str | None, impute: str | None) -> None:
+    """Raise ValueError if a task or a way to fill gaps is unknown."""
     if task is not None:
         _one_of("task", task, dict.fromkeys(TASKS))
+    if impute is not None:
+        _one_of("impute", impute, dict.fromkeys(STRATEGIES))
 
 
 def _one_of(option: str, name: str, table: Mapping[str, T]) -> T:

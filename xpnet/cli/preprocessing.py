@@ -15,11 +15,12 @@ import typer
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet.cli.encoding import Encoding
 from xpnet.data import Classes, Dataset, Quantities, Scaling, split
 from xpnet.data.csv import counts_rows
 from xpnet.data.csv_header import is_number
 from xpnet.data.labels import check_classes, may_be_classes
-from xpnet.exceptions import quoted
+from xpnet.exceptions import listed, quoted
 from xpnet.types import Array
 
 _Samples: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -33,6 +34,17 @@ class Preprocessing(NamedTuple):
 
     scaling: Scaling
     targets: Classes | Quantities
+    encoding: Encoding | None = None
+
+    @property
+    def n_x(self) -> int:
+        """Number of features, before any is encoded."""
+        return len(self.scaling.shift) if self.encoding is None else self.encoding.n_x
+
+    @property
+    def fills_gaps(self) -> bool:
+        """Whether missing values are filled, and not refused."""
+        return self.encoding is not None and self.encoding.strategy is not None
 
     @property
     def classes(self) -> Classes | None:
@@ -45,16 +57,31 @@ class Preprocessing(NamedTuple):
         return "regression" if self.classes is None else "classification"
 
     @classmethod
-    def fit(cls, dataset: Dataset, *, positive: bool = False) -> Preprocessing:
-        """Return that of the training samples of `dataset`; see `Quantities.of` for `positive`."""
-        names = dataset.columns.features if dataset.columns else ()
-        scaling = Scaling.fit(dataset.X_train, dataset.pixel_max, names)
+    def fit(
+        cls, dataset: Dataset, *, positive: bool = False, impute: str | None = None
+    ) -> Preprocessing:
+        """Return that of the training samples of `dataset`.
+
+        See `Quantities.of` for `positive`, and `Encoding` for `impute`, its strategy.
+        """
+        X, columns = dataset.X_train, dataset.columns
+        names = columns.features if columns else ()
+        encoding = Encoding.of(X, columns, impute)
+        if encoding is not None and columns is not None:
+            X, names = encoding.apply(X), encoding.names(columns)
+        scaling = Scaling.fit(X, dataset.pixel_max, names)
+        if encoding is not None:
+            numbers = encoding.is_number()  # The others are 0 and 1 already.
+            shift, scale = np.where(numbers, scaling.shift, 0.0), scaling.scale
+            scaling = Scaling(shift, np.where(numbers, scale, 1.0))
         if dataset.task == "regression":
-            return cls(scaling, Quantities.of(dataset.y_train, positive=positive))
-        return cls(scaling, Classes.of(dataset.y_train))
+            quantities = Quantities.of(dataset.y_train, positive=positive)
+            return cls(scaling, quantities, encoding)
+        return cls(scaling, Classes.of(dataset.y_train), encoding)
 
     def inputs(self, X: np.ndarray) -> Array:
-        """Return samples `X` ``(m, n_x)`` scaled, as columns ``(n_x, m)`` on the device."""
+        """Return samples `X` ``(m, n_x)`` encoded and scaled, as columns on the device."""
+        X = X if self.encoding is None else self.encoding.apply(X)
         return _as_columns(self.scaling.apply(X, backend.default_backend().dtype))
 
     def inputs_and_targets(self, X: np.ndarray, y: np.ndarray) -> tuple[Array, Array]:
@@ -97,7 +124,7 @@ class Split(NamedTuple):
 
     @property
     def n_x(self) -> int:
-        """Number of features."""
+        """Number of inputs."""
         return int(self.train[0].shape[0])
 
     @property
@@ -118,11 +145,12 @@ class Split(NamedTuple):
         label_chosen: bool = False,
         *,
         positive: bool = False,
+        impute: str | None = None,
     ) -> Split:
         """Split `dataset`; the validation samples are a share of its training samples.
 
         `label_chosen` says whether the user has named the label column, `positive` whether targets
-        must be 0 or more.
+        must be 0 or more, `impute` how gaps are filled.
 
         Raises DataError if labels make no sense as classes, or there are too few samples to split.
         """
@@ -134,7 +162,7 @@ class Split(NamedTuple):
             rest = Dataset(dataset.name, X, y)
             (X, y), validating = _train_and_test(rest, shares.validation, shares.seed)
         kept = replace(dataset, X_train=X, y_train=y)
-        preprocessing = Preprocessing.fit(kept, positive=positive)
+        preprocessing = Preprocessing.fit(kept, positive=positive, impute=impute)
         return cls(
             preprocessing,
             preprocessing.inputs_and_targets(X, y),
@@ -205,6 +233,11 @@ def print_table_summary(
         f"label {quoted(columns.names[columns.label])}",
         _task_in_words(dataset, told_apart),
     ]
+    if columns.dropped:
+        facts.append(f"{listed(columns.dropped)} left out")
+    if columns.words:
+        wordy = [name for name, of in zip(columns.features, columns.words, strict=True) if of]
+        facts.append(f"words in {listed(wordy)} encoded")
     if columns.indexed:
         facts.append("first column left out, as it only numbers the rows (train --keep-index)")
     elif ask_about_index and columns.label != 0 and counts_rows(dataset.X_train[:, 0]):

@@ -10,14 +10,13 @@ tell a network the position of a sample in the file, and so its class where the 
 
 from __future__ import annotations
 
-import math
 import re
-from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from xpnet.data.csv_cells import Words, read_cells
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, column_position, named_positions, open_table
 from xpnet.data.dataset import Columns, Dataset
@@ -31,8 +30,6 @@ _NAMELESS = re.compile(r"(Unnamed: \d+)?")
 
 _COUNTED = 5
 """From how many rows on 0, 1, 2, … or 1, 2, 3, … in a table without a header is no feature."""
-
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 
 
 def read_csv(path: Path, options: Options) -> Dataset:
@@ -48,11 +45,20 @@ def read_csv(path: Path, options: Options) -> Dataset:
     table, named = _opened(path, options)
     indexed = named is None and _may_have_index(table, options)
     position = _label_position(table, named, options, indexed)
-    X, texts = _read(table, _features(table, named, position), options, position)
-    X, indexed = _without_index(table, X, options) if indexed and position != 0 else (X, False)
-    names = tuple(table.names[indexed:])
+    features = _features(table, named, position, options)
+    X, words, texts = read_cells(table, features, options, position, _known(options, len(features)))
+    if indexed := indexed and features[0] == 0:
+        X, indexed = _without_index(table, X, words[0], options)
+    kept = {position, *features}
     found = Columns(
-        names, position - indexed, table.has_header, indexed, options.header, options.delimiter
+        names=tuple(table.names[indexed:]),
+        label=position - indexed,
+        named=table.has_header,
+        indexed=indexed,
+        header=options.header,
+        delimiter=options.delimiter,
+        dropped=tuple(name for k, name in enumerate(table.names) if k not in kept),
+        words=tuple(words[indexed:]) if any(words) else (),
     )
     where = f"{path}, column {quoted(table.names[position])}"
     _check_none_missing(texts, where)
@@ -67,17 +73,20 @@ def read_csv(path: Path, options: Options) -> Dataset:
 def read_csv_samples(path: Path, options: Options, n_x: int) -> np.ndarray:
     """Return the features ``(m, n_x)`` in `path`; a label column may be there, or be empty."""
     table, named = _opened(path, options)
+    n_x += len(options.columns.dropped) if options.columns else 0
     indexed = named is None and _may_have_index(table, options, n_x)
     position = None
     if named is None and not _is_bare(table, options.label, n_x + indexed):
         position = _label_position(table, None, options, indexed)
-    X, texts = _read(table, _features(table, named, position), options, position)
+    features = _features(table, named, position, options)
+    known = _known(options, len(features))
+    X, words, texts = read_cells(table, features, options, position, known)
     if indexed:
-        return _without_index(table, X, options)[0]
+        return _without_index(table, X, words[0], options)[0]
     quantities = not table.has_header and _are_quantities(texts, options)
     if quantities and _is_index(table, X[:, 0], options):
         # An index and features are as many columns as features and a label.
-        return _read(open_table(path, options), range(1, len(table.names)), options)[0]
+        return read_cells(open_table(path, options), range(1, len(table.names)), options).X
     return X
 
 
@@ -115,9 +124,11 @@ def _of_another_width(table: Table, columns: Columns) -> DataError:
     )
 
 
-def _without_index(table: Table, X: np.ndarray, options: Options) -> tuple[np.ndarray, bool]:
-    """Return `X` without a first column that is an index, and whether it was one."""
-    if _is_index(table, X[:, 0], options):
+def _without_index(
+    table: Table, X: np.ndarray, words: Words, options: Options
+) -> tuple[np.ndarray, bool]:
+    """Return `X` without a first column, of `words` or none, that is an index; whether it was."""
+    if words is None and _is_index(table, X[:, 0], options):
         return X[:, 1:], True
     if options.columns is not None:
         raise _of_another_width(table, options.columns)
@@ -170,37 +181,51 @@ def _are_quantities(texts: list[str], options: Options) -> bool:
     return all(map(is_number, different)) and different.isdisjoint(map(str, options.classes.labels))
 
 
-def _features(table: Table, columns: Columns | None, label: int | None) -> list[int]:
+def _features(
+    table: Table, named: Columns | None, label: int | None, options: Options
+) -> list[int]:
     """Return the positions of the features in the order of the training."""
-    if columns is not None:
-        return named_positions(table, columns.features)
-    positions = [position for position in range(len(table.names)) if position != label]
+    if named is not None:
+        return named_positions(table, named.features)
+    left_out = _left_out(table, label, options)
+    positions = [k for k in range(len(table.names)) if k != label and k not in left_out]
+    if left_out and not positions:
+        raise DataError(f"{table.path} has no feature left: leave out fewer (--drop, --features)")
     # Names that a model is to keep must tell columns apart.
     return named_positions(table, [table.names[position] for position in positions])
 
 
-def _read(
-    table: Table, features: Sequence[int], options: Options, label: int | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Return the columns at `features` as ``(m, n_x)``, and the texts of that at `label`."""
-    if not features:
-        advice = "if another character than ; , or a tab separates them, name it (--delimiter)"
-        if options.delimiter is not None:
-            advice = f"--delimiter is {quoted(options.delimiter)}: name another, or leave it out"
-        raise DataError(f"{table.path} has 1 column: expected features and a label; {advice}")
-    names = [table.names[position] for position in features]
-    # A flat array of C doubles: lists of Python floats would take eight times the memory.
-    values = array("d")
-    texts: list[str] = []
-    one_of_each: dict[str, str] = {}
-    for line, cells in table.rows:
-        if label is not None:
-            text = cells[label].strip()
-            texts.append(one_of_each.setdefault(text, text))
-        chosen = [cells[position] for position in features]
-        values.extend(_numbers(chosen, names, table.path, line))
-        check_fits(array_bytes((1, len(values)), values.itemsize), options.limit, str(table.path))
-    return np.frombuffer(values).reshape(-1, len(features)), texts
+def _left_out(table: Table, label: int | None, options: Options) -> set[int]:
+    """Return the positions of columns that are no features: as in training, or as asked for."""
+    if options.columns is not None:
+        names = list(options.columns.names)
+        if label is None:
+            del names[options.columns.label]
+        surplus = len(table.names) - len(names)
+        return {k + surplus for k, name in enumerate(names) if name in options.columns.dropped}
+    drop, keep = (_positions(table, columns) for columns in (options.drop, options.features))
+    if label in drop | keep:
+        raise DataError(
+            f"{table.path}: {quoted(table.names[label or 0])} is the label, and no feature to keep "
+            "or to leave out: name another column (--drop, --features), or another --label"
+        )
+    return drop | (set(range(len(table.names))) - keep - {label} if keep else set())
+
+
+def _positions(table: Table, columns: Sequence[str]) -> set[int]:
+    """Return the positions of `columns`, each a name, a number or several with commas between."""
+    each = [
+        name for text in columns for name in ([text] if text in table.names else text.split(","))
+    ]
+    return {column_position(table, name.strip()) for name in each}
+
+
+def _known(options: Options, count: int) -> list[Words] | None:
+    """Return the words that a model knows of each of `count` features; its own are the last."""
+    if options.columns is None:
+        return None
+    words = options.columns.words
+    return [*[None] * (count - len(words)), *words]
 
 
 def _nbytes(texts: list[str]) -> int:
@@ -215,41 +240,3 @@ def _check_none_missing(texts: list[str], where: str) -> None:
             f"{where} holds {texts[row]!r} at row {row} (counted from 0, without a header): "
             "expected a label for every sample; leave that sample out"
         )
-
-
-def _numbers(cells: list[str], names: list[str], path: Path, line: int) -> list[float]:
-    try:
-        numbers = list(map(float, cells))
-        # float() reads 1_0 as 10.
-        if all(map(math.isfinite, numbers)) and "_" not in "".join(cells):
-            return numbers
-    except ValueError:
-        pass  # Found again below, with its column.
-    position = next(k for k, cell in enumerate(cells) if not _is_finite(cell))
-    raise DataError(
-        f"{path}, line {line} has {quoted(cells[position])} in column {quoted(names[position])}: "
-        f"expected a finite number; {_advice(cells[position], names[position], line)}"
-    )
-
-
-def _is_finite(cell: str) -> bool:
-    return is_number(cell) and math.isfinite(float(cell))
-
-
-def _advice(cell: str, name: str, line: int) -> str:
-    """Return what to do about a `cell` that is no number."""
-    if _DECIMAL_COMMA.fullmatch(cell):
-        return "write a decimal point instead of the comma, and nothing between thousands"
-    if any(mark in cell for mark in ";\t|"):
-        return "if columns are separated by another character, name it (--delimiter)"
-    if is_missing(cell) or "inf" in cell.lower():
-        return "fill it, or leave that sample out"
-    if line == 1:
-        return (
-            "if that line names the columns, say so (--header); if that column is the label, ask "
-            f"for it (--label {quoted(name)})"
-        )
-    return (
-        f"if that is the label column, ask for it (--label {quoted(name)}); if not, encode it as "
-        "numbers or leave it out"
-    )

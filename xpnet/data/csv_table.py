@@ -46,6 +46,10 @@ class Options(NamedTuple):
     columns: Columns | None = None
     classes: Classes | None = None
     task: str | None = "classification"
+    drop: Sequence[str] = ()
+    features: Sequence[str] = ()
+    gaps: bool = False
+    words: bool = False
 
 
 class Row(NamedTuple):

@@ -26,6 +26,11 @@ class Columns(NamedTuple):
         Whether a first column that only numbers the rows was left out.
     header, delimiter
         Options with which the table was read; None where they were found out.
+    dropped : tuple of str
+        Names of columns that are neither features nor the label.
+    words : tuple of tuple of str or None
+        The words of each feature, for which its numbers stand (see `xpnet.data.csv_cells`); None of
+        one of numbers. Empty where all are.
     """
 
     names: tuple[str, ...]
@@ -34,11 +39,14 @@ class Columns(NamedTuple):
     indexed: bool = False
     header: bool | None = None
     delimiter: str | None = None
+    dropped: tuple[str, ...] = ()
+    words: tuple[tuple[str, ...] | None, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features' names in the order of the training."""
-        return self.names[: self.label] + self.names[self.label + 1 :]
+        names = self.names[: self.label] + self.names[self.label + 1 :]
+        return tuple(name for name in names if name not in self.dropped)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -40,6 +40,10 @@ def load(
     columns: Columns | None = None,
     classes: Classes | None = None,
     task: str | None = "classification",
+    drop: Sequence[str] = (),
+    features: Sequence[str] = (),
+    gaps: bool = False,
+    words: bool = False,
     max_memory: int | None = None,
 ) -> Dataset:
     """Read a labelled dataset.
@@ -67,6 +71,12 @@ def load(
     task : str, optional
         ``"classification"``; ``"regression"``, whose labels become float64; or None: the labels
         decide, see `Dataset.task`.
+    drop, features : sequence of str, optional
+        Columns of a table to leave out, or to keep alone, as features; by name or number from 0.
+    gaps : bool, default False
+        Whether missing values of a table become NaN; else they are refused.
+    words : bool, default False
+        Whether words of a table become numbers, see `Columns.words`; else they are refused.
     max_memory : int, optional
         Bytes that the data may take, read and scaled to float32; by default half of what is free.
 
@@ -78,7 +88,20 @@ def load(
     """
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
-    options = Options(limit, label, header, delimiter, keep_index, columns, classes, task)
+    options = Options(
+        limit,
+        label,
+        header,
+        delimiter,
+        keep_index,
+        columns,
+        classes,
+        task,
+        tuple(drop),
+        tuple(features),
+        gaps,
+        words,
+    )
     dataset = reader.dataset(path, options)
     if task == "regression" and dataset.task != task:  # Images' labels are always whole numbers.
         y_test = None if dataset.y_test is None else dataset.y_test.astype(np.float64)
@@ -95,6 +118,7 @@ def load_samples(
     delimiter: str | None = None,
     columns: Columns | None = None,
     classes: Classes | None = None,
+    gaps: bool = False,
     max_memory: int | None = None,
 ) -> np.ndarray:
     """Read samples ``(m, n_x)`` to predict on, with or without labels beside them.
@@ -108,7 +132,7 @@ def load_samples(
     """
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
-    options = Options(limit, label, header, delimiter, columns=columns, classes=classes)
+    options = Options(limit, label, header, delimiter, columns=columns, classes=classes, gaps=gaps)
     X = reader.samples(path, options, n_x)
     if X.shape[1] != n_x:
         raise DataError(
@@ -134,18 +158,29 @@ def _no_table(read: Callable[[Path, Options], T]) -> Callable[..., T]:
     """Give `read(path, options)` the readers' signature, refusing what only a table has."""
 
     def read_path(path: Path, options: Options, *others: object) -> T:
-        for name in ("label", "header", "delimiter", "keep_index"):
+        for name, option in _OF_TABLES.items():
             value = getattr(options, name)
             if value != Options._field_defaults[name]:
-                option = "--no-header" if value is False else f"--{name.replace('_', '-')}"
                 raise DataError(
-                    f"{name} is {value!r} ({option}), but only a .csv file has a label column to "
-                    f"choose, a header, a delimiter and an index: leave it out for {path}"
+                    f"{name} is {value!r} ({option}), but only a table has columns to choose, a "
+                    f"header, a delimiter, an index, gaps and words: leave it out for {path}"
                 )
         return read(path, options)
 
     return read_path
 
+
+_OF_TABLES = {
+    "label": "--label",
+    "header": "--header or --no-header",
+    "delimiter": "--delimiter",
+    "keep_index": "--keep-index",
+    "drop": "--drop",
+    "features": "--features",
+    "gaps": "--impute",
+    "words": "--one-hot",
+}
+"""Options of tables alone, as the command line calls them."""
 
 _EXPECTED = "'digits', a folder of IDX files (as MNIST comes), a .npz or a .csv file"
 

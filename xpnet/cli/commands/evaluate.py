@@ -42,6 +42,7 @@ def evaluate(
             delimiter=delimiter,
             columns=model.columns,
             classes=model.preprocessing.classes,
+            gaps=model.preprocessing.fills_gaps,
             task=model.preprocessing.task,
             max_memory=max_memory,
         )

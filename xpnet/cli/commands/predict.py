@@ -59,12 +59,13 @@ def predict(
         model = Model.load(path)
         samples = data.load_samples(
             source,
-            model.net.sizes[0],
+            model.preprocessing.n_x,
             label=label,
             header=header,
             delimiter=delimiter,
             columns=model.columns,
             classes=model.preprocessing.classes,
+            gaps=model.preprocessing.fills_gaps,
             max_memory=max_memory,
         )
         X = model.preprocessing.inputs(samples)

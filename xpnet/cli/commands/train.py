@@ -48,6 +48,10 @@ def train(
     header: options.Header = None,
     delimiter: options.Delimiter = None,
     keep_index: options.KeepIndex = False,
+    drop: options.Drop = None,
+    features: options.Features = None,
+    impute: options.Impute = None,
+    one_hot: options.OneHot = False,
     max_memory: options.MaxMemory = None,
     test: options.TestShare = 0.2,
     validation: options.ValidationShare = 0.1,
@@ -83,7 +87,7 @@ def train(
     """
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
-    options.check_task(task)
+    options.check_names(task, impute)
     with tolerate_lost_output(), use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         if threads:
@@ -95,6 +99,10 @@ def train(
             delimiter=delimiter,
             keep_index=keep_index,
             task=task,
+            drop=drop or (),
+            features=features or (),
+            gaps=impute is not None,
+            words=one_hot,
             max_memory=max_memory,
         )
         print_table_summary(dataset, ask_about_index=not keep_index, told_apart=task is None)
@@ -102,7 +110,9 @@ def train(
         files = _Files.of(dataset.name, save, plot, checkpoint, log)
         files.check(source)
         shares = Shares(test, validation, seed)
-        split = Split.of(dataset, shares, label is not None, positive=output == "exp")
+        split = Split.of(
+            dataset, shares, label is not None, positive=output == "exp", impute=impute
+        )
         plan = Plan.of(
             split.m,
             hidden=hidden,

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.data import DataError, load, load_samples
+
+PEOPLE = """name,age,sex,adult,born,kind
+Ann,31,f,true,1990-05-01,a
+Bob,,m,false,2019-12-31,b
+Cid,7,,TRUE,2001-01-01 10:00,a
+"""
+COLUMNS = {"drop": ["name", "born"], "gaps": True, "words": True}
+
+
+def test_truth_values_are_numbers(csv_file):
+    dataset = load(csv_file("a,b,kind\ntrue,1,x\nFALSE,2,y\nTrue,3,x\n"))
+    np.testing.assert_array_equal(dataset.X_train, [[1, 1], [0, 2], [1, 3]])
+    assert dataset.columns.words == ()
+
+
+def test_every_column_in_the_way_is_named(csv_file):
+    with pytest.raises(DataError) as error:
+        load(csv_file(PEOPLE))
+    message = str(error.value)
+    assert "line 2 has 'Ann' in column 'name': expected a finite number" in message
+    for part in (
+        "gaps in 'age' (--impute median)",
+        "words in 'name', 'sex' (--one-hot)",
+        "dates in 'born' (--drop)",
+        "(--label 'name')",
+    ):
+        assert part in message
+    with pytest.raises(DataError, match=r"number; dates in 'born' \(--drop\)"):
+        load(csv_file(PEOPLE), gaps=True, words=True)
+
+
+def test_different_words_in_most_rows_are_no_categories(csv_file):
+    rows = "".join(f"word {k},{k % 2}\n" for k in range(30))
+    with pytest.raises(DataError, match=r"texts in 'a' \(--drop\)"):
+        load(csv_file(f"a,kind\n{rows}"), words=True)
+
+
+def test_a_word_among_numbers_is_mended_and_not_encoded(csv_file):
+    rows = "".join(f"{k},{k % 2}\n" for k in range(30))
+    with pytest.raises(DataError, match=r"line 32 has 'ten' in column 'a': .* among numbers"):
+        load(csv_file(f"a,kind\n{rows}ten,1\n"), words=True, gaps=True)
+
+
+def test_gaps_and_words(csv_file):
+    dataset = load(csv_file(PEOPLE), **COLUMNS)
+    np.testing.assert_array_equal(dataset.X_train, [[31, 1, 1], [np.nan, 2, 0], [7, 0, 1]])
+    assert dataset.columns.features == ("age", "sex", "adult")
+    assert dataset.columns.dropped == ("name", "born")
+    assert dataset.columns.words == (None, ("", "f", "m"), None)
+
+
+def test_numbers_among_words_are_words(csv_file):
+    dataset = load(csv_file("a,b,kind\n1,1,x\nz,2,y\ny,3,x\n"), words=True)
+    assert dataset.columns.words == (("1", "y", "z"), None)
+
+
+def test_words_are_those_of_the_training(csv_file):
+    columns = load(csv_file(PEOPLE), **COLUMNS).columns
+    later = csv_file("sex,age,adult\nm,3,true\nx,,false\n")
+    X = load_samples(later, 3, columns=columns, gaps=True)
+    np.testing.assert_array_equal(X, [[3, 2, 1], [np.nan, -1, 0]])
+    with pytest.raises(DataError, match=r"line 3 has '' in column 'age'.*train with --impute"):
+        load_samples(later, 3, columns=columns)
+
+
+def test_a_table_without_a_header_has_its_columns_in_place(csv_file):
+    columns = load(csv_file("1,u,2,x\n3,v,4,y\n"), drop=["1"]).columns
+    for text in ("5,w,6,z\n7,w,8,z\n", "5,w,6\n7,w,8\n"):
+        X = load_samples(csv_file(text), 2, columns=columns)
+        np.testing.assert_array_equal(X, [[5, 6], [7, 8]])
+
+
+@pytest.mark.parametrize(
+    ("options", "features"),
+    [
+        ({"drop": ["b"]}, ("a", "c,d")),
+        ({"features": ["c,d"]}, ("c,d",)),
+        ({"features": ["0,b"]}, ("a", "b")),
+    ],
+    ids=str,
+)
+def test_columns_to_leave_out_and_to_keep(csv_file, options, features):
+    path = csv_file('a,b,"c,d",kind\n1,2,3,x\n4,5,6,y\n')
+    assert load(path, **options).columns.features == features
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"drop": ["kind"]}, "'kind' is the label, and no feature to keep or to leave out"),
+        ({"drop": ["z"]}, "has no column 'z': expected a number from 0 to 2 or one of the names"),
+        ({"drop": ["a,b"]}, "has no feature left: leave out fewer"),
+    ],
+    ids=str,
+)
+def test_columns_that_cannot_be_left_out(csv_file, options, message):
+    with pytest.raises(DataError, match=message):
+        load(csv_file("a,b,kind\n1,2,x\n4,5,y\n"), **options)
