@@ -7,7 +7,7 @@ import pytest
 
 import xpnet
 from tests.persist.damage import damaged
-from xpnet.cli.commands.predict import as_csv
+from xpnet.cli.commands.predict import Predictions, as_csv
 from xpnet.cli.model_files import Model, ModelFile
 from xpnet.cli.preprocessing import Shares, Split
 from xpnet.data import Columns, Dataset
@@ -198,6 +198,6 @@ def test_a_damaged_file_is_refused_or_predicts(model, path):
         loaded += 1
         inputs = found.preprocessing.inputs(found.preprocessing.scaling.shift[None, :])
         assert not np.any(inputs)
-        assert as_csv(np.eye(3), found.preprocessing.classes)
+        assert as_csv(Predictions({"flowers": np.eye(3)}, found.preprocessing.targets))
         assert found.columns is None or len(found.columns.features) >= 0
     assert 0 < loaded < 200

@@ -70,6 +70,10 @@ DataSource: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+DataSources: TypeAlias = Annotated[
+    list[str],
+    Argument(metavar="DATA...", help="The same, one or several.", show_default=False),
+]
 ModelPath: TypeAlias = Annotated[
     Path, Argument(metavar="MODEL", help="A model that xpnet train saved.", show_default=False)
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +16,15 @@ from xpnet.types import Array, Params
 
 
 class Scores(NamedTuple):
-    """Cost and scores by name, each as a text, of so many samples."""
+    """Cost and scores by name, each as a text, of so many samples; and what was predicted.
+
+    `classes` are the labels, and the numbers ``(m,)`` of the true and the predicted classes.
+    """
 
     cost: str
     named: dict[str, str]
     m: int
+    classes: tuple[Sequence[str | int], np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(
@@ -33,9 +38,11 @@ class Scores(NamedTuple):
         X, Y = samples
         found = cost_and_score(net, params, X, Y)
         cost, m = f"{found['cost']:.4f}", int(X.shape[-1])
-        if isinstance(targets, Classes):
-            return cls(cost, {"accuracy": f"{found['accuracy']:.2%}"}, m)
         A = predict(net, params, X)
+        if isinstance(targets, Classes):
+            true, predicted = (backend.to_numpy(each).argmax(axis=0) for each in (Y, A))
+            accuracy = {"accuracy": f"{found['accuracy']:.2%}"}
+            return cls(cost, accuracy, m, (targets.labels, true, predicted))
         r2 = float(backend.to_numpy(metrics.r2(A, Y)))
         error = targets.decode(backend.to_numpy(A)) - targets.decode(backend.to_numpy(Y))
         return cls(cost, {"R2": f"{r2:.4f}", "MAE": f"{np.abs(error).mean():.6g}"}, m)

@@ -8,7 +8,7 @@ from tests.cli.conftest import SMALL
 
 def test_what_training_said_of_the_test_part(run, flowers):
     path = flowers()
-    trained = run("train", path, *SMALL, "--epochs", "1", "--save", "model")
+    trained = run("train", path, *SMALL, "--epochs", "1", "--lr", "1e-4", "--save", "model")
     evaluated = run("evaluate", "model", path)
     assert evaluated.code == 0
     assert accuracy(evaluated.out) == accuracy(trained.out) < 1.0
@@ -22,6 +22,19 @@ def test_all_of_another_table(run, flowers, model):
         in evaluated.out
     )
     assert accuracy(evaluated.out) == 1.0
+
+
+def test_the_scores_of_each_class(run, model, tmp_path):
+    centres = {"iris": "100000,0", "lily": "100000,5", "rose": "150000,0"}
+    kinds = [("iris", "iris"), ("iris", "lily"), ("lily", "lily"), ("lily", "lily")]
+    rows = [f"{centres[looks]},{kind}" for kind, looks in kinds]
+    (tmp_path / "few.csv").write_text("length,width,kind\n" + "\n".join(rows) + "\n")
+    out = run("evaluate", model, "few.csv").out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["iris", "1.000", "0.500", "0.667", "2"] in rows
+    assert ["lily", "0.667", "1.000", "0.800", "2"] in rows
+    assert ["rose", "0.000", "0.000", "0.000", "0"] in rows
+    assert ["iris", "1", "1", "0"] in rows
 
 
 @pytest.mark.parametrize("options", [("--backend", "torch"), ("--dtype", "float64")], ids=" ".join)

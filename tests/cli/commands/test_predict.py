@@ -31,7 +31,9 @@ def table(text):
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
 def test_labels_and_probabilities_as_a_table(run, model, flowers, tmp_path, expected, labelled):
-    result = run("predict", model, flowers("new.csv", labelled=labelled), "--out", "out.csv")
+    result = run(
+        "predict", model, flowers("new.csv", labelled=labelled), "--proba", "--out", "out.csv"
+    )
     assert (result.code, result.out) == (0, "90 predictions out.csv\n")
     labels, probabilities = table((tmp_path / "out.csv").read_text())
     assert labels == np.repeat(KINDS, 30).tolist()
@@ -39,9 +41,19 @@ def test_labels_and_probabilities_as_a_table(run, model, flowers, tmp_path, expe
 
 
 def test_without_a_file_the_table_is_printed(run, model, flowers, expected):
-    result = run("predict", model, flowers())
+    result = run("predict", model, flowers(), "--proba")
     assert result.err == ""
     np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
+
+
+def test_several_tables_become_one(run, model, flowers):
+    names = [flowers("first.csv"), flowers("second.csv", seed=1)]
+    head, *rows = run("predict", model, *names).out.splitlines()
+    assert head == "data,label"
+    one_by_one = [run("predict", model, name).out.splitlines()[1:] for name in names]
+    labels = [f"{name},{label}" for name, of in zip(names, one_by_one, strict=True) for label in of]
+    assert rows == labels
+    assert set(one_by_one[0]) == set(KINDS)
 
 
 def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
@@ -52,7 +64,9 @@ def test_probabilities_as_an_array(run, model, flowers, tmp_path, expected):
 
 
 def test_a_label_column_in_front(run, model, flowers, expected):
-    result = run("predict", model, flowers("new.csv", label_first=True), "--label", "kind")
+    result = run(
+        "predict", model, flowers("new.csv", label_first=True), "--proba", "--label", "kind"
+    )
     np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 
 
@@ -117,7 +131,7 @@ def written(path, names, flowers):
 )
 def test_features_are_found_by_name(run, model, flowers, tmp_path, expected, names):
     path = written(tmp_path / "new.csv", names, flowers)
-    result = run("predict", model, path)
+    result = run("predict", model, path, "--proba")
     assert (result.code, result.err) == (0, "")
     np.testing.assert_allclose(table(result.out)[1], expected, rtol=1e-5)
 

@@ -6,9 +6,13 @@ import typer
 
 from xpnet import data, use_backend
 from xpnet.cli import options
+from xpnet.cli.confusion import confusion_tables
 from xpnet.cli.model_files import Model
 from xpnet.cli.preprocessing import evaluation_samples, print_table_summary
 from xpnet.cli.scores import Scores
+
+_WIDE = 400
+"""Columns of a file or a pipe, in which nothing needs to be cut short."""
 
 
 def evaluate(
@@ -24,6 +28,9 @@ def evaluate(
 ) -> None:
     """Print the cost and scores of a model on labelled data.
 
+    Of classes: accuracy; precision, recall and F1 of each; and the confusion
+    matrix. Of numbers: R2 and the mean absolute error, MAE.
+
     If DATA has test samples, or is what the model was trained on, on the test
     samples; otherwise on all samples, some of which the model may have been
     trained on.
@@ -32,6 +39,8 @@ def evaluate(
     any order; others are not read. Without a header, in the data or in
     training, columns must be in the same order as in training.
     """
+    from rich.console import Console
+
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         model = Model.load(path)
@@ -54,3 +63,9 @@ def evaluate(
     typer.echo(f"cost {scores.cost}")
     for name, value in scores.named.items():
         typer.echo(f"{name} {value}")
+    if scores.classes is not None:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = _WIDE
+        for table in confusion_tables(*scores.classes):
+            console.print(table, markup=False)

@@ -1,11 +1,12 @@
-"""``xpnet predict``: labels and probabilities of samples, as CSV or NPY."""
+"""``xpnet predict``: labels, probabilities or numbers of samples, as CSV or NPY."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
@@ -13,7 +14,7 @@ from typer import Option
 
 from xpnet import backend as arrays
 from xpnet import data, use_backend
-from xpnet import predict as probabilities_of
+from xpnet import predict as outputs_of
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable, write
 from xpnet.cli.model_files import Model
@@ -23,14 +24,24 @@ from xpnet.data.csv_header import is_number
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
+class Predictions(NamedTuple):
+    """The outputs ``(n_y, m)`` for each source of samples, and what outputs stand for."""
+
+    outputs: Mapping[str, np.ndarray]
+    targets: Classes | Quantities
+
+
 def predict(
     path: options.ModelPath,
-    source: options.DataSource,
+    sources: options.DataSources,
+    proba: Annotated[
+        bool, Option("--proba", help="Add the probability of each class to a table.")
+    ] = False,
     out: Annotated[
         Path | None,
         Option(
-            help="FILE.csv: labels and probabilities; FILE.npy: probabilities, a row per sample.",
-            show_default="CSV on standard output",
+            help="FILE.csv: a table; FILE.npy: probabilities, a row per sample, or numbers.",
+            show_default="a table on standard output",
         ),
     ] = None,
     label: options.Label = None,
@@ -41,58 +52,81 @@ def predict(
     device: options.Device = None,
     dtype: options.DType = None,
 ) -> None:
-    """Predict the class of each sample; DATA may have labels or none.
+    """Predict the class or the number of each sample; DATA may have labels or none.
 
-    If DATA has test samples, those are predicted.
+    Of several DATA the table has a first column that says whose a sample is. If
+    DATA has test samples, those are predicted.
 
     In a .csv with a header, features are found by their names in training,
     in any order; other columns are not read. Without a header, in the data or
     in training, columns must be in the same order as in training.
 
-    In the CSV a label that a spreadsheet would run (it starts with =, +, -, @,
+    In the table a label that a spreadsheet would run (it starts with =, +, -, @,
     a tab or a carriage return, and is not a number) has an apostrophe in front.
     """
-    to_bytes = as_csv if out is None else by_suffix("out", out, FORMATS)
-    check_writable(path, source, out=out)
+    to_bytes = _as_csv(proba) if out is None else by_suffix("out", out, _formats(proba))
+    check_writable(path, *sources, out=out)
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         model = Model.load(path)
-        samples = data.load_samples(
-            source,
-            model.preprocessing.n_x,
-            label=label,
-            header=header,
-            delimiter=delimiter,
-            columns=model.columns,
-            classes=model.preprocessing.classes,
-            gaps=model.preprocessing.fills_gaps,
-            max_memory=max_memory,
-        )
-        X = model.preprocessing.inputs(samples)
-        A = arrays.to_numpy(probabilities_of(model.net, model.params, X))
-    content = to_bytes(A, model.preprocessing.targets)
+        found = {}
+        for source in sources:
+            samples = data.load_samples(
+                source,
+                model.preprocessing.n_x,
+                label=label,
+                header=header,
+                delimiter=delimiter,
+                columns=model.columns,
+                classes=model.preprocessing.classes,
+                gaps=model.preprocessing.fills_gaps,
+                max_memory=max_memory,
+            )
+            X = model.preprocessing.inputs(samples)
+            found[source] = arrays.to_numpy(outputs_of(model.net, model.params, X))
+    content = to_bytes(Predictions(found, model.preprocessing.targets))
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
         write("out", out, content)
-        typer.echo(f"{options.plural(A.shape[-1], 'prediction')} {out}")
+        m = sum(A.shape[-1] for A in found.values())
+        typer.echo(f"{options.plural(m, 'prediction')} {out}")
 
 
-def as_csv(A: np.ndarray, targets: Classes | Quantities) -> bytes:
-    """Return predictions `A` ``(n_y, m)`` as a table: most probable labels, or numbers."""
+def _formats(proba: bool) -> dict[str, Callable[[Predictions], bytes]]:
+    """Return what makes a file's content, by its suffix."""
+    return {".csv": _as_csv(proba), ".npy": as_npy}
+
+
+def _as_csv(proba: bool) -> Callable[[Predictions], bytes]:
+    return lambda predictions: as_csv(predictions, proba=proba)
+
+
+def as_csv(predictions: Predictions, *, proba: bool = False) -> bytes:
+    """Return predictions as a table: most probable labels and probabilities, or numbers."""
+    outputs, targets = predictions
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    if isinstance(targets, Quantities):
-        table.writerow(["prediction"])
-        table.writerows([f"{y:.6g}"] for y in targets.decode(A))
-        return text.getvalue().encode()
-    table.writerow(["label", *(f"p_{name}" for name in targets.labels)])
-    labels = [_without_formula(label) for label in targets.labels]
-    table.writerows(
-        [labels[best], *(f"{p:.6g}" for p in row)]
-        for best, row in zip(A.argmax(axis=0), A.T, strict=True)
-    )
+    several = len(outputs) > 1
+    table.writerow([*["data"] * several, *_head(targets, proba)])
+    for source, A in outputs.items():
+        table.writerows([*[source] * several, *row] for row in _rows(A, targets, proba))
     return text.getvalue().encode()
+
+
+def _head(targets: Classes | Quantities, proba: bool) -> Sequence[str]:
+    if isinstance(targets, Quantities):
+        return ["prediction"]
+    return ["label", *(f"p_{name}" for name in targets.labels if proba)]
+
+
+def _rows(A: np.ndarray, targets: Classes | Quantities, proba: bool) -> Iterator[Sequence[str]]:
+    if isinstance(targets, Quantities):
+        yield from ([f"{y:.6g}"] for y in targets.decode(A))
+        return
+    labels = [_without_formula(label) for label in targets.labels]
+    for best, row in zip(A.argmax(axis=0), A.T, strict=True):
+        yield [labels[best], *(f"{p:.6g}" for p in row if proba)]
 
 
 def _without_formula(label: str | int) -> str:
@@ -101,12 +135,11 @@ def _without_formula(label: str | int) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) and not is_number(text) else text
 
 
-def as_npy(A: np.ndarray, targets: Classes | Quantities) -> bytes:
-    """Return predictions `A` ``(n_y, m)`` as an array file: ``(m, n_y)``, or numbers ``(m,)``."""
+def as_npy(predictions: Predictions) -> bytes:
+    """Return predictions as an array file: probabilities ``(m, n_y)``, or numbers ``(m,)``."""
+    outputs, targets = predictions
+    A = np.concatenate(list(outputs.values()), axis=1)
     file = io.BytesIO()
     rows = targets.decode(A) if isinstance(targets, Quantities) else np.ascontiguousarray(A.T)
     np.save(file, rows, allow_pickle=False)
     return file.getvalue()
-
-
-FORMATS = {".csv": as_csv, ".npy": as_npy}
