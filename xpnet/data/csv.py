@@ -67,7 +67,8 @@ def read_csv(path: Path, options: Options) -> Dataset:
     chosen = options.label is not None
     if options.task == "classification" and options.classes is None:
         check_no_quantities(X, y, found, where, chosen)
-    return Dataset(path.stem, X, as_targets(y, where, options.task, chosen), columns=found)
+    name = Path(path.name.removesuffix(".gz")).stem
+    return Dataset(name, X, as_targets(y, where, options.task, chosen), columns=found)
 
 
 def read_csv_samples(path: Path, options: Options, n_x: int) -> np.ndarray:

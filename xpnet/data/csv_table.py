@@ -8,7 +8,6 @@ is the semicolon, as it stands between numbers with decimal commas.
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.data.csv_header import is_header
+from xpnet.data.csv_text import Lines
 from xpnet.data.dataset import Columns
 from xpnet.data.labels import Classes
 from xpnet.exceptions import DataError, listed, quoted
@@ -35,7 +35,8 @@ class Options(NamedTuple):
     """Options of a reader; all but `limit` are of tables alone.
 
     `limit` is how many bytes of memory the data may fill; `columns` and `classes` are those of the
-    model that will predict it. The others are arguments of `xpnet.data.load`.
+    model that will predict it; `text` is where its text is, if not at its path. The others are
+    arguments of `xpnet.data.load`.
     """
 
     limit: int
@@ -50,6 +51,7 @@ class Options(NamedTuple):
     features: Sequence[str] = ()
     gaps: bool = False
     words: bool = False
+    text: Path | None = None
 
 
 class Row(NamedTuple):
@@ -189,12 +191,12 @@ def _read_rows(path: Path, options: Options) -> Iterator[Row]:
     most = options.limit // _CELL
     delimiter = options.delimiter
     if delimiter is None:
-        delimiter = _likely_delimiter(path, most, options.columns)
+        delimiter = _likely_delimiter(Lines(path, options.text, most), options.columns)
     elif not is_delimiter(delimiter):
         raise DataError(
             f"delimiter is {quoted(delimiter)}: expected one character, such as ; or | or a tab"
         )
-    lines = _Lines(path, most)
+    lines = Lines(path, options.text, most)
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         for cells in reader:
@@ -208,52 +210,9 @@ def _read_rows(path: Path, options: Options) -> Iterator[Row]:
         ) from error
 
 
-class _Lines:
-    """The lines of a file, at most `most` characters of them at a time: see `count`."""
-
-    def __init__(self, path: Path, most: int) -> None:
-        self.count = 0
-        """Characters read since the reader of these lines has last set this to 0."""
-        self._path, self._most = path, most
-        self._lines = self._read()
-
-    def __iter__(self) -> Iterator[str]:
-        return self._lines
-
-    def _read(self) -> Iterator[str]:
-        with (
-            self._path.open("rb") as data,
-            io.TextIOWrapper(data, encoding="utf-8-sig", newline="") as file,
-        ):
-            try:
-                while line := file.readline(self._most + 1):
-                    self._check(line)
-                    yield line
-            except UnicodeDecodeError as error:
-                position = data.tell() - len(error.object) + error.start
-                raise DataError(
-                    f"{self._path} is not text ({error.reason} at byte {position}): expected a CSV "
-                    "file in UTF-8; save it as one"
-                ) from error
-
-    def _check(self, line: str) -> None:
-        self.count += len(line)
-        if self.count > self._most:
-            raise DataError(
-                f"{self._path} has a row of more than {self._most} characters: expected a row a "
-                "sample; check its line ends and quotation marks, or raise the limit (max_memory, "
-                "--max-memory)"
-            )
-        if "\0" in line:
-            raise DataError(
-                f"{self._path} holds a character of value 0: expected a CSV file in UTF-8; save it "
-                "as one"
-            )
-
-
-def _likely_delimiter(path: Path, most: int, columns: Columns | None) -> str:
+def _likely_delimiter(lines: Lines, columns: Columns | None) -> str:
     """Return the separator of the training if the first line has it, else its most likely one."""
-    first = next((line for line in _Lines(path, most) if line.strip()), "")
+    first = next((line for line in lines if line.strip()), "")
     if columns is not None and columns.delimiter is not None and columns.delimiter in first:
         return columns.delimiter
     cells = first.split(";")

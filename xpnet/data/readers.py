@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet.data.csv import read_csv, read_csv_samples
 from xpnet.data.csv_table import Options
+from xpnet.data.csv_text import STANDARD_INPUT, plain_text
 from xpnet.data.dataset import Columns, Dataset
 from xpnet.data.digits import read_digits
 from xpnet.data.idx import read_idx_folder, read_idx_samples
@@ -51,7 +52,8 @@ def load(
     Parameters
     ----------
     source : str or path
-        ``"digits"`` (built in), a folder of IDX files, a ``.npz`` or a ``.csv`` file.
+        ``"digits"`` (built in), a folder of IDX files, a ``.npz``, ``.csv``, ``.tsv`` or
+        ``.parquet`` file, a ``.csv.gz`` or ``.tsv.gz``, or ``"-"``: a table on standard input.
     label : str or int, optional
         The label column of a ``.csv`` by name or number from 0; by default that of `columns`,
         or the last.
@@ -102,7 +104,8 @@ def load(
         gaps,
         words,
     )
-    dataset = reader.dataset(path, options)
+    with plain_text(path) as text:
+        dataset = reader.dataset(path, options._replace(text=text))
     if task == "regression" and dataset.task != task:  # Images' labels are always whole numbers.
         y_test = None if dataset.y_test is None else dataset.y_test.astype(np.float64)
         return replace(dataset, y_train=dataset.y_train.astype(np.float64), y_test=y_test)
@@ -133,7 +136,8 @@ def load_samples(
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
     options = Options(limit, label, header, delimiter, columns=columns, classes=classes, gaps=gaps)
-    X = reader.samples(path, options, n_x)
+    with plain_text(path) as text:
+        X = reader.samples(path, options._replace(text=text), n_x)
     if X.shape[1] != n_x:
         raise DataError(
             f"{source} has samples of {X.shape[1]} features: expected {n_x}, as the model was "
@@ -145,13 +149,21 @@ def load_samples(
 def _reader(source: str | PathLike[str]) -> tuple[_Reader, Path]:
     if isinstance(source, str) and source in _BUILT_IN:
         return _BUILT_IN[source], Path(source)
+    if source == "-":
+        return _TABLE, STANDARD_INPUT
     path = Path(fspath(source))
-    kind = "folder" if path.is_dir() else path.suffix.lower()
+    kind = "folder" if path.is_dir() else _kind(path)
     if not path.exists():
         raise DataError(f"there is no file or folder {source}: expected {_EXPECTED}")
     if kind not in _FILES:
         raise DataError(f"{source} is of a kind that cannot be read: expected {_EXPECTED}")
     return _FILES[kind], path
+
+
+def _kind(path: Path) -> str:
+    """Return the suffix of a file's name, ``.csv.gz`` as one, in lower case."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
 def _no_table(read: Callable[[Path, Options], T]) -> Callable[..., T]:
@@ -182,7 +194,29 @@ _OF_TABLES = {
 }
 """Options of tables alone, as the command line calls them."""
 
-_EXPECTED = "'digits', a folder of IDX files (as MNIST comes), a .npz or a .csv file"
+
+def _tabbed(read: Callable[..., T]) -> Callable[..., T]:
+    """Give `read` a tab as the delimiter, if it is given no other."""
+
+    def read_path(path: Path, options: Options, *others: object) -> T:
+        return read(path, options._replace(delimiter=options.delimiter or "\t"), *others)
+
+    return read_path
+
+
+def _named(read: Callable[..., T]) -> Callable[..., T]:
+    """Tell `read` that a table has commas between its columns, and names above them."""
+
+    def read_path(path: Path, options: Options, *others: object) -> T:
+        return read(path, options._replace(delimiter=",", header=True), *others)
+
+    return read_path
+
+
+_EXPECTED = (
+    "'digits', a folder of IDX files (as MNIST comes), a .npz, .csv, .tsv or .parquet file, or - "
+    "for standard input"
+)
 
 _BUILT_IN = {
     "digits": _Reader(
@@ -190,6 +224,8 @@ _BUILT_IN = {
         samples=_no_table(lambda path, options: read_digits().X_train),
     ),
 }
+
+_TABLE = _Reader(read_csv, read_csv_samples)
 
 _FILES = {
     "folder": _Reader(
@@ -200,5 +236,7 @@ _FILES = {
         dataset=_no_table(lambda path, options: read_npz(path, options.limit, options.task)),
         samples=_no_table(lambda path, options: read_npz_samples(path, options.limit)),
     ),
-    ".csv": _Reader(read_csv, read_csv_samples),
+    **dict.fromkeys((".csv", ".csv.gz"), _TABLE),
+    **dict.fromkeys((".tsv", ".tsv.gz"), _Reader(_tabbed(read_csv), _tabbed(read_csv_samples))),
+    **dict.fromkeys((".parquet", ".pq"), _Reader(_named(read_csv), _named(read_csv_samples))),
 }
