@@ -9,6 +9,7 @@ import pytest
 
 import xpnet
 from xpnet.backend.libraries import LIBRARIES
+from xpnet.cli.app import EXAMPLES
 from xpnet.kernels import ACTIVATIONS
 from xpnet.optim import OPTIMIZERS
 
@@ -90,6 +91,30 @@ def test_help_lists_the_names_of_the_tables(run, monkeypatch):
     assert f"{', '.join(ACTIVATIONS)}." in text
     assert f"{', '.join(OPTIMIZERS)}." in text
     assert f"{', '.join(name for name in LIBRARIES if not LIBRARIES[name].lazy)} or auto." in text
+
+
+def test_the_examples_run(run):
+    for command, example in EXAMPLES.items():
+        assert f"Example: {example}" in run(command, "--help").out
+        program, *arguments = example.split()
+        assert (program, arguments[0]) == ("xpnet", command)
+        if command != "bench":  # Its own tests run it.
+            assert run(*arguments).code == 0
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_help_fits_100_columns(run, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "100")
+    text = run(command, "--help").out
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+
+
+def test_a_shell_completes(tmp_path):
+    asked = {"_XPNET_COMPLETE": "complete_bash", "COMP_WORDS": "xpnet ev", "COMP_CWORD": "1"}
+    command = [sys.executable, "-m", "xpnet"]
+    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | asked)
+    assert (run.returncode, run.stdout.split(), run.stderr) == (0, ["evaluate"], "")
 
 
 INTERRUPTED_AT = """

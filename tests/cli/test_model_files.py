@@ -16,7 +16,8 @@ from xpnet.exceptions import ModelFileError
 TABLE = Columns(("a", "kind", "b"), 1, named=True)
 NET = xpnet.Network((2, 2), output="softmax")
 X = np.arange(40.0).reshape(20, 2)
-SPLIT = Split.of(Dataset("twenty", X, np.arange(20) % 2), Shares(validation=0.0))
+DATASET = Dataset("twenty", X, np.arange(20) % 2, columns=TABLE)
+SPLIT = Split.of(DATASET, Shares(validation=0.0))
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def load(monkeypatch):
     """Return a function that loads a model, called m, whose metadata has changes."""
 
     def load_changed(net=NET, without=(), **changes):
-        metadata = ModelFile.of("m", NET, SPLIT, TABLE).metadata | {"columns": columns()} | changes
+        metadata = (
+            ModelFile.of("m", NET, SPLIT, DATASET, {}).metadata | {"columns": columns()} | changes
+        )
         for name in without:
             del metadata[name]
         monkeypatch.setattr("xpnet.persist.load", lambda path: (net, NET.init(), metadata))
@@ -46,7 +49,7 @@ def columns(**changes):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_model_comes_back_of_the_dtype_that_is_computed_in(path, dtype):
     params = NET.init()
-    ModelFile.of(path, NET, SPLIT, TABLE).save(params)
+    ModelFile.of(path, NET, SPLIT, DATASET, {}).save(params)
     with xpnet.use_backend("torch", dtype=dtype):
         model = Model.load(path)
     assert (model.net, model.trained_on, model.columns) == (NET, SPLIT.fingerprint, TABLE)
@@ -58,7 +61,7 @@ def test_a_model_comes_back_of_the_dtype_that_is_computed_in(path, dtype):
 
 def test_a_model_in_float16_is_cast(path):
     half = tuple(xpnet.Dense(W.astype("float16"), b.astype("float16")) for W, b in NET.init())
-    ModelFile.of(path, NET, SPLIT, None).save(half)
+    ModelFile.of(path, NET, SPLIT, DATASET, {}).save(half)
     params = Model.load(path).params
     assert params[0].W.dtype == np.float32
     np.testing.assert_array_equal(params[0].W, half[0].W)

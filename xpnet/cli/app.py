@@ -19,6 +19,7 @@ is not installed, is one line too.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from errno import ENOSPC
@@ -30,8 +31,18 @@ from xpnet.cli.output import FAILED, flush, open_standard_streams, print_error
 from xpnet.cli.signals import Interrupted, RaiseOnSignal, handled, ignore
 
 _OUTPUT_UNREAD = 141
+_COMPLETE = "_XPNET_COMPLETE"
 _FOR_USERS = (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, ValueError)
 """Errors whose text is written for a user; of any other the type is shown too."""
+
+EXAMPLES = {
+    "train": "xpnet train digits --epochs 5",
+    "evaluate": "xpnet evaluate xpnet-digits.safetensors digits",
+    "predict": "xpnet predict xpnet-digits.safetensors digits --out digits.csv",
+    "export": "xpnet export xpnet-digits.safetensors digits.onnx",
+    "info": "xpnet info xpnet-digits.safetensors",
+    "bench": "xpnet bench --plot bench.png",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -57,9 +68,12 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return its exit code; errors are raised."""
     import typer
 
+    group = _group()
+    if _COMPLETE in os.environ:  # A shell asks what may come next.
+        group.main(list(arguments), prog_name="xpnet")
     try:
         # Not group(): it would print errors in boxes.
-        with _group().make_context("xpnet", list(arguments)) as context:
+        with group.make_context("xpnet", list(arguments)) as context:
             context.command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -80,7 +94,6 @@ def _group() -> Any:
 
     app = typer.Typer(
         help="Neural networks that train where your arrays live.",
-        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     version = typer.Option(
@@ -91,7 +104,7 @@ def _group() -> Any:
     def _options_of_xpnet(version: bool = version) -> None: ...
 
     for command in (train, evaluate, predict, export, info, bench):
-        app.command()(command)
+        app.command(epilog=f"Example: {EXAMPLES[command.__name__]}")(command)
     return typer.main.get_command(app)
 
 
@@ -110,8 +123,10 @@ def _exit_code(arguments: Sequence[str]) -> int:
             return run(arguments)
         finally:
             flush(sys.stdout)
-    except (BrokenPipeError, SystemExit):  # rich makes the one the other.
+    except BrokenPipeError:
         return _OUTPUT_UNREAD
+    except SystemExit as end:  # rich makes one of a broken pipe, typer ends completion by one.
+        return _OUTPUT_UNREAD if end.code else 0
     except BaseException as error:
         ignore()
         signal = _signal_behind(error)

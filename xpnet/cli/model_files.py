@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from xpnet import backend, persist
+from xpnet import __version__, backend, persist
 from xpnet.cli.encoding import Encoding, read_encoding
 from xpnet.cli.options import LOSSES
 from xpnet.cli.preprocessing import Preprocessing, Shares, Split
-from xpnet.data import Classes, Columns, Quantities, Scaling
+from xpnet.data import Classes, Columns, Dataset, Quantities, Scaling
 from xpnet.data.csv_table import is_delimiter
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
@@ -31,8 +32,11 @@ class ModelFile(NamedTuple):
     metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, path: Path, net: Network, split: Split, columns: Columns | None) -> ModelFile:
-        """Return the file at `path` for `net`, trained on `split` of a table with `columns`."""
+    def of(
+        cls, path: Path, net: Network, split: Split, dataset: Dataset, settings: Mapping[str, Any]
+    ) -> ModelFile:
+        """Return the file at `path` for `net`, trained on `split` of `dataset` by `settings`."""
+        columns = dataset.columns
         scaling, targets, encoding = split.preprocessing
         metadata = {
             "scaling_shift": scaling.shift,
@@ -40,6 +44,11 @@ class ModelFile(NamedTuple):
             **_kept(targets),
             "trained_on": split.fingerprint,
             "shares": split.shares._asdict(),
+            "data": dataset.name,
+            "settings": dict(settings),
+            "xpnet": __version__,
+            # Of the day: the same training then gives the same file.
+            "date": date.today().isoformat(),
             "columns": None if columns is None else columns._asdict(),
             **({} if encoding is None else encoding.metadata()),
         }
@@ -59,6 +68,7 @@ class Model(NamedTuple):
     trained_on: str | None
     shares: Shares
     columns: Columns | None
+    metadata: Mapping[str, Any]
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -72,7 +82,7 @@ class Model(NamedTuple):
         cast = map_params(backend.asarray, params)
         trained_on = _trained_on(metadata, str(path))
         shares = _shares(metadata, str(path))
-        return cls(net, cast, preprocessing, trained_on, shares, columns)
+        return cls(net, cast, preprocessing, trained_on, shares, columns, metadata)
 
 
 def _kept(targets: Classes | Quantities) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from typer import Argument, BadParameter, Option
 
 from xpnet import optim
 from xpnet.backend import Backend
 from xpnet.backend.libraries import LIBRARIES
-from xpnet.cli.encoding import STRATEGIES
-from xpnet.data.quantities import TASKS
+from xpnet.cli.settings import use_config
 from xpnet.exceptions import BackendError
 from xpnet.kernels import ACTIVATIONS
 from xpnet.network import Network
@@ -51,9 +50,9 @@ def number_in(
     return check
 
 
-def size(text: str) -> int:
+def size(text: str | int) -> int:
     """Return the number of bytes that a text such as ``500MB`` or ``4 GB`` stands for."""
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE.fullmatch(str(text).strip())
     if match is None:
         raise BadParameter(f"{text!r} is not a size, such as 500MB or 4GB")
     nbytes = int(float(match[1]) * 1000 ** " kmgt".index(match[2].lower() or " "))
@@ -117,11 +116,8 @@ Features: TypeAlias = Annotated[
     Option(help="Columns of a table to learn from, and no others.", show_default="all"),
 ]
 Impute: TypeAlias = Annotated[
-    str | None,
-    Option(
-        help=f"Fill gaps in a table by a column's {', '.join(STRATEGIES)}.",
-        show_default="gaps are refused",
-    ),
+    Literal["median", "mean", "most_frequent"] | None,
+    Option(help="Fill gaps in a table by what a column has.", show_default="gaps are refused"),
 ]
 OneHot: TypeAlias = Annotated[
     bool, Option("--one-hot", help="Encode words in a table: an input for each, 0 or 1.")
@@ -137,20 +133,16 @@ MaxMemory: TypeAlias = Annotated[
 ]
 
 TaskName: TypeAlias = Annotated[
-    str | None,
-    Option(
-        "--task",
-        help=f"{' or '.join(TASKS)}.",
-        show_default="told apart by the labels",
-    ),
+    Literal["classification", "regression"] | None,
+    Option("--task", help="What is learned.", show_default="told apart by the labels"),
 ]
 LossName: TypeAlias = Annotated[
-    str | None,
-    Option(
-        "--loss",
-        help=f"Of a regression: {', '.join(LOSSES)} (of counts, 0 or more).",
-        show_default="mse",
-    ),
+    Literal["mse", "huber", "poisson"] | None,
+    Option("--loss", help="Of a regression; poisson of counts, 0 or more.", show_default="mse"),
+]
+ClassWeight: TypeAlias = Annotated[
+    Literal["balanced"] | None,
+    Option(help="Weigh rare classes as much as others.", show_default="samples weigh the same"),
 ]
 
 # The network and its training.
@@ -227,7 +219,19 @@ Patience: TypeAlias = Annotated[
     ),
 ]
 
-# The files that a training writes.
+# The files that a training reads and writes.
+Config: TypeAlias = Annotated[
+    Path | None,
+    Option(
+        "--config",
+        help="TOML file with options, as each training writes one beside its model.",
+        show_default="none",
+        callback=use_config,
+        is_eager=True,
+    ),
+]
+NoPlot: TypeAlias = Annotated[bool, Option("--no-plot", help="Draw no learning curve.")]
+Quiet: TypeAlias = Annotated[bool, Option("--quiet", help="Print errors alone.")]
 SavePath: TypeAlias = Annotated[
     Path | None, Option(help="Model file.", show_default="xpnet-DATA.safetensors")
 ]
@@ -315,16 +319,14 @@ def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Op
     Raises ValueError if `name` or `schedule` is unknown.
     """
     make = _one_of("optimizer", name, optim.OPTIMIZERS).make
-    rate = signature(make).parameters["learning_rate"].default if lr is None else lr
+    rate = default_rate(name) if lr is None else lr
     return make(_one_of("schedule", schedule, SCHEDULES)(rate, steps))
 
 
-def check_names(task: str | None, impute: str | None) -> None:
-    """Raise ValueError if a task or a way to fill gaps is unknown."""
-    if task is not None:
-        _one_of("task", task, dict.fromkeys(TASKS))
-    if impute is not None:
-        _one_of("impute", impute, dict.fromkeys(STRATEGIES))
+def default_rate(name: str) -> float:
+    """Return the learning rate of the optimiser `name`; raises ValueError if it is unknown."""
+    make = _one_of("optimizer", name, optim.OPTIMIZERS).make
+    return float(signature(make).parameters["learning_rate"].default)
 
 
 def _one_of(option: str, name: str, table: Mapping[str, T]) -> T:

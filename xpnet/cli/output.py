@@ -50,8 +50,15 @@ def flush(stream: IO[Any]) -> None:
 
 
 @contextmanager
-def tolerate_lost_output() -> Iterator[None]:
-    """Print to standard output while that is possible, and go on without when it is not."""
+def tolerate_lost_output(*, quiet: bool = False) -> Iterator[None]:
+    """Print to standard output while that is possible, and go on without when it is not.
+
+    Where it is to be `quiet`, nothing is printed at all.
+    """
+    if quiet:
+        with open(os.devnull, "w") as null, redirect_stdout(null):  # noqa: PTH123
+            yield
+        return
     stream = _LossyStream(sys.stdout)
     with redirect_stdout(stream):
         try:

@@ -132,6 +132,20 @@ class Split(NamedTuple):
         """Number of classes, or 1."""
         return int(self.train[1].shape[0])
 
+    def balanced_weights(self) -> Array:
+        """Return a weight for each training sample ``(1, m)``, so that all classes weigh the same.
+
+        Raises ValueError of a regression.
+        """
+        Y = self.train[1]
+        if not isinstance(self.preprocessing.targets, Classes):
+            raise ValueError(
+                "--class-weight is for classes, but the labels are numbers: leave it out"
+            )
+        xp = array_namespace(Y)
+        counts = xp.sum(Y, axis=1, keepdims=True)
+        return xp.sum(Y * (self.m / (self.n_y * counts)), axis=0, keepdims=True)
+
     def sizes(self) -> str:
         """Return the numbers of samples in words."""
         m_validation = self.validation[0].shape[-1] if self.validation else 0

@@ -9,8 +9,6 @@ import numpy as np
 from xpnet.data.labels import FEW, are_numbers, are_rare, as_labels
 from xpnet.exceptions import DataError, quoted
 
-TASKS = ("classification", "regression")
-
 
 @dataclass(frozen=True)
 class Quantities:

@@ -36,11 +36,13 @@ def test_digits_with_the_defaults(tmp_path):
     assert run.stderr == ""
     lines = run.stdout.splitlines()
     assert lines[0].startswith("digits: 1295 training, 143 validation, 359 test samples")
-    assert re.fullmatch(r"val_cost no better for 15 epochs than .* after \d+ epochs", lines[-4])
-    assert lines[-3::2] == ["model xpnet-digits.safetensors", "plot  xpnet-digits.png"]
+    assert re.search(r"(done|in epoch \d+) after \d+ epochs$", lines[-5])
+    assert lines[-4] == "model xpnet-digits.safetensors"
+    assert lines[-2:] == ["settings xpnet-digits.toml", "plot  xpnet-digits.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "xpnet-digits.png",
         "xpnet-digits.safetensors",
+        "xpnet-digits.toml",
     ]
     assert (tmp_path / "xpnet-digits.png").read_bytes().startswith(PNG)
 

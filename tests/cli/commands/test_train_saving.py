@@ -211,7 +211,7 @@ def test_a_signal_that_ends_it_worse_than_guessing(run, flowers, former, monkeyp
 
 
 def test_a_penalty_is_no_sign_of_guessing(run, flowers, former):
-    result = run("train", flowers(), *SMALL, "--l2", "50")
+    result = run("train", flowers(), *SMALL, "--l2", "10", "--epochs", "2")
     assert (result.code, result.err) == (0, "")
     assert xpnet.load(former)[0].sizes == (2, 8, 3)
 

@@ -26,8 +26,6 @@ def export(
 ) -> None:
     """Write a model as an ONNX file, which other programs run without xpnet.
 
-    Example: xpnet export xpnet-digits.safetensors digits.onnx
-
     Its input X has a row per sample, with the features in the order of the
     training data and as they were there: scaling is within the model. Its
     outputs are label and probabilities. X is of --dtype; columns of large

@@ -1,18 +1,25 @@
-"""``xpnet info``: backends, devices, processor, BLAS and versions on this machine."""
+"""``xpnet info``: a model, or backends, devices, processor, BLAS and versions on this machine."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from typer import Argument
 
 from xpnet import available_backends, backend
+from xpnet.cli.model_facts import model_facts, parameters_table
+from xpnet.cli.model_files import Model
 from xpnet.cli.options import describe_backend
 from xpnet.fused import ACCELERATORS, UNFUSED, accelerator
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _PACKAGES = (
     "xpnet",
@@ -25,9 +32,32 @@ _PACKAGES = (
 )
 
 
-def info() -> None:
-    """Show backends and their devices, the processor, BLAS and threads, versions, fused kernels."""
+def info(
+    path: Annotated[
+        Path | None,
+        Argument(
+            metavar="MODEL", help="A model that xpnet train saved.", show_default="this machine"
+        ),
+    ] = None,
+) -> None:
+    """Show what a model is, or what this machine has.
+
+    Of a model: task, classes, features, network, parameters of each layer,
+    settings, date and version. Of the machine: backends and their devices, the
+    processor, BLAS and threads, versions, fused kernels.
+    """
     from rich.console import Console
+
+    console = Console(highlight=False)
+    if path is None:
+        _print_machine(console)
+        return
+    model = Model.load(path)
+    _print_facts(console, model_facts(model, path))
+    console.print(parameters_table(model), markup=False)
+
+
+def _print_machine(console: Console) -> None:
     from rich.table import Column, Table
 
     # Folded, as a path that was cut short could not be copied.
@@ -35,9 +65,12 @@ def info() -> None:
     table = Table("backend", "version", reasons, title="Backends")
     for found in available_backends():
         table.add_row(found.name, found.version or "-", found.reason or ", ".join(found.devices))
-    console = Console(highlight=False)
     console.print(table, markup=False)
-    for name, value in _facts():
+    _print_facts(console, _facts())
+
+
+def _print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
+    for name, value in facts:
         console.print(f"{name:18}{value}", markup=False, soft_wrap=True)
 
 

@@ -7,33 +7,35 @@ by one that completed an epoch and whose cost is finite and no worse than guessi
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
-from tempfile import gettempdir
 from typing import Any, NamedTuple
 
 import numpy as np
 import typer
-from array_api_compat import array_namespace
 
-from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend, use_threads
+from xpnet import DivergenceError, callbacks, data, fit, use_backend, use_threads
 from xpnet.cli import options
-from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, write_error
+from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.model_files import ModelFile
 from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
 from xpnet.cli.plan import Plan, still_falling
 from xpnet.cli.preprocessing import Shares, Split, print_table_summary
+from xpnet.cli.saving import not_saved, save_before_divergence, save_result
 from xpnet.cli.scores import Scores
+from xpnet.cli.settings import hyperparameters, settings_of, write_settings
 from xpnet.cli.signals import Interrupted, StopOnSignal
-from xpnet.types import Params, Result, map_params
+from xpnet.types import Result
 
 
 def train(
+    context: typer.Context,
     source: options.DataSource,
+    config: options.Config = None,
     task: options.TaskName = None,
     loss: options.LossName = None,
+    class_weight: options.ClassWeight = None,
     hidden: options.Hidden = None,
     activation: options.ActivationName = "relu",
     epochs: options.Epochs = None,
@@ -58,12 +60,14 @@ def train(
     patience: options.Patience = None,
     save: options.SavePath = None,
     plot: options.PlotPath = None,
+    no_plot: options.NoPlot = False,
     checkpoint: options.CheckpointPath = None,
     log: options.LogPath = None,
     backend: options.BackendName = None,
     device: options.Device = None,
     dtype: options.DType = None,
     threads: options.Threads = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a classifier, or a regression on numbers; save it and its learning curve.
 
@@ -78,7 +82,8 @@ def train(
     of its best epoch are kept.
 
     The model keeps the column names of a .csv, by which evaluate and predict
-    find the columns.
+    find the columns, and what was learned of gaps and words. A file beside it
+    holds all options, for --config.
 
     Ctrl-C, SIGTERM and SIGHUP end the training early and keep what was learned.
     A model of the same name is replaced only by one that completed an epoch and
@@ -87,8 +92,10 @@ def train(
     """
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
-    options.check_names(task, impute)
-    with tolerate_lost_output(), use_backend(backend, device=device, dtype=dtype) as chosen:
+    with (
+        tolerate_lost_output(quiet=quiet),
+        use_backend(backend, device=device, dtype=dtype) as chosen,
+    ):
         options.check_eager(chosen)
         if threads:
             use_threads(threads)
@@ -108,7 +115,8 @@ def train(
         print_table_summary(dataset, ask_about_index=not keep_index, told_apart=task is None)
         output = options.output_of(dataset.task, loss)
         files = _Files.of(dataset.name, save, plot, checkpoint, log)
-        files.check(source)
+        files = files._replace(plot=None) if no_plot else files
+        files.check(source, config)
         shares = Shares(test, validation, seed)
         split = Split.of(
             dataset, shares, label is not None, positive=output == "exp", impute=impute
@@ -123,7 +131,19 @@ def train(
         )
         net = options.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
         made = options.make_optimizer(optimizer, lr, schedule, plan.steps)
-        model = ModelFile.of(files.save, net, split, dataset.columns)
+        settings = settings_of(
+            context,
+            task=dataset.task,
+            hidden=plan.hidden,
+            batch_size=plan.batch_size,
+            epochs=plan.epochs,
+            patience=plan.patience,
+            lr=lr or options.default_rate(optimizer),
+            backend=chosen.name,
+            device=str(chosen.device),
+            dtype=chosen.dtype,
+        )
+        model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
         result, code = _fit_and_save(
             model,
@@ -135,11 +155,17 @@ def train(
             l2=l2,
             dropout=dropout,
             seed=seed,
+            sample_weight=split.balanced_weights() if class_weight else None,
         )
         if still_falling(result.history, plan.epochs):
             more = 2 * plan.epochs
             typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
-        _test_and_plot(dataset.name, split, model, result, files.plot)
+        score = Scores.of(net, result.params, split.preprocessing.targets, split.test).line()
+        typer.echo(score)
+        if code != FAILED:
+            files.keep(settings, config)
+        if result.history and files.plot is not None:
+            _plot(files.plot, result, f"{dataset.name}: {score}")
     raise typer.Exit(code)
 
 
@@ -147,7 +173,8 @@ class _Files(NamedTuple):
     """The files that a training writes; the last two only if they are asked for."""
 
     save: Path
-    plot: Path
+    plot: Path | None
+    config: Path
     checkpoint: Path | None
     log: Path | None
 
@@ -155,14 +182,28 @@ class _Files(NamedTuple):
     def of(cls, name: str, save: Path | None, plot: Path | None, *others: Path | None) -> _Files:
         """Return the files of the options; by default the model is named after the data set."""
         save = save or Path(f"xpnet-{name}.safetensors")
-        return cls(save, plot or save.parent / f"{save.stem}.png", *others)
+        drawn, config = (save.parent / f"{save.stem}{suffix}" for suffix in (".png", ".toml"))
+        return cls(save, plot or drawn, config, *others)
 
-    def check(self, source: str) -> None:
+    def check(self, source: str, config: Path | None) -> None:
         """Raise ValueError if one cannot be written, or `plot` has a suffix that is not drawn."""
         from xpnet.cli.plots import FORMATS
 
-        check_writable(source, **self._asdict())
-        by_suffix("plot", self.plot, FORMATS)
+        files = self._asdict()
+        if self._is_mine(config):
+            del files["config"]
+        check_writable(source, *filter(None, [config]), **files)
+        if self.plot is not None:
+            by_suffix("plot", self.plot, FORMATS)
+
+    def keep(self, settings: Mapping[str, Any], config: Path | None) -> None:
+        """Write the settings, unless they were read from that very file: it is left as it is."""
+        if not self._is_mine(config):
+            write_settings(self.config, settings)
+            typer.echo(f"settings {self.config}")
+
+    def _is_mine(self, config: Path | None) -> bool:
+        return config is not None and config.resolve() == self.config.resolve()
 
 
 def _callbacks(
@@ -184,16 +225,13 @@ def _announce(samples: str, model: ModelFile, where: str) -> None:
         typer.echo(f"{model.path} is replaced if all goes well (--save FILE for another)")
 
 
-def _test_and_plot(name: str, split: Split, model: ModelFile, result: Result, plot: Path) -> None:
-    """Print the test scores and draw the learning curve."""
+def _plot(path: Path, result: Result, title: str) -> None:
+    """Draw the learning curve."""
     from xpnet.cli.plots import write_plot
     from xpnet.plot import learning_curve
 
-    score = Scores.of(model.net, result.params, split.preprocessing.targets, split.test).line()
-    typer.echo(score)
-    if result.history:
-        write_plot(plot, learning_curve(result.history, f"{name}: {score}"))
-        typer.echo(f"plot  {plot}")
+    write_plot(path, learning_curve(result.history, title))
+    typer.echo(f"plot  {path}")
 
 
 def _fit_and_save(
@@ -216,10 +254,10 @@ def _fit_and_save(
                     model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
                 )
         except DivergenceError as error:
-            raise ArithmeticError(_diverged(model, error)) from error
+            raise ArithmeticError(save_before_divergence(model, error)) from error
         except KeyboardInterrupt:
-            raise Interrupted(signal.number, _not_saved(model)) from None
-        saved = _save_result(model, split, result, signal.number)
+            raise Interrupted(signal.number, not_saved(model)) from None
+        saved = save_result(model, split, result, signal.number)
     if not saved:
         return result, FAILED
     if result.stopped == "interrupted":
@@ -234,77 +272,3 @@ def _warnings_as_lines() -> Iterator[None]:
         warnings.simplefilter("always", RuntimeWarning)
         warnings.showwarning = lambda message, *rest, **more: print_error(str(message))
         yield
-
-
-def _save_result(model: ModelFile, split: Split, result: Result, signal: int) -> bool:
-    """Save what was learned, unless there is a better model; print that, or why not."""
-    done, steps = options.plural(len(result.history), "epoch"), options.plural(result.steps, "step")
-    if not result.history:
-        if model.path.exists() or not result.steps:
-            raise Interrupted(signal, f"{steps} done and no epoch: {_not_saved(model)}")
-        done = steps
-    if worse := _worse_than_guessing(model, split, result):
-        if model.path.exists():
-            worse = f"{worse}; {_not_saved(model)}"
-            interrupted = result.stopped == "interrupted"
-            raise Interrupted(signal, worse) if interrupted else ArithmeticError(worse)
-        print_error(worse)
-    typer.echo(f"{result.stopped} after {done}")
-    try:
-        _save(model, result.params)
-    except OSError as error:
-        print_error(str(error))
-        return False
-    typer.echo(f"model {model.path}")
-    return True
-
-
-def _worse_than_guessing(model: ModelFile, split: Split, result: Result) -> str:
-    """Return the error if what was learned costs more than guessing."""
-    # Parameters of 0 give each class the same probability, and the mean of the targets.
-    zeros = map_params(array_namespace(split.train[0]).zeros_like, result.params)
-    guessing = evaluate(model.net, zeros, *split.train)["cost"]
-    if not result.history or result.history[-1]["cost"] <= guessing:
-        return ""
-    # An epoch's cost counts l2, dropout and its first steps; and patience may keep another epoch.
-    with np.errstate(all="ignore"):
-        cost = evaluate(model.net, result.params, *split.train)["cost"]
-    if cost <= guessing:
-        return ""
-    return f"the cost ends at {cost:.4g}, above the {guessing:.4g} of guessing: lower --lr"
-
-
-def _diverged(model: ModelFile, error: DivergenceError) -> str:
-    """Save what was learned before, if there was no model; return the error."""
-    saved = _not_saved(model)
-    if error.history and not model.path.exists():
-        _save(model, error.params)
-        saved = f"{options.plural(len(error.history), 'epoch')} before it are saved in {model.path}"
-    where = "after the last step" if error.at_end else f"from step {error.step} on"
-    return (
-        f"the cost is not finite {where}, in epoch {error.epoch}, at learning rate "
-        f"{error.learning_rate:.4g}: lower --lr; {saved}"
-    )
-
-
-def _not_saved(model: ModelFile) -> str:
-    return f"the former model stays in {model.path}" if model.path.exists() else "nothing is saved"
-
-
-def _save(model: ModelFile, params: Params) -> None:
-    try:
-        model.save(params)
-    except CANNOT_WRITE as error:
-        lost = write_error("save", model.path, error)
-        raise OSError(f"{lost}; {_saved_elsewhere(model, params)}") from error
-
-
-def _saved_elsewhere(model: ModelFile, params: Params) -> str:
-    """Save in the temporary folder; return where, or why that failed too."""
-    try:
-        name = f"{model.path.stem[:50]}-{token_hex(4)}.safetensors"
-        another = model._replace(path=Path(gettempdir()) / name)
-        another.save(params)
-    except CANNOT_WRITE as error:
-        return f"nor can it be saved in the temporary folder ({reason(error)}): the model is lost"
-    return f"the model is in {another.path} instead"
