@@ -36,7 +36,7 @@ _FOR_USERS = (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, Va
 """Errors whose text is written for a user; of any other the type is shown too."""
 
 EXAMPLES = {
-    "train": "xpnet train digits --epochs 5",
+    "train": "xpnet train digits --epochs 3",
     "evaluate": "xpnet evaluate xpnet-digits.safetensors digits",
     "predict": "xpnet predict xpnet-digits.safetensors digits --out digits.csv",
     "export": "xpnet export xpnet-digits.safetensors digits.onnx",

@@ -49,7 +49,7 @@ class ModelFile(NamedTuple):
             "xpnet": __version__,
             # Of the day: the same training then gives the same file.
             "date": date.today().isoformat(),
-            "columns": None if columns is None else columns._asdict(),
+            "columns": None if columns is None else _kept_columns(columns),
             **({} if encoding is None else encoding.metadata()),
         }
         return cls(path, net, metadata)
@@ -92,6 +92,12 @@ def _kept(targets: Classes | Quantities) -> dict[str, Any]:
     return {"target_shift": targets.shift, "target_scale": targets.scale}
 
 
+def _kept_columns(columns: Columns) -> dict[str, Any]:
+    """Return the entries of `columns`, but empty ones, which a former version may not know."""
+    entries = columns._asdict().items()
+    return {name: value for name, value in entries if value != () or name == "names"}
+
+
 def _preprocessing(
     metadata: Mapping[str, Any], net: Network, columns: Columns | None, file: str
 ) -> Preprocessing:
@@ -119,6 +125,8 @@ def _encoding(
     except ValueError as error:
         name, _, expected = str(error).partition(": expected ")
         _refuse(file, name, metadata.get(name), expected)
+    if encoding is None and columns is not None and columns.words:
+        _entry(metadata, "one_hot", file)
     if encoding is not None and len(encoding.is_number()) != net.sizes[0]:
         _refuse(file, "one_hot", metadata["one_hot"], f"{net.sizes[0]} inputs in all")
     return encoding

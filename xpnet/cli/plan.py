@@ -59,6 +59,10 @@ class Plan(NamedTuple):
         """Steps of all epochs."""
         return self.epochs * math.ceil(self.m / self.batch_size)
 
+    def settings(self) -> dict[str, Any]:
+        """Return the options that say all of this."""
+        return {name: value for name, value in self._asdict().items() if name != "m"}
+
 
 def default_hidden(m: int) -> str:
     """One layer of 100 units; two of 512 and 256 from 1000 training samples on."""

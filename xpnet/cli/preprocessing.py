@@ -237,6 +237,8 @@ def print_table_summary(
     """
     columns = dataset.columns
     if columns is None:
+        if told_apart and dataset.task == "regression":
+            typer.echo(f"{dataset.name}: {_task_in_words(dataset, told_apart)}")
         return
     header = "header" if columns.named else "no header"
     if columns.named and columns.header is None and all(map(is_number, columns.features)):

@@ -10,12 +10,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import typer
 
 from xpnet import DivergenceError, callbacks, data, fit, use_backend, use_threads
+from xpnet.backend import Backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.model_files import ModelFile
@@ -90,6 +92,7 @@ def train(
     whose cost is finite and no worse than guessing. If the model cannot be
     written, it goes to the temporary folder.
     """
+    given = SimpleNamespace(**context.params)
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     with (
@@ -99,57 +102,21 @@ def train(
         options.check_eager(chosen)
         if threads:
             use_threads(threads)
-        dataset = data.load(
-            source,
-            label=label,
-            header=header,
-            delimiter=delimiter,
-            keep_index=keep_index,
-            task=task,
-            drop=drop or (),
-            features=features or (),
-            gaps=impute is not None,
-            words=one_hot,
-            max_memory=max_memory,
-        )
-        print_table_summary(dataset, ask_about_index=not keep_index, told_apart=task is None)
-        output = options.output_of(dataset.task, loss)
-        files = _Files.of(dataset.name, save, plot, checkpoint, log)
-        files = files._replace(plot=None) if no_plot else files
+        dataset = _dataset(given)
+        files = _Files.of(dataset.name, given)
         files.check(source, config)
-        shares = Shares(test, validation, seed)
-        split = Split.of(
-            dataset, shares, label is not None, positive=output == "exp", impute=impute
-        )
-        plan = Plan.of(
-            split.m,
-            hidden=hidden,
-            batch_size=batch_size,
-            epochs=epochs,
-            patience=patience,
-            validated=split.validation is not None,
-        )
+        output = options.output_of(dataset.task, loss)
+        split = _split(given, dataset, output)
+        plan = _plan(given, split)
         net = options.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
-        made = options.make_optimizer(optimizer, lr, schedule, plan.steps)
-        settings = settings_of(
-            context,
-            task=dataset.task,
-            hidden=plan.hidden,
-            batch_size=plan.batch_size,
-            epochs=plan.epochs,
-            patience=plan.patience,
-            lr=lr or options.default_rate(optimizer),
-            backend=chosen.name,
-            device=str(chosen.device),
-            dtype=chosen.dtype,
-        )
+        settings = _settings(context, dataset, plan, chosen)
         model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
         result, code = _fit_and_save(
             model,
             split,
             callbacks=tuple(_callbacks(model, plan.patience, files)),
-            optimizer=made,
+            optimizer=options.make_optimizer(optimizer, lr, schedule, plan.steps),
             epochs=plan.epochs,
             batch_size=plan.batch_size,
             l2=l2,
@@ -157,11 +124,7 @@ def train(
             seed=seed,
             sample_weight=split.balanced_weights() if class_weight else None,
         )
-        if still_falling(result.history, plan.epochs):
-            more = 2 * plan.epochs
-            typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
-        score = Scores.of(net, result.params, split.preprocessing.targets, split.test).line()
-        typer.echo(score)
+        score = _print_scores(split, model, result, plan)
         if code != FAILED:
             files.keep(settings, config)
         if result.history and files.plot is not None:
@@ -169,8 +132,71 @@ def train(
     raise typer.Exit(code)
 
 
+def _dataset(given: SimpleNamespace) -> data.Dataset:
+    """Return the data set that is given, and say how it was read."""
+    dataset = data.load(
+        given.source,
+        label=given.label,
+        header=given.header,
+        delimiter=given.delimiter,
+        keep_index=given.keep_index,
+        task=given.task,
+        drop=given.drop or (),
+        features=given.features or (),
+        gaps=given.impute is not None,
+        words=given.one_hot,
+        max_memory=given.max_memory,
+    )
+    told_apart = given.task is None
+    print_table_summary(dataset, ask_about_index=not given.keep_index, told_apart=told_apart)
+    return dataset
+
+
+def _split(given: SimpleNamespace, dataset: data.Dataset, output: str) -> Split:
+    shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
+    return Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
+
+
+def _plan(given: SimpleNamespace, split: Split) -> Plan:
+    return Plan.of(
+        split.m,
+        hidden=given.hidden,
+        batch_size=given.batch_size,
+        epochs=given.epochs,
+        patience=given.patience,
+        validated=split.validation is not None,
+    )
+
+
+def _settings(
+    context: typer.Context, dataset: data.Dataset, plan: Plan, chosen: Backend
+) -> dict[str, Any]:
+    """Return all options, those that were found out too."""
+    optimizer = context.params["optimizer"]
+    return settings_of(
+        context,
+        task=dataset.task,
+        **plan.settings(),
+        lr=context.params["lr"] or options.default_rate(optimizer),
+        backend=chosen.name,
+        device=str(chosen.device),
+        dtype=chosen.dtype,
+    )
+
+
+def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) -> str:
+    """Print the test scores, and whether the training was too short; return the scores."""
+    if still_falling(result.history, plan.epochs):
+        more = 2 * plan.epochs
+        typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
+    targets = split.preprocessing.targets
+    score = Scores.of(model.net, result.params, targets, split.test).line()
+    typer.echo(score)
+    return score
+
+
 class _Files(NamedTuple):
-    """The files that a training writes; the last two only if they are asked for."""
+    """The files that a training writes; plot, checkpoint and log only if they are asked for."""
 
     save: Path
     plot: Path | None
@@ -179,11 +205,12 @@ class _Files(NamedTuple):
     log: Path | None
 
     @classmethod
-    def of(cls, name: str, save: Path | None, plot: Path | None, *others: Path | None) -> _Files:
+    def of(cls, name: str, given: SimpleNamespace) -> _Files:
         """Return the files of the options; by default the model is named after the data set."""
-        save = save or Path(f"xpnet-{name}.safetensors")
+        save = given.save or Path(f"xpnet-{name}.safetensors")
         drawn, config = (save.parent / f"{save.stem}{suffix}" for suffix in (".png", ".toml"))
-        return cls(save, plot or drawn, config, *others)
+        plot = None if given.no_plot else given.plot or drawn
+        return cls(save, plot, config, given.checkpoint, given.log)
 
     def check(self, source: str, config: Path | None) -> None:
         """Raise ValueError if one cannot be written, or `plot` has a suffix that is not drawn."""
