@@ -59,4 +59,6 @@ def test_the_task_is_the_users(run, fails, flowers, houses):
     assert "3 different numbers: regression\n" in out
     assert "column 'kind' has 'iris': exp" in fails("train", flowers(), "--task", "regression")
     assert "--loss is 'huber', but the labels are" in fails("train", flowers(), "--loss", "huber")
-    assert "--task is 'guess': expected one of" in fails("train", flowers(), "--task", "guess")
+    assert "'guess' is not one of 'classification', 'regr" in fails(
+        "train", flowers(), "--task", "guess"
+    )

@@ -12,7 +12,7 @@ import numpy as np
 
 from xpnet import __version__, backend, persist
 from xpnet.cli.encoding import Encoding, read_encoding
-from xpnet.cli.options import LOSSES
+from xpnet.cli.networks import LOSSES
 from xpnet.cli.preprocessing import Preprocessing, Shares, Split
 from xpnet.data import Classes, Columns, Dataset, Quantities, Scaling
 from xpnet.data.csv_table import is_delimiter

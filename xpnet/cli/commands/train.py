@@ -18,7 +18,7 @@ import typer
 
 from xpnet import DivergenceError, callbacks, data, fit, use_backend, use_threads
 from xpnet.backend import Backend
-from xpnet.cli import options
+from xpnet.cli import networks, options
 from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.model_files import ModelFile
 from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
@@ -105,10 +105,10 @@ def train(
         dataset = _dataset(given)
         files = _Files.of(dataset.name, given)
         files.check(source, config)
-        output = options.output_of(dataset.task, loss)
+        output = networks.output_of(dataset.task, loss)
         split = _split(given, dataset, output)
         plan = _plan(given, split)
-        net = options.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
+        net = networks.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
         settings = _settings(context, dataset, plan, chosen)
         model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
@@ -116,7 +116,7 @@ def train(
             model,
             split,
             callbacks=tuple(_callbacks(model, plan.patience, files)),
-            optimizer=options.make_optimizer(optimizer, lr, schedule, plan.steps),
+            optimizer=networks.make_optimizer(optimizer, lr, schedule, plan.steps),
             epochs=plan.epochs,
             batch_size=plan.batch_size,
             l2=l2,
@@ -177,7 +177,7 @@ def _settings(
         context,
         task=dataset.task,
         **plan.settings(),
-        lr=context.params["lr"] or options.default_rate(optimizer),
+        lr=context.params["lr"] or networks.default_rate(optimizer),
         backend=chosen.name,
         device=str(chosen.device),
         dtype=chosen.dtype,
