@@ -75,6 +75,21 @@ def test_a_bar_in_a_notebook(notebook, fitted, monkeypatch, stack):
     assert console.file.getvalue() == ""
 
 
+def test_a_terminal_keeps_a_line_for_each_tenth_of_the_epochs(terminal, fitted):
+    fitted([Progress(terminal)], epochs=20)
+    kept = [line for line in text(terminal).splitlines() if "  cost " in line]
+    numbers = [re.search(r"epoch (\d+)/20  cost \S+  [\d,]+ samples/s", line)[1] for line in kept]
+    assert numbers == [str(number) for number in range(2, 21, 2)]
+
+
+@pytest.mark.parametrize("epochs", [120, 30])
+def test_many_epochs_are_50_lines_and_the_last(fitted, epochs):
+    file = io.StringIO()
+    fitted([Progress(Console(file=file))], epochs=epochs)
+    numbers = [int(line.split("/")[0].split()[1]) for line in file.getvalue().splitlines()]
+    assert numbers == ([*range(1, 120, 3), 120] if epochs == 120 else [*range(1, 31)])
+
+
 @pytest.mark.parametrize(("seconds", "reads"), [(0.0, 15), (60.0, 0)])
 def test_the_cost_is_read_when_it_is_time_and_not_each_step(
     terminal, fitted, monkeypatch, seconds, reads

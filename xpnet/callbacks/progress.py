@@ -26,9 +26,9 @@ class Progress(Callback):
     """Shows epoch, cost, samples a second and the time left. Needs rich.
 
     On a terminal and in a notebook it is a bar, and the cost is read from the device four times a
-    second; anywhere else it is a line an epoch, of more than 50 epochs one of each fiftieth part,
-    and nothing is read. A stack's costs are shown as
-    their mean. Where the stream is closed or full it goes quiet, and the training goes on.
+    second; a terminal keeps a line for each tenth of the epochs. Anywhere else there is a line an
+    epoch, of more than 50 epochs one for some of them, and nothing is read. A stack's costs are
+    shown as their mean. Where the stream is closed or full it goes quiet, and the training goes on.
 
     Parameters
     ----------
@@ -132,10 +132,7 @@ class _Lines:
         every = -(-self._run.epochs // _MOST_LINES)
         if (epoch.number - 1) % every and epoch.number != self._run.epochs:
             return
-        scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
-        shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
-        columns = [_count(epoch.number, self._run), *shown, _speed(self._run.m, epoch)]
-        self.console.print("  ".join(columns), highlight=False, soft_wrap=True)
+        self.console.print(_line(epoch, self._run), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         pass
@@ -222,6 +219,11 @@ class _Bar(_Live):
         )
         self._bar.update(self._task, completed=done, **shown)
 
+    def epoch(self, epoch: Epoch) -> None:
+        super().epoch(epoch)
+        if epoch.number % -(-self._run.epochs // 10) == 0:
+            self.console.print(_line(epoch, self._run), highlight=False)
+
     def _show(self) -> None:
         self._bar.start()
 
@@ -261,6 +263,13 @@ def _is_gone(console: Console, error: BaseException) -> bool:
     if isinstance(error, SystemExit):  # how rich answers a broken pipe
         return isinstance(error.__context__, BrokenPipeError)
     return isinstance(error, OSError) or getattr(console.file, "closed", False)
+
+
+def _line(epoch: Epoch, run: Run) -> str:
+    """An epoch's number, costs, scores and speed."""
+    scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
+    shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
+    return "  ".join([_count(epoch.number, run), *shown, _speed(run.m, epoch)])
 
 
 def _count(number: int, run: Run) -> str:

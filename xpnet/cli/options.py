@@ -1,12 +1,13 @@
-"""Command-line options, and the network and optimiser that they describe."""
+"""Options of the command line, which several commands share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias
 
 from typer import Argument, BadParameter, Option
 
@@ -17,8 +18,6 @@ from xpnet.cli.networks import SCHEDULES
 from xpnet.cli.settings import use_config
 from xpnet.exceptions import BackendError
 from xpnet.kernels import ACTIVATIONS
-
-T = TypeVar("T")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", re.IGNORECASE)
 
@@ -50,6 +49,11 @@ def size(text: str | int) -> int:
     return nbytes
 
 
+_of_table = partial(Option, rich_help_panel="Tables")
+_of_training = partial(Option, rich_help_panel="Network and training")
+_of_files = partial(Option, rich_help_panel="Files")
+_of_place = partial(Option, rich_help_panel="Where it runs")
+
 DataSource: TypeAlias = Annotated[
     str,
     Argument(
@@ -69,14 +73,14 @@ ModelPath: TypeAlias = Annotated[
 # How a table is read.
 Label: TypeAlias = Annotated[
     str | None,
-    Option(
+    _of_table(
         help="Label column of a .csv: name, or number from 0.",
         show_default="the model's, or the last",
     ),
 ]
 Header: TypeAlias = Annotated[
     bool | None,
-    Option(
+    _of_table(
         "--header/--no-header",
         help="Whether the first line of a .csv names its columns.",
         show_default="as in training, or detected",
@@ -84,7 +88,7 @@ Header: TypeAlias = Annotated[
 ]
 Delimiter: TypeAlias = Annotated[
     str | None,
-    Option(
+    _of_table(
         help="Separator of the columns of a .csv; 'tab' for a tab.",
         show_default="as in training, or detected: ; , or tab",
         callback=lambda text: "\t" if text in ("tab", r"\t") else text,
@@ -92,28 +96,28 @@ Delimiter: TypeAlias = Annotated[
 ]
 KeepIndex: TypeAlias = Annotated[
     bool,
-    Option(
+    _of_table(
         "--keep-index", help="Train on the first column of a .csv even if it only numbers the rows."
     ),
 ]
 Drop: TypeAlias = Annotated[
     list[str] | None,
-    Option(help="Columns of a table to leave out; names with commas between, or once for each."),
+    _of_table(help="Columns of a table to leave out; names with commas between, or once for each."),
 ]
 Features: TypeAlias = Annotated[
     list[str] | None,
-    Option(help="Columns of a table to learn from, and no others.", show_default="all"),
+    _of_table(help="Columns of a table to learn from, and no others.", show_default="all"),
 ]
 Impute: TypeAlias = Annotated[
     Literal["median", "mean", "most_frequent"] | None,
-    Option(help="Fill gaps in a table by what a column has.", show_default="gaps are refused"),
+    _of_table(help="Fill gaps in a table by what a column has.", show_default="gaps are refused"),
 ]
 OneHot: TypeAlias = Annotated[
-    bool, Option("--one-hot", help="Encode words in a table: an input for each, 0 or 1.")
+    bool, _of_table("--one-hot", help="Encode words in a table: an input for each, 0 or 1.")
 ]
 MaxMemory: TypeAlias = Annotated[
     int | None,
-    Option(
+    _of_table(
         help="Memory limit for the data, as read and scaled: bytes, 500MB, 4GB.",
         metavar="SIZE",
         parser=size,
@@ -123,29 +127,29 @@ MaxMemory: TypeAlias = Annotated[
 
 TaskName: TypeAlias = Annotated[
     Literal["classification", "regression"] | None,
-    Option("--task", help="What is learned.", show_default="told apart by the labels"),
+    _of_table("--task", help="What is learned.", show_default="told apart by the labels"),
 ]
 LossName: TypeAlias = Annotated[
     Literal["mse", "huber", "poisson"] | None,
-    Option("--loss", help="Of a regression; poisson of counts, 0 or more.", show_default="mse"),
+    _of_table("--loss", help="Of a regression; poisson of counts, 0 or more.", show_default="mse"),
 ]
 ClassWeight: TypeAlias = Annotated[
     Literal["balanced"] | None,
-    Option(help="Weigh rare classes as much as others.", show_default="samples weigh the same"),
+    _of_table(help="Weigh rare classes as much as others.", show_default="samples weigh the same"),
 ]
 
 # The network and its training.
 Hidden: TypeAlias = Annotated[
     str | None,
-    Option(
+    _of_training(
         help="Units per hidden layer, as 64,32; '' for none.",
         show_default="100; 512,256 from 1000 samples on",
     ),
 ]
-ActivationName: TypeAlias = Annotated[str, Option(help=f"{', '.join(ACTIVATIONS)}.")]
+ActivationName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(ACTIVATIONS)}.")]
 Epochs: TypeAlias = Annotated[
     int | None,
-    Option(
+    _of_training(
         min=1,
         help="Passes over the training samples.",
         show_default="30; more on small data, for 2000 steps",
@@ -153,40 +157,42 @@ Epochs: TypeAlias = Annotated[
 ]
 BatchSize: TypeAlias = Annotated[
     int | None,
-    Option(min=1, help="Samples per step.", show_default="64; fewer, down to 32, on small data"),
+    _of_training(
+        min=1, help="Samples per step.", show_default="64; fewer, down to 32, on small data"
+    ),
 ]
-OptimizerName: TypeAlias = Annotated[str, Option(help=f"{', '.join(optim.OPTIMIZERS)}.")]
+OptimizerName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(optim.OPTIMIZERS)}.")]
 LearningRate: TypeAlias = Annotated[
     float | None,
-    Option(
+    _of_training(
         help="Learning rate.",
         show_default="the optimiser's: 0.001 for adam",
         callback=number_in("a number above 0", lambda rate: 0 < rate < inf),
     ),
 ]
 ScheduleName: TypeAlias = Annotated[
-    str, Option(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
+    str, _of_training(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
 ]
 L2: TypeAlias = Annotated[
     float,
-    Option(
+    _of_training(
         help="Penalty on the weights.",
         callback=number_in("a number, 0 or more", lambda l2: 0 <= l2 < inf),
     ),
 ]
 Dropout: TypeAlias = Annotated[
     float,
-    Option(
+    _of_training(
         help="Share of hidden units left out at each step.",
         callback=number_in("a share of units, 0 or more and below 1", lambda p: 0 <= p < 1),
     ),
 ]
 Seed: TypeAlias = Annotated[
-    int, Option(min=0, help="Seed for the split, weights, sample order and dropout.")
+    int, _of_training(min=0, help="Seed for the split, weights, sample order and dropout.")
 ]
 TestShare: TypeAlias = Annotated[
     float,
-    Option(
+    _of_training(
         "--test",
         help="Share of the samples set aside for the test, where DATA has no test samples.",
         callback=number_in("a share above 0, 0.9 at most", lambda share: 0 < share <= 0.9),
@@ -194,14 +200,14 @@ TestShare: TypeAlias = Annotated[
 ]
 ValidationShare: TypeAlias = Annotated[
     float,
-    Option(
+    _of_training(
         help="Share of the training samples set aside for validation.",
         callback=number_in("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
     ),
 ]
 Patience: TypeAlias = Annotated[
     int | None,
-    Option(
+    _of_training(
         min=1,
         help="Stop after this many epochs without a better validation cost; keep the best.",
         show_default="0.3 of the epochs; none with --epochs",
@@ -211,7 +217,7 @@ Patience: TypeAlias = Annotated[
 # The files that a training reads and writes.
 Config: TypeAlias = Annotated[
     Path | None,
-    Option(
+    _of_files(
         "--config",
         help="TOML file with options, as each training writes one beside its model.",
         show_default="none",
@@ -219,26 +225,26 @@ Config: TypeAlias = Annotated[
         is_eager=True,
     ),
 ]
-NoPlot: TypeAlias = Annotated[bool, Option("--no-plot", help="Draw no learning curve.")]
-Quiet: TypeAlias = Annotated[bool, Option("--quiet", help="Print errors alone.")]
+NoPlot: TypeAlias = Annotated[bool, _of_files("--no-plot", help="Draw no learning curve.")]
+Quiet: TypeAlias = Annotated[bool, _of_files("--quiet", help="Print errors alone.")]
 SavePath: TypeAlias = Annotated[
-    Path | None, Option(help="Model file.", show_default="xpnet-DATA.safetensors")
+    Path | None, _of_files(help="Model file.", show_default="xpnet-DATA.safetensors")
 ]
 PlotPath: TypeAlias = Annotated[
     Path | None,
-    Option(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
+    _of_files(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
 ]
 CheckpointPath: TypeAlias = Annotated[
-    Path | None, Option(help="Model file written after every epoch.", show_default="none")
+    Path | None, _of_files(help="Model file written after every epoch.", show_default="none")
 ]
 LogPath: TypeAlias = Annotated[
-    Path | None, Option(help="Text file with a line of JSON per epoch.", show_default="none")
+    Path | None, _of_files(help="Text file with a line of JSON per epoch.", show_default="none")
 ]
 
 # Where new arrays are made.
 BackendName: TypeAlias = Annotated[
     str | None,
-    Option(
+    _of_place(
         "--backend",
         help=f"{', '.join(name for name in LIBRARIES if not LIBRARIES[name].lazy)} or auto.",
         show_default="XPNET_BACKEND, or numpy",
@@ -246,14 +252,14 @@ BackendName: TypeAlias = Annotated[
 ]
 Device: TypeAlias = Annotated[
     str | None,
-    Option(help="cpu, cuda:0, ...", show_default="XPNET_DEVICE, or the backend's first"),
+    _of_place(help="cpu, cuda:0, ...", show_default="XPNET_DEVICE, or the backend's first"),
 ]
 DType: TypeAlias = Annotated[
-    str | None, Option(help="float32 or float64.", show_default="XPNET_DTYPE, or float32")
+    str | None, _of_place(help="float32 or float64.", show_default="XPNET_DTYPE, or float32")
 ]
 Threads: TypeAlias = Annotated[
     int | None,
-    Option(
+    _of_place(
         min=1,
         help="Threads on the processor, at the most.",
         show_default="OMP_NUM_THREADS, or its cores",
