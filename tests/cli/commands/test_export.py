@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.cli.conftest import SMALL
 from xpnet.data import load
 
 KINDS = ["iris", "lily", "rose"]
@@ -32,6 +33,23 @@ def test_a_model_answers_as_before(run, model, flowers, dtype):
     assert label.tolist() == [KINDS[k] for k in A.argmax(axis=1)]
     assert probabilities.dtype == dtype
     np.testing.assert_allclose(probabilities, A, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["mse", "poisson"])
+def test_a_regression_answers_in_its_units(run, flowers, loss):
+    rows = ("--label", "length", "--drop", "kind", "--task", "regression", "--no-plot")
+    run("train", flowers(), *rows, *SMALL, "--loss", loss, "--save", "m")
+    head, *lines = run("predict", "m", flowers()).out.split()
+    assert run("export", "m", "out.onnx").out.startswith("X (N, 1) of float32 -> variable\n")
+    X = load(flowers(), label="length", drop=["kind"], task="regression").X_train
+    [found] = session("out.onnx").run(None, {"X": X.astype("float32")})
+    np.testing.assert_allclose(found[:, 0], np.array(lines, float), rtol=1e-4)
+
+
+def test_words_are_not_exported(run, fails, flowers):
+    options = ("--label", "length", "--one-hot", "--no-plot", "--save", "m")
+    run("train", flowers(), *SMALL, *options)
+    assert "encodes words, which is not exported" in fails("export", "m", "out.onnx")
 
 
 def test_numbers_that_are_rounded(run, model, tmp_path):
