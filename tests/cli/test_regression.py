@@ -62,3 +62,18 @@ def test_the_task_is_the_users(run, fails, flowers, houses):
     assert "'guess' is not one of 'classification', 'regr" in fails(
         "train", flowers(), "--task", "guess"
     )
+
+
+def test_a_label_in_front_of_numbers_is_asked_about(run, tmp_path):
+    rows = "".join(f"{k % 3},{k / 7:.3f},{k / 3:.3f}\n" for k in range(60))
+    (tmp_path / "flowers.csv").write_text(f"kind,a,b\n{rows}")
+    out = run("train", "flowers.csv", *SMALL).out
+    assert "60 different numbers: regression (--task classification if they are classes" in out
+    assert "or is 'kind' the label (--label)?" in out
+
+
+def test_few_whole_numbers_may_be_quantities(run, tmp_path):
+    rows = "".join(f"{k / 7:.3f},{k % 8}\n" for k in range(80))
+    (tmp_path / "stars.csv").write_text(f"a,stars\n{rows}")
+    out = run("train", "stars.csv", *SMALL).out
+    assert "8 classes (--task regression if they are quantities)" in out

@@ -84,10 +84,11 @@ def read_csv_samples(path: Path, options: Options, n_x: int) -> np.ndarray:
     X, words, texts = read_cells(table, features, options, position, known)
     if indexed:
         return _without_index(table, X, words[0], options)[0]
-    quantities = not table.has_header and _are_quantities(texts, options)
+    quantities = not table.has_header and words[0] is None and _are_quantities(texts, options)
     if quantities and _is_index(table, X[:, 0], options):
         # An index and features are as many columns as features and a label.
-        return read_cells(open_table(path, options), range(1, len(table.names)), options).X
+        features = list(range(1, len(table.names)))
+        return read_cells(open_table(path, options), features, options, known=known).X
     return X
 
 

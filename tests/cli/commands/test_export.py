@@ -39,7 +39,7 @@ def test_a_model_answers_as_before(run, model, flowers, dtype):
 def test_a_regression_answers_in_its_units(run, flowers, loss):
     rows = ("--label", "length", "--drop", "kind", "--task", "regression", "--no-plot")
     run("train", flowers(), *rows, *SMALL, "--loss", loss, "--save", "m")
-    head, *lines = run("predict", "m", flowers()).out.split()
+    _, *lines = run("predict", "m", flowers()).out.split()
     assert run("export", "m", "out.onnx").out.startswith("X (N, 1) of float32 -> variable\n")
     X = load(flowers(), label="length", drop=["kind"], task="regression").X_train
     [found] = session("out.onnx").run(None, {"X": X.astype("float32")})
