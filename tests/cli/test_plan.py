@@ -31,8 +31,13 @@ def test_options_come_first():
 
 @pytest.mark.parametrize(
     ("costs", "falling"),
-    [([4, 3, 2, 1], True), ([4, 3, 1, 0.99], False), ([4, 3, 2], False)],
-    ids=["falls", "stands still", "ended early"],
+    [
+        ([4, 3, 2.5, 2], True),
+        ([4, 1, 1, 0.96], False),
+        ([4, 0.02, 0.01, 0.001], False),
+        ([4, 3, 2], False),
+    ],
+    ids=["falls", "stands still", "is almost 0", "ended early"],
 )
 def test_a_cost_that_still_fell(costs, falling):
     rows = [{"cost": 0.5**k, "val_cost": cost} for k, cost in enumerate(costs)]

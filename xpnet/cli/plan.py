@@ -19,8 +19,8 @@ _EPOCHS, _STEPS = 30, 2000
 _PATIENCE = 0.3
 """Of the epochs."""
 
-_FALLING = 0.95
-"""A cost that is below this share of what it was three quarters through was still falling."""
+_FELL, _FELL_OF_ALL = 0.05, 0.01
+"""A cost still fell that lost these shares, of itself and of the first, in the second half."""
 
 
 class Plan(NamedTuple):
@@ -76,8 +76,8 @@ def default_batch_size(m: int) -> int:
 
 def still_falling(history: Sequence[Mapping[str, Any]], epochs: int) -> bool:
     """Tell whether all `epochs` are done and the cost, on validation samples if any, still fell."""
-    if len(history) < max(epochs, 4):
+    if len(history) < max(epochs, 2):
         return False
     column = "val_cost" if "val_cost" in history[0] else "cost"
-    before, last = (history[k][column] for k in (3 * len(history) // 4 - 1, -1))
-    return bool(last < _FALLING * before)
+    first, half, last = (history[k][column] for k in (0, len(history) // 2 - 1, -1))
+    return bool(half - last > max(_FELL * half, _FELL_OF_ALL * first))
