@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 try:
@@ -28,6 +29,9 @@ _SCORES = {"accuracy": "accuracy", "r2": "R²", "d2": "D²"}
 """What the columns of a history that are best high are called in a plot."""
 
 _LONGEST_TITLE = 90
+
+_MOST_MARKED = 100
+"""Epochs whose points are told apart in a plot."""
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
@@ -56,17 +60,21 @@ def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Fig
         )
     figure = _Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(_shortened(title))
-    score = next((name for name in _SCORES if f"val_{name}" in history[0]), None)
-    cost, *scores = figure.subplots(1, 1 + (score is not None), squeeze=False)[0]
-    _curve(cost, history, "cost", "training", COLOURS[0])
-    if "val_cost" in history[0]:
-        _curve(cost, history, "val_cost", "validation", COLOURS[1])
-    _scale_of_costs(cost)
-    if score is not None:
-        _curve(scores[0], history, f"val_{score}", "validation", COLOURS[1])
-        scores[0].set(title=f"validation {_SCORES[score]}")
-        _scale_of_scores(scores[0], score)
+    parts = curves(history)
+    panels = figure.subplots(1, len(parts), squeeze=False)[0]
+    for axes, (title, draw) in zip(panels, parts.items(), strict=True):
+        draw(axes)
+        axes.set(title=title)
     return figure
+
+
+def curves(history: Sequence[Mapping[str, Any]]) -> dict[str, Callable[[Axes], None]]:
+    """The curves of a `history` of one epoch or more: what draws each on axes, by its title."""
+    parts: dict[str, Callable[[Axes], None]] = {"cost": partial(_costs, history=history)}
+    score = next((name for name in _SCORES if f"val_{name}" in history[0]), None)
+    if score is not None:
+        parts[f"validation {_SCORES[score]}"] = partial(_scores, history=history, score=score)
+    return parts
 
 
 class _Figure(Figure):
@@ -86,6 +94,19 @@ def _shortened(title: str) -> str:
     return f"{title[:kept]}…{title[-kept:]}"
 
 
+def _costs(axes: Axes, history: Sequence[Mapping[str, Any]]) -> None:
+    _curve(axes, history, "cost", "training", COLOURS[0])
+    if "val_cost" in history[0]:
+        _curve(axes, history, "val_cost", "validation", COLOURS[1])
+    _scale_of_costs(axes)
+
+
+def _scores(axes: Axes, history: Sequence[Mapping[str, Any]], score: str) -> None:
+    _curve(axes, history, f"val_{score}", "validation", COLOURS[1])
+    if score == "accuracy":
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
+
+
 def _curve(
     axes: Axes, history: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
 ) -> None:
@@ -95,7 +116,7 @@ def _curve(
     lines = axes.plot(
         epochs,
         values,
-        marker="" if is_stack else "o",
+        marker="" if is_stack or len(epochs) > _MOST_MARKED else "o",
         markersize=3 if len(epochs) > 1 else 6,
         linewidth=0.8 if is_stack else 1.5,
         color=colour,
@@ -109,7 +130,6 @@ def _curve(
 
 def _scale_of_costs(axes: Axes) -> None:
     """Logarithmic where every cost is above 0; Poisson's cost may be below."""
-    axes.set(title="cost")
     if not axes.dataLim.ymin > 0.0:
         return
     axes.set(yscale="log")
@@ -119,8 +139,3 @@ def _scale_of_costs(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=list(steps)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _scale_of_scores(axes: Axes, score: str) -> None:
-    if score == "accuracy":
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import xpnet
 from xpnet.cli import main
 
 
@@ -60,6 +61,17 @@ def fails(run):
         return err.removeprefix("xpnet: ").rstrip("\n")
 
     return failing_line
+
+
+def contents(path):
+    """All that a model file holds, but how long its training took and how it was started."""
+    net, params, metadata = xpnet.load(path, xp="numpy")
+    record = metadata.pop("training")
+    history = [{name: row[name] for name in row if name != "seconds"} for row in record["history"]]
+    stays = {name: record[name] for name in record if name not in ("command", "peak_memory")}
+    kept = {name: np.asarray(value).tolist() for name, value in metadata.items()}
+    arrays = [array.tobytes() for layer in params for array in layer]
+    return net, arrays, kept, stays | {"history": history}
 
 
 def write_flowers(path, *, header=True, label_first=False, labelled=True, seed=0):

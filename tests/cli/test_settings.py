@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.cli.conftest import SMALL
+from tests.cli.conftest import SMALL, contents
 from xpnet.cli.preprocessing import Shares, Split
 from xpnet.data import Dataset
 
@@ -24,7 +24,7 @@ def test_a_run_is_repeated_by_its_settings(run, trained, tmp_path):
     again = run("train", *AGAIN, "--quiet")
     assert again == (0, "", "")
     first, second = (tmp_path / name for name in (f"{NAME}.safetensors", "again.safetensors"))
-    assert first.read_bytes() == second.read_bytes()
+    assert contents(first) == contents(second)
     assert not list(tmp_path.glob("*.png"))
 
 

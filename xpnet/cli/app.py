@@ -40,6 +40,7 @@ EXAMPLES = {
     "evaluate": "xpnet evaluate xpnet-digits.safetensors digits",
     "predict": "xpnet predict xpnet-digits.safetensors digits --out digits.csv",
     "export": "xpnet export xpnet-digits.safetensors digits.onnx",
+    "report": "xpnet report xpnet-digits.safetensors digits --out digits.html",
     "info": "xpnet info xpnet-digits.safetensors",
     "bench": "xpnet bench --plot bench.png",
 }
@@ -73,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         group.main(list(arguments), prog_name="xpnet")
     try:
         # Not group(): it would print errors in boxes.
-        with group.make_context("xpnet", list(arguments)) as context:
+        with group.make_context("xpnet", list(arguments), obj=tuple(arguments)) as context:
             context.command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -90,6 +91,7 @@ def _group() -> Any:
     from xpnet.cli.commands.export import export
     from xpnet.cli.commands.info import info
     from xpnet.cli.commands.predict import predict
+    from xpnet.cli.commands.report import report
     from xpnet.cli.commands.train import train
 
     app = typer.Typer(
@@ -103,7 +105,7 @@ def _group() -> Any:
     @app.callback()
     def _options_of_xpnet(version: bool = version) -> None: ...
 
-    for command in (train, evaluate, predict, export, info, bench):
+    for command in (train, evaluate, predict, report, export, info, bench):
         app.command(epilog=f"Example: {EXAMPLES[command.__name__]}")(command)
     return typer.main.get_command(app)
 

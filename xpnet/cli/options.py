@@ -240,6 +240,10 @@ CheckpointPath: TypeAlias = Annotated[
 LogPath: TypeAlias = Annotated[
     Path | None, _of_files(help="Text file with a line of JSON per epoch.", show_default="none")
 ]
+ReportPath: TypeAlias = Annotated[
+    Path | None,
+    _of_files(help="Report of the training, an HTML file (see xpnet report).", show_default="none"),
+]
 
 # Where new arrays are made.
 BackendName: TypeAlias = Annotated[

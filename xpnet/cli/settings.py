@@ -20,7 +20,7 @@ _OF_THIS_RUN = ("config", "quiet", "resume")
 """Options that are not written: they say nothing of what is trained."""
 
 _OF_FILES = (
-    *("source", "save", "plot", "no_plot", "checkpoint", "run", "log"),
+    *("source", "save", "plot", "no_plot", "checkpoint", "run", "log", "report"),
     *("max_memory", "threads", "backend", "device", "dtype"),
 )
 """Options that the same model could have been trained without."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.cli.conftest import SMALL
+from tests.cli.conftest import SMALL, contents
 from tests.data.conftest import idx_bytes
 from xpnet.kernels import ACTIVATIONS
 
@@ -68,7 +68,7 @@ def test_a_label_column_by_name_or_number(run, flowers, label):
 def test_the_same_seed_gives_the_same_file(run, flowers, tmp_path):
     def trained(seed, name):
         run("train", flowers(), *SMALL, "--dropout", "0.2", "--seed", seed, "--save", name)
-        return (tmp_path / name).read_bytes()
+        return contents(tmp_path / name)
 
     first = trained(1, "first")
     assert trained(1, "second") == first

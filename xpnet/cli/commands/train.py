@@ -18,7 +18,7 @@ import typer
 
 from xpnet import DivergenceError, callbacks, data, fit, use_backend, use_threads
 from xpnet.backend import Backend
-from xpnet.cli import networks, options
+from xpnet.cli import networks, options, runs
 from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.model_files import ModelFile
 from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
@@ -65,6 +65,7 @@ def train(
     no_plot: options.NoPlot = False,
     checkpoint: options.CheckpointPath = None,
     log: options.LogPath = None,
+    report: options.ReportPath = None,
     backend: options.BackendName = None,
     device: options.Device = None,
     dtype: options.DType = None,
@@ -111,6 +112,7 @@ def train(
         net = networks.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
         settings = _settings(context, dataset, plan, chosen)
         model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
+        model.metadata["training"] = runs.begun(context, chosen, split.sizes())
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
         result, code = _fit_and_save(
             model,
@@ -129,6 +131,8 @@ def train(
             files.keep(settings, config)
         if result.history and files.plot is not None:
             _plot(files.plot, result, f"{dataset.name}: {score}")
+        if files.report is not None:
+            _report(files.report, model, split, result, dataset)
     raise typer.Exit(code)
 
 
@@ -196,13 +200,14 @@ def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) ->
 
 
 class _Files(NamedTuple):
-    """The files that a training writes; plot, checkpoint and log only if they are asked for."""
+    """The files that a training writes; plot, checkpoint, log and report only if asked for."""
 
     save: Path
     plot: Path | None
     config: Path
     checkpoint: Path | None
     log: Path | None
+    report: Path | None
 
     @classmethod
     def of(cls, name: str, given: SimpleNamespace) -> _Files:
@@ -210,10 +215,10 @@ class _Files(NamedTuple):
         save = given.save or Path(f"xpnet-{name}.safetensors")
         drawn, config = (save.parent / f"{save.stem}{suffix}" for suffix in (".png", ".toml"))
         plot = None if given.no_plot else given.plot or drawn
-        return cls(save, plot, config, given.checkpoint, given.log)
+        return cls(save, plot, config, given.checkpoint, given.log, given.report)
 
     def check(self, source: str, config: Path | None) -> None:
-        """Raise ValueError if one cannot be written, or `plot` has a suffix that is not drawn."""
+        """Raise ValueError if one cannot be written, or has a suffix that is not written."""
         from xpnet.cli.plots import FORMATS
 
         files = self._asdict()
@@ -222,6 +227,10 @@ class _Files(NamedTuple):
         check_writable(source, *filter(None, [config]), **files)
         if self.plot is not None:
             by_suffix("plot", self.plot, FORMATS)
+        if self.report is not None:
+            from xpnet.cli.reports import SUFFIXES
+
+            by_suffix("report", self.report, SUFFIXES)
 
     def keep(self, settings: Mapping[str, Any], config: Path | None) -> None:
         """Write the settings, unless they were read from that very file: it is left as it is."""
@@ -261,6 +270,16 @@ def _plot(path: Path, result: Result, title: str) -> None:
     typer.echo(f"plot  {path}")
 
 
+def _report(
+    path: Path, model: ModelFile, split: Split, result: Result, dataset: data.Dataset
+) -> None:
+    """Write the report of what was trained."""
+    from xpnet.cli.reports import trained, write_report
+
+    write_report("report", path, trained(model, split, result, dataset), dataset)
+    typer.echo(f"report {path}")
+
+
 def _fit_and_save(
     model: ModelFile, split: Split, *, callbacks: Sequence[Any], seed: int, **settings: Any
 ) -> tuple[Result, int]:
@@ -284,6 +303,7 @@ def _fit_and_save(
             raise ArithmeticError(save_before_divergence(model, error)) from error
         except KeyboardInterrupt:
             raise Interrupted(signal.number, not_saved(model)) from None
+        runs.ended(model.metadata["training"], result)
         saved = save_result(model, split, result, signal.number)
     if not saved:
         return result, FAILED

@@ -1,0 +1,63 @@
+"""``xpnet report``: what was trained, and how well it does, as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from xpnet import data, use_backend
+from xpnet.cli import options
+from xpnet.cli.files import by_suffix, check_writable
+from xpnet.cli.model_files import Model
+from xpnet.cli.preprocessing import print_table_summary
+
+
+def report(
+    path: options.ModelPath,
+    source: Annotated[
+        str | None,
+        Argument(metavar="DATA", help="As of train: adds how well MODEL does.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, Option(help="FILE.html.", show_default="MODEL's name, with .html")
+    ] = None,
+    label: options.Label = None,
+    header: options.Header = None,
+    delimiter: options.Delimiter = None,
+    max_memory: options.MaxMemory = None,
+    backend: options.BackendName = None,
+    device: options.Device = None,
+    dtype: options.DType = None,
+) -> None:
+    """Write a report of a training: one HTML file, to be read in any browser.
+
+    With DATA it has the confusion matrix, each class's figures, calibration and
+    mistakes, on the same samples as evaluate.
+    """
+    from xpnet.cli.reports import SUFFIXES, write_report
+
+    out = out or path.with_suffix(".html")
+    by_suffix("out", out, SUFFIXES)
+    check_writable(path, *filter(None, [source]), out=out)
+    with use_backend(backend, device=device, dtype=dtype) as chosen:
+        options.check_eager(chosen)
+        model = Model.load(path)
+        dataset = None
+        if source is not None:
+            dataset = data.load(
+                source,
+                label=label,
+                header=header,
+                delimiter=delimiter,
+                columns=model.columns,
+                classes=model.preprocessing.classes,
+                gaps=model.preprocessing.fills_gaps,
+                task=model.preprocessing.task,
+                max_memory=max_memory,
+            )
+            print_table_summary(dataset, ask_about_index=False)
+        write_report("out", out, model, dataset)
+    typer.echo(f"report {out}")
