@@ -200,8 +200,17 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    zeros_like = array_namespace(params[0][0]).zeros_like
-    return OptimizerState(0, tuple(map_params(zeros_like, params) for _ in range(moments)))
+    return OptimizerState(0, tuple(map_params(_zeros_like, params) for _ in range(moments)))
+
+
+def _zeros_like(tensor: Array) -> Array:
+    """Zeros that are one number in memory, where the library can show it as many.
+
+    The first step returns moments of its own; until then those of a large network would take twice
+    their memory.
+    """
+    xp = array_namespace(tensor)
+    return xp.broadcast_to(xp.asarray(0.0, dtype=tensor.dtype, device=device(tensor)), tensor.shape)
 
 
 @dataclass(frozen=True)
