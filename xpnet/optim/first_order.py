@@ -200,17 +200,14 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    return OptimizerState(0, tuple(map_params(_zeros_like, params) for _ in range(moments)))
+    # The same zeros for all, as the first step returns moments of its own.
+    return OptimizerState(0, (map_params(_zeros_like, params),) * moments)
 
 
 def _zeros_like(tensor: Array) -> Array:
-    """Zeros that are one number in memory, where the library can show it as many.
-
-    The first step returns moments of its own; until then those of a large network would take twice
-    their memory.
-    """
+    # By shape: NumPy takes memory for it only where it is looked at.
     xp = array_namespace(tensor)
-    return xp.broadcast_to(xp.asarray(0.0, dtype=tensor.dtype, device=device(tensor)), tensor.shape)
+    return xp.zeros(tensor.shape, dtype=tensor.dtype, device=device(tensor))
 
 
 @dataclass(frozen=True)
