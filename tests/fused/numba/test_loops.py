@@ -141,7 +141,7 @@ def test_every_loop_is_looked_at():
         "share_of",
         "decayed",
     }
-    calling |= {"cost_and_gradients", "thin_cost_and_gradients", "train"}
+    calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "train"}
     calling |= {"forward", "backward", "dense", "units", "passing", "matrix", "members"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 

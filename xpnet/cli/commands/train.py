@@ -22,7 +22,7 @@ from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend, 
 from xpnet.cli import options
 from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, write_error
 from xpnet.cli.model_files import ModelFile
-from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
+from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerate_lost_output
 from xpnet.cli.preprocessing import Split, print_table_summary
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.types import Params, Result
@@ -175,7 +175,7 @@ def _fit_and_save(
     with StopOnSignal() as signal:
         try:
             # An overflow shows in the cost, and fit says where.
-            with np.errstate(all="ignore"), _warnings_as_lines():
+            with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
                 result = fit(
                     model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
                 )

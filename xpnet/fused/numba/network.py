@@ -22,17 +22,40 @@ from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, product
 from xpnet.fused.numba.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
+from xpnet.fused.numba.views import matrix_at
 from xpnet.types import Array
 
 MOST_OUTPUTS = 16
 ROWS = 64  # samples that lie in the cache between their way forward and their way back
 
-BLAS, FORWARD, BACKWARD, OUTPUT = range(4)  # of `loops`
-ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW = range(5)  # of `kinds`
+BLAS, FORWARD, BACKWARD, OUTPUT, DECAY = range(5)  # of `loops`
+ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW, PASSING, WIDEST = range(7)  # of `kinds`
 DA: Any = np.int64(2)  # of a plain 2, numba would make another `passing`
 
 
 @compiled
+def gradients_at(
+    gradients: int,
+    loops: Array,
+    layout: Array,
+    kinds: Array,
+    slopes: Array,
+    X: Array,
+    Y: Array,
+    weight: Array,
+    l2: float,
+    masks: Masks,
+    theta: Array,
+    work: Array,
+    to_gradients: Array,
+) -> float:
+    """`cost_and_gradients` or its thin form at that address, called by Python: runs do without."""
+    data = X, Y, weight, l2, masks
+    J: float = number_of(gradients, loops, layout, kinds, slopes, *data, theta, work, to_gradients)
+    return J
+
+
+@compiled_inner
 def cost_and_gradients(
     loops: Array,
     layout: Array,
@@ -51,14 +74,15 @@ def cost_and_gradients(
 
     Parameters
     ----------
-    loops : array of int, shape (4,)
-        The addresses of the BLAS's `routine`, of `forward` and `backward`, and of the output's
-        loop.
+    loops : array of int, shape (5,)
+        The addresses of the BLAS's `routine`, of `forward` and `backward`, of the output's loop,
+        and of `decayed` where `l2` is not 0.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 5)
+    kinds : array of int, shape (L, 7)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
         derivative by Z; what multiplies by the derivative. Then the numbers of its first unit, and
-        of the row in `work` where its Z begins, or -1 where the derivative does without.
+        of the row in `work` where its Z begins, or -1 where the derivative does without; and, the
+        same for all layers, the row where matrices of the widest begin, and how wide that is.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
@@ -70,16 +94,22 @@ def cost_and_gradients(
         Of `masks_of`.
     theta, to_gradients : array, shape (P,)
     work : array
-        Room for A of every layer, each Z that is kept, and three matrices of the widest layer:
-        m for each row of them.
+        Room for A of every layer, each Z that is kept, three matrices of the widest layer, and one
+        row: m numbers for each row of them.
     """
     m, last = X.shape[0], len(layout) - 1
     call(loops[FORWARD], loops, layout, kinds, slopes, X, masks, theta, work)
     Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
     share = share_of(weight)
-    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
+    s = matrix(work, kinds[last, PASSING] + 3 * kinds[last, WIDEST], 1, m)
+    of_dtype = X.dtype.type(share)
+    for j in range(m):
+        s[0, j] = weight[0, j] * of_dtype
+    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ)
     call(loops[BACKWARD], loops, layout, kinds, slopes, X, masks, theta, work, to_gradients)
-    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+    if l2 != 0.0:
+        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
+    return J
 
 
 @compiled_inner
@@ -181,9 +211,13 @@ def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> f
 @compiled_inner
 def dense(vector: Array, layout: Array, layer: int) -> tuple[Array, Array]:
     """W and b of a layer, or their gradients."""
-    n_out, n_in, first_W, first_b = layout[layer]
-    W = vector[first_W : first_W + n_out * n_in].reshape((n_out, n_in))
-    return W, vector[first_b : first_b + n_out].reshape((n_out, 1))
+    n_out, n_in, first_W, first_b = (
+        layout[layer, 0],
+        layout[layer, 1],
+        layout[layer, 2],
+        layout[layer, 3],
+    )
+    return matrix_at(vector, first_W, n_out, n_in), matrix_at(vector, first_b, n_out, 1)
 
 
 @compiled_inner
@@ -194,20 +228,18 @@ def units(work: Array, layout: Array, kinds: Array, layer: int, m: int) -> Array
 
 @compiled_inner
 def passing(work: Array, layout: Array, kinds: Array, number: int, layer: int, m: int) -> Array:
-    """The matrix of that number among the three last in `work`, as large as a layer's A."""
-    widest = 0
-    for n_out in layout[:, 0]:
-        widest = max(widest, n_out)
-    return matrix(work, len(work) // m - (3 - number) * widest, layout[layer, 0], m)
+    """The matrix of that number, 0 to 2, of those that are as large as the widest layer's A."""
+    row = kinds[layer, PASSING] + number * kinds[layer, WIDEST]
+    return matrix(work, row, layout[layer, 0], m)
 
 
 @compiled_inner
 def matrix(work: Array, row: int, n: int, m: int) -> Array:
     """The matrix (n, m) that begins at a row."""
-    return work[row * m : (row + n) * m].reshape((n, m))
+    return matrix_at(work, row * m, n, m)
 
 
-@compiled
+@compiled_inner
 def thin_cost_and_gradients(
     loops: Array,
     layout: Array,
@@ -239,7 +271,9 @@ def thin_cost_and_gradients(
         thin_backward(dZ, x, dW)
         for i in range(n):
             db[i, 0] += dZ[i].sum()
-    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+    if l2 != 0.0:
+        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
+    return J
 
 
 @compiled
