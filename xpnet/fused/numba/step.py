@@ -144,7 +144,7 @@ def suits(net: Any, params: Params, X: Any) -> bool:
 
 
 def is_thin(net: Any) -> bool:
-    """Whether there is one layer of so few outputs that loops multiply by it, and no BLAS."""
+    """Whether there is one layer of so few outputs that few samples are multiplied at a time."""
     return len(net.sizes) == 2 and net.sizes[1] <= MOST_OUTPUTS
 
 
