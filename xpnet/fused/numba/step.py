@@ -157,7 +157,7 @@ class Program:
         self.flats = Flats(params)
         thin = is_thin(net)
         self.gradients = _of_gradients(thin, self.dtype)
-        self.network: Any = network_of(net, self.dtype, self.flats.layout, thin)
+        self.network = network_of(net, self.dtype, self.flats.layout, thin)
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 1  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
@@ -195,11 +195,12 @@ class Program:
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
+        arguments: Any = (*self.network, *data, theta, work, to_gradients)
         m = X.shape[1]
         # The context alone would take a tenth of a small network's step.
         with self.threads.parts(1, m) if self.threads.matter(m) else nullcontext((0,)) as parts:
             for _ in parts:
-                J = gradients_at(self.gradients, *self.network, *data, theta, work, to_gradients)
+                J = gradients_at(self.gradients, *arguments)
         return self.dtype.type(J), grads
 
     def _penalty(self, l2: Any) -> float:
@@ -222,7 +223,9 @@ class Program:
         return self.work
 
 
-def network_of(net: Any, dtype: Any, layout: Array, thin: bool) -> tuple[Array, ...]:
+def network_of(
+    net: Any, dtype: Any, layout: Array, thin: bool
+) -> tuple[Array, Array, Array, Array]:
     """The first arguments of `cost_and_gradients`; a thin layer takes of its loops the last."""
     activations = (*net.activations, "identity")
     sizes = np.array(net.sizes[1:])
