@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -17,10 +17,12 @@ from xpnet import optim, steps
 from xpnet.fused import accelerate, accelerator
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.network import defaults
+from xpnet.types import Layer
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 fused_jax = pytest.importorskip("xpnet.fused.jax")
+jax_dense = pytest.importorskip("xpnet.fused.jax_dense")
 
 JAX = Library("jax")
 LAST_BATCH = M - (STEPS_AN_EPOCH - 1) * BATCH_SIZE
@@ -164,7 +166,12 @@ def test_a_step_compiled_by_itself(optimizer, rng):
 
 
 def test_a_run_is_compiled_as_a_whole_and_not_in_parts():
-    assert accelerator(jnp).training_kernels(VECTORIZED) is VECTORIZED
+    training = accelerator(jnp).training_kernels(VECTORIZED)
+    backward = training.activation_dense_backward
+    assert not hasattr(backward, "lower")
+    plain = replace(training, activation_dense_backward=VECTORIZED.activation_dense_backward)
+    assert plain == VECTORIZED
+    assert training is accelerator(jnp).training_kernels(VECTORIZED)
 
 
 def executables(name):
@@ -197,3 +204,17 @@ def test_what_comes_from_the_host_is_moved_without_a_program():
         host[:] = 0
         assert (np.asarray(there) == 1).all()
     assert len(jax.devices()[0].client.live_executables()) == before
+
+
+def test_a_large_layer_multiplies_by_samples_and_gets_the_same(rng):
+    n_out, n_in, m = 256, jax_dense.LARGE // 256, 3
+    shapes = (n_out, m), (n_out, m), (n_in, m), (n_out, n_in)
+    dA, Z, A_prev, W = (jnp.asarray(rng.standard_normal(shape), "float32") for shape in shapes)
+    smaller = dA[1:], Layer(Z[1:], Z[1:]), A_prev, W[1:]
+    given, found = (dA, Layer(Z, jnp.maximum(Z, 0)), A_prev, W), []
+    for kernels in (VECTORIZED, jax_dense.training_kernels(VECTORIZED)):
+        backward = jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
+        found.append(backward(*given))
+    assert "optimization_barrier" in backward.lower(*given).as_text()
+    assert "optimization_barrier" not in backward.lower(*smaller).as_text()
+    assert_trees_close(*found, "float32")

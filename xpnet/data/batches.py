@@ -9,7 +9,8 @@ what               lies in memory as   comes out as
 =================  ==================  ==========================================
 
 A sample is a row in memory, so a batch reads ``m_batch`` stretches of memory. To gather columns
-of a transposed view would make NumPy copy the whole of X for every batch.
+of a transposed view would make NumPy copy the whole of X for every batch. Within a program of JAX,
+columns of ``(n_x, m)`` take two to four times as long as rows, so that a copy pays after an epoch.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class Flats:
     ----------
     like : Params
         Of one network, or of a stack ``(K, …)``.
-    make : ``((size,), dtype) -> array``
-        A new vector.
+    make : ``((size,), dtype) -> array``, optional
+        A new vector of any numbers; NumPy's by default, with zeros between the tensors.
 
     Attributes
     ----------
@@ -51,12 +51,14 @@ class Flats:
         Length of a vector.
     """
 
-    def __init__(self, like: Params, make: Callable[..., Array] = np.zeros) -> None:
+    def __init__(self, like: Params, make: Callable[..., Array] | None = None) -> None:
         begin, rows = 0, []
+        self._gaps: list[slice] = []  # between two tensors
         for W, b in like:
             begins = begin, begin + _padded(W.size)
             begin = begins[1] + _padded(b.size)
             rows.append((*W.shape[-2:], *begins))
+            self._gaps += slice(begins[0] + W.size, begins[1]), slice(begins[1] + b.size, begin)
         self.layout = np.array(rows)
         self._make, self._lead = make, like[0].W.shape[:-2]
         self.size, self._dtype = begin, like[0].W.dtype
@@ -107,8 +109,7 @@ class Flats:
         return new
 
     def _new(self) -> Params:
-        # Zeros by default: arithmetic on what lies between two tensors then stays harmless.
-        vector = self._make((self.size,), self._dtype)
+        vector = self._vector()
         networks, lead = math.prod(self._lead), self._lead
         layers = []
         for n_out, n_in, begin, begin_b in self.layout.tolist():
@@ -123,6 +124,15 @@ class Flats:
             # Forgotten, not freed: whoever holds it keeps it, and it is never written again.
             del self._vectors[id(self._queue.popleft().params)]
         return params
+
+    def _vector(self) -> Array:
+        if self._make:
+            return self._make((self.size,), self._dtype)
+        # What the loops fill, they touch first; arithmetic on the zeros between is harmless.
+        vector = np.empty(self.size, self._dtype)
+        for gap in self._gaps:
+            vector[gap] = 0
+        return vector
 
 
 def _padded(size: int) -> int:

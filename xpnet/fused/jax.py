@@ -17,6 +17,7 @@ import numpy as np
 
 from xpnet.fused import Accelerator, TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, is_known
+from xpnet.fused.jax_dense import training_kernels
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Gather, Kernels, Params
 
@@ -321,7 +322,10 @@ def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tup
     return tuple(jnp.take(array, rows, axis=0, mode="clip").T for array in arrays)
 
 
-# Within a compiled step, kernels that are programs of their own would only be in the way.
 ACCELERATOR = Accelerator(
-    kernels=compiled_kernels, step=compiled_step, run=compiled_run, gather=compiled_gather
+    kernels=compiled_kernels,
+    training_kernels=training_kernels,
+    step=compiled_step,
+    run=compiled_run,
+    gather=compiled_gather,
 )

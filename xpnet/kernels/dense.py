@@ -172,11 +172,17 @@ def activation_dense_backward(
     need_dA_prev: bool = True,
 ) -> tuple[Dense, Array | None]:
     """One layer backward: from dA to ``(dW, db)`` and, if asked for, dA_prev."""
-    dZ = dropout(dA, mask)
-    if activation != "identity":
-        dZ = dZ * ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
+    dZ = activation_backward(activation, dA, layer, mask)
     grads = dense_backward(dZ, A_prev, W, decay)
     return grads, input_gradient(W, dZ) if need_dA_prev else None
+
+
+def activation_backward(activation: str, dA: Array, layer: Layer, mask: Array | None) -> Array:
+    """``dZ = dA * mask * g'(Z)``."""
+    dZ = dropout(dA, mask)
+    if activation == "identity":
+        return dZ
+    return dZ * ACTIVATIONS[activation].derivative(layer.Z, before_dropout(layer.A, mask))
 
 
 def activation_dense_backward_looped(

@@ -200,8 +200,14 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    zeros_like = array_namespace(params[0][0]).zeros_like
-    return OptimizerState(0, tuple(map_params(zeros_like, params) for _ in range(moments)))
+    # The same zeros for all, as the first step returns moments of its own.
+    return OptimizerState(0, (map_params(_zeros_like, params),) * moments)
+
+
+def _zeros_like(tensor: Array) -> Array:
+    # By shape: NumPy takes memory for it only where it is looked at.
+    xp = array_namespace(tensor)
+    return xp.zeros(tensor.shape, dtype=tensor.dtype, device=device(tensor))
 
 
 @dataclass(frozen=True)

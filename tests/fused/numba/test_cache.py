@@ -44,11 +44,14 @@ def the_file(folder):
     return file
 
 
-def test_what_one_process_compiles_the_next_one_finds(folder):
+def test_what_one_process_compiles_the_next_one_finds(folder, caplog):
+    caplog.set_level("INFO", "xpnet.fused.numba")
     assert used() == (0, 1)
+    assert caplog.messages == ["compiling added"]
     before = the_file(folder).read_bytes()
     assert used() == (1, 0)
     assert the_file(folder).read_bytes() == before
+    assert len(caplog.messages) == 1
 
 
 def test_what_is_cut_off_at_any_length_or_changed_in_any_byte_is_not_read(tmp_path):

@@ -52,8 +52,6 @@ SIMD = {
     "row_sums": (dense.row_sums, (M, B), ("add",)),
     "softmax_cost": (cost.softmax_cost, (M, M, 0.1, None, M), ("mul", "sub", "div")),
     "identity_cost": (cost.identity_cost, (M, M, 0.1, None, M), ("mul", "sub")),
-    "thin_forward": (network.thin_forward, (M, M, np.ones((8, 8), "float32")), ("mul", "add")),
-    "thin_backward": (network.thin_backward, (np.ones((8, 8), "float32"), M, M), ("mul", "add")),
     "drop": (dropout.drop, (M, 0, 9, (1, 2, 3, 1.25, 0, 0)), ("mul",)),
     "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
@@ -141,7 +139,7 @@ def test_every_loop_is_looked_at():
         "share_of",
         "decayed",
     }
-    calling |= {"cost_and_gradients", "thin_cost_and_gradients", "train"}
+    calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "train"}
     calling |= {"forward", "backward", "dense", "units", "passing", "matrix", "members"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 

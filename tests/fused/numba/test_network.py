@@ -1,4 +1,4 @@
-"""A single layer with few outputs: the two loops, and the whole as logistic regression uses it."""
+"""A single layer with few outputs, as logistic regression uses it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.fused.cases import assert_alike, fortran
 from tests.kernels.cases import random_case
 from xpnet import value_and_grad
-from xpnet.fused.numba import network
+from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.network import MOST_OUTPUTS, ROWS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for
 
-SIZES = st.integers(1, 9)
-
-
-@given(SIZES, SIZES, SIZES, st.sampled_from(["float32", "float64"]))
-@settings(max_examples=60, deadline=None)
-def test_forward_and_backward_are_products(n, k, m, dtype):
-    rng = np.random.default_rng(n + 10 * k + 100 * m)
-    W, X, dZ, dW = (rng.normal(size=s).astype(dtype) for s in ((n, k), (m, k), (n, m), (n, k)))
-    Z, summed = np.full((n, m), np.nan, dtype), dW.copy()
-    network.thin_forward(W, X, Z)
-    network.thin_backward(dZ, X, summed)
-    tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-11}
-    np.testing.assert_allclose(Z, W.astype(float) @ X.T, **tolerance)
-    np.testing.assert_allclose(summed, dW + dZ.astype(float) @ X, **tolerance)
+WIDTH = ALONE // (MOST_OUTPUTS * ROWS)  # of features in one product
 
 
 def refuse(*args: Any, **kwargs: Any) -> Any:
@@ -63,6 +48,16 @@ def test_a_single_layer(output, weighted, n_y, m, dtype):
     assert J.dtype == plain_J.dtype
     np.testing.assert_allclose(J, plain_J, rtol=1e-5 if dtype == "float32" else 1e-12)
     assert_alike(grads, plain, dtype)
+
+
+@pytest.mark.parametrize("over", [0, 1, WIDTH + 5])
+def test_features_in_pieces_that_take_one_thread(over):
+    case = random_case((WIDTH + over, MOST_OUTPUTS), output="softmax", m=70)
+    X, Y = fortran(case.X), fortran(case.Y)
+    J, grads = accelerator_for(X).value_and_grad(refuse)(case.net, case.params, X, Y)
+    plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED)
+    np.testing.assert_allclose(J, plain_J, rtol=1e-12)
+    assert_alike(grads, plain, "float64")
 
 
 def test_in_blocks_and_after_one_another():

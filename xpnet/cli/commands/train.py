@@ -21,7 +21,7 @@ from xpnet.backend import Backend
 from xpnet.cli import networks, options, runs
 from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.model_files import ModelFile
-from xpnet.cli.output import FAILED, print_error, tolerate_lost_output
+from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerate_lost_output
 from xpnet.cli.plan import Plan, still_falling
 from xpnet.cli.preprocessing import Shares, Split, print_table_summary
 from xpnet.cli.saving import not_saved, save_before_divergence, save_result
@@ -295,7 +295,7 @@ def _fit_and_save(
     with StopOnSignal() as signal:
         try:
             # An overflow shows in the cost, and fit says where.
-            with np.errstate(all="ignore"), _warnings_as_lines():
+            with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
                 result = fit(
                     model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
                 )

@@ -42,7 +42,7 @@ def _fused(kernels: Kernels, empty: Empty, in_place: bool) -> Kernels:
 
 
 def _threads(net: Any) -> int:
-    """As many as the BLAS has, of a network that goes without it."""
+    """As many as the BLAS has, of a network whose products it leaves to the calling thread."""
     return number_of_threads()[0]() if is_thin(net) else 1
 
 

@@ -99,7 +99,7 @@ def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) ->
         beta = to_C.dtype.type(0 if start == 0 else 1)
         for i in range(0, n_out, rows):
             n, a, b = min(rows, n_out - i), i * row + start * column, start * row_B
-            _call(
+            gemm(
                 blas, op_A, op_B, n, m, k, A, a, A.shape[1], B, b, B.shape[1], beta, to_C, i * m, m
             )
 
@@ -123,7 +123,7 @@ def is_for_product(A: Array) -> bool:
     return bool(A.flags.writeable and (A.flags.c_contiguous or A.flags.f_contiguous))
 
 
-def _typed_call(
+def _typed_gemm(
     typing: Any,
     blas: Any,
     op_A: Any,
@@ -170,4 +170,4 @@ def _typed_call(
     return types.void(i64, i32, i32, i64, i64, i64, *matrices), generate
 
 
-_call: Any = intrinsic(_typed_call)
+gemm: Any = intrinsic(_typed_gemm)

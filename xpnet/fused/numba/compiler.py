@@ -8,6 +8,7 @@ below.
 
 from __future__ import annotations
 
+import logging
 import pickle  # noqa: TID251 - of machine code, which runs what it likes anyway
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from numba.core.serialize import dumps
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba import cache
 
+LOG = logging.getLogger("xpnet.fused.numba")
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -192,6 +194,7 @@ class _Kept(NullCache):
                 content = cache.read(file)
                 if content is not None:
                     return CompileResult._rebuild(target_context, *pickle.loads(content))
+        LOG.info("compiling %s", self._function.__name__)
         return None
 
     def save_overload(self, sig: Any, cres: Any) -> None:

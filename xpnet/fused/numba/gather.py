@@ -45,7 +45,7 @@ def gather(X: Array, order: Array, start: int, to_X: Array) -> None:
     m, n = to_X.shape
     entries = CACHE_LINE // X.itemsize
     for i in range(m):
-        row, following = order[start + i], order[start + min(i + 1, m - 1)]
+        row, following = order[start + i], order[start + (i + 1 if i + 1 < m else i)]
         for j in range(0, n, entries):
             prefetch(X, following, j)
         for j in range(n):

@@ -4,10 +4,9 @@ Called one by one, the kernels of a small network take less time than Python bet
 parameters lie in one vector and all gradients in another; `layout` has a row a layer: n_out, n_in,
 and where W and b begin in both.
 
-A single layer with few outputs, as logistic regression has, goes without a matrix product. That
-rearranges its operands before it multiplies, which pays when each number is used many times. Here
-each number of X is used once an output, forward and back: it is read from memory once, a few
-samples at a time, and used for both while it is in the cache.
+A single layer with few outputs, as logistic regression has, takes a few samples at a time: each
+number of X is read from memory once, and used forward and back while it is in the cache. Products
+are so small that the BLAS leaves them to the thread that calls it.
 """
 
 from __future__ import annotations
@@ -18,21 +17,44 @@ import numpy as np
 
 from xpnet.fused.numba.activations import piecewise_forward
 from xpnet.fused.numba.address import call, number_of
-from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, product
+from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm, product
 from xpnet.fused.numba.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
+from xpnet.fused.numba.views import matrix_at
 from xpnet.types import Array
 
 MOST_OUTPUTS = 16
 ROWS = 64  # samples that lie in the cache between their way forward and their way back
 
-BLAS, FORWARD, BACKWARD, OUTPUT = range(4)  # of `loops`
-ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW = range(5)  # of `kinds`
+BLAS, FORWARD, BACKWARD, OUTPUT, DECAY = range(5)  # of `loops`
+ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW, PASSING, WIDEST = range(7)  # of `kinds`
 DA: Any = np.int64(2)  # of a plain 2, numba would make another `passing`
 
 
 @compiled
+def gradients_at(
+    gradients: int,
+    loops: Array,
+    layout: Array,
+    kinds: Array,
+    slopes: Array,
+    X: Array,
+    Y: Array,
+    weight: Array,
+    l2: float,
+    masks: Masks,
+    theta: Array,
+    work: Array,
+    to_gradients: Array,
+) -> float:
+    """`cost_and_gradients` or its thin form at that address, called by Python: runs do without."""
+    data = X, Y, weight, l2, masks
+    J: float = number_of(gradients, loops, layout, kinds, slopes, *data, theta, work, to_gradients)
+    return J
+
+
+@compiled_inner
 def cost_and_gradients(
     loops: Array,
     layout: Array,
@@ -51,14 +73,15 @@ def cost_and_gradients(
 
     Parameters
     ----------
-    loops : array of int, shape (4,)
-        The addresses of the BLAS's `routine`, of `forward` and `backward`, and of the output's
-        loop.
+    loops : array of int, shape (5,)
+        The addresses of the BLAS's `routine`, of `forward` and `backward`, of the output's loop,
+        and of `decayed` where `l2` is not 0.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 5)
+    kinds : array of int, shape (L, 7)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
         derivative by Z; what multiplies by the derivative. Then the numbers of its first unit, and
-        of the row in `work` where its Z begins, or -1 where the derivative does without.
+        of the row in `work` where its Z begins, or -1 where the derivative does without; and, the
+        same for all layers, the row where matrices of the widest begin, and how wide that is.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
@@ -70,16 +93,22 @@ def cost_and_gradients(
         Of `masks_of`.
     theta, to_gradients : array, shape (P,)
     work : array
-        Room for A of every layer, each Z that is kept, and three matrices of the widest layer:
-        m for each row of them.
+        Room for A of every layer, each Z that is kept, three matrices of the widest layer, and one
+        row: m numbers for each row of them.
     """
     m, last = X.shape[0], len(layout) - 1
     call(loops[FORWARD], loops, layout, kinds, slopes, X, masks, theta, work)
     Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
     share = share_of(weight)
-    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, weight * X.dtype.type(share), dZ)
+    s = matrix(work, kinds[last, PASSING] + 3 * kinds[last, WIDEST], 1, m)
+    of_dtype = X.dtype.type(share)
+    for j in range(m):
+        s[0, j] = weight[0, j] * of_dtype
+    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ)
     call(loops[BACKWARD], loops, layout, kinds, slopes, X, masks, theta, work, to_gradients)
-    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
+    if l2 != 0.0:
+        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
+    return J
 
 
 @compiled_inner
@@ -181,9 +210,9 @@ def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> f
 @compiled_inner
 def dense(vector: Array, layout: Array, layer: int) -> tuple[Array, Array]:
     """W and b of a layer, or their gradients."""
-    n_out, n_in, first_W, first_b = layout[layer]
-    W = vector[first_W : first_W + n_out * n_in].reshape((n_out, n_in))
-    return W, vector[first_b : first_b + n_out].reshape((n_out, 1))
+    n_out, n_in = layout[layer, 0], layout[layer, 1]
+    W = matrix_at(vector, layout[layer, 2], n_out, n_in)
+    return W, matrix_at(vector, layout[layer, 3], n_out, 1)
 
 
 @compiled_inner
@@ -194,20 +223,18 @@ def units(work: Array, layout: Array, kinds: Array, layer: int, m: int) -> Array
 
 @compiled_inner
 def passing(work: Array, layout: Array, kinds: Array, number: int, layer: int, m: int) -> Array:
-    """The matrix of that number among the three last in `work`, as large as a layer's A."""
-    widest = 0
-    for n_out in layout[:, 0]:
-        widest = max(widest, n_out)
-    return matrix(work, len(work) // m - (3 - number) * widest, layout[layer, 0], m)
+    """The matrix of that number, 0 to 2, of those that are as large as the widest layer's A."""
+    row = kinds[layer, PASSING] + number * kinds[layer, WIDEST]
+    return matrix(work, row, layout[layer, 0], m)
 
 
 @compiled_inner
 def matrix(work: Array, row: int, n: int, m: int) -> Array:
     """The matrix (n, m) that begins at a row."""
-    return work[row * m : (row + n) * m].reshape((n, m))
+    return matrix_at(work, row * m, n, m)
 
 
-@compiled
+@compiled_inner
 def thin_cost_and_gradients(
     loops: Array,
     layout: Array,
@@ -222,74 +249,39 @@ def thin_cost_and_gradients(
     work: Array,
     to_gradients: Array,
 ) -> float:
-    """The same of a single thin layer, from the same arguments, five of which it does without."""
+    """The same of a single thin layer, from the same arguments, of which it does without three."""
     W, b = dense(theta, layout, 0)
     dW, db = dense(to_gradients, layout, 0)
-    m, n = X.shape[0], W.shape[0]
-    share = share_of(weight)
+    (m, n_x), n = X.shape, W.shape[0]
+    width = ALONE // (n * ROWS)
+    one, zero, share = X.dtype.type(1), X.dtype.type(0), share_of(weight)
+    of_dtype = X.dtype.type(share)
     to_gradients[:] = 0
     J = 0.0
     for start in range(0, m, ROWS):
-        x, y = X[start : start + ROWS], Y[start : start + ROWS].T
-        s = weight[:, start : start + ROWS] * X.dtype.type(share)
-        Z, dZ = np.empty((n, len(x)), X.dtype), np.empty((n, len(x)), X.dtype)
-        thin_forward(W, x, Z)
+        rows = ROWS if start + ROWS <= m else m - start
+        Z, dZ = matrix_at(work, 0, n, rows), matrix_at(work, n * rows, n, rows)
+        s, Y_of_rows = matrix_at(work, 2 * n * rows, 1, rows), matrix_at(Y, start * n, rows, n)
+        for j in range(rows):
+            s[0, j] = weight[0, start + j] * of_dtype
+        for first in range(0, n_x, width):
+            k = width if first + width <= n_x else n_x - first
+            beta, x = zero if first == 0 else one, start * n_x + first
+            gemm(
+                *(loops[BLAS], AS_IT_IS, TRANSPOSED, n, rows, k),
+                *(W, first, n_x, X, x, n_x, beta, Z, 0, rows),
+            )
         piecewise_forward(Z, b, 1.0, None)
-        J += number_of(loops[OUTPUT], Z, y, 1.0, s, dZ)
-        thin_backward(dZ, x, dW)
+        J += number_of(loops[OUTPUT], Z, Y_of_rows.T, 1.0, s, dZ)
+        for first in range(0, n_x, width):
+            k, x = width if first + width <= n_x else n_x - first, start * n_x + first
+            gemm(
+                *(loops[BLAS], AS_IT_IS, AS_IT_IS, n, k, rows),
+                *(dZ, 0, rows, X, x, n_x, one, dW, first, n_x),
+            )
         for i in range(n):
-            db[i, 0] += dZ[i].sum()
-    return J + decayed(layout, theta, l2 * share, to_gradients) if l2 != 0.0 else J
-
-
-@compiled
-def thin_forward(W: Array, X: Array, to_Z: Array) -> None:
-    """``Z = W Xᵀ``, of two outputs and four samples at a time, the last ones twice if need be."""
-    n, m = to_Z.shape
-    for i in range(0, m, 4):
-        i1, i2, i3 = min(i + 1, m - 1), min(i + 2, m - 1), min(i + 3, m - 1)
-        x0, x1, x2, x3 = X[i], X[i1], X[i2], X[i3]
-        for c in range(0, n, 2):
-            c1 = min(c + 1, n - 1)
-            v, w = W[c], W[c1]
-            z = X.dtype.type(0)
-            v0, v1, v2, v3, w0, w1, w2, w3 = z, z, z, z, z, z, z, z
-            for k in range(len(v)):
-                v0 += v[k] * x0[k]
-                v1 += v[k] * x1[k]
-                v2 += v[k] * x2[k]
-                v3 += v[k] * x3[k]
-                w0 += w[k] * x0[k]
-                w1 += w[k] * x1[k]
-                w2 += w[k] * x2[k]
-                w3 += w[k] * x3[k]
-            to_Z[c, i], to_Z[c, i1], to_Z[c, i2], to_Z[c, i3] = v0, v1, v2, v3
-            to_Z[c1, i], to_Z[c1, i1], to_Z[c1, i2], to_Z[c1, i3] = w0, w1, w2, w3
-
-
-@compiled
-def thin_backward(dZ: Array, X: Array, to_dW: Array) -> None:
-    """In place: ``dW ← dW + dZ X``, of two outputs and four samples at a time."""
-    n, m = dZ.shape
-    whole = m - m % 4
-    for i in range(0, whole, 4):
-        x0, x1, x2, x3 = X[i], X[i + 1], X[i + 2], X[i + 3]
-        for c in range(0, n - 1, 2):
-            d0, d1, d2, d3 = dZ[c, i], dZ[c, i + 1], dZ[c, i + 2], dZ[c, i + 3]
-            e0, e1, e2, e3 = dZ[c + 1, i], dZ[c + 1, i + 1], dZ[c + 1, i + 2], dZ[c + 1, i + 3]
-            to, to_next = to_dW[c], to_dW[c + 1]
-            for k in range(len(to)):
-                # Each read once: for all that the compiler knows, what is written may be X.
-                p, q, r, s = x0[k], x1[k], x2[k], x3[k]
-                to[k] += d0 * p + d1 * q + d2 * r + d3 * s
-                to_next[k] += e0 * p + e1 * q + e2 * r + e3 * s
-        if n % 2 == 1:
-            d0, d1, d2, d3 = dZ[n - 1, i], dZ[n - 1, i + 1], dZ[n - 1, i + 2], dZ[n - 1, i + 3]
-            to = to_dW[n - 1]
-            for k in range(len(to)):
-                to[k] += d0 * x0[k] + d1 * x1[k] + d2 * x2[k] + d3 * x3[k]
-    for i in range(whole, m):
-        for c in range(n):
-            d, x, to = dZ[c, i], X[i], to_dW[c]
-            for k in range(len(to)):
-                to[k] += d * x[k]
+            for j in range(rows):
+                db[i, 0] += dZ[i, j]
+    if l2 != 0.0:
+        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
+    return J

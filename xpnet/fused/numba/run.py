@@ -21,6 +21,7 @@ from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
+from xpnet.fused.numba.views import matrix_at, vector_at
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params
 
@@ -49,7 +50,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
             program = RunProgram(net, params, optimizer)
         if not program.fits_run(params, moments, batches, hyperparameters, l2):
             return None
-        return program.run(params, moments, batches, hyperparameters, float(l2), dropout)
+        return program.run(params, moments, batches, hyperparameters, l2, dropout)
 
     return run
 
@@ -65,7 +66,7 @@ class RunProgram(Program):
         self.memory: list[Array] = []
         self.batch = self._batch(0)
         self.segments = self._segments()
-        self.loops = _loops(self.gradients, self.loop, self.dtype)
+        self.update = _of_update(self.loop, self.dtype)
 
     def fits_run(
         self,
@@ -144,10 +145,10 @@ class RunProgram(Program):
         vectors = theta, *map(flats.vector, (odd, even, grads))
         memory = (*self.memory, *vectors[3:] * 2)[:2]
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
-        data = batches.X, batches.Y, weight, batches.order, l2
+        data = batches.X, batches.Y, weight, batches.order, self._penalty(l2)
         numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
         room: Any = vectors, memory, self.batch, self._work(batches.size), costs
-        train(*self.loops, self.network, *data, *numbers, *room)
+        train(self.gradients, self.update, self.network, *data, *numbers, *room)
         return odd if steps % 2 else even, self.moments
 
     def _segments(self) -> Array:
@@ -181,16 +182,10 @@ class RunProgram(Program):
 
 
 @cache
-def _loops(gradients: Any, update: Any, dtype: Any) -> tuple[int, int]:
-    """The addresses of both."""
-    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
-    loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    data = X, X, X, 0.0, masks_of(None, dtype), vector, vector, vector
-    values = np.empty(1), (0.0,) * MOST_VALUES, vector
-    return (
-        address_of(gradients, loops, layout, layout, slopes, *data),
-        address_of(update, *[vector] * 4, *values),
-    )
+def _of_update(loop: Any, dtype: Any) -> int:
+    """The address of an optimiser's loop."""
+    vector = np.empty(1, dtype)
+    return address_of(loop, *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector)
 
 
 @compiled
@@ -247,27 +242,29 @@ def train(
     first, second = moments
     theta, new, spare, g = vectors
     for i in range(costs.size):
-        start = i * len(x)
-        m = min(len(x), order.size - start)
-        gather(X, order, start, x[:m])
-        gather(Y, order, start, y[:m])
+        start, size = i * len(x), len(x)
+        m = size if start + size <= order.size else order.size - start
+        x_of_batch = matrix_at(x, 0, m, x.shape[1])
+        y_of_batch = matrix_at(y, 0, m, y.shape[1])
+        gather(X, order, start, x_of_batch)
+        gather(Y, order, start, y_of_batch)
         if weight.size > 0:
             for j in range(m):
                 s[j] = weight[order[start + j]]
-        of_batch = s[:m].reshape((1, m))
+        data = x_of_batch, y_of_batch, matrix_at(s, 0, 1, m), l2
         masks = (keys[i, 0], keys[i, 1], *dropout[2:])
-        costs[i] = number_of(gradients, *network, x[:m], y[:m], of_batch, l2, masks, theta, work, g)
+        costs[i] = number_of(gradients, *network, *data, masks, theta, work, g)
         for k in range(len(segments)):
-            begin, end, row = segments[k]
-            v = values[i, row]
+            begin, n = segments[k, 0], segments[k, 1] - segments[k, 0]
+            v = vector_at(values, (2 * i + segments[k, 2]) * MOST_VALUES, MOST_VALUES)
             call(
                 update,
-                theta[begin:end],
-                g[begin:end],
-                first[begin:end],
-                second[begin:end],
-                rates[i],
+                vector_at(theta, begin, n),
+                vector_at(g, begin, n),
+                vector_at(first, begin, n),
+                vector_at(second, begin, n),
+                vector_at(rates, i, 1),
                 (v[0], v[1], v[2], v[3], v[4], v[5]),
-                new[begin:end],
+                vector_at(new, begin, n),
             )
         theta, new = new, spare if i == 0 else theta

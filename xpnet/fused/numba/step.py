@@ -25,10 +25,13 @@ from xpnet.fused.numba.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network import (
+    DECAY,
     MOST_OUTPUTS,
     backward,
     cost_and_gradients,
+    decayed,
     forward,
+    gradients_at,
     thin_cost_and_gradients,
 )
 from xpnet.fused.numba.threads import Threads
@@ -141,7 +144,7 @@ def suits(net: Any, params: Params, X: Any) -> bool:
 
 
 def is_thin(net: Any) -> bool:
-    """Whether there is one layer of so few outputs that loops multiply by it, and no BLAS."""
+    """Whether there is one layer of so few outputs that few samples are multiplied at a time."""
     return len(net.sizes) == 2 and net.sizes[1] <= MOST_OUTPUTS
 
 
@@ -153,9 +156,9 @@ class Program:
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
         thin = is_thin(net)
-        self.gradients: Any = thin_cost_and_gradients if thin else cost_and_gradients
-        self.network: Any = network_of(net, self.dtype, self.flats.layout, thin)
-        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:])  # of `work`, at the most
+        self.gradients = _of_gradients(thin, self.dtype)
+        self.network = network_of(net, self.dtype, self.flats.layout, thin)
+        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 1  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
         self.threads = Threads(() if thin else net.sizes, self.dtype)
@@ -191,13 +194,21 @@ class Program:
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
         weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
-        data = samples, targets, weight, float(l2), masks_of(dropout, self.dtype)
+        data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
+        arguments: Any = (*self.network, *data, theta, work, to_gradients)
         m = X.shape[1]
         # The context alone would take a tenth of a small network's step.
         with self.threads.parts(1, m) if self.threads.matter(m) else nullcontext((0,)) as parts:
             for _ in parts:
-                J = self.gradients(*self.network, *data, theta, work, to_gradients)
+                J = gradients_at(self.gradients, *arguments)
         return self.dtype.type(J), grads
+
+    def _penalty(self, l2: Any) -> float:
+        """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
+        loops = self.network[0]
+        if l2 and not loops[DECAY]:
+            loops[DECAY] = _of_penalty(self.dtype)
+        return float(l2)
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:
         if sample_weight is not None:
@@ -212,23 +223,46 @@ class Program:
         return self.work
 
 
-def network_of(net: Any, dtype: Any, layout: Array, thin: bool) -> tuple[Array, ...]:
+def network_of(
+    net: Any, dtype: Any, layout: Array, thin: bool
+) -> tuple[Array, Array, Array, Array]:
     """The first arguments of `cost_and_gradients`; a thin layer takes of its loops the last."""
     activations = (*net.activations, "identity")
     sizes = np.array(net.sizes[1:])
     from_a = [KINDS[name].slope is not None for name in activations]
-    units, rows = (np.cumsum(each) - each for each in (sizes, np.where(from_a, 0, sizes)))
+    kept = np.where(from_a, 0, sizes)
+    units, rows = (np.cumsum(each) - each for each in (sizes, kept))
+    end = np.full_like(sizes, sizes.sum() + kept.sum())
     kinds = np.column_stack(
         [
             [(0, 0, 0) if thin else _of_activation(name, dtype) for name in activations],
             units,
             np.where(from_a, -1, sizes.sum() + rows),
+            end,
+            np.full_like(sizes, sizes.max()),
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
     ways = (0, 0) if thin else _both_ways(dtype)
-    loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype)])
+    loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
     return loops, layout, kinds, slopes
+
+
+@cache
+def _of_gradients(thin: bool, dtype: Any) -> int:
+    """The address of `cost_and_gradients`, or of its thin form."""
+    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
+    loops, layout = np.empty(1, int), np.empty((1, 1), int)
+    data = X, X, X, 0.0, masks_of(None, dtype), vector, vector, vector
+    loop = thin_cost_and_gradients if thin else cost_and_gradients
+    return address_of(loop, loops, layout, layout, slopes, *data)
+
+
+@cache
+def _of_penalty(dtype: Any) -> int:
+    """The address of `decayed`."""
+    vector = np.empty(1, dtype)
+    return address_of(decayed, np.empty((1, 1), int), vector, 0.0, vector)
 
 
 @cache

@@ -49,7 +49,7 @@ class Threads:
     Parameters
     ----------
     sizes : sequence of int
-        Units of each layer, the inputs first; empty of a network that calls no BLAS.
+        Units of each layer, the inputs first; empty of one whose products take one thread.
     dtype : dtype
     """
 

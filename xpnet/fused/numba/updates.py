@@ -19,6 +19,7 @@ import numpy as np
 from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.compiler import DTYPES, compiled, compiled_inner
+from xpnet.fused.numba.views import matrix_at
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
@@ -29,8 +30,8 @@ TINY = 1e-30
 
 @compiled_inner
 def members(tensor: Array, rates: Array) -> Array:
-    """The tensor with a row for each learning rate."""
-    return tensor.ravel().reshape((rates.size, tensor.size // rates.size))
+    """The tensor, C-contiguous, with a row for each learning rate."""
+    return matrix_at(tensor, 0, rates.size, tensor.size // rates.size)
 
 
 @compiled
@@ -268,7 +269,7 @@ def _empty_beside(W: Array, empty: Callable[..., Array]) -> Array:
 
 def _as_arguments(tensors: list[Array], rates: Array, values: Values) -> tuple[Any, ...]:
     """Those of a loop, where `tensors` are θ, g, the moments that there are, and the new θ."""
-    theta, g, *moments, to_theta = tensors
+    theta, g, *moments, to_theta = map(np.ascontiguousarray, tensors)
     return (theta, g, *moments, *[g] * (2 - len(moments)), rates, values, to_theta)
 
 
