@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xpnet
+from xpnet.export import onnx as of_onnx
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((40, 4)).astype("float32")
@@ -21,6 +23,7 @@ CASES = {
     "two": (xpnet.MLPClassifier(**MLP), TWO),
     "several": (xpnet.MLPClassifier(**MLP), SEVERAL),
     "logistic": (xpnet.LogisticRegression(max_iter=5), TEXT),
+    "logistic of two": (xpnet.LogisticRegression(max_iter=5), TWO),
     "numbers": (xpnet.MLPRegressor(**MLP), X[:, :2] ** 2),
     "one number": (xpnet.MLPRegressor(**MLP), X[:, 0] ** 2),
 }
@@ -77,6 +80,30 @@ def test_options_of_skl2onnx(outputs_of, skl2onnx):
     assert model.classes_[codes].tolist() == model.predict(X).tolist()
     with pytest.raises(ValueError, match="target_opset is 18: expected 19 or more"):
         skl2onnx.to_onnx(model, X, target_opset=18)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["logistic", "logistic of two", "two"])
+def test_calibrated(outputs_of, skl2onnx, name):
+    estimator, y = CASES[name]
+    model = CalibratedClassifierCV(estimator, cv=2).fit(X, y)
+    found = outputs_of(skl2onnx.to_onnx(model, X, options={"zipmap": False}), X)
+    assert_as_predicted(model, found, X)
+
+
+def test_a_model_that_is_given_columns_one_by_one(skl2onnx):
+    model = xpnet.LogisticRegression().fit(X, TWO)
+    column = skl2onnx.common.data_types.FloatTensorType([None, 1])
+    columns = [(name, column) for name in "abcd"]
+    with pytest.raises(ValueError, match=r"LogisticRegression is given the inputs a, b, c, d: exp"):
+        skl2onnx.to_onnx(model, initial_types=columns)
+
+
+def test_without_skl2onnx(monkeypatch, outputs_of):
+    found = of_onnx.find_spec
+    monkeypatch.setattr(of_onnx, "find_spec", lambda name: None if "skl" in name else found(name))
+    with pytest.raises(ImportError, match="needs skl2onnx: pip install skl2onnx"):
+        xpnet.register_skl2onnx()
 
 
 def test_what_is_not_ours_or_not_fitted(outputs_of):

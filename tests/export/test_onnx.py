@@ -36,14 +36,33 @@ def test_every_output(outputs_of, output, dtype):
     assert_as_predicted(outputs_of, Network((4, 3), output=output), dtype)
 
 
-def test_an_activation_of_the_users_own(outputs_of, monkeypatch):
-    def squared_relu(Z):
-        xp = Z.__array_namespace__()
-        return xp.maximum(Z, 0.0) ** 2
+def squared_relu(Z):
+    xp = Z.__array_namespace__()
+    return xp.maximum(Z, 0.0) ** 2
 
-    own = ACTIVATIONS["relu"]._replace(apply=squared_relu)
-    monkeypatch.setitem(ACTIVATIONS, "squared_relu", own)
-    assert_as_predicted(outputs_of, Network((4, 5, 1), "squared_relu"), "float64")
+
+def a_slope_for_each_unit(Z):
+    xp = Z.__array_namespace__()
+    return Z * xp.asarray([[1.0], [0.5], [0.0], [2.0], [-1.0], [3.0], [0.1]], dtype=Z.dtype)
+
+
+@pytest.mark.parametrize("apply", [squared_relu, a_slope_for_each_unit])
+def test_an_activation_of_the_users_own(outputs_of, monkeypatch, apply):
+    monkeypatch.setitem(ACTIVATIONS, "own", ACTIVATIONS["relu"]._replace(apply=apply))
+    assert_as_predicted(outputs_of, Network((4, len(X), 1), "own"), "float64")
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [np.sin, lambda Z: Z.__array_namespace__().erf(Z), lambda Z: Z if (Z > 0).all() else -Z],
+)
+def test_an_activation_that_cannot_be_recorded(outputs_of, monkeypatch, apply):
+    monkeypatch.setitem(ACTIVATIONS, "own", ACTIVATIONS["relu"]._replace(apply=apply))
+    net = Network((4, 5, 1), "own")
+    with pytest.raises(
+        TypeError, match=r"activation 'own' cannot be recorded \(.*\): expected func"
+    ):
+        to_onnx(net, net.init())
 
 
 @pytest.mark.parametrize(
@@ -105,8 +124,11 @@ def test_what_a_model_says_of_itself(outputs_of):
         ({"params": stack([NET.init()] * 2)}, ValueError, "params are of a stack: expected"),
         ({"params": NET.init(dtype="float32")[:0]}, TypeError, "params is a tuple"),
         ({"classes": ["a", "b"]}, ValueError, r"classes has shape \(2,\): expected \(3,\)"),
-        ({"classes": [0.5, 1, 2]}, ValueError, "classes hold 0.5: expected text, or whole"),
-        ({"classes": [0, 1, 2**63]}, ValueError, "classes hold 9.22.*: expected text"),
+        ({"classes": [0.5, 1, 2]}, ValueError, "classes hold 0.5: expected all text, or all whole"),
+        ({"classes": [b"a", b"b", b"c"]}, ValueError, "classes hold b'a': expected all text"),
+        ({"classes": ["a", 1, None]}, ValueError, "classes hold 'a': expected all text"),
+        ({"classes": ["a", "b", "a"]}, ValueError, "expected no label twice"),
+        ({"classes": [0, 1, 2**63]}, ValueError, "classes hold 9.22.*: expected all text"),
         ({"scaling": (0, 1)}, TypeError, "scaling is a tuple: expected an xpnet.data.Scaling"),
         (
             {"scaling": Scaling(np.zeros(3), np.ones(3))},

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpnet.network import Network
+from xpnet.network.arguments import check_arrays
 from xpnet.network.checks import check_params, check_precision
 from xpnet.types import Params, as_params, tensors
 
 
 def checked(net: Any, params: Any) -> Params:
     """`params` as they are known; raise unless they are of `net`, and of one network."""
-    if not isinstance(net, Network):
-        raise TypeError(
-            f"net is a {type(net).__name__}: expected a network, such as xpnet.Network((784, 10))"
-        )
+    check_arrays(net)
     found = as_params(params)
     check_params(net.sizes, found)
     check_precision(found)

@@ -8,7 +8,7 @@ against empty arrays by subgraphs, which runtimes neither fuse nor start fast.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ndonnx as ndx
@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 from xpnet.data import Scaling
 from xpnet.export.onnx import gives_probabilities
-from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
+from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED, activations
 from xpnet.kernels.outputs import softmax
 from xpnet.network import Network
 from xpnet.network.propagation import unchecked_forward
@@ -38,7 +38,11 @@ def dense_activation(
 ) -> Layer:
     """One layer forward, samples as rows and b as one: ``Z = A_prev Wᵀ + b`` is one node."""
     Z = ndx.asarray(op.gemm(A_prev.unwrap_spox(), W.unwrap_spox(), b.unwrap_spox(), transB=1))
-    return Layer(Z, ACTIVATIONS[activation].apply(Z))
+    apply = ACTIVATIONS[activation].apply
+    # Ours go entry by entry, so that rows serve; of another's a unit may have a number of its own.
+    if apply.__module__ == activations.__name__:
+        return Layer(Z, apply(Z))
+    return Layer(Z, _by_columns(f"activation {activation!r}", apply, Z))
 
 
 def output_activation(output: str, Z: Array) -> Array:
@@ -46,7 +50,18 @@ def output_activation(output: str, Z: Array) -> Array:
     apply = OUTPUTS[output].apply
     if apply is softmax:
         return ndx.asarray(op.softmax(Z.unwrap_spox(), axis=-1))
-    return ndx.matrix_transpose(apply(ndx.matrix_transpose(Z)))
+    return _by_columns(f"output {output!r}", apply, Z)
+
+
+def _by_columns(name: str, apply: Callable[[Array], Array], Z: Array) -> Array:
+    """``apply(Zᵀ)ᵀ``; raise TypeError, by `name`, if it wants more of Z than can be recorded."""
+    try:
+        return ndx.matrix_transpose(apply(ndx.matrix_transpose(Z)))
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} cannot be recorded ({error}): expected functions of Z.__array_namespace__() "
+            "alone, and nothing that depends on Z's numbers or on how many samples there are"
+        ) from error
 
 
 BY_ROWS = dataclasses.replace(
@@ -60,15 +75,21 @@ def graph(
     labels: np.ndarray | None,
     scaling: Scaling | None = None,
     opset: int = OPSET,
+    *,
+    logits: bool = False,
 ) -> onnx.ModelProto:
-    """The model described at `to_onnx`, of parameters in NumPy and of labels that ONNX has."""
+    """The model described at `to_onnx`, of parameters in NumPy and of labels that ONNX has.
+
+    Beside labels, the `logits` may take the place of the probabilities that are made of them.
+    """
     weights = _weights(params)
     inputs = {name: _input(array.shape, array.dtype) for name, array in weights.items()}
     layers = tuple(Dense(inputs[f"W{n}"], inputs[f"b{n}"]) for n in range(1, len(net.sizes)))
     X = inputs["X"] = _input(("N", net.sizes[0]), params[0][0].dtype)
     last = unchecked_forward(net, layers, _scaled(X, scaling), BY_ROWS)[-1]
     if labels is not None:
-        outputs = {"label": _label(net, last.A, labels), "probabilities": _each_class(net, last)}
+        each = _each_class(net, last, logits)
+        outputs = {"label": _label(net, last.A, labels), "probabilities": each}
     else:
         outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
     model = spox.build(_variables(inputs), _variables(outputs))
@@ -101,11 +122,12 @@ def _label(net: Network, A: Array, labels: np.ndarray) -> Array:
     return ndx.take(ndx.asarray(labels), codes, axis=0)
 
 
-def _each_class(net: Network, last: Layer) -> Array:
-    if net.sizes[-1] > 1:
-        return last.A
+def _each_class(net: Network, last: Layer, logits: bool) -> Array:
     Z: Array = last.Z
-    return ndx.concat([output_activation(net.output, -1.0 * Z), last.A], axis=1)
+    if net.sizes[-1] > 1:
+        return Z if logits else last.A
+    both = ndx.concat([-1.0 * Z, Z], axis=1)
+    return both if logits else output_activation(net.output, both)
 
 
 def _weights(params: Params) -> dict[str, np.ndarray]:

@@ -89,15 +89,15 @@ def to_onnx(
         return graph(*fitted(model))
     on_host = map_params(backend.to_numpy, checked(model, params))
     labels = None if classes is None else _labels(model, classes)
-    _check_scaling(model, scaling)
-    return graph(model, on_host, labels, scaling)
+    return graph(model, on_host, labels, _checked_scaling(model, scaling))
 
 
 def register_skl2onnx() -> None:
     """Let skl2onnx convert xpnet's estimators, also those within pipelines and searches.
 
-    Call it once in a program. Outputs and options (``zipmap``, ``nocl``, ``output_class_labels``)
-    are those that skl2onnx gives scikit-learn's estimators; ``target_opset`` is 19 or more.
+    Call it once in a program. Outputs and options (``zipmap``, ``nocl``, ``output_class_labels``,
+    ``raw_scores`` of LogisticRegression) are those that skl2onnx gives scikit-learn's estimators;
+    ``target_opset`` is 19 or more.
 
     Raises
     ------
@@ -111,6 +111,8 @@ def register_skl2onnx() -> None:
     >>> onnx_model = skl2onnx.to_onnx(pipeline, X[:1])  # doctest: +SKIP
     """
     check_installed()
+    if find_spec("skl2onnx") is None:
+        raise ImportError("register_skl2onnx needs skl2onnx: pip install skl2onnx")
     from xpnet.export.skl2onnx import register
 
     register()
@@ -129,16 +131,20 @@ def as_labels(classes: Any) -> np.ndarray:
     Raises ValueError if one is neither text nor a whole number that int64 holds.
     """
     labels = np.asarray(classes)
-    if labels.dtype.kind in "OTU":
+    found = labels.ravel().tolist()
+    if all(isinstance(label, str) for label in found):
         return labels.astype(str)
-    with np.errstate(invalid="ignore"):
-        whole = labels.astype(np.int64)
-    if (whole != labels).any():
+    wrong = [label for label in found if not _is_whole(label)]
+    if wrong:
         raise ValueError(
-            f"classes hold {labels[whole != labels][0]}: expected text, or whole numbers that "
-            "int64 holds, as ONNX has no other labels"
+            f"classes hold {wrong[0]!r}: expected all text, or all whole numbers that int64 holds, "
+            "as ONNX has no other labels"
         )
-    return whole
+    return labels.astype(np.int64)
+
+
+def _is_whole(label: Any) -> bool:
+    return isinstance(label, int | float) and label % 1 == 0 and -(2**63) <= label < 2**63
 
 
 def gives_probabilities(net: Network) -> bool:
@@ -157,17 +163,21 @@ def _labels(net: Network, classes: Any) -> np.ndarray:
         raise ValueError(
             f"classes has shape {labels.shape}: expected ({expected},), a label for each class"
         )
+    if len(np.unique(labels)) < expected:
+        raise ValueError(f"classes is {labels.tolist()}: expected no label twice")
     return labels
 
 
-def _check_scaling(net: Network, scaling: Any) -> None:
+def _checked_scaling(net: Network, scaling: Any) -> Scaling | None:
     if scaling is None:
-        return
+        return None
     if not isinstance(scaling, Scaling):
         raise TypeError(f"scaling is a {type(scaling).__name__}: expected an xpnet.data.Scaling")
-    found, n_x = {np.shape(scaling.shift), np.shape(scaling.scale)}, net.sizes[0]
-    if found != {(n_x,)}:
+    shift, scale = (np.asarray(part, np.float64) for part in (scaling.shift, scaling.scale))
+    n_x = net.sizes[0]
+    if shift.shape != (n_x,) or scale.shape != (n_x,):
         raise ValueError(
-            f"scaling has shift and scale of shape {' and '.join(map(str, found))}: expected "
+            f"scaling has shift of shape {shift.shape} and scale of shape {scale.shape}: expected "
             f"({n_x},), a number for each input"
         )
+    return Scaling(shift, scale)

@@ -29,21 +29,27 @@ _OPTIONS = {
 }
 """Those that skl2onnx has for scikit-learn's classifiers; ``nocl`` gives numbers as labels."""
 
+_SCORES = {"raw_scores": [False, True]}
+"""One more for those with a `decision_function`, which calibration and stacking ask for."""
+
 
 def register() -> None:
     """Register the converters; again does no harm."""
     for estimator in ESTIMATORS:
-        update_registered_converter(
-            estimator,
-            f"Xpnet{estimator.__name__}",
-            set_types,
-            convert,
-            options=_OPTIONS if is_classifier(estimator()) else None,
-        )
+        options = _OPTIONS if is_classifier(estimator()) else {}
+        scores = _SCORES if hasattr(estimator, "decision_function") else {}
+        name = f"Xpnet{estimator.__name__}"
+        update_registered_converter(estimator, name, set_types, convert, options=options | scores)
 
 
 def set_types(operator: Any) -> None:
-    """Set type and shape of an operator's outputs."""
+    """Set type and shape of an operator's outputs; raise ValueError unless it has one input."""
+    if len(operator.inputs) > 1:
+        names = ", ".join(entry.raw_name for entry in operator.inputs)
+        raise ValueError(
+            f"{type(operator.raw_operator).__name__} is given the inputs {names}: expected one, of "
+            "all columns; give skl2onnx an array, X.to_numpy(), or put a ColumnTransformer before"
+        )
     net, _, labels = _fitted(operator.scope_inst, operator.raw_operator)
     N, n_y = operator.inputs[0].get_first_dimension(), net.sizes[-1]
     number = type(guess_tensor_type(operator.inputs[0].type))
@@ -67,7 +73,8 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
     cast = map_params(lambda array: array.astype(np.float64 if double else np.float32), params)
     prefix = scope.get_unique_operator_name("xpnet")
-    model = compose.add_prefix(graph(net, cast, labels, opset=opset), prefix)
+    logits = _chosen("raw_scores", operator.raw_operator, container)
+    model = compose.add_prefix(graph(net, cast, labels, opset=opset, logits=logits), prefix)
     number = onnx_proto.TensorProto.DOUBLE if double else onnx_proto.TensorProto.FLOAT
     apply_cast(scope, operator.inputs[0].full_name, f"{prefix}X", container, to=number)
     container.nodes.extend(model.graph.node)
@@ -80,6 +87,11 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 def _fitted(scope: Any, model: Any) -> tuple[Network, Params, np.ndarray | None]:
     net, params, labels = fitted(model)
-    if labels is not None and scope.get_options(model, {"nocl": False})["nocl"]:
+    if labels is not None and _chosen("nocl", model, scope):
         labels = np.arange(len(labels))
     return net, params, labels
+
+
+def _chosen(option: str, model: Any, where: Any) -> bool:
+    """Whether an option of a converter is set; False where it has none of that name."""
+    return bool(where.get_options(model).get(option))
