@@ -75,7 +75,7 @@ class Patience(Callback):
     def __init__(self, model: Any) -> None:
         self.model = model
         self.m = 0
-        self.state: OptimizerState | None = model._optimizer_state
+        self.optimizer_state: OptimizerState | None = model._optimizer_state
 
     def on_start(self, run: Run) -> None:
         """Count from 0."""
@@ -84,7 +84,7 @@ class Patience(Callback):
 
     def on_step(self, step: Step) -> None:
         """Keep what the optimiser remembers: a next step may write over what it did before."""
-        self.state = step.state
+        self.optimizer_state = step.state
 
     def on_epoch(self, epoch: Epoch) -> str:
         """Count the epoch; return why to stop, or an empty string."""
@@ -103,7 +103,7 @@ class Patience(Callback):
 
     def on_end(self, result: Result) -> Result:
         """Hand back what the optimiser remembers."""
-        self.model._optimizer_state = self.state
+        self.model._optimizer_state = self.optimizer_state
         return result
 
     def _compare(self, epoch: Epoch) -> None:
