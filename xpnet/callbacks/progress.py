@@ -140,9 +140,12 @@ class _Bar:
         self._bar = Progress(
             *columns, *numbers, TimeRemainingColumn(), console=console, auto_refresh=False
         )
-        self.console, self._run, self._number = console, run, 1
-        steps = run.epochs * run.steps_per_epoch
-        self._task = self._bar.add_task(_count(1, run), total=steps, cost="", speed="")
+        self.console, self._run, self._since = console, run, run.steps_done
+        self._number = min(1 + run.steps_done // run.steps_per_epoch, run.epochs)
+        steps, shown = run.epochs * run.steps_per_epoch, _count(self._number, run)
+        self._task = self._bar.add_task(
+            shown, total=steps, completed=run.steps_done, cost="", speed=""
+        )
 
     def open(self) -> None:
         self._began = self._drawn = time.perf_counter()
@@ -153,8 +156,7 @@ class _Bar:
         if now - self._drawn < _SECONDS:
             return
         cost = float(array_namespace(step.cost).mean(step.cost))
-        done = step.index - (self._number - 1) * self._run.steps_per_epoch
-        share = done / self._run.steps_per_epoch
+        share = (step.index - self._since) / self._run.steps_per_epoch
         # After the reading, so that the steps still on their way count as time and as samples.
         seconds = time.perf_counter() - self._began
         self._update(step.index, cost, f"{share * self._run.m / seconds:,.0f} samples/s")
@@ -163,7 +165,7 @@ class _Bar:
     def epoch(self, epoch: Epoch) -> None:
         done = epoch.number * self._run.steps_per_epoch
         self._update(done, _mean(epoch.row["cost"]), _speed(self._run.m, epoch))
-        self._began = time.perf_counter()
+        self._began, self._since = time.perf_counter(), done
         if self._began - self._drawn >= _SECONDS:
             self._draw()
         self._number = epoch.number + 1

@@ -60,14 +60,16 @@ def load_checkpoint(path: Path, place: Callable[[np.ndarray], Array]) -> dict[st
     if not isinstance(run, str):
         raise ModelFileError(f"{path} is a model, but no checkpoint: xpnet.load reads it")
     host = _by_name(params)
-    if seal != _seal(net, host, entries):
-        raise ModelFileError(f"{path} is damaged: its checksum is not that of what it holds")
     try:
+        if seal != _seal(net, host, entries):
+            raise ModelFileError(f"{path} is damaged: its checksum is not that of what it holds")
         record = json.loads(run)
         if record["format"] > _FORMAT:
             raise ModelFileError(f"{path} is of a newer xpnet: pip install -U xpnet")
         state: dict[str, Any] = _Decoder(host | entries, place).decoded(record["state"])
-    except (KeyError, TypeError, ValueError) as error:
+    except ModelFileError:
+        raise
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} cannot be read ({one_line(error)})") from error
     return state
 

@@ -97,7 +97,7 @@ class FileRecorder(Recorder):
 
     def __init__(self, checkpoints: Checkpoints, about: dict[str, Any], resume: bool) -> None:
         self.checkpoints, self.about, self.resume = checkpoints, about, resume
-        self.is_whole, self.written = True, 0.0
+        self.is_whole, self.written = False, 0.0
         self.state: dict[str, Any] | None = None
         _prepare(Path(checkpoints.folder))
 
@@ -121,12 +121,11 @@ class FileRecorder(Recorder):
 
     def begin(self, loop: EpochLoop) -> None:
         """Give callbacks back what they remembered; from now on, seconds count."""
-        self.written = time.monotonic()
         if self.state is not None:
             stateful = [callback for callback in loop.callbacks if has_state(callback)]
             for callback, state in zip(stateful, self.state["callbacks"], strict=True):
                 callback.restore(state)
-        self.state = None
+        self.state, self.is_whole, self.written = None, True, time.monotonic()
 
     @contextmanager
     def undivided(self, deferred: bool = False) -> Iterator[None]:
@@ -150,9 +149,13 @@ class FileRecorder(Recorder):
             self.after_steps(loop)
 
     def interrupted(self, loop: EpochLoop) -> None:
-        """Write, unless something was interrupted half-way."""
-        if self.is_whole and loop.steps:
+        """Write, unless something was interrupted half-way; where it cannot, warn."""
+        if not (self.is_whole and loop.steps):
+            return
+        try:
             self._write(loop)
+        except OSError as error:
+            warnings.warn(str(error), RuntimeWarning, stacklevel=5)
 
     def _newest(self, files: list[Path], loop: EpochLoop) -> dict[str, Any]:
         """The state in the first of `files` that is whole; a warning names each that is not."""
@@ -188,10 +191,9 @@ class FileRecorder(Recorder):
         self.written = time.monotonic()
 
     def _failed(self, path: Path, error: OSError) -> OSError:
-        whole_ones = [file for file in self.checkpoints.files if file != path]
-        left = f"it can be resumed from {whole_ones[0].name}" if whole_ones else "nothing is kept"
-        text = f"{error.strerror}: the training has ended, and {left}, at"
-        return OSError(error.errno, text, str(path))
+        left = [file.name for file in self.checkpoints.files if file != path]
+        end = f"ends, and can be resumed from {left[0]}" if left else "ends without a checkpoint"
+        return OSError(error.errno, f"{error.strerror}: the training {end}; not written", str(path))
 
 
 def check_checkpoint(checkpoint: Any, resume: Any) -> None:

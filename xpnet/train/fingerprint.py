@@ -11,7 +11,7 @@ from xpnet import backend
 from xpnet.persist.checkpoint import fingerprint
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
-from xpnet.types import Array, Batches, tensors
+from xpnet.types import Array, Batches, Optimizer, tensors
 
 _MOST_ENTRIES = 64
 """Entries of an array that is written out."""
@@ -29,7 +29,7 @@ def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any
     run, net, params = loop.run, loop.run.net, loop.params
     found = {
         "network": f"{net.sizes}, {net.hidden}, {net.output}",
-        "array library": array_namespace(params[0][0]).__name__.rpartition(".")[-1],
+        "array library": backend.library_name(params[0][0]),
         "epochs": run.epochs,
         "batch_size": samples.size,
         "seed": settings.seed,
@@ -37,7 +37,7 @@ def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any
         "l2": _plain(settings.l2),
         "value_and_grad": _name(settings.value_and_grad),
         "kernels": _name(getattr(settings.kernels, "dense_activation", None)),
-        "optimizer": _optimizer(settings, run.epochs * run.steps_per_epoch),
+        "optimizer": _optimizer(settings.optimizer, run.epochs * run.steps_per_epoch),
         "callbacks with a state": [_repr(one) for one in loop.callbacks if has_state(one)],
         "params": ", ".join(fingerprint(array) for array in tensors(params)),
     }
@@ -50,28 +50,29 @@ def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any
 
 def differences(given: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     """Each entry that differs, in words: what is given, and what the run has."""
-    return [
-        f"{name} is {wanted}, the run has {found}"
-        for name in {**kept, **given}
-        for wanted, found in [_first_apart(given.get(name, _ABSENT), kept.get(name, _ABSENT))]
-        if wanted != found
-    ]
+    texts = []
+    for name in {**kept, **given}:
+        part, wanted, found = _first_apart(given.get(name, _ABSENT), kept.get(name, _ABSENT))
+        if wanted != found:
+            texts.append(f"{name}{part} is {wanted}, the run has {found}")
+    return texts
 
 
-def _first_apart(given: Any, kept: Any) -> tuple[Any, Any]:
-    """Two values; of two dicts, the first entries of the same name that differ, if any do."""
+def _first_apart(given: Any, kept: Any) -> tuple[str, Any, Any]:
+    """Two values; of two dicts, the first entries of the same name that differ, and their name."""
     if not (isinstance(given, dict) and isinstance(kept, dict)):
-        return given, kept
+        return "", given, kept
     apart = [name for name in given if name in kept and given[name] != kept[name]]
-    return (f"{apart[0]} {given[apart[0]]}", kept[apart[0]]) if apart else ("", "")
+    return (f"'s {apart[0]}", given[apart[0]], kept[apart[0]]) if apart else ("", "", "")
 
 
-def _optimizer(settings: Settings, steps: int) -> dict[str, Any]:
-    optimizer = settings.optimizer
-    moments = [10**power for power in range(12) if 10**power <= max(1, steps)]
-    return {"kind": str(optimizer.apply)} | {
-        f"at step {t}": _plain(optimizer.hyperparameters(t)) for t in moments
-    }
+def _optimizer(optimizer: Optimizer, steps: int) -> dict[str, Any]:
+    found = {"kind": str(optimizer.apply)}
+    for t in (10**power for power in range(12) if 10**power <= max(1, steps)):
+        numbers = _plain(optimizer.hyperparameters(t))
+        numbers = {"learning rate": _plain(optimizer.rate(t)), **numbers, **numbers.pop("then", {})}
+        found |= {f"{name} at step {t}": number for name, number in numbers.items()}
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from tempfile import gettempdir
@@ -18,7 +19,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import typer
 
-from xpnet import DivergenceError, callbacks, data, evaluate, fit, use_backend, use_threads
+from xpnet import (
+    Checkpoints,
+    DivergenceError,
+    callbacks,
+    data,
+    evaluate,
+    fit,
+    use_backend,
+    use_threads,
+)
 from xpnet.cli import options
 from xpnet.cli.files import CANNOT_WRITE, by_suffix, check_writable, reason, write_error
 from xpnet.cli.model_files import ModelFile
@@ -50,6 +60,8 @@ def train(
     save: options.SavePath = None,
     plot: options.PlotPath = None,
     checkpoint: options.CheckpointPath = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = False,
     log: options.LogPath = None,
     backend: options.BackendName = None,
     device: options.Device = None,
@@ -68,9 +80,14 @@ def train(
     A model of the same name is replaced only by one that completed an epoch and
     whose cost is finite and no worse than guessing. If the model cannot be
     written, it goes to the temporary folder.
+
+    With --run, a training that was killed goes on with the same command and
+    --resume, to the model that it would have had. A signal, too, leaves it where
+    it is.
     """
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
+    checkpoints = _checkpoints(run, resume)
     with tolerate_lost_output(), use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         if threads:
@@ -103,7 +120,11 @@ def train(
             l2=l2,
             dropout=dropout,
             seed=seed,
+            checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
+            resume=resume,
         )
+        if checkpoints and result.stopped == "interrupted":
+            typer.echo(f"run   {run}, which --resume goes on with")
         _test_and_plot(dataset.name, split, model, result, files.plot)
     raise typer.Exit(code)
 
@@ -128,6 +149,20 @@ class _Files(NamedTuple):
 
         check_writable(source, **self._asdict())
         by_suffix("plot", self.plot, FORMATS)
+
+
+def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
+    """Return those in the folder `run`; raise ValueError if it holds a run, unless to `resume`."""
+    if run is None:
+        if resume:
+            raise ValueError("--resume goes on with a run: give its folder by --run FOLDER, too")
+        return None
+    checkpoints = Checkpoints(run)
+    if not resume and checkpoints.files:
+        raise ValueError(
+            f"--run is {run}, which holds a run: go on with it by --resume, or choose a new folder"
+        )
+    return checkpoints
 
 
 def _callbacks(
