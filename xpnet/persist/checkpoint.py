@@ -79,7 +79,8 @@ def fingerprint(array: Array) -> str:
     digest, m = sha256(), array.shape[0]
     rows = max(1, _HASHED_AT_ONCE * m // max(1, math.prod(array.shape)))
     for start in range(0, m, rows):
-        digest.update(_bytes_of(backend.to_numpy(array[start : start + rows, ...])))
+        block = array[start : min(start + rows, m), ...]
+        digest.update(_bytes_of(backend.to_numpy(block)))
     dtype = str(array.dtype).rpartition(".")[-1]
     return f"{dtype} {tuple(array.shape)}, sha256 {digest.hexdigest()[:16]}"
 
