@@ -210,9 +210,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(case, tmp_p
     killed(case, tmp_path, 0, 4)
     newest = tmp_path / "step-0000000009.safetensors"
     damage(newest)
-    with pytest.warns(
-        RuntimeWarning, match=r"step-0000000009.* is damaged: .*from step-0000000006"
-    ):
+    with pytest.warns(RuntimeWarning, match=r"09\.\w+ is damaged: .*from step-0000000006"):
         killed(case, tmp_path, 8, every=EACH_STEP)
     # It is no more in the way of those that the run makes when it has gone on from before it.
     assert not newest.exists()
@@ -253,34 +251,31 @@ def test_a_run_with_other_settings_is_refused(case, tmp_path):
         with pytest.raises(ValueError, match=f"holds a run that is another: .*{match}"):
             run(case, tmp_path, **{name: value})
     rate = optim.warmup(optim.cosine(0.05, 11), 4)
-    with pytest.raises(ValueError, match="optimizer's learning rate at step 10 is 0.0"):
+    with pytest.raises(ValueError, match=r"optimizer's learning rate at step 10 is 0\.0"):
         run(case, tmp_path, optimizer=optim.nadam(rate))
     assert as_bits(run(case, tmp_path)) == as_bits(run(case))
 
 
-@pytest.mark.parametrize(
-    ("name", "match"),
-    [("X", "X.T is float64"), ("Y", "Y.T"), ("params", "params is"), ("net", "network")],
-)
-def test_a_run_with_other_data_is_refused(case, tmp_path, name, match):
+@pytest.mark.parametrize("name", ["X", "Y", "params", "net"])
+def test_a_run_with_other_data_is_refused(case, tmp_path, name):
     killed(case, tmp_path, 0, 2)
-    other = make_case(hidden="relu")
-    value = {"X": case.X + 1e-9, "Y": case.Y[::-1], "params": case.net.init(0, like=case.X)}
-    changed = replace(case, **{name: value.get(name, other.net)})
-    with pytest.raises(ValueError, match=f"holds a run that is another: .*{match}"):
+    others = {"X": case.X + 1e-9, "Y": case.Y[::-1], "params": case.net.init(0, like=case.X)}
+    changed = replace(case, **{name: others.get(name, make_case(hidden="relu").net)})
+    said = {"X": r"X\.T is float64", "Y": r"Y\.T is float64", "net": "network is"}
+    with pytest.raises(ValueError, match=f"that is another: .*{said.get(name, 'params is')}"):
         run(changed, tmp_path)
 
 
 def test_a_run_in_the_way_is_not_written_over(case, tmp_path):
     killed(case, tmp_path, 0, 2)
-    with pytest.raises(ValueError, match="holds step-0000000003.safetensors of another run"):
+    with pytest.raises(ValueError, match=r"holds step-0000000003\.\w+ of another run"):
         run(case, tmp_path, resume=False)
 
 
 def test_arguments(case, tmp_path):
     with pytest.raises(ValueError, match="there is no checkpoint to go on from"):
         run(case, resume=True)
-    with pytest.raises(TypeError, match="checkpoint is a str: expected an xpnet.Checkpoints"):
+    with pytest.raises(TypeError, match=r"checkpoint is a str: expected an xpnet\.Checkpoints"):
         run(case, checkpoint="runs")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ModelFileError, match="cannot make the folder"):

@@ -1,0 +1,117 @@
+"""Trainings that are killed at any moment, run out of disk or find a damaged checkpoint."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from functools import cache
+from random import Random
+
+import pytest
+from hypothesis import strategies as st
+
+from tests.persist.damage import damaged
+from tests.stress.processes import ended, folder
+from tests.stress.test_full_and_closed import IN_A_FULL_DISK, REASON
+from tests.stress.trials import trials
+
+RARELY = pytest.mark.skipif(
+    not {"STRESS_SECONDS", "STRESS_SEED"} & set(os.environ),
+    reason="tests/train has one such training in this process",
+)
+SEEDS = st.integers(0, 2**32 - 1)
+EVERY = st.sampled_from(["epoch", "0.03", "0.3"])
+SHARES = st.floats(0.0, 1.0)
+
+
+def command(seed, every, place):
+    return (sys.executable, "-m", "tests.stress.checkpointed", seed, every, place)
+
+
+@cache
+def undisturbed(seed):
+    """The last line of a training that nothing happens to, and its seconds."""
+    with folder() as place:
+        ended(command(seed, "epoch", "-"), place).check()  # compiles
+        began = time.monotonic()
+        run = ended(command(seed, "epoch", "-"), place).check()
+        return run.out.splitlines()[-1], time.monotonic() - began
+
+
+def files_in(place):
+    return sorted(place.glob("*"), reverse=True)
+
+
+def killed(seed, every, shares, place):
+    """Kill trainings one after the other, each after a share of the time of a whole one."""
+    _, seconds = undisturbed(seed)
+    hits = 0
+    for share in shares:
+        process = command(seed, every, place / "run")
+        run = ended(process, place, after="up", delay=share * seconds, send=signal.SIGKILL)
+        assert run.code in (0, -signal.SIGKILL), run
+        hits += run.code != 0
+    return hits
+
+
+def resumed(seed, every, place, warnings=0):
+    """Run it to its end, which is to the bit that of the training to which nothing happened."""
+    run = ended(command(seed, every, place / "run"), place).check()
+    assert run.out.splitlines()[-1] == undisturbed(seed)[0], run
+    assert run.out.count("warned: ") == warnings, run
+    assert all(file.name.startswith("step-") for file in files_in(place / "run")), run
+    assert len(files_in(place / "run")) <= 3
+
+
+@trials(1, shrink=False, seed=SEEDS, every=EVERY, shares=st.lists(SHARES, min_size=1, max_size=6))
+def test_killed(seed, every, shares):
+    with folder() as place:
+        hits = killed(seed, every, shares, place)
+        resumed(seed, every, place)
+        return f"killed {hits} times"
+
+
+@RARELY
+@pytest.mark.skipif(bool(REASON), reason=str(REASON))
+@trials(1, shrink=False, seed=SEEDS, every=EVERY, room=st.floats(0.1, 5.0))
+def test_full_disk(seed, every, room):
+    """It ends with one line, and goes on where there is more room."""
+    with folder() as place:
+        for name in ("full", "kept"):
+            (place / name).mkdir()
+        with folder() as another:
+            ended(command(seed, "epoch", another / "run"), another).check()
+            size = files_in(another / "run")[0].stat().st_size
+        pages = max(1, int(room * size) // 4096)
+        there = (*IN_A_FULL_DISK, 4096 * (pages + 1), 0, *command(seed, every, "full/run"))
+        run = ended(there, place).check()
+        assert run.code in (0, 1), run
+        if run.code:
+            assert "No space left on device" in run.err, run
+            assert "step-" in run.err, run
+            assert run.err.count("\n") == 1, run
+        left = files_in(place / "kept" / "run")
+        assert all(file.name.startswith("step-") for file in left), left
+        (place / "kept" / "run").rename(place / "run")
+        resumed(seed, every, place)
+        return f"{'full' if run.code else 'room enough'}, {len(left)} left"
+
+
+@RARELY
+@trials(1, shrink=False, seed=SEEDS, share=st.floats(0.3, 1.0), damage=SEEDS)
+def test_damaged(seed, share, damage):
+    with folder() as place:
+        killed(seed, "0.03", [share], place)
+        files = files_in(place / "run") if (place / "run").exists() else []
+        if len(files) < 2:
+            shutil.rmtree(place / "run", ignore_errors=True)
+            return "too soon"
+        content, rng = files[0].read_bytes(), Random(damage)
+        while (changed := damaged(content, rng)) == content:
+            pass
+        files[0].write_bytes(changed)
+        resumed(seed, "0.03", place, warnings=1)
+        return "the one before it used"
