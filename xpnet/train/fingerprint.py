@@ -22,14 +22,16 @@ _ABSENT = "none"
 def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any) -> dict[str, Any]:
     """What makes a run what it is, as JSON by name.
 
-    Data and the parameters to start from are known by their shapes, dtypes and the SHA-256 of all
-    their bytes; an optimiser by its hyperparameters at steps 1, 10, 100, …; functions of the user's
-    by their names.
+    An optimiser is known by its hyperparameters at steps 1, 10, 100, …; functions and callbacks of
+    the user's by their names.
     """
-    run, net, params = loop.run, loop.run.net, loop.params
-    found = {
+    run, net = loop.run, loop.run.net
+    arrays = {"X.T": samples.X, "Y.T": samples.Y, "sample_weight": samples.sample_weight}
+    if validation is not None:
+        X, Y = map(array_namespace(samples.X).matrix_transpose, validation)
+        arrays |= {"validation X.T": X, "validation Y.T": Y}
+    return {
         "network": f"{net.sizes}, {net.hidden}, {net.output}",
-        "array library": backend.library_name(params[0][0]),
         "epochs": run.epochs,
         "batch_size": samples.size,
         "seed": settings.seed,
@@ -37,15 +39,22 @@ def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any
         "l2": _plain(settings.l2),
         "value_and_grad": _name(settings.value_and_grad),
         "kernels": _name(getattr(settings.kernels, "dense_activation", None)),
-        "optimizer": _optimizer(settings.optimizer, run.epochs * run.steps_per_epoch),
+        "optimizer": about_optimizer(settings.optimizer, run.epochs * run.steps_per_epoch),
+    } | about_data(loop, arrays)
+
+
+def about_data(loop: EpochLoop, arrays: Mapping[str, Array | None]) -> dict[str, Any]:
+    """The same of library, callbacks and data.
+
+    `arrays` and the parameters to start from are known by their shapes, dtypes and the SHA-256 of
+    all their bytes.
+    """
+    params = loop.params
+    return {
+        "array library": backend.library_name(params[0][0]),
         "callbacks with a state": [_repr(one) for one in loop.callbacks if has_state(one)],
         "params": ", ".join(fingerprint(array) for array in tensors(params)),
-    }
-    arrays = {"X.T": samples.X, "Y.T": samples.Y, "sample_weight": samples.sample_weight}
-    if validation is not None:
-        X, Y = map(array_namespace(samples.X).matrix_transpose, validation)
-        arrays |= {"validation X.T": X, "validation Y.T": Y}
-    return found | {name: _fingerprint(array) for name, array in arrays.items()}
+    } | {name: _fingerprint(array) for name, array in arrays.items()}
 
 
 def differences(given: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
@@ -66,7 +75,8 @@ def _first_apart(given: Any, kept: Any) -> tuple[str, Any, Any]:
     return (f"'s {apart[0]}", given[apart[0]], kept[apart[0]]) if apart else ("", "", "")
 
 
-def _optimizer(optimizer: Optimizer, steps: int) -> dict[str, Any]:
+def about_optimizer(optimizer: Optimizer, steps: int) -> dict[str, Any]:
+    """The kind of an optimiser, and its numbers at steps 1, 10, 100, … up to `steps`."""
     found = {"kind": str(optimizer.apply)}
     for t in (10**power for power in range(12) if 10**power <= max(1, steps)):
         numbers = _plain(optimizer.hyperparameters(t))
