@@ -123,6 +123,7 @@ def test_killed_on_every_library(eager_xp, case, tmp_path):
     assert resumed.history[-1]["val_cost"] == whole.history[-1]["val_cost"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_a_process_that_kills_itself(case, tmp_path):
     code = "import sys; from tests.train.test_checkpoints import *; " + (
         "run(make_case(), sys.argv[1], KillProcess())"

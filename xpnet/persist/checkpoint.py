@@ -51,7 +51,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, place: Callable[[np.ndarray], Array]) -> dict[str, Any]:
-    """The state in the file at `path`, with `place` of each of its arrays.
+    """The state in the file at `path`, with `place` of each array that was not NumPy's.
 
     Raises ModelFileError where it is damaged, is no checkpoint, or is of a newer format.
     """
@@ -157,7 +157,8 @@ class _Encoder:
             self.arrays[name] = host
         # The order in memory decides by which of its ways a library multiplies.
         by_columns = host.ndim > 1 and not host.flags.c_contiguous and host.mT.flags.c_contiguous
-        return _kind("columns" if by_columns else "rows", name)
+        order = "columns" if by_columns else "rows"
+        return _kind(order, name) | {"host": isinstance(array, np.ndarray)}
 
 
 class _Decoder:
@@ -165,7 +166,7 @@ class _Decoder:
 
     def __init__(self, arrays: Mapping[str, Any], place: Callable[[np.ndarray], Array]) -> None:
         self.arrays, self.place = arrays, place
-        self._placed: dict[tuple[str, str], Array] = {}
+        self._found: dict[tuple[str, str], Array] = {}
 
     def decoded(self, value: Any) -> Any:
         """What `value` was before it was JSON."""
@@ -179,17 +180,17 @@ class _Decoder:
         if kind == "float":
             return float(of)
         if kind in ("rows", "columns"):
-            return self._array(kind, of)
+            return self._array(kind, of, value["host"])
         entries: Iterable[Any] = map(self.decoded, of)
         return tuple(entries) if kind == "tuple" else _RECORDS[kind](*entries)
 
-    def _array(self, kind: str, name: str) -> Array:
-        if (kind, name) not in self._placed:
-            host = self.arrays[name]
-            if kind == "columns":
-                host = np.ascontiguousarray(host.mT).mT
-            self._placed[kind, name] = self.place(host)
-        return self._placed[kind, name]
+    def _array(self, order: str, name: str, host: bool) -> Array:
+        if (order, name) not in self._found:
+            array = self.arrays[name]
+            if order == "columns":
+                array = np.ascontiguousarray(array.mT).mT
+            self._found[order, name] = array if host else self.place(array)
+        return self._found[order, name]
 
 
 def _kind(name: str, of: Any) -> dict[str, Any]:

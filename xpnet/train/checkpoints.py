@@ -20,8 +20,9 @@ from xpnet._interrupts import deferred_signals
 from xpnet.exceptions import ModelFileError
 from xpnet.persist.atomic import remove_left
 from xpnet.persist.checkpoint import load_checkpoint, save_checkpoint
-from xpnet.train.epochs import EpochLoop, Recorder
+from xpnet.train.epochs import EpochLoop
 from xpnet.train.fingerprint import differences, has_state
+from xpnet.train.recorder import Recorder
 from xpnet.types import OptimizerState
 
 
@@ -155,7 +156,7 @@ class FileRecorder(Recorder):
         try:
             self._write(loop)
         except OSError as error:
-            warnings.warn(str(error), RuntimeWarning, stacklevel=5)
+            warnings.warn(str(error), RuntimeWarning, stacklevel=4)
 
     def _newest(self, files: list[Path], loop: EpochLoop) -> dict[str, Any]:
         """The state in the first of `files` that is whole; a warning names each that is not."""
@@ -168,7 +169,7 @@ class FileRecorder(Recorder):
                 errors.append(str(error))
                 continue
             for text in errors:
-                warnings.warn(f"{text}; resumed from {path.name}", RuntimeWarning, stacklevel=5)
+                warnings.warn(f"{text}; resumed from {path.name}", RuntimeWarning, stacklevel=4)
             return state
         raise ModelFileError(
             f"{self.checkpoints.folder} holds no checkpoint that is whole: {'; '.join(errors)}; "

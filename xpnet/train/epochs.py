@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
+from xpnet.train.recorder import Recorder
 from xpnet.train.steps import Trainer
 from xpnet.types import (
     Array,
@@ -107,32 +107,6 @@ LARGE = 1_000_000
 def weight_of(m: int, s: Array | None) -> Array | float:
     """What a batch of m samples weighs in the epoch's mean cost: S, left on the device."""
     return float(m) if s is None else array_namespace(s).sum(s, axis=(-2, -1))
-
-
-_AT_ONCE = nullcontext()
-
-
-class Recorder:
-    """What an epoch loop calls so that its state can be kept; this one keeps nothing.
-
-    While steps and ends of epochs change that state, the loop is in the context `undivided`.
-    """
-
-    def begin(self, loop: EpochLoop) -> None:
-        """After `on_start` of the callbacks, before the first step."""
-
-    def undivided(self, deferred: bool = False) -> AbstractContextManager[Any]:
-        """A context in which signals wait if `deferred`."""
-        return deferred_signals() if deferred else _AT_ONCE
-
-    def after_steps(self, loop: EpochLoop) -> None:
-        """After a step or a run of steps, within the context."""
-
-    def after_epoch(self, loop: EpochLoop) -> None:
-        """After an epoch and its callbacks, within the context."""
-
-    def interrupted(self, loop: EpochLoop) -> None:
-        """After an interrupt of the training."""
 
 
 class EpochLoop(Training):
