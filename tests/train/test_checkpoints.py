@@ -146,6 +146,17 @@ def test_ctrl_c_writes_where_it_was(case, tmp_path, step):
     assert as_bits(run(case, tmp_path)) == as_bits(run(case))
 
 
+def test_ctrl_c_in_the_last_epoch_comes_too_late_for_the_run(case, tmp_path):
+    whole = run(case)
+
+    def interrupt(moment, event):
+        if moment == "epoch" and event.number == len(whole.history):
+            signal.raise_signal(signal.SIGINT)
+
+    assert run(case, tmp_path, Heard(interrupt)).stopped == "interrupted"
+    assert as_bits(run(case, tmp_path)) == as_bits(whole)
+
+
 def test_what_is_interrupted_half_way_is_not_written(case, tmp_path):
     """The second of two callbacks has not seen the epoch that the first has."""
 

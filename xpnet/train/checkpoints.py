@@ -151,7 +151,7 @@ class FileRecorder(Recorder):
 
     def interrupted(self, loop: EpochLoop) -> None:
         """Write, unless something was interrupted half-way; where it cannot, warn."""
-        if not (self.is_whole and loop.steps):
+        if not self.is_whole or loop.is_over or not loop.steps:
             return
         try:
             self._write(loop)

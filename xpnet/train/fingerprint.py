@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -79,18 +80,16 @@ def about_optimizer(optimizer: Optimizer, steps: int) -> dict[str, Any]:
     """The kind of an optimiser, and its numbers at steps 1, 10, 100, … up to `steps`."""
     found = {"kind": str(optimizer.apply)}
     for t in (10**power for power in range(12) if 10**power <= max(1, steps)):
-        numbers = _plain(optimizer.hyperparameters(t))
-        numbers = {"learning rate": _plain(optimizer.rate(t)), **numbers, **numbers.pop("then", {})}
-        found |= {f"{name} at step {t}": number for name, number in numbers.items()}
+        numbers = {"learning rate": optimizer.rate(t), **optimizer.hyperparameters(t)}
+        numbers |= numbers.pop("then", {})
+        found |= {f"{name} at step {t}": _plain(number) for name, number in numbers.items()}
     return found
 
 
 def _plain(value: Any) -> Any:
     """`value` as JSON: a number, or the numbers of an array, or a fingerprint of many."""
-    if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items()}
     if not hasattr(value, "shape"):
-        return value if isinstance(value, str) else float(value)
+        return float(value) if isinstance(value, Real) else str(value)
     entries = backend.to_numpy(value)
     return entries.tolist() if entries.size <= _MOST_ENTRIES else fingerprint(value)
 
