@@ -1,6 +1,6 @@
 """A training that is kept in checkpoints, with all that it can depend on; says how it ended.
 
-``python -m tests.stress.checkpointed SEED EVERY FOLDER``, with "-" for no folder.
+``python -m tests.stress.checkpointed library|estimator SEED EVERY FOLDER``, with "-" for no folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import warnings
 from hashlib import sha256
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 import xpnet
 from xpnet import optim
@@ -43,15 +44,46 @@ def problem(rng):
     return net, net.init(0, like=X), X[:m].T, Y[:m].T, settings
 
 
-def said_of(result):
-    """One line: a digest of all but the seconds, and how it ended."""
-    digest = sha256()
-    for layer in result.params:
-        for tensor in layer:
-            digest.update(np.ascontiguousarray(tensor).tobytes())
+def by_library(rng, checkpoint):
+    """Fit; all that it leaves but the seconds."""
+    *arguments, settings = problem(rng)
+    result = xpnet.fit(*arguments, **settings, checkpoint=checkpoint, resume=bool(checkpoint))
     rows = [{name: row[name] for name in row if name != "seconds"} for row in result.history]
-    digest.update(json.dumps(rows).encode())
-    return f"{digest.hexdigest()} {result.steps} steps, {result.stopped}"
+    return [tensor for layer in result.params for tensor in layer], rows, result.stopped
+
+
+def by_estimator(rng, checkpoint):
+    """The same of an estimator, with all that it counts."""
+    m, early = int(rng.integers(1500, 4000)), bool(rng.random() < 0.5)
+    X = rng.normal(size=(m, 10)).astype(rng.choice([np.float32, np.float64]))
+    model = xpnet.MLPClassifier(
+        (int(rng.integers(16, 100)),),
+        solver=str(rng.choice(["adam", "sgd", "adamw"])),
+        learning_rate=str(rng.choice(["constant", "adaptive", "invscaling"])),
+        batch_size=int(rng.integers(16, 100)),
+        dropout=float(rng.choice([0.0, 0.2])),
+        early_stopping=early,
+        n_iter_no_change=5,
+        max_iter=60,
+        random_state=int(rng.integers(1000)),
+        checkpoint=checkpoint,
+    )
+    y = np.argmax(X[:, :3] + rng.normal(size=(m, 3)), axis=1)
+    model.fit(X, y, sample_weight=rng.uniform(0.5, 2.0, m))
+    counts = "loss_curve_", "validation_scores_", "best_loss_", "best_validation_score_", "t_"
+    found = [getattr(model, name) for name in counts], model._rate.value
+    return [*model.coefs_, *model.intercepts_], found, model.stopped_
+
+
+FITS = {"library": by_library, "estimator": by_estimator}
+
+
+def said_of(arrays, found, stopped):
+    """One line: a digest, and how it ended."""
+    digest = sha256(json.dumps(found).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return f"{digest.hexdigest()} {stopped}"
 
 
 def say(*lines):
@@ -59,19 +91,18 @@ def say(*lines):
     sys.stdout.flush()
 
 
-def main(seed, every, folder):
-    *arguments, settings = problem(np.random.default_rng(int(seed)))
-    if folder != "-":
-        every = every if every == "epoch" else float(every)
-        settings |= {"checkpoint": xpnet.Checkpoints(folder, every=every), "resume": True}
+def main(kind, seed, every, folder):
+    every = every if every == "epoch" else float(every)
+    checkpoint = None if folder == "-" else xpnet.Checkpoints(folder, every=every)
     say("up")
     with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("always", RuntimeWarning)
         try:
-            result = xpnet.fit(*arguments, **settings)
+            ended = FITS[kind](np.random.default_rng(int(seed)), checkpoint)
         except OSError as error:
             sys.exit(f"xpnet: {error}")
-    say(*(f"warned: {one.message}" for one in caught), said_of(result))
+    say(*(f"warned: {one.message}" for one in caught), said_of(*ended))
 
 
 if __name__ == "__main__":

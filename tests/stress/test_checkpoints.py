@@ -23,21 +23,22 @@ RARELY = pytest.mark.skipif(
     reason="tests/train has one such training in this process",
 )
 SEEDS = st.integers(0, 2**32 - 1)
+FITS = st.tuples(st.sampled_from(["library", "estimator"]), SEEDS)
 EVERY = st.sampled_from(["epoch", "0.03", "0.3"])
 SHARES = st.floats(0.0, 1.0)
 
 
-def command(seed, every, place):
-    return (sys.executable, "-m", "tests.stress.checkpointed", seed, every, place)
+def command(fit, every, place):
+    return (sys.executable, "-m", "tests.stress.checkpointed", *fit, every, place)
 
 
 @cache
-def undisturbed(seed):
+def undisturbed(fit):
     """The last line of a training that nothing happens to, and its seconds."""
     with folder() as place:
-        ended(command(seed, "epoch", "-"), place).check()  # compiles
+        ended(command(fit, "epoch", "-"), place).check()  # compiles
         began = time.monotonic()
-        run = ended(command(seed, "epoch", "-"), place).check()
+        run = ended(command(fit, "epoch", "-"), place).check()
         return run.out.splitlines()[-1], time.monotonic() - began
 
 
@@ -45,48 +46,48 @@ def files_in(place):
     return sorted(place.glob("*"), reverse=True)
 
 
-def killed(seed, every, shares, place):
+def killed(fit, every, shares, place):
     """Kill trainings one after the other, each after a share of the time of a whole one."""
-    _, seconds = undisturbed(seed)
+    _, seconds = undisturbed(fit)
     hits = 0
     for share in shares:
-        process = command(seed, every, place / "run")
+        process = command(fit, every, place / "run")
         run = ended(process, place, after="up", delay=share * seconds, send=signal.SIGKILL)
         assert run.code in (0, -signal.SIGKILL), run
         hits += run.code != 0
     return hits
 
 
-def resumed(seed, every, place, warnings=0):
+def resumed(fit, every, place, warnings=0):
     """Run it to its end, which is to the bit that of the training to which nothing happened."""
-    run = ended(command(seed, every, place / "run"), place).check()
-    assert run.out.splitlines()[-1] == undisturbed(seed)[0], run
+    run = ended(command(fit, every, place / "run"), place).check()
+    assert run.out.splitlines()[-1] == undisturbed(fit)[0], run
     assert run.out.count("warned: ") == warnings, run
     assert all(file.name.startswith("step-") for file in files_in(place / "run")), run
     assert len(files_in(place / "run")) <= 3
 
 
-@trials(1, shrink=False, seed=SEEDS, every=EVERY, shares=st.lists(SHARES, min_size=1, max_size=6))
-def test_killed(seed, every, shares):
+@trials(1, shrink=False, fit=FITS, every=EVERY, shares=st.lists(SHARES, min_size=1, max_size=6))
+def test_killed(fit, every, shares):
     with folder() as place:
-        hits = killed(seed, every, shares, place)
-        resumed(seed, every, place)
-        return f"killed {hits} times"
+        hits = killed(fit, every, shares, place)
+        resumed(fit, every, place)
+        return f"{fit[0]} killed {hits} times"
 
 
 @RARELY
 @pytest.mark.skipif(bool(REASON), reason=str(REASON))
-@trials(1, shrink=False, seed=SEEDS, every=EVERY, room=st.floats(0.1, 5.0))
-def test_full_disk(seed, every, room):
+@trials(1, shrink=False, fit=FITS, every=EVERY, room=st.floats(0.1, 5.0))
+def test_full_disk(fit, every, room):
     """It ends with one line, and goes on where there is more room."""
     with folder() as place:
         for name in ("full", "kept"):
             (place / name).mkdir()
         with folder() as another:
-            ended(command(seed, "epoch", another / "run"), another).check()
+            ended(command(fit, "epoch", another / "run"), another).check()
             size = files_in(another / "run")[0].stat().st_size
         pages = max(1, int(room * size) // 4096)
-        there = (*IN_A_FULL_DISK, 4096 * (pages + 1), 0, *command(seed, every, "full/run"))
+        there = (*IN_A_FULL_DISK, 4096 * (pages + 1), 0, *command(fit, every, "full/run"))
         run = ended(there, place).check()
         assert run.code in (0, 1), run
         if run.code:
@@ -96,15 +97,15 @@ def test_full_disk(seed, every, room):
         left = files_in(place / "kept" / "run")
         assert all(file.name.startswith("step-") for file in left), left
         (place / "kept" / "run").rename(place / "run")
-        resumed(seed, every, place)
+        resumed(fit, every, place)
         return f"{'full' if run.code else 'room enough'}, {len(left)} left"
 
 
 @RARELY
-@trials(1, shrink=False, seed=SEEDS, share=st.floats(0.3, 1.0), damage=SEEDS)
-def test_damaged(seed, share, damage):
+@trials(1, shrink=False, fit=FITS, share=st.floats(0.3, 1.0), damage=SEEDS)
+def test_damaged(fit, share, damage):
     with folder() as place:
-        killed(seed, "0.03", [share], place)
+        killed(fit, "0.03", [share], place)
         files = files_in(place / "run") if (place / "run").exists() else []
         if len(files) < 2:
             shutil.rmtree(place / "run", ignore_errors=True)
@@ -113,5 +114,5 @@ def test_damaged(seed, share, damage):
         while (changed := damaged(content, rng)) == content:
             pass
         files[0].write_bytes(changed)
-        resumed(seed, "0.03", place, warnings=1)
+        resumed(fit, "0.03", place, warnings=1)
         return "the one before it used"
