@@ -81,7 +81,7 @@ def fit(
     validation : tuple of arrays (X, Y), optional
         Costs and scores on it go into the history after each epoch.
     callbacks : list of `xpnet.callbacks.Callback`
-        Progress, early stopping, checkpoints, logs.
+        Progress, early stopping, model files, logs.
     value_and_grad, kernels, l2, dropout
         As in `steps`.
     sample_weight : array, shape (..., 1, m), optional
