@@ -20,7 +20,7 @@ from tests.stress.trials import trials
 
 RARELY = pytest.mark.skipif(
     not {"STRESS_SECONDS", "STRESS_SEED"} & set(os.environ),
-    reason="tests/train has one such training in this process",
+    reason="a trial takes ten seconds; tests/train has small ones",
 )
 SEEDS = st.integers(0, 2**32 - 1)
 FITS = st.tuples(st.sampled_from(["library", "estimator"]), SEEDS)
@@ -67,6 +67,7 @@ def resumed(fit, every, place, warnings=0):
     assert len(files_in(place / "run")) <= 3
 
 
+@RARELY
 @trials(1, shrink=False, fit=FITS, every=EVERY, shares=st.lists(SHARES, min_size=1, max_size=6))
 def test_killed(fit, every, shares):
     with folder() as place:

@@ -302,6 +302,7 @@ def test_arguments(case, tmp_path):
         ({"every": "step"}, ValueError, "every is 'step': expected"),
         ({"every": 0}, ValueError, "every is 0: expected"),
         ({"every": True}, ValueError, "every is True: expected"),
+        ({"metadata": 1}, TypeError, "metadata is a int: expected a dict"),
     ],
 )
 def test_arguments_of_checkpoints(wrong, error, match):

@@ -91,8 +91,8 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
     checkpoint : `xpnet.Checkpoints` or None, default None
         Where a fit is kept. If it was killed, `fit` with the same parameters and data goes on from
         there, to the same model; if it was done, it returns that model at once. With other
-        parameters or data it is an error, which names them. Not for ``lbfgs`` and `partial_fit`;
-        `random_state` must be given.
+        parameters or data it is an error, which names them: each model has a folder of its own.
+        Not for ``lbfgs`` and `partial_fit`; `random_state` must be given.
 
     Attributes
     ----------

@@ -52,6 +52,14 @@ class Checkpoints:
     ------
     ValueError, TypeError
         If an argument is out of range, or of another kind.
+
+    Notes
+    -----
+    X, Y, weights, validation samples and the parameters to start from are known again by dtype,
+    shape and the SHA-256 of all their bytes; an optimiser by its hyperparameters at steps 1, 10,
+    100, …; callbacks that remember something by how they are written; a `value_and_grad` or
+    kernels of your own by name. What these keep to themselves, such as a generator, is not in the
+    file.
     """
 
     folder: str | PathLike[str]
@@ -66,6 +74,8 @@ class Checkpoints:
         is_number = isinstance(self.every, Real) and not isinstance(self.every, bool)
         if self.every != "epoch" and not (is_number and float(self.every) > 0):
             raise ValueError(f'every is {self.every!r}: expected "epoch", or seconds above 0')
+        if not isinstance(self.metadata, Mapping | None):
+            raise TypeError(f"metadata is a {type(self.metadata).__name__}: expected a dict")
 
     @property
     def files(self) -> list[Path]:
