@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         value_and_grad as value_and_grad,
     )
     from xpnet.persist import load as load, save as save
+    from xpnet.train.checkpoints import Checkpoints as Checkpoints
     from xpnet.train.evaluate import evaluate as evaluate
     from xpnet.train.fit import fit as fit
     from xpnet.train.steps import steps as steps
@@ -104,7 +105,7 @@ _NAMES = {
         "value_and_grad",
     ),
     "persist": ("load", "save"),
-    "train": ("evaluate", "fit", "steps"),
+    "train": ("Checkpoints", "evaluate", "fit", "steps"),
     "types": ("Dense", "Kernels", "Layer", "Optimizer", "Params", "Step"),
 }
 """The public names, by the room that they live in."""

@@ -193,12 +193,16 @@ class Step(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a callback is given at the start: the network and how long the training will be."""
+    """What a callback is given at the start: the network and how long the training will be.
+
+    `steps_done` are those of a resumed training that were made before.
+    """
 
     net: Any
     epochs: int
     steps_per_epoch: int
     m: int
+    steps_done: int = 0
 
 
 class Epoch(NamedTuple):

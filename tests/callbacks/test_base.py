@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 
 import pytest
 
@@ -24,8 +25,9 @@ def full(monkeypatch):
     tries, really = [], os.fsync
 
     def fsync(descriptor):
-        tries.append(None)
-        if len(tries) in when:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)  # and not its folder
+        tries.extend([None] * is_file)
+        if is_file and len(tries) in when:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         really(descriptor)
 

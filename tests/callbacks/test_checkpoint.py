@@ -6,7 +6,7 @@ import pytest
 import xpnet
 from tests.callbacks.cases import NET, params, value
 from xpnet.callbacks import Callback, Checkpoint
-from xpnet.types import Epoch
+from xpnet.types import Epoch, Run
 
 
 @pytest.fixture
@@ -141,3 +141,15 @@ def test_parameters_are_looked_at_by_save_alone(path, played, monkeypatch):
 def test_a_column_unknown(path):
     with pytest.raises(ValueError, match="monitor is 'loss': expected one of cost, accuracy"):
         Checkpoint(path, best="loss")
+
+
+def test_the_best_outlives_a_resumed_training(path, played):
+    first = Checkpoint(path, best="val_cost")
+    played(first, [{"val_cost": 1.0}, {"val_cost": 0.5}])
+    second = Checkpoint(path, best="val_cost")
+    second.on_start(Run(NET, 4, 4, 100, steps_done=8))
+    second.restore(first.state())
+    for number, cost in ((3, 0.7), (4, 0.4)):
+        row = {"epoch": number, "val_cost": cost}
+        second.on_epoch(Epoch(number, NET, params(number), row))
+        assert xpnet.load(path)[2]["row"]["val_cost"] == min(cost, 0.5)

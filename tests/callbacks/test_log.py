@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from tests.callbacks.cases import NET, params
 from xpnet.callbacks import Callback, JSONLog
+from xpnet.types import Epoch, Run
 
 
 @pytest.fixture
@@ -55,3 +57,16 @@ def test_numbers_that_json_has_not_become_null(path, played):
 def test_a_path_that_cannot_be_written_is_known_before_training(path, fitted):
     with pytest.raises(FileNotFoundError, match="no_folder"):
         fitted([JSONLog(path.parent / "no_folder" / "history.jsonl")])
+
+
+def test_what_a_killed_training_logged_after_its_checkpoint_is_not_logged_again(path, fitted):
+    history = fitted([JSONLog(path)], epochs=5).history
+    before = [{"epoch": 3, "cost": history[2]["cost"]}, *history[:4]]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in before) + '{"epoch": 5, "co')
+    log = JSONLog(path)
+    log.on_start(Run(NET, 5, 5, 50, steps_done=11))
+    for number, row in enumerate(history[2:], 3):
+        log.on_epoch(Epoch(number, NET, params(number), row | {"seconds": 0.0}))
+    *whole, cut, last = path.read_text().splitlines()
+    assert [json.loads(line) for line in whole] == before
+    assert (cut, json.loads(last)) == ('{"epoch": 5, "co', history[4] | {"seconds": 0.0})

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.callbacks.cases import params
+from tests.callbacks.cases import NET, params
 from xpnet.callbacks import Callback, Progress, progress
 from xpnet.optim import sgd
-from xpnet.types import Result
+from xpnet.types import Result, Run, Step
 
 
 @pytest.fixture
@@ -88,6 +88,18 @@ def test_many_epochs_are_50_lines_and_the_last(fitted, epochs):
     fitted([Progress(Console(file=file))], epochs=epochs)
     numbers = [int(line.split("/")[0].split()[1]) for line in file.getvalue().splitlines()]
     assert numbers == ([*range(1, 120, 3), 120] if epochs == 120 else [*range(1, 31)])
+
+
+def test_a_bar_of_a_resumed_training(terminal, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    moments = iter([10.0, 11.0, 13.0, 13.0, 14.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(moments))
+    bar = Progress(terminal)
+    bar.on_start(Run(NET, 3, 5, 50, steps_done=7))
+    bar.on_step(Step(9, params(9), np.asarray(0.5), None))
+    # Two steps of ten samples each, in three seconds.
+    assert re.search(r"epoch 2/3 .* cost 0\.5000 7 samples/s", text(terminal))
+    bar._view = None
 
 
 @pytest.mark.parametrize(("seconds", "reads"), [(0.0, 15), (60.0, 0)])

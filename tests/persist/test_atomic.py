@@ -48,7 +48,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(old, monkeypatch):
             os, name, lambda *args, name=name, real=real: (calls.append(name), real(*args))
         )
     write_whole(old, b"new")
-    assert calls == ["fsync", "replace"]
+    assert calls == ["fsync", "replace", "fsync"]
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])

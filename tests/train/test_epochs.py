@@ -68,7 +68,7 @@ def test_a_callback_is_told_of_each_moment_in_order(case):
     heard = Heard()
     result = train(case, epochs=2, callbacks=[heard])
     assert heard.moments == ["start", *["step"] * 3, "epoch", *["step"] * 3, "epoch", "end"]
-    assert heard.run == (case.net, 2, STEPS_AN_EPOCH, M)
+    assert heard.run == (case.net, 2, STEPS_AN_EPOCH, M, 0)
     assert [step.index for step in heard.steps] == [1, 2, 3, 4, 5, 6]
     for number, epoch in enumerate(heard.epochs, 1):
         assert (epoch.number, epoch.net) == (number, case.net)

@@ -23,7 +23,7 @@ from xpnet.backend.arrays import (
     tracked,
 )
 from xpnet.backend.devices import DeviceReport, check_together, device_report, where
-from xpnet.backend.libraries import BackendInfo, available_backends
+from xpnet.backend.libraries import BackendInfo, available_backends, library_name
 from xpnet.backend.selection import (
     Backend,
     cuda_graph,
@@ -56,6 +56,7 @@ __all__ = [
     "gather",
     "has_values",
     "leaves",
+    "library_name",
     "map_arrays",
     "on_device_of",
     "on_host",

@@ -1,4 +1,4 @@
-"""Callbacks of a training: progress, early stopping, checkpoints and logs."""
+"""Callbacks of a training: progress, early stopping, model files and logs."""
 
 from __future__ import annotations
 

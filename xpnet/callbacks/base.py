@@ -57,6 +57,21 @@ class Callback:
         """
         return result
 
+    @_idle
+    def state(self) -> dict[str, Any]:
+        """What it remembers from one epoch to the next, for a checkpoint (`xpnet.Checkpoints`).
+
+        Numbers, text, None, arrays, parameters, and dicts, lists and tuples of them, all of which
+        come back as they were. A class that overrides it overrides `restore` as well, and
+        ``__repr__`` where it has settings: a training is resumed only with callbacks that are
+        written as those that it was begun with.
+        """
+        return {}
+
+    @_idle
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` returned: after `on_start`, when a training is resumed."""
+
 
 class FileCallback(Callback):
     """Writes a file; where it cannot, it warns once, and the training goes on.

@@ -1,4 +1,4 @@
-"""Checkpoints: the model saved every few epochs of its training."""
+"""Model saved every few epochs of its training."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from xpnet.types import Epoch, Run
 class Checkpoint(FileCallback):
     """Saves a whole model file every few epochs and after the last; a crash never damages it.
 
+    It is for those who use the model, not to go on with its training: `xpnet.Checkpoints` is.
     Where the file cannot be written (a full disk), there is one warning, the training goes on, and
     the next epoch is saved. Parameters that are not finite are not saved: the former file stays.
 
@@ -59,6 +60,10 @@ class Checkpoint(FileCallback):
         self.every, self.best, self.metadata = every, best, dict(metadata or {})
         self._begin(0)
 
+    def __repr__(self) -> str:
+        """What decides when it saves."""
+        return f"Checkpoint(every={self.every}, best={self.best!r})"
+
     def on_start(self, run: Run) -> None:
         """Forget an earlier training; refuse a wrong path before the first step."""
         check_path(self.path)
@@ -71,6 +76,17 @@ class Checkpoint(FileCallback):
     def _begin(self, last: int) -> None:
         self._monitor = None if self.best is None else Monitor(self.best)
         self._last, self._missed = last, False
+
+    def state(self) -> dict[str, Any]:
+        """The best epoch that was saved, and whether one could not be."""
+        best = None if self._monitor is None else (self._monitor.best, self._monitor.epoch)
+        return {"best": best, "missed": self._missed}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        if self._monitor is not None:
+            self._monitor.best, self._monitor.epoch = state["best"]
+        self._missed = state["missed"]
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Save, if it is time."""

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from xpnet.types import Epoch, Run
 class JSONLog(FileCallback):
     """Appends each epoch's row of the history to a file of JSON lines, on the disk at once.
 
-    What the file held stays, and a line that a crash left unfinished is closed first. JSON knows
-    no NaN and no infinity: they are written as null. Where a line cannot be written (a full disk),
-    there is one warning, the training goes on, and the line is written with a later one.
+    What the file held stays, and a line that a crash left unfinished is closed first. Epochs that a
+    resumed training makes again, after its checkpoint, are not logged again. JSON knows no NaN and
+    no infinity: they are written as null. Where a line cannot be written (a full disk), there is
+    one warning, the training goes on, and the line is written with a later one.
 
     Parameters
     ----------
@@ -36,18 +38,23 @@ class JSONLog(FileCallback):
     def __init__(self, path: str | PathLike[str]) -> None:
         super().__init__(path)
         self._unwritten = b""
+        self._logged: list[Any] = []
 
     def on_start(self, run: Run) -> None:
         """Open the file once, so that a wrong path is known before the first step."""
         with self.path.open("a+b") as file:
             if _ends_within_a_line(file):
                 file.write(b"\n")
+            self._logged = _rows_after(file, run.steps_done // run.steps_per_epoch)
         super().on_start(run)
         self._unwritten = b""
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Append the row."""
-        self._unwritten += json.dumps(_finite(epoch.row), allow_nan=False).encode() + b"\n"
+        line = json.dumps(_finite(epoch.row), allow_nan=False)
+        if _but_for_time(json.loads(line)) in self._logged:
+            return
+        self._unwritten += line.encode() + b"\n"
         try:
             _append(self.path, self._unwritten)
         except OSError as error:
@@ -67,6 +74,26 @@ def _append(path: Path, lines: bytes) -> None:
         except OSError:
             file.truncate(size)
             raise
+
+
+def _rows_after(file: Any, epochs: int) -> list[Any]:
+    """The rows at the end that a killed process has logged after so many epochs; none after 0."""
+    if not epochs:
+        return []
+    file.seek(0)
+    rows: list[Any] = []
+    for line in file:
+        with suppress(KeyError, TypeError, ValueError):  # Lines that are not ours, or half of one.
+            row = json.loads(line)
+            if row["epoch"] <= epochs:
+                rows.clear()
+            else:
+                rows.append(_but_for_time(row))
+    return rows
+
+
+def _but_for_time(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: entry for name, entry in row.items() if name != "seconds"}
 
 
 def _ends_within_a_line(file: Any) -> bool:

@@ -142,10 +142,10 @@ class _Live:
     """One line that is drawn anew at each reading; where and how, a subclass says."""
 
     def __init__(self, console: Console, run: Run) -> None:
-        self.console, self._run, self._number = console, run, 1
-        self._steps = run.epochs * run.steps_per_epoch
-        self._done = 0
-        self._shown: tuple[str, ...] = (_count(1, run),)
+        self.console, self._run, self._since = console, run, run.steps_done
+        self._number = min(1 + run.steps_done // run.steps_per_epoch, run.epochs)
+        self._steps, self._done = run.epochs * run.steps_per_epoch, run.steps_done
+        self._shown: tuple[str, ...] = (_count(self._number, run),)
 
     def open(self) -> None:
         self._opened = self._began = self._drawn = time.perf_counter()
@@ -156,8 +156,7 @@ class _Live:
         if now - self._drawn < _SECONDS:
             return
         cost = float(array_namespace(step.cost).mean(step.cost))
-        done = step.index - (self._number - 1) * self._run.steps_per_epoch
-        share = done / self._run.steps_per_epoch
+        share = (step.index - self._since) / self._run.steps_per_epoch
         # After the reading, so that the steps still on their way count as time and as samples.
         seconds = time.perf_counter() - self._began
         self._update(step.index, cost, f"{share * self._run.m / seconds:,.0f} samples/s")
@@ -166,7 +165,7 @@ class _Live:
     def epoch(self, epoch: Epoch) -> None:
         done = epoch.number * self._run.steps_per_epoch
         self._update(done, _mean(epoch.row["cost"]), _speed(self._run.m, epoch))
-        self._began = time.perf_counter()
+        self._began, self._since = time.perf_counter(), done
         if self._began - self._drawn >= _SECONDS:
             self._draw()
         self._number = epoch.number + 1
@@ -204,7 +203,9 @@ class _Bar(_Live):
         self._bar = Progress(
             *columns, *numbers, TimeRemainingColumn(), console=console, auto_refresh=False
         )
-        self._task = self._bar.add_task(_count(1, run), total=self._steps, cost="", speed="")
+        self._task = self._bar.add_task(
+            self._shown[0], total=self._steps, completed=self._done, cost="", speed=""
+        )
 
     def close(self) -> None:
         try:
@@ -251,10 +252,11 @@ class _NotebookBar(_Live):
         return ", ".join(self._shown)
 
     def _left(self) -> str:
-        """The time left, by the steps so far."""
-        if not 0 < self._done < self._steps:
+        """The time left, by the steps since it was opened."""
+        done = self._done - self._run.steps_done
+        if not done or self._done == self._steps:
             return ""
-        seconds = (time.perf_counter() - self._opened) * (self._steps / self._done - 1.0)
+        seconds = (time.perf_counter() - self._opened) * (self._steps - self._done) / done
         return f"{timedelta(seconds=round(seconds))} left"
 
 

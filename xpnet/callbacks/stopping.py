@@ -44,6 +44,10 @@ class EarlyStopping(Callback):
         self._best = Monitor(monitor, min_delta)
         self._params: Params | None = None
 
+    def __repr__(self) -> str:
+        """As it is made."""
+        return f"EarlyStopping({self.monitor!r}, {self.patience}, {self.min_delta})"
+
     def on_start(self, run: Run) -> None:
         """Forget an earlier training."""
         self._best, self._params = Monitor(self.monitor, self.min_delta), None
@@ -60,6 +64,15 @@ class EarlyStopping(Callback):
                 f"in epoch {self._best.epoch}"
             )
         return None
+
+    def state(self) -> dict[str, Any]:
+        """The best epoch, its value and its parameters."""
+        return {"best": self._best.best, "epoch": self._best.epoch, "params": self._params}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self._best.best, self._best.epoch = state["best"], state["epoch"]
+        self._params = state["params"]
 
     def on_end(self, result: Result) -> Result:
         """`result` with the best parameters."""

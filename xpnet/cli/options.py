@@ -237,6 +237,16 @@ PlotPath: TypeAlias = Annotated[
 CheckpointPath: TypeAlias = Annotated[
     Path | None, _of_files(help="Model file written after every epoch.", show_default="none")
 ]
+RunFolder: TypeAlias = Annotated[
+    Path | None,
+    Option(
+        help="Folder for the last 3 checkpoints, one an epoch, from which --resume goes on.",
+        show_default="none",
+    ),
+]
+Resume: TypeAlias = Annotated[
+    bool, Option("--resume", help="Go on with the run in the folder of --run, if there is one.")
+]
 LogPath: TypeAlias = Annotated[
     Path | None, _of_files(help="Text file with a line of JSON per epoch.", show_default="none")
 ]

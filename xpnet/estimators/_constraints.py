@@ -12,6 +12,7 @@ from xpnet.estimators._sklearn_private import Interval, Options, StrOptions, war
 from xpnet.estimators._solvers.optimizers import STOCHASTIC
 from xpnet.init import SCHEMES
 from xpnet.kernels import ACTIVATIONS
+from xpnet.train.checkpoints import Checkpoints
 from xpnet.types import Optimizer
 
 CLASS_WEIGHT = [dict, StrOptions({"balanced"}), None]
@@ -48,6 +49,7 @@ MLP: dict[str, list[Any]] = {
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
     "scoring": [str, callable, None],
     "callbacks": ["array-like"],
+    "checkpoint": [Checkpoints, None],
 }
 """Constraints that scikit-learn checks when a fit begins, of the parameters that both MLPs have."""
 
@@ -141,6 +143,7 @@ def check_solver_uses(model: Any, validation_given: bool) -> None:
         "dropout": model.dropout > 0,
         "clip_norm": model.clip_norm is not None,
         "X_val": validation_given,
+        "checkpoint": model.checkpoint is not None,
     }
     for name, given in ignored.items():
         if given and model.solver == "lbfgs":

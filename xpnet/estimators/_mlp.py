@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from xpnet import backend, init
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
+from xpnet.estimators._checkpoints import check_checkpoint
 from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
 from xpnet.estimators._labels import Labels, column_raveled
@@ -132,6 +133,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Fit from the start, or continue an earlier fit."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
+        check_checkpoint(self, incremental)
         first = self._is_first(incremental)
         if not first:
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")

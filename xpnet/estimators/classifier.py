@@ -88,6 +88,11 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         Score for early stopping: ``"loss"``, a scikit-learn scorer or its name; None for the
         accuracy.
     callbacks : sequence of `xpnet.callbacks.Callback`, default ()
+    checkpoint : `xpnet.Checkpoints` or None, default None
+        Where a fit is kept. If it was killed, `fit` with the same parameters and data goes on from
+        there, to the same model; if it was done, it returns that model at once. With other
+        parameters or data it is an error, which names them: each model has a folder of its own.
+        Not for ``lbfgs`` and `partial_fit`; `random_state` must be given.
 
     Attributes
     ----------
@@ -155,6 +160,7 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         clip_norm: float | None = None,
         scoring: Any = None,
         callbacks: Any = (),
+        checkpoint: Any = None,
     ) -> None:
         _constraints.set_parameters(self, locals())
 

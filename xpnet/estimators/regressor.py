@@ -32,7 +32,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ----------
     loss : {"squared_error", "poisson"}, default "squared_error"
         Half the squared error, or half the Poisson deviance for targets that are not negative.
-    hidden_layer_sizes, activation, solver, …, callbacks
+    hidden_layer_sizes, activation, solver, …, callbacks, checkpoint
         As of `MLPClassifier`, except ``class_weight``. The score for early stopping is R².
 
     Attributes
@@ -85,6 +85,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         clip_norm: float | None = None,
         scoring: Any = None,
         callbacks: Any = (),
+        checkpoint: Any = None,
     ) -> None:
         _constraints.set_parameters(self, locals())
 

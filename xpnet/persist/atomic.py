@@ -17,6 +17,9 @@ from xpnet.exceptions import ModelFileError
 if sys.platform != "win32":
     import fcntl
 
+_START = ".xpnet-"
+"""Of the names of temporary files."""
+
 
 def check_path(path: Path) -> None:
     """Raise ModelFileError unless `path` can name a file: in a folder, and no folder or device."""
@@ -32,8 +35,9 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path`; whatever fails, the file that was there stays as it was.
 
     The bytes go to a temporary file in the same folder (a rename across file systems would be a
-    copy), onto the disk, and then over `path` in one step. What is left of a write that was killed
-    is removed by the next one to `path`. The file keeps its mode; a link is followed.
+    copy), onto the disk, and then over `path` in one step, which goes onto the disk as well. What
+    is left of a write that was killed is removed by the next one to `path`. The file keeps its
+    mode; a link is followed.
 
     Raises ModelFileError where the folder does not exist, or `path` is itself a folder or a device;
     Raises OSError where the system cannot write: no space, no permission.
@@ -41,9 +45,8 @@ def write_whole(path: Path, data: bytes) -> None:
     check_path(path)
     target = _behind_links(path)
     # Of a name of any length, and a short one: the system's limit is that of the file's own name.
-    start = f".xpnet-{sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
-    for left in target.parent.glob(f"{start}*.tmp"):
-        _remove_if_left(left)
+    start = f"{_START}{sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
+    remove_left(target.parent, start)
     with _temporary(target, start) as (file, name):
         file.write(data)
         file.flush()
@@ -51,6 +54,25 @@ def write_whole(path: Path, data: bytes) -> None:
         if sys.platform == "win32":
             file.close()  # Windows renames no open file.
         name.replace(target)
+    _sync_folder(target.parent)
+
+
+def remove_left(folder: Path, start: str = _START) -> None:
+    """Remove what killed writes have left in `folder`."""
+    for left in folder.glob(f"{start}*.tmp"):
+        _remove_if_left(left)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names in `folder` on the disk: else a power cut may bring an older file back."""
+    if sys.platform != "win32":
+        # Some file systems know no such thing; the file itself is whole.
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _behind_links(path: Path) -> Path:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
+from xpnet.train.recorder import Recorder
 from xpnet.train.steps import Trainer
 from xpnet.types import (
     Array,
@@ -122,6 +122,16 @@ class EpochLoop(Training):
         Of batches.
     weigh : function ``(m, sample_weight) -> float or array``, optional
         The weight of a batch in the mean cost of its epoch.
+
+    Attributes
+    ----------
+    recorder : Recorder
+    is_over : bool
+        Whether there is no epoch left to train.
+    began, spent : float
+        When the epoch began, by `time.perf_counter`, and its seconds in an earlier process.
+    earlier : tuple of arrays on the host, or None
+        Costs and weights of the epoch's steps in an earlier process.
     """
 
     def __init__(
@@ -145,27 +155,52 @@ class EpochLoop(Training):
         self.batches: Batches | None = None
         self.costs: list[Array] = []
         self.weights: list[Array | float] = []
+        self.recorder, self.is_over = Recorder(), not run.epochs
+        self.began = self.spent = 0.0
+        self.earlier: tuple[Any, Any] | None = None
 
     def fit(self, epochs: Iterable[Batches]) -> Result:
-        """Train on the batches of each epoch, which are asked for when it begins.
+        """Train on the batches of each epoch that is left, asked for when it begins.
 
         Ctrl-C ends the training, not the program.
         """
         with self.ending():
             try:
                 self.start()
-                for batches in islice(epochs, self.run.epochs):
+                self.recorder.begin(self)
+                left = 0 if self.is_over else self.run.epochs - len(self.history)
+                for batches in islice(epochs, left):
                     self.batches = batches
-                    if self.complete(self._epoch(batches)):
+                    row = self._epoch(batches)
+                    with self.recorder.undivided():
+                        self.is_over = self.complete(row)
+                        self.recorder.after_epoch(self)
+                    if self.is_over:
                         break
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
             try:
+                if self.stopped == "interrupted":
+                    self.recorder.interrupted(self)
                 self.finish()
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
                 self.stopped = "interrupted"
                 self.finish()
         return self.result
+
+    def complete(self, row: dict[str, Any]) -> bool:
+        """Enter an epoch, and call `on_epoch`; whether it was the last."""
+        self.costs.clear()
+        self.weights.clear()
+        self.earlier, self.spent = None, 0.0
+        return super().complete(row) or len(self.history) == self.run.epochs
+
+    def state(self) -> dict[str, Any]:
+        """What a subclass remembers from one epoch to the next, for `restore`."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
 
     def check_costs(self, costs: Any) -> None:
         """Look at costs on the host, up to the newest: a subclass may raise."""
@@ -192,14 +227,18 @@ class EpochLoop(Training):
 
     def _epoch(self, batches: Batches) -> dict[str, Any]:
         """One epoch, and its row; the costs are read at its end, all in one go."""
-        began = time.perf_counter()
-        done = self._in_runs(batches) if self.in_runs else 0
-        is_over = done == self.run.steps_per_epoch
-        for batch in () if is_over else gathered(batches, self.gather, done):
-            step = self.trainer.step(*batch)
-            self._enter(step, [step.cost], [self.weigh(batch.X.shape[-1], batch.sample_weight)])
-        costs, weights = self._read()
-        seconds = time.perf_counter() - began
+        self.began = time.perf_counter() - self.spent
+        steps = self.run.steps_per_epoch
+        done = self.steps - len(self.history) * steps
+        if self.in_runs:
+            done = self._in_runs(batches, done)
+        for batch in () if done == steps else gathered(batches, self.gather, done):
+            weight = self.weigh(batch.X.shape[-1], batch.sample_weight)
+            with self.recorder.undivided():
+                step = self.trainer.step(*batch)
+                self._enter(step, [step.cost], [weight])
+        costs, weights = self.read()
+        seconds = time.perf_counter() - self.began
         self.check_costs(costs)
         row = {
             "epoch": len(self.history) + 1,
@@ -207,19 +246,16 @@ class EpochLoop(Training):
             "learning_rate": self.rate(self.trainer.state.t),
             "seconds": seconds,
         }
-        row |= self.validate(self.params)
-        self.costs.clear()
-        self.weights.clear()
-        return row
+        return row | self.validate(self.params)
 
-    def _in_runs(self, batches: Batches) -> int:
-        """Train on the batches in runs of about `SECONDS`; the number of steps done so."""
-        done, steps = 0, self.run.steps_per_epoch
+    def _in_runs(self, batches: Batches, done: int) -> int:
+        """Train in runs of about `SECONDS`, after `done` of the batches; how many are done then."""
+        steps = self.run.steps_per_epoch
         while done < steps:
             count, began = min(self.count, steps - done), time.perf_counter()
             # Between the call and the entry, the old state may be gone and the new one unknown. The
             # first run, which compiles, has copied the state that it writes over.
-            with deferred_signals() if self.has_run else nullcontext():
+            with self.recorder.undivided(deferred=self.has_run):
                 costs = self.trainer.run(batches, done, count)
                 if costs is None:
                     break
@@ -258,9 +294,25 @@ class EpochLoop(Training):
         self.weights.extend(weights)
         for callback in self.callbacks:
             callback.on_step(newest)
+        self.recorder.after_steps(self)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether the epoch has costs that are not in the history yet."""
+        return bool(self.costs) or self.earlier is not None
+
+    def read(self) -> tuple[Any, Any]:
+        """The epoch's costs so far, and what their batches weigh, on the host."""
+        if self.earlier is None:
+            return self._read()
+        if not self.costs:
+            return self.earlier
+        costs, weights = zip(self.earlier, self._read(), strict=True)
+        concat = array_namespace(*costs).concat
+        return concat(costs), concat(weights)
 
     def _read(self) -> tuple[Any, Any]:
-        """The costs, and what their batches weigh, on the host after a single read."""
+        """Those of this process, after a single read."""
         if isinstance(self.weights[0], float):
             return backend.read(self.costs), backend.read(self.weights)
         both = backend.read([*self.costs, *map(_shaped_like, self.weights, self.costs)])

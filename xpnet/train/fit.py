@@ -20,8 +20,10 @@ from xpnet.network.checks import check_finite
 from xpnet.network.defaults import accelerator_for, kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
+from xpnet.train.checkpoints import Checkpoints, FileRecorder, check_checkpoint
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite, validation_by
+from xpnet.train.fingerprint import about
 from xpnet.types import (
     Array,
     Batch,
@@ -53,6 +55,8 @@ def fit(
     sample_weight: Array | None = None,
     l2: float | Array = 0.0,
     dropout: float = 0.0,
+    checkpoint: Checkpoints | None = None,
+    resume: bool = False,
 ) -> Result:
     """Train for some epochs on shuffled mini-batches.
 
@@ -78,11 +82,19 @@ def fit(
     validation : tuple of arrays (X, Y), optional
         Costs and scores on it go into the history after each epoch.
     callbacks : list of `xpnet.callbacks.Callback`
-        Progress, early stopping, checkpoints, logs.
+        Progress, early stopping, model files, logs.
     value_and_grad, kernels, l2, dropout
         As in `steps`.
     sample_weight : array, shape (..., 1, m), optional
         Non-negative weights, one a sample, of any real dtype.
+    checkpoint : `xpnet.Checkpoints`, optional
+        Where the training is kept, so that it can be resumed after whatever ended it; Ctrl-C writes
+        one, too.
+    resume : bool, default False
+        Go on from the newest checkpoint, to the end that the training would have had: on NumPy to
+        the bit, on other libraries as exactly as they repeat themselves. All other arguments are
+        those that it was begun with. Without a checkpoint, it begins; one that is over returns its
+        result at once.
 
     Returns
     -------
@@ -99,13 +111,20 @@ def fit(
         carries the last parameters that are known to be good, and names the members of a stack.
     ValueError, TypeError
         As `steps`; if a number is negative or NaN, or a callback is not one; and if X, a validation
-        sample or the parameters to start from are not finite, as soon as a cost shows it.
+        sample or the parameters to start from are not finite, as soon as a cost shows it. With
+        `resume`, also if settings or data are others than those of the run, which the error names.
+    OSError
+        If a checkpoint cannot be written, as on a full disk; those before it stay.
+    ModelFileError
+        If no checkpoint can be read, or their folder cannot be used. Where only the newest cannot,
+        a warning says so, and the one before it is used.
     """
     if is_dask_array(X):
         raise TypeError(
             "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
             "move X with X.compute()"
         )
+    check_checkpoint(checkpoint, resume)
     epochs = whole("epochs", epochs, 0)
     batch_size = whole("batch_size", batch_size, 1, " samples a batch")
     callbacks, params = checked_callbacks(callbacks), as_params(params)
@@ -126,9 +145,16 @@ def fit(
         gather = accelerator_for(X).gather(backend.gather) if batch_size < m else sliced
         loop = _FiniteLoop(samples.X, run, params, callbacks, settings, validate, gather)
         order = _shuffled(samples, batch_size, settings.seed)
+        if checkpoint is not None:
+            rows = order(epoch=0)
+            found = about(loop, settings, rows, validation)
+            loop.recorder = FileRecorder(checkpoint, found, resume)
+            loop.recorder.bring(loop)
+            if loop.steps:
+                loop.batches = order(epoch=(loop.steps - 1) // run.steps_per_epoch)
         # A training that diverges ends in an error of its own, which says more than warnings.
         with backend.quiet(X):
-            return loop.fit(order(epoch=epoch) for epoch in range(epochs))
+            return loop.fit(order(epoch=epoch) for epoch in range(len(loop.history), epochs))
 
 
 def _shuffled(samples: Batch, batch_size: int, seed: int) -> Callable[..., Batches]:
@@ -157,6 +183,15 @@ class _FiniteLoop(EpochLoop):
         self.initial = self.finite = self.params
         self.finite_rows = 0
 
+    def state(self) -> dict[str, Any]:
+        """The parameters that a `DivergenceError` would carry."""
+        is_initial = self.finite is self.initial
+        return {"finite": None if is_initial else self.finite, "finite_rows": self.finite_rows}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self.finite, self.finite_rows = state["finite"] or self.initial, state["finite_rows"]
+
     def check_costs(self, costs: Any) -> None:
         """Raise at the first cost that is not finite; else what came before them is."""
         finite = _finite(costs)
@@ -169,8 +204,8 @@ class _FiniteLoop(EpochLoop):
 
     def finish(self) -> None:
         """Raise unless the costs that are unread are finite, and then the last parameters."""
-        if self.costs:
-            self.check_costs(backend.read(self.costs))
+        if self.has_unread:
+            self.check_costs(self.read()[0])
         batch = self.last_batch()
         if batch is None:
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import typer
 
-from xpnet import DivergenceError, callbacks, data, fit, use_backend, use_threads
+from xpnet import Checkpoints, DivergenceError, callbacks, data, fit, use_backend, use_threads
 from xpnet.backend import Backend
 from xpnet.cli import networks, options, runs
 from xpnet.cli.files import by_suffix, check_writable
@@ -64,6 +65,8 @@ def train(
     plot: options.PlotPath = None,
     no_plot: options.NoPlot = False,
     checkpoint: options.CheckpointPath = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = False,
     log: options.LogPath = None,
     report: options.ReportPath = None,
     backend: options.BackendName = None,
@@ -92,10 +95,15 @@ def train(
     A model of the same name is replaced only by one that completed an epoch and
     whose cost is finite and no worse than guessing. If the model cannot be
     written, it goes to the temporary folder.
+
+    With --run, a training that was killed goes on with the same command and
+    --resume, to the model that it would have had. A signal, too, leaves it where
+    it is.
     """
     given = SimpleNamespace(**context.params)
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
+    checkpoints = _checkpoints(run, resume)
     with (
         tolerate_lost_output(quiet=quiet),
         use_backend(backend, device=device, dtype=dtype) as chosen,
@@ -125,7 +133,11 @@ def train(
             dropout=dropout,
             seed=seed,
             sample_weight=split.balanced_weights() if class_weight else None,
+            checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
+            resume=resume,
         )
+        if checkpoints and result.stopped == "interrupted":
+            typer.echo(f"run   {run}, which --resume goes on with")
         score = _print_scores(split, model, result, plan)
         if code != FAILED:
             files.keep(settings, config)
@@ -240,6 +252,20 @@ class _Files(NamedTuple):
 
     def _is_mine(self, config: Path | None) -> bool:
         return config is not None and config.resolve() == self.config.resolve()
+
+
+def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
+    """Return those in the folder `run`; raise ValueError if it holds a run, unless to `resume`."""
+    if run is None:
+        if resume:
+            raise ValueError("--resume goes on with a run: give its folder by --run FOLDER, too")
+        return None
+    checkpoints = Checkpoints(run)
+    if not resume and checkpoints.files:
+        raise ValueError(
+            f"--run is {run}, which holds a run: go on with it by --resume, or choose a new folder"
+        )
+    return checkpoints
 
 
 def _callbacks(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from xpnet.callbacks import Callback
 from xpnet.estimators._batches import Samples
 from xpnet.estimators._sklearn_private import task_of_fit
+from xpnet.estimators._state import UNSET
 from xpnet.types import Epoch, OptimizerState, Result, Run, Step
 
 Item = TypeVar("Item")
@@ -67,6 +68,10 @@ def is_exhausted(model: Any) -> str:
     )
 
 
+_KEPT = (*COUNTS, "n_iter_", "t_", "loss_", "best_params", "no_improvement_count")
+"""Fields of the model's state that a checkpoint holds."""
+
+
 class Patience(Callback):
     """scikit-learn's counts of epochs, kept in the fitted attributes of `model`; stops by them."""
 
@@ -75,16 +80,18 @@ class Patience(Callback):
     def __init__(self, model: Any) -> None:
         self.model = model
         self.m = 0
-        self.state: OptimizerState | None = model._optimizer_state
+        self.optimizer_state: OptimizerState | None = model._optimizer_state
+        self._kept: dict[str, Any] = {}
 
     def on_start(self, run: Run) -> None:
         """Count from 0."""
         self.m = run.m
         self.model.n_iter_, self.model.stopped_ = 0, "all epochs done"
+        self._keep()
 
     def on_step(self, step: Step) -> None:
         """Keep what the optimiser remembers: a next step may write over what it did before."""
-        self.state = step.state
+        self.optimizer_state = step.state
 
     def on_epoch(self, epoch: Epoch) -> str:
         """Count the epoch; return why to stop, or an empty string."""
@@ -99,12 +106,30 @@ class Patience(Callback):
             say(model, f"Validation score: {model.validation_scores_[-1]:f}")
         self._compare(epoch)
         model._rate.end_epoch(model.t_)
-        return self._reason()
+        reason = self._reason()
+        self._keep()
+        return reason
+
+    def state(self) -> dict[str, Any]:
+        """The counts after the last epoch, and the learning rate of the next."""
+        return self._kept
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self.model._rate.value = state.pop("rate")
+        self.model._update(**state)
+        self._keep()
 
     def on_end(self, result: Result) -> Result:
         """Hand back what the optimiser remembers."""
-        self.model._optimizer_state = self.state
+        self.model._optimizer_state = self.optimizer_state
         return result
+
+    def _keep(self) -> None:
+        """Note the counts now, as a validation extends them before its epoch is over."""
+        known = vars(self.model._state).items()
+        self._kept = {n: value for n, value in known if n in _KEPT and value is not UNSET}
+        self._kept["rate"] = self.model._rate.value
 
     def _compare(self, epoch: Epoch) -> None:
         """Count on unless the epoch is better than the best by more than ``tol``."""

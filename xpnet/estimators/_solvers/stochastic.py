@@ -15,6 +15,7 @@ from sklearn.metrics import check_scoring
 
 from xpnet import backend
 from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
+from xpnet.estimators._checkpoints import recorder_of
 from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
 from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._sklearn_private import warn
@@ -60,13 +61,19 @@ def fit_stochastic(
         params = by_features(params)
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
-    callbacks = (Patience(model), *model.callbacks, scikit_learns)
+    patience = Patience(model)
+    callbacks = (patience, *model.callbacks, scikit_learns)
     validate = _validation_by(model, net, validation)
     gather = gather_of(samples, model.shuffle)
     loop = _EstimatorLoop(
         model, incremental, run, params, callbacks, settings, validate, gather, _samples_in
     )
     epochs = epochs_of_batches(samples, size, model.shuffle, rng)
+    if model.checkpoint is not None:
+        loop.recorder = recorder_of(model, loop, samples, validation)
+        patience.optimizer_state = loop.trainer.state
+        for _ in loop.history:
+            loop.batches = next(epochs)
     try:
         result = loop.fit(scikit_learns.begun(epochs))
     except DivergedError:
