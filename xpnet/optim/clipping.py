@@ -52,6 +52,9 @@ class _Clipping:
 
     then: Apply
 
+    def __str__(self) -> str:
+        return f"clipped {self.then}"
+
     def __call__(
         self,
         params: Params,

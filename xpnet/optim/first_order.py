@@ -216,6 +216,9 @@ class _Applying:
 
     kernel: str
 
+    def __str__(self) -> str:
+        return self.kernel
+
     def __call__(
         self,
         params: Params,

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from tests.cli.commands.test_train_saving import NAME, heeded, send
-from tests.cli.conftest import SMALL
+from tests.cli.conftest import SMALL, contents
 
 __all__ = ["heeded"]
 
@@ -26,7 +26,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
 ):
     path = flowers()
     whole = run("train", path, *SMALL, *RUN[2:])
-    expected, log = (tmp_path / NAME).read_bytes(), (tmp_path / "log").read_text()
+    expected, log = contents(tmp_path / NAME), (tmp_path / "log").read_text()
     (tmp_path / "log").unlink()
     (tmp_path / NAME).unlink()
 
@@ -38,7 +38,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
     result = run("train", path, *SMALL, *RUN, "--resume")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines()[-3:] == whole.out.splitlines()[-3:]
-    assert (tmp_path / NAME).read_bytes() == expected
+    assert contents(tmp_path / NAME) == expected
     assert untimed(tmp_path / "log") == untimed(text=log)
 
     # A checkpoint is a model, with what the command line needs to use it.
