@@ -27,7 +27,7 @@ from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_exhausted
 from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
 from xpnet.estimators._solvers.optimizers import is_stochastic, restart
-from xpnet.estimators._solvers.stochastic import fit_stochastic
+from xpnet.estimators._solvers.stochastic import stochastic_rounds
 from xpnet.estimators._state import MLPState, attributes_of
 from xpnet.estimators._validation import (
     cast_like,
@@ -36,6 +36,7 @@ from xpnet.estimators._validation import (
     checked_weights,
 )
 from xpnet.network import Network
+from xpnet.train.epochs import Rounds, alone
 from xpnet.types import Array, Dense, Layer, Params, map_params
 
 Self = TypeVar("Self", bound="BaseMLP")
@@ -130,6 +131,11 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
         """Fit from the start, or continue an earlier fit."""
+        alone(self._rounds(given, validation, incremental=incremental))
+        return self
+
+    def _rounds(self, given: Given, validation: Given, *, incremental: bool = False) -> Rounds:
+        """The epochs of a fit, which may be trained beside those of others; ``lbfgs`` has none."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
         first = self._is_first(incremental)
@@ -137,7 +143,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
             self._check_same_layers()
             if incremental and self.early_stopping and is_exhausted(self):
-                return self
+                return
         X, y = self._checked(given, reset=first)
         labels = self._learned_labels(y, given.classes, incremental)
         samples = self._samples(X, y, given.sample_weight, labels)
@@ -151,8 +157,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if is_stochastic(self.solver):
             begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
-            self._train(samples, validation_samples, rng, incremental)
-        return self
+            yield from self._train(samples, validation_samples, rng, incremental)
 
     def _is_first(self, incremental: bool) -> bool:
         return not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -172,7 +177,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         validation_samples: Samples | None,
         rng: np.random.RandomState,
         incremental: bool,
-    ) -> None:
+    ) -> Rounds:
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
@@ -182,7 +187,9 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if self.early_stopping and validation_samples is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
             samples, validation_samples = split(samples, self.validation_fraction, stratify, rng)
-        fit_stochastic(self, net, params, samples, validation_samples, rng, incremental=incremental)
+        yield from stochastic_rounds(
+            self, net, params, samples, validation_samples, rng, incremental=incremental
+        )
 
     def _checked(self, given: Given, *, reset: bool) -> tuple[Array, Array]:
         """X and y, checked; X in the dtype of a model that is fitted already."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -97,6 +97,20 @@ class Training:
         return any(reasons)
 
 
+Rounds: TypeAlias = "Generator[tuple[EpochLoop, Batches], None, None]"
+"""Epochs of a training, each to be trained on before the next is asked for."""
+
+
+def alone(rounds: Rounds) -> None:
+    """Train each epoch by itself; what is raised there is raised within `rounds`."""
+    for loop, batches in rounds:
+        try:
+            loop.train(batches)
+        except BaseException as error:
+            with suppress(StopIteration):
+                rounds.throw(error)
+
+
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
@@ -153,12 +167,23 @@ class EpochLoop(Training):
 
         Ctrl-C ends the training, not the program.
         """
+        alone(self.rounds(epochs))
+        return self.result
+
+    def rounds(self, epochs: Iterable[Batches]) -> Rounds:
+        """Yield this loop and each epoch's batches, to be trained on before the next is asked for.
+
+        All but the training of an epoch is done here, so that it is the same for one network and
+        for many side by side.
+        """
         with self.ending():
             try:
                 self.start()
                 for batches in islice(epochs, self.run.epochs):
                     self.batches = batches
-                    if self.complete(self._epoch(batches)):
+                    began = time.perf_counter()
+                    yield self, batches
+                    if self.complete(self._row(began)):
                         break
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
@@ -167,7 +192,14 @@ class EpochLoop(Training):
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
                 self.stopped = "interrupted"
                 self.finish()
-        return self.result
+
+    def train(self, batches: Batches) -> None:
+        """Train on the batches of one epoch."""
+        done = self._in_runs(batches) if self.in_runs else 0
+        is_over = done == self.run.steps_per_epoch
+        for batch in () if is_over else gathered(batches, self.gather, done):
+            step = self.trainer.step(*batch)
+            self.enter(step, [step.cost], [self.weigh(batch.X.shape[-1], batch.sample_weight)])
 
     def check_costs(self, costs: Any) -> None:
         """Look at costs on the host, up to the newest: a subclass may raise."""
@@ -188,14 +220,8 @@ class EpochLoop(Training):
         number = (self.steps - 1) % self.run.steps_per_epoch
         return next(gathered(self.batches, self.gather, number))
 
-    def _epoch(self, batches: Batches) -> dict[str, Any]:
-        """One epoch, and its row; the costs are read at its end, all in one go."""
-        began = time.perf_counter()
-        done = self._in_runs(batches) if self.in_runs else 0
-        is_over = done == self.run.steps_per_epoch
-        for batch in () if is_over else gathered(batches, self.gather, done):
-            step = self.trainer.step(*batch)
-            self._enter(step, [step.cost], [self.weigh(batch.X.shape[-1], batch.sample_weight)])
+    def _row(self, began: float) -> dict[str, Any]:
+        """The row of an epoch that is over; its costs are read all in one go."""
         costs, weights = self._read()
         seconds = time.perf_counter() - began
         self.check_costs(costs)
@@ -223,7 +249,7 @@ class EpochLoop(Training):
                     break
                 seconds = time.perf_counter() - began
                 step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
-                self._enter(step, costs, self._weights(batches, done, count))
+                self.enter(step, costs, self._weights(batches, done, count))
                 self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
             done += count
@@ -247,7 +273,7 @@ class EpochLoop(Training):
             for start, stop in bounds
         ]
 
-    def _enter(
+    def enter(
         self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]
     ) -> None:
         """Enter a step or a run of steps, the newest of which the callbacks are given."""
