@@ -97,7 +97,7 @@ def fit_all(
     found = [fit for fit in fits if fit is not None]
     began = time.perf_counter()
     with backend.on_device_of(_stand_in(data.X)), checks_skipped(), warnings_noted():
-        together(trainings, lambda k: found[k].watched(), lambda going: None)
+        together(trainings, _stand_in(data.X), lambda k: found[k].watched(), lambda going: None)
     share = (time.perf_counter() - began) / max(1, len(found))
     for fit in found:
         fit.seconds = share

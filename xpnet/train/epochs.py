@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -28,6 +28,9 @@ from xpnet.types import (
     Step,
     tensors,
 )
+
+if TYPE_CHECKING:
+    from xpnet.fused import PreparedRun
 
 
 class Training:
@@ -248,12 +251,24 @@ class EpochLoop(Training):
                 if costs is None:
                     break
                 seconds = time.perf_counter() - began
-                step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
-                self.enter(step, costs, self._weights(batches, done, count))
+                self._enter_run(batches, done, costs)
                 self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
             done += count
         return done
+
+    def prepared(self, batches: Batches) -> PreparedRun | None:
+        """An epoch as one run, to be made beside those of other trainings; None where it cannot."""
+        return self.trainer.prepared(batches, 0, self.run.steps_per_epoch) if self.in_runs else None
+
+    def enter_prepared(self, batches: Batches, made: PreparedRun) -> None:
+        """Enter such a run, which has been made."""
+        self._enter_run(batches, 0, self.trainer.enter(*made.result))
+
+    def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:
+        trainer = self.trainer
+        newest = Step(trainer.index, trainer.params, costs[-1], trainer.state)
+        self.enter(newest, costs, self._weights(batches, first, len(costs)))
 
     def _adapt(self, count: int, share: float) -> None:
         """Choose the length of the next run; `share` is the time there is by that of `count`."""

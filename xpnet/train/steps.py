@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from array_api_compat import is_torch_array
 
@@ -31,6 +31,9 @@ from xpnet.types import (
     as_params,
     tensors,
 )
+
+if TYPE_CHECKING:
+    from xpnet.fused import PreparedRun
 
 
 def steps(
@@ -157,16 +160,35 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
+        result = self._call("__call__", batches, first, count)
+        return None if result is None else self.enter(*result)
+
+    def prepared(self, batches: Batches, first: int, count: int) -> PreparedRun | None:
+        """The same, yet to be made beside those of other trainings; `enter` its result then."""
+        return self._call("prepared", batches, first, count)
+
+    def enter(
+        self, params: Params, moments: tuple[Params, ...], costs: Sequence[Array]
+    ) -> Sequence[Array]:
+        """Go on from the result of a run; returns the cost of each step."""
+        self.params = params
+        self.index += len(costs)
+        self.state = OptimizerState(self.state.t + len(costs), moments)
+        return costs
+
+    def _call(self, method: str, batches: Batches, first: int, count: int) -> Any:
+        """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, t, index = self.settings.optimizer, self.state.t + 1, self.index + 1
         if batches.order is None:
             return None
         with self.there:
             if self._step is None:
                 self._begin(batches.Y, optimizer.hyperparameters(t).get("rate"))
-            if self._run is None:
+            call = getattr(self._run, method, None)
+            if self._run is None or call is None:
                 return None
             chosen = slice(first * batches.size, (first + count) * batches.size)
-            result = self._run(
+            return call(
                 self.net,
                 self.params,
                 self.state.moments,
@@ -179,12 +201,6 @@ class Trainer:
                 if self.settings.dropout
                 else None,
             )
-        if result is None:
-            return None
-        self.params, moments, costs = result
-        self.index += count
-        self.state = OptimizerState(self.state.t + count, moments)
-        return costs
 
     def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:
         """Check the first rate, and choose step, run and kernels for arrays like Y; the step."""

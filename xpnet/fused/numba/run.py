@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun, TrainingStep
+from xpnet.fused import PreparedRun, TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
 from xpnet.fused.numba.address import address_of, call, number_of
 from xpnet.fused.numba.compiler import compiled
@@ -103,25 +103,23 @@ class RunProgram(Program):
     ) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after so many steps."""
         steps, size = len(hyperparameters), batches.size
-        if len(self.batch[0]) != size:
-            self.batch = self._batch(size)
         costs = np.empty(steps, self.dtype)
-
         with self.threads.parts(steps, size, len(batches.order) - size * (steps - 1)) as parts:
             for part in parts:
                 order = batches.order[part.start * size : part.stop * size]
-                params, moments = self._make(
+                made = self.prepared(
                     params,
                     moments,
                     batches._replace(order=order),
                     hyperparameters[part],
                     l2,
                     dropout and dropout[part],
-                    costs[part],
                 )
+                train(*made.arguments)
+                params, moments, costs[part] = made.result
         return params, moments, costs
 
-    def _make(
+    def prepared(
         self,
         params: Params,
         moments: tuple[Params, ...],
@@ -129,10 +127,11 @@ class RunProgram(Program):
         hyperparameters: Sequence[dict[str, float]],
         l2: float,
         dropout: Sequence[Dropout] | None,
-        costs: Array,
-    ) -> tuple[Params, tuple[Params, ...]]:
-        """The same in one call, which fills in the costs."""
-        flats, steps = self.flats, len(hyperparameters)
+    ) -> PreparedRun:
+        """The same as one call of `train`, which is yet to be made."""
+        flats, steps, size = self.flats, len(hyperparameters), batches.size
+        if len(self.batch[0]) != size:
+            self.batch = self._batch(size)
         if not are_same(self.moments, moments):
             self.moments = tuple(map(flats.copied, moments))
             # Now, as a vector that is long in use may no longer be known.
@@ -146,9 +145,10 @@ class RunProgram(Program):
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
         data = batches.X, batches.Y, weight, batches.order, l2
         numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
-        room: Any = vectors, memory, self.batch, self._work(batches.size), costs
-        train(*self.loops, self.network, *data, *numbers, *room)
-        return odd if steps % 2 else even, self.moments
+        costs = np.empty(steps, self.dtype)
+        room: Any = vectors, memory, self.batch, self._work(size), costs
+        result = odd if steps % 2 else even, self.moments, costs
+        return PreparedRun((*self.loops, self.network, *data, *numbers, *room), result)
 
     def _segments(self) -> Array:
         """What is updated at once: begin, end, and whether it is a bias, which does not decay."""

@@ -1,0 +1,151 @@
+"""Runs of many trainings at once, each with one thread of the BLAS.
+
+A run's arguments are arrays, whose addresses and sizes are written into a table, a row a run, for a
+compiled loop over rows: between two of them there is no Python, so that threads need not wait for
+each other's. Each run is the very loop that it would be by itself, with the same results to the bit
+where the BLAS has those for one thread and all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numba
+import numpy as np
+
+from xpnet.fused import PreparedRun, SideBySide
+from xpnet.fused.numba.address import pointer_to
+from xpnet.fused.numba.blas import number_of_threads
+from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.dropout import Masks
+from xpnet.fused.numba.run import train
+from xpnet.fused.numba.threads import is_alone, one_thread
+from xpnet.types import Array
+
+INTEGERS, NUMBERS = 41, 2  # columns of a table
+
+
+@contextmanager
+def side_by_side() -> Iterator[SideBySide]:
+    """Yield what makes runs, on as many threads as the BLAS has."""
+    threads = number_of_threads()[0]() if is_alone() else 1
+    with ThreadPoolExecutor(threads) as pool:
+
+        def make(runs: Sequence[PreparedRun]) -> None:
+            by_dtype: dict[Any, list[tuple[Any, ...]]] = {}
+            for run in runs:
+                by_dtype.setdefault(run.arguments[3].dtype, []).append(run.arguments)
+            with one_thread():
+                for calls in by_dtype.values():
+                    share = -(-len(calls) // threads)
+                    parts = [calls[i : i + share] for i in range(0, len(calls), share)]
+                    if len(parts) == 1:
+                        _make(calls)
+                    else:
+                        list(pool.map(_make, parts))
+
+        yield make
+
+
+def _make(calls: Sequence[tuple[Any, ...]]) -> None:
+    """Calls of `train`, one after another."""
+    integers, numbers = np.empty((len(calls), INTEGERS), np.int64), np.empty((len(calls), NUMBERS))
+    for row, of_row, arguments in zip(integers, numbers, calls, strict=True):
+        write(row, of_row, *arguments)
+    train_each(integers, numbers, calls[0][3])
+
+
+@compiled
+def write(
+    row: Array,
+    numbers: Array,
+    gradients: int,
+    update: int,
+    network: tuple[Any, ...],
+    X: Array,
+    Y: Array,
+    weight: Array,
+    order: Array,
+    l2: float,
+    segments: Array,
+    rates: Array,
+    values: Array,
+    keys: Array,
+    dropout: Masks,
+    vectors: tuple[Array, Array, Array, Array],
+    moments: tuple[Array, Array],
+    batch: tuple[Array, Array, Array],
+    work: Array,
+    costs: Array,
+) -> None:
+    """Write the arguments of `train` into a row."""
+    row[0], row[1] = gradients, update
+    for i in range(4):
+        row[5 + i] = vectors[i].ctypes.data
+    row[2], row[3], row[4] = network[0].ctypes.data, network[1].ctypes.data, network[2].ctypes.data
+    row[9], row[10], row[11] = network[3].ctypes.data, network[0].size, len(network[1])
+    row[12], row[13], row[14] = X.ctypes.data, X.shape[0], X.shape[1]
+    row[15], row[16] = Y.ctypes.data, Y.shape[1]
+    row[17], row[18] = weight.ctypes.data, weight.size
+    row[19], row[20] = order.ctypes.data, order.size
+    row[21], row[22] = segments.ctypes.data, len(segments)
+    row[23], row[24], row[25] = rates.ctypes.data, values.ctypes.data, values.shape[2]
+    row[26] = keys.ctypes.data
+    row[27], row[28], row[29] = dropout[2], dropout[4], dropout[5]
+    row[30], row[31] = moments[0].ctypes.data, moments[1].ctypes.data
+    row[32], row[33] = batch[0].ctypes.data, batch[1].ctypes.data
+    row[34], row[35] = batch[2].ctypes.data, batch[2].size
+    row[36], row[37] = work.ctypes.data, work.size
+    row[38], row[39] = costs.ctypes.data, costs.size
+    row[40] = vectors[0].size
+    numbers[0], numbers[1] = l2, dropout[3]
+
+
+@compiled
+def train_each(integers: Array, numbers: Array, like: Array) -> None:
+    """Call `train` with the arguments in each row, on numbers of the dtype of `like`."""
+    whole, double = integers, numbers
+    for k in range(len(integers)):
+        row = integers[k]
+        network = (
+            numba.carray(pointer_to(row[2], whole), (row[10],)),
+            numba.carray(pointer_to(row[3], whole), (row[11], 4)),
+            numba.carray(pointer_to(row[4], whole), (row[11], 5)),
+            numba.carray(pointer_to(row[9], like), (row[11], 2, 3)),
+        )
+        size, steps, P = row[35], row[39], row[40]
+        train(
+            row[0],
+            row[1],
+            network,
+            numba.carray(pointer_to(row[12], like), (row[13], row[14])),
+            numba.carray(pointer_to(row[15], like), (row[13], row[16])),
+            numba.carray(pointer_to(row[17], like), (row[18],)),
+            numba.carray(pointer_to(row[19], whole), (row[20],)),
+            numbers[k, 0],
+            numba.carray(pointer_to(row[21], whole), (row[22], 3)),
+            numba.carray(pointer_to(row[23], double), (steps, 1)),
+            numba.carray(pointer_to(row[24], double), (steps, 2, row[25])),
+            numba.carray(pointer_to(row[26], whole), (steps, 2)),
+            (0, 0, row[27], numbers[k, 1], row[28], row[29]),
+            (
+                numba.carray(pointer_to(row[5], like), (P,)),
+                numba.carray(pointer_to(row[6], like), (P,)),
+                numba.carray(pointer_to(row[7], like), (P,)),
+                numba.carray(pointer_to(row[8], like), (P,)),
+            ),
+            (
+                numba.carray(pointer_to(row[30], like), (P,)),
+                numba.carray(pointer_to(row[31], like), (P,)),
+            ),
+            (
+                numba.carray(pointer_to(row[32], like), (size, row[14])),
+                numba.carray(pointer_to(row[33], like), (size, row[16])),
+                numba.carray(pointer_to(row[34], like), (size,)),
+            ),
+            numba.carray(pointer_to(row[36], like), (row[37],)),
+            numba.carray(pointer_to(row[38], like), (steps,)),
+        )
