@@ -26,10 +26,13 @@ from xpnet.types import Array, Batches, Kernels, Params
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
-    """Runs of one training loop; none of what the compiled calls are not made for."""
+    """Runs of one training loop; none of what the compiled calls are not made for.
+
+    Its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet.
+    """
     program: RunProgram | None = None
 
-    def run(
+    def found(
         net: Any,
         params: Params,
         moments: tuple[Params, ...],
@@ -49,8 +52,17 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
             program = RunProgram(net, params, optimizer)
         if not program.fits_run(params, moments, batches, hyperparameters, l2):
             return None
-        return program.run(params, moments, batches, hyperparameters, float(l2), dropout)
+        return program, (params, moments, batches, hyperparameters, float(l2), dropout)
 
+    def run(*args: Any, **settings: Any) -> Any:
+        of = found(*args, **settings)
+        return of and of[0].run(*of[1])
+
+    def prepared(*args: Any, **settings: Any) -> PreparedRun | None:
+        of = found(*args, **settings)
+        return of and of[0].prepared(*of[1])
+
+    run.prepared = prepared  # type: ignore[attr-defined]
     return run
 
 
