@@ -257,9 +257,14 @@ class EpochLoop(Training):
             done += count
         return done
 
-    def prepared(self, batches: Batches) -> PreparedRun | None:
-        """An epoch as one run, to be made beside those of other trainings; None where it cannot."""
-        return self.trainer.prepared(batches, 0, self.run.steps_per_epoch) if self.in_runs else None
+    def prepared(self, batches: Batches, known: dict[Any, Any]) -> PreparedRun | None:
+        """An epoch as one run, to be made beside those of other trainings; None where it cannot.
+
+        What is `known` in this round of trainings is as `Trainer.prepared` has it.
+        """
+        if not self.in_runs:
+            return None
+        return self.trainer.prepared(batches, 0, self.run.steps_per_epoch, known)
 
     def enter_prepared(self, batches: Batches, made: PreparedRun) -> None:
         """Enter such a run, which has been made."""

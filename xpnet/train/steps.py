@@ -160,12 +160,19 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        result = self._call("__call__", batches, first, count)
+        result = self._call("__call__", batches, first, self._numbers(count))
         return None if result is None else self.enter(*result)
 
-    def prepared(self, batches: Batches, first: int, count: int) -> PreparedRun | None:
-        """The same, yet to be made beside those of other trainings; `enter` its result then."""
-        return self._call("prepared", batches, first, count)
+    def prepared(
+        self, batches: Batches, first: int, count: int, known: dict[Any, Any]
+    ) -> PreparedRun | None:
+        """The same, yet to be made beside those of other trainings; `enter` its result then.
+
+        What is `known` are the numbers of these steps, for those that share an optimiser.
+        """
+        key = self.settings.optimizer, self.state.t, count
+        numbers = known[key] = known.get(key) or self._numbers(count)
+        return self._call("prepared", batches, first, numbers)
 
     def enter(
         self, params: Params, moments: tuple[Params, ...], costs: Sequence[Array]
@@ -176,14 +183,22 @@ class Trainer:
         self.state = OptimizerState(self.state.t + len(costs), moments)
         return costs
 
-    def _call(self, method: str, batches: Batches, first: int, count: int) -> Any:
+    def _numbers(self, count: int) -> list[dict[str, Any]]:
+        """The hyperparameters of so many steps."""
+        hyperparameters, t = self.settings.optimizer.hyperparameters, self.state.t + 1
+        with self.there:
+            return [hyperparameters(t + i) for i in range(count)]
+
+    def _call(
+        self, method: str, batches: Batches, first: int, numbers: list[dict[str, Any]]
+    ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
-        optimizer, t, index = self.settings.optimizer, self.state.t + 1, self.index + 1
+        optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
         if batches.order is None:
             return None
         with self.there:
             if self._step is None:
-                self._begin(batches.Y, optimizer.hyperparameters(t).get("rate"))
+                self._begin(batches.Y, numbers[0].get("rate"))
             call = getattr(self._run, method, None)
             if self._run is None or call is None:
                 return None
@@ -193,7 +208,7 @@ class Trainer:
                 self.params,
                 self.state.moments,
                 batches._replace(order=batches.order[chosen]),
-                [optimizer.hyperparameters(t + i) for i in range(count)],
+                numbers,
                 apply=optimizer.apply,
                 kernels=self.kernels,
                 l2=self.l2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.epochs import EpochLoop, Rounds
@@ -58,7 +58,8 @@ def _train(
     """One epoch of each: what can be made side by side, then one after another."""
     prepared = {}
     if make is not None:
-        runs = {k: loop.prepared(batches) for k, (loop, batches) in epochs.items()}
+        known: dict[Any, Any] = {}
+        runs = {k: loop.prepared(batches, known) for k, (loop, batches) in epochs.items()}
         prepared = {k: run for k, run in runs.items() if run is not None}
         make(list(prepared.values()))
     for k, (loop, batches) in epochs.items():

@@ -173,12 +173,16 @@ class RunProgram(Program):
 
     def _numbers(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""
-        rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
-        values = [
-            [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
-            for numbers in hyperparameters
-        ]
-        return rates, np.array(values)
+        known, numbers = _latest
+        if known is not hyperparameters or numbers[2] != self.names:
+            rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
+            values = [
+                [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
+                for numbers in hyperparameters
+            ]
+            numbers = rates, np.array(values), self.names
+            _latest[:] = hyperparameters, numbers
+        return numbers[:2]
 
     def _masks(self, dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, Masks]:
         """The keys of each step, and what else its masks are made by."""
@@ -190,6 +194,10 @@ class RunProgram(Program):
         """Room for the samples of a batch and their weights, which are 1."""
         X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
         return X, Y, np.ones(size, self.dtype)
+
+
+_latest: list[Any] = [None, ()]
+"""Hyperparameters, and what they are for `train`: trainings side by side may share them."""
 
 
 @cache
