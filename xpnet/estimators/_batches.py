@@ -7,8 +7,12 @@ SciPy's sparse rows stay sparse; those of cupyx are made dense by the batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from functools import partial
-from typing import NamedTuple
+from itertools import repeat, tee
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -75,20 +79,55 @@ def _as_columns(X: Array) -> Array:
 def epochs_of_batches(
     samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
 ) -> Iterator[Batches]:
-    """Yield the batches of one epoch after another, without end.
+    """The batches of one epoch after another, without end.
 
     As in scikit-learn, each epoch shuffles the order that the epoch before left.
     """
     X, Y, weights, _ = samples
     weight = None if weights is None else weights[None, :]
-    order = np.arange(samples.m)
+    orders: Iterator[Any] = _orders(samples.m, rng) if shuffle else repeat(None)
+    return (Batches(X, Y, weight, order, size) for order in orders)
+
+
+def _orders(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
+    """The order of one epoch after another, without end."""
+    shared = _shared.get()
+    if shared is None:
+        return _drawn(m, rng)
+    _, numbers, place, *_ = rng.get_state(legacy=True)
+    key = m, numbers.tobytes(), place
+    if key not in shared:
+        (shared[key],) = tee(_drawn(m, rng), 1)
+    return copy(shared[key])
+
+
+def _drawn(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
+    order = np.arange(m)
     while True:
-        if shuffle:
-            # As `sklearn.utils.shuffle` does, which takes longer than a step on a small batch.
-            numbers = np.arange(samples.m)
-            rng.shuffle(numbers)
-            order = order[numbers]
-        yield Batches(X, Y, weight, order if shuffle else None, size)
+        # As `sklearn.utils.shuffle` does, which takes longer than a step on a small batch.
+        numbers = np.arange(m)
+        rng.shuffle(numbers)
+        order = order[numbers]
+        yield order
+
+
+_shared: ContextVar[dict[Any, Iterator[np.ndarray]] | None] = ContextVar("orders", default=None)
+
+
+@contextmanager
+def orders_shared() -> Iterator[dict[Any, Any]]:
+    """Context in which trainings whose generators are in the same state draw one order for all.
+
+    Yields
+    ------
+    dict
+        Holds every order that is drawn, until it is cleared once all trainings have begun.
+    """
+    token = _shared.set({})
+    try:
+        yield _shared.get() or {}
+    finally:
+        _shared.reset(token)
 
 
 def gather_of(samples: Samples, shuffle: bool) -> Gather:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 
@@ -52,6 +52,17 @@ class Given(NamedTuple):
     y: Any
     sample_weight: Any
     classes: Any = None
+
+
+class Checked(NamedTuple):
+    """The samples of a first `fit` as one estimator has checked and encoded them for others.
+
+    All of its class, whatever their parameters, would do the same.
+    """
+
+    samples: Samples
+    labels: Any
+    attributes: dict[str, Any]
 
 
 def has_steps(estimator: Any) -> bool:
@@ -134,7 +145,15 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         alone(self._rounds(given, validation, incremental=incremental))
         return self
 
-    def _rounds(self, given: Given, validation: Given, *, incremental: bool = False) -> Rounds:
+    def _check_once(self, X: Any, y: Any, sample_weight: Any = None) -> Checked:
+        """Samples for first fits of any estimators of this class; self is not changed by it."""
+        model = clone(self)
+        samples, labels = model._encode(Given(X, y, sample_weight), first=True, incremental=False)
+        return Checked(samples, labels, model._public_state())
+
+    def _rounds(
+        self, given: Given | Checked, validation: Given, *, incremental: bool = False
+    ) -> Rounds:
         """The epochs of a fit, which may be trained beside those of others; ``lbfgs`` has none."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
@@ -144,11 +163,11 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             self._check_same_layers()
             if incremental and self.early_stopping and is_exhausted(self):
                 return
-        X, y = self._checked(given, reset=first)
-        labels = self._learned_labels(y, given.classes, incremental)
-        samples = self._samples(X, y, given.sample_weight, labels)
-        if not first:
-            check_outputs(samples.Y, self.n_outputs_, "y")
+        if isinstance(given, Checked):
+            samples, labels, attributes = given
+            vars(self).update(attributes)
+        else:
+            samples, labels = self._encode(given, first, incremental)
         samples = samples._replace(weights=self._class_weighted(samples, labels))
         validation_samples = self._validation_set(validation, samples, labels)
         rng = check_random_state(self.random_state)
@@ -158,6 +177,15 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
             yield from self._train(samples, validation_samples, rng, incremental)
+
+    def _encode(self, given: Given, first: bool, incremental: bool) -> tuple[Samples, Any]:
+        """Samples and labels as they were given, checked."""
+        X, y = self._checked(given, reset=first)
+        labels = self._learned_labels(y, given.classes, incremental)
+        samples = self._samples(X, y, given.sample_weight, labels)
+        if not first:
+            check_outputs(samples.Y, self.n_outputs_, "y")
+        return samples, labels
 
     def _is_first(self, incremental: bool) -> bool:
         return not hasattr(self, "coefs_") or not (self.warm_start or incremental)

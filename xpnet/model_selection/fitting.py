@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -11,8 +12,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from xpnet import backend
-from xpnet.estimators._devices import _stand_in
-from xpnet.estimators._mlp import BaseMLP, Given
+from xpnet.estimators._batches import orders_shared
+from xpnet.estimators._devices import stand_in
+from xpnet.estimators._mlp import BaseMLP, Checked, Given
 from xpnet.estimators._sklearn_private import (
     check_parameters,
     checks_skipped,
@@ -25,6 +27,9 @@ from xpnet.model_selection.handover import Fit
 from xpnet.train.epochs import Rounds
 from xpnet.train.together import together
 
+OF_FIT = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
+"""What a network's `fit` takes beside X and y."""
+
 
 class Data(NamedTuple):
     """What a search fits on: X, y, the parameters of `fit`, and the rows of each split."""
@@ -35,69 +40,98 @@ class Data(NamedTuple):
     splits: Sequence[tuple[Any, Any]]
 
 
-def why_not(estimator: Any) -> str:
+def why_not(estimator: Any, fit_params: dict[str, Any]) -> str:
     """Why fits of an estimator go one by one as in scikit-learn; empty where they need not."""
-    network = _network(estimator)
+    network = network_of(estimator)
     if not isinstance(network, BaseMLP):
         return f"{type(network).__name__} is none of xpnet's networks that train on mini-batches"
     if any(map(has_callbacks, (estimator, network))):
         return "scikit-learn's callbacks follow each fit"
     if isinstance(estimator, Pipeline) and estimator.memory is not None:
         return "the pipeline has a memory"
-    return ""
+    strange = sorted(fit_params.keys() - {_prefix(estimator) + name for name in OF_FIT})
+    return f"fit is given {strange[0]}" if strange else ""
 
 
-def why_not_with(estimator: Any, params: dict[str, Any]) -> str:
-    """The same of a candidate, by the parameters that are set for it."""
-    network = _network(clone(estimator).set_params(**clone(params, safe=False)))
-    if not isinstance(network, BaseMLP):
-        return f"{type(network).__name__} is none of xpnet's networks that train on mini-batches"
-    if network.solver == "lbfgs":
-        return "lbfgs has no mini-batches"
-    if network.verbose:
-        return "verbose=True writes of one fit after another"
-    if isinstance(estimator, Pipeline):
-        own = f"{estimator.steps[-1][0]}__"
-        others = sorted(name for name in params if not name.startswith(own))
+class Candidate:
+    """An estimator with the parameters of one candidate.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Not to be fitted itself.
+    reason : str
+        Why its fits are left to scikit-learn; empty where they are not.
+    """
+
+    def __init__(self, estimator: Any, params: dict[str, Any]) -> None:
+        self.estimator = clone(estimator).set_params(**clone(params, safe=False))
+        self.reason = self._reason(params)
+
+    def _reason(self, params: dict[str, Any]) -> str:
+        network = network_of(self.estimator)
+        if not isinstance(network, BaseMLP):
+            return f"{type(network).__name__} is none of xpnet's networks"
+        if network.solver == "lbfgs":
+            return "lbfgs has no mini-batches"
+        if network.verbose:
+            return "verbose=True writes of one fit after another"
+        others = sorted(name for name in params if not name.startswith(_prefix(self.estimator)))
         if others:
             return f"{others[0]} is of a step before the network"
-    return ""
+        try:
+            check_parameters(network)
+        except ValueError:
+            return "its parameters are not valid"
+        return ""
 
 
 class Fold:
-    """The samples of one split to fit on, and what they are once they have been transformed."""
+    """The samples of one split to fit on, prepared once for all candidates."""
 
     def __init__(self, estimator: Any, data: Data, rows: Any) -> None:
-        self.X, self.y, self.params = part_for(estimator, data.X, data.y, data.params, rows)
+        self.X, self.y, params = part_for(estimator, data.X, data.y, data.params, rows)
+        prefix = _prefix(estimator)
+        self.params = {name.removeprefix(prefix): value for name, value in params.items()}
         self.said: list[Callable[[], object]] = []
         self.before: Any = None
+        self.given: Given | Checked | None = None
 
-    def transform(self, pipeline: Pipeline) -> None:
-        """Fit all steps but the last of `pipeline`, and keep what they make of the samples."""
+    def prepare(self, estimator: Any) -> None:
+        """Transform, check and encode the samples, as each candidate would by itself."""
+        network = network_of(estimator)
         with noted(self.said):
-            self.before = clone(pipeline[:-1])
-            self.X = self.before.fit_transform(self.X, self.y)
+            if network is not estimator:
+                self.before = clone(estimator[:-1])
+                self.X = self.before.fit_transform(self.X, self.y)
+            weight = self.params.get("sample_weight")
+            self.given = network._check_once(self.X, self.y, weight)
+        del self.X, self.y
+
+    def validation(self) -> Given:
+        """What `fit` is given to validate on."""
+        return Given(*(self.params.get(name) for name in ("X_val", "y_val", "sample_weight_val")))
 
 
 def fit_all(
-    estimator: Any, candidates: Sequence[dict[str, Any]], data: Data
+    estimator: Any, candidates: Sequence[dict[str, Any]], data: Data, say: Callable[[str], None]
 ) -> list[Fit | None]:
     """A fit of each candidate on each split, in scikit-learn's order; None of one left to it."""
-    reasons = [why_not_with(estimator, params) for params in candidates]
+    made = [Candidate(estimator, params) for params in candidates]
+    for reason in sorted({candidate.reason for candidate in made} - {""}):
+        count = sum(candidate.reason == reason for candidate in made)
+        say(f"{count} of {len(made)} candidates are trained one by one: {reason}")
     folds = [Fold(estimator, data, train) for train, _ in data.splits]
-    fits: list[Fit | None] = []
-    trainings: list[Rounds] = []
-    for (params, reason), fold in product(zip(candidates, reasons, strict=True), folds):
-        if reason:
-            fits.append(None)
-            continue
-        fit = Fit(clone(estimator).set_params(**clone(params, safe=False)))
-        fits.append(fit)
-        trainings.append(_training(fit, fold))
+    pairs = list(product(made, folds))
+    fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
     found = [fit for fit in fits if fit is not None]
+    trainings = [
+        _training(fit, fold) for fit, (_, fold) in zip(fits, pairs, strict=True) if fit is not None
+    ]
     began = time.perf_counter()
-    with backend.on_device_of(_stand_in(data.X)), checks_skipped(), warnings_noted():
-        together(trainings, _stand_in(data.X), lambda k: found[k].watched(), lambda going: None)
+    there = stand_in(data.X)
+    with backend.on_device_of(there), checks_skipped(), warnings_noted(), orders_shared():
+        together(trainings, there, lambda k: found[k].watched(), lambda going: None)
     share = (time.perf_counter() - began) / max(1, len(found))
     for fit in found:
         fit.seconds = share
@@ -106,17 +140,20 @@ def fit_all(
 
 def _training(fit: Fit, fold: Fold) -> Rounds:
     """The epochs of one fit."""
-    estimator = fit.estimator
-    if isinstance(estimator, Pipeline):
-        if fold.before is None:
-            fold.transform(estimator)
-        fit.said += fold.said
-        estimator.steps[:-1] = fold.before.steps
-    network = _network(estimator)
-    check_parameters(network)
-    yield from network._rounds(Given(fold.X, fold.y, fold.params.get("sample_weight")), Given(None, None, None))
+    if fold.given is None:
+        fold.prepare(fit.estimator)
+    fit.said += fold.said
+    network = network_of(fit.estimator)
+    if network is not fit.estimator:
+        fit.estimator.steps[:-1] = fold.before.steps
+    yield from network._rounds(fold.given, fold.validation())
 
 
-def _network(estimator: Any) -> Any:
+def network_of(estimator: Any) -> Any:
     """The estimator, or the last step of a pipeline."""
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _prefix(estimator: Any) -> str:
+    """What the names of a network's parameters begin with."""
+    return f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -36,9 +37,9 @@ class _SideBySide:
         search
             Itself.
         """
-        reason = why_not(self.estimator)
+        reason = why_not(self.estimator, {name: params[name] for name in params if name != "groups"})
         if reason:
-            self._say(reason)
+            self._say(f"Trained one by one: {reason}")
             return super().fit(X, y, **params)
         given, self._dealer, self._seconds = self.estimator, Dealer(self.estimator), []
         self._dealer.give([self._dealer.estimator])
@@ -52,9 +53,9 @@ class _SideBySide:
             self.estimator = given
             del self._dealer, self._seconds, self._routed, self._data
 
-    def _say(self, reason: str) -> None:
+    def _say(self, text: str) -> None:
         if self.verbose > 0:
-            print(f"Trained one by one: {reason}")
+            sys.stdout.write(f"{text}\n")
 
     def _get_routed_params_for_fit(self, params: Any) -> Any:
         self._routed = super()._get_routed_params_for_fit(params)
@@ -69,7 +70,7 @@ class _SideBySide:
             candidates = list(candidates)
             splits = list((cv or self._checked_cv_orig).split(*self._data, **self._routed.splitter.split))
             data = Data(*self._data, self._routed.estimator.fit, splits)
-            fits = fit_all(self._dealer.estimator, candidates, data)
+            fits = fit_all(self._dealer.estimator, candidates, data, self._say)
             self._seconds += [fit.seconds if fit else 0.0 for fit in fits]
             self._dealer.give(fit and fit.handed_over() for fit in fits)
             return evaluate_candidates(candidates, cv=model_selection.check_cv(splits), **options)
