@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,7 @@ class RunProgram(Program):
         self.optimizer = optimizer
         self.loop, self.names = LOOPS[optimizer]
         self.moments: tuple[Params, ...] = ()
+        self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
         self.batch = self._batch(0)
         self.segments = self._segments()
@@ -88,21 +90,31 @@ class RunProgram(Program):
         l2: Any,
     ) -> bool:
         """Whether samples lie as rows, and the rest is of one network."""
+        return (
+            isinstance(l2, float | int)
+            and all(map(self.flats.fits, (params, *moments)))
+            and (all(map(is_, batches, self.samples)) or self._fits_samples(batches))
+            and are_of_step(self.optimizer, moments, hyperparameters[0])
+            and (
+                hyperparameters is _latest[0]  # which have been looked at
+                or all(are_floats(numbers.values()) for numbers in hyperparameters)
+            )
+        )
+
+    def _fits_samples(self, batches: Batches) -> bool:
         X, Y, s, *_ = batches
         m = X.shape[0]
-        return (
+        fits = (
             isinstance(X, np.ndarray)
-            and isinstance(l2, float | int)
-            and all(map(self.flats.fits, (params, *moments)))
             and X.shape == (m, self.n_x)
             and Y.shape == (m, self.n_y)
             and X.dtype == Y.dtype == self.dtype
             and X.flags.c_contiguous
             and Y.flags.c_contiguous
             and (s is None or (s.shape == (1, m) and s.dtype == self.dtype))
-            and are_of_step(self.optimizer, moments, hyperparameters[0])
-            and all(are_floats(numbers.values()) for numbers in hyperparameters)
         )
+        self.samples = (X, Y, s) if fits else (None,)
+        return bool(fits)
 
     def run(
         self,
@@ -182,7 +194,7 @@ class RunProgram(Program):
             ]
             numbers = rates, np.array(values), self.names
             _latest[:] = hyperparameters, numbers
-        return numbers[:2]
+        return numbers[:2]  # type: ignore[no-any-return]
 
     def _masks(self, dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, Masks]:
         """The keys of each step, and what else its masks are made by."""

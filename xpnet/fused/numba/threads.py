@@ -23,7 +23,7 @@ import numpy as np
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
 
-__all__ = ["Threads", "agree", "chosen", "is_alone", "one_thread"]
+__all__ = ["Threads", "agree", "chosen", "is_alone", "one_thread", "prefer_one"]
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
@@ -158,6 +158,11 @@ def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
         return nullcontext()
     may = is_alone() and agree(A.shape[::-1], B.shape[1], A.dtype, number_of_threads()[0]())
     return one_thread() if may else nullcontext()
+
+
+def prefer_one() -> None:
+    """Let products outside of trainings use one thread for now, as trainings side by side did."""
+    _best[:] = True, time.perf_counter() + LONGEST
 
 
 def is_alone() -> bool:

@@ -22,7 +22,7 @@ from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.compiler import compiled
 from xpnet.fused.numba.dropout import Masks
 from xpnet.fused.numba.run import train
-from xpnet.fused.numba.threads import is_alone, one_thread
+from xpnet.fused.numba.threads import is_alone, one_thread, prefer_one
 from xpnet.types import Array
 
 INTEGERS, NUMBERS = 41, 2  # columns of a table
@@ -48,6 +48,7 @@ def side_by_side() -> Iterator[SideBySide]:
                         list(pool.map(_make, parts))
 
         yield make
+    prefer_one()
 
 
 def _make(calls: Sequence[tuple[Any, ...]]) -> None:
