@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         estimators as estimators,
         init as init,
         metrics as metrics,
+        model_selection as model_selection,
         optim as optim,
     )
     from xpnet.backend import (
@@ -69,7 +70,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("backend", "callbacks", "data", "estimators", "init", "metrics", "optim")
+_MODULES = (
+    "backend",
+    "callbacks",
+    "data",
+    "estimators",
+    "init",
+    "metrics",
+    "model_selection",
+    "optim",
+)
 
 _NAMES = {
     "backend": (

@@ -94,8 +94,8 @@ def _orders(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
     shared = _shared.get()
     if shared is None:
         return _drawn(m, rng)
-    _, numbers, place, *_ = rng.get_state(legacy=True)
-    key = m, numbers.tobytes(), place
+    state = rng.get_state(legacy=False)["state"]
+    key = m, state["key"].tobytes(), state["pos"]
     if key not in shared:
         (shared[key],) = tee(_drawn(m, rng), 1)
     return copy(shared[key])
@@ -123,9 +123,10 @@ def orders_shared() -> Iterator[dict[Any, Any]]:
     dict
         Holds every order that is drawn, until it is cleared once all trainings have begun.
     """
-    token = _shared.set({})
+    held: dict[Any, Any] = {}
+    token = _shared.set(held)
     try:
-        yield _shared.get() or {}
+        yield held
     finally:
         _shared.reset(token)
 

@@ -158,14 +158,14 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
         first = self._is_first(incremental)
-        if not first:
+        if not first and isinstance(given, Given):
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
             self._check_same_layers()
             if incremental and self.early_stopping and is_exhausted(self):
                 return
         if isinstance(given, Checked):
             samples, labels, attributes = given
-            vars(self).update(attributes)
+            self.__dict__.update(attributes)
         else:
             samples, labels = self._encode(given, first, incremental)
         samples = samples._replace(weights=self._class_weighted(samples, labels))

@@ -93,14 +93,14 @@ def noted(said: list[Callable[[], object]]) -> Iterator[None]:
 def warnings_noted() -> Iterator[None]:
     """Context around such ones, so that the warnings of other packages are noted as well."""
 
-    def note(message: Warning, category: Any, file: str, line: int, *_: Any) -> None:
+    def note(message: Any, category: Any, file: str, line: int, *_: Any, **__: Any) -> None:
         said = _said.get()
         give = partial(warnings.warn_explicit, message, category, file, line)
         give() if said is None else said.append(give)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = note
+        warnings.showwarning = note  # type: ignore[assignment]
         yield
 
 

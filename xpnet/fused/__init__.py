@@ -14,10 +14,10 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from xpnet._interrupts import deferred_signals
-from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
+from xpnet.types import Array, Gather, Kernels, Params, SideBySide, ValueAndGrad
 
 __all__ = [
     "ACCELERATORS",
@@ -32,16 +32,6 @@ __all__ = [
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
 TrainingRun: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Sequence[Array]] | None]
 Plain = TypeVar("Plain")
-
-
-class PreparedRun(NamedTuple):
-    """A run of steps to be made by `Accelerator.side_by_side`, and what it will have returned."""
-
-    arguments: tuple[Any, ...]
-    result: tuple[Params, tuple[Params, ...], Sequence[Array]]
-
-
-SideBySide: TypeAlias = Callable[[Sequence[PreparedRun]], None]
 
 
 def _as_it_is(plain: Plain) -> Plain:

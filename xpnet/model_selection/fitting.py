@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -24,6 +25,8 @@ from xpnet.estimators._sklearn_private import (
     warnings_noted,
 )
 from xpnet.model_selection.handover import Fit
+from xpnet.model_selection.memory import bytes_of
+from xpnet.model_selection.progress import Progress
 from xpnet.train.epochs import Rounds
 from xpnet.train.together import together
 
@@ -114,13 +117,19 @@ class Fold:
 
 
 def fit_all(
-    estimator: Any, candidates: Sequence[dict[str, Any]], data: Data, say: Callable[[str], None]
+    estimator: Any,
+    candidates: Sequence[dict[str, Any]],
+    data: Data,
+    *,
+    memory: Any = None,
+    verbose: Any = 0,
 ) -> list[Fit | None]:
     """A fit of each candidate on each split, in scikit-learn's order; None of one left to it."""
+    limit = bytes_of(memory)
     made = [Candidate(estimator, params) for params in candidates]
     for reason in sorted({candidate.reason for candidate in made} - {""}):
         count = sum(candidate.reason == reason for candidate in made)
-        say(f"{count} of {len(made)} candidates are trained one by one: {reason}")
+        say(verbose, f"{count} of {len(made)} candidates are trained one by one: {reason}")
     folds = [Fold(estimator, data, train) for train, _ in data.splits]
     pairs = list(product(made, folds))
     fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
@@ -128,14 +137,26 @@ def fit_all(
     trainings = [
         _training(fit, fold) for fit, (_, fold) in zip(fits, pairs, strict=True) if fit is not None
     ]
-    began = time.perf_counter()
-    there = stand_in(data.X)
-    with backend.on_device_of(there), checks_skipped(), warnings_noted(), orders_shared():
-        together(trainings, there, lambda k: found[k].watched(), lambda going: None)
+    progress = Progress([network_of(fit.estimator) for fit in found], verbose > 0)
+    began, there = time.perf_counter(), stand_in(data.X)
+    with backend.on_device_of(there), checks_skipped(), warnings_noted(), orders_shared() as held:
+
+        def on_round(waiting: int) -> None:
+            held.clear()  # all that have begun have theirs
+            progress(waiting)
+
+        watch = [fit.watched for fit in found]
+        together(trainings, there, lambda k: watch[k](), limit=limit, on_round=on_round)
     share = (time.perf_counter() - began) / max(1, len(found))
     for fit in found:
         fit.seconds = share
     return fits
+
+
+def say(verbose: Any, text: str) -> None:
+    """Write a line, where there is to be any."""
+    if verbose > 0:
+        sys.stdout.write(f"{text}\n")
 
 
 def _training(fit: Fit, fold: Fold) -> Rounds:

@@ -7,7 +7,6 @@ given that is fitted already, and whose next `fit` only says again what was hear
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ class Fit:
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
-        self.said: list[Callable[[], None]] = []
+        self.said: list[Callable[[], object]] = []
         self.error: Exception | None = None
         self.seconds = 0.0
 

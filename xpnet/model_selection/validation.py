@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import indexable
 
-from xpnet.model_selection.fitting import Data, fit_all, why_not
+from xpnet.model_selection.fitting import Data, fit_all, say, why_not
 from xpnet.model_selection.handover import Dealer, Fit
 
 BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
@@ -26,12 +25,12 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
-        given = options.get("params") or {}
+        given, verbose = options.get("params") or {}, options.get("verbose", 0)
         reason = why_not(estimator, given)
         if get_config()["enable_metadata_routing"] and given:
             reason = reason or "metadata is routed"
         if reason:
-            _say(options, f"Trained one by one: {reason}")
+            say(verbose, f"Trained one by one: {reason}")
             return function(estimator, X, y, **options)
         X, y, groups = indexable(X, y, options.get("groups"))
         cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
@@ -43,7 +42,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             dealer.estimator,
             candidates or [{}],
             Data(X, fitted_on, given, splits),
-            functools.partial(_say, options),
+            verbose=verbose,
         )
         if candidates:  # which `validation_curve` takes one fold after another
             fits = [fit for k in range(len(splits)) for fit in fits[k :: len(splits)]]
@@ -57,13 +56,8 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     return beside
 
 
-def _say(options: dict[str, Any], text: str) -> None:
-    if options.get("verbose", 0) > 0:
-        sys.stdout.write(f"{text}\n")
-
-
 def _numbered(y: Any) -> Any:
-    """y as the numbers of its classes; several columns are numbered each by itself."""
+    """The targets as numbers of their classes; several columns are numbered each by itself."""
     y = np.asarray(y)
     if y.ndim == 1:
         return LabelEncoder().fit_transform(y)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -23,14 +23,12 @@ from xpnet.types import (
     Epoch,
     Gather,
     Params,
+    PreparedRun,
     Result,
     Run,
     Step,
     tensors,
 )
-
-if TYPE_CHECKING:
-    from xpnet.fused import PreparedRun
 
 
 class Training:
@@ -293,9 +291,7 @@ class EpochLoop(Training):
             for start, stop in bounds
         ]
 
-    def enter(
-        self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]
-    ) -> None:
+    def enter(self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]) -> None:
         """Enter a step or a run of steps, the newest of which the callbacks are given."""
         self.steps, self.params = newest.index, newest.params
         self.costs.extend(costs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from array_api_compat import is_torch_array
 
@@ -27,13 +27,11 @@ from xpnet.types import (
     Optimizer,
     OptimizerState,
     Params,
+    PreparedRun,
     Step,
     as_params,
     tensors,
 )
-
-if TYPE_CHECKING:
-    from xpnet.fused import PreparedRun
 
 
 def steps(
@@ -172,7 +170,8 @@ class Trainer:
         """
         key = self.settings.optimizer, self.state.t, count
         numbers = known[key] = known.get(key) or self._numbers(count)
-        return self._call("prepared", batches, first, numbers)
+        run: PreparedRun | None = self._call("prepared", batches, first, numbers)
+        return run
 
     def enter(
         self, params: Params, moments: tuple[Params, ...], costs: Sequence[Array]

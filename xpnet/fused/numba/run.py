@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import PreparedRun, TrainingRun, TrainingStep
+from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
 from xpnet.fused.numba.address import address_of, call, number_of
 from xpnet.fused.numba.compiler import compiled
@@ -23,7 +23,7 @@ from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Kernels, Params
+from xpnet.types import Array, Batches, Kernels, Params, PreparedRun
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -59,7 +59,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         of = found(*args, **settings)
         return of and of[0].run(*of[1])
 
-    def prepared(*args: Any, **settings: Any) -> PreparedRun | None:
+    def prepared(*args: Any, **settings: Any) -> Any:
         of = found(*args, **settings)
         return of and of[0].prepared(*of[1])
 

@@ -16,14 +16,15 @@ from typing import Any
 import numba
 import numpy as np
 
-from xpnet.fused import PreparedRun, SideBySide
 from xpnet.fused.numba.address import pointer_to
 from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.compiler import compiled
 from xpnet.fused.numba.dropout import Masks
 from xpnet.fused.numba.run import train
 from xpnet.fused.numba.threads import is_alone, one_thread, prefer_one
-from xpnet.types import Array
+from xpnet.types import Array, PreparedRun, SideBySide
+
+view: Any = numba.carray  # type: ignore[attr-defined]
 
 INTEGERS, NUMBERS = 41, 2  # columns of a table
 
@@ -112,41 +113,41 @@ def train_each(integers: Array, numbers: Array, like: Array) -> None:
     for k in range(len(integers)):
         row = integers[k]
         network = (
-            numba.carray(pointer_to(row[2], whole), (row[10],)),
-            numba.carray(pointer_to(row[3], whole), (row[11], 4)),
-            numba.carray(pointer_to(row[4], whole), (row[11], 5)),
-            numba.carray(pointer_to(row[9], like), (row[11], 2, 3)),
+            view(pointer_to(row[2], whole), (row[10],)),
+            view(pointer_to(row[3], whole), (row[11], 4)),
+            view(pointer_to(row[4], whole), (row[11], 5)),
+            view(pointer_to(row[9], like), (row[11], 2, 3)),
         )
         size, steps, P = row[35], row[39], row[40]
         train(
             row[0],
             row[1],
             network,
-            numba.carray(pointer_to(row[12], like), (row[13], row[14])),
-            numba.carray(pointer_to(row[15], like), (row[13], row[16])),
-            numba.carray(pointer_to(row[17], like), (row[18],)),
-            numba.carray(pointer_to(row[19], whole), (row[20],)),
+            view(pointer_to(row[12], like), (row[13], row[14])),
+            view(pointer_to(row[15], like), (row[13], row[16])),
+            view(pointer_to(row[17], like), (row[18],)),
+            view(pointer_to(row[19], whole), (row[20],)),
             numbers[k, 0],
-            numba.carray(pointer_to(row[21], whole), (row[22], 3)),
-            numba.carray(pointer_to(row[23], double), (steps, 1)),
-            numba.carray(pointer_to(row[24], double), (steps, 2, row[25])),
-            numba.carray(pointer_to(row[26], whole), (steps, 2)),
+            view(pointer_to(row[21], whole), (row[22], 3)),
+            view(pointer_to(row[23], double), (steps, 1)),
+            view(pointer_to(row[24], double), (steps, 2, row[25])),
+            view(pointer_to(row[26], whole), (steps, 2)),
             (0, 0, row[27], numbers[k, 1], row[28], row[29]),
             (
-                numba.carray(pointer_to(row[5], like), (P,)),
-                numba.carray(pointer_to(row[6], like), (P,)),
-                numba.carray(pointer_to(row[7], like), (P,)),
-                numba.carray(pointer_to(row[8], like), (P,)),
+                view(pointer_to(row[5], like), (P,)),
+                view(pointer_to(row[6], like), (P,)),
+                view(pointer_to(row[7], like), (P,)),
+                view(pointer_to(row[8], like), (P,)),
             ),
             (
-                numba.carray(pointer_to(row[30], like), (P,)),
-                numba.carray(pointer_to(row[31], like), (P,)),
+                view(pointer_to(row[30], like), (P,)),
+                view(pointer_to(row[31], like), (P,)),
             ),
             (
-                numba.carray(pointer_to(row[32], like), (size, row[14])),
-                numba.carray(pointer_to(row[33], like), (size, row[16])),
-                numba.carray(pointer_to(row[34], like), (size,)),
+                view(pointer_to(row[32], like), (size, row[14])),
+                view(pointer_to(row[33], like), (size, row[16])),
+                view(pointer_to(row[34], like), (size,)),
             ),
-            numba.carray(pointer_to(row[36], like), (row[37],)),
-            numba.carray(pointer_to(row[38], like), (steps,)),
+            view(pointer_to(row[36], like), (row[37],)),
+            view(pointer_to(row[38], like), (steps,)),
         )
