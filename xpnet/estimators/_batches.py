@@ -94,8 +94,7 @@ def _orders(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
     shared = _shared.get()
     if shared is None:
         return _drawn(m, rng)
-    state = rng.get_state(legacy=False)["state"]
-    key = m, state["key"].tobytes(), state["pos"]
+    key = m, *_state(rng)
     if key not in shared:
         (shared[key],) = tee(_drawn(m, rng), 1)
     return copy(shared[key])
@@ -111,17 +110,25 @@ def _drawn(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
         yield order
 
 
-_shared: ContextVar[dict[Any, Iterator[np.ndarray]] | None] = ContextVar("orders", default=None)
+def _state(rng: np.random.RandomState) -> tuple[Any, ...]:
+    """What all that is drawn next depends on."""
+    state = rng.get_state(legacy=False)["state"]
+    return state["key"].tobytes(), state["pos"]
+
+
+_shared: ContextVar[dict[Any, Any] | None] = ContextVar("shared", default=None)
 
 
 @contextmanager
-def orders_shared() -> Iterator[dict[Any, Any]]:
-    """Context in which trainings whose generators are in the same state draw one order for all.
+def draws_shared() -> Iterator[dict[Any, Any]]:
+    """Context in which trainings on the same samples draw orders and splits once for all.
+
+    Those whose generators are in the same state would draw the same.
 
     Yields
     ------
     dict
-        Holds every order that is drawn, until it is cleared once all trainings have begun.
+        Holds all that is drawn, until it is cleared once all trainings have begun.
     """
     held: dict[Any, Any] = {}
     token = _shared.set(held)
@@ -154,6 +161,21 @@ def split(
     With `stratify` both get their share of each of two classes. Raises ValueError if fewer than
     two samples are to validate on, a class has too few, or all samples of one part weigh 0.
     """
+    shared = _shared.get()
+    if shared is None:
+        return _split(samples, fraction, stratify, rng)
+    key = *map(id, samples), fraction, stratify, *_state(rng)
+    if key not in shared:
+        # With the samples, so that their ids stay theirs.
+        shared[key] = _split(samples, fraction, stratify, rng), rng.get_state(), samples
+    sides, state, _ = shared[key]
+    rng.set_state(state)
+    return sides
+
+
+def _split(
+    samples: Samples, fraction: float, stratify: bool, rng: np.random.RandomState
+) -> tuple[Samples, Samples]:
     # Where two classes are to be balanced, their labels, and only these, come to the host.
     classes = backend.to_numpy(samples.y) if stratify else None
     train, validation = train_test_split(

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from xpnet import backend
-from xpnet.estimators._batches import orders_shared
+from xpnet.estimators._batches import draws_shared
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._mlp import BaseMLP, Checked, Given
 from xpnet.estimators._sklearn_private import (
@@ -139,7 +139,7 @@ def fit_all(
     ]
     progress = Progress([network_of(fit.estimator) for fit in found], verbose > 0)
     began, there = time.perf_counter(), stand_in(data.X)
-    with backend.on_device_of(there), checks_skipped(), warnings_noted(), orders_shared() as held:
+    with backend.on_device_of(there), checks_skipped(), warnings_noted(), draws_shared() as held:
 
         def on_round(waiting: int) -> None:
             held.clear()  # all that have begun have theirs
