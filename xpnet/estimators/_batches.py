@@ -168,8 +168,8 @@ def split(
     if key not in shared:
         # With the samples, so that their ids stay theirs.
         shared[key] = _split(samples, fraction, stratify, rng), rng.get_state(), samples
-    sides, state, _ = shared[key]
-    rng.set_state(state)
+    sides: tuple[Samples, Samples] = shared[key][0]
+    rng.set_state(shared[key][1])
     return sides
 
 

@@ -114,7 +114,7 @@ def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, Prepa
             groups.setdefault(form, []).append(k)
     before = list(stacks.values())
     stacks.clear()
-    made = {}
+    made: dict[int, PreparedRun] = {}
     for form, members in groups.items():
         loops, (_, batches) = [epochs[k][0] for k in members], epochs[members[0]]
         if len(loops) < 2:
