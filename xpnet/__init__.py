@@ -44,6 +44,10 @@ if TYPE_CHECKING:
         params_to_dict as params_to_dict,
     )
     from xpnet.kernels import LOOPED as LOOPED, VECTORIZED as VECTORIZED
+    from xpnet.model_selection import (
+        BaggingClassifier as BaggingClassifier,
+        BaggingRegressor as BaggingRegressor,
+    )
     from xpnet.network import (
         Network as Network,
         backward as backward,
@@ -95,6 +99,7 @@ _NAMES = {
     "fused": ("accelerate",),
     "init": ("initialize_parameters_he", "params_from_dict", "params_to_dict"),
     "kernels": ("LOOPED", "VECTORIZED"),
+    "model_selection": ("BaggingClassifier", "BaggingRegressor"),
     "network": (
         "Network",
         "backward",

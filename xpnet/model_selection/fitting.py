@@ -125,7 +125,6 @@ def fit_all(
     verbose: Any = 0,
 ) -> list[Fit | None]:
     """A fit of each candidate on each split, in scikit-learn's order; None of one left to it."""
-    limit = bytes_of(memory)
     made = [Candidate(estimator, params) for params in candidates]
     for reason in sorted({candidate.reason for candidate in made} - {""}):
         count = sum(candidate.reason == reason for candidate in made)
@@ -137,20 +136,25 @@ def fit_all(
     trainings = [
         _training(fit, fold) for fit, (_, fold) in zip(fits, pairs, strict=True) if fit is not None
     ]
-    progress = Progress([network_of(fit.estimator) for fit in found], verbose > 0)
-    began, there = time.perf_counter(), stand_in(data.X)
-    with backend.on_device_of(there), checks_skipped(), warnings_noted(), draws_shared() as held:
+    train_all(found, trainings, stand_in(data.X), limit=bytes_of(memory), verbose=verbose)
+    return fits
+
+
+def train_all(
+    fits: Sequence[Fit], trainings: Sequence[Rounds], like: Any, *, limit: float, verbose: Any
+) -> None:
+    """Train side by side; warnings, errors and a share of the time go to the `fits`."""
+    progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
+    watch, began = [fit.watched for fit in fits], time.perf_counter()
+    with backend.on_device_of(like), checks_skipped(), warnings_noted(), draws_shared() as held:
 
         def on_round(waiting: int) -> None:
             held.clear()  # all that have begun have theirs
             progress(waiting)
 
-        watch = [fit.watched for fit in found]
-        together(trainings, there, lambda k: watch[k](), limit=limit, on_round=on_round)
-    share = (time.perf_counter() - began) / max(1, len(found))
-    for fit in found:
-        fit.seconds = share
-    return fits
+        together(trainings, like, lambda k: watch[k](), limit=limit, on_round=on_round)
+    for fit in fits:
+        fit.seconds = (time.perf_counter() - began) / len(fits)
 
 
 def say(verbose: Any, text: str) -> None:

@@ -55,11 +55,15 @@ class Fit:
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
         del self.estimator.fit, self.estimator.set_params
+        self.repeat()
+        return self.estimator
+
+    def repeat(self) -> None:
+        """Give the warnings, and raise the error."""
         for say in self.said:
             say()
         if self.error is not None:
             raise self.error
-        return self.estimator
 
 
 class Dealer:
