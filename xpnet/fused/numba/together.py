@@ -26,7 +26,7 @@ from xpnet.types import Array, PreparedRun, SideBySide
 
 view: Any = numba.carray  # type: ignore[attr-defined]
 
-INTEGERS, NUMBERS = 41, 2  # columns of a table
+INTEGERS, NUMBERS = 42, 2  # columns of a table
 
 
 @contextmanager
@@ -56,8 +56,18 @@ def _make(calls: Sequence[tuple[Any, ...]]) -> None:
     """Calls of `train`, one after another."""
     integers, numbers = np.empty((len(calls), INTEGERS), np.int64), np.empty((len(calls), NUMBERS))
     for row, of_row, arguments in zip(integers, numbers, calls, strict=True):
-        write(row, of_row, *arguments)
+        write(row, of_row, *arguments[:-3], *_room(calls[0][-3:], arguments[-3:]))
     train_each(integers, numbers, calls[0][3])
+
+
+def _room(first: tuple[Any, ...], own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The last arguments of a call, with the room of the first one for a batch and for its layers.
+
+    It is in the cache then; the weights of samples may be ones that are not written, and are its own.
+    """
+    (*_, s), _, costs = own
+    shapes = [(batch[0].shape, batch[1].shape, room.shape) for batch, room, _ in (first, own)]
+    return own if shapes[0] != shapes[1] else ((*first[0][:2], s), first[1], costs)
 
 
 @compiled
@@ -102,7 +112,7 @@ def write(
     row[34], row[35] = batch[2].ctypes.data, batch[2].size
     row[36], row[37] = work.ctypes.data, work.size
     row[38], row[39] = costs.ctypes.data, costs.size
-    row[40] = vectors[0].size
+    row[40], row[41] = vectors[0].size, network[2].shape[1]
     numbers[0], numbers[1] = l2, dropout[3]
 
 
@@ -115,7 +125,7 @@ def train_each(integers: Array, numbers: Array, like: Array) -> None:
         network = (
             view(pointer_to(row[2], whole), (row[10],)),
             view(pointer_to(row[3], whole), (row[11], 4)),
-            view(pointer_to(row[4], whole), (row[11], 5)),
+            view(pointer_to(row[4], whole), (row[11], row[41])),
             view(pointer_to(row[9], like), (row[11], 2, 3)),
         )
         size, steps, P = row[35], row[39], row[40]
