@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from xpnet.persist import load as load, save as save
     from xpnet.train.evaluate import evaluate as evaluate
     from xpnet.train.fit import fit as fit
+    from xpnet.train.rates import find_rate as find_rate
     from xpnet.train.steps import steps as steps
     from xpnet.types import (
         Dense as Dense,
@@ -112,7 +113,7 @@ _NAMES = {
         "value_and_grad",
     ),
     "persist": ("load", "save"),
-    "train": ("evaluate", "fit", "steps"),
+    "train": ("evaluate", "find_rate", "fit", "steps"),
     "types": ("Dense", "Kernels", "Layer", "Optimizer", "Params", "Step"),
 }
 """The public names, by the room that they live in."""

@@ -6,6 +6,7 @@ Nothing in an epoch waits for the device: costs stay where they were computed un
 from xpnet.exceptions import DivergenceError
 from xpnet.train.evaluate import evaluate
 from xpnet.train.fit import fit
+from xpnet.train.rates import find_rate
 from xpnet.train.steps import steps
 
-__all__ = ["DivergenceError", "evaluate", "fit", "steps"]
+__all__ = ["DivergenceError", "evaluate", "find_rate", "fit", "steps"]

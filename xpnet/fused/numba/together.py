@@ -63,7 +63,7 @@ def _make(calls: Sequence[tuple[Any, ...]]) -> None:
 def _room(first: tuple[Any, ...], own: tuple[Any, ...]) -> tuple[Any, ...]:
     """The last arguments of a call, with the room of the first one for a batch and for its layers.
 
-    It is in the cache then; the weights of samples may be ones that are not written, and are its own.
+    It is in the cache then. The weights of samples, which may be ones once for all, are its own.
     """
     (*_, s), _, costs = own
     shapes = [(batch[0].shape, batch[1].shape, room.shape) for batch, room, _ in (first, own)]
