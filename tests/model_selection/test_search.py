@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections import Counter
 
 import numpy as np
@@ -182,6 +183,21 @@ def test_verbose_says_what_is_trained_one_by_one(capsys):
     assert text in capsys.readouterr().out
     ours.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, verbose=1).fit(X, Y)
     assert "one by one: LogisticRegression is none of" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    ("early_stopping", "best"), [(False, "lowest loss"), (True, "best validation score")]
+)
+def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
+    monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
+    model = MLPClassifier(early_stopping=early_stopping, **SMALL)
+    ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "go on" in line]
+    assert len(lines) == SMALL["max_iter"] + 1
+    assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[1])
+    assert lines[0].startswith("4 of 4 trainings go on, no loss yet")
+    assert lines[-1].startswith("0 of 4 trainings go on")
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -91,17 +91,23 @@ def noted(said: list[Callable[[], object]]) -> Iterator[None]:
 
 @contextmanager
 def warnings_noted() -> Iterator[None]:
-    """Context around such ones, so that the warnings of other packages are noted as well."""
+    """Context around such ones, so that the warnings of other packages are noted as well.
+
+    Those between two of them are given at the end.
+    """
+    others: list[Callable[[], object]] = []
 
     def note(message: Any, category: Any, file: str, line: int, *_: Any, **__: Any) -> None:
         said = _said.get()
         give = partial(warnings.warn_explicit, message, category, file, line)
-        give() if said is None else said.append(give)
+        (others if said is None else said).append(give)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = note  # type: ignore[assignment]
         yield
+    for give in others:
+        give()
 
 
 def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:

@@ -148,9 +148,9 @@ def train_all(
     watch, began = [fit.watched for fit in fits], time.perf_counter()
     with backend.on_device_of(like), checks_skipped(), warnings_noted(), draws_shared() as held:
 
-        def on_round(waiting: int) -> None:
+        def on_round(going: Sequence[int], waiting: int) -> None:
             held.clear()  # all that have begun have theirs
-            progress(waiting)
+            progress(going, waiting)
 
         together(trainings, like, lambda k: watch[k](), limit=limit, on_round=on_round)
     for fit in fits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -25,28 +26,33 @@ class Progress:
         self.networks, self.is_shown = networks, is_shown
         self.began = self.shown = time.perf_counter()
 
-    def __call__(self, waiting: int) -> None:
-        """Look at the trainings, the last so many of which wait for others to end."""
+    def __call__(self, going: Sequence[int], waiting: int) -> None:
+        """Look at the trainings, some of which go on; the last so many wait for others to end."""
         now = time.perf_counter()
         if not self.is_shown or now - self.shown < SECONDS:
             return
-        self.shown = now
-        begun = self.networks[: len(self.networks) - waiting]
-        going = [one for one in begun if one.stopped_ == "all epochs done" and one.n_iter_]
-        done = sum(one.n_iter_ for one in begun)
-        left = sum(max(0, one.max_iter - one.n_iter_) for one in going)
-        left += sum(one.max_iter for one in self.networks[len(begun) :])
+        self.shown, count = now, len(self.networks)
+        begun, others = self.networks[: count - waiting], self.networks[count - waiting :]
+        done = sum(map(_epochs, begun))
+        left = sum(self.networks[k].max_iter - _epochs(self.networks[k]) for k in going)
+        left += sum(one.max_iter for one in others)
         seconds = (now - self.began) * left / max(1, done)
         sys.stdout.write(
-            f"{len(going)} of {len(self.networks)} trainings go on, {_best(begun)}, "
+            f"{len(going)} of {count} trainings go on, {_best(begun)}, "
             f"at most {seconds:.0f} s left\n"
         )
+
+
+def _epochs(network: Any) -> int:
+    """How many it has done; one whose training could not begin has none."""
+    return int(getattr(network, "n_iter_", 0))
 
 
 def _best(networks: Sequence[Any]) -> str:
     """The best validation score of any, or the lowest loss where none is validated."""
     scores = [getattr(one, "best_validation_score_", None) for one in networks]
-    found = [score for score in scores if score is not None]
+    found = [score for score in scores if score is not None and score > -math.inf]
     if found:
         return f"best validation score {max(found):.4f}"
-    return f"lowest loss {min((one.loss_ for one in networks if one.n_iter_), default=0.0):.4f}"
+    losses = [one.loss_ for one in networks if _epochs(one)]
+    return f"lowest loss {min(losses):.4f}" if losses else "no loss yet"

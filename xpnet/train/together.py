@@ -27,7 +27,7 @@ def together(
     watch: Watch,
     *,
     limit: float = math.inf,
-    on_round: Callable[[int], object] = lambda waiting: None,
+    on_round: Callable[[Sequence[int], int], object] = lambda going, waiting: None,
 ) -> None:
     """Train all to their ends, each as if it were alone.
 
@@ -44,7 +44,8 @@ def together(
         Bytes that trainings which go on may need, beside their samples. One of them goes on in any
         case; others begin when there is room.
     on_round : function, optional
-        Called after each epoch with the number of trainings that still wait.
+        Called after each epoch with the numbers of the trainings that go on, and with how many
+        still wait.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def together(
             going = {k: loop for k, (loop, _) in epochs.items()}
             made = _made_side_by_side(epochs, make) if make else _made_in_stacks(epochs, stacks)
             _train(trainings, epochs, watch, made)
-            on_round(len(waiting))
+            on_round(list(going), len(waiting))
 
 
 def _next_epochs(

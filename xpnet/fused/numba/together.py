@@ -8,6 +8,7 @@ where the BLAS has those for one thread and all.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,12 +17,13 @@ from typing import Any
 import numba
 import numpy as np
 
+from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.address import pointer_to
 from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.compiler import compiled
 from xpnet.fused.numba.dropout import Masks
 from xpnet.fused.numba.run import train
-from xpnet.fused.numba.threads import is_alone, one_thread, prefer_one
+from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
 view: Any = numba.carray  # type: ignore[attr-defined]
@@ -32,24 +34,49 @@ INTEGERS, NUMBERS = 42, 2  # columns of a table
 @contextmanager
 def side_by_side() -> Iterator[SideBySide]:
     """Yield what makes runs, on as many threads as the BLAS has."""
-    threads = number_of_threads()[0]() if is_alone() else 1
+    threads = _number()
     with ThreadPoolExecutor(threads) as pool:
 
         def make(runs: Sequence[PreparedRun]) -> None:
             by_dtype: dict[Any, list[tuple[Any, ...]]] = {}
             for run in runs:
                 by_dtype.setdefault(run.arguments[3].dtype, []).append(run.arguments)
-            with one_thread():
+            with deferred_signals(), _one_each():
                 for calls in by_dtype.values():
                     share = -(-len(calls) // threads)
                     parts = [calls[i : i + share] for i in range(0, len(calls), share)]
-                    if len(parts) == 1:
-                        _make(calls)
-                    else:
-                        list(pool.map(_make, parts))
+                    list(pool.map(_make, parts))
 
         yield make
     prefer_one()
+
+
+_lock = threading.Lock()
+_numbers: list[int] = []  # of threads, as it was, for each who has the BLAS use one
+
+
+def _number() -> int:
+    """How many threads the BLAS has when nobody has it use one."""
+    return _numbers[0] if _numbers else number_of_threads()[0]()
+
+
+@contextmanager
+def _one_each() -> Iterator[None]:
+    """Context in which the BLAS uses one thread for each that calls it, whoever else wants that.
+
+    The number is the process's: it is as it was when the last one has left.
+    """
+    set_ = number_of_threads()[1]
+    with _lock:
+        _numbers.append(_number())
+        set_(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            number = _numbers.pop()
+            if not _numbers:
+                set_(number)
 
 
 def _make(calls: Sequence[tuple[Any, ...]]) -> None:
