@@ -1,4 +1,4 @@
-"""The page for scikit-learn's users is run as it stands there, and must print what stands there."""
+"""Pages are run as they stand, and must print what stands there."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import io
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "coming-from-scikit-learn.md"
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {"coming-from-scikit-learn.md": 5, "search.md": 5}
+"""Each with the number of its blocks."""
 PAIRS = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.S | re.M)
 
 
-def test_each_block_prints_what_stands_under_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("page", "blocks"), PAGES.items(), ids=PAGES)
+def test_each_block_prints_what_stands_under_it(page, blocks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pairs = PAIRS.findall(PAGE.read_text("utf-8"))
-    assert len(pairs) == 5
+    pairs = PAIRS.findall((DOCS / page).read_text("utf-8"))
+    assert len(pairs) == blocks
     names: dict[str, object] = {}
     for code, text in pairs:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            exec(compile(code, PAGE.name, "exec"), names)
+            exec(compile(code, page, "exec"), names)
         assert printed.getvalue() == text

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         estimators as estimators,
         init as init,
         metrics as metrics,
+        model_selection as model_selection,
         optim as optim,
         plot as plot,
     )
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
         params_to_dict as params_to_dict,
     )
     from xpnet.kernels import LOOPED as LOOPED, VECTORIZED as VECTORIZED
+    from xpnet.model_selection import (
+        BaggingClassifier as BaggingClassifier,
+        BaggingRegressor as BaggingRegressor,
+    )
     from xpnet.network import (
         Network as Network,
         backward as backward,
@@ -64,6 +69,7 @@ if TYPE_CHECKING:
     from xpnet.train.checkpoints import Checkpoints as Checkpoints
     from xpnet.train.evaluate import evaluate as evaluate
     from xpnet.train.fit import fit as fit
+    from xpnet.train.rates import find_rate as find_rate
     from xpnet.train.steps import steps as steps
     from xpnet.types import (
         Dense as Dense,
@@ -76,7 +82,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("backend", "callbacks", "data", "estimators", "init", "metrics", "optim", "plot")
+_MODULES = (
+    "backend",
+    "callbacks",
+    "data",
+    "estimators",
+    "init",
+    "metrics",
+    "model_selection",
+    "optim",
+    "plot",
+)
 
 _NAMES = {
     "backend": (
@@ -93,6 +109,7 @@ _NAMES = {
     "fused": ("accelerate",),
     "init": ("initialize_parameters_he", "params_from_dict", "params_to_dict"),
     "kernels": ("LOOPED", "VECTORIZED"),
+    "model_selection": ("BaggingClassifier", "BaggingRegressor"),
     "network": (
         "Network",
         "backward",
@@ -105,7 +122,7 @@ _NAMES = {
         "value_and_grad",
     ),
     "persist": ("load", "save"),
-    "train": ("Checkpoints", "evaluate", "fit", "steps"),
+    "train": ("Checkpoints", "evaluate", "find_rate", "fit", "steps"),
     "types": ("Dense", "Kernels", "Layer", "Optimizer", "Params", "Step"),
 }
 """The public names, by the room that they live in."""

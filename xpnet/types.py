@@ -192,6 +192,25 @@ class Step(NamedTuple):
         return f"Step(index={self.index}, cost={self.cost}, parameters={count(self.params)})"
 
 
+class PreparedRun(NamedTuple):
+    """A run of steps that is still to be made, beside those of other trainings.
+
+    Attributes
+    ----------
+    arguments : tuple
+        What the library's `SideBySide` makes it from.
+    result : tuple ``(params, moments, costs)``
+        What it leaves once it is made.
+    """
+
+    arguments: tuple[Any, ...]
+    result: tuple[Params, tuple[Params, ...], Any]
+
+
+SideBySide: TypeAlias = Callable[[Sequence[PreparedRun]], None]
+"""Makes prepared runs of one library, of as many trainings, at the same time."""
+
+
 class Run(NamedTuple):
     """What a callback is given at the start: the network and how long the training will be.
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet import Network, backend
+from tests.kernels.cases import assert_trees_close
+from xpnet import Network, backend, unstack
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
 
 
@@ -187,3 +188,10 @@ def test_like_of_another_byte_order():
 def test_the_documentation_lists_what_there_is():
     for name in (*ACTIVATIONS, *OUTPUTS):
         assert f"``{name}``" in Network.__doc__
+
+
+def test_seeds_make_a_stack(xp):
+    net = Network((3, 2, 1))
+    found = unstack(net.init(seeds=(4, 7), like=xp.asarray([[0.0]])))
+    expected = [net.init(seed, like=xp.asarray([[0.0]])) for seed in (4, 7)]
+    assert_trees_close(found, tuple(expected))

@@ -46,8 +46,8 @@ def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
     -------
     numpy.ndarray, shape (len(arrays), ...)
     """
-    if not is_array_api_obj(arrays[0]):
-        return np.asarray(arrays)
+    if isinstance(arrays[0], float | np.generic) or not is_array_api_obj(arrays[0]):
+        return np.asarray(arrays)  # NumPy's numbers, too, which take longer to stack
     if is_jax_array(arrays[0]):
         # JAX would compile a program for every number of arrays to stack; their copies overlap.
         for array in arrays:

@@ -7,8 +7,12 @@ SciPy's sparse rows stay sparse; those of cupyx are made dense by the batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from functools import partial
-from typing import NamedTuple
+from itertools import repeat, tee
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -75,20 +79,63 @@ def _as_columns(X: Array) -> Array:
 def epochs_of_batches(
     samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
 ) -> Iterator[Batches]:
-    """Yield the batches of one epoch after another, without end.
+    """The batches of one epoch after another, without end.
 
     As in scikit-learn, each epoch shuffles the order that the epoch before left.
     """
     X, Y, weights, _ = samples
     weight = None if weights is None else weights[None, :]
-    order = np.arange(samples.m)
+    orders: Iterator[Any] = _orders(samples.m, rng) if shuffle else repeat(None)
+    return (Batches(X, Y, weight, order, size) for order in orders)
+
+
+def _orders(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
+    """The order of one epoch after another, without end."""
+    shared = _shared.get()
+    if shared is None:
+        return _drawn(m, rng)
+    key = m, *_state(rng)
+    if key not in shared:
+        (shared[key],) = tee(_drawn(m, rng), 1)
+    return copy(shared[key])
+
+
+def _drawn(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
+    order = np.arange(m)
     while True:
-        if shuffle:
-            # As `sklearn.utils.shuffle` does, which takes longer than a step on a small batch.
-            numbers = np.arange(samples.m)
-            rng.shuffle(numbers)
-            order = order[numbers]
-        yield Batches(X, Y, weight, order if shuffle else None, size)
+        # As `sklearn.utils.shuffle` does, which takes longer than a step on a small batch.
+        numbers = np.arange(m)
+        rng.shuffle(numbers)
+        order = order[numbers]
+        yield order
+
+
+def _state(rng: np.random.RandomState) -> tuple[Any, ...]:
+    """What all that is drawn next depends on."""
+    state = rng.get_state(legacy=False)["state"]
+    return state["key"].tobytes(), state["pos"]
+
+
+_shared: ContextVar[dict[Any, Any] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def draws_shared() -> Iterator[dict[Any, Any]]:
+    """Context in which trainings on the same samples draw orders and splits once for all.
+
+    Those whose generators are in the same state would draw the same.
+
+    Yields
+    ------
+    dict
+        Holds all that is drawn, until it is cleared once all trainings have begun.
+    """
+    held: dict[Any, Any] = {}
+    token = _shared.set(held)
+    try:
+        yield held
+    finally:
+        _shared.reset(token)
 
 
 def gather_of(samples: Samples, shuffle: bool) -> Gather:
@@ -114,6 +161,21 @@ def split(
     With `stratify` both get their share of each of two classes. Raises ValueError if fewer than
     two samples are to validate on, a class has too few, or all samples of one part weigh 0.
     """
+    shared = _shared.get()
+    if shared is None:
+        return _split(samples, fraction, stratify, rng)
+    key = *map(id, samples), fraction, stratify, *_state(rng)
+    if key not in shared:
+        # With the samples, so that their ids stay theirs.
+        shared[key] = _split(samples, fraction, stratify, rng), rng.get_state(), samples
+    sides: tuple[Samples, Samples] = shared[key][0]
+    rng.set_state(shared[key][1])
+    return sides
+
+
+def _split(
+    samples: Samples, fraction: float, stratify: bool, rng: np.random.RandomState
+) -> tuple[Samples, Samples]:
     # Where two classes are to be balanced, their labels, and only these, come to the host.
     classes = backend.to_numpy(samples.y) if stratify else None
     train, validation = train_test_split(

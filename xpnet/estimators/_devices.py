@@ -77,7 +77,7 @@ def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
     held = held[0] if isinstance(held, list) else held
     if type(held) is type(X) is np.ndarray:
         return
-    model_device, X_device = backend.where(held), backend.where(_stand_in(X))
+    model_device, X_device = backend.where(held), backend.where(stand_in(X))
     if model_device != X_device:
         raise ValueError(
             f"Inputs passed to {type(estimator).__name__}.{method}() must use the same namespace "
@@ -87,7 +87,7 @@ def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:
         )
 
 
-def _stand_in(X: Any) -> Array:
+def stand_in(X: Any) -> Array:
     """An array in the library and on the device of X once it is validated."""
     return np.empty(0) if on_host(X) else reference(X)
 
@@ -100,7 +100,7 @@ def where_x_lies(method: Method) -> Method:
 
     @functools.wraps(method)
     def there(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
-        with backend.on_device_of(_stand_in(X)):
+        with backend.on_device_of(stand_in(X)):
             return method(self, X, *args, **kwargs)
 
     return cast(Method, there)

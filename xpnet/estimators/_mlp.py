@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 
@@ -28,7 +28,7 @@ from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_exhausted
 from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
 from xpnet.estimators._solvers.optimizers import is_stochastic, restart
-from xpnet.estimators._solvers.stochastic import fit_stochastic
+from xpnet.estimators._solvers.stochastic import stochastic_rounds
 from xpnet.estimators._state import MLPState, attributes_of
 from xpnet.estimators._validation import (
     cast_like,
@@ -37,6 +37,7 @@ from xpnet.estimators._validation import (
     checked_weights,
 )
 from xpnet.network import Network
+from xpnet.train.epochs import Rounds, alone
 from xpnet.types import Array, Dense, Layer, Params, map_params
 
 Self = TypeVar("Self", bound="BaseMLP")
@@ -52,6 +53,17 @@ class Given(NamedTuple):
     y: Any
     sample_weight: Any
     classes: Any = None
+
+
+class Checked(NamedTuple):
+    """The samples of a first `fit` as one estimator has checked and encoded them for others.
+
+    All of its class, whatever their parameters, would do the same.
+    """
+
+    samples: Samples
+    labels: Any
+    attributes: dict[str, Any]
 
 
 def has_steps(estimator: Any) -> bool:
@@ -131,20 +143,33 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
         """Fit from the start, or continue an earlier fit."""
+        alone(self._rounds(given, validation, incremental=incremental))
+        return self
+
+    def _check_once(self, X: Any, y: Any, sample_weight: Any = None) -> Checked:
+        """Samples for first fits of any estimators of this class; self is not changed by it."""
+        model = clone(self)
+        samples, labels = model._encode(Given(X, y, sample_weight), first=True, incremental=False)
+        return Checked(samples, labels, model._public_state())
+
+    def _rounds(
+        self, given: Given | Checked, validation: Given, *, incremental: bool = False
+    ) -> Rounds:
+        """The epochs of a fit, which may be trained beside those of others; ``lbfgs`` has none."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
         check_checkpoint(self, incremental)
         first = self._is_first(incremental)
-        if not first:
+        if not first and isinstance(given, Given):
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
             self._check_same_layers()
             if incremental and self.early_stopping and is_exhausted(self):
-                return self
-        X, y = self._checked(given, reset=first)
-        labels = self._learned_labels(y, given.classes, incremental)
-        samples = self._samples(X, y, given.sample_weight, labels)
-        if not first:
-            check_outputs(samples.Y, self.n_outputs_, "y")
+                return
+        if isinstance(given, Checked):
+            samples, labels, attributes = given
+            self.__dict__.update(attributes)
+        else:
+            samples, labels = self._encode(given, first, incremental)
         samples = samples._replace(weights=self._class_weighted(samples, labels))
         validation_samples = self._validation_set(validation, samples, labels)
         rng = check_random_state(self.random_state)
@@ -153,8 +178,16 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if is_stochastic(self.solver):
             begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
-            self._train(samples, validation_samples, rng, incremental)
-        return self
+            yield from self._train(samples, validation_samples, rng, incremental)
+
+    def _encode(self, given: Given, first: bool, incremental: bool) -> tuple[Samples, Any]:
+        """Samples and labels as they were given, checked."""
+        X, y = self._checked(given, reset=first)
+        labels = self._learned_labels(y, given.classes, incremental)
+        samples = self._samples(X, y, given.sample_weight, labels)
+        if not first:
+            check_outputs(samples.Y, self.n_outputs_, "y")
+        return samples, labels
 
     def _is_first(self, incremental: bool) -> bool:
         return not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -174,7 +207,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         validation_samples: Samples | None,
         rng: np.random.RandomState,
         incremental: bool,
-    ) -> None:
+    ) -> Rounds:
         net, params = self._net(), self._params()
         if self.solver == "lbfgs":
             loss = loss_on(net, samples, float(self.alpha))
@@ -184,7 +217,9 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if self.early_stopping and validation_samples is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
             samples, validation_samples = split(samples, self.validation_fraction, stratify, rng)
-        fit_stochastic(self, net, params, samples, validation_samples, rng, incremental=incremental)
+        yield from stochastic_rounds(
+            self, net, params, samples, validation_samples, rng, incremental=incremental
+        )
 
     def _checked(self, given: Given, *, reset: bool) -> tuple[Array, Array]:
         """X and y, checked; X in the dtype of a model that is fitted already."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import partial
 from types import FrameType
 from typing import Any
 
+from sklearn import config_context
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
 from xpnet.types import Array
 
@@ -19,9 +25,14 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "checks_parameters",
+    "checks_skipped",
+    "has_callbacks",
     "host_weights",
+    "noted",
+    "part_for",
     "task_of_fit",
     "warn",
+    "warnings_noted",
 ]
 
 BETWEEN = ("xpnet", "sklearn", "joblib")
@@ -42,9 +53,61 @@ def check_parameters(estimator: Any) -> None:
     estimator._validate_params()
 
 
+def checks_skipped() -> AbstractContextManager[None]:
+    """Context within a `fit`, whose parameters are checked: what it calls need not look again."""
+    context: AbstractContextManager[None] = config_context(skip_parameter_validation=True)
+    return context
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether scikit-learn's own callbacks are to hear of a fit."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))
+
+
 def task_of_fit(estimator: Any, rounds: int) -> Any:
     """Return the root of scikit-learn's tree of tasks for a fit of at most `rounds` rounds."""
     return estimator._init_callback_context(max_subtasks=rounds)
+
+
+def part_for(
+    estimator: Any, X: Any, y: Any, params: dict[str, Any], rows: Any
+) -> tuple[Any, Any, dict[str, Any]]:
+    """X, y and the parameters of `fit` for some rows, as scikit-learn's evaluation takes them."""
+    return *_safe_split(estimator, X, y, rows), _check_method_params(X, params, indices=rows)
+
+
+_said: ContextVar[list[Callable[[], object]] | None] = ContextVar("said", default=None)
+
+
+@contextmanager
+def noted(said: list[Callable[[], object]]) -> Iterator[None]:
+    """Context in which a warning is not given, but a call that gives it is put into `said`."""
+    token = _said.set(said)
+    try:
+        yield
+    finally:
+        _said.reset(token)
+
+
+@contextmanager
+def warnings_noted() -> Iterator[None]:
+    """Context around such ones, so that the warnings of other packages are noted as well.
+
+    Those between two of them are given at the end.
+    """
+    others: list[Callable[[], object]] = []
+
+    def note(message: Any, category: Any, file: str, line: int, *_: Any, **__: Any) -> None:
+        said = _said.get()
+        give = partial(warnings.warn_explicit, message, category, file, line)
+        (others if said is None else said).append(give)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = note  # type: ignore[assignment]
+        yield
+    for give in others:
+        give()
 
 
 def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:
@@ -54,6 +117,10 @@ def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:
     ``filterwarnings(module="sklearn")``. These warnings have the same module, so that such filters
     work, but point at the caller's line. ``_warns_as`` of `model` is that module.
     """
+    said = _said.get()
+    if said is not None:
+        said.append(partial(warn, model, text, category))
+        return
     frame = _caller(sys._getframe(1))
     warnings.warn_explicit(
         text,

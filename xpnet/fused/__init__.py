@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
 from xpnet._interrupts import deferred_signals
-from xpnet.types import Array, Gather, Kernels, Params, ValueAndGrad
+from xpnet.types import Array, Gather, Kernels, Params, SideBySide, ValueAndGrad
 
 __all__ = [
     "ACCELERATORS",
@@ -60,7 +61,10 @@ class Accelerator:
         batches, hyperparameters, *, kernels, apply, l2, dropout) -> (params, moments, costs)``,
         with hyperparameters for each step, and a `Dropout` for each or None; the same results as
         step by step, costs on the host. None in place of a result where it does not support its
-        arguments. Its next call may write over these moments.
+        arguments. Its next call may write over these moments. Where there is `side_by_side`, its
+        attribute ``prepared`` takes the same arguments and returns a `PreparedRun`, or None.
+    side_by_side : ``() -> context of (sequence of PreparedRun) -> None``, or None
+        Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None
         The same where `graph_step` is used, each step of it a captured graph; costs on the device.
     gather : ``(Gather) -> Gather``
@@ -77,6 +81,7 @@ class Accelerator:
     step: Callable[[TrainingStep], TrainingStep] = _as_it_is
     graph_step: Callable[[TrainingStep], TrainingStep] | None = None
     run: Callable[[TrainingStep], TrainingRun | None] = lambda step: None
+    side_by_side: Callable[[], AbstractContextManager[SideBySide]] | None = None
     graph_run: Callable[[TrainingStep], TrainingRun | None] | None = None
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is

@@ -16,6 +16,7 @@ from xpnet._arguments import unknown, whole
 from xpnet._html import of_network
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
 from xpnet.kernels.dense import is_computed
+from xpnet.network.stacks import stack
 from xpnet.types import Array, Params, map_params
 
 
@@ -88,6 +89,7 @@ class Network:
         seed: int = 0,
         scheme: str | init.Scheme = "he",
         *,
+        seeds: Iterable[int] | None = None,
         like: Array | None = None,
         xp: str | ModuleType | None = None,
         device: str | None = None,
@@ -102,6 +104,8 @@ class Network:
         scheme : str or function, default "he"
             ``he``, ``xavier``, ``lecun``, ``glorot_uniform``, ``zeros``, or a function
             ``(rng, n_out, n_in) -> W`` such as ``xpnet.init.normal(0.01)``.
+        seeds : iterable of int, optional
+            In place of `seed`: a stack of as many networks, ``W (K, n_l, n_{l-1})``.
         like : array, optional
             Put the parameters in its library, on its device, in its dtype.
         xp : str or namespace, optional
@@ -124,6 +128,9 @@ class Network:
         ValueError
             If `seed` is negative, or `scheme` returns another shape.
         """
+        if seeds is not None:
+            there = {"like": like, "xp": xp, "device": device, "dtype": dtype}
+            return stack(self.init(one, scheme, **there) for one in seeds)
         drawn = init.initial_params(self.sizes, seed, scheme)
         if like is not None:
             backend.check_together(like=like)

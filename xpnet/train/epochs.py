@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -22,6 +22,7 @@ from xpnet.types import (
     Epoch,
     Gather,
     Params,
+    PreparedRun,
     Result,
     Run,
     Step,
@@ -96,6 +97,20 @@ class Training:
         return any(reasons)
 
 
+Rounds: TypeAlias = "Generator[tuple[EpochLoop, Batches], None, None]"
+"""Epochs of a training, each to be trained on before the next is asked for."""
+
+
+def alone(rounds: Rounds) -> None:
+    """Train each epoch by itself; what is raised there is raised within `rounds`."""
+    for loop, batches in rounds:
+        try:
+            loop.train(batches)
+        except BaseException as error:
+            with suppress(StopIteration):
+                rounds.throw(error)
+
+
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
@@ -164,6 +179,15 @@ class EpochLoop(Training):
 
         Ctrl-C ends the training, not the program.
         """
+        alone(self.rounds(epochs))
+        return self.result
+
+    def rounds(self, epochs: Iterable[Batches]) -> Rounds:
+        """Yield this loop and each epoch's batches, to be trained on before the next is asked for.
+
+        All but the training of an epoch is done here, so that it is the same for one network and
+        for many side by side.
+        """
         with self.ending():
             try:
                 self.start()
@@ -171,7 +195,9 @@ class EpochLoop(Training):
                 left = 0 if self.is_over else self.run.epochs - len(self.history)
                 for batches in islice(epochs, left):
                     self.batches = batches
-                    row = self._epoch(batches)
+                    self.began = time.perf_counter() - self.spent
+                    yield self, batches
+                    row = self._row()
                     with self.recorder.undivided():
                         self.is_over = self.complete(row)
                         self.recorder.after_epoch(self)
@@ -186,7 +212,18 @@ class EpochLoop(Training):
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
                 self.stopped = "interrupted"
                 self.finish()
-        return self.result
+
+    def train(self, batches: Batches) -> None:
+        """Train on the batches of one epoch that are left."""
+        steps = self.run.steps_per_epoch
+        done = self.steps - len(self.history) * steps
+        if self.in_runs:
+            done = self._in_runs(batches, done)
+        for batch in () if done == steps else gathered(batches, self.gather, done):
+            weight = self.weigh(batch.X.shape[-1], batch.sample_weight)
+            with self.recorder.undivided():
+                step = self.trainer.step(*batch)
+                self.enter(step, [step.cost], [weight])
 
     def complete(self, row: dict[str, Any]) -> bool:
         """Enter an epoch, and call `on_epoch`; whether it was the last."""
@@ -225,18 +262,8 @@ class EpochLoop(Training):
         number = (self.steps - 1) % self.run.steps_per_epoch
         return next(gathered(self.batches, self.gather, number))
 
-    def _epoch(self, batches: Batches) -> dict[str, Any]:
-        """One epoch, and its row; the costs are read at its end, all in one go."""
-        self.began = time.perf_counter() - self.spent
-        steps = self.run.steps_per_epoch
-        done = self.steps - len(self.history) * steps
-        if self.in_runs:
-            done = self._in_runs(batches, done)
-        for batch in () if done == steps else gathered(batches, self.gather, done):
-            weight = self.weigh(batch.X.shape[-1], batch.sample_weight)
-            with self.recorder.undivided():
-                step = self.trainer.step(*batch)
-                self._enter(step, [step.cost], [weight])
+    def _row(self) -> dict[str, Any]:
+        """The row of an epoch that is over; its costs are read all in one go."""
         costs, weights = self.read()
         seconds = time.perf_counter() - self.began
         self.check_costs(costs)
@@ -260,12 +287,29 @@ class EpochLoop(Training):
                 if costs is None:
                     break
                 seconds = time.perf_counter() - began
-                step = Step(self.trainer.index, self.trainer.params, costs[-1], self.trainer.state)
-                self._enter(step, costs, self._weights(batches, done, count))
+                self._enter_run(batches, done, costs)
                 self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
             done += count
         return done
+
+    def prepared(self, batches: Batches, known: dict[Any, Any]) -> PreparedRun | None:
+        """An epoch as one run, to be made beside those of other trainings; None where it cannot.
+
+        What is `known` in this round of trainings is as `Trainer.prepared` has it.
+        """
+        if not self.in_runs:
+            return None
+        return self.trainer.prepared(batches, 0, self.run.steps_per_epoch, known)
+
+    def enter_prepared(self, batches: Batches, made: PreparedRun) -> None:
+        """Enter such a run, which has been made."""
+        self._enter_run(batches, 0, self.trainer.enter(*made.result))
+
+    def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:
+        trainer = self.trainer
+        newest = Step(trainer.index, trainer.params, costs[-1], trainer.state)
+        self.enter(newest, costs, self._weights(batches, first, len(costs)))
 
     def _adapt(self, count: int, share: float) -> None:
         """Choose the length of the next run; `share` is the time there is by that of `count`."""
@@ -285,9 +329,7 @@ class EpochLoop(Training):
             for start, stop in bounds
         ]
 
-    def _enter(
-        self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]
-    ) -> None:
+    def enter(self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]) -> None:
         """Enter a step or a run of steps, the newest of which the callbacks are given."""
         self.steps, self.params = newest.index, newest.params
         self.costs.extend(costs)

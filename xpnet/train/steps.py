@@ -27,6 +27,7 @@ from xpnet.types import (
     Optimizer,
     OptimizerState,
     Params,
+    PreparedRun,
     Step,
     as_params,
     tensors,
@@ -157,21 +158,56 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        optimizer, t, index = self.settings.optimizer, self.state.t + 1, self.index + 1
+        result = self._call("__call__", batches, first, self._numbers(count))
+        return None if result is None else self.enter(*result)
+
+    def prepared(
+        self, batches: Batches, first: int, count: int, known: dict[Any, Any]
+    ) -> PreparedRun | None:
+        """The same, yet to be made beside those of other trainings; `enter` its result then.
+
+        What is `known` are the numbers of these steps, for those that share an optimiser.
+        """
+        key = self.settings.optimizer, self.state.t, count
+        numbers = known[key] = known.get(key) or self._numbers(count)
+        run: PreparedRun | None = self._call("prepared", batches, first, numbers)
+        return run
+
+    def enter(
+        self, params: Params, moments: tuple[Params, ...], costs: Sequence[Array]
+    ) -> Sequence[Array]:
+        """Go on from the result of a run; returns the cost of each step."""
+        self.params = params
+        self.index += len(costs)
+        self.state = OptimizerState(self.state.t + len(costs), moments)
+        return costs
+
+    def _numbers(self, count: int) -> list[dict[str, Any]]:
+        """The hyperparameters of so many steps."""
+        hyperparameters, t = self.settings.optimizer.hyperparameters, self.state.t + 1
+        with self.there:
+            return [hyperparameters(t + i) for i in range(count)]
+
+    def _call(
+        self, method: str, batches: Batches, first: int, numbers: list[dict[str, Any]]
+    ) -> Any:
+        """What a method of the library's run makes of these batches; None where it has none."""
+        optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
         if batches.order is None:
             return None
         with self.there:
             if self._step is None:
-                self._begin(batches.Y, optimizer.hyperparameters(t).get("rate"))
-            if self._run is None:
+                self._begin(batches.Y, numbers[0].get("rate"))
+            call = getattr(self._run, method, None)
+            if self._run is None or call is None:
                 return None
             chosen = slice(first * batches.size, (first + count) * batches.size)
-            result = self._run(
+            return call(
                 self.net,
                 self.params,
                 self.state.moments,
                 batches._replace(order=batches.order[chosen]),
-                [optimizer.hyperparameters(t + i) for i in range(count)],
+                numbers,
                 apply=optimizer.apply,
                 kernels=self.kernels,
                 l2=self.l2,
@@ -179,12 +215,6 @@ class Trainer:
                 if self.settings.dropout
                 else None,
             )
-        if result is None:
-            return None
-        self.params, moments, costs = result
-        self.index += count
-        self.state = OptimizerState(self.state.t + count, moments)
-        return costs
 
     def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:
         """Check the first rate, and choose step, run and kernels for arrays like Y; the step."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from xpnet.callbacks import Callback
 from xpnet.estimators._batches import Samples
-from xpnet.estimators._sklearn_private import task_of_fit
+from xpnet.estimators._sklearn_private import has_callbacks, task_of_fit
 from xpnet.estimators._state import UNSET
 from xpnet.types import Epoch, OptimizerState, Result, Run, Step
 
@@ -95,17 +95,18 @@ class Patience(Callback):
 
     def on_epoch(self, epoch: Epoch) -> str:
         """Count the epoch; return why to stop, or an empty string."""
-        model, loss = self.model, epoch.row["cost"]
-        model._hold(epoch.params)
-        model.n_iter_ += 1
-        model.t_ += self.m
-        model.loss_ = loss
-        model.loss_curve_.append(loss)
-        say(model, f"Iteration {model.n_iter_}, loss = {loss:.8f}")
+        model, state, loss = self.model, self.model._state, epoch.row["cost"]
+        if model.callbacks:  # which may look at the model
+            model._hold(epoch.params)
+        state.n_iter_ += 1
+        state.t_ += self.m
+        state.loss_ = loss
+        state.loss_curve_.append(loss)
+        say(model, f"Iteration {state.n_iter_}, loss = {loss:.8f}")
         if "val_cost" in epoch.row:
-            say(model, f"Validation score: {model.validation_scores_[-1]:f}")
+            say(model, f"Validation score: {state.validation_scores_[-1]:f}")
         self._compare(epoch)
-        model._rate.end_epoch(model.t_)
+        state.rate.end_epoch(state.t_)
         reason = self._reason()
         self._keep()
         return reason
@@ -133,19 +134,19 @@ class Patience(Callback):
 
     def _compare(self, epoch: Epoch) -> None:
         """Count on unless the epoch is better than the best by more than ``tol``."""
-        model = self.model
+        model, state = self.model, self.model._state
         # NaN compares false, and counts as no worse, as in scikit-learn.
         if model.early_stopping:
-            score, best = model.validation_scores_[-1], model.best_validation_score_
+            score, best = state.validation_scores_[-1], state.best_validation_score_
             worse = score < best + model.tol
             if score > best:
-                model.best_validation_score_, model._best_params = score, epoch.params
+                state.best_validation_score_, state.best_params = score, epoch.params
         else:
-            loss, best = model.loss_, model.best_loss_
+            loss, best = state.loss_, state.best_loss_
             worse = loss > best - model.tol
             if loss < best:
-                model.best_loss_ = loss
-        model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
+                state.best_loss_ = loss
+        state.no_improvement_count = state.no_improvement_count + 1 if worse else 0
 
     def _reason(self) -> str:
         """Why to stop, if patience is at its end and no adaptive rate can be lowered."""
@@ -173,15 +174,19 @@ class ScikitLearnCallbacks(Callback):
         self.model, self.round_name = model, round_name
         weights = {} if samples.weights is None else {"sample_weight": samples.weights}
         self.data = {"X": samples.X, "y": samples.y, "metadata": weights}
-        self.task = task_of_fit(model, rounds)
+        self.task = task_of_fit(model, rounds) if has_callbacks(model) else None
         self.round: Any = None
 
     def on_start(self, run: Run) -> None:
         """Begin the fit."""
-        self.task.call_on_fit_task_begin(estimator=self.model, **self.data)
+        if self.task is not None:
+            self.task.call_on_fit_task_begin(estimator=self.model, **self.data)
 
     def on_epoch(self, epoch: Epoch) -> str:
         """End the round; return why to stop, or an empty string."""
+        if self.task is None:
+            return ""
+        self.model._hold(epoch.params)
         stop = self._end(self.round)
         self.round = None
         return "stopped by a scikit-learn callback" if stop else ""
@@ -193,6 +198,8 @@ class ScikitLearnCallbacks(Callback):
 
     def begin_round(self) -> None:
         """Begin an epoch, or an iteration of L-BFGS."""
+        if self.task is None:
+            return
         self.round = self.task.subcontext(task_name=self.round_name)
         self.round.call_on_fit_task_begin(estimator=self.model, **self.data)
 
@@ -207,7 +214,8 @@ class ScikitLearnCallbacks(Callback):
         self.model._hold(result.params)
         if self.round is not None:
             self.round.call_on_fit_task_end(estimator=self.model)
-        self._end(self.task)
+        if self.task is not None:
+            self._end(self.task)
 
     def _end(self, task: Any) -> Any:
         return task.call_on_fit_task_end(

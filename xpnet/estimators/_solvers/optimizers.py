@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from inspect import signature
 from typing import Any
 
@@ -45,17 +45,31 @@ class LearningRate:
 
 def _sgd(model: Any, rate: LearningRate) -> Optimizer:
     if model.momentum == 0:
-        return optim.sgd(rate)
-    kind = optim.nesterov if model.nesterovs_momentum else optim.momentum
-    return kind(rate, model.momentum)
+        return _made("sgd", rate)
+    return _made("nesterov" if model.nesterovs_momentum else "momentum", rate, mu=model.momentum)
 
 
 def _by_name(name: str, model: Any, rate: LearningRate) -> Optimizer:
     """An optimiser of xpnet's table, with those settings of the model that it has."""
-    make = optim.OPTIMIZERS[name].make
     settings = {"beta1": model.beta_1, "beta2": model.beta_2, "eps": model.epsilon}
-    known = signature(make).parameters
-    return make(rate, **{key: value for key, value in settings.items() if key in known})
+    known = signature(optim.OPTIMIZERS[name].make).parameters
+    return _made(name, rate, **{key: value for key, value in settings.items() if key in known})
+
+
+def _made(name: str, rate: LearningRate, **settings: float) -> Optimizer:
+    """An optimiser; with a constant rate the same one for the same settings.
+
+    Trainings side by side, such as those of one candidate on all folds, then share the numbers of
+    their steps.
+    """
+    if rate.schedule == "constant":
+        return _constant(name, rate.value, **settings)
+    return optim.OPTIMIZERS[name].make(rate, **settings)
+
+
+@lru_cache(maxsize=128)
+def _constant(name: str, rate: float, **settings: float) -> Optimizer:
+    return optim.OPTIMIZERS[name].make(rate, **settings)
 
 
 STOCHASTIC: dict[str, Callable[[Any, LearningRate], Optimizer]] = {

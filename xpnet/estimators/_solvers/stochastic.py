@@ -28,11 +28,11 @@ from xpnet.network import Network
 from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
-from xpnet.train.epochs import EpochLoop
+from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.types import Array, Layer, Params, Run
 
 
-def fit_stochastic(
+def stochastic_rounds(
     model: Any,
     net: Network,
     params: Params,
@@ -41,8 +41,8 @@ def fit_stochastic(
     rng: np.random.RandomState,
     *,
     incremental: bool,
-) -> None:
-    """Train for ``max_iter`` epochs, or until there is no improvement; one epoch if `incremental`.
+) -> Rounds:
+    """``max_iter`` epochs, or until there is no improvement; one epoch if `incremental`.
 
     With `incremental`, `samples` are one chunk of many, as in partial_fit, and the optimiser goes
     on. `rng` draws the order of samples and dropout.
@@ -75,11 +75,11 @@ def fit_stochastic(
         for _ in loop.history:
             loop.batches = next(epochs)
     try:
-        result = loop.fit(scikit_learns.begun(epochs))
+        yield from loop.rounds(scikit_learns.begun(epochs))
     except DivergedError:
         model._restart_from(params)
         raise
-    scikit_learns.fitted(result)
+    scikit_learns.fitted(loop.result)
 
 
 class _EstimatorLoop(EpochLoop):

@@ -17,6 +17,7 @@ from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.run import compiled_run
 from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad, is_thin
+from xpnet.fused.numba.together import side_by_side
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
 
@@ -55,6 +56,7 @@ ACCELERATOR = Accelerator(
     training_kernels=_training_kernels,
     step=compiled_step,
     run=compiled_run,
+    side_by_side=side_by_side,
     gather=_gather,
     value_and_grad=compiled_value_and_grad,
     threads=_threads,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,17 @@ from xpnet.fused.numba.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
 from xpnet.fused.numba.views import matrix_at, vector_at
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Kernels, Params
+from xpnet.types import Array, Batches, Kernels, Params, PreparedRun
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
-    """Runs of one training loop; none of what the compiled calls are not made for."""
+    """Runs of one training loop; none of what the compiled calls are not made for.
+
+    Its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet.
+    """
     program: RunProgram | None = None
 
-    def run(
+    def found(
         net: Any,
         params: Params,
         moments: tuple[Params, ...],
@@ -50,8 +54,17 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
             program = RunProgram(net, params, optimizer)
         if not program.fits_run(params, moments, batches, hyperparameters, l2):
             return None
-        return program.run(params, moments, batches, hyperparameters, l2, dropout)
+        return program, (params, moments, batches, hyperparameters, l2, dropout)
 
+    def run(*args: Any, **settings: Any) -> Any:
+        of = found(*args, **settings)
+        return of and of[0].run(*of[1])
+
+    def prepared(*args: Any, **settings: Any) -> Any:
+        of = found(*args, **settings)
+        return of and of[0].prepared(*of[1])
+
+    run.prepared = prepared  # type: ignore[attr-defined]
     return run
 
 
@@ -63,6 +76,7 @@ class RunProgram(Program):
         self.optimizer = optimizer
         self.loop, self.names = LOOPS[optimizer]
         self.moments: tuple[Params, ...] = ()
+        self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
         self.batch = self._batch(0)
         self.segments = self._segments()
@@ -77,21 +91,31 @@ class RunProgram(Program):
         l2: Any,
     ) -> bool:
         """Whether samples lie as rows, and the rest is of one network."""
+        return (
+            isinstance(l2, float | int)
+            and all(map(self.flats.fits, (params, *moments)))
+            and (all(map(is_, batches, self.samples)) or self._fits_samples(batches))
+            and are_of_step(self.optimizer, moments, hyperparameters[0])
+            and (
+                hyperparameters is _latest[0]  # which have been looked at
+                or all(are_floats(numbers.values()) for numbers in hyperparameters)
+            )
+        )
+
+    def _fits_samples(self, batches: Batches) -> bool:
         X, Y, s, *_ = batches
         m = X.shape[0]
-        return (
+        fits = (
             isinstance(X, np.ndarray)
-            and isinstance(l2, float | int)
-            and all(map(self.flats.fits, (params, *moments)))
             and X.shape == (m, self.n_x)
             and Y.shape == (m, self.n_y)
             and X.dtype == Y.dtype == self.dtype
             and X.flags.c_contiguous
             and Y.flags.c_contiguous
             and (s is None or (s.shape == (1, m) and s.dtype == self.dtype))
-            and are_of_step(self.optimizer, moments, hyperparameters[0])
-            and all(are_floats(numbers.values()) for numbers in hyperparameters)
         )
+        self.samples = (X, Y, s) if fits else (None,)
+        return bool(fits)
 
     def run(
         self,
@@ -104,25 +128,23 @@ class RunProgram(Program):
     ) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after so many steps."""
         steps, size = len(hyperparameters), batches.size
-        if len(self.batch[0]) != size:
-            self.batch = self._batch(size)
         costs = np.empty(steps, self.dtype)
-
         with self.threads.parts(steps, size, len(batches.order) - size * (steps - 1)) as parts:
             for part in parts:
                 order = batches.order[part.start * size : part.stop * size]
-                params, moments = self._make(
+                made = self.prepared(
                     params,
                     moments,
                     batches._replace(order=order),
                     hyperparameters[part],
                     l2,
                     dropout and dropout[part],
-                    costs[part],
                 )
+                train(*made.arguments)
+                params, moments, costs[part] = made.result
         return params, moments, costs
 
-    def _make(
+    def prepared(
         self,
         params: Params,
         moments: tuple[Params, ...],
@@ -130,10 +152,11 @@ class RunProgram(Program):
         hyperparameters: Sequence[dict[str, float]],
         l2: float,
         dropout: Sequence[Dropout] | None,
-        costs: Array,
-    ) -> tuple[Params, tuple[Params, ...]]:
-        """The same in one call, which fills in the costs."""
-        flats, steps = self.flats, len(hyperparameters)
+    ) -> PreparedRun:
+        """The same as one call of `train`, which is yet to be made."""
+        flats, steps, size = self.flats, len(hyperparameters), batches.size
+        if len(self.batch[0]) != size:
+            self.batch = self._batch(size)
         if not are_same(self.moments, moments):
             self.moments = tuple(map(flats.copied, moments))
             # Now, as a vector that is long in use may no longer be known.
@@ -147,9 +170,11 @@ class RunProgram(Program):
         weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
         data = batches.X, batches.Y, weight, batches.order, self._penalty(l2)
         numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
-        room: Any = vectors, memory, self.batch, self._work(batches.size), costs
-        train(self.gradients, self.update, self.network, *data, *numbers, *room)
-        return odd if steps % 2 else even, self.moments
+        costs = np.empty(steps, self.dtype)
+        room: Any = vectors, memory, self.batch, self._work(size), costs
+        result = odd if steps % 2 else even, self.moments, costs
+        loops = self.gradients, self.update
+        return PreparedRun((*loops, self.network, *data, *numbers, *room), result)
 
     def _segments(self) -> Array:
         """What is updated at once: begin, end, and whether it is a bias, which does not decay."""
@@ -162,12 +187,16 @@ class RunProgram(Program):
 
     def _numbers(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""
-        rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
-        values = [
-            [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
-            for numbers in hyperparameters
-        ]
-        return rates, np.array(values)
+        known, numbers = _latest
+        if known is not hyperparameters or numbers[2] != self.names:
+            rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
+            values = [
+                [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
+                for numbers in hyperparameters
+            ]
+            numbers = rates, np.array(values), self.names
+            _latest[:] = hyperparameters, numbers
+        return numbers[:2]  # type: ignore[no-any-return]
 
     def _masks(self, dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, Masks]:
         """The keys of each step, and what else its masks are made by."""
@@ -179,6 +208,10 @@ class RunProgram(Program):
         """Room for the samples of a batch and their weights, which are 1."""
         X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
         return X, Y, np.ones(size, self.dtype)
+
+
+_latest: list[Any] = [None, ()]
+"""Hyperparameters, and what they are for `train`: trainings side by side may share them."""
 
 
 @cache

@@ -23,7 +23,7 @@ import numpy as np
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
 
-__all__ = ["Threads", "agree", "chosen", "is_alone", "one_thread"]
+__all__ = ["Threads", "agree", "chosen", "is_alone", "one_thread", "prefer_one"]
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
@@ -156,8 +156,23 @@ def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
     one, until = _best
     if not one or time.perf_counter() > until or _within or A.size * B.shape[1] > MODERATE:
         return nullcontext()
-    may = is_alone() and agree(A.shape[::-1], B.shape[1], A.dtype, number_of_threads()[0]())
+    threads = number_of_threads()[0]()
+    may = threads > 1 and is_alone() and _product_agrees(*A.shape, B.shape[1], A.dtype, threads)
     return one_thread() if may else nullcontext()
+
+
+@lru_cache(maxsize=64)
+def _product_agrees(n_out: int, n_in: int, m: int, dtype: Any, threads: int) -> bool:
+    """The same as `agree` of one layer, also where a training would not ask.
+
+    Of few outputs and many samples, a product too small to gain is left to all threads.
+    """
+    return _layer_agrees(n_in, n_out, m, dtype)
+
+
+def prefer_one() -> None:
+    """Let products outside of trainings use one thread for now, as trainings side by side did."""
+    _best[:] = True, time.perf_counter() + LONGEST
 
 
 def is_alone() -> bool:

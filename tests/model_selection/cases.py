@@ -1,0 +1,43 @@
+"""Searches by scikit-learn's class and by ours, on the same small data."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.datasets import load_diabetes, load_digits
+
+X, Y = load_digits(return_X_y=True)
+X, Y = (X[:203] / 16).astype(np.float32), Y[:203]
+REAL_X, REAL_Y = load_diabetes(return_X_y=True)
+REAL_X, REAL_Y = REAL_X[:101], REAL_Y[:101] / 100
+
+SMALL = {"hidden_layer_sizes": (5,), "batch_size": 40, "max_iter": 4, "random_state": 0}
+
+
+class Unequal:
+    """Folds of three sizes, with last batches that are short."""
+
+    def split(self, X, y=None, groups=None):
+        for test in (30, 61, 47):
+            numbers = np.arange(len(X))
+            yield numbers[test:], numbers[:test]
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 3
+
+
+def heard(call):
+    """What a call returns, and its warnings: text, category and file."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        result = call()
+    return result, [(str(w.message)[:80], w.category, w.filename) for w in warned]
+
+
+def assert_same_results(ours, theirs):
+    """The dict `cv_results_` or the like: the same entries in the same order, but for times."""
+    assert list(ours) == list(theirs)
+    for name, values in theirs.items():
+        if not name.endswith("_time"):
+            np.testing.assert_equal(np.asarray(ours[name]), np.asarray(values), name)

@@ -1,0 +1,225 @@
+"""Searches: the results of scikit-learn's classes, to the bit."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from sklearn import model_selection as theirs
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.model_selection.cases import (
+    REAL_X,
+    REAL_Y,
+    SMALL,
+    Unequal,
+    X,
+    Y,
+    assert_same_results,
+    heard,
+)
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
+from xpnet import model_selection as ours
+from xpnet.callbacks import Callback
+
+RATES = {"learning_rate_init": [1e-3, 3e-2]}
+LONG = {**SMALL, "max_iter": 12}
+CLASSIFY, REGRESS = (X, Y), (REAL_X, REAL_Y)
+SEARCHES = {
+    "grid": (MLPClassifier(**SMALL), RATES | {"alpha": [1e-5, 1.0]}, CLASSIFY, {}, {}),
+    "architectures": (
+        MLPClassifier(**SMALL),
+        {"hidden_layer_sizes": [(4,), (5, 3)], "activation": ["relu", "tanh"]},
+        (X.astype(float), Y),
+        {},
+        {},
+    ),
+    "early_stopping": (
+        MLPClassifier(early_stopping=True, n_iter_no_change=1, **LONG),
+        RATES,
+        CLASSIFY,
+        {},
+        {},
+    ),
+    "patience": (
+        MLPClassifier(solver="sgd", learning_rate="adaptive", tol=0.1, n_iter_no_change=1, **LONG),
+        {"learning_rate_init": [1e-3, 0.1, 1.0]},
+        CLASSIFY,
+        {},
+        {},
+    ),
+    "solvers": (
+        MLPClassifier(**SMALL),
+        {"solver": ["rmsprop", "lbfgs", "lion"], "clip_norm": [None, 0.1]},
+        CLASSIFY,
+        {},
+        {},
+    ),
+    "unequal": (MLPClassifier(**SMALL), {"batch_size": [30, 64]}, CLASSIFY, {"cv": Unequal()}, {}),
+    "pipeline": (
+        make_pipeline(StandardScaler(), MLPClassifier(**SMALL)),
+        {"mlpclassifier__alpha": [1e-5, 1.0], "standardscaler__with_mean": [True]},
+        CLASSIFY,
+        {},
+        {},
+    ),
+    "pipeline-own": (
+        make_pipeline(StandardScaler(), MLPClassifier(**SMALL)),
+        {"mlpclassifier__alpha": [1e-5, 1.0]},
+        CLASSIFY,
+        {},
+        {"mlpclassifier__sample_weight": np.linspace(0.1, 1, len(Y))},
+    ),
+    "regression": (MLPRegressor(**SMALL), RATES, REGRESS, {}, {}),
+    "two-outputs": (MLPRegressor(**SMALL), RATES, (REAL_X, np.c_[REAL_Y, -REAL_Y]), {}, {}),
+    "metrics": (
+        MLPClassifier(class_weight="balanced", **SMALL),
+        {"dropout": [0.0, 0.3]},
+        (X, np.array(list("abcdefghij"))[Y]),
+        {"scoring": ["accuracy", "f1_macro"], "refit": "f1_macro", "return_train_score": True},
+        {},
+    ),
+    "groups": (
+        MLPClassifier(**SMALL),
+        RATES,
+        (X, Y > 4),
+        {"cv": theirs.GroupKFold(2)},
+        {"groups": np.arange(len(Y)) // 20},
+    ),
+    "random-splits": (
+        MLPClassifier(**SMALL),
+        RATES,
+        CLASSIFY,
+        {"cv": theirs.ShuffleSplit(2, random_state=np.random.RandomState(3))},
+        {},
+    ),
+    "diverging": (
+        MLPClassifier(solver="sgd", **SMALL),
+        {"learning_rate_init": [1e3, 1e-2, 1e30]},
+        CLASSIFY,
+        {"error_score": -1.0},
+        {},
+    ),
+    "invalid": (MLPClassifier(**SMALL), {"alpha": [-1.0, 1e-2]}, CLASSIFY, {}, {}),
+    "another": (LogisticRegression(), {"C": [0.1, 1.0]}, CLASSIFY, {}, {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "grid", "data", "options", "of_fit"), SEARCHES.values(), ids=SEARCHES
+)
+def test_grid_search_is_scikit_learns(model, grid, data, options, of_fit):
+    options = {"cv": 2} | options
+
+    def search(module):
+        made = module.GridSearchCV(model, grid, **copy.deepcopy(options))
+        return heard(lambda: made.fit(*data, **of_fit))
+
+    (found, warned), (expected, expected_warned) = search(ours), search(theirs)
+    assert_same_results(found.cv_results_, expected.cv_results_)
+    assert Counter(warned) == Counter(expected_warned)
+    assert found.best_params_ == expected.best_params_
+    np.testing.assert_equal(found.predict(data[0]), expected.predict(data[0]))
+
+
+def test_randomized_search_is_scikit_learns():
+    def results(module):
+        search = module.RandomizedSearchCV(
+            MLPClassifier(**SMALL),
+            {"alpha": np.logspace(-5, 0, 20)},
+            n_iter=3,
+            cv=2,
+            random_state=np.random.RandomState(1),
+        )
+        return heard(lambda: search.fit(X, Y).cv_results_)
+
+    (found, warned), (expected, expected_warned) = results(ours), results(theirs)
+    assert_same_results(found, expected)
+    assert Counter(warned) == Counter(expected_warned)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("error_score", [np.nan, "raise"])
+def test_a_candidate_that_diverges_leaves_the_others_as_they_are(error_score):
+    model, grid = MLPClassifier(solver="sgd", **SMALL), {"learning_rate_init": [1e30, 1e-2]}
+    search = ours.GridSearchCV(model, grid, cv=2, error_score=error_score)
+    if error_score == "raise":
+        with pytest.raises(ValueError, match="Solver produced non-finite"):
+            search.fit(X, Y)
+        return
+    _, warned = heard(lambda: search.fit(X, Y))
+    assert FitFailedWarning in {category for _, category, _ in warned}
+    alone = ours.GridSearchCV(model, {"learning_rate_init": [1e-2]}, cv=2)
+    heard(lambda: alone.fit(X, Y))
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isnan(scores[0])
+    assert scores[1] == alone.best_score_
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_memory_limits_how_many_train_at_once():
+    model = MLPClassifier(early_stopping=True, **SMALL)
+    results = [
+        ours.GridSearchCV(model, RATES, cv=2, memory=memory).fit(X, Y).cv_results_
+        for memory in (None, "1 KiB")
+    ]
+    assert_same_results(*results)
+    with pytest.raises(ValueError, match="memory is '1 pint': expected a number of bytes"):
+        ours.GridSearchCV(model, RATES, cv=2, memory="1 pint").fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
+def test_verbose_says_what_is_trained_one_by_one(capsys):
+    grid = {"solver": ["lbfgs", "adam"]}
+    ours.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, verbose=1).fit(X, Y)
+    text = "1 of 2 candidates are trained one by one: lbfgs has no mini-batches\n"
+    assert text in capsys.readouterr().out
+    ours.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, verbose=1).fit(X, Y)
+    assert "one by one: LogisticRegression is none of" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    ("early_stopping", "best"), [(False, "lowest loss"), (True, "best validation score")]
+)
+def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
+    monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
+    model = MLPClassifier(early_stopping=early_stopping, **SMALL)
+    ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "go on" in line]
+    assert len(lines) == SMALL["max_iter"] + 1
+    assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[1])
+    assert lines[0].startswith("4 of 4 trainings go on, no loss yet")
+    assert lines[-1].startswith("0 of 4 trainings go on")
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_the_search_is_left_as_scikit_learns_is():
+    model = MLPClassifier(**SMALL)
+    search = ours.GridSearchCV(model, RATES, cv=2).fit(X, Y)
+    expected = theirs.GridSearchCV(model, RATES, cv=2).fit(X, Y)
+    assert vars(search).keys() - {"memory"} == vars(expected).keys()
+    assert search.estimator is model
+    assert vars(search.best_estimator_).keys() == vars(expected.best_estimator_).keys()
+    assert pickle.loads(pickle.dumps(search)).best_score_ == search.best_score_
+    clone(search).fit(X, Y)
+
+
+class _Interrupts(Callback):
+    def on_epoch(self, epoch):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_the_search():
+    model = MLPClassifier(callbacks=[_Interrupts()], **SMALL)
+    search = ours.GridSearchCV(model, RATES, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    assert search.estimator is model

@@ -1,0 +1,64 @@
+"""Cross-validation: the results of scikit-learn's functions, to the bit."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from sklearn import model_selection as theirs
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.model_selection.cases import SMALL, Unequal, X, Y, assert_same_results, heard
+from xpnet import MLPClassifier
+from xpnet import model_selection as ours
+
+MODEL = MLPClassifier(**SMALL)
+LETTERS = np.array(list("jihgfedcba"))[Y]
+CALLS = {
+    "scores": (
+        "cross_val_score",
+        MODEL,
+        Y,
+        {"params": {"sample_weight": np.linspace(0.1, 2, 203)}},
+    ),
+    "labels": ("cross_val_predict", MODEL, LETTERS, {}),
+    "probabilities": ("cross_val_predict", MODEL, LETTERS, {"method": "predict_proba"}),
+    "curve": (
+        "validation_curve",
+        make_pipeline(StandardScaler(), MODEL),
+        Y,
+        {"param_name": "mlpclassifier__alpha", "param_range": [1e-5, 1.0]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "model", "y", "options"), CALLS.values(), ids=CALLS)
+def test_the_result_is_scikit_learns(name, model, y, options):
+    options = {"cv": theirs.KFold(2, shuffle=True, random_state=0)} | options
+    found, warned = heard(lambda: getattr(ours, name)(model, X, y, **options))
+    expected, expected_warned = heard(lambda: getattr(theirs, name)(model, X, y, **options))
+    np.testing.assert_equal(found, expected)
+    assert sorted(map(str, warned)) == sorted(map(str, expected_warned))
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_each_estimator_is_as_if_it_were_fitted_alone():
+    model = MLPClassifier(early_stopping=True, n_iter_no_change=1, **{**SMALL, "max_iter": 12})
+    options = {"cv": Unequal(), "return_estimator": True, "return_train_score": True}
+    found, expected = (module.cross_validate(model, X, Y, **options) for module in (ours, theirs))
+    models, expected_models = found.pop("estimator"), expected.pop("estimator")
+    assert_same_results(found, expected)
+    assert min(found["fit_time"]) > 0
+    for one, other in zip(models, expected_models, strict=True):
+        states = vars(one._state), vars(other._state)
+        for name in ("coefs_", "intercepts_", "loss_curve_", "validation_scores_", "stopped_"):
+            np.testing.assert_equal(*(state[name] for state in states))
+        np.testing.assert_equal(one.partial_fit(X, Y).coefs_, other.partial_fit(X, Y).coefs_)
+
+
+@pytest.mark.parametrize("name", ["cross_validate", "validation_curve"])
+def test_the_signature_is_scikit_learns(name):
+    functions = (getattr(module, name) for module in (ours, theirs))
+    assert len({str(inspect.signature(function)) for function in functions}) == 1

@@ -1,0 +1,68 @@
+"""Trainings side by side: what each leaves is what it leaves alone."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import assert_trees_close
+from xpnet import Network, backend, optim
+from xpnet.data.batches import shuffled
+from xpnet.network.defaults import accelerator_for
+from xpnet.train.arguments import Settings
+from xpnet.train.epochs import EpochLoop
+from xpnet.train.together import together
+from xpnet.types import Run
+
+NET = Network((3, 4, 2), output="softmax")
+M, SIZE, EPOCHS = 23, 5, 3
+RATES, L2 = (1e-3, 1e-2, 0.3), (0.0, 0.1, 2.0)
+KINDS = {"adam": optim.adam, "sgd": optim.sgd, "adamw": optim.adamw}
+
+
+def loops(library, kind):
+    """Three of one form, the second of which ends an epoch before the others."""
+    rng = np.random.default_rng(0)
+    X = library.asarray(rng.normal(size=(M, 3)), dtype="float32")
+    Y = library.asarray(np.eye(2)[rng.integers(0, 2, M)], dtype="float32")
+    made = []
+    for k, (rate, l2) in enumerate(zip(RATES, L2, strict=True)):
+        params = NET.init(seed=k, like=X)
+        run = Run(NET, EPOCHS - (k == 1), -(-M // SIZE), M)
+        settings = Settings(KINDS[kind](rate), l2=l2)
+        gather = accelerator_for(X).gather(backend.gather)
+        made.append(EpochLoop(run, params, (), settings, lambda params: {}, gather))
+    orders = [shuffled(X, Y, SIZE, 0, epoch, None) for epoch in range(EPOCHS)]
+    return X, made, orders
+
+
+def test_each_training_is_as_it_is_alone(eager_xp):
+    assert_as_alone(eager_xp, "adam")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_compiler_they_are_a_stack(cuda_device, unfused, kind):
+    assert_as_alone(cuda_device, kind)
+
+
+def assert_as_alone(library, kind):
+    X, beside, orders = loops(library, kind)
+    together([loop.rounds(orders) for loop in beside], X, lambda k: nullcontext())
+    _, alone, _ = loops(library, kind)
+    for found, loop in zip(beside, alone, strict=True):
+        expected = loop.fit(orders)
+        assert found.result.steps == expected.steps
+        assert_trees_close(found.result.params, expected.params, "float32")
+        for row, expected_row in zip(found.result.history, expected.history, strict=True):
+            assert row["cost"] == pytest.approx(expected_row["cost"], rel=1e-5)
+            assert row["learning_rate"] == expected_row["learning_rate"]
+        if library.name == "numpy":
+            assert_bits(found.result.params, expected.params)
+
+
+def assert_bits(found, expected):
+    for layer, expected_layer in zip(found, expected, strict=True):
+        for array, expected_array in zip(layer, expected_layer, strict=True):
+            np.testing.assert_array_equal(array, expected_array)

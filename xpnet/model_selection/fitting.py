@@ -1,0 +1,186 @@
+"""Fits of candidates on folds, side by side where they can be."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from xpnet import backend
+from xpnet.estimators._batches import draws_shared
+from xpnet.estimators._devices import stand_in
+from xpnet.estimators._mlp import BaseMLP, Checked, Given
+from xpnet.estimators._sklearn_private import (
+    check_parameters,
+    checks_skipped,
+    has_callbacks,
+    noted,
+    part_for,
+    warnings_noted,
+)
+from xpnet.model_selection.handover import Fit
+from xpnet.model_selection.memory import bytes_of
+from xpnet.model_selection.progress import Progress
+from xpnet.train.epochs import Rounds
+from xpnet.train.together import together
+
+OF_FIT = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
+"""What a network's `fit` takes beside X and y."""
+
+
+class Data(NamedTuple):
+    """What a search fits on: X, y, the parameters of `fit`, and the rows of each split."""
+
+    X: Any
+    y: Any
+    params: dict[str, Any]
+    splits: Sequence[tuple[Any, Any]]
+
+
+def why_not(estimator: Any, fit_params: dict[str, Any]) -> str:
+    """Why fits of an estimator go one by one as in scikit-learn; empty where they need not."""
+    network = network_of(estimator)
+    if not isinstance(network, BaseMLP):
+        return f"{type(network).__name__} is none of xpnet's networks that train on mini-batches"
+    if any(map(has_callbacks, (estimator, network))):
+        return "scikit-learn's callbacks follow each fit"
+    if isinstance(estimator, Pipeline) and estimator.memory is not None:
+        return "the pipeline has a memory"
+    strange = sorted(fit_params.keys() - {_prefix(estimator) + name for name in OF_FIT})
+    return f"fit is given {strange[0]}" if strange else ""
+
+
+class Candidate:
+    """An estimator with the parameters of one candidate.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Not to be fitted itself.
+    reason : str
+        Why its fits are left to scikit-learn; empty where they are not.
+    """
+
+    def __init__(self, estimator: Any, params: dict[str, Any]) -> None:
+        self.estimator = clone(estimator).set_params(**clone(params, safe=False))
+        self.reason = self._reason(params)
+
+    def _reason(self, params: dict[str, Any]) -> str:
+        network = network_of(self.estimator)
+        if not isinstance(network, BaseMLP):
+            return f"{type(network).__name__} is none of xpnet's networks"
+        if network.solver == "lbfgs":
+            return "lbfgs has no mini-batches"
+        if network.checkpoint is not None:
+            return "checkpoint is the folder of one fit"
+        if network.verbose:
+            return "verbose=True writes of one fit after another"
+        others = sorted(name for name in params if not name.startswith(_prefix(self.estimator)))
+        if others:
+            return f"{others[0]} is of a step before the network"
+        try:
+            check_parameters(network)
+        except ValueError:
+            return "its parameters are not valid"
+        return ""
+
+
+class Fold:
+    """The samples of one split to fit on, prepared once for all candidates."""
+
+    def __init__(self, estimator: Any, data: Data, rows: Any) -> None:
+        self.X, self.y, params = part_for(estimator, data.X, data.y, data.params, rows)
+        prefix = _prefix(estimator)
+        self.params = {name.removeprefix(prefix): value for name, value in params.items()}
+        self.said: list[Callable[[], object]] = []
+        self.before: Any = None
+        self.given: Given | Checked | None = None
+
+    def prepare(self, estimator: Any) -> None:
+        """Transform, check and encode the samples, as each candidate would by itself."""
+        network = network_of(estimator)
+        with noted(self.said):
+            if network is not estimator:
+                self.before = clone(estimator[:-1])
+                self.X = self.before.fit_transform(self.X, self.y)
+            weight = self.params.get("sample_weight")
+            self.given = network._check_once(self.X, self.y, weight)
+        del self.X, self.y
+
+    def validation(self) -> Given:
+        """What `fit` is given to validate on."""
+        return Given(*(self.params.get(name) for name in ("X_val", "y_val", "sample_weight_val")))
+
+
+def fit_all(
+    estimator: Any,
+    candidates: Sequence[dict[str, Any]],
+    data: Data,
+    *,
+    memory: Any = None,
+    verbose: Any = 0,
+) -> list[Fit | None]:
+    """A fit of each candidate on each split, in scikit-learn's order; None of one left to it."""
+    made = [Candidate(estimator, params) for params in candidates]
+    for reason in sorted({candidate.reason for candidate in made} - {""}):
+        count = sum(candidate.reason == reason for candidate in made)
+        say(verbose, f"{count} of {len(made)} candidates are trained one by one: {reason}")
+    folds = [Fold(estimator, data, train) for train, _ in data.splits]
+    pairs = list(product(made, folds))
+    fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
+    found = [fit for fit in fits if fit is not None]
+    trainings = [
+        _training(fit, fold) for fit, (_, fold) in zip(fits, pairs, strict=True) if fit is not None
+    ]
+    train_all(found, trainings, stand_in(data.X), limit=bytes_of(memory), verbose=verbose)
+    return fits
+
+
+def train_all(
+    fits: Sequence[Fit], trainings: Sequence[Rounds], like: Any, *, limit: float, verbose: Any
+) -> None:
+    """Train side by side; warnings, errors and a share of the time go to the `fits`."""
+    progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
+    watch, began = [fit.watched for fit in fits], time.perf_counter()
+    with backend.on_device_of(like), checks_skipped(), warnings_noted(), draws_shared() as held:
+
+        def on_round(going: Sequence[int], waiting: int) -> None:
+            held.clear()  # all that have begun have theirs
+            progress(going, waiting)
+
+        together(trainings, like, lambda k: watch[k](), limit=limit, on_round=on_round)
+    for fit in fits:
+        fit.seconds = (time.perf_counter() - began) / len(fits)
+
+
+def say(verbose: Any, text: str) -> None:
+    """Write a line, where there is to be any."""
+    if verbose > 0:
+        sys.stdout.write(f"{text}\n")
+
+
+def _training(fit: Fit, fold: Fold) -> Rounds:
+    """The epochs of one fit."""
+    if fold.given is None:
+        fold.prepare(fit.estimator)
+    fit.said += fold.said
+    network = network_of(fit.estimator)
+    if network is not fit.estimator:
+        fit.estimator.steps[:-1] = fold.before.steps
+    yield from network._rounds(fold.given, fold.validation())
+
+
+def network_of(estimator: Any) -> Any:
+    """The estimator, or the last step of a pipeline."""
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _prefix(estimator: Any) -> str:
+    """What the names of a network's parameters begin with."""
+    return f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""

@@ -1,0 +1,93 @@
+"""Fitted estimators handed to scikit-learn's evaluation, where it expects unfitted clones.
+
+scikit-learn clones an estimator for each candidate and fold, sets the candidate's parameters and
+calls `fit`. It asks the estimator itself for its clone (``__sklearn_clone__``), so that one can be
+given that is fitted already, and whose next `fit` only says again what was heard at the first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn.base import BaseEstimator, clone
+
+from xpnet.estimators._sklearn_private import noted
+
+
+class Fit:
+    """One fit: the estimator, what was heard meanwhile, and how it ended.
+
+    Attributes
+    ----------
+    estimator : estimator
+    said : list of function
+        Its warnings: each call gives one again.
+    error : Exception or None
+        What it raised.
+    seconds : float
+        Its share of the time.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+        self.said: list[Callable[[], object]] = []
+        self.error: Exception | None = None
+        self.seconds = 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Context of what belongs to this fit: warnings and errors are kept."""
+        try:
+            with noted(self.said):
+                yield
+        except Exception as error:
+            self.error = error
+
+    def handed_over(self) -> Any:
+        """The estimator, whose next call of `fit` gives the warnings or raises the error."""
+        estimator = self.estimator
+        estimator.set_params = lambda **params: estimator
+        estimator.fit = self._fit
+        return estimator
+
+    def _fit(self, *args: Any, **kwargs: Any) -> Any:
+        del self.estimator.fit, self.estimator.set_params
+        self.repeat()
+        return self.estimator
+
+    def repeat(self) -> None:
+        """Give the warnings, and raise the error."""
+        for say in self.said:
+            say()
+        if self.error is not None:
+            raise self.error
+
+
+class Dealer:
+    """Stand-in for an estimator, whose clones are estimators that are fitted already.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The stand-in; once nothing is left to be given out, its clones are as usual.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = clone(estimator)
+        self.left: deque[Any] = deque()
+        self.estimator.__sklearn_clone__ = self._next
+
+    def give(self, estimators: Iterable[Any]) -> None:
+        """Give these out next, a usual clone in place of None."""
+        self.left.extend(estimators)
+
+    def _next(self) -> Any:
+        found = self.left.popleft() if self.left else None
+        return BaseEstimator.__sklearn_clone__(self.estimator) if found is None else found
+
+    def close(self) -> None:
+        """Make the stand-in an estimator as any other: scikit-learn's scorer may keep it."""
+        del self.estimator.__sklearn_clone__

@@ -1,0 +1,203 @@
+"""scikit-learn's searches, whose candidates train side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joblib import parallel_config
+from sklearn import model_selection
+
+from xpnet.estimators._sklearn_private import has_callbacks
+from xpnet.model_selection.fitting import Data, fit_all, say, why_not
+from xpnet.model_selection.handover import Dealer
+
+Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
+
+
+class SideBySideMixin(Base):
+    """Adds to a search of scikit-learn that all candidates are trained before they are scored.
+
+    What it overrides beside `fit` are steps of scikit-learn's own `fit`, from which it learns what
+    that has made of its arguments.
+    """
+
+    estimator: Any
+    _dealer: Dealer | None = None
+    _seconds: list[float]
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Find the best candidate, as scikit-learn's class of the same name does.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, n_x)
+        y : array_like, shape (m,) or (m, n_outputs)
+        **params
+            As of scikit-learn's class: ``sample_weight``, ``groups`` for the splitter, …
+
+        Returns
+        -------
+        search
+            Itself.
+        """
+        own = {name: value for name, value in params.items() if name != "groups"}
+        reason = why_not(self.estimator, own)
+        if has_callbacks(self):
+            reason = "scikit-learn's callbacks follow each fit"
+        if reason:
+            say(self.verbose, f"Trained one by one: {reason}")
+            return super().fit(X, y, **params)
+        given, dealer = self.estimator, Dealer(self.estimator)
+        dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
+        self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
+        try:
+            # What is left is to score, which takes less time than to start other processes.
+            with parallel_config(backend="sequential"):
+                return super().fit(X, y, **params)
+        finally:
+            dealer.close()
+            self.estimator = given
+            for name in ("_dealer", "_seconds", "_routed", "_data"):
+                self.__dict__.pop(name, None)
+
+    def _get_routed_params_for_fit(self, params: Any) -> Any:
+        self._routed = super()._get_routed_params_for_fit(params)
+        return self._routed
+
+    def _check_input_parameters(self, X: Any, y: Any, split_params: Any) -> None:
+        self._data = X, y
+        super()._check_input_parameters(X, y, split_params)
+
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        super()._run_search(self._trained_before(evaluate_candidates), callback_ctx=callback_ctx)
+
+    def _trained_before(self, evaluate_candidates: Callable[..., Any]) -> Callable[..., Any]:
+        """`evaluate_candidates`, which is handed estimators that are fitted already."""
+        dealer = self._dealer
+        if dealer is None:
+            return evaluate_candidates
+
+        def evaluate(candidates: Any, cv: Any = None, **options: Any) -> Any:
+            candidates, splitter = list(candidates), cv or self._checked_cv_orig
+            splits = list(splitter.split(*self._data, **self._routed.splitter.split))
+            data = Data(*self._data, self._routed.estimator.fit, splits)
+            memory, verbose = self.memory, self.verbose
+            fits = fit_all(dealer.estimator, candidates, data, memory=memory, verbose=verbose)
+            self._seconds += [fit.seconds if fit else 0.0 for fit in fits]
+            dealer.give(fit and fit.handed_over() for fit in fits)
+            return evaluate_candidates(candidates, cv=model_selection.check_cv(splits), **options)
+
+        return evaluate
+
+    def _format_results(
+        self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
+    ) -> Any:
+        if self._dealer is not None:
+            out = [
+                {**result, "fit_time": result["fit_time"] + seconds}
+                for result, seconds in zip(out, self._seconds, strict=True)
+            ]
+        return super()._format_results(candidate_params, n_splits, out, more_results)
+
+
+class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):
+    """scikit-learn's `GridSearchCV`, whose candidates train side by side.
+
+    The result is that of scikit-learn's class with the same estimator, an `xpnet.MLPClassifier` or
+    `xpnet.MLPRegressor`, or a Pipeline that ends in one. What cannot train beside others is fitted
+    as scikit-learn does; ``verbose=1`` says so, and shows how far the trainings are.
+
+    Parameters
+    ----------
+    estimator, param_grid, scoring, refit, cv, verbose, pre_dispatch, error_score, \
+return_train_score
+        As of scikit-learn's class.
+    n_jobs : int, optional
+        Of a search none of whose fits can train beside others. Those that do use the threads that
+        `xpnet.use_threads` allows.
+    memory : int or str, optional
+        What the trainings may need beside the samples, such as ``"1GiB"``; others begin when there
+        is room. Half of what is free by default.
+
+    Attributes
+    ----------
+    cv_results_ : dict
+        As of scikit-learn's class. ``mean_fit_time`` is a fit's share of the time of all.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        memory: Any = None,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.memory = memory
+
+
+class RandomizedSearchCV(SideBySideMixin, model_selection.RandomizedSearchCV):
+    """scikit-learn's `RandomizedSearchCV`, whose candidates train side by side.
+
+    Parameters
+    ----------
+    estimator, param_distributions, n_iter, scoring, refit, cv, verbose, pre_dispatch, \
+random_state, error_score, return_train_score
+        As of scikit-learn's class.
+    n_jobs, memory
+        As of `GridSearchCV`.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 10,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        memory: Any = None,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.memory = memory

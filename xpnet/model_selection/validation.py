@@ -1,0 +1,77 @@
+"""scikit-learn's functions of cross-validation, whose fits train side by side."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from joblib import parallel_config
+from sklearn import get_config, model_selection
+from sklearn.base import is_classifier
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import indexable
+
+from xpnet.model_selection.fitting import Data, fit_all, say, why_not
+from xpnet.model_selection.handover import Dealer, Fit
+
+BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
+"""Methods for which scikit-learn's `cross_val_predict` fits on the numbers of the classes."""
+
+
+def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of scikit-learn's, ``(estimator, X, y, …)``, with fits that train side by side."""
+
+    @functools.wraps(function)
+    def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
+        given, verbose = options.get("params") or {}, options.get("verbose", 0)
+        reason = why_not(estimator, given)
+        if get_config()["enable_metadata_routing"] and given:
+            reason = reason or "metadata is routed"
+        if reason:
+            say(verbose, f"Trained one by one: {reason}")
+            return function(estimator, X, y, **options)
+        X, y, groups = indexable(X, y, options.get("groups"))
+        cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
+        options["cv"] = splits = list(cv.split(X, y, groups))
+        candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
+        fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
+        dealer = Dealer(estimator)
+        fits = fit_all(
+            dealer.estimator,
+            candidates or [{}],
+            Data(X, fitted_on, given, splits),
+            verbose=verbose,
+        )
+        if candidates:  # which `validation_curve` takes one fold after another
+            fits = [fit for k in range(len(splits)) for fit in fits[k :: len(splits)]]
+        dealer.give(fit and fit.handed_over() for fit in fits)
+        try:
+            with parallel_config(backend="sequential"):
+                return _with_seconds(function(dealer.estimator, X, y, **options), fits)
+        finally:
+            dealer.close()
+
+    return beside
+
+
+def _numbered(y: Any) -> Any:
+    """The targets as numbers of their classes; several columns are numbered each by itself."""
+    y = np.asarray(y)
+    if y.ndim == 1:
+        return LabelEncoder().fit_transform(y)
+    return np.stack([LabelEncoder().fit_transform(column) for column in y.T], axis=1)
+
+
+def _with_seconds(result: Any, fits: Sequence[Fit | None]) -> Any:
+    """The result of `cross_validate` with the time that each fit took; any other as it is."""
+    if isinstance(result, dict):
+        result["fit_time"] += [fit.seconds if fit else 0.0 for fit in fits]
+    return result
+
+
+cross_validate = _side_by_side(model_selection.cross_validate)
+cross_val_score = _side_by_side(model_selection.cross_val_score)
+cross_val_predict = _side_by_side(model_selection.cross_val_predict)
+validation_curve = _side_by_side(model_selection.validation_curve)

@@ -1,0 +1,115 @@
+"""Learning-rate range test: the first steps at many rates, as one stack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from xpnet import backend, data, optim
+from xpnet._arguments import whole
+from xpnet.network import Network, stack
+from xpnet.network.arguments import as_floating
+from xpnet.train.steps import steps
+from xpnet.types import Array, Optimizer, Params, as_params
+
+SHARE = 0.25
+"""Of the steps, the last ones, whose mean cost is that of a rate."""
+
+RATES = tuple(10.0 ** (exponent / 4.0) for exponent in range(-20, 5))
+"""From 1e-5 to 10, four a decade."""
+
+
+class Rates(NamedTuple):
+    """What `find_rate` finds.
+
+    Attributes
+    ----------
+    rates : list of float
+    costs : list of float
+        The mean cost of the last steps at each rate; NaN or infinite where they diverge.
+    suggestion : float
+        A third of the rate with the lowest cost: after so few steps, that is near to those at which
+        training fails.
+    """
+
+    rates: list[float]
+    costs: list[float]
+    suggestion: float
+
+
+def find_rate(
+    net: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    *,
+    optimizer: Callable[..., Optimizer] = optim.adam,
+    rates: Sequence[float] = RATES,
+    count: int = 100,
+    batch_size: int = 128,
+    seed: int = 0,
+) -> Rates:
+    """Train some steps at each of many learning rates, all as one stack.
+
+    Parameters
+    ----------
+    net : Network
+    params : Params
+        Of one network: where to start at every rate.
+    X, Y : array, shapes (n_x, m) and (n_y, m)
+        As of `xpnet.fit`.
+    optimizer : function ``rate -> Optimizer``, default `xpnet.optim.adam`
+        Given an array of rates, one for each network.
+    rates : sequence of float
+        1e-5 to 10 by default, four a decade.
+    count : int, default 100
+        Steps at each rate.
+    batch_size, seed : int
+        As of `xpnet.fit`.
+
+    Returns
+    -------
+    Rates
+        As a curve, ``rates`` and ``costs``, and a ``suggestion``.
+
+    Raises
+    ------
+    ValueError
+        If training diverges at every rate.
+    ValueError, TypeError
+        As `xpnet.steps`.
+
+    References
+    ----------
+    Smith 2017, "Cyclical learning rates", section 3.3, where one training goes through all rates:
+    here each rate has a training of its own.
+    """
+    params, count = as_params(params), whole("count", count, 1)
+    W = params[0].W
+    with backend.on_device_of(W), backend.quiet(W):
+        column = backend.asarray([[[float(rate)]] for rate in rates], like=W)
+        members = stack([params] * len(rates))
+        batches = _batches(as_floating(X, params), as_floating(Y, params), count, batch_size, seed)
+        found = steps(net, members, batches, optimizer=optimizer(column))
+        costs = backend.read([step.cost for step in found])
+    last = costs[-max(1, round(SHARE * count)) :].mean(axis=0).tolist()
+    finite = [(cost, rate) for cost, rate in zip(last, rates, strict=True) if math.isfinite(cost)]
+    if not finite:
+        raise ValueError(
+            f"training diverges at every rate from {min(rates):g} to {max(rates):g}: scale X, or "
+            "give smaller rates"
+        )
+    return Rates(list(map(float, rates)), last, float(min(finite)[1]) / 3.0)
+
+
+def _batches(X: Array, Y: Array, count: int, batch_size: int, seed: int) -> Any:
+    """So many batches, epoch after epoch."""
+    rows = data.sample_major(X), data.sample_major(Y)
+    epoch = 0
+    while count > 0:
+        for batch in data.batches(*rows, batch_size=batch_size, seed=seed, epoch=epoch):
+            if count > 0:
+                yield batch
+            count -= 1
+        epoch += 1

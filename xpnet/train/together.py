@@ -1,0 +1,142 @@
+"""Trainings side by side: an epoch of each, and again, until the last one has ended."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, TypeAlias
+
+from array_api_compat import array_namespace
+
+from xpnet.network.defaults import accelerator_for
+from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.stacked import Stack, form_of
+from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
+
+Watch: TypeAlias = Callable[[int], AbstractContextManager[None]]
+
+COPIES = 8
+"""Of its parameters that a training may need: before and after a step, gradients, moments."""
+
+
+def together(
+    trainings: Sequence[Rounds],
+    like: Array,
+    watch: Watch,
+    *,
+    limit: float = math.inf,
+    on_round: Callable[[Sequence[int], int], object] = lambda going, waiting: None,
+) -> None:
+    """Train all to their ends, each as if it were alone.
+
+    Parameters
+    ----------
+    trainings : sequence of Rounds
+        Those that have ended cost nothing more.
+    like : array
+        Of the library that all compute with.
+    watch : function ``number -> context``
+        What is done for a training by itself, but the epochs, is done within its context. One that
+        lets no error out thereby ends this training alone.
+    limit : float
+        Bytes that trainings which go on may need, beside their samples. One of them goes on in any
+        case; others begin when there is room.
+    on_round : function, optional
+        Called after each epoch with the numbers of the trainings that go on, and with how many
+        still wait.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At a Ctrl-C, which ends all of them: what they have learned is lost.
+    """
+    waiting = deque(range(len(trainings)))
+    going: dict[int, EpochLoop] = {}
+    stacks: dict[Any, Stack] = {}
+    side_by_side = accelerator_for(like).side_by_side
+    with nullcontext() if side_by_side is None else side_by_side() as make:
+        while going or waiting:
+            epochs = _next_epochs(trainings, going, watch)
+            if any(loop.stopped == "interrupted" for loop in going.values()):
+                raise KeyboardInterrupt  # which ends all of them
+            needed = sum(_bytes(loop) for loop, _ in epochs.values())
+            while waiting and (not epochs or needed < limit):
+                begun = _next_epochs(trainings, (waiting.popleft(),), watch)
+                epochs |= begun
+                needed += sum(_bytes(loop) for loop, _ in begun.values())
+            going = {k: loop for k, (loop, _) in epochs.items()}
+            made = _made_side_by_side(epochs, make) if make else _made_in_stacks(epochs, stacks)
+            _train(trainings, epochs, watch, made)
+            on_round(list(going), len(waiting))
+
+
+def _next_epochs(
+    trainings: Sequence[Rounds], numbers: Iterable[int], watch: Watch
+) -> dict[int, tuple[EpochLoop, Batches]]:
+    """The next epoch of each; none of one that has ended."""
+    epochs = {}
+    for k in numbers:
+        with watch(k):
+            epoch = next(trainings[k], None)
+            if epoch is not None:
+                epochs[k] = epoch
+    return epochs
+
+
+def _bytes(loop: EpochLoop) -> float:
+    """About what a training needs: its parameters some times, and what a batch is in each layer."""
+    sizes, steps = loop.run.net.sizes, loop.run.steps_per_epoch
+    batch = -(-loop.run.m // steps) * (sizes[0] + sizes[-1] + 3 * sum(sizes[1:]))
+    size = sum(math.prod(tensor.shape) for tensor in tensors(loop.params))
+    W = loop.params[0].W
+    return float(array_namespace(W).finfo(W.dtype).bits // 8 * (COPIES * size + batch))
+
+
+Epochs: TypeAlias = dict[int, tuple[EpochLoop, Batches]]
+
+
+def _made_side_by_side(epochs: Epochs, make: SideBySide) -> dict[int, PreparedRun]:
+    """The epochs that can be made side by side."""
+    known: dict[Any, Any] = {}
+    runs = {k: loop.prepared(batches, known) for k, (loop, batches) in epochs.items()}
+    made = {k: run for k, run in runs.items() if run is not None}
+    make(list(made.values()))
+    return made
+
+
+def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, PreparedRun]:
+    """The epochs that can be made as those of stacks, which are kept from one round to the next."""
+    groups: dict[Any, list[int]] = {}
+    for k, (loop, batches) in epochs.items():
+        form = form_of(loop, batches)
+        if form is not None:
+            groups.setdefault(form, []).append(k)
+    before = list(stacks.values())
+    stacks.clear()
+    made: dict[int, PreparedRun] = {}
+    for form, members in groups.items():
+        loops, (_, batches) = [epochs[k][0] for k in members], epochs[members[0]]
+        if len(loops) < 2:
+            continue
+        known = next((known for known in before if known.goes_on(loops)), None)
+        stacks[form] = known or Stack(loops)
+        runs = stacks[form].train(batches)
+        made |= {k: runs[loop] for k, loop in zip(members, loops, strict=True)}
+    return made
+
+
+def _train(
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, made: dict[int, PreparedRun]
+) -> None:
+    """Enter the epochs that are made, and make the others one after another."""
+    for k, (loop, batches) in epochs.items():
+        try:
+            if k in made:
+                loop.enter_prepared(batches, made[k])
+            else:
+                loop.train(batches)
+        except Exception as error:
+            with watch(k), suppress(StopIteration):
+                trainings[k].throw(error)
