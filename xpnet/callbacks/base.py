@@ -62,9 +62,8 @@ class Callback:
         """What it remembers from one epoch to the next, for a checkpoint (`xpnet.Checkpoints`).
 
         Numbers, text, None, arrays, parameters, and dicts, lists and tuples of them, all of which
-        come back as they were. A class that overrides it overrides `restore` as well, and
-        ``__repr__`` where it has settings: a training is resumed only with callbacks that are
-        written as those that it was begun with.
+        come back as they were. A class that overrides it overrides `restore` as well. A training is
+        resumed only with callbacks whose ``repr`` is that of those it was begun with.
         """
         return {}
 

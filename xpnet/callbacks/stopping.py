@@ -44,10 +44,6 @@ class EarlyStopping(Callback):
         self._best = Monitor(monitor, min_delta)
         self._params: Params | None = None
 
-    def __repr__(self) -> str:
-        """As it is made."""
-        return f"EarlyStopping({self.monitor!r}, {self.patience}, {self.min_delta})"
-
     def on_start(self, run: Run) -> None:
         """Forget an earlier training."""
         self._best, self._params = Monitor(self.monitor, self.min_delta), None

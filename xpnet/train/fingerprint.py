@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -112,6 +113,5 @@ def has_state(callback: Any) -> bool:
 
 
 def _repr(callback: Any) -> str:
-    """The callback with its settings, where its class says how it is written."""
-    text = repr(callback)
-    return type(callback).__name__ if text == object.__repr__(callback) else text
+    """How a callback is shown, without addresses, which another process has others of."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(callback))

@@ -83,6 +83,9 @@ class Patience(Callback):
         self.optimizer_state: OptimizerState | None = model._optimizer_state
         self._kept: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return "Patience()"
+
     def on_start(self, run: Run) -> None:
         """Count from 0."""
         self.m = run.m
