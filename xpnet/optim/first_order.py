@@ -200,8 +200,8 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    # The same zeros for all, as the first step returns moments of its own.
-    return OptimizerState(0, (map_params(_zeros_like, params),) * moments)
+    # Each of its own: a caller may donate them, or write over them.
+    return OptimizerState(0, tuple(map_params(_zeros_like, params) for _ in range(moments)))
 
 
 def _zeros_like(tensor: Array) -> Array:
