@@ -205,8 +205,10 @@ def _init(moments: int, params: Params) -> OptimizerState:
 
 
 def _zeros_like(tensor: Array) -> Array:
+    xp, flags = array_namespace(tensor), getattr(tensor, "flags", None)
+    if flags is not None and not flags.c_contiguous:
+        return xp.zeros_like(tensor)  # in its order, as of the weights that meet a sparse X
     # By shape: NumPy takes memory for it only where it is looked at.
-    xp = array_namespace(tensor)
     return xp.zeros(tensor.shape, dtype=tensor.dtype, device=device(tensor))
 
 
