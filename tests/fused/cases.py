@@ -65,7 +65,7 @@ ON_EACH = pytest.mark.parametrize(
     [(name, way) for name in ("numpy", "torch") for way in (fused.accelerate, for_training)],
     indirect=["xp"],
 )
-"""A test for each library and each way to fuse; of JAX, which replaces nothing, see `test_jax`."""
+"""A test for each library and each way to fuse; of JAX see `test_jax`."""
 
 
 def unyielding(library: Any, way: Callable[..., Kernels]) -> Kernels:

@@ -218,3 +218,14 @@ def test_a_large_layer_multiplies_by_samples_and_gets_the_same(rng):
     assert "optimization_barrier" in backward.lower(*given).as_text()
     assert "optimization_barrier" not in backward.lower(*smaller).as_text()
     assert_trees_close(*found, "float32")
+
+
+def test_a_large_layer_that_becomes_a_stack_is_left_to_the_plain_kernel():
+    """As in the first step over batches for each of several networks that start alike."""
+    K, n_out, n_in, m = 2, 256, jax_dense.LARGE // 256, 3
+    shapes = (K, n_out, m), (K, n_in, m), (n_out, n_in)
+    dA, A_prev, W = (jax.ShapeDtypeStruct(shape, "float32") for shape in shapes)
+    backward = jax_dense.training_kernels(VECTORIZED).activation_dense_backward
+    given = dA, Layer(dA, dA), A_prev, W
+    (dW, db), dA_prev = jax.eval_shape(partial(backward, "relu"), *given)
+    assert (dW.shape, db.shape, dA_prev.shape) == ((K, n_out, n_in), (K, n_out, 1), A_prev.shape)

@@ -127,6 +127,23 @@ def test_moments_start_at_zero_beside_the_parameters(xp):
         assert {array.dtype for array in moment[0]} == {params[0].W.dtype}
 
 
+def test_moments_lie_as_the_weights():
+    """Or all that is computed of both would lie in C order, where a sparse X meets features."""
+    (W, b), *_ = random_case((3, 2)).params
+    params = (Dense(np.asfortranarray(W), b),)
+    state = optim.lion().init(params)
+    params, state = optim.lion().update(params, params, state, VECTORIZED)
+    assert params[0].W.flags.fnc
+    assert state.moments[0][0].W.flags.fnc
+
+
+def test_moments_share_no_memory():
+    first, second = optim.adam().init(random_case((3, 2)).params).moments
+    for array in leaves(first):
+        array[...] = 1
+    assert all((array == 0).all() for array in leaves(second))
+
+
 def every_setting(name, x):
     """An optimiser all of whose settings are `x`."""
     return optim.OPTIMIZERS[name].make(*[x] * len(arguments(name)))

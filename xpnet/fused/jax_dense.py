@@ -37,7 +37,7 @@ def _backward_of_large(
     need_dA_prev: bool = True,
 ) -> Any:
     """The entry ``activation_dense_backward`` of one network's large layer."""
-    if not need_dA_prev or W.ndim > 2 or W.size < LARGE:
+    if not need_dA_prev or dA.ndim > 2 or W.size < LARGE:
         return NotImplemented
     dZ = activation_backward(activation, dA, layer, mask)
     dA_prev = jax.lax.platform_dependent(W, dZ, cpu=by_samples, default=input_gradient)

@@ -200,13 +200,15 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
 
 
 def _init(moments: int, params: Params) -> OptimizerState:
-    # The same zeros for all, as the first step returns moments of its own.
-    return OptimizerState(0, (map_params(_zeros_like, params),) * moments)
+    # Each of its own: a caller may donate them, or write over them.
+    return OptimizerState(0, tuple(map_params(_zeros_like, params) for _ in range(moments)))
 
 
 def _zeros_like(tensor: Array) -> Array:
+    xp, flags = array_namespace(tensor), getattr(tensor, "flags", None)
+    if flags is not None and not flags.c_contiguous:
+        return xp.zeros_like(tensor)  # in its order, as of the weights that meet a sparse X
     # By shape: NumPy takes memory for it only where it is looked at.
-    xp = array_namespace(tensor)
     return xp.zeros(tensor.shape, dtype=tensor.dtype, device=device(tensor))
 
 

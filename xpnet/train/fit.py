@@ -252,7 +252,7 @@ def _all_finite(params: Params) -> Any:
     A copy there costs less than the programs that JAX would compile, one for every shape.
     """
     hosts = map(backend.to_numpy, tensors(params))
-    # The ends, as one array more, of a number's sign or of comparisons, is megabytes.
+    # By its ends: absolute values and comparisons would be arrays as large as the parameters.
     ends = [(host.min(axis=(-2, -1)), host.max(axis=(-2, -1))) for host in hosts]
     return functools.reduce(operator.and_, map(_finite, itertools.chain(*ends)))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fused.cases import assert_alike, fortran
+from tests.fused.cases import assert_alike, fortran, strided
 from tests.kernels.cases import random_case
 from xpnet import value_and_grad
 from xpnet.fused.numba.blas import ALONE
@@ -17,6 +17,7 @@ from xpnet.fused.numba.network import MOST_OUTPUTS, ROWS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for
+from xpnet.types import Dense
 
 WIDTH = ALONE // (MOST_OUTPUTS * ROWS)  # of features in one product
 
@@ -58,6 +59,26 @@ def test_features_in_pieces_that_take_one_thread(over):
     plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED)
     np.testing.assert_allclose(J, plain_J, rtol=1e-12)
     assert_alike(grads, plain, "float64")
+
+
+@pytest.mark.parametrize("sizes", [(7, 3), (7, 5, 3)], ids=["thin", "hidden"])
+def test_weights_that_do_not_follow_one_another(sizes):
+    case = random_case(sizes, output="softmax", weighted=True)
+    X, Y, s = fortran(case.X), fortran(case.Y), case.sample_weight
+    for lay in (strided, lambda s: np.broadcast_to(s[:, :1], s.shape)):
+        options = {"sample_weight": lay(s)}
+        J, grads = accelerator_for(X).value_and_grad(refuse)(case.net, case.params, X, Y, **options)
+        plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED, **options)
+        np.testing.assert_allclose(J, plain_J, rtol=1e-12)
+        assert_alike(grads, plain, "float64")
+
+
+def test_the_bias_of_many_samples():
+    """Its gradient adds numbers of one sign, all far smaller than their sum."""
+    zero, X = np.zeros((1, 1), "float32"), np.zeros((1, 300_000), "float32")
+    net = random_case((1, 1), output="sigmoid").net
+    _, ((_, db),) = accelerator_for(X).value_and_grad(refuse)(net, (Dense(zero, zero),), X, X)
+    np.testing.assert_allclose(db, 0.5, rtol=6e-5)
 
 
 def test_in_blocks_and_after_one_another():

@@ -280,8 +280,10 @@ def thin_cost_and_gradients(
                 *(dZ, 0, rows, X, x, n_x, one, dW, first, n_x),
             )
         for i in range(n):
+            total = zero  # of a few: in one long sum roundings add up
             for j in range(rows):
-                db[i, 0] += dZ[i, j]
+                total += dZ[i, j]
+            db[i, 0] += total
     if l2 != 0.0:
         J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
     return J

@@ -212,7 +212,8 @@ class Program:
 
     def _weight(self, sample_weight: Array | None, m: int) -> Array:
         if sample_weight is not None:
-            return sample_weight
+            # `gradients_at` passes on what it is given to loops that are compiled for this.
+            return np.ascontiguousarray(sample_weight)
         if self.ones.shape[1] != m:
             self.ones = np.ones((1, m), self.dtype)
         return self.ones
