@@ -87,7 +87,8 @@ def are_quantities(y: np.ndarray, chosen: bool = False) -> bool:
     if not are_numbers(values):
         return False
     rare = are_rare(counts)
-    fractional = bool((values.astype(np.float64) % 1 != 0).any())
+    numbers = values.astype(np.float64)  # Infinite ones are refused later.
+    fractional = bool((numbers != np.rint(numbers)).any())
     return (fractional and (rare or not chosen)) or (len(values) > FEW and rare)
 
 
