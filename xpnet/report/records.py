@@ -91,4 +91,4 @@ def _text(value: float, words: tuple[str, ...] | None) -> str:
         return "missing"
     if words is None:
         return f"{value:.6g}"
-    return words[int(value)] if value >= 0 else "a new word"
+    return (words[int(value)] or "missing") if value >= 0 else "a new word"
