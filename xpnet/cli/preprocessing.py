@@ -16,6 +16,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.cli.encoding import Encoding
+from xpnet.cli.options import plural
 from xpnet.data import Classes, Dataset, Quantities, Scaling, split
 from xpnet.data.csv import counts_rows
 from xpnet.data.csv_header import is_number
@@ -269,7 +270,7 @@ def _task_in_words(dataset: Dataset, told_apart: bool) -> str:
         if told_apart and columns and columns.label != 0 and may_be_classes(dataset.X_train[:, 0]):
             other = f"; or is {quoted(columns.names[0])} the label (--label)?"
         hint = f" (--task classification if they are classes{other})" * told_apart
-        return f"{count} different numbers: regression{hint}"
+        return f"{plural(count, 'different number')}: regression{hint}"
     classes = f"{count} class{'es' * (count != 1)}"
     doubtful = told_apart and dataset.y_train.dtype.kind in "iu" and count > _FEW_NUMBERS
     return classes + " (--task regression if they are quantities)" * doubtful
