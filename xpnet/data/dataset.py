@@ -157,7 +157,7 @@ def check_pair(X: np.ndarray, y: np.ndarray, where: str) -> None:
 
 def _too_few(dataset: Dataset, share: float) -> DataError:
     """Return the error that no sample would be in `share`."""
-    of_what, found, one = "", str(len(dataset.y_train)), ""
+    of_what, found, one = "", f"{len(dataset.y_train)} in all", ""
     if dataset.task == "classification":
         labels, counts = np.unique(dataset.y_train, return_counts=True)
         of_what, one = " of a class", " of one"

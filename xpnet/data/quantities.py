@@ -87,8 +87,8 @@ def are_quantities(y: np.ndarray, chosen: bool = False) -> bool:
     if not are_numbers(values):
         return False
     rare = are_rare(counts)
-    numbers = values.astype(np.float64)  # Infinite ones are refused later.
-    fractional = bool((numbers != np.rint(numbers)).any())
+    with np.errstate(invalid="ignore"):  # An infinite one is no class, and is refused later.
+        fractional = bool((values.astype(np.float64) % 1 != 0).any())
     return (fractional and (rare or not chosen)) or (len(values) > FEW and rare)
 
 
