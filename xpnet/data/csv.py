@@ -110,7 +110,13 @@ def _label_position(table: Table, named: Columns | None, options: Options, index
     if options.label is not None:
         return column_position(table, options.label)
     if named is not None:
-        return column_position(table, named.names[named.label])
+        label = named.names[named.label]
+        if label not in table.names:
+            raise DataError(
+                f"{table.path} has no column {quoted(label)}, the label in training: expected it, "
+                "or the name of another (--label); to predict, none is needed"
+            )
+        return column_position(table, label)
     if columns is None:
         return len(table.names) - 1
     if len(table.names) - indexed != len(columns.names):
