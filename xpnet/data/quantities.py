@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,12 @@ class Quantities:
                 "another (--loss mse)"
             )
         return cls(0.0, mean)
+
+    @property
+    def digits(self) -> int:
+        """Digits of a number that show a millionth of the spread: more, the further from 0."""
+        distance = min(max(abs(self.shift) / self.scale, 1.0), 1e11)  # 17 digits are all.
+        return 6 + math.ceil(math.log10(distance))
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """Return `y` ``(m,)`` scaled, as rows ``(m, 1)`` of float64."""

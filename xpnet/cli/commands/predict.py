@@ -122,7 +122,7 @@ def _head(targets: Classes | Quantities, proba: bool) -> Sequence[str]:
 
 def _rows(A: np.ndarray, targets: Classes | Quantities, proba: bool) -> Iterator[Sequence[str]]:
     if isinstance(targets, Quantities):
-        yield from ([f"{y:.6g}"] for y in targets.decode(A))
+        yield from ([f"{y:.{targets.digits}g}"] for y in targets.decode(A))
         return
     labels = [_without_formula(label) for label in targets.labels]
     for best, row in zip(A.argmax(axis=0), A.T, strict=True):
