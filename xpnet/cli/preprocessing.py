@@ -205,6 +205,18 @@ def evaluation_samples(
     return X, y, f"test samples of {dataset.name}"
 
 
+def evaluation_rows(dataset: Dataset, trained_on: str | None, shares: Shares) -> np.ndarray | None:
+    """Return the rows of `dataset`, from 0, that `evaluation_samples` returns; None of a test set."""
+    if dataset.X_test is not None:
+        return None
+    rows = np.arange(len(dataset.y_train))
+    if _fingerprint(dataset) != trained_on:
+        return rows
+    numbered = replace(dataset, X_train=rows[:, None])
+    _, (X, _) = _train_and_test(numbered, shares.test, shares.seed)
+    return X[:, 0]
+
+
 def _train_and_test(dataset: Dataset, share: float, seed: int) -> tuple[_Samples, _Samples]:
     """Return the training and test samples of `dataset`, which is split if it has no test ones."""
     if dataset.X_test is None or dataset.y_test is None:

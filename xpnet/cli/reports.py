@@ -16,7 +16,7 @@ from xpnet.cli.files import write
 from xpnet.cli.model_facts import as_text
 from xpnet.cli.model_files import Model, ModelFile
 from xpnet.cli.options import plural
-from xpnet.cli.preprocessing import Split, evaluation_samples
+from xpnet.cli.preprocessing import Split, evaluation_rows, evaluation_samples
 from xpnet.cli.runs import RECORD, is_record
 from xpnet.data import Classes, Dataset
 from xpnet.exceptions import ModelFileError, one_line
@@ -105,6 +105,7 @@ def _evaluation(model: Model, dataset: Dataset) -> Evaluation:
         A.T,
         features=columns.features if columns else (),
         words=columns.words if columns else (),
+        rows=evaluation_rows(dataset, model.trained_on, model.shares),
         grads=map_params(arrays.to_numpy, grads),
     )
     kinds = model.preprocessing.targets

@@ -36,7 +36,7 @@ def of_numbers(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "largest": [
             [
-                k,
+                evaluation.row(k),
                 *(f"{value:.6g}" for value in (y[k], predictions[k], residuals[k])),
                 *evaluation.sample(k),
             ]
