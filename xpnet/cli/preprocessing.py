@@ -206,7 +206,7 @@ def evaluation_samples(
 
 
 def evaluation_rows(dataset: Dataset, trained_on: str | None, shares: Shares) -> np.ndarray | None:
-    """Return the rows of `dataset`, from 0, that `evaluation_samples` returns; None of a test set."""
+    """Return the rows of `dataset`, from 0, of `evaluation_samples`; None of a test set."""
     if dataset.X_test is not None:
         return None
     rows = np.arange(len(dataset.y_train))
