@@ -69,6 +69,10 @@ def test_a_long_title_loses_its_middle():
     assert title.endswith("x end")
 
 
+def test_a_title_with_dollar_signs_is_no_formula():
+    learning_curve([{"epoch": 1, "cost": 2.0}], r"$\q$").draw_without_rendering()
+
+
 def test_no_epoch():
     with pytest.raises(ValueError, match=r"^history is empty: expected a row an epoch"):
         learning_curve(())

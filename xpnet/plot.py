@@ -59,7 +59,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Fig
             "history is empty: expected a row an epoch, as fit gives once an epoch is completed"
         )
     figure = _Figure(figsize=(9, 4), layout="constrained")
-    figure.suptitle(_shortened(title))
+    figure.suptitle(_shortened(title), parse_math=False)  # A file's name may hold dollar signs.
     parts = curves(history)
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
     for axes, (title, draw) in zip(panels, parts.items(), strict=True):

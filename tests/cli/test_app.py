@@ -19,7 +19,7 @@ from xpnet.optim import OPTIMIZERS
     [
         ((), "Missing command (see xpnet --help)"),
         (("fly",), "No such command 'fly' (see xpnet --help)"),
-        (("train",), "Missing argument 'DATA' (see xpnet --help)"),
+        (("train",), "Missing argument 'DATA' (see xpnet train --help)"),
         (("train", "digits", "--colour", "red"), "No such option: --colour"),
         (("train", "digits", "--epochs", "many"), "Invalid value for '--epochs'"),
         (("train", "digits", "--epochs", "0"), "Invalid value for '--epochs'"),

@@ -80,6 +80,9 @@ def test_a_table_with_gaps_and_words(run, fails, people, tmp_path):
     first, second = (run("predict", MODEL, name).out for name in (people, "turned.csv"))
     assert first == second
     assert first.count("\n") == 121
+    turned.assign(sex=["m", "x"] * 60).to_csv(tmp_path / "new.csv", index=False)
+    words = "new.csv: 60 of 120 samples have a word in column 'sex' that no training sample had;"
+    assert words in run("predict", MODEL, "new.csv").err
     assert xpnet.load(tmp_path / MODEL)[0].sizes == (3, 8, 2)
 
 

@@ -201,6 +201,6 @@ def test_a_damaged_file_is_refused_or_predicts(model, path):
         loaded += 1
         inputs = found.preprocessing.inputs(found.preprocessing.scaling.shift[None, :])
         assert not np.any(inputs)
-        assert as_csv(Predictions({"flowers": np.eye(3)}, found.preprocessing.targets))
+        assert as_csv(Predictions([("flowers", np.eye(3))], found.preprocessing.targets))
         assert found.columns is None or len(found.columns.features) >= 0
     assert 0 < loaded < 200

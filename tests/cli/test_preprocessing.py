@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.cli.preprocessing import Preprocessing, Shares, Split, evaluation_samples
+from xpnet.cli.preprocessing import (
+    Preprocessing,
+    Shares,
+    Split,
+    evaluation_rows,
+    evaluation_samples,
+)
 from xpnet.data import DataError, Dataset
 
 M = 100
@@ -78,8 +84,13 @@ def test_too_few_samples():
     ids=["trained on", "new", "with test samples"],
 )
 def test_what_to_evaluate_on(dataset, m, words):
-    chosen, y, what = evaluation_samples(dataset, Split.of(PLAIN, SHARES).fingerprint, SHARES)
+    trained_on = Split.of(PLAIN, SHARES).fingerprint
+    chosen, y, what = evaluation_samples(dataset, trained_on, SHARES)
     assert (len(chosen), len(y), what) == (m, m, words)
+    numbers = evaluation_rows(dataset, trained_on, SHARES)
+    assert (numbers is None) == (dataset is DIVIDED)
+    if numbers is not None:
+        np.testing.assert_array_equal(dataset.X_train[numbers], chosen)
 
 
 @pytest.mark.parametrize("labels", [["0", "1"], ["0.0", "1.0"]])

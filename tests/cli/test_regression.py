@@ -30,7 +30,7 @@ def score(name, text):
 
 
 @pytest.mark.parametrize("loss", ["mse", "huber", "poisson"])
-def test_numbers_are_learned_as_such(run, houses, loss):
+def test_numbers_are_learned_as_such(run, fails, houses, loss):
     path, price = houses
     trained = run("train", path, *SMALL, "--loss", loss)
     assert (trained.code, trained.err) == (0, "")
@@ -42,6 +42,7 @@ def test_numbers_are_learned_as_such(run, houses, loss):
     predicted = np.array(rows, float)
     assert head == "prediction"
     assert np.abs(predicted - price).mean() < 0.5 * np.abs(price - price.mean()).mean()
+    assert fails("predict", MODEL, path, "--proba").startswith("--proba is for classes")
 
 
 def test_the_targets_scaling_is_kept(run, houses, tmp_path):

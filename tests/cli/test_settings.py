@@ -9,6 +9,7 @@ import pytest
 import xpnet
 from tests.cli.conftest import SMALL, contents
 from xpnet.cli.preprocessing import Shares, Split
+from xpnet.cli.settings import write_settings
 from xpnet.data import Dataset
 
 NAME = "xpnet-flowers"
@@ -26,6 +27,12 @@ def test_a_run_is_repeated_by_its_settings(run, trained, tmp_path):
     first, second = (tmp_path / name for name in (f"{NAME}.safetensors", "again.safetensors"))
     assert contents(first) == contents(second)
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_settings_of_any_characters_are_read_back(tmp_path):
+    settings = {"drop": ["🌷 a", 'x"y', "größe\n"], "lr": 1e-05}
+    write_settings(tmp_path / "run.toml", settings)
+    assert tomllib.loads((tmp_path / "run.toml").read_text(encoding="utf-8")) == settings
 
 
 def test_options_come_before_settings(run, trained, tmp_path):

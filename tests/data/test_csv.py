@@ -178,7 +178,7 @@ def test_columns_of_the_training_that_are_not_found(csv_file, text, message):
 
 
 def test_a_label_that_is_not_there(csv_file):
-    with pytest.raises(DataError, match=r"table.csv has no column 'kind': expected a number from"):
+    with pytest.raises(DataError, match=r"table.csv has no column 'kind', the label in training:"):
         load(csv_file("length,width\n1,2\n"), columns=TRAINED)
 
 

@@ -15,6 +15,11 @@ def test_targets_scaled_and_back():
     np.testing.assert_allclose(quantities.decode(quantities.encode(y).T), y)
 
 
+def test_digits_that_show_a_millionth_of_the_spread():
+    found = [Quantities(shift, 1e3).digits for shift in (0.0, 999.0, 2e3, -1e9, 1e200)]
+    assert found == [6, 6, 7, 12, 17]
+
+
 def test_counts_are_not_shifted():
     quantities = Quantities.of(np.array([0.0, 2.0, 4.0]), positive=True)
     assert quantities == Quantities(0.0, 2.0)

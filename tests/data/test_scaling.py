@@ -28,6 +28,11 @@ def test_a_constant_column_becomes_0(value):
         np.testing.assert_allclose(scaling.apply(X), 0, atol=1e-6)
 
 
+def test_a_column_that_differs_by_rounding_stays_near_0():
+    identifiers = 1e20 + 16384.0 * np.arange(50)[:, None]
+    assert np.abs(Scaling.fit(identifiers).apply(identifiers)).max() < 0.1
+
+
 def test_large_numbers_keep_their_differences():
     times = np.array([[1.7e9], [1.7e9 + 1], [1.7e9 + 2]])
     np.testing.assert_allclose(

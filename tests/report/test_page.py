@@ -49,6 +49,7 @@ def regressed():
         y + np.array([0.5, 0.0, -1.0]),
         features=("area", "<town>", "age"),
         words=(None, ("a&b", "c"), None),
+        rows=np.array([5, 7, 9]),
     )
     return html(net, net.init(0, xp="numpy"), RUN, evaluation)
 
@@ -118,8 +119,8 @@ def test_a_regression(regressed):
     assert "R² on samples 0.7321" in words
     assert "12,345 1 0.1 0.5 2.5 0.2" in words
     assert "mean absolute error 0.5 root mean squared error 0.645497" in words
-    assert "sample true predicted residual area <town> age 2 4 3 -1 missing a new word 4" in words
-    assert "0 1 1.5 0.5 1 a&b 2 1 2 2 0 2 c 3" in words
+    assert "sample true predicted residual area <town> age 9 4 3 1 missing a new word 4" in words
+    assert "5 1 1.5 -0.5 1 a&b 2 7 2 2 0 2 c 3" in words
     assert "Validation R². In epochs 1 to 12345: validation from 0.1 to 0.2." in words
 
 

@@ -158,5 +158,7 @@ def _message(error: BaseException) -> str:
         return f"cannot write to standard output: {error.strerror}"
     # A wrong option. The class that has this method is typer's own or click's, by typer's version.
     if hasattr(error, "format_message"):
-        return f"{error.format_message().rstrip('.')} (see xpnet --help)"
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "xpnet"
+        return f"{error.format_message().rstrip('.')} (see {command} --help)"
     return str(error) if isinstance(error, _FOR_USERS) else f"{type(error).__name__}: {error}"

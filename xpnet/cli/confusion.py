@@ -30,12 +30,14 @@ def confusion_tables(
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     numbers, names = range(len(labels)), [_name(label) for label in labels]
     columns = precision_recall_fscore_support(true, predicted, labels=numbers, zero_division=0)
+    title: Any = {"no_wrap": True, "overflow": "ignore"}  # A table may be narrower than it.
     style: Any = {"box": box.SIMPLE, "title_justify": "left"}
-    scores = Table("class", title="Scores of each class", **style)
+    scores = Table("class", title=Text("Scores of each class", **title), **style)
     for column in ("precision", "recall", "F1", "samples"):
         scores.add_column(column, justify="right")
     for name, *values, count in zip(names, *columns, strict=True):
@@ -43,7 +45,7 @@ def confusion_tables(
     yield scores
     if len(labels) > _MOST_CLASSES:
         return
-    matrix = Table("class", title="Samples of each class, by prediction", **style)
+    matrix = Table("class", title=Text("Samples of each class, by prediction", **title), **style)
     for name in names:
         matrix.add_column(name, justify="right")
     for name, row in zip(names, confusion_matrix(true, predicted, labels=numbers), strict=True):

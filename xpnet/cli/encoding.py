@@ -62,6 +62,15 @@ class Encoding(NamedTuple):
         encoded: np.ndarray = self._transformer().transform(X)
         return encoded
 
+    def new_words(self, X: np.ndarray) -> dict[int, int]:
+        """Return, by their features, how many samples `X` ``(m, n_x)`` have words not seen."""
+        counts = {
+            k: int((~np.isin(X[:, k], seen)).sum())
+            for k, seen in enumerate(self.categories)
+            if seen
+        }
+        return {k: count for k, count in counts.items() if count}
+
     def names(self, columns: Columns) -> tuple[str, ...]:
         """Return the names of the encoded features; ``kind=rose`` is 1 for that word, else 0."""
         numbers, one_hot = [], []

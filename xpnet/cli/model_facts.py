@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xpnet import backend
 from xpnet.cli.model_files import Model
-from xpnet.data import Classes
+from xpnet.data import Classes, Columns
 from xpnet.exceptions import listed
 
 if TYPE_CHECKING:
@@ -32,13 +32,28 @@ def model_facts(model: Model, path: Path) -> Iterator[tuple[str, str]]:
         features = model.columns.features
         yield "features", f"{len(features)}: {listed(features, _ROOM)}"
         yield "label", model.columns.names[model.columns.label]
-    if preprocessing.encoding is not None:
-        yield "gaps", f"filled by the {preprocessing.encoding.strategy or 'user'}"
+    if preprocessing.fills_gaps and preprocessing.encoding:
+        yield "gaps", f"filled by the {preprocessing.encoding.strategy}"
+    if model.columns is not None and any(model.columns.words):
+        yield "words", f"encoded in {listed(_wordy(model.columns), _ROOM)}"
     hidden = ", ".join(dict.fromkeys(net.activations)) or "no hidden layer"
     yield "network", f"{'-'.join(map(str, net.sizes))}, {hidden}, {net.output}"
     settings = metadata.get("settings")
     for name, value in settings.items() if isinstance(settings, dict) else ():
-        yield name.replace("_", "-"), f"{value}"
+        if value is not False and name != "task":
+            yield name.replace("_", "-"), as_text(value)
+
+
+def as_text(value: Any) -> str:
+    """Return the value of a setting in words."""
+    if value is True:
+        return "yes"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _wordy(columns: Columns) -> list[str]:
+    pairs = zip(columns.features, columns.words, strict=True)
+    return [name for name, words in pairs if words]
 
 
 def _task(model: Model) -> str:

@@ -47,7 +47,6 @@ class ModelFile(NamedTuple):
             "data": dataset.name,
             "settings": dict(settings),
             "xpnet": __version__,
-            # Of the day: the same training then gives the same file.
             "date": date.today().isoformat(),
             "columns": None if columns is None else _kept_columns(columns),
             **({} if encoding is None else encoding.metadata()),

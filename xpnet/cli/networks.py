@@ -22,6 +22,8 @@ SCHEDULES: Mapping[str, Callable[[float, int], Any]] = {
 LOSSES = {"mse": "identity", "huber": "huber", "poisson": "exp"}
 """The output of a regression's network by the name of its loss."""
 
+DEFAULT_LOSS = "mse"
+
 
 def output_of(task: str, loss: str | None) -> str:
     """Return the output of a network for a task.
@@ -29,7 +31,7 @@ def output_of(task: str, loss: str | None) -> str:
     Raises ValueError if `loss` is unknown, or given for a classification.
     """
     if task == "regression":
-        return _one_of("loss", loss or "mse", LOSSES)
+        return _one_of("loss", loss or DEFAULT_LOSS, LOSSES)
     if loss is not None:
         raise ValueError(f"--loss is {loss!r}, but the labels are classes: add --task regression")
     return "softmax"

@@ -54,17 +54,22 @@ _of_training = partial(Option, rich_help_panel="Network and training")
 _of_files = partial(Option, rich_help_panel="Files")
 _of_place = partial(Option, rich_help_panel="Where it runs")
 
+_SOURCES = (
+    "A table (.csv, .tsv, .csv.gz, .parquet, or - for standard input), FILE.npz, a folder of IDX "
+    "files (as MNIST comes), or digits (built in)"
+)
+
 DataSource: TypeAlias = Annotated[
     str,
     Argument(
         metavar="DATA",
-        help="digits (built in), a folder of IDX files (as MNIST comes), FILE.npz or FILE.csv.",
+        help=f"{_SOURCES}.",
         show_default=False,
     ),
 ]
 DataSources: TypeAlias = Annotated[
     list[str],
-    Argument(metavar="DATA...", help="The same, one or several.", show_default=False),
+    Argument(metavar="DATA...", help=f"{_SOURCES}; one or several.", show_default=False),
 ]
 ModelPath: TypeAlias = Annotated[
     Path, Argument(metavar="MODEL", help="A model that xpnet train saved.", show_default=False)

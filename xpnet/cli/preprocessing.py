@@ -16,6 +16,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.cli.encoding import Encoding
+from xpnet.cli.options import plural
 from xpnet.data import Classes, Dataset, Quantities, Scaling, split
 from xpnet.data.csv import counts_rows
 from xpnet.data.csv_header import is_number
@@ -204,6 +205,18 @@ def evaluation_samples(
     return X, y, f"test samples of {dataset.name}"
 
 
+def evaluation_rows(dataset: Dataset, trained_on: str | None, shares: Shares) -> np.ndarray | None:
+    """Return the rows of `dataset`, from 0, of `evaluation_samples`; None of a test set."""
+    if dataset.X_test is not None:
+        return None
+    rows = np.arange(len(dataset.y_train))
+    if _fingerprint(dataset) != trained_on:
+        return rows
+    numbered = replace(dataset, X_train=rows[:, None])
+    _, (X, _) = _train_and_test(numbered, shares.test, shares.seed)
+    return X[:, 0]
+
+
 def _train_and_test(dataset: Dataset, share: float, seed: int) -> tuple[_Samples, _Samples]:
     """Return the training and test samples of `dataset`, which is split if it has no test ones."""
     if dataset.X_test is None or dataset.y_test is None:
@@ -269,7 +282,7 @@ def _task_in_words(dataset: Dataset, told_apart: bool) -> str:
         if told_apart and columns and columns.label != 0 and may_be_classes(dataset.X_train[:, 0]):
             other = f"; or is {quoted(columns.names[0])} the label (--label)?"
         hint = f" (--task classification if they are classes{other})" * told_apart
-        return f"{count} different numbers: regression{hint}"
+        return f"{plural(count, 'different number')}: regression{hint}"
     classes = f"{count} class{'es' * (count != 1)}"
     doubtful = told_apart and dataset.y_train.dtype.kind in "iu" and count > _FEW_NUMBERS
     return classes + " (--task regression if they are quantities)" * doubtful

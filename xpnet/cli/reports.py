@@ -13,9 +13,10 @@ import numpy as np
 from xpnet import __version__, predict, value_and_grad
 from xpnet import backend as arrays
 from xpnet.cli.files import write
+from xpnet.cli.model_facts import as_text
 from xpnet.cli.model_files import Model, ModelFile
 from xpnet.cli.options import plural
-from xpnet.cli.preprocessing import Split, evaluation_samples
+from xpnet.cli.preprocessing import Split, evaluation_rows, evaluation_samples
 from xpnet.cli.runs import RECORD, is_record
 from xpnet.data import Classes, Dataset
 from xpnet.exceptions import ModelFileError, one_line
@@ -62,12 +63,12 @@ def _training(metadata: Mapping[str, Any]) -> Training:
             f"{', '.join(RECORD)}; train and save the model again"
         )
     shown = {
-        name.replace("_", " "): _text(value)
+        name.replace("_", " "): as_text(value)
         for name, value in settings.items()
         if value is not False
     }
     return Training(
-        _text(metadata.get("data", "")),
+        as_text(metadata.get("data", "")),
         record["command"],
         {"samples": record["samples"], **shown, "on": record["where"]},
         _figures(record, metadata),
@@ -79,21 +80,15 @@ def _training(metadata: Mapping[str, Any]) -> Training:
 def _figures(record: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return when a training was, how long it took and how much memory."""
     history = record["history"]
-    figures = {"date": _text(metadata.get("date", "–"))}
+    figures = {"date": as_text(metadata.get("date", "–"))}
     if history:
         done = f"{plural(len(history), 'epoch')}, {record['steps']:,} steps"
         figures["ended"] = f"{done}: {record['stopped']}"
         figures["time"] = f"{math.fsum(row['seconds'] for row in history):.3g} s"
     if record["peak_memory"]:
         figures["memory"] = f"{record['peak_memory'] / 1e6:,.0f} MB, the most of the process"
-    version = _text(metadata.get("xpnet", "–"))
+    version = as_text(metadata.get("xpnet", "–"))
     return figures | {"versions": f"xpnet {version}, {record['versions']}"}
-
-
-def _text(value: Any) -> str:
-    if value is True:
-        return "yes"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _evaluation(model: Model, dataset: Dataset) -> Evaluation:
@@ -110,6 +105,7 @@ def _evaluation(model: Model, dataset: Dataset) -> Evaluation:
         A.T,
         features=columns.features if columns else (),
         words=columns.words if columns else (),
+        rows=evaluation_rows(dataset, model.trained_on, model.shares),
         grads=map_params(arrays.to_numpy, grads),
     )
     kinds = model.preprocessing.targets

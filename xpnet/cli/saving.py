@@ -59,7 +59,9 @@ def _worse_than_guessing(model: ModelFile, split: Split, result: Result) -> str:
         cost = evaluate(model.net, result.params, *split.train)["cost"]
     if cost <= guessing:
         return ""
-    return f"the cost ends at {cost:.4g}, above the {guessing:.4g} of guessing: lower --lr"
+    fell = result.history[-1]["cost"] < result.history[0]["cost"]
+    advice = "give more --epochs, or other features" if fell else "lower --lr"
+    return f"the cost ends at {cost:.4g}, above the {guessing:.4g} of guessing: {advice}"
 
 
 def save_before_divergence(model: ModelFile, error: DivergenceError) -> str:

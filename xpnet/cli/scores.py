@@ -43,9 +43,10 @@ class Scores(NamedTuple):
             true, predicted = (backend.to_numpy(each).argmax(axis=0) for each in (Y, A))
             accuracy = {"accuracy": f"{found['accuracy']:.2%}"}
             return cls(cost, accuracy, m, (targets.labels, true, predicted))
-        r2 = float(backend.to_numpy(metrics.r2(A, Y)))
+        # Of one sample there is nothing to compare its error with.
+        r2 = f"{float(backend.to_numpy(metrics.r2(A, Y))):.4f}" if m > 1 else "-"
         error = targets.decode(backend.to_numpy(A)) - targets.decode(backend.to_numpy(Y))
-        return cls(cost, {"R2": f"{r2:.4f}", "MAE": f"{np.abs(error).mean():.6g}"}, m)
+        return cls(cost, {"R2": r2, "MAE": f"{np.abs(error).mean():.6g}"}, m)
 
     def line(self) -> str:
         """Return all but the cost on one line."""

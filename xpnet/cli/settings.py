@@ -46,8 +46,12 @@ def hyperparameters(settings: Mapping[str, Any]) -> dict[str, Any]:
 def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Write settings as TOML; raises OSError if that cannot be."""
     lines = ["# xpnet train --config FILE reads this; options on the command line come first."]
-    lines += [f"{_key(name)} = {json.dumps(value)}" for name, value in settings.items()]
-    write("config", path, "\n".join([*lines, ""]).encode())
+    # JSON's escapes of characters such as 🌷 are halves of them, which TOML does not know.
+    lines += [
+        f"{_key(name)} = {json.dumps(value, ensure_ascii=False)}"
+        for name, value in settings.items()
+    ]
+    write("config", path, "\n".join([*lines, ""]).encode(errors="replace"))
 
 
 def use_config(context: typer.Context, path: Path | None) -> Path | None:

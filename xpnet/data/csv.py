@@ -110,7 +110,13 @@ def _label_position(table: Table, named: Columns | None, options: Options, index
     if options.label is not None:
         return column_position(table, options.label)
     if named is not None:
-        return column_position(table, named.names[named.label])
+        label = named.names[named.label]
+        if label not in table.names:
+            raise DataError(
+                f"{table.path} has no column {quoted(label)}, the label in training: expected it, "
+                "or the name of another (--label); to predict, none is needed"
+            )
+        return column_position(table, label)
     if columns is None:
         return len(table.names) - 1
     if len(table.names) - indexed != len(columns.names):
@@ -236,9 +242,10 @@ def _nbytes(texts: list[str]) -> int:
 
 
 def _check_none_missing(texts: list[str], where: str) -> None:
-    row = next((number for number, text in enumerate(texts) if is_missing(text)), None)
-    if row is not None:
+    rows = [number for number, text in enumerate(texts) if is_missing(text)]
+    if rows:
+        more = f" and in {len(rows) - 1} more of {len(texts)}" * (len(rows) > 1)
         raise DataError(
-            f"{where} holds {texts[row]!r} at row {row} (counted from 0, without a header): "
-            "expected a label for every sample; leave that sample out"
+            f"{where} holds {texts[rows[0]]!r} at row {rows[0]} (counted from 0, without a header)"
+            f"{more}: expected a label for every sample; leave out those without"
         )

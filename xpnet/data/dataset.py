@@ -109,12 +109,7 @@ def split(dataset: Dataset, test: float = 0.2, seed: int = 0) -> Dataset:
         )
     chosen = _chosen(dataset, test, np.random.default_rng(seed))
     if not chosen.any():
-        labels, counts = np.unique(dataset.y_train, return_counts=True)
-        raise DataError(
-            f"{dataset.name} has too few samples of a class to set {test:.0%} apart, at most "
-            f"{counts.max()} of {listed(labels.tolist())}: expected {_least(test)} or more of one; "
-            "give more data or a larger share"
-        )
+        raise _too_few(dataset, test)
     X, y = dataset.X_train, dataset.y_train
     return replace(
         dataset, X_train=X[~chosen], y_train=y[~chosen], X_test=X[chosen], y_test=y[chosen]
@@ -158,6 +153,19 @@ def check_pair(X: np.ndarray, y: np.ndarray, where: str) -> None:
         raise DataError(
             f"{where}: {X.shape[0]} samples, but {y.shape[0]} labels: expected one label a sample"
         )
+
+
+def _too_few(dataset: Dataset, share: float) -> DataError:
+    """Return the error that no sample would be in `share`."""
+    of_what, found, one = "", f"{len(dataset.y_train)} in all", ""
+    if dataset.task == "classification":
+        labels, counts = np.unique(dataset.y_train, return_counts=True)
+        of_what, one = " of a class", " of one"
+        found = f"at most {counts.max()} of {listed(labels.tolist())}"
+    return DataError(
+        f"{dataset.name} has too few samples{of_what} to set {100 * share:.4g}% apart, {found}: "
+        f"expected {_least(share)} or more{one}; give more data or a larger share"
+    )
 
 
 def _least(share: float) -> int:

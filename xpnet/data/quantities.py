@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,12 @@ class Quantities:
             )
         return cls(0.0, mean)
 
+    @property
+    def digits(self) -> int:
+        """Digits of a number that show a millionth of the spread: more, the further from 0."""
+        distance = min(max(abs(self.shift) / self.scale, 1.0), 1e11)  # 17 digits are all.
+        return 6 + math.ceil(math.log10(distance))
+
     def encode(self, y: np.ndarray) -> np.ndarray:
         """Return `y` ``(m,)`` scaled, as rows ``(m, 1)`` of float64."""
         return ((y - self.shift) / self.scale)[:, None]
@@ -87,7 +94,8 @@ def are_quantities(y: np.ndarray, chosen: bool = False) -> bool:
     if not are_numbers(values):
         return False
     rare = are_rare(counts)
-    fractional = bool((values.astype(np.float64) % 1 != 0).any())
+    with np.errstate(invalid="ignore"):  # An infinite one is no class, and is refused later.
+        fractional = bool((values.astype(np.float64) % 1 != 0).any())
     return (fractional and (rare or not chosen)) or (len(values) > FEW and rare)
 
 

@@ -57,7 +57,8 @@ class Scaling:
                 f"{np.abs(X[:, column]).max():.3g}: expected a spread that float64 can hold; "
                 "divide that column, or leave it out"
             )
-        return cls(mean, np.where(spread <= _ROUNDING * np.abs(mean), 1.0, spread))
+        rounding = _ROUNDING * np.abs(mean)  # Above 1 in columns of the very largest numbers.
+        return cls(mean, np.where(spread <= rounding, np.maximum(rounding, 1.0), spread))
 
     def apply(self, X: np.ndarray, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Return scaled `X` ``(m, n_x)``, of `dtype` and C-contiguous; `X` is not written to.

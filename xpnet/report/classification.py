@@ -95,7 +95,7 @@ def _samples(
         guesses = [f"{evaluation.classes[k]}: {P[k]:.1%}" for k in best]
         samples.append(
             {
-                "row": [number, true, *guesses, *evaluation.sample(number)],
+                "row": [evaluation.row(number), true, *guesses, *evaluation.sample(number)],
                 "image": image and images.of_sample(evaluation.X[number], image, highest),
             }
         )

@@ -170,9 +170,9 @@ def residuals(predictions: np.ndarray, errors: np.ndarray) -> Drawing:
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=_INK, linewidth=0.8, linestyle="--")
         _points(axes, predictions, errors)
-        axes.set(xlabel="predicted", ylabel="predicted − true")
+        axes.set(xlabel="predicted", ylabel="true − predicted")
 
-    words = f"A point is a sample{_thinned(errors)}; those above 0 were predicted too high."
+    words = f"A point is a sample{_thinned(errors)}; those above 0 were predicted too low."
     return _drawing("Residuals over predictions", words, draw)
 
 
@@ -182,7 +182,8 @@ def spread(errors: np.ndarray) -> Drawing:
     def draw(axes: Axes) -> None:
         axes.hist(errors, bins=30, color=COLOURS[0])
         axes.axvline(0, color=_INK, linewidth=0.8, linestyle="--")
-        axes.set(xlabel="predicted − true", ylabel="samples")
+        axes.set(xlabel="true − predicted", ylabel="samples")
+        axes.locator_params(axis="x", nbins=6)  # Long numbers would run into each other.
 
     return _drawing("Residuals", "How many samples have which residual.", draw)
 

@@ -63,6 +63,8 @@ class Evaluation:
         The words of each feature for which its numbers stand, -1 for a new one; None of numbers.
     grads : Params or None
         The gradients of the cost on these samples, on the host.
+    rows : ndarray or None, shape (m,)
+        The row of each sample in its file, from 0; None if they are all of a file, in its order.
     """
 
     name: str
@@ -73,6 +75,11 @@ class Evaluation:
     features: tuple[str, ...] = ()
     words: tuple[tuple[str, ...] | None, ...] = ()
     grads: Params | None = None
+    rows: np.ndarray | None = None
+
+    def row(self, number: int) -> int:
+        """Return the number by which a sample is found in the data."""
+        return number if self.rows is None else int(self.rows[number])
 
     def sample(self, number: int) -> list[str]:
         """Return the first features of a sample as a table shows them."""
@@ -91,4 +98,4 @@ def _text(value: float, words: tuple[str, ...] | None) -> str:
         return "missing"
     if words is None:
         return f"{value:.6g}"
-    return words[int(value)] if value >= 0 else "a new word"
+    return (words[int(value)] or "missing") if value >= 0 else "a new word"

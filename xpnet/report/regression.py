@@ -16,7 +16,7 @@ _SAMPLES = 12
 def of_numbers(evaluation: Evaluation) -> dict[str, Any]:
     """Return what the template shows of predicted numbers."""
     y, predictions = evaluation.y, evaluation.predictions
-    residuals = predictions - y
+    residuals = y - predictions
     largest = np.argsort(-np.abs(residuals), kind="stable")[:_SAMPLES]
     # Of one sample there is nothing to compare its error with.
     r2 = f"{r2_score(y, predictions):.4f}" if len(y) > 1 else "–"
@@ -36,7 +36,7 @@ def of_numbers(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "largest": [
             [
-                k,
+                evaluation.row(k),
                 *(f"{value:.6g}" for value in (y[k], predictions[k], residuals[k])),
                 *evaluation.sample(k),
             ]

@@ -51,7 +51,7 @@ def test_elsewhere_than_trained(run, flowers, model, options):
             "strange.csv has 4 columns, and no names to find them by: expected 3",
         ),
         ("long,width,kind\n1,2,iris\n", "strange.csv has no column 'length': expected all"),
-        ("length,width\n1,2\n", "strange.csv has no column 'kind': expected a number"),
+        ("length,width\n1,2\n", "strange.csv has no column 'kind', the label in training: "),
         ("length,width,kind\n", "strange.csv has a header, but no rows below it"),
         ("", "strange.csv is empty"),
         ("1,2,iris\n4,5,oak\n", "labels that the model was not trained on: 'oak'"),

@@ -48,6 +48,7 @@ def test_without_a_file_the_table_is_printed(run, model, flowers, expected):
 
 def test_several_tables_become_one(run, model, flowers):
     names = [flowers("first.csv"), flowers("second.csv", seed=1)]
+    names.append(names[0])  # Twice is twice.
     head, *rows = run("predict", model, *names).out.splitlines()
     assert head == "data,label"
     one_by_one = [run("predict", model, name).out.splitlines()[1:] for name in names]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from xpnet import data, use_backend
+from xpnet import use_backend
 from xpnet.cli import options
 from xpnet.cli.confusion import confusion_tables
+from xpnet.cli.model_data import load_labelled
 from xpnet.cli.model_files import Model
-from xpnet.cli.preprocessing import evaluation_samples, print_table_summary
+from xpnet.cli.preprocessing import evaluation_samples
 from xpnet.cli.scores import Scores
 
 _WIDE = 400
@@ -44,18 +45,14 @@ def evaluate(
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         model = Model.load(path)
-        dataset = data.load(
+        dataset = load_labelled(
+            model,
             source,
             label=label,
             header=header,
             delimiter=delimiter,
-            columns=model.columns,
-            classes=model.preprocessing.classes,
-            gaps=model.preprocessing.fills_gaps,
-            task=model.preprocessing.task,
             max_memory=max_memory,
         )
-        print_table_summary(dataset, ask_about_index=False)
         X, y, name = evaluation_samples(dataset, model.trained_on, model.shares)
         samples = model.preprocessing.inputs_and_targets(X, y)
         scores = Scores.of(model.net, model.params, model.preprocessing.targets, samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -13,10 +13,11 @@ import typer
 from typer import Option
 
 from xpnet import backend as arrays
-from xpnet import data, use_backend
 from xpnet import predict as outputs_of
+from xpnet import use_backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable, write
+from xpnet.cli.model_data import load_samples
 from xpnet.cli.model_files import Model
 from xpnet.data import Classes, Quantities
 from xpnet.data.csv_header import is_number
@@ -25,9 +26,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Predictions(NamedTuple):
-    """The outputs ``(n_y, m)`` for each source of samples, and what outputs stand for."""
+    """The outputs ``(n_y, m)`` beside each source of samples, and what outputs stand for."""
 
-    outputs: Mapping[str, np.ndarray]
+    outputs: Sequence[tuple[str, np.ndarray]]
     targets: Classes | Quantities
 
 
@@ -69,27 +70,26 @@ def predict(
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         model = Model.load(path)
-        found = {}
+        if proba and model.preprocessing.classes is None:
+            raise ValueError("--proba is for classes, but the model predicts numbers: leave it out")
+        found = []
         for source in sources:
-            samples = data.load_samples(
+            samples = load_samples(
+                model,
                 source,
-                model.preprocessing.n_x,
                 label=label,
                 header=header,
                 delimiter=delimiter,
-                columns=model.columns,
-                classes=model.preprocessing.classes,
-                gaps=model.preprocessing.fills_gaps,
                 max_memory=max_memory,
             )
             X = model.preprocessing.inputs(samples)
-            found[source] = arrays.to_numpy(outputs_of(model.net, model.params, X))
+            found.append((source, arrays.to_numpy(outputs_of(model.net, model.params, X))))
     content = to_bytes(Predictions(found, model.preprocessing.targets))
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
         write("out", out, content)
-        m = sum(A.shape[-1] for A in found.values())
+        m = sum(A.shape[-1] for _, A in found)
         typer.echo(f"{options.plural(m, 'prediction')} {out}")
 
 
@@ -109,7 +109,7 @@ def as_csv(predictions: Predictions, *, proba: bool = False) -> bytes:
     table = csv.writer(text, lineterminator="\n")
     several = len(outputs) > 1
     table.writerow([*["data"] * several, *_head(targets, proba)])
-    for source, A in outputs.items():
+    for source, A in outputs:
         table.writerows([*[source] * several, *row] for row in _rows(A, targets, proba))
     return text.getvalue().encode()
 
@@ -122,7 +122,7 @@ def _head(targets: Classes | Quantities, proba: bool) -> Sequence[str]:
 
 def _rows(A: np.ndarray, targets: Classes | Quantities, proba: bool) -> Iterator[Sequence[str]]:
     if isinstance(targets, Quantities):
-        yield from ([f"{y:.6g}"] for y in targets.decode(A))
+        yield from ([f"{y:.{targets.digits}g}"] for y in targets.decode(A))
         return
     labels = [_without_formula(label) for label in targets.labels]
     for best, row in zip(A.argmax(axis=0), A.T, strict=True):
@@ -138,7 +138,7 @@ def _without_formula(label: str | int) -> str:
 def as_npy(predictions: Predictions) -> bytes:
     """Return predictions as an array file: probabilities ``(m, n_y)``, or numbers ``(m,)``."""
     outputs, targets = predictions
-    A = np.concatenate(list(outputs.values()), axis=1)
+    A = np.concatenate([A for _, A in outputs], axis=1)
     file = io.BytesIO()
     rows = targets.decode(A) if isinstance(targets, Quantities) else np.ascontiguousarray(A.T)
     np.save(file, rows, allow_pickle=False)

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from xpnet import data, use_backend
+from xpnet import use_backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
+from xpnet.cli.model_data import load_labelled
 from xpnet.cli.model_files import Model
-from xpnet.cli.preprocessing import print_table_summary
 
 
 def report(
@@ -47,17 +47,13 @@ def report(
         model = Model.load(path)
         dataset = None
         if source is not None:
-            dataset = data.load(
+            dataset = load_labelled(
+                model,
                 source,
                 label=label,
                 header=header,
                 delimiter=delimiter,
-                columns=model.columns,
-                classes=model.preprocessing.classes,
-                gaps=model.preprocessing.fills_gaps,
-                task=model.preprocessing.task,
                 max_memory=max_memory,
             )
-            print_table_summary(dataset, ask_about_index=False)
         write_report("out", out, model, dataset)
     typer.echo(f"report {out}")

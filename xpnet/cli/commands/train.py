@@ -188,10 +188,13 @@ def _settings(
     context: typer.Context, dataset: data.Dataset, plan: Plan, chosen: Backend
 ) -> dict[str, Any]:
     """Return all options, those that were found out too."""
-    optimizer = context.params["optimizer"]
+    optimizer, loss = context.params["optimizer"], context.params["loss"]
+    if dataset.task == "regression":
+        loss = loss or networks.DEFAULT_LOSS
     return settings_of(
         context,
         task=dataset.task,
+        loss=loss,
         **plan.settings(),
         lr=context.params["lr"] or networks.default_rate(optimizer),
         backend=chosen.name,
