@@ -40,6 +40,7 @@ def test_options_come_before_settings(run, trained, tmp_path):
     assert xpnet.load(tmp_path / "again.safetensors")[0].sizes == (2, 5, 3)
     written = tomllib.loads((tmp_path / "again.toml").read_text())
     assert (written["seed"], written["hidden"], written["batch-size"]) == (4, "5", 8)
+    assert "save" not in written  # or another run would replace this model
 
 
 def test_settings_that_were_read_are_left_as_they_are(run, trained, tmp_path):

@@ -19,8 +19,11 @@ from xpnet.cli.files import write
 _OF_THIS_RUN = ("config", "quiet", "resume")
 """Options that are not written: they say nothing of what is trained."""
 
+_OUTPUTS = ("save", "plot", "checkpoint", "run", "log", "report")
+"""Options that name files which a training writes: one by the same settings has files of its own."""
+
 _OF_FILES = (
-    *("source", "save", "plot", "no_plot", "checkpoint", "run", "log", "report"),
+    *("source", "no_plot", *_OUTPUTS),
     *("max_memory", "threads", "backend", "device", "dtype"),
 )
 """Options that the same model could have been trained without."""
@@ -44,12 +47,13 @@ def hyperparameters(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write settings as TOML; raises OSError if that cannot be."""
+    """Write settings as TOML, but those of output files; raises OSError if that cannot be."""
     lines = ["# xpnet train --config FILE reads this; options on the command line come first."]
     # JSON's escapes of characters such as 🌷 are halves of them, which TOML does not know.
     lines += [
         f"{_key(name)} = {json.dumps(value, ensure_ascii=False)}"
         for name, value in settings.items()
+        if name not in _OUTPUTS
     ]
     write("config", path, "\n".join([*lines, ""]).encode(errors="replace"))
 
