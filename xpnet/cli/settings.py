@@ -20,7 +20,7 @@ _OF_THIS_RUN = ("config", "quiet", "resume")
 """Options that are not written: they say nothing of what is trained."""
 
 _OUTPUTS = ("save", "plot", "checkpoint", "run", "log", "report")
-"""Options that name files which a training writes: one by the same settings has files of its own."""
+"""Options that name the files that a training writes: another has files of its own."""
 
 _OF_FILES = (
     *("source", "no_plot", *_OUTPUTS),
