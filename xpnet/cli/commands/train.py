@@ -100,7 +100,9 @@ def train(
     --resume, to the model that it would have had. A signal, too, leaves it where
     it is.
     """
-    given = SimpleNamespace(**context.params)
+    # Not all versions of typer have paths in the context.
+    paths = {"save": save, "plot": plot, "checkpoint": checkpoint, "log": log, "report": report}
+    given = SimpleNamespace(**context.params | paths)
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     checkpoints = _checkpoints(run, resume)
