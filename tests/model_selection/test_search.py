@@ -215,13 +215,14 @@ def test_the_search_is_left_as_scikit_learns_is():
     clone(search).fit(X, Y)
 
 
-class _Interrupts(Callback):
-    def on_epoch(self, epoch):
-        raise KeyboardInterrupt
+def _interrupt(*_):
+    raise KeyboardInterrupt
 
 
-def test_ctrl_c_ends_the_search():
-    model = MLPClassifier(callbacks=[_Interrupts()], **SMALL)
+@pytest.mark.parametrize("moment", ["on_start", "on_epoch", "on_end"])
+def test_ctrl_c_ends_the_search(moment):
+    callback = type("Interrupts", (Callback,), {moment: _interrupt})()
+    model = MLPClassifier(callbacks=[callback], **SMALL)
     search = ours.GridSearchCV(model, RATES, cv=2)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)

@@ -178,7 +178,8 @@ def _training(fit: Fit, fold: Fold) -> Rounds:
     network = network_of(fit.estimator)
     if network is not fit.estimator:
         fit.estimator.steps[:-1] = fold.before.steps
-    yield from network._rounds(fold.given, fold.validation())
+    rounds: Rounds = network._rounds(fold.given, fold.validation())
+    return (yield from rounds)
 
 
 def network_of(estimator: Any) -> Any:
