@@ -9,7 +9,13 @@ import pytest
 from sklearn import ensemble as theirs
 
 from tests.model_selection.cases import REAL_X, REAL_Y, SMALL, X, Y, heard
-from xpnet import BaggingClassifier, BaggingRegressor, MLPClassifier, MLPRegressor
+from xpnet import (
+    BaggingClassifier,
+    BaggingRegressor,
+    Checkpoints,
+    MLPClassifier,
+    MLPRegressor,
+)
 
 ENSEMBLES = {
     "oob": {"oob_score": True},
@@ -46,3 +52,10 @@ def test_members_that_disagree_spread():
     classifier = BaggingClassifier(MLPClassifier(**SMALL), 3, random_state=0).fit(X, Y)
     answers = [member.predict_proba(X) for member in classifier.estimators_]
     np.testing.assert_allclose(classifier.predict_spread(X), np.std(answers, axis=0), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_members_do_not_write_into_one_folder(tmp_path):
+    member = MLPClassifier(checkpoint=Checkpoints(tmp_path), **SMALL)
+    with pytest.raises(ValueError, match="holds a run that is another"):
+        BaggingClassifier(member, 2, random_state=0).fit(X, Y)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+import warnings
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ from tests.model_selection.cases import (
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
+from xpnet.estimators._sklearn_private import warnings_noted
 
 RATES = {"learning_rate_init": [1e-3, 3e-2]}
 LONG = {**SMALL, "max_iter": 12}
@@ -212,14 +215,35 @@ def test_the_search_is_left_as_scikit_learns_is():
     clone(search).fit(X, Y)
 
 
-class _Interrupts(Callback):
-    def on_epoch(self, epoch):
-        raise KeyboardInterrupt
+def _interrupt(*_):
+    raise KeyboardInterrupt
 
 
-def test_ctrl_c_ends_the_search():
-    model = MLPClassifier(callbacks=[_Interrupts()], **SMALL)
+@pytest.mark.parametrize("moment", ["on_start", "on_epoch", "on_end"])
+def test_ctrl_c_ends_the_search(moment):
+    callback = type("Interrupts", (Callback,), {moment: _interrupt})()
+    model = MLPClassifier(callbacks=[callback], **SMALL)
     search = ours.GridSearchCV(model, RATES, cv=2)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
     assert search.estimator is model
+
+
+@pytest.mark.filterwarnings("always:of ")
+def test_after_searches_in_two_threads_warnings_are_shown_again():
+    """The first to begin is the first to end."""
+    first, second, before = warnings_noted(), warnings_noted(), warnings.showwarning
+    with (
+        ThreadPoolExecutor(1) as one,
+        ThreadPoolExecutor(1) as other,
+        warnings.catch_warnings(record=True) as shown,
+    ):
+        one.submit(first.__enter__).result()
+        other.submit(second.__enter__).result()
+        warnings.warn("of no search", stacklevel=1)
+        one.submit(first.__exit__, None, None, None).result()
+        other.submit(warnings.warn, "of the second").result()
+        assert [str(w.message) for w in shown] == ["of no search"]
+        other.submit(second.__exit__, None, None, None).result()
+        assert warnings.showwarning is before
+    assert [str(w.message) for w in shown] == ["of no search", "of the second"]

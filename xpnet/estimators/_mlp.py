@@ -164,7 +164,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")
             self._check_same_layers()
             if incremental and self.early_stopping and is_exhausted(self):
-                return
+                return None
         if isinstance(given, Checked):
             samples, labels, attributes = given
             self.__dict__.update(attributes)
@@ -178,7 +178,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if is_stochastic(self.solver):
             begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
-            yield from self._train(samples, validation_samples, rng, incremental)
+            return (yield from self._train(samples, validation_samples, rng, incremental))
 
     def _encode(self, given: Given, first: bool, incremental: bool) -> tuple[Samples, Any]:
         """Samples and labels as they were given, checked."""
@@ -213,12 +213,14 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             loss = loss_on(net, samples, float(self.alpha))
             most = self.max_fun + 1  # SciPy stops once there were more than max_fun
             fit_lbfgs(self, net, params, samples, loss, ftol=FTOL, max_evaluations=most)
-            return
+            return None
         if self.early_stopping and validation_samples is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
             samples, validation_samples = split(samples, self.validation_fraction, stratify, rng)
-        yield from stochastic_rounds(
-            self, net, params, samples, validation_samples, rng, incremental=incremental
+        return (
+            yield from stochastic_rounds(
+                self, net, params, samples, validation_samples, rng, incremental=incremental
+            )
         )
 
     def _checked(self, given: Given, *, reset: bool) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -96,18 +97,51 @@ def warnings_noted() -> Iterator[None]:
     Those between two of them are given at the end.
     """
     others: list[Callable[[], object]] = []
-
-    def note(message: Any, category: Any, file: str, line: int, *_: Any, **__: Any) -> None:
-        said = _said.get()
-        give = partial(warnings.warn_explicit, message, category, file, line)
-        (others if said is None else said).append(give)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = note  # type: ignore[assignment]
+    with _all_noted(), noted(others):
         yield
     for give in others:
         give()
+
+
+_lock = threading.Lock()
+_within: list[Any] = []  # one for each thread: Python has one way to show warnings for all of them
+_shown_else: Any = warnings.showwarning
+
+
+@contextmanager
+def _all_noted() -> Iterator[None]:
+    """Context in which all warnings come to `_note`, until the last thread has left it."""
+    with _lock:
+        _within.append(_within[0] if _within else warnings.catch_warnings())
+        if len(_within) == 1:
+            _begin_to_note(_within[0])
+    try:
+        yield
+    finally:
+        with _lock:
+            context = _within.pop()
+            if not _within:
+                context.__exit__(None, None, None)
+
+
+def _begin_to_note(context: Any) -> None:
+    global _shown_else
+    context.__enter__()
+    note: Any = _note
+    # A context of others, in another thread, may have put ours back after its end.
+    if warnings.showwarning is not note:
+        _shown_else = warnings.showwarning
+    warnings.simplefilter("always")
+    warnings.showwarning = note
+
+
+def _note(message: Any, category: Any, file: str, line: int, *rest: Any, **named: Any) -> None:
+    """Note a warning, or show it as ever where its thread is in no such context."""
+    said = _said.get()
+    if said is None:
+        _shown_else(message, category, file, line, *rest, **named)
+    else:
+        said.append(partial(warnings.warn_explicit, message, category, file, line))
 
 
 def warn(model: Any, text: str, category: type[Warning] = UserWarning) -> None:

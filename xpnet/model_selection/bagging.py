@@ -13,8 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._mlp import Given
-from xpnet.estimators._sklearn_private import check_parameters
-from xpnet.model_selection.fitting import network_of, say, train_all, why_not
+from xpnet.model_selection.fitting import network_of, say, train_all, why_alone, why_not
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.train.epochs import Rounds
@@ -48,10 +47,9 @@ class SideBySideMixin(Base):
         """
         estimator = self._get_estimator()
         reason = why_not(estimator, fit_params)
-        if network_of(estimator) is not estimator:
-            reason = reason or "each member of an ensemble has its own steps before the network"
-        if getattr(estimator, "solver", None) == "lbfgs":
-            reason = "lbfgs has no mini-batches"
+        if not reason and network_of(estimator) is not estimator:
+            reason = "each member of an ensemble has its own steps before the network"
+        reason = reason or why_alone(estimator)
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
             return super().fit(X, y, sample_weight, **fit_params)
@@ -72,7 +70,6 @@ class SideBySideMixin(Base):
 
     def _put_off_fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> None:
         del estimator.fit
-        check_parameters(estimator)
         rounds = estimator._rounds(Given(X, y, sample_weight), Given(None, None, None))
         self._put_off.append((Fit(estimator), rounds))  # type: ignore[union-attr]
         self._like = stand_in(X)

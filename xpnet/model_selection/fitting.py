@@ -56,6 +56,21 @@ def why_not(estimator: Any, fit_params: dict[str, Any]) -> str:
     return f"fit is given {strange[0]}" if strange else ""
 
 
+def why_alone(network: BaseMLP) -> str:
+    """Why fits of a network cannot go beside others; empty where they can."""
+    if network.solver == "lbfgs":
+        return "lbfgs has no mini-batches"
+    if network.checkpoint is not None:
+        return "checkpoint is the folder of one fit"
+    if network.verbose:
+        return "verbose=True writes of one fit after another"
+    try:
+        check_parameters(network)
+    except ValueError:
+        return "its parameters are not valid"
+    return ""
+
+
 class Candidate:
     """An estimator with the parameters of one candidate.
 
@@ -75,20 +90,10 @@ class Candidate:
         network = network_of(self.estimator)
         if not isinstance(network, BaseMLP):
             return f"{type(network).__name__} is none of xpnet's networks"
-        if network.solver == "lbfgs":
-            return "lbfgs has no mini-batches"
-        if network.checkpoint is not None:
-            return "checkpoint is the folder of one fit"
-        if network.verbose:
-            return "verbose=True writes of one fit after another"
         others = sorted(name for name in params if not name.startswith(_prefix(self.estimator)))
         if others:
             return f"{others[0]} is of a step before the network"
-        try:
-            check_parameters(network)
-        except ValueError:
-            return "its parameters are not valid"
-        return ""
+        return why_alone(network)
 
 
 class Fold:
@@ -173,7 +178,8 @@ def _training(fit: Fit, fold: Fold) -> Rounds:
     network = network_of(fit.estimator)
     if network is not fit.estimator:
         fit.estimator.steps[:-1] = fold.before.steps
-    yield from network._rounds(fold.given, fold.validation())
+    rounds: Rounds = network._rounds(fold.given, fold.validation())
+    return (yield from rounds)
 
 
 def network_of(estimator: Any) -> Any:

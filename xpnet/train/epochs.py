@@ -97,8 +97,8 @@ class Training:
         return any(reasons)
 
 
-Rounds: TypeAlias = "Generator[tuple[EpochLoop, Batches], None, None]"
-"""Epochs of a training, each to be trained on before the next is asked for."""
+Rounds: TypeAlias = "Generator[tuple[EpochLoop, Batches], None, str | None]"
+"""Epochs of a training, each to be trained on before the next is asked for; then why it ended."""
 
 
 def alone(rounds: Rounds) -> None:
@@ -212,6 +212,7 @@ class EpochLoop(Training):
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
                 self.stopped = "interrupted"
                 self.finish()
+        return self.result.stopped
 
     def train(self, batches: Batches) -> None:
         """Train on the batches of one epoch that are left."""

@@ -59,8 +59,6 @@ def together(
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while going or waiting:
             epochs = _next_epochs(trainings, going, watch)
-            if any(loop.stopped == "interrupted" for loop in going.values()):
-                raise KeyboardInterrupt  # which ends all of them
             needed = sum(_bytes(loop) for loop, _ in epochs.values())
             while waiting and (not epochs or needed < limit):
                 begun = _next_epochs(trainings, (waiting.popleft(),), watch)
@@ -79,9 +77,11 @@ def _next_epochs(
     epochs = {}
     for k in numbers:
         with watch(k):
-            epoch = next(trainings[k], None)
-            if epoch is not None:
-                epochs[k] = epoch
+            try:
+                epochs[k] = next(trainings[k])
+            except StopIteration as end:
+                if end.value == "interrupted":
+                    raise KeyboardInterrupt from None
     return epochs
 
 

@@ -75,11 +75,12 @@ def stochastic_rounds(
         for _ in loop.history:
             loop.batches = next(epochs)
     try:
-        yield from loop.rounds(scikit_learns.begun(epochs))
+        stopped = yield from loop.rounds(scikit_learns.begun(epochs))
     except DivergedError:
         model._restart_from(params)
         raise
     scikit_learns.fitted(loop.result)
+    return stopped
 
 
 class _EstimatorLoop(EpochLoop):
