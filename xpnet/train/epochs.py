@@ -1,10 +1,10 @@
-"""The epoch loop: steps, mean costs, validation, callbacks, and the ways in which training ends."""
+"""The epoch loop: steps, mean costs, validation."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -15,11 +15,11 @@ from xpnet.data.batches import blocks, gathered
 from xpnet.train.arguments import Settings
 from xpnet.train.recorder import Recorder
 from xpnet.train.steps import Trainer
+from xpnet.train.training import Training
 from xpnet.types import (
     Array,
     Batch,
     Batches,
-    Epoch,
     Gather,
     Params,
     PreparedRun,
@@ -28,74 +28,6 @@ from xpnet.types import (
     Step,
     count,
 )
-
-
-class Training:
-    """One training, and the calls of its callbacks.
-
-    Attributes
-    ----------
-    run : Run
-    params : Params
-        The newest.
-    completed : Params
-        Those after the last epoch in the history.
-    history : list of dict
-    steps : int
-    stopped : str
-        Why it ended.
-    result : Result
-        Once it has ended.
-    """
-
-    result: Result
-
-    def __init__(self, run: Run, params: Params, callbacks: Sequence[Any]) -> None:
-        self.run, self.callbacks = run, callbacks
-        self.params = self.completed = params
-        self.history: list[dict[str, Any]] = []
-        self.steps, self.stopped = 0, "all epochs done"
-
-    @contextmanager
-    def ending(self) -> Iterator[None]:
-        """Context of the whole training: `on_end` of every callback is called, however it ends.
-
-        Raises what ended the training, with what callbacks raised at the end as its notes, or the
-        first error of a callback. Ctrl-C at the end is not one: the training is over.
-        """
-        errors: list[BaseException] = []
-        try:
-            yield
-        except BaseException as error:
-            self.stopped = f"failed: {str(error) or type(error).__name__}"
-            errors.append(error)
-        self.result = Result(self.params, tuple(self.history), self.stopped, self.steps)
-        for callback in self.callbacks:
-            try:
-                self.result = _answer(callback, self.result)
-            except KeyboardInterrupt:
-                self.result = self.result._replace(stopped="interrupted")
-            except BaseException as error:
-                errors.append(error)
-        for other in errors[1:]:
-            errors[0].add_note(f"A callback failed at the end, too: {other!r}")
-        if errors:
-            raise errors[0]
-
-    def start(self) -> None:
-        """Call `on_start` of every callback."""
-        for callback in self.callbacks:
-            callback.on_start(self.run)
-
-    def complete(self, row: dict[str, Any]) -> bool:
-        """Enter an epoch, and call `on_epoch`; whether a callback ends the training."""
-        self.history.append(row)
-        self.completed = self.params
-        epoch = Epoch(len(self.history), self.run.net, self.params, row)
-        reasons = [callback.on_epoch(epoch) for callback in self.callbacks]
-        self.stopped = next(filter(None, reasons), self.stopped)
-        return any(reasons)
-
 
 Rounds: TypeAlias = "Generator[tuple[EpochLoop, Batches], None, str | None]"
 """Epochs of a training, each to be trained on before the next is asked for; then why it ended."""
@@ -299,7 +231,7 @@ class EpochLoop(Training):
 
         What is `known` in this round of trainings is as `Trainer.prepared` has it.
         """
-        if not self.in_runs:
+        if not self.in_runs or self.steps % self.run.steps_per_epoch:
             return None
         return self.trainer.prepared(batches, 0, self.run.steps_per_epoch, known)
 
@@ -366,16 +298,6 @@ def _wants_every_step(callback: Any) -> bool:
     """Whether a callback says so, or overrides `on_step` and does not say otherwise."""
     asked: bool | None = getattr(callback, "every_step", None)
     return not getattr(callback.on_step, "idle", False) if asked is None else asked
-
-
-def _answer(callback: Any, result: Result) -> Result:
-    another = callback.on_end(result)
-    if another is not None and not isinstance(another, Result):
-        raise TypeError(
-            f"{type(callback).__name__}.on_end returned a {type(another).__name__}: expected None, "
-            "or a Result such as result._replace(params=…)"
-        )
-    return another or result
 
 
 def _shaped_like(weight: Array, cost: Array) -> Array:

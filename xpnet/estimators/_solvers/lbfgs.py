@@ -26,7 +26,7 @@ from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for, default_kernels, training_kernels
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
-from xpnet.train.epochs import Training
+from xpnet.train.training import Training
 from xpnet.types import Array, Params, Run
 
 CACHED_ROWS = 1024
