@@ -133,7 +133,7 @@ sys.argv = ["xpnet", "train", "digits"]
 @pytest.mark.parametrize(
     ("module", "start"),
     [
-        ("numpy", "runpy.run_module('xpnet.cli', run_name='__main__')"),
+        ("numpy", "runpy.run_module('xpnet', run_name='__main__')"),
         ("xpnet.cli.commands.train", "from xpnet.cli import main; sys.exit(main())"),
         ("matplotlib", "from xpnet.cli import main; sys.exit(main())"),
     ],

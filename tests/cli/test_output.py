@@ -71,7 +71,7 @@ def test_a_flush_that_fails_is_the_last(tmp_path):
 
 def started(command, folder, *arguments):
     """Run ``xpnet train`` from a shell in `folder`, its standard output as `command` says."""
-    train = [sys.executable, "-m", "xpnet.cli", "train", *arguments]
+    train = [sys.executable, "-m", "xpnet", "train", *arguments]
     shell = ["bash", "-c", f'"$@" {command}', "bash", *map(str, train)]
     quick = os.environ | {"XPNET_FUSED": "0"}
     return subprocess.run(shell, capture_output=True, text=True, cwd=folder, env=quick)

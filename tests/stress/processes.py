@@ -24,7 +24,7 @@ import pytest
 import xpnet
 from xpnet import data
 from xpnet.cli import main
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.files import Model
 
 __all__ = [
     "COMMAND",

@@ -18,7 +18,7 @@ from tests.stress.mutations import damaged, in_bytes, in_header, in_text
 from tests.stress.processes import folder, is_line, run
 from tests.stress.trials import trials
 from xpnet import data
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.files import Model
 
 LIMIT = 8 * 2**20
 """Bytes that the readers may fill with data: some of these files hold more."""

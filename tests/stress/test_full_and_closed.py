@@ -130,7 +130,7 @@ TASKS = {
 def test_pipes(task, outlet):
     with folder() as place:
         trained_model(place / "former")
-        command = (sys.executable, "-m", "xpnet.cli", *TASKS[task])
+        command = (sys.executable, "-m", "xpnet", *TASKS[task])
         run = ended(("bash", "-c", OUTLETS[outlet], "-", *command), place)
         run.check()
         assert run.code == 2 if task == "nothing" else run.code in (0, 2, 141), run

@@ -14,8 +14,8 @@ from typer import Argument, BadParameter, Option
 from xpnet import optim
 from xpnet.backend import Backend
 from xpnet.backend.libraries import LIBRARIES
-from xpnet.cli.networks import SCHEDULES
-from xpnet.cli.settings import use_config
+from xpnet.cli.training.networks import SCHEDULES
+from xpnet.cli.training.settings import use_config
 from xpnet.exceptions import BackendError
 from xpnet.kernels import ACTIVATIONS
 

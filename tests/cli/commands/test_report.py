@@ -75,7 +75,7 @@ def test_what_cannot_be_written_is_refused_before_training(fails, flowers, model
     assert "which this command reads" in fails("report", "model.html")
     for module in [name for name in sys.modules if name.startswith(("xpnet.report", "jinja2"))]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.delitem(sys.modules, "xpnet.cli.reports", raising=False)
+    monkeypatch.delitem(sys.modules, "xpnet.cli.results.reports", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
     needed = "the command line needs jinja2: pip install 'xpnet[cli]'"
     assert fails("train", path, "--report", "a.html") == needed

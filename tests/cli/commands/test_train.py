@@ -28,7 +28,7 @@ def accuracy(text):
 def test_digits_with_the_defaults(tmp_path):
     # More threads than the machine has to spare would be waited for.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "xpnet.cli", "train", "digits"]
+    command = [sys.executable, "-m", "xpnet", "train", "digits"]
     run = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
     )

@@ -52,7 +52,7 @@ def bench(
     """
     from rich.console import Console
 
-    from xpnet.cli.plots import FORMATS, speed_ups, write_plot
+    from xpnet.cli.results.plots import FORMATS, speed_ups, write_plot
 
     by_suffix("plot", plot, FORMATS)
     check_writable(plot=plot)

@@ -13,7 +13,7 @@ from typer import Argument
 from xpnet import to_onnx, use_backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable, write
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.files import Model
 from xpnet.data import Quantities
 from xpnet.exceptions import quoted
 from xpnet.types import Dense, Params

@@ -13,8 +13,8 @@ import numpy as np
 from typer import Argument
 
 from xpnet import available_backends, backend
-from xpnet.cli.model_facts import model_facts, parameters_table
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.facts import model_facts, parameters_table
+from xpnet.cli.models.files import Model
 from xpnet.cli.options import describe_backend
 from xpnet.fused import ACCELERATORS, UNFUSED, accelerator
 

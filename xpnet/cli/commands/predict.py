@@ -17,8 +17,8 @@ from xpnet import predict as outputs_of
 from xpnet import use_backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable, write
-from xpnet.cli.model_data import load_samples
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.data import load_samples
+from xpnet.cli.models.files import Model
 from xpnet.data import Classes, Quantities
 from xpnet.data.csv_header import is_number
 

@@ -11,8 +11,8 @@ from typer import Argument, Option
 from xpnet import use_backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
-from xpnet.cli.model_data import load_labelled
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.data import load_labelled
+from xpnet.cli.models.files import Model
 
 
 def report(
@@ -37,7 +37,7 @@ def report(
     With DATA it has the confusion matrix, each class's figures, calibration and
     mistakes, on the same samples as evaluate.
     """
-    from xpnet.cli.reports import SUFFIXES, write_report
+    from xpnet.cli.results.reports import SUFFIXES, write_report
 
     out = out or path.with_suffix(".html")
     by_suffix("out", out, SUFFIXES)

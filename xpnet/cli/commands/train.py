@@ -19,16 +19,18 @@ import typer
 
 from xpnet import Checkpoints, DivergenceError, callbacks, data, fit, use_backend, use_threads
 from xpnet.backend import Backend
-from xpnet.cli import networks, options, runs
+from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
-from xpnet.cli.model_files import ModelFile
+from xpnet.cli.models import runs
+from xpnet.cli.models.files import ModelFile
+from xpnet.cli.models.saving import not_saved, save_before_divergence, save_result
 from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerate_lost_output
-from xpnet.cli.plan import Plan, still_falling
-from xpnet.cli.preprocessing import Shares, Split, print_table_summary
-from xpnet.cli.saving import not_saved, save_before_divergence, save_result
-from xpnet.cli.scores import Scores
-from xpnet.cli.settings import hyperparameters, settings_of, write_settings
+from xpnet.cli.results.scores import Scores
 from xpnet.cli.signals import Interrupted, StopOnSignal
+from xpnet.cli.training import networks
+from xpnet.cli.training.plan import Plan, still_falling
+from xpnet.cli.training.preprocessing import Shares, Split, print_table_summary
+from xpnet.cli.training.settings import hyperparameters, settings_of, write_settings
 from xpnet.types import Result
 
 
@@ -236,7 +238,7 @@ class _Files(NamedTuple):
 
     def check(self, source: str, config: Path | None) -> None:
         """Raise ValueError if one cannot be written, or has a suffix that is not written."""
-        from xpnet.cli.plots import FORMATS
+        from xpnet.cli.results.plots import FORMATS
 
         files = self._asdict()
         if self._is_mine(config):
@@ -245,7 +247,7 @@ class _Files(NamedTuple):
         if self.plot is not None:
             by_suffix("plot", self.plot, FORMATS)
         if self.report is not None:
-            from xpnet.cli.reports import SUFFIXES
+            from xpnet.cli.results.reports import SUFFIXES
 
             by_suffix("report", self.report, SUFFIXES)
 
@@ -294,7 +296,7 @@ def _announce(samples: str, model: ModelFile, where: str) -> None:
 
 def _plot(path: Path, result: Result, title: str) -> None:
     """Draw the learning curve."""
-    from xpnet.cli.plots import write_plot
+    from xpnet.cli.results.plots import write_plot
     from xpnet.plot import learning_curve
 
     write_plot(path, learning_curve(result.history, title))
@@ -305,7 +307,7 @@ def _report(
     path: Path, model: ModelFile, split: Split, result: Result, dataset: data.Dataset
 ) -> None:
     """Write the report of what was trained."""
-    from xpnet.cli.reports import trained, write_report
+    from xpnet.cli.results.reports import trained, write_report
 
     write_report("report", path, trained(model, split, result, dataset), dataset)
     typer.echo(f"report {path}")

@@ -13,11 +13,11 @@ import numpy as np
 from xpnet import __version__, predict, value_and_grad
 from xpnet import backend as arrays
 from xpnet.cli.files import write
-from xpnet.cli.model_facts import as_text
-from xpnet.cli.model_files import Model, ModelFile
+from xpnet.cli.models.facts import as_text
+from xpnet.cli.models.files import Model, ModelFile
+from xpnet.cli.models.runs import RECORD, is_record
 from xpnet.cli.options import plural
-from xpnet.cli.preprocessing import Split, evaluation_rows, evaluation_samples
-from xpnet.cli.runs import RECORD, is_record
+from xpnet.cli.training.preprocessing import Split, evaluation_rows, evaluation_samples
 from xpnet.data import Classes, Dataset
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.report import Evaluation, Training, html

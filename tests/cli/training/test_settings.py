@@ -8,8 +8,8 @@ import pytest
 
 import xpnet
 from tests.cli.conftest import SMALL, contents
-from xpnet.cli.preprocessing import Shares, Split
-from xpnet.cli.settings import write_settings
+from xpnet.cli.training.preprocessing import Shares, Split
+from xpnet.cli.training.settings import write_settings
 from xpnet.data import Dataset
 
 NAME = "xpnet-flowers"

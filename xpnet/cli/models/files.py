@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from xpnet import __version__, backend, persist
-from xpnet.cli.encoding import Encoding, read_encoding
-from xpnet.cli.networks import LOSSES
-from xpnet.cli.preprocessing import Preprocessing, Shares, Split
+from xpnet.cli.training.encoding import Encoding, read_encoding
+from xpnet.cli.training.networks import LOSSES
+from xpnet.cli.training.preprocessing import Preprocessing, Shares, Split
 from xpnet.data import Classes, Columns, Dataset, Quantities, Scaling
 from xpnet.data.csv_table import is_delimiter
 from xpnet.exceptions import ModelFileError, one_line

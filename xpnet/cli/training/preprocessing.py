@@ -15,8 +15,8 @@ import typer
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.cli.encoding import Encoding
 from xpnet.cli.options import plural
+from xpnet.cli.training.encoding import Encoding
 from xpnet.data import Classes, Dataset, Quantities, Scaling, split
 from xpnet.data.csv import counts_rows
 from xpnet.data.csv_header import is_number

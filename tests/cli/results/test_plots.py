@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from xpnet.cli.commands.bench import Comparison
-from xpnet.cli.plots import FORMATS, speed_ups, write_plot
+from xpnet.cli.results.plots import FORMATS, speed_ups, write_plot
 from xpnet.plot import learning_curve
 
 pytestmark = pytest.mark.usefixtures("real_plots")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xpnet.cli.networks import make_network, make_optimizer, output_of
+from xpnet.cli.training.networks import make_network, make_optimizer, output_of
 from xpnet.optim import OPTIMIZERS
 
 

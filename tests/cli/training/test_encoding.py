@@ -7,7 +7,7 @@ import pytest
 import xpnet
 from tests.cli.commands.test_train import accuracy
 from tests.cli.conftest import SMALL
-from xpnet.cli.encoding import Encoding, read_encoding
+from xpnet.cli.training.encoding import Encoding, read_encoding
 from xpnet.data import Columns
 
 MODEL = "xpnet-people.safetensors"

@@ -17,10 +17,10 @@ from array_api_compat import array_namespace
 from xpnet import DivergenceError, evaluate
 from xpnet.cli import options
 from xpnet.cli.files import CANNOT_WRITE, reason, write_error
-from xpnet.cli.model_files import ModelFile
+from xpnet.cli.models.files import ModelFile
 from xpnet.cli.output import print_error
-from xpnet.cli.preprocessing import Split
 from xpnet.cli.signals import Interrupted
+from xpnet.cli.training.preprocessing import Split
 from xpnet.types import Params, Result, map_params
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xpnet.cli.plan import Plan, still_falling
+from xpnet.cli.training.plan import Plan, still_falling
 
 NOTHING = {"hidden": None, "batch_size": None, "epochs": None, "patience": None}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpnet import backend
-from xpnet.cli.model_files import Model
+from xpnet.cli.models.files import Model
 from xpnet.data import Classes, Columns
 from xpnet.exceptions import listed
 

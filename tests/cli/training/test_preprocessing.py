@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.cli.preprocessing import (
+from xpnet.cli.training.preprocessing import (
     Preprocessing,
     Shares,
     Split,

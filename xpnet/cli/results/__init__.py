@@ -1,0 +1,1 @@
+"""Results: scores, confusion matrix, plots, reports."""

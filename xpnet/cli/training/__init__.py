@@ -1,0 +1,1 @@
+"""Settings of a training: network, plan, preprocessing of a table."""
