@@ -16,8 +16,8 @@ from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.run import compiled_run
-from xpnet.fused.numba.side_by_side import side_by_side
 from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad, is_thin
+from xpnet.fused.numba.trainings import side_by_side
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
 

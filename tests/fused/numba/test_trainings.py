@@ -9,7 +9,7 @@ import pytest
 
 from xpnet import Network, optim
 from xpnet.data.batches import shuffled
-from xpnet.fused.numba import together
+from xpnet.fused.numba import trainings
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
 
@@ -19,15 +19,15 @@ def blas(monkeypatch):
     """The number of threads of a BLAS with three, in a list."""
     number = [3]
     both = lambda: number[0], lambda to: number.__setitem__(0, to)
-    monkeypatch.setattr(together, "number_of_threads", lambda: both)
+    monkeypatch.setattr(trainings, "number_of_threads", lambda: both)
     return number
 
 
 def test_the_number_of_threads_is_as_it_was_when_the_last_one_leaves(blas):
-    first, second = together._one_each(), together._one_each()
+    first, second = trainings._one_each(), trainings._one_each()
     first.__enter__()
     second.__enter__()
-    assert together._number() == 3
+    assert trainings._number() == 3
     first.__exit__(None, None, None)
     assert blas == [1]
     second.__exit__(None, None, None)
@@ -41,16 +41,16 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
     net, settings = Network((3, 4, 2), output="softmax"), Settings(optim.adam(0.1))
     starts = [net.init(k, like=X) for k in range(7)]
     trainers = [Trainer(net, start, settings, fixed=True) for start in starts]
-    names, made = set(), together._make
+    names, made = set(), trainings._make
 
     def make(calls):
         names.add(threading.current_thread().name)
         assert blas == [1]
         made(calls)
 
-    monkeypatch.setattr(together, "_make", make)
+    monkeypatch.setattr(trainings, "_make", make)
     runs = [trainer.prepared(batches, 0, 3, {}) for trainer in trainers]
-    with together.side_by_side() as side_by_side:
+    with trainings.side_by_side() as side_by_side:
         side_by_side(runs)
     assert names
     assert threading.current_thread().name not in names
