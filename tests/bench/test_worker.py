@@ -88,12 +88,13 @@ def test_memory_is_not_that_of_the_cost():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the highest point cannot begin anew")
 def test_memory_that_was_given_back_before_does_not_count():
-    with mmap(-1, 10**8) as before:
-        before.write(bytes(10**8))
+    with mmap(-1, 4 * 10**8) as before:
+        before.write(bytes(4 * 10**8))
     rise = memory.Rise()
-    with mmap(-1, 10**7) as kept:  # not of what an allocator still has
-        kept.write(b"1" * 10**7)
-        assert 10**7 <= rise.so_far() < 3 * 10**7
+    with mmap(-1, 10**8) as kept:  # not of what an allocator still has
+        kept.write(b"1" * 10**8)
+        # Linux counts some pages late.
+        assert 0.9 * 10**8 < rise.so_far() < 3 * 10**8
 
 
 def test_a_peer_has_an_environment_of_its_own():
