@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeAlias
@@ -29,15 +29,16 @@ from xpnet.types import (
     count,
 )
 
-Rounds: TypeAlias = "Generator[tuple[EpochLoop, Batches], None, str | None]"
-"""Epochs of a training, each to be trained on before the next is asked for; then why it ended."""
+Rounds: TypeAlias = "Generator[tuple[EpochLoop, Sequence[Batches]], None, str | None]"
+"""Epochs of a training, one or some at a time, each to be trained on before more are asked for;
+then why it ended."""
 
 
 def alone(rounds: Rounds) -> None:
     """Train each epoch by itself; what is raised there is raised within `rounds`."""
-    for loop, batches in rounds:
+    for loop, epochs in rounds:
         try:
-            loop.train(batches)
+            loop.train(epochs)
         except BaseException as error:
             with suppress(StopIteration):
                 rounds.throw(error)
@@ -75,6 +76,8 @@ class EpochLoop(Training):
     recorder : Recorder
     is_over : bool
         Whether there is no epoch left to train.
+    most : int
+        Epochs that may be asked for at a time; `ahead` has the last word.
     began, spent : float
         When the epoch began, by `time.perf_counter`, and its seconds in an earlier process.
     earlier : tuple of arrays on the host, or None
@@ -96,7 +99,7 @@ class EpochLoop(Training):
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
-        self.count = 1  # steps of the next run
+        self.most = self.count = 1  # epochs at a time, steps of the next run
         self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
@@ -115,7 +118,7 @@ class EpochLoop(Training):
         return self.result
 
     def rounds(self, epochs: Iterable[Batches]) -> Rounds:
-        """Yield this loop and each epoch's batches, to be trained on before the next is asked for.
+        """Yield this loop and an epoch's batches, or those of a few, to be trained on then.
 
         All but the training of an epoch is done here, so that it is the same for one network and
         for many side by side.
@@ -125,16 +128,15 @@ class EpochLoop(Training):
                 self.start()
                 self.recorder.begin(self)
                 left = 0 if self.is_over else self.run.epochs - len(self.history)
-                for batches in islice(epochs, left):
-                    self.batches = batches
+                coming = islice(epochs, left)
+                while not self.is_over and (next_ones := list(islice(coming, self._at_once()))):
+                    self.batches = next_ones[-1]
                     self.began = time.perf_counter() - self.spent
-                    yield self, batches
-                    row = self._row()
-                    with self.recorder.undivided():
-                        self.is_over = self.complete(row)
-                        self.recorder.after_epoch(self)
-                    if self.is_over:
-                        break
+                    yield self, next_ones
+                    for row in self._rows(len(next_ones)):
+                        with self.recorder.undivided():
+                            self.is_over = self.complete(row)
+                            self.recorder.after_epoch(self)
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
             try:
@@ -146,10 +148,14 @@ class EpochLoop(Training):
                 self.finish()
         return self.result.stopped
 
-    def train(self, batches: Batches) -> None:
-        """Train on the batches of one epoch that are left."""
+    def train(self, epochs: Sequence[Batches]) -> None:
+        """Train on the batches of some epochs; of the first, on those that are left."""
+        for number, batches in enumerate(epochs, len(self.history)):
+            self._train(batches, self.steps - number * self.run.steps_per_epoch)
+
+    def _train(self, batches: Batches, done: int) -> None:
+        """Train on the batches of an epoch, some of which may be done."""
         steps = self.run.steps_per_epoch
-        done = self.steps - len(self.history) * steps
         if self.in_runs:
             done = self._in_runs(batches, done)
         for batch in () if done == steps else gathered(batches, self.gather, done):
@@ -164,6 +170,16 @@ class EpochLoop(Training):
         self.weights.clear()
         self.earlier, self.spent = None, 0.0
         return super().complete(row) or len(self.history) == self.run.epochs
+
+    def ahead(self) -> int:
+        """How many of the next epochs end in nothing but a row of the history, the last apart.
+
+        A subclass that knows its callbacks may say more than 1: those are trained as one run.
+        """
+        return 1
+
+    def _at_once(self) -> int:
+        return max(1, min(self.most, self.ahead()))
 
     def state(self) -> dict[str, Any]:
         """What a subclass remembers from one epoch to the next, for `restore`."""
@@ -195,18 +211,21 @@ class EpochLoop(Training):
         number = (self.steps - 1) % self.run.steps_per_epoch
         return next(gathered(self.batches, self.gather, number))
 
-    def _row(self) -> dict[str, Any]:
-        """The row of an epoch that is over; its costs are read all in one go."""
+    def _rows(self, epochs: int) -> Iterator[dict[str, Any]]:
+        """The rows of epochs that are over; their costs are read all in one go."""
         costs, weights = self.read()
-        seconds = time.perf_counter() - self.began
+        seconds = (time.perf_counter() - self.began) / epochs
         self.check_costs(costs)
-        row = {
-            "epoch": len(self.history) + 1,
-            "cost": _mean(costs, weights),
-            "learning_rate": self.rate(self.trainer.state.t),
-            "seconds": seconds,
-        }
-        return row | self.validate(self.params)
+        steps, first, t = len(costs) // epochs, len(self.history), self.trainer.state.t
+        for k in range(epochs):
+            of_epoch = slice(k * steps, (k + 1) * steps)
+            row = {
+                "epoch": first + k + 1,
+                "cost": _mean(costs[of_epoch], weights[of_epoch]),
+                "learning_rate": self.rate(t - (epochs - 1 - k) * steps),
+                "seconds": seconds,
+            }
+            yield row | self.validate(self.params)
 
     def _in_runs(self, batches: Batches, done: int) -> int:
         """Train in runs of about `SECONDS`, after `done` of the batches; how many are done then."""
@@ -226,23 +245,27 @@ class EpochLoop(Training):
             done += count
         return done
 
-    def prepared(self, batches: Batches, known: dict[Any, Any]) -> PreparedRun | None:
-        """An epoch as one run, to be made beside those of other trainings; None where it cannot.
+    def prepared(self, epochs: Sequence[Batches], known: dict[Any, Any]) -> PreparedRun | None:
+        """Epochs as one run, to be made beside those of other trainings; None where it cannot.
 
         What is `known` in this round of trainings is as `Trainer.prepared` has it.
         """
         if not self.in_runs or self.steps % self.run.steps_per_epoch:
             return None
-        return self.trainer.prepared(batches, 0, self.run.steps_per_epoch, known)
+        return self.trainer.prepared(epochs, self.run.steps_per_epoch, known)
 
-    def enter_prepared(self, batches: Batches, made: PreparedRun) -> None:
+    def enter_prepared(self, epochs: Sequence[Batches], made: PreparedRun) -> None:
         """Enter such a run, which has been made."""
-        self._enter_run(batches, 0, self.trainer.enter(*made.result))
+        costs, steps = self.trainer.enter(*made.result), self.run.steps_per_epoch
+        weights = [weight for each in epochs for weight in self._weights(each, 0, steps)]
+        self.enter(self._newest(costs), costs, weights)
 
     def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:
+        self.enter(self._newest(costs), costs, self._weights(batches, first, len(costs)))
+
+    def _newest(self, costs: Sequence[Array]) -> Step:
         trainer = self.trainer
-        newest = Step(trainer.index, trainer.params, costs[-1], trainer.state)
-        self.enter(newest, costs, self._weights(batches, first, len(costs)))
+        return Step(trainer.index, trainer.params, costs[-1], trainer.state)
 
     def _adapt(self, count: int, share: float) -> None:
         """Choose the length of the next run; `share` is the time there is by that of `count`."""

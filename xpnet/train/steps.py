@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from array_api_compat import is_torch_array
+from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.kernels import Dropout, dropout_masks, dropout_of
@@ -158,19 +158,33 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        result = self._call("__call__", batches, first, self._numbers(count))
+        if batches.order is None:
+            return None
+        chosen = slice(first * batches.size, (first + count) * batches.size)
+        part = batches._replace(order=batches.order[chosen])
+        result = self._call("__call__", part, self._numbers(count))
         return None if result is None else self.enter(*result)
 
     def prepared(
-        self, batches: Batches, first: int, count: int, known: dict[Any, Any]
+        self, epochs: Sequence[Batches], count: int, known: dict[Any, Any]
     ) -> PreparedRun | None:
-        """The same, yet to be made beside those of other trainings; `enter` its result then.
+        """The same for whole epochs of `count` batches, yet to be made beside other trainings.
 
-        What is `known` are the numbers of these steps, for those that share an optimiser.
+        `enter` its result then. What is `known` are the numbers of these steps, for those that
+        share an optimiser, and the order of these samples, for those that share it.
         """
-        key = self.settings.optimizer, self.state.t, count
-        numbers = known[key] = known.get(key) or self._numbers(count)
-        run: PreparedRun | None = self._call("prepared", batches, first, numbers)
+        steps = count * len(epochs)
+        key = self.settings.optimizer, self.state.t, steps
+        numbers = known[key] = known.get(key) or self._numbers(steps)
+        orders = [batches.order for batches in epochs]
+        if any(order is None for order in orders):
+            return None
+        key = tuple(map(id, orders))
+        if key not in known:
+            known[key] = array_namespace(*orders).stack(orders)
+        run: PreparedRun | None = self._call(
+            "prepared", epochs[0]._replace(order=known[key]), numbers
+        )
         return run
 
     def enter(
@@ -188,25 +202,20 @@ class Trainer:
         with self.there:
             return [hyperparameters(t + i) for i in range(count)]
 
-    def _call(
-        self, method: str, batches: Batches, first: int, numbers: list[dict[str, Any]]
-    ) -> Any:
+    def _call(self, method: str, batches: Batches, numbers: list[dict[str, Any]]) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
-        if batches.order is None:
-            return None
         with self.there:
             if self._step is None:
                 self._begin(batches.Y, numbers[0].get("rate"))
             call = getattr(self._run, method, None)
             if self._run is None or call is None:
                 return None
-            chosen = slice(first * batches.size, (first + count) * batches.size)
             return call(
                 self.net,
                 self.params,
                 self.state.moments,
-                batches._replace(order=batches.order[chosen]),
+                batches,
                 numbers,
                 apply=optimizer.apply,
                 kernels=self.kernels,

@@ -1,8 +1,9 @@
-"""Trainings side by side: an epoch of each, and again, until the last one has ended."""
+"""Trainings side by side: some epochs of each, and again, until the last one has ended."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -19,6 +20,9 @@ Watch: TypeAlias = Callable[[int], AbstractContextManager[None]]
 
 COPIES = 8
 """Of its parameters that a training may need: before and after a step, gradients, moments."""
+
+SECONDS = 0.2
+"""What a round of runs side by side should take: Ctrl-C and a line of progress wait for its end."""
 
 
 def together(
@@ -44,7 +48,7 @@ def together(
         Bytes that trainings which go on may need, beside their samples. One of them goes on in any
         case; others begin when there is room.
     on_round : function, optional
-        Called after each epoch with the numbers of the trainings that go on, and with how many
+        Called after each round with the numbers of the trainings that go on, and with how many
         still wait.
 
     Raises
@@ -65,15 +69,20 @@ def together(
                 epochs |= begun
                 needed += sum(_bytes(loop) for loop, _ in begun.values())
             going = {k: loop for k, (loop, _) in epochs.items()}
+            began = time.perf_counter()
             made = _made_side_by_side(epochs, make) if make else _made_in_stacks(epochs, stacks)
             _train(trainings, epochs, watch, made)
+            if make:
+                _lengthen(epochs, time.perf_counter() - began)
             on_round(list(going), len(waiting))
 
 
-def _next_epochs(
-    trainings: Sequence[Rounds], numbers: Iterable[int], watch: Watch
-) -> dict[int, tuple[EpochLoop, Batches]]:
-    """The next epoch of each; none of one that has ended."""
+Epochs: TypeAlias = dict[int, tuple[EpochLoop, Sequence[Batches]]]
+"""What each training is to be trained on next."""
+
+
+def _next_epochs(trainings: Sequence[Rounds], numbers: Iterable[int], watch: Watch) -> Epochs:
+    """The next epochs of each; none of one that has ended."""
     epochs = {}
     for k in numbers:
         with watch(k):
@@ -94,7 +103,11 @@ def _bytes(loop: EpochLoop) -> float:
     return float(array_namespace(W).finfo(W.dtype).bits // 8 * (COPIES * size + batch))
 
 
-Epochs: TypeAlias = dict[int, tuple[EpochLoop, Batches]]
+def _lengthen(epochs: Epochs, seconds: float) -> None:
+    """Let the next round be as many epochs as there is time for, after one that took so long."""
+    longest = max(len(batches) for _, batches in epochs.values())
+    for loop, _ in epochs.values():
+        loop.most = max(1, int(SECONDS * longest / seconds))
 
 
 def _made_side_by_side(epochs: Epochs, make: SideBySide) -> dict[int, PreparedRun]:
@@ -109,7 +122,7 @@ def _made_side_by_side(epochs: Epochs, make: SideBySide) -> dict[int, PreparedRu
 def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next."""
     groups: dict[Any, list[int]] = {}
-    for k, (loop, batches) in epochs.items():
+    for k, (loop, (batches,)) in epochs.items():
         form = form_of(loop, batches)
         if form is not None:
             groups.setdefault(form, []).append(k)
@@ -117,7 +130,7 @@ def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, Prepa
     stacks.clear()
     made: dict[int, PreparedRun] = {}
     for form, members in groups.items():
-        loops, (_, batches) = [epochs[k][0] for k in members], epochs[members[0]]
+        loops, (_, (batches,)) = [epochs[k][0] for k in members], epochs[members[0]]
         if len(loops) < 2:
             continue
         known = next((known for known in before if known.goes_on(loops)), None)

@@ -114,6 +114,12 @@ class Patience(Callback):
         self._keep()
         return reason
 
+    def ahead(self) -> int:
+        """How many epochs must pass before more may come of one than a count."""
+        if self.model._rate.schedule == "invscaling":
+            return 1
+        return self.model.n_iter_no_change - self.model._no_improvement_count + 1
+
     def state(self) -> dict[str, Any]:
         """The counts after the last epoch, and the learning rate of the next."""
         return self._kept

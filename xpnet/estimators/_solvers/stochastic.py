@@ -65,8 +65,12 @@ def stochastic_rounds(
     callbacks = (patience, *model.callbacks, scikit_learns)
     validate = _validation_by(model, net, validation)
     gather = gather_of(samples, model.shuffle)
+    is_watched = bool(
+        validation is not None or model.callbacks or model.verbose or scikit_learns.task
+    )
     loop = _EstimatorLoop(
-        model, incremental, run, params, callbacks, settings, validate, gather, _samples_in
+        *(model, incremental, is_watched),
+        *(run, params, callbacks, settings, validate, gather, _samples_in),
     )
     epochs = epochs_of_batches(samples, size, model.shuffle, rng)
     if model.checkpoint is not None:
@@ -86,9 +90,14 @@ def stochastic_rounds(
 class _EstimatorLoop(EpochLoop):
     """Epochs that end with scikit-learn's warnings, and in parameters that can predict."""
 
-    def __init__(self, model: Any, incremental: bool, *loop: Any) -> None:
+    def __init__(self, model: Any, incremental: bool, is_watched: bool, *loop: Any) -> None:
         super().__init__(*loop)
         self.model, self.incremental, self.initial = model, incremental, self.params
+        self.is_watched = is_watched
+
+    def ahead(self) -> int:
+        """As many as patience allows, where nobody looks at the model after each of them."""
+        return 1 if self.is_watched else self.callbacks[0].ahead()
 
     def finish(self) -> None:
         """Warn where the training ended too early; restore the best epoch's parameters."""
