@@ -1,8 +1,8 @@
 """``python -m bench.report RESULT.json …``: measurements as Markdown tables and charts.
 
-Takes what ``pytest bench --benchmark-json`` and ``python -m bench.peers`` write; results of several
-machines or backends, given together, come side by side. The report of one kind is put beside its
-first file, with the endings ``.md`` and ``.png``.
+Takes what ``pytest bench --benchmark-json``, ``python -m bench.peers`` and ``python -m
+bench.search`` write; results of several machines or backends, given together, come side by side.
+The report of one kind is put beside its first file, with the endings ``.md`` and ``.png``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 
 from bench import timings
 from bench.peers import chart, markdown_tables, results
+from bench.search import tables
+from bench.search.chart import chart as chart_of_searches
 
 Result = dict[str, Any]
 
@@ -34,6 +36,7 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("benchmarks", timings.read, timings.tables, timings.chart),
     Kind("cells", results.read, markdown_tables.of_results, chart.chart),
+    Kind("searches", tables.read, tables.tables, chart_of_searches),
 )
 
 
@@ -67,7 +70,7 @@ def _result(path: Path) -> Result:
     if not isinstance(result, dict) or not any(key in result for key in keys):
         raise ValueError(
             f"{path} has none of {', '.join(keys)}: expected what pytest --benchmark-json or "
-            "python -m bench.peers wrote"
+            "python -m bench.peers or bench.search wrote"
         )
     return result
 

@@ -49,7 +49,7 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
         made(calls)
 
     monkeypatch.setattr(trainings, "_make", make)
-    runs = [trainer.prepared(batches, 0, 3, {}) for trainer in trainers]
+    runs = [trainer.prepared([batches], 3, {}) for trainer in trainers]
     with trainings.side_by_side() as side_by_side:
         side_by_side(runs)
     assert names

@@ -16,11 +16,10 @@ import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
-from xpnet.fused.numba.compilation.address import address_of, call, number_of
-from xpnet.fused.numba.compilation.compiler import compiled
-from xpnet.fused.numba.compilation.views import matrix_at, vector_at
+from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
-from xpnet.fused.numba.gather import gather
+from xpnet.fused.numba.network.gradients import FIRST
+from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
 from xpnet.kernels import Dropout
@@ -78,9 +77,21 @@ class RunProgram(Program):
         self.moments: tuple[Params, ...] = ()
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
-        self.batch = self._batch(0)
-        self.segments = self._segments()
-        self.update = _of_update(self.loop, self.dtype)
+        self.room, self.like = Room(), np.empty(0, self.dtype)
+        self.addresses = {"gradients": self.gradients, "update": _of_update(self.loop, self.dtype)}
+        loops, layout, kinds, slopes = self.network
+        self.arrays = {"loops": loops, "layout": layout, "kinds": kinds, "slopes": slopes}
+        self.arrays["segments"] = segments = self._segments()
+        self.sizes = {
+            "layers": len(layout),
+            "columns": kinds.shape[1],
+            "P": self.flats.size,
+            "n_x": self.n_x,
+            "n_y": self.n_y,
+            "parts": len(segments),
+            "units": net.sizes[1],
+            "common": int(kinds[0, FIRST]),
+        }
 
     def fits_run(
         self,
@@ -131,7 +142,7 @@ class RunProgram(Program):
         costs = np.empty(steps, self.dtype)
         with self.threads.parts(steps, size, len(batches.order) - size * (steps - 1)) as parts:
             for part in parts:
-                order = batches.order[part.start * size : part.stop * size]
+                order = batches.order[None, part.start * size : part.stop * size]
                 made = self.prepared(
                     params,
                     moments,
@@ -140,7 +151,7 @@ class RunProgram(Program):
                     l2,
                     dropout and dropout[part],
                 )
-                train(*made.arguments)
+                self.room.train(made.arguments[0], self.like)
                 params, moments, costs[part] = made.result
         return params, moments, costs
 
@@ -153,28 +164,46 @@ class RunProgram(Program):
         l2: float,
         dropout: Sequence[Dropout] | None,
     ) -> PreparedRun:
-        """The same as one call of `train`, which is yet to be made."""
-        flats, steps, size = self.flats, len(hyperparameters), batches.size
-        if len(self.batch[0]) != size:
-            self.batch = self._batch(size)
+        """The same as one call of `train`, which is yet to be made.
+
+        Of `batches`, the order is that of some epochs, shape (epochs, samples).
+        """
         if not are_same(self.moments, moments):
-            self.moments = tuple(map(flats.copied, moments))
+            self.moments = tuple(map(self.flats.copied, moments))
             # Now, as a vector that is long in use may no longer be known.
-            self.memory = [flats.vector(moment) for moment in self.moments]
-        theta, grads = flats.vector(params), flats.fresh()
+            self.memory = [self.flats.vector(moment) for moment in self.moments]
         # What an odd number of steps ends in, and what an even number.
-        odd = flats.fresh()
-        even = flats.fresh() if steps > 1 else odd
-        vectors = theta, *map(flats.vector, (odd, even, grads))
-        memory = (*self.memory, *vectors[3:] * 2)[:2]
-        weight = self.batch[2][:0] if batches.sample_weight is None else batches.sample_weight[0]
-        data = batches.X, batches.Y, weight, batches.order, self._penalty(l2)
-        numbers = self.segments, *self._numbers(hyperparameters), *self._masks(dropout, steps)
+        steps, odd, grads = len(hyperparameters), self.flats.fresh(), self.flats.fresh()
+        even = self.flats.fresh() if steps > 1 else odd
+        theta, *others = map(self.flats.vector, (params, odd, even, grads))
+        first, second = (*self.memory, others[-1], others[-1])[:2]
+        rates, values = self._numbers(hyperparameters)
+        keys, (*_, least, kept, drop, divide) = self._masks(dropout, steps)
         costs = np.empty(steps, self.dtype)
-        room: Any = vectors, memory, self.batch, self._work(size), costs
+        arrays = self.arrays | self._of_samples(batches)
+        arrays |= {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
+        arrays |= {"first": first, "second": second, "rates": rates, "values": values}
+        arrays |= {"keys": keys, "costs": costs}
+        numbers = {
+            "m": len(batches.X),
+            "weights": arrays["weight"].size if "weight" in arrays else 0,
+            "epochs": len(arrays["order"]),
+            "length": arrays["order"].shape[1],
+            "size": batches.size,
+            "steps": steps,
+            "least": least,
+            "kept": kept,
+            "l2": self._penalty(l2),
+        }
+        addresses = self.addresses | {"drop": drop, "divide": divide}
+        row = row_of(arrays, addresses | self.sizes | numbers)
         result = odd if steps % 2 else even, self.moments, costs
-        loops = self.gradients, self.update
-        return PreparedRun((*loops, self.network, *data, *numbers, *room), result)
+        return PreparedRun((row, self, arrays), result)
+
+    def _of_samples(self, batches: Batches) -> dict[str, Array]:
+        order, s = np.ascontiguousarray(batches.order, np.int64), batches.sample_weight
+        samples = {"X": batches.X, "Y": batches.Y, "order": order}
+        return samples if s is None else samples | {"weight": np.ascontiguousarray(s[0])}
 
     def _segments(self) -> Array:
         """What is updated at once: begin, end, and whether it is a bias, which does not decay."""
@@ -204,11 +233,6 @@ class RunProgram(Program):
             return np.zeros((steps, 2), np.int64), masks_of(None, self.dtype)
         return np.array([each.keys for each in dropout]), masks_of(dropout[0], self.dtype)
 
-    def _batch(self, size: int) -> tuple[Array, Array, Array]:
-        """Room for the samples of a batch and their weights, which are 1."""
-        X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
-        return X, Y, np.ones(size, self.dtype)
-
 
 _latest: list[Any] = [None, ()]
 """Hyperparameters, and what they are for `train`: trainings side by side may share them."""
@@ -219,85 +243,3 @@ def _of_update(loop: Any, dtype: Any) -> int:
     """The address of an optimiser's loop."""
     vector = np.empty(1, dtype)
     return address_of(loop, *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector)
-
-
-@compiled
-def train(
-    gradients: int,
-    update: int,
-    network: tuple[Any, ...],
-    X: Array,
-    Y: Array,
-    weight: Array,
-    order: Array,
-    l2: float,
-    segments: Array,
-    rates: Array,
-    values: Array,
-    keys: Array,
-    dropout: Masks,
-    vectors: tuple[Array, Array, Array, Array],
-    moments: tuple[Array, Array],
-    batch: tuple[Array, Array, Array],
-    work: Array,
-    costs: Array,
-) -> None:
-    """As many steps as there are `costs`, over the samples that `order` numbers.
-
-    Parameters
-    ----------
-    gradients, update : int
-        The addresses of loops of `network` and `updates`.
-    network : tuple
-        The first arguments of `gradients`.
-    X, Y : array, shapes (m, n_x) and (m, n_y)
-    weight : array, shape (m,)
-        Empty where all samples count the same.
-    order : array of int
-    l2 : float
-    segments : array of int, shape (S, 3)
-        Begin and end of what is updated at once, and which of its step's values it takes.
-    rates : array, shape (n, 1)
-    values : array, shape (n, 2, 6)
-    keys : array of int, shape (n, 2)
-        Of each step's dropout.
-    dropout : tuple
-        Of `masks_of`, whose keys are not looked at.
-    vectors : tuple of array, shape (P,)
-        θ, which is left as it is; θ after the first, third, … step, and after the others; g.
-    moments : tuple of array, shape (P,)
-    batch : tuple of array, shapes (size, n_x), (size, n_y) and (size,)
-        Room for samples, and their weights; the last step takes those that are left.
-    work : array
-    costs : array, shape (n,)
-    """
-    x, y, s = batch
-    first, second = moments
-    theta, new, spare, g = vectors
-    for i in range(costs.size):
-        start, size = i * len(x), len(x)
-        m = size if start + size <= order.size else order.size - start
-        x_of_batch = matrix_at(x, 0, m, x.shape[1])
-        y_of_batch = matrix_at(y, 0, m, y.shape[1])
-        gather(X, order, start, x_of_batch)
-        gather(Y, order, start, y_of_batch)
-        if weight.size > 0:
-            for j in range(m):
-                s[j] = weight[order[start + j]]
-        data = x_of_batch, y_of_batch, matrix_at(s, 0, 1, m), l2
-        masks = (keys[i, 0], keys[i, 1], *dropout[2:])
-        costs[i] = number_of(gradients, *network, *data, masks, theta, work, g)
-        for k in range(len(segments)):
-            begin, n = segments[k, 0], segments[k, 1] - segments[k, 0]
-            v = vector_at(values, (2 * i + segments[k, 2]) * MOST_VALUES, MOST_VALUES)
-            call(
-                update,
-                vector_at(theta, begin, n),
-                vector_at(g, begin, n),
-                vector_at(first, begin, n),
-                vector_at(second, begin, n),
-                vector_at(rates, i, 1),
-                (v[0], v[1], v[2], v[3], v[4], v[5]),
-                vector_at(new, begin, n),
-            )
-        theta, new = new, spare if i == 0 else theta

@@ -1,9 +1,8 @@
 """Runs of many trainings at once, each with one thread of the BLAS.
 
-A run's arguments are arrays, whose addresses and sizes are written into a table, a row a run, for a
-compiled loop over rows: between two of them there is no Python, so that threads need not wait for
-each other's. Each run is the very loop that it would be by itself, with the same results to the bit
-where the BLAS has those for one thread and all.
+Those of one form on the same samples in the same order are made as one group. Each leaves what it
+would by itself, to the bit, where the BLAS has the same for one thread and all; a group is made
+only where a product for all has the bits of those for each.
 """
 
 from __future__ import annotations
@@ -12,23 +11,29 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.compilation.address import pointer_to
-from xpnet.fused.numba.compilation.compiler import compiled
-from xpnet.fused.numba.dropout import Masks
-from xpnet.fused.numba.network.run import train
+from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
+from xpnet.fused.numba.network.loop import Room
+from xpnet.fused.numba.network.run import RunProgram
+from xpnet.fused.numba.network.step import is_thin
 from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
-view: Any = numba.carray  # type: ignore[attr-defined]
+Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
 
-INTEGERS, NUMBERS = 42, 2  # columns of a table
+MOST = 8
+"""Networks of a group, whose layers and moments are to lie in the cache."""
+
+KEY = [
+    *("update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size", "steps"),
+    *("P", "parts"),
+]
+"""What is the same in the rows of a group, beside their networks."""
 
 
 @contextmanager
@@ -38,14 +43,8 @@ def side_by_side() -> Iterator[SideBySide]:
     with ThreadPoolExecutor(threads) as pool:
 
         def make(runs: Sequence[PreparedRun]) -> None:
-            by_dtype: dict[Any, list[tuple[Any, ...]]] = {}
-            for run in runs:
-                by_dtype.setdefault(run.arguments[3].dtype, []).append(run.arguments)
             with deferred_signals(), _one_each():
-                for calls in by_dtype.values():
-                    share = -(-len(calls) // threads)
-                    parts = [calls[i : i + share] for i in range(0, len(calls), share)]
-                    list(pool.map(_make, parts))
+                list(pool.map(_make, groups_of([run.arguments for run in runs])))
 
         yield make
     prefer_one()
@@ -79,112 +78,63 @@ def _one_each() -> Iterator[None]:
                 set_(number)
 
 
-def _make(calls: Sequence[tuple[Any, ...]]) -> None:
-    """Calls of `train`, one after another."""
-    integers, numbers = np.empty((len(calls), INTEGERS), np.int64), np.empty((len(calls), NUMBERS))
-    for row, of_row, arguments in zip(integers, numbers, calls, strict=True):
-        write(row, of_row, *arguments[:-3], *_room(calls[0][-3:], arguments[-3:]))
-    train_each(integers, numbers, calls[0][3])
+def _make(group: Sequence[Arguments]) -> None:
+    """The runs of one group."""
+    rows, (program, *_) = np.concatenate([row for row, *_ in group]), group[0][1:]
+    _own.room.train(rows, program.like)
 
 
-def _room(first: tuple[Any, ...], own: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The last arguments of a call, with the room of the first one for a batch and for its layers.
+class _Own(threading.local):
+    """Of each thread."""
 
-    It is in the cache then. The weights of samples, which may be ones once for all, are its own.
-    """
-    (*_, s), _, costs = own
-    shapes = [(batch[0].shape, batch[1].shape, room.shape) for batch, room, _ in (first, own)]
-    return own if shapes[0] != shapes[1] else ((*first[0][:2], s), first[1], costs)
+    def __init__(self) -> None:
+        self.room = Room()
 
 
-@compiled
-def write(
-    row: Array,
-    numbers: Array,
-    gradients: int,
-    update: int,
-    network: tuple[Any, ...],
-    X: Array,
-    Y: Array,
-    weight: Array,
-    order: Array,
-    l2: float,
-    segments: Array,
-    rates: Array,
-    values: Array,
-    keys: Array,
-    dropout: Masks,
-    vectors: tuple[Array, Array, Array, Array],
-    moments: tuple[Array, Array],
-    batch: tuple[Array, Array, Array],
-    work: Array,
-    costs: Array,
-) -> None:
-    """Write the arguments of `train` into a row."""
-    row[0], row[1] = gradients, update
-    for i in range(4):
-        row[5 + i] = vectors[i].ctypes.data
-    row[2], row[3], row[4] = network[0].ctypes.data, network[1].ctypes.data, network[2].ctypes.data
-    row[9], row[10], row[11] = network[3].ctypes.data, network[0].size, len(network[1])
-    row[12], row[13], row[14] = X.ctypes.data, X.shape[0], X.shape[1]
-    row[15], row[16] = Y.ctypes.data, Y.shape[1]
-    row[17], row[18] = weight.ctypes.data, weight.size
-    row[19], row[20] = order.ctypes.data, order.size
-    row[21], row[22] = segments.ctypes.data, len(segments)
-    row[23], row[24], row[25] = rates.ctypes.data, values.ctypes.data, values.shape[2]
-    row[26] = keys.ctypes.data
-    row[27], row[28], row[29] = dropout[2], dropout[4], dropout[5]
-    row[30], row[31] = moments[0].ctypes.data, moments[1].ctypes.data
-    row[32], row[33] = batch[0].ctypes.data, batch[1].ctypes.data
-    row[34], row[35] = batch[2].ctypes.data, batch[2].size
-    row[36], row[37] = work.ctypes.data, work.size
-    row[38], row[39] = costs.ctypes.data, costs.size
-    row[40], row[41] = vectors[0].size, network[2].shape[1]
-    numbers[0], numbers[1] = l2, dropout[3]
+_own = _Own()
 
 
-@compiled
-def train_each(integers: Array, numbers: Array, like: Array) -> None:
-    """Call `train` with the arguments in each row, on numbers of the dtype of `like`."""
-    whole, double = integers, numbers
-    for k in range(len(integers)):
-        row = integers[k]
-        network = (
-            view(pointer_to(row[2], whole), (row[10],)),
-            view(pointer_to(row[3], whole), (row[11], 4)),
-            view(pointer_to(row[4], whole), (row[11], row[41])),
-            view(pointer_to(row[9], like), (row[11], 2, 3)),
-        )
-        size, steps, P = row[35], row[39], row[40]
-        train(
-            row[0],
-            row[1],
-            network,
-            view(pointer_to(row[12], like), (row[13], row[14])),
-            view(pointer_to(row[15], like), (row[13], row[16])),
-            view(pointer_to(row[17], like), (row[18],)),
-            view(pointer_to(row[19], whole), (row[20],)),
-            numbers[k, 0],
-            view(pointer_to(row[21], whole), (row[22], 3)),
-            view(pointer_to(row[23], double), (steps, 1)),
-            view(pointer_to(row[24], double), (steps, 2, row[25])),
-            view(pointer_to(row[26], whole), (steps, 2)),
-            (0, 0, row[27], numbers[k, 1], row[28], row[29]),
-            (
-                view(pointer_to(row[5], like), (P,)),
-                view(pointer_to(row[6], like), (P,)),
-                view(pointer_to(row[7], like), (P,)),
-                view(pointer_to(row[8], like), (P,)),
-            ),
-            (
-                view(pointer_to(row[30], like), (P,)),
-                view(pointer_to(row[31], like), (P,)),
-            ),
-            (
-                view(pointer_to(row[32], like), (size, row[14])),
-                view(pointer_to(row[33], like), (size, row[16])),
-                view(pointer_to(row[34], like), (size,)),
-            ),
-            view(pointer_to(row[36], like), (row[37],)),
-            view(pointer_to(row[38], like), (steps,)),
-        )
+def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
+    """Runs that can be made as some, in groups that the cache has room for; others one by one."""
+    alike: dict[Any, list[Arguments]] = {}
+    for call in calls:
+        alike.setdefault(_in_common(*call), []).append(call)
+    groups = []
+    for some in alike.values():
+        count = -(-len(some) // MOST)
+        size = -(-len(some) // count)
+        parts = [some[i : i + size] for i in range(0, len(some), size)]
+        for part in parts:
+            groups += [part] if _may_be_some(part) else [[one] for one in part]
+    return groups
+
+
+def _in_common(row: Array, program: RunProgram, arrays: dict[str, Array]) -> tuple[Any, ...]:
+    """What runs have in common that can be made as some: network, kind of update, samples, order."""
+    if is_thin(program.net):
+        return (id(program),)
+    return program.net, row[KEY].item()
+
+
+def _may_be_some(part: Sequence[Arguments]) -> bool:
+    """Whether products of all give the bits that those of each give."""
+    row, program, _ = part[0]
+    size, length = int(row["size"][0]), int(row["length"][0])
+    shape = len(part), program.net.sizes[1], program.n_x
+    sizes = {min(size, length), length % size} - {0}
+    return len(part) == 1 or all(_agree(*shape, m, program.dtype) for m in sizes)
+
+
+@lru_cache(maxsize=256)
+def _agree(K: int, n: int, n_x: int, m: int, dtype: Any) -> bool:
+    rng, blas = np.random.default_rng(0), routine(dtype)
+    W, dZ, X = (rng.random(shape, dtype) for shape in ((K * n, n_x), (K * n, m), (m, n_x)))
+    for A, op, C in ((W, TRANSPOSED, np.empty_like(dZ)), (dZ, AS_IT_IS, np.empty_like(W))):
+        product(blas, A, AS_IT_IS, X, op, C)
+        for k in range(K):
+            own, expected = A[k * n : (k + 1) * n], C[k * n : (k + 1) * n]
+            found = np.empty_like(expected)
+            product(blas, own, AS_IT_IS, X, op, found)
+            if (found != expected).any():
+                return False
+    return True

@@ -1,0 +1,1 @@
+"""Searches over small networks, ours beside scikit-learn's."""
