@@ -194,6 +194,7 @@ def test_verbose_says_what_is_trained_one_by_one(capsys):
 )
 def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
     monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
+    monkeypatch.setattr("xpnet.train.together.SECONDS", 0.0)  # a round is an epoch
     model = MLPClassifier(early_stopping=early_stopping, **SMALL)
     ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
     lines = [line for line in capsys.readouterr().out.splitlines() if "go on" in line]

@@ -72,7 +72,7 @@ def together(
             began = time.perf_counter()
             made = _made_side_by_side(epochs, make) if make else _made_in_stacks(epochs, stacks)
             _train(trainings, epochs, watch, made)
-            if make:
+            if make and epochs:
                 _lengthen(epochs, time.perf_counter() - began)
             on_round(list(going), len(waiting))
 

@@ -16,7 +16,8 @@ from numba import jit, typeof
 
 from xpnet.fused.numba import activations, cost, dense, dropout, sparse, updates
 from xpnet.fused.numba.compilation.compiler import Dispatcher
-from xpnet.fused.numba.network import gradients, run
+from xpnet.fused.numba.network import gradients
+from xpnet.fused.numba.network import loop as training
 
 M = np.ones((8, 64), "float32")
 B = np.ones((8, 1), "float32")
@@ -125,7 +126,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, dropout, gradients, run, sparse, updates):
+    for room in (activations, cost, dense, dropout, gradients, training, sparse, updates):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop
@@ -140,8 +141,10 @@ def test_every_loop_is_looked_at():
         "share_of",
         "decayed",
     }
-    calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "train"}
-    calling |= {"forward", "backward", "dense", "units", "passing", "matrix", "members"}
+    calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "between"}
+    calling |= {"forward", "backward", "dense", "rows", "does_without_z", "matrix", "members"}
+    calling |= {"train", "gradients_of_one", "gradients_of_some", "update", "network_of"}
+    calling |= {"vectors_of", "masks_in", "copy"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 
 

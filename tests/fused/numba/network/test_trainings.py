@@ -59,3 +59,55 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
         np.testing.assert_array_equal(run.result[2], costs)
         for found, expected in zip(run.result[0], trainer.params, strict=True):
             np.testing.assert_array_equal(found.W, expected.W)
+
+
+@pytest.mark.parametrize("hidden", ["relu", "gelu"])
+def test_a_group_leaves_what_each_leaves_alone(hidden, monkeypatch):
+    """Of an activation whose derivative needs A, and of one whose needs Z."""
+    monkeypatch.setattr(trainings, "MOST", 3)
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(23, 5)), np.eye(3)[rng.integers(0, 3, 23)]
+    epochs = [shuffled(X, Y, 9, 0, epoch, None) for epoch in range(3)]
+    net = Network((5, 4, 6, 3), hidden=hidden, output="softmax")
+    settings = [
+        Settings(optim.adam(10.0**-k), l2=0.1 * k, dropout=0.1 * k, seed=k) for k in range(4)
+    ]
+    starts = [net.init(k, like=X) for k in range(4)]
+    some, others = (
+        [Trainer(net, *each, fixed=True) for each in zip(starts, settings, strict=True)]
+        for _ in range(2)
+    )
+    known = {}
+    runs = [trainer.prepared(epochs, 3, known) for trainer in some]
+    groups = trainings.groups_of([run.arguments for run in runs])
+    assert [len(group) for group in groups] == [2, 2]
+    with trainings.side_by_side() as side_by_side:
+        side_by_side(runs)
+    for run, trainer in zip(runs, others, strict=True):
+        costs = np.concatenate([trainer.run(each, 0, 3) for each in epochs])
+        np.testing.assert_array_equal(run.result[2], costs)
+        for found, expected in zip(run.result[0], trainer.params, strict=True):
+            np.testing.assert_array_equal(found.W, expected.W)
+            np.testing.assert_array_equal(found.b, expected.b)
+
+
+def test_what_differs_is_no_group():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
+    net, other = (Network((3, n, 2), output="softmax") for n in (4, 5))
+    first, second = (shuffled(X, Y, 5, seed, 0, None) for seed in (0, 1))
+    known = {}
+    runs = [
+        Trainer(each, each.init(0, like=X), Settings(optimizer), fixed=True).prepared(
+            [batches], 3, known
+        )
+        for each, optimizer, batches in [
+            (net, optim.adam(0.1), first),
+            (other, optim.adam(0.1), first),
+            (net, optim.sgd(0.1), first),
+            (net, optim.adam(0.1), second),
+            (net, optim.adam(0.2), first),
+        ]
+    ]
+    groups = trainings.groups_of([run.arguments for run in runs])
+    assert sorted(map(len, groups)) == [1, 1, 1, 2]
