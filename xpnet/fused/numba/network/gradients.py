@@ -27,12 +27,9 @@ from xpnet.types import Array
 MOST_OUTPUTS = 16
 ROWS = 64  # samples that lie in the cache between their way forward and their way back
 
-BLAS, BETWEEN, FORWARD, BACKWARD, OUTPUT, DECAY = range(6)  # of `loops`
-ACTIVATE, DERIVE, MULTIPLY, UNIT = range(4)  # of `kinds`
-# Of `kinds` as well: rows of `work`. Of a plain number, numba would make another `rows`.
-A_ROW, Z_ROW, DZ_ROW, DA_ROW, SHARE, FIRST = np.arange(4, 10)
-ZERO, ONE = np.int64(0), np.int64(1)
-MOST_OWN = 3  # matrices of the first layer that each network has for itself
+BLAS, FORWARD, BACKWARD, OUTPUT, DECAY = range(5)  # of `loops`
+ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW, PASSING, WIDEST = range(7)  # of `kinds`
+DA: Any = np.int64(2)  # of a plain 2, numba would make another `passing`
 
 
 @compiled
@@ -52,7 +49,7 @@ def gradients_at(
     to_gradients: Array,
 ) -> float:
     """`cost_and_gradients` or its thin form at that address, called by Python: runs do without."""
-    data = X, Y, weight, l2, masks
+    data = X, matrix_at(X, 0, 0, 0), Y, weight, l2, masks
     J: float = number_of(gradients, loops, layout, kinds, slopes, *data, theta, work, to_gradients)
     return J
 
@@ -64,6 +61,7 @@ def cost_and_gradients(
     kinds: Array,
     slopes: Array,
     X: Array,
+    X_columns: Array,
     Y: Array,
     weight: Array,
     l2: float,
@@ -76,21 +74,22 @@ def cost_and_gradients(
 
     Parameters
     ----------
-    loops : array of int, shape (6,)
-        The addresses of the BLAS's `routine`, of `between`, `forward` and `backward`, of the
-        output's loop, and of `decayed` where `l2` is not 0. What adds up numbers is called so, as
-        a copy within another loop may add in another order.
+    loops : array of int, shape (5,)
+        The addresses of the BLAS's `routine`, of `forward` and `backward`, of the output's loop,
+        and of `decayed` where `l2` is not 0.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 10)
+    kinds : array of int, shape (L, 7)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
-        derivative by Z; what multiplies by the derivative. Then the number of its first unit, and
-        the rows of `work` where its A begins, its Z, which are the same where the derivative does
-        without Z, its dZ and its dA; and, the same for all layers, the row of the samples' shares,
-        and the first of those that each network of some has for itself.
+        derivative by Z; what multiplies by the derivative. Then the numbers of its first unit, and
+        of the row in `work` where its Z begins, or -1 where the derivative does without; and, the
+        same for all layers, the row where matrices of the widest begin, and how wide that is.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
     X, Y : array, shapes (m, n_x) and (m, n_y)
         Samples as rows, C-contiguous.
+    X_columns : array, shape (n_x, m)
+        The same as columns, C-contiguous, or empty: some BLAS take half the time for them, which is
+        less than it takes to turn them for one network alone.
     weight : array, shape (1, m)
         Ones where all samples count the same: code for None beside it compiles twice as long.
     l2 : float
@@ -98,54 +97,21 @@ def cost_and_gradients(
         Of `masks_of`.
     theta, to_gradients : array, shape (P,)
     work : array
-        m numbers for each row.
+        Room for A of every layer, each Z that is kept, three matrices of the widest layer, and one
+        row: m numbers for each row of them.
     """
-    m = X.shape[0]
-    W, _ = dense(theta, layout, ZERO)
-    dW, _ = dense(to_gradients, layout, ZERO)
-    Z = rows(work, layout, kinds, ZERO, Z_ROW, ZERO, ONE, m)
-    dZ = rows(work, layout, kinds, ZERO, DZ_ROW, ZERO, ONE, m)
-    product(loops[BLAS], W, AS_IT_IS, X, TRANSPOSED, Z)
-    of_network = loops, layout, kinds, slopes
-    data = Y, weight, masks, ZERO, ONE, theta, work, to_gradients
-    J: float = number_of(loops[BETWEEN], *of_network, *data)
-    product(loops[BLAS], dZ, AS_IT_IS, X, AS_IT_IS, dW)
-    if l2 != 0.0:
-        J += number_of(loops[DECAY], layout, theta, l2, weight, to_gradients)
-    return J
-
-
-@compiled_inner
-def between(
-    loops: Array,
-    layout: Array,
-    kinds: Array,
-    slopes: Array,
-    Y: Array,
-    weight: Array,
-    masks: Masks,
-    number: int,
-    networks: int,
-    theta: Array,
-    work: Array,
-    to_gradients: Array,
-) -> float:
-    """The same from the first layer's product to its dZ, of one network of some; returns J.
-
-    Its `number` counts from 0. Of the first layer each network has its own Z, A and dZ, so that
-    one product is that of all; they take turns with the rest.
-    """
-    m, last = Y.shape[0], len(layout) - 1
-    of_network = loops, layout, kinds, slopes, masks, number, networks, m, theta, work
-    call(loops[FORWARD], *of_network)
-    s = matrix(work, kinds[0, SHARE], 1, m)
-    share = Y.dtype.type(share_of(weight))
+    m, last = X.shape[0], len(layout) - 1
+    call(loops[FORWARD], loops, layout, kinds, slopes, X, X_columns, masks, theta, work)
+    Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
+    share = share_of(weight)
+    s = matrix(work, kinds[last, PASSING] + 3 * kinds[last, WIDEST], 1, m)
+    of_dtype = X.dtype.type(share)
     for j in range(m):
-        s[0, j] = weight[0, j] * share
-    Z = rows(work, layout, kinds, last, Z_ROW, number, networks, m)
-    dZ = rows(work, layout, kinds, last, DZ_ROW, number, networks, m)
+        s[0, j] = weight[0, j] * of_dtype
     J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ)
-    call(loops[BACKWARD], *of_network, to_gradients)
+    call(loops[BACKWARD], loops, layout, kinds, slopes, X, masks, theta, work, to_gradients)
+    if l2 != 0.0:
+        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
     return J
 
 
@@ -164,26 +130,30 @@ def forward(
     layout: Array,
     kinds: Array,
     slopes: Array,
+    X: Array,
+    X_columns: Array,
     masks: Masks,
-    number: int,
-    networks: int,
-    m: int,
     theta: Array,
     work: Array,
 ) -> None:
-    """From the first layer's product, which is in its place, to A of every layer and its Z."""
-    last = len(layout) - 1
+    """A of every layer, and each Z that is kept."""
+    m, last = X.shape[0], len(layout) - 1
     for layer in range(last + 1):
         W, b = dense(theta, layout, layer)
-        Z = rows(work, layout, kinds, layer, Z_ROW, number, networks, m)
-        A = rows(work, layout, kinds, layer, A_ROW, number, networks, m)
-        if layer > 0:
-            A_prev = rows(work, layout, kinds, layer - 1, A_ROW, number, networks, m)
-            product(loops[BLAS], W, AS_IT_IS, A_prev, AS_IT_IS, Z)
-        if does_without_z(kinds, layer):
-            call(kinds[layer, ACTIVATE], A, b, np.float64(slopes[layer, 1, 0]), None)
+        activate, row = kinds[layer, ACTIVATE], kinds[layer, ROW]
+        A = units(work, layout, kinds, layer, m)
+        Z = A if row < 0 else matrix(work, row, len(W), m)
+        if layer == 0 and X_columns.size > 0:
+            product(loops[BLAS], W, AS_IT_IS, X_columns, AS_IT_IS, Z)
+        elif layer == 0:
+            product(loops[BLAS], W, AS_IT_IS, X, TRANSPOSED, Z)
         else:
-            call(kinds[layer, ACTIVATE], Z, b, A)
+            A_prev = units(work, layout, kinds, layer - 1, m)
+            product(loops[BLAS], W, AS_IT_IS, A_prev, AS_IT_IS, Z)
+        if row < 0:
+            call(activate, A, b, np.float64(slopes[layer, 1, 0]), None)
+        else:
+            call(activate, Z, b, A)
         if masks[KEPT] > 0 and layer < last:
             call(masks[DROP], A, kinds[layer, UNIT], kinds[last, UNIT], masks)
 
@@ -194,45 +164,48 @@ def backward(
     layout: Array,
     kinds: Array,
     slopes: Array,
+    X: Array,
     masks: Masks,
-    number: int,
-    networks: int,
-    m: int,
     theta: Array,
     work: Array,
     to_gradients: Array,
 ) -> None:
-    """From the last layer's dZ, which is in its place, to all gradients but the first dW."""
-    last = len(layout) - 1
+    """From the last layer's dZ, which is in its place, to all gradients.
+
+    The first two matrices of the widest layer hold dZ of one layer and the next in turn, the third
+    dA.
+    """
+    m, last = X.shape[0], len(layout) - 1
     for layer in range(last, -1, -1):
         W, _ = dense(theta, layout, layer)
         dW, db = dense(to_gradients, layout, layer)
-        dZ = rows(work, layout, kinds, layer, DZ_ROW, number, networks, m)
+        dZ = passing(work, layout, kinds, layer % 2, layer, m)
         if layer == last:
             row_sums(dZ, db)
         else:
-            dA = rows(work, layout, kinds, layer, DA_ROW, number, networks, m)
-            A = rows(work, layout, kinds, layer, A_ROW, number, networks, m)
+            dA = passing(work, layout, kinds, DA, layer, m)
+            A, row = units(work, layout, kinds, layer, m), kinds[layer, ROW]
             if masks[KEPT] > 0:
                 call(masks[DROP], dA, kinds[layer, UNIT], kinds[last, UNIT], masks)
                 call(masks[DIVIDE], A, masks[KEPT])  # the slope's A is without its mask
-            if does_without_z(kinds, layer):
+            if row < 0:
                 call(kinds[layer, MULTIPLY], dA, A, None, slopes[layer], dZ, db)
             else:
-                Z = rows(work, layout, kinds, layer, Z_ROW, number, networks, m)
-                call(kinds[layer, DERIVE], Z, dZ)
+                call(kinds[layer, DERIVE], matrix(work, row, len(W), m), dZ)
                 call(kinds[layer, MULTIPLY], dA, dZ, None, dZ, db)
-        if layer > 0:
-            A_prev = rows(work, layout, kinds, layer - 1, A_ROW, number, networks, m)
+        if layer == 0:
+            product(loops[BLAS], dZ, AS_IT_IS, X, AS_IT_IS, dW)
+        else:
+            A_prev = units(work, layout, kinds, layer - 1, m)
             product(loops[BLAS], dZ, AS_IT_IS, A_prev, TRANSPOSED, dW)
-            dA = rows(work, layout, kinds, layer - 1, DA_ROW, number, networks, m)
+            dA = passing(work, layout, kinds, DA, layer - 1, m)
             product(loops[BLAS], W, TRANSPOSED, dZ, AS_IT_IS, dA)
 
 
 @compiled_inner
-def decayed(layout: Array, theta: Array, l2: float, weight: Array, to_gradients: Array) -> float:
-    """In place: ``dW ← dW + decay · W``; returns ``½ decay Σ ‖W‖²``: l2's share of a batch."""
-    decay, total = l2 * share_of(weight), 0.0
+def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> float:
+    """In place: ``dW ← dW + decay · W``; returns ``½ decay Σ ‖W‖²``."""
+    total = 0.0
     for layer in range(len(layout)):
         W, _ = dense(theta, layout, layer)
         dW, _ = dense(to_gradients, layout, layer)
@@ -250,27 +223,16 @@ def dense(vector: Array, layout: Array, layer: int) -> tuple[Array, Array]:
 
 
 @compiled_inner
-def does_without_z(kinds: Array, layer: int) -> bool:
-    """Whether the derivative of a layer's activation needs A alone."""
-    return bool(kinds[layer, A_ROW] == kinds[layer, Z_ROW])
+def units(work: Array, layout: Array, kinds: Array, layer: int, m: int) -> Array:
+    """A of a layer, in `work`."""
+    return matrix(work, kinds[layer, UNIT], layout[layer, 0], m)
 
 
 @compiled_inner
-def rows(
-    work: Array,
-    layout: Array,
-    kinds: Array,
-    layer: int,
-    column: int,
-    number: int,
-    networks: int,
-    m: int,
-) -> Array:
-    """The matrix of a layer, of that network of some, that begins in the row in `column`."""
-    n, row, first = layout[layer, 0], kinds[layer, column], kinds[layer, FIRST]
-    if row >= first:
-        row = first + (row - first) * networks + number * n
-    return matrix(work, row, n, m)
+def passing(work: Array, layout: Array, kinds: Array, number: int, layer: int, m: int) -> Array:
+    """The matrix of that number, 0 to 2, of those that are as large as the widest layer's A."""
+    row = kinds[layer, PASSING] + number * kinds[layer, WIDEST]
+    return matrix(work, row, layout[layer, 0], m)
 
 
 @compiled_inner
@@ -286,6 +248,7 @@ def thin_cost_and_gradients(
     kinds: Array,
     slopes: Array,
     X: Array,
+    X_columns: Array,
     Y: Array,
     weight: Array,
     l2: float,
@@ -330,5 +293,5 @@ def thin_cost_and_gradients(
                 total += dZ[i, j]
             db[i, 0] += total
     if l2 != 0.0:
-        J += number_of(loops[DECAY], layout, theta, l2, weight, to_gradients)
+        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
     return J

@@ -18,7 +18,6 @@ from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
-from xpnet.fused.numba.network.gradients import FIRST
 from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
@@ -84,13 +83,12 @@ class RunProgram(Program):
         self.arrays["segments"] = segments = self._segments()
         self.sizes = {
             "layers": len(layout),
-            "columns": kinds.shape[1],
+            "kinds_of_layer": kinds.shape[1],
             "P": self.flats.size,
             "n_x": self.n_x,
             "n_y": self.n_y,
             "parts": len(segments),
-            "units": net.sizes[1],
-            "common": int(kinds[0, FIRST]),
+            "room_of_sample": self.rows,
         }
 
     def fits_run(

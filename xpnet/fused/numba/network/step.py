@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
@@ -26,11 +26,8 @@ from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network.gradients import (
     DECAY,
-    FIRST,
     MOST_OUTPUTS,
-    MOST_OWN,
     backward,
-    between,
     cost_and_gradients,
     decayed,
     forward,
@@ -161,7 +158,7 @@ class Program:
         thin = is_thin(net)
         self.gradients = _of_gradients(thin, self.dtype)
         self.network = network_of(net, self.dtype, self.flats.layout, thin)
-        self.rows = int(self.network[2][0, FIRST]) + MOST_OWN * net.sizes[1]  # of `work`
+        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 1  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
         self.threads = Threads(() if thin else net.sizes, self.dtype)
@@ -232,32 +229,24 @@ def network_of(
 ) -> tuple[Array, Array, Array, Array]:
     """The first arguments of `cost_and_gradients`; a thin layer takes of its loops the last."""
     activations = (*net.activations, "identity")
+    sizes = np.array(net.sizes[1:])
     from_a = [KINDS[name].slope is not None for name in activations]
-    loops_of = [(0, 0, 0) if thin else _of_activation(name, dtype) for name in activations]
-    units = np.cumsum(net.sizes[1:]) - net.sizes[1:]
-    kinds = np.column_stack([loops_of, units, _rows(net.sizes[1:], from_a)])
+    kept = np.where(from_a, 0, sizes)
+    units, rows = (np.cumsum(each) - each for each in (sizes, kept))
+    end = np.full_like(sizes, sizes.sum() + kept.sum())
+    kinds = np.column_stack(
+        [
+            [(0, 0, 0) if thin else _of_activation(name, dtype) for name in activations],
+            units,
+            np.where(from_a, -1, sizes.sum() + rows),
+            end,
+            np.full_like(sizes, sizes.max()),
+        ]
+    )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
-    ways = (0, 0, 0) if thin else _ways(dtype)
+    ways = (0, 0) if thin else _both_ways(dtype)
     loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
     return loops, layout, kinds, slopes
-
-
-def _rows(sizes: Sequence[int], from_a: Sequence[bool]) -> list[tuple[int, ...]]:
-    """The last columns of `kinds`: dZ of one layer and the next but the first lie in turn."""
-    end, rows = 0, []
-    for n, without_z in zip(sizes[1:], from_a[1:], strict=True):
-        A, Z = end, end if without_z else end + n
-        rows.append((A, Z))
-        end = Z + n
-    widest = max(sizes[1:], default=0)
-    in_turn, dA = (end, end + widest), end + 2 * widest
-    share = dA + max(sizes[:-1], default=0)
-    first = share + 1
-    Z = first if from_a[0] else first + sizes[0]
-    found = [(first, Z, Z + sizes[0], dA, share, first)]
-    for layer, (A, Z) in enumerate(rows, 1):
-        found.append((A, Z, in_turn[layer % 2], dA, share, first))
-    return found
 
 
 @cache
@@ -265,7 +254,7 @@ def _of_gradients(thin: bool, dtype: Any) -> int:
     """The address of `cost_and_gradients`, or of its thin form."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    data = X, X, X, 0.0, masks_of(None, dtype), vector, vector, vector
+    data = X, X, X, X, 0.0, masks_of(None, dtype), vector, vector, vector
     loop = thin_cost_and_gradients if thin else cost_and_gradients
     return address_of(loop, loops, layout, layout, slopes, *data)
 
@@ -274,20 +263,18 @@ def _of_gradients(thin: bool, dtype: Any) -> int:
 def _of_penalty(dtype: Any) -> int:
     """The address of `decayed`."""
     vector = np.empty(1, dtype)
-    return address_of(decayed, np.empty((1, 1), int), vector, 0.0, vector[None], vector)
+    return address_of(decayed, np.empty((1, 1), int), vector, 0.0, vector)
 
 
 @cache
-def _ways(dtype: Any) -> tuple[int, int, int]:
-    """The addresses of `between`, `forward` and `backward`."""
+def _both_ways(dtype: Any) -> tuple[int, int]:
+    """The addresses of `forward` and `backward`."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network, masks = (loops, layout, layout, slopes), masks_of(None, dtype)
-    data = *network, masks, 0, 1, 1, vector, vector
+    network, data = (loops, layout, layout, slopes), (masks_of(None, dtype), vector, vector)
     return (
-        address_of(between, *network, X, X, masks, 0, 1, vector, vector, vector),
-        address_of(forward, *data),
-        address_of(backward, *data, vector),
+        address_of(forward, *network, X, X, *data),
+        address_of(backward, *network, X, *data, vector),
     )
 
 

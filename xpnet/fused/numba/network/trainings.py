@@ -1,8 +1,8 @@
 """Runs of many trainings at once, each with one thread of the BLAS.
 
-Those of one form on the same samples in the same order are made as one group. Each leaves what it
-would by itself, to the bit, where the BLAS has the same for one thread and all; a group is made
-only where a product for all has the bits of those for each.
+Those of one network on the same samples in the same order are made as one group, whose batches are
+gathered once. Each leaves what it would by itself, to the bit, where the BLAS has the same for one
+thread and all.
 """
 
 from __future__ import annotations
@@ -20,17 +20,28 @@ from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
 from xpnet.fused.numba.network.loop import Room
 from xpnet.fused.numba.network.run import RunProgram
-from xpnet.fused.numba.network.step import is_thin
 from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
 Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
 
 MOST = 8
-"""Networks of a group, whose layers and moments are to lie in the cache."""
+"""Networks of a group, whose parameters and moments are to lie in the cache."""
 
 KEY = [
-    *("update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size", "steps"),
+    *(
+        "gradients",
+        "update",
+        "X",
+        "Y",
+        "weight",
+        "order",
+        "weights",
+        "epochs",
+        "length",
+        "size",
+        "steps",
+    ),
     *("P", "parts"),
 ]
 """What is the same in the rows of a group, beside their networks."""
@@ -80,7 +91,13 @@ def _one_each() -> Iterator[None]:
 
 def _make(group: Sequence[Arguments]) -> None:
     """The runs of one group."""
-    rows, (program, *_) = np.concatenate([row for row, *_ in group]), group[0][1:]
+    rows, (_, program, _) = np.concatenate([row for row, *_ in group]), group[0]
+    size, length = int(rows["size"][0]), int(rows["length"][0])
+    if len(group) > 1:
+        rows["turn"], rows["turn_last"] = (
+            m > 0 and columns_agree(*program.net.sizes[1::-1], m, program.dtype)
+            for m in (size, length % size)
+        )
     _own.room.train(rows, program.like)
 
 
@@ -95,46 +112,24 @@ _own = _Own()
 
 
 def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
-    """Runs that can be made as some, in groups that the cache has room for; others one by one."""
+    """Runs of one network on the same samples in the same order, no more than `MOST` together."""
     alike: dict[Any, list[Arguments]] = {}
-    for call in calls:
-        alike.setdefault(_in_common(*call), []).append(call)
+    for row, program, arrays in calls:
+        key = program.net, row[KEY].item()
+        alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
-        count = -(-len(some) // MOST)
-        size = -(-len(some) // count)
-        parts = [some[i : i + size] for i in range(0, len(some), size)]
-        for part in parts:
-            groups += [part] if _may_be_some(part) else [[one] for one in part]
+        size = -(-len(some) // -(-len(some) // MOST))
+        groups += [some[i : i + size] for i in range(0, len(some), size)]
     return groups
 
 
-def _in_common(row: Array, program: RunProgram, arrays: dict[str, Array]) -> tuple[Any, ...]:
-    """What runs have in common that can be made as some: network, kind of update, samples, order."""
-    if is_thin(program.net):
-        return (id(program),)
-    return program.net, row[KEY].item()
-
-
-def _may_be_some(part: Sequence[Arguments]) -> bool:
-    """Whether products of all give the bits that those of each give."""
-    row, program, _ = part[0]
-    size, length = int(row["size"][0]), int(row["length"][0])
-    shape = len(part), program.net.sizes[1], program.n_x
-    sizes = {min(size, length), length % size} - {0}
-    return len(part) == 1 or all(_agree(*shape, m, program.dtype) for m in sizes)
-
-
 @lru_cache(maxsize=256)
-def _agree(K: int, n: int, n_x: int, m: int, dtype: Any) -> bool:
+def columns_agree(n: int, n_x: int, m: int, dtype: Any) -> bool:
+    """Whether a product has the same bits with samples as columns as with samples as rows."""
     rng, blas = np.random.default_rng(0), routine(dtype)
-    W, dZ, X = (rng.random(shape, dtype) for shape in ((K * n, n_x), (K * n, m), (m, n_x)))
-    for A, op, C in ((W, TRANSPOSED, np.empty_like(dZ)), (dZ, AS_IT_IS, np.empty_like(W))):
-        product(blas, A, AS_IT_IS, X, op, C)
-        for k in range(K):
-            own, expected = A[k * n : (k + 1) * n], C[k * n : (k + 1) * n]
-            found = np.empty_like(expected)
-            product(blas, own, AS_IT_IS, X, op, found)
-            if (found != expected).any():
-                return False
-    return True
+    W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
+    by_rows, by_columns = np.empty((2, n, m), dtype)
+    product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
+    product(blas, W, AS_IT_IS, np.ascontiguousarray(X.T), AS_IT_IS, by_columns)
+    return bool((by_rows == by_columns).all())
