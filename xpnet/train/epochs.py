@@ -257,7 +257,10 @@ class EpochLoop(Training):
     def enter_prepared(self, epochs: Sequence[Batches], made: PreparedRun) -> None:
         """Enter such a run, which has been made."""
         costs, steps = self.trainer.enter(*made.result), self.run.steps_per_epoch
-        weights = [weight for each in epochs for weight in self._weights(each, 0, steps)]
+        if epochs[0].sample_weight is None:
+            weights = self._weights(epochs[0], 0, steps) * len(epochs)
+        else:
+            weights = [weight for each in epochs for weight in self._weights(each, 0, steps)]
         self.enter(self._newest(costs), costs, weights)
 
     def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:

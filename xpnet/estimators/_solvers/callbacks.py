@@ -137,6 +137,8 @@ class Patience(Callback):
 
     def _keep(self) -> None:
         """Note the counts now, as a validation extends them before its epoch is over."""
+        if self.model.checkpoint is None:
+            return
         known = vars(self.model._state).items()
         self._kept = {n: value for n, value in known if n in _KEPT and value is not UNSET}
         self._kept["rate"] = self.model._rate.value

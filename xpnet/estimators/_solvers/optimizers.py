@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from inspect import signature
 from typing import Any
 
@@ -52,8 +52,14 @@ def _sgd(model: Any, rate: LearningRate) -> Optimizer:
 def _by_name(name: str, model: Any, rate: LearningRate) -> Optimizer:
     """An optimiser of xpnet's table, with those settings of the model that it has."""
     settings = {"beta1": model.beta_1, "beta2": model.beta_2, "eps": model.epsilon}
-    known = signature(optim.OPTIMIZERS[name].make).parameters
+    known = _arguments(name)
     return _made(name, rate, **{key: value for key, value in settings.items() if key in known})
+
+
+@cache
+def _arguments(name: str) -> frozenset[str]:
+    """Those of the function that makes an optimiser: to look takes longer than to make it."""
+    return frozenset(signature(optim.OPTIMIZERS[name].make).parameters)
 
 
 def _made(name: str, rate: LearningRate, **settings: float) -> Optimizer:

@@ -20,7 +20,7 @@ from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
-from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
+from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, PreparedRun
 
@@ -216,12 +216,12 @@ class RunProgram(Program):
         """The rate of each step, and its values for weights and for biases."""
         known, numbers = _latest
         if known is not hyperparameters or numbers[2] != self.names:
-            rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
-            values = [
-                [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
-                for numbers in hyperparameters
-            ]
-            numbers = rates, np.array(values), self.names
+            table = np.array([[each[n] for n in ("rate", *self.names)] for each in hyperparameters])
+            values = np.zeros((len(table), 2, MOST_VALUES))
+            values[:, :, : len(self.names)] = table[:, None, 1:]
+            if "decay" in self.names:
+                values[:, 1, self.names.index("decay")] = 0.0
+            numbers = np.ascontiguousarray(table[:, 0]), values, self.names
             _latest[:] = hyperparameters, numbers
         return numbers[:2]  # type: ignore[no-any-return]
 
