@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -207,8 +208,14 @@ class PreparedRun(NamedTuple):
     result: tuple[Params, tuple[Params, ...], Any]
 
 
-SideBySide: TypeAlias = Callable[[Sequence[PreparedRun]], None]
-"""Makes prepared runs of one library, of as many trainings, at the same time."""
+SideBySide: TypeAlias = Callable[
+    [], AbstractContextManager[Callable[[Sequence[PreparedRun]], Callable[[], None]]]
+]
+"""Makes prepared runs of one library, of as many trainings, at the same time.
+
+A call gives a context. What that yields begins with runs, and returns a function that waits for
+them; the context ends when all are made.
+"""
 
 
 class Run(NamedTuple):

@@ -63,7 +63,7 @@ class Accelerator:
         step by step, costs on the host. None in place of a result where it does not support its
         arguments. Its next call may write over these moments. Where there is `side_by_side`, its
         attribute ``prepared`` takes the same arguments and returns a `PreparedRun`, or None.
-    side_by_side : ``() -> context of (sequence of PreparedRun) -> None``, or None
+    side_by_side : ``() -> context of SideBySide``, or None
         Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None
         The same where `graph_step` is used, each step of it a captured graph; costs on the device.

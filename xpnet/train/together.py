@@ -24,6 +24,9 @@ COPIES = 8
 SECONDS = 0.2
 """What a round of runs side by side should take: Ctrl-C and a line of progress wait for its end."""
 
+PARTS = 6
+"""Of a round of runs side by side: Python waits for the first, and computing for the last."""
+
 
 def together(
     trainings: Sequence[Rounds],
@@ -48,8 +51,8 @@ def together(
         Bytes that trainings which go on may need, beside their samples. One of them goes on in any
         case; others begin when there is room.
     on_round : function, optional
-        Called after each round with the numbers of the trainings that go on, and with how many
-        still wait.
+        Called before each round, and after the last one, with the numbers of the trainings that go
+        on, and with how many still wait.
 
     Raises
     ------
@@ -57,24 +60,24 @@ def together(
         At a Ctrl-C, which ends all of them: what they have learned is lost.
     """
     waiting = deque(range(len(trainings)))
-    going: dict[int, EpochLoop] = {}
     stacks: dict[Any, Stack] = {}
     side_by_side = accelerator_for(like).side_by_side
+    epochs: Epochs = {}
     with nullcontext() if side_by_side is None else side_by_side() as make:
-        while going or waiting:
-            epochs = _next_epochs(trainings, going, watch)
+        while True:
             needed = sum(_bytes(loop) for loop, _ in epochs.values())
             while waiting and (not epochs or needed < limit):
                 begun = _next_epochs(trainings, (waiting.popleft(),), watch)
                 epochs |= begun
                 needed += sum(_bytes(loop) for loop, _ in begun.values())
-            going = {k: loop for k, (loop, _) in epochs.items()}
-            began = time.perf_counter()
-            made = _made_side_by_side(epochs, make) if make else _made_in_stacks(epochs, stacks)
-            _train(trainings, epochs, watch, made)
-            if make and epochs:
-                _lengthen(epochs, time.perf_counter() - began)
-            on_round(list(going), len(waiting))
+            on_round(list(epochs), len(waiting))
+            if not epochs:
+                break
+            if make:
+                epochs = _round_side_by_side(trainings, epochs, watch, make)
+            else:
+                _train(trainings, epochs, watch, _made_in_stacks(epochs, stacks))
+                epochs = _next_epochs(trainings, epochs, watch)
 
 
 Epochs: TypeAlias = dict[int, tuple[EpochLoop, Sequence[Batches]]]
@@ -103,20 +106,58 @@ def _bytes(loop: EpochLoop) -> float:
     return float(array_namespace(W).finfo(W.dtype).bits // 8 * (COPIES * size + batch))
 
 
+def _round_side_by_side(
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, make: SideBySide
+) -> Epochs:
+    """Train all on these epochs; the next ones.
+
+    While runs of one part are made, those of the next are prepared, and what is to be done after
+    those of the one before: by Python alone, as the BLAS has one thread for each run then. What may
+    compute, such as a validation, comes when all runs are made.
+    """
+    following: Epochs = {}
+    made: dict[int, PreparedRun] = {}
+    known: dict[Any, Any] = {}
+    entered: set[int] = set()
+    began = time.perf_counter()
+    with make() as submit:
+        parts = []
+        for part in _parts(epochs):
+            runs = {k: loop.prepared(batches, known) for k, (loop, batches) in part.items()}
+            runs = {k: run for k, run in runs.items() if run is not None}
+            parts.append((part, runs, submit(list(runs.values()))))
+        for part, runs, wait in parts:
+            made |= runs
+            if all(k in runs and loop.ahead() > 1 for k, (loop, _) in part.items()):
+                wait()
+                _train(trainings, part, watch, runs)
+                following |= _next_epochs(trainings, part, watch)
+                entered |= part.keys()
+    left = {k: epochs[k] for k in epochs if k not in entered}
+    _train(trainings, left, watch, made)
+    following |= _next_epochs(trainings, left, watch)
+    _lengthen(epochs, time.perf_counter() - began)
+    return dict(sorted(following.items()))
+
+
+def _parts(epochs: Epochs) -> list[Epochs]:
+    """About so many parts, each with all that are trained on the same samples."""
+    alike: dict[int, Epochs] = {}
+    for k, (loop, batches) in epochs.items():
+        alike.setdefault(id(batches[0].X), {})[k] = loop, batches
+    parts: list[Epochs] = [{}]
+    for some in alike.values():
+        if len(parts[-1]) * PARTS >= len(epochs):
+            parts.append({})
+        parts[-1] |= some
+    return parts
+
+
 def _lengthen(epochs: Epochs, seconds: float) -> None:
     """Let the next round be as many epochs as there is time for, after one that took so long."""
     longest = max(len(batches) for _, batches in epochs.values())
     for loop, _ in epochs.values():
         loop.most = max(1, int(SECONDS * longest / seconds))
-
-
-def _made_side_by_side(epochs: Epochs, make: SideBySide) -> dict[int, PreparedRun]:
-    """The epochs that can be made side by side."""
-    known: dict[Any, Any] = {}
-    runs = {k: loop.prepared(batches, known) for k, (loop, batches) in epochs.items()}
-    made = {k: run for k, run in runs.items() if run is not None}
-    make(list(made.values()))
-    return made
 
 
 def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, PreparedRun]:

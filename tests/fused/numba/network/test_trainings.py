@@ -50,8 +50,8 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
 
     monkeypatch.setattr(trainings, "_make", make)
     runs = [trainer.prepared([batches], 3, {}) for trainer in trainers]
-    with trainings.side_by_side() as side_by_side:
-        side_by_side(runs)
+    with trainings.side_by_side() as make, make() as submit:
+        submit(runs)
     assert names
     assert threading.current_thread().name not in names
     for trainer, run in zip(trainers, runs, strict=True):
@@ -81,8 +81,8 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, monkeypatch):
     runs = [trainer.prepared(epochs, 3, known) for trainer in some]
     groups = trainings.groups_of([run.arguments for run in runs])
     assert [len(group) for group in groups] == [2, 2]
-    with trainings.side_by_side() as side_by_side:
-        side_by_side(runs)
+    with trainings.side_by_side() as make, make() as submit:
+        submit(runs)
     for run, trainer in zip(runs, others, strict=True):
         costs = np.concatenate([trainer.run(each, 0, 3) for each in epochs])
         np.testing.assert_array_equal(run.result[2], costs)

@@ -8,10 +8,10 @@ thread and all.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,15 +50,33 @@ KEY = [
 @contextmanager
 def side_by_side() -> Iterator[SideBySide]:
     """Yield what makes runs, on as many threads as the BLAS has."""
-    threads = _number()
-    with ThreadPoolExecutor(threads) as pool:
-
-        def make(runs: Sequence[PreparedRun]) -> None:
-            with deferred_signals(), _one_each():
-                list(pool.map(_make, groups_of([run.arguments for run in runs])))
-
-        yield make
+    with ThreadPoolExecutor(_number()) as pool:
+        yield partial(_round, pool)
     prefer_one()
+
+
+@contextmanager
+def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callable[[], None]]]:
+    """Context in which runs are given to the threads, and which ends when all are made."""
+    futures: list[Future[None]] = []
+
+    def submit(runs: Sequence[PreparedRun]) -> Callable[[], None]:
+        own = [pool.submit(_make, group) for group in groups_of([run.arguments for run in runs])]
+        futures.extend(own)
+        return partial(_wait_for, own)
+
+    with deferred_signals(), _one_each():
+        try:
+            yield submit
+        finally:
+            wait(futures)
+    _wait_for(futures)
+
+
+def _wait_for(futures: Sequence[Future[None]]) -> None:
+    """Wait until all are done; raise the error of the first that failed."""
+    for future in futures:
+        future.result()
 
 
 _lock = threading.Lock()
