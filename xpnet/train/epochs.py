@@ -217,12 +217,11 @@ class EpochLoop(Training):
         seconds = (time.perf_counter() - self.began) / epochs
         self.check_costs(costs)
         steps, first, t = len(costs) // epochs, len(self.history), self.trainer.state.t
-        for k in range(epochs):
-            of_epoch = slice(k * steps, (k + 1) * steps)
+        for k, cost in enumerate(_means(costs, weights, epochs), 1):
             row = {
-                "epoch": first + k + 1,
-                "cost": _mean(costs[of_epoch], weights[of_epoch]),
-                "learning_rate": self.rate(t - (epochs - 1 - k) * steps),
+                "epoch": first + k,
+                "cost": cost,
+                "learning_rate": self.rate(t - (epochs - k) * steps),
                 "seconds": seconds,
             }
             yield row | self.validate(self.params)
@@ -333,9 +332,10 @@ def _shaped_like(weight: Array, cost: Array) -> Array:
     return array_namespace(weight).broadcast_to(weight, cost.shape)
 
 
-def _mean(costs: Any, weights: Any) -> Any:
-    """``Σ S J / Σ S`` over an epoch's batches; 0 where nothing has a weight."""
-    if weights.ndim < costs.ndim:
-        weights = weights.reshape(-1, *(1,) * (costs.ndim - 1))
-    total = weights.sum(axis=0)
-    return ((costs * weights).sum(axis=0) / (total + (total == 0))).tolist()
+def _means(costs: Any, weights: Any, epochs: int) -> Any:
+    """``Σ S J / Σ S`` over the batches of each epoch; 0 where nothing has a weight."""
+    weights = weights.reshape(*weights.shape, *(1,) * (costs.ndim - weights.ndim))
+    sums, totals = (
+        each.reshape(epochs, -1, *each.shape[1:]).sum(axis=1) for each in (costs * weights, weights)
+    )
+    return (sums / (totals + (totals == 0))).tolist()

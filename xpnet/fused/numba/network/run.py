@@ -46,9 +46,11 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     ) -> Any:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
-        if optimizer not in LOOPS or not suits(net, params, batches.X):
+        if optimizer not in LOOPS:
             return None
         if program is None:
+            if not suits(net, params, batches.X):
+                return None
             program = RunProgram(net, params, optimizer)
         if not program.fits_run(params, moments, batches, hyperparameters, l2):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -157,7 +157,8 @@ class Program:
         self.flats = Flats(params)
         thin = is_thin(net)
         self.gradients = _of_gradients(thin, self.dtype)
-        self.network = network_of(net, self.dtype, self.flats.layout, thin)
+        loops, kinds, slopes = network_of(net, self.dtype, thin)
+        self.network = loops.copy(), self.flats.layout, kinds, slopes
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 1  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
@@ -224,9 +225,8 @@ class Program:
         return self.work
 
 
-def network_of(
-    net: Any, dtype: Any, layout: Array, thin: bool
-) -> tuple[Array, Array, Array, Array]:
+@lru_cache(maxsize=64)
+def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
     """The first arguments of `cost_and_gradients`; a thin layer takes of its loops the last."""
     activations = (*net.activations, "identity")
     sizes = np.array(net.sizes[1:])
@@ -246,7 +246,7 @@ def network_of(
     slopes = np.array([SLOPES[name, dtype] for name in activations])
     ways = (0, 0) if thin else _both_ways(dtype)
     loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
-    return loops, layout, kinds, slopes
+    return loops, kinds, slopes
 
 
 @cache
