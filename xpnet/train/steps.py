@@ -173,18 +173,16 @@ class Trainer:
         `enter` its result then. What is `known` are the numbers of these steps, for those that
         share an optimiser, and the order of these samples, for those that share it.
         """
-        steps = count * len(epochs)
-        key = self.settings.optimizer, self.state.t, steps
-        numbers = known[key] = known.get(key) or self._numbers(steps)
-        orders = [batches.order for batches in epochs]
+        steps, orders = count * len(epochs), [batches.order for batches in epochs]
         if any(order is None for order in orders):
             return None
-        key = tuple(map(id, orders))
-        if key not in known:
-            known[key] = array_namespace(*orders).stack(orders)
-        run: PreparedRun | None = self._call(
-            "prepared", epochs[0]._replace(order=known[key]), numbers
-        )
+        of_steps, of_samples = (self.settings.optimizer, self.state.t, steps), (*map(id, orders),)
+        if of_steps not in known:
+            known[of_steps] = self._numbers(steps)
+        if of_samples not in known:
+            known[of_samples] = array_namespace(*orders).stack(orders)
+        batches = epochs[0]._replace(order=known[of_samples])
+        run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
         return run
 
     def enter(

@@ -123,8 +123,7 @@ def _round_side_by_side(
     with make() as submit:
         parts = []
         for part in _parts(epochs):
-            runs = {k: loop.prepared(batches, known) for k, (loop, batches) in part.items()}
-            runs = {k: run for k, run in runs.items() if run is not None}
+            runs = _prepared(part, known)
             parts.append((part, runs, submit(list(runs.values()))))
         for part, runs, wait in parts:
             made |= runs
@@ -138,6 +137,12 @@ def _round_side_by_side(
     following |= _next_epochs(trainings, left, watch)
     _lengthen(epochs, time.perf_counter() - began)
     return dict(sorted(following.items()))
+
+
+def _prepared(epochs: Epochs, known: dict[Any, Any]) -> dict[int, PreparedRun]:
+    """The runs of those that have one."""
+    runs = {k: loop.prepared(batches, known) for k, (loop, batches) in epochs.items()}
+    return {k: run for k, run in runs.items() if run is not None}
 
 
 def _parts(epochs: Epochs) -> list[Epochs]:

@@ -114,7 +114,7 @@ class Patience(Callback):
         self._keep()
         return reason
 
-    def ahead(self) -> int:
+    def ahead(self) -> Any:
         """How many epochs must pass before more may come of one than a count."""
         if self.model._rate.schedule == "invscaling":
             return 1

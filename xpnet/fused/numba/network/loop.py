@@ -38,7 +38,7 @@ ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float)
 
 BLOCK = 16  # rows of a matrix that is transposed
 
-NOTHING = dict.fromkeys(ROW.names, 0)
+NOTHING = dict.fromkeys(ROW.names or (), 0.0)
 
 
 @compiled

@@ -145,7 +145,7 @@ def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
 @lru_cache(maxsize=256)
 def columns_agree(n: int, n_x: int, m: int, dtype: Any) -> bool:
     """Whether a product has the same bits with samples as columns as with samples as rows."""
-    rng, blas = np.random.default_rng(0), routine(dtype)
+    rng, blas = np.random.default_rng(0), routine(dtype) or 0
     W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
     by_rows, by_columns = np.empty((2, n, m), dtype)
     product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
