@@ -7,7 +7,7 @@ Shapes are written with their leading axes as ``...``: none for one network,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -191,6 +191,20 @@ class Step(NamedTuple):
     def __repr__(self) -> str:
         """Its number, its cost and the size of the network, on one line."""
         return f"Step(index={self.index}, cost={self.cost}, parameters={count(self.params)})"
+
+
+class Hyperparameters(list[dict[str, Any]]):
+    """Those of a run's steps, for trainings that share an optimiser.
+
+    Attributes
+    ----------
+    made : dict
+        What a library has made of them.
+    """
+
+    def __init__(self, of_steps: Iterable[dict[str, Any]]) -> None:
+        super().__init__(of_steps)
+        self.made: dict[Any, Any] = {}
 
 
 class PreparedRun(NamedTuple):

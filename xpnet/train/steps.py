@@ -23,6 +23,7 @@ from xpnet.types import (
     Array,
     Batch,
     Batches,
+    Hyperparameters,
     Kernels,
     Optimizer,
     OptimizerState,
@@ -178,7 +179,7 @@ class Trainer:
             return None
         of_steps, of_samples = (self.settings.optimizer, self.state.t, steps), (*map(id, orders),)
         if of_steps not in known:
-            known[of_steps] = self._numbers(steps)
+            known[of_steps] = Hyperparameters(self._numbers(steps))
         if of_samples not in known:
             known[of_samples] = array_namespace(*orders).stack(orders)
         batches = epochs[0]._replace(order=known[of_samples])

@@ -22,7 +22,7 @@ from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Kernels, Params, PreparedRun
+from xpnet.types import Array, Batches, Hyperparameters, Kernels, Params, PreparedRun
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -108,7 +108,7 @@ class RunProgram(Program):
             and (all(map(is_, batches, self.samples)) or self._fits_samples(batches))
             and are_of_step(self.optimizer, moments, hyperparameters[0])
             and (
-                hyperparameters is _latest[0]  # which have been looked at
+                bool(_made_of(hyperparameters))  # which have been looked at
                 or all(are_floats(numbers.values()) for numbers in hyperparameters)
             )
         )
@@ -216,16 +216,16 @@ class RunProgram(Program):
 
     def _numbers(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""
-        known, numbers = _latest
-        if known is not hyperparameters or numbers[2] != self.names:
+        made = _made_of(hyperparameters)
+        if self.names not in made:
             table = np.array([[each[n] for n in ("rate", *self.names)] for each in hyperparameters])
             values = np.zeros((len(table), 2, MOST_VALUES))
             values[:, :, : len(self.names)] = table[:, None, 1:]
             if "decay" in self.names:
                 values[:, 1, self.names.index("decay")] = 0.0
-            numbers = np.ascontiguousarray(table[:, 0]), values, self.names
-            _latest[:] = hyperparameters, numbers
-        return numbers[:2]  # type: ignore[no-any-return]
+            made[self.names] = np.ascontiguousarray(table[:, 0]), values
+        numbers: tuple[Array, Array] = made[self.names]
+        return numbers
 
     def _masks(self, dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, Masks]:
         """The keys of each step, and what else its masks are made by."""
@@ -234,8 +234,9 @@ class RunProgram(Program):
         return np.array([each.keys for each in dropout]), masks_of(dropout[0], self.dtype)
 
 
-_latest: list[Any] = [None, ()]
-"""Hyperparameters, and what they are for `train`: trainings side by side may share them."""
+def _made_of(hyperparameters: Sequence[dict[str, Any]]) -> dict[Any, Any]:
+    """What has been made of them, to be kept where trainings side by side may share them."""
+    return hyperparameters.made if isinstance(hyperparameters, Hyperparameters) else {}
 
 
 @cache

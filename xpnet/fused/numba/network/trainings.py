@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
-from xpnet.fused.numba.network.loop import Room
+from xpnet.fused.numba.network.loop import ROW, Room
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
@@ -28,23 +29,12 @@ Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
 MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
 
-KEY = [
-    *(
-        "gradients",
-        "update",
-        "X",
-        "Y",
-        "weight",
-        "order",
-        "weights",
-        "epochs",
-        "length",
-        "size",
-        "steps",
-    ),
-    *("P", "parts"),
-]
-"""What is the same in the rows of a group, beside their networks."""
+IN_COMMON = (
+    *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
+    *("steps", "P", "parts"),
+)
+"""Of a row, what is the same in all of a group, beside their network."""
+in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
 
 
 @contextmanager
@@ -133,7 +123,7 @@ def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
     """Runs of one network on the same samples in the same order, no more than `MOST` together."""
     alike: dict[Any, list[Arguments]] = {}
     for row, program, arrays in calls:
-        key = program.net, row[KEY].item()
+        key = program.net, *in_common(row.item())
         alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
