@@ -40,7 +40,9 @@ class Cell(NamedTuple):
         if self.data == "digits":
             X, y = load_digits(return_X_y=True)
             return (X / 16).astype(np.float32), y
-        return samples.load(PIXELS, self.folder).first(MOST)
+        if self.folder is None:
+            return samples.synthetic(PIXELS, MOST)
+        return samples.read(self.folder).first(MOST)
 
     def grid(self) -> dict[str, Any]:
         return {"learning_rate_init": np.logspace(-4, -1, self.trainings // self.folds)}

@@ -36,7 +36,9 @@ def test_each_kind_is_put_beside_its_first_file(tmp_path, written, peers_json, b
 def test_what_is_no_measurement_is_refused_by_name(written, capsys, result):
     path = written("other.json", result)
     assert report.main([path]) == 2
-    assert f"{path} has none of benchmarks, cells, searches: expected what" in capsys.readouterr().err
+    assert (
+        f"{path} has none of benchmarks, cells, searches: expected what" in capsys.readouterr().err
+    )
 
 
 def test_a_file_that_is_not_there(tmp_path, capsys):
