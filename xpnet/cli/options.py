@@ -49,6 +49,18 @@ def size(text: str | int) -> int:
     return nbytes
 
 
+def rate(text: str | float) -> float | str:
+    """Return the learning rate that a text stands for, or ``find``."""
+    if text == "find":
+        return "find"
+    try:
+        found = float(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is not a number above 0, nor find") from None
+    number_in("a number above 0", lambda rate: 0 < rate < inf)(found)
+    return found
+
+
 _of_table = partial(Option, rich_help_panel="Tables")
 _of_training = partial(Option, rich_help_panel="Network and training")
 _of_files = partial(Option, rich_help_panel="Files")
@@ -170,9 +182,10 @@ OptimizerName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(optim.O
 LearningRate: TypeAlias = Annotated[
     float | None,
     _of_training(
-        help="Learning rate.",
+        help="Learning rate; find tries the first steps at many.",
+        metavar="RATE",
         show_default="the optimiser's: 0.001 for adam",
-        callback=number_in("a number above 0", lambda rate: 0 < rate < inf),
+        parser=rate,
     ),
 ]
 ScheduleName: TypeAlias = Annotated[

@@ -119,6 +119,47 @@ def fit(
         If no checkpoint can be read, or their folder cannot be used. Where only the newest cannot,
         a warning says so, and the one before it is used.
     """
+    loop, order = begun(
+        net,
+        params,
+        X,
+        Y,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        validation=validation,
+        callbacks=callbacks,
+        value_and_grad=value_and_grad,
+        kernels=kernels,
+        sample_weight=sample_weight,
+        l2=l2,
+        dropout=dropout,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    # A training that diverges ends in an error of its own, which says more than warnings.
+    with backend.on_device_of(loop.params[0].W), backend.quiet(X):
+        return loop.fit(order(epoch=epoch) for epoch in range(len(loop.history), loop.run.epochs))
+
+
+def begun(
+    net: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    *,
+    epochs: int,
+    batch_size: int,
+    validation: tuple[Array, Array] | None = None,
+    callbacks: Iterable[Any] = (),
+    kernels: Kernels | None = None,
+    sample_weight: Array | None = None,
+    checkpoint: Checkpoints | None = None,
+    resume: bool = False,
+    **given: Any,
+) -> tuple[EpochLoop, Callable[..., Batches]]:
+    """The loop of a `fit` with these arguments, and the batches as a function of the epoch."""
     if is_dask_array(X):
         raise TypeError(
             "X is a Dask array: fit does not train on Dask; use xpnet.value_and_grad on it, or "
@@ -129,15 +170,7 @@ def fit(
     batch_size = whole("batch_size", batch_size, 1, " samples a batch")
     callbacks, params = checked_callbacks(callbacks), as_params(params)
     with backend.on_device_of(params[0][0]):
-        settings = Settings.checked(
-            params,
-            optimizer=optimizer,
-            value_and_grad=value_and_grad,
-            kernels=kernels,
-            l2=l2,
-            dropout=dropout,
-            seed=seed,
-        )
+        settings = Settings.checked(params, kernels=kernels, **given)
         samples = checked_samples(net, params, X, Y, sample_weight, settings)
         validate = validation_by(net, params, validation, kernels)
         m = X.shape[-1]
@@ -152,9 +185,7 @@ def fit(
             loop.recorder.bring(loop)
             if loop.steps:
                 loop.batches = order(epoch=(loop.steps - 1) // run.steps_per_epoch)
-        # A training that diverges ends in an error of its own, which says more than warnings.
-        with backend.quiet(X):
-            return loop.fit(order(epoch=epoch) for epoch in range(len(loop.history), epochs))
+        return loop, order
 
 
 def _shuffled(samples: Batch, batch_size: int, seed: int) -> Callable[..., Batches]:

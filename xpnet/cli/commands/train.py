@@ -7,20 +7,29 @@ by one that completed an epoch and whose cost is finite and no worse than guessi
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import typer
 
-from xpnet import Checkpoints, DivergenceError, callbacks, data, fit, use_backend, use_threads
+from xpnet import (
+    Checkpoints,
+    DivergenceError,
+    Network,
+    callbacks,
+    data,
+    find_rate,
+    fit,
+    use_backend,
+    use_threads,
+)
 from xpnet.backend import Backend
 from xpnet.cli import options
-from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
 from xpnet.cli.models.saving import not_saved, save_before_divergence, save_result
@@ -28,9 +37,10 @@ from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerat
 from xpnet.cli.results.scores import Scores
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
+from xpnet.cli.training.outputs import Files
 from xpnet.cli.training.plan import Plan, still_falling
 from xpnet.cli.training.preprocessing import Shares, Split, print_table_summary
-from xpnet.cli.training.settings import hyperparameters, settings_of, write_settings
+from xpnet.cli.training.settings import hyperparameters, settings_of
 from xpnet.types import Result
 
 
@@ -115,44 +125,59 @@ def train(
         options.check_eager(chosen)
         if threads:
             use_threads(threads)
-        dataset = _dataset(given)
-        files = _Files.of(dataset.name, given)
+        dataset = read_dataset(given)
+        files = Files.of(dataset.name, given)
         files.check(source, config)
-        output = networks.output_of(dataset.task, loss)
-        split = _split(given, dataset, output)
-        plan = _plan(given, split)
-        net = networks.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
-        settings = _settings(context, dataset, plan, chosen)
-        model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
-        model.metadata["training"] = runs.begun(context, chosen, split.sizes())
-        _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
-        result, code = _fit_and_save(
-            model,
-            split,
-            callbacks=tuple(_callbacks(model, plan.patience, files)),
-            optimizer=networks.make_optimizer(optimizer, lr, schedule, plan.steps),
-            epochs=plan.epochs,
-            batch_size=plan.batch_size,
-            l2=l2,
-            dropout=dropout,
-            seed=seed,
-            sample_weight=split.balanced_weights() if class_weight else None,
-            checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
-            resume=resume,
-        )
-        if checkpoints and result.stopped == "interrupted":
-            typer.echo(f"run   {run}, which --resume goes on with")
-        score = _print_scores(split, model, result, plan)
-        if code != FAILED:
-            files.keep(settings, config)
-        if result.history and files.plot is not None:
-            _plot(files.plot, result, f"{dataset.name}: {score}")
-        if files.report is not None:
-            _report(files.report, model, split, result, dataset)
+        split = split_of(given, dataset)
+        code = train_on(context, given, dataset, split, files, chosen, checkpoints)
     raise typer.Exit(code)
 
 
-def _dataset(given: SimpleNamespace) -> data.Dataset:
+def train_on(
+    context: typer.Context,
+    given: SimpleNamespace,
+    dataset: data.Dataset,
+    split: Split,
+    files: Files,
+    chosen: Backend,
+    checkpoints: Checkpoints | None = None,
+) -> int:
+    """Train a network by the options that are `given`, and write its files; the exit code."""
+    plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
+    net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
+    if given.lr == "find":
+        given.lr = _found_rate(given, net, split, plan)
+    settings = _settings(context, given, dataset, plan, chosen)
+    model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
+    model.metadata["training"] = runs.begun(context, chosen, split.sizes())
+    _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
+    result, code = _fit_and_save(
+        model,
+        split,
+        callbacks=tuple(_callbacks(model, plan.patience, files)),
+        optimizer=networks.make_optimizer(given.optimizer, given.lr, given.schedule, plan.steps),
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        l2=given.l2,
+        dropout=given.dropout,
+        seed=given.seed,
+        sample_weight=split.balanced_weights() if given.class_weight else None,
+        checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
+        resume=bool(checkpoints and given.resume),
+    )
+    if checkpoints and result.stopped == "interrupted":
+        typer.echo(f"run   {checkpoints.folder}, which --resume goes on with")
+    score = _print_scores(split, model, result, plan)
+    if code != FAILED:
+        files.keep(settings, given.config)
+    if result.history and files.plot is not None:
+        _plot(files.plot, result, f"{dataset.name}: {score}")
+    if files.report is not None:
+        _report(files.report, model, split, result, dataset)
+    return code
+
+
+def read_dataset(given: SimpleNamespace) -> data.Dataset:
     """Return the data set that is given, and say how it was read."""
     dataset = data.load(
         given.source,
@@ -172,12 +197,15 @@ def _dataset(given: SimpleNamespace) -> data.Dataset:
     return dataset
 
 
-def _split(given: SimpleNamespace, dataset: data.Dataset, output: str) -> Split:
+def split_of(given: SimpleNamespace, dataset: data.Dataset) -> Split:
+    """Return the samples of `dataset` to train on, to validate and to test on."""
     shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
-    return Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
+    positive = networks.output_of(dataset.task, given.loss) == "exp"
+    return Split.of(dataset, shares, chosen, positive=positive, impute=given.impute)
 
 
-def _plan(given: SimpleNamespace, split: Split) -> Plan:
+def plan_of(given: SimpleNamespace, split: Split) -> Plan:
+    """Return what follows from the number of training samples."""
     return Plan.of(
         split.m,
         hidden=given.hidden,
@@ -188,23 +216,43 @@ def _plan(given: SimpleNamespace, split: Split) -> Plan:
     )
 
 
+def _found_rate(given: SimpleNamespace, net: Network, split: Split, plan: Plan) -> float:
+    """Return the rate that a trial of many finds, and say so."""
+    found = find_rate(
+        net,
+        networks.initial_params(net, given.seed),
+        *split.train,
+        optimizer=networks.optimizer_named(given.optimizer),
+        batch_size=plan.batch_size,
+        seed=given.seed,
+    )
+    rate = float(f"{found.suggestion:.3g}")
+    tried = f"{len(found.rates)} rates from {min(found.rates):g} to {max(found.rates):g}"
+    typer.echo(f"lr    {rate:g}, found by the first steps at {tried}")
+    return rate
+
+
 def _settings(
-    context: typer.Context, dataset: data.Dataset, plan: Plan, chosen: Backend
+    context: typer.Context,
+    given: SimpleNamespace,
+    dataset: data.Dataset,
+    plan: Plan,
+    chosen: Backend,
 ) -> dict[str, Any]:
     """Return all options, those that were found out too."""
-    optimizer, loss = context.params["optimizer"], context.params["loss"]
+    loss = given.loss
     if dataset.task == "regression":
         loss = loss or networks.DEFAULT_LOSS
-    return settings_of(
-        context,
-        task=dataset.task,
-        loss=loss,
+    found = {
+        "task": dataset.task,
+        "loss": loss,
         **plan.settings(),
-        lr=context.params["lr"] or networks.default_rate(optimizer),
-        backend=chosen.name,
-        device=str(chosen.device),
-        dtype=chosen.dtype,
-    )
+        "lr": given.lr or networks.default_rate(given.optimizer),
+        "backend": chosen.name,
+        "device": str(chosen.device),
+        "dtype": chosen.dtype,
+    }
+    return settings_of(context, **vars(given) | found)
 
 
 def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) -> str:
@@ -216,49 +264,6 @@ def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) ->
     score = Scores.of(model.net, result.params, targets, split.test).line()
     typer.echo(score)
     return score
-
-
-class _Files(NamedTuple):
-    """The files that a training writes; plot, checkpoint, log and report only if asked for."""
-
-    save: Path
-    plot: Path | None
-    config: Path
-    checkpoint: Path | None
-    log: Path | None
-    report: Path | None
-
-    @classmethod
-    def of(cls, name: str, given: SimpleNamespace) -> _Files:
-        """Return the files of the options; by default the model is named after the data set."""
-        save = given.save or Path(f"xpnet-{name}.safetensors")
-        drawn, config = (save.parent / f"{save.stem}{suffix}" for suffix in (".png", ".toml"))
-        plot = None if given.no_plot else given.plot or drawn
-        return cls(save, plot, config, given.checkpoint, given.log, given.report)
-
-    def check(self, source: str, config: Path | None) -> None:
-        """Raise ValueError if one cannot be written, or has a suffix that is not written."""
-        from xpnet.cli.results.plots import FORMATS
-
-        files = self._asdict()
-        if self._is_mine(config):
-            del files["config"]
-        check_writable(source, *filter(None, [config]), **files)
-        if self.plot is not None:
-            by_suffix("plot", self.plot, FORMATS)
-        if self.report is not None:
-            from xpnet.cli.results.reports import SUFFIXES
-
-            by_suffix("report", self.report, SUFFIXES)
-
-    def keep(self, settings: Mapping[str, Any], config: Path | None) -> None:
-        """Write the settings, unless they were read from that very file: it is left as it is."""
-        if not self._is_mine(config):
-            write_settings(self.config, settings)
-            typer.echo(f"settings {self.config}")
-
-    def _is_mine(self, config: Path | None) -> bool:
-        return config is not None and config.resolve() == self.config.resolve()
 
 
 def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
@@ -276,7 +281,7 @@ def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
 
 
 def _callbacks(
-    model: ModelFile, patience: int | None, files: _Files
+    model: ModelFile, patience: int | None, files: Files
 ) -> Iterator[callbacks.Callback]:
     yield callbacks.Progress()
     if patience is not None:
@@ -322,8 +327,7 @@ def _fit_and_save(
     no model) or ended above that of guessing and there was a model; Interrupted if a signal came
     before anything was learned, or a second one came.
     """
-    # He's weights, which are larger, bend a small table's function more than its samples can say.
-    params = model.net.init(seed, "glorot_uniform")
+    params = networks.initial_params(model.net, seed)
     settings |= {"validation": split.validation, "seed": seed}
     with StopOnSignal() as signal:
         try:
