@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from typer import Argument, BadParameter, Option
 
@@ -63,7 +63,7 @@ def rate(text: str | float) -> float | str:
 
 _of_table = partial(Option, rich_help_panel="Tables")
 _of_training = partial(Option, rich_help_panel="Network and training")
-_of_files = partial(Option, rich_help_panel="Files")
+of_files = partial(Option, rich_help_panel="Files")
 _of_place = partial(Option, rich_help_panel="Where it runs")
 
 _SOURCES = (
@@ -180,7 +180,7 @@ BatchSize: TypeAlias = Annotated[
 ]
 OptimizerName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(optim.OPTIMIZERS)}.")]
 LearningRate: TypeAlias = Annotated[
-    float | None,
+    Any,
     _of_training(
         help="Learning rate; find tries the first steps at many.",
         metavar="RATE",
@@ -235,7 +235,7 @@ Patience: TypeAlias = Annotated[
 # The files that a training reads and writes.
 Config: TypeAlias = Annotated[
     Path | None,
-    _of_files(
+    of_files(
         "--config",
         help="TOML file with options, as each training writes one beside its model.",
         show_default="none",
@@ -243,17 +243,17 @@ Config: TypeAlias = Annotated[
         is_eager=True,
     ),
 ]
-NoPlot: TypeAlias = Annotated[bool, _of_files("--no-plot", help="Draw no learning curve.")]
-Quiet: TypeAlias = Annotated[bool, _of_files("--quiet", help="Print errors alone.")]
+NoPlot: TypeAlias = Annotated[bool, of_files("--no-plot", help="Draw no learning curve.")]
+Quiet: TypeAlias = Annotated[bool, of_files("--quiet", help="Print errors alone.")]
 SavePath: TypeAlias = Annotated[
-    Path | None, _of_files(help="Model file.", show_default="xpnet-DATA.safetensors")
+    Path | None, of_files(help="Model file.", show_default="xpnet-DATA.safetensors")
 ]
 PlotPath: TypeAlias = Annotated[
     Path | None,
-    _of_files(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
+    of_files(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
 ]
 CheckpointPath: TypeAlias = Annotated[
-    Path | None, _of_files(help="Model file written after every epoch.", show_default="none")
+    Path | None, of_files(help="Model file written after every epoch.", show_default="none")
 ]
 RunFolder: TypeAlias = Annotated[
     Path | None,
@@ -266,11 +266,11 @@ Resume: TypeAlias = Annotated[
     bool, Option("--resume", help="Go on with the run in the folder of --run, if there is one.")
 ]
 LogPath: TypeAlias = Annotated[
-    Path | None, _of_files(help="Text file with a line of JSON per epoch.", show_default="none")
+    Path | None, of_files(help="Text file with a line of JSON per epoch.", show_default="none")
 ]
 ReportPath: TypeAlias = Annotated[
     Path | None,
-    _of_files(help="Report of the training, an HTML file (see xpnet report).", show_default="none"),
+    of_files(help="Report of the training, an HTML file (see xpnet report).", show_default="none"),
 ]
 
 # Where new arrays are made.

@@ -16,8 +16,8 @@ import typer
 
 from xpnet.cli.files import write
 
-_OF_THIS_RUN = ("config", "quiet", "resume")
-"""Options that are not written: they say nothing of what is trained."""
+_OF_THIS_RUN = ("config", "quiet", "resume", "grid", "cv", "random")
+"""Options that are not written: they say nothing of what is trained in the end."""
 
 _OUTPUTS = ("save", "plot", "checkpoint", "run", "log", "report")
 """Options that name the files that a training writes: another has files of its own."""
