@@ -27,6 +27,9 @@ _ROOM = 90
 _MOST_NUMBERS = 120
 """Cells of a heat map in which the scores can be read."""
 
+_FAR = 10.0
+"""As many times below the median as the best is above it, a mean is left out of the scale."""
+
 _FULL = 0.5
 """Share of the cells from which on a heat map is one."""
 
@@ -45,6 +48,14 @@ class _Candidates(NamedTuple):
         names = dict.fromkeys(name for params in self.params for name in params)
         values = {name: {key_of(one.get(name)) for one in self.params} for name in names}
         return [name for name in names if len(values[name]) > 1 and name not in but]
+
+    def least(self, members: Iterable[int]) -> float:
+        """Return the lowest mean that is drawn: one far below the others would flatten these."""
+        means = np.asarray([self.mean[k] for k in members])
+        means = means[np.isfinite(means)]
+        middle, top = np.median(means), means.max()
+        cut = middle - _FAR * (top - middle)
+        return float(means[means >= cut].min()) if top > middle else float(means.min())
 
     def label(self) -> str:
         """Return what the scores are."""
@@ -127,14 +138,25 @@ def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
         dodge = 0.12 * (k - (len(lines) - 1) / 2) if x.scale == "categories" else 0.0
         colour = _colour(k, len(lines))
         _line(axes, candidates, x, members, {"label": label, "color": colour}, dodge)
-    _crosses(axes, candidates, x, [k for members in lines.values() for k in members])
+    drawn = [k for members in lines.values() for k in members]
+    _crosses(axes, candidates, x, drawn)
     _along(axes, "x", x)
+    _limit(axes, candidates, drawn)
     axes.set(ylabel=f"{candidates.label()} ± std")
     axes.grid(visible=True, alpha=0.3)
     labels = axes.get_legend_handles_labels()[1]
     if any(labels):
         beside: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(labels) > 3 else {}
         axes.legend(fontsize="small", **beside)
+
+
+def _limit(axes: Axes, candidates: _Candidates, drawn: Sequence[int]) -> None:
+    """Let the means, and not the widest band, decide how far the axis goes."""
+    least, top = candidates.least(drawn), np.nanmax(candidates.mean[drawn])
+    room = 0.5 * (top - least) + np.nanmedian(candidates.std[drawn])
+    low, high = axes.get_ylim()
+    if room > 0:
+        axes.set(ylim=(max(low, least - room), min(high, top + room)))
 
 
 def _grouped(candidates: _Candidates, x: Searched) -> dict[str, list[int]]:
@@ -230,7 +252,9 @@ def _map(axes: Axes, candidates: _Candidates, x: Searched, y: Searched) -> None:
     scores = np.full((rows, columns), np.nan)
     for place, k in best.items():
         scores[place] = candidates.mean[k]
-    image = axes.imshow(np.ma.masked_invalid(scores), aspect="auto", origin="lower")
+    least = candidates.least(best.values())
+    masked = np.ma.masked_invalid(scores)
+    image = axes.imshow(masked, aspect="auto", origin="lower", vmin=least)
     axes.set_facecolor("#dddddd")
     _numbers(axes, scores, best, image)
     for which, searched in (("x", x), ("y", y)):
@@ -258,7 +282,7 @@ def _points(
     found = [k for k in members if np.isfinite(candidates.mean[k])]
     failed = [k for k in members if k not in set(found)]
     places = ([x.position(k) for k in found], [y.position(k) for k in found])
-    points = axes.scatter(*places, c=candidates.mean[found], s=50, edgecolors="black", linewidths=0)
+    points = axes.scatter(*places, c=candidates.mean[found], s=50, vmin=candidates.least(found))
     axes.plot([x.position(k) for k in failed], [y.position(k) for k in failed], "x", c="#555555")
     top = max(found, key=lambda k: candidates.mean[k])
     ring: Any = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}

@@ -11,6 +11,9 @@ import numpy as np
 _BEST = 10
 """Candidates in the table."""
 
+_LARGE = 100.0
+"""R2 has no lower end."""
+
 _MOST_LINES = 6
 """Of a plot: of more, a map of both parameters can be read better."""
 
@@ -30,7 +33,8 @@ class Results:
 
     def __init__(self, params: Sequence[dict[str, Any]], scores: np.ndarray, scoring: str) -> None:
         self.scoring = scoring
-        shown = [{name: shown_value(value) for name, value in one.items()} for one in params]
+        # No hidden layer is an empty text.
+        shown = [{name: "none" if v == "" else v for name, v in one.items()} for one in params]
         self.mean, self.std = scores.mean(axis=1), scores.std(axis=1)
         self.cv_results_ = {
             "params": shown,
@@ -46,8 +50,8 @@ class Results:
         names = list(self.cv_results_["params"][0])
         rows = [("mean", "std", *names)]
         for k in self.order[:_BEST]:
-            values = self.cv_results_["params"][k].values()
-            rows.append((f"{self.mean[k]:.4f}", f"{self.std[k]:.4f}", *map(str, values)))
+            values = map(_text, self.cv_results_["params"][k].values())
+            rows.append((_score(self.mean[k]), _score(self.std[k]), *values))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -69,6 +73,9 @@ class Results:
         return x, varied[0] if len(varied) == 1 and counts[varied[0]] > _MOST_LINES else None
 
 
-def shown_value(value: Any) -> Any:
-    """Return the value of an option as it is typed; no hidden layer has a word of its own."""
-    return value or "none" if isinstance(value, str) else value
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _score(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < _LARGE else f"{value:.3g}"
