@@ -298,3 +298,24 @@ def test_the_learning_curve_has_a_title(run, flowers, tmp_path, real_plots):
         "<!-- flowers: test accuracy 100.00% (18 samples) -->"
         in (tmp_path / "curve.svg").read_text()
     )
+
+
+def test_the_rate_is_found_and_recorded(run, flowers, tmp_path):
+    options = (
+        "--hidden",
+        "8",
+        "--epochs",
+        "2",
+        "--lr",
+        "find",
+        "--no-plot",
+        "--save",
+        "a.safetensors",
+    )
+    result = run("train", flowers(), *options)
+    assert result.code == 0
+    line = next(line for line in result.out.splitlines() if line.startswith("lr    "))
+    assert line.endswith(", found by the first steps at 25 rates from 1e-05 to 10")
+    rate = float(line.split()[1].rstrip(","))
+    assert xpnet.load(tmp_path / "a.safetensors", xp="numpy")[2]["settings"]["lr"] == rate
+    assert f"lr = {rate}\n" in (tmp_path / "a.toml").read_text()
