@@ -61,6 +61,15 @@ def test_a_table_with_gaps_and_words(run, tmp_path):
     assert settings["loss"] == "huber"
 
 
+def test_it_reads_the_options_of_a_training(run, flowers, tmp_path):
+    (tmp_path / "a.toml").write_text('epochs = 2\nno-plot = true\nlr = 0.1\nhidden = "4"\n')
+    result = run("search", flowers(), "--config", "a.toml", "--grid", "lr=0.01,0.02", "--cv", "2")
+    assert result.code == 0
+    settings = xpnet.load(tmp_path / "xpnet-flowers.safetensors", xp="numpy")[2]["settings"]
+    assert (settings["epochs"], settings["hidden"]) == (2, "4")
+    assert settings["lr"] in (0.01, 0.02)
+
+
 def test_candidates_that_diverge(run, fails, flowers):
     data = flowers()
     found = run(

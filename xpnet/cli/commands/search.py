@@ -109,9 +109,10 @@ def search(
     given = SimpleNamespace(**context.params | paths | absent)
     if lr == "find":
         raise ValueError("--lr find is of xpnet train: search by --grid lr=1e-4:1e-1:log8 instead")
-    if patience is not None and not validation:
+    space = read_grid(context, grid)
+    if not validation and (patience is not None or "patience" in space):
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
-    params = candidates_of(read_grid(context, grid), random, seed)
+    params = candidates_of(space, random, seed)
     with (
         tolerate_lost_output(quiet=quiet),
         use_backend(backend, device=device, dtype=dtype) as chosen,

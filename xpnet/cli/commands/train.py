@@ -114,7 +114,7 @@ def train(
     """
     # Not all versions of typer have paths in the context.
     paths = {"save": save, "plot": plot, "checkpoint": checkpoint, "log": log, "report": report}
-    given = SimpleNamespace(**context.params | paths)
+    given = SimpleNamespace(**context.params | paths | {"config": config})
     if patience is not None and not validation:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     checkpoints = _checkpoints(run, resume)

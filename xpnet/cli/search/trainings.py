@@ -27,6 +27,7 @@ class Candidate:
 
     def __init__(self, options: SimpleNamespace, plan: Plan, output: str) -> None:
         self.options, self.plan, self.output = options, plan, output
+        self.optimizers: dict[int, Optimizer] = {}  # by the number of samples
         # What the options name is checked before anything is trained.
         self.net(1, 2)
         self.optimizer(1)
@@ -39,8 +40,12 @@ class Candidate:
 
     def optimizer(self, m: int) -> Optimizer:
         """Return the optimiser for `m` samples, on whose number the schedule depends."""
-        options, steps = self.options, self.plan._replace(m=m).steps
-        return networks.make_optimizer(options.optimizer, options.lr, options.schedule, steps)
+        if m not in self.optimizers:
+            options, steps = self.options, self.plan._replace(m=m).steps
+            self.optimizers[m] = networks.make_optimizer(
+                options.optimizer, options.lr, options.schedule, steps
+            )
+        return self.optimizers[m]
 
 
 class Fold:
