@@ -116,6 +116,18 @@ def test_candidates_drawn_at_random_are_points():
     assert sorted(drawn.lines[0].get_xdata()) == sorted(one["x"] for one in candidates[:8])
 
 
+def test_of_a_candidate_that_was_scored_twice_the_last_score():
+    search = found([{"rate": 0.1}, {"rate": 0.2}, {"rate": 0.2}], [1.0, 2.0, 3.0])
+    assert list(lines(search_results(search, "rate")).values()) == [[[0.1, 0.95], [0.2, 2.95]]]
+
+
+def test_one_score_far_below_does_not_flatten_the_others():
+    search = searched({"rate": [1, 2, 3, 4, 5]}, lambda rate: -1e6 if rate == 5 else 0.1 * rate)
+    search.cv_results_["std_test_score"][0] = 40.0
+    low, high = search_results(search, "rate").axes[0].get_ylim()
+    assert -0.5 < low < 0.05 < 0.35 < high < 1.0
+
+
 def test_what_has_no_score_is_a_cross():
     search = searched(RATES, lambda rate: np.nan if rate == 0.1 else rate)
     assert lines(search_results(search, "rate"))["without a score: failed"] == [[0.1, 0.03]]

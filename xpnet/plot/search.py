@@ -19,6 +19,9 @@ from xpnet.plot.searched import Searched, key_of
 _MOST_LINES = 6
 """Each for one value of the other parameters; of more, only the best candidates are drawn."""
 
+_LONE = "a candidate"
+"""Label of candidates that no line joins."""
+
 _MOST_TICKS = 12
 
 _ROOM = 90
@@ -125,10 +128,13 @@ def _candidates(search: Any) -> _Candidates:
             f"search has the scores {', '.join(several)}: say which is drawn, by search.refit = "
             f"{several[0]!r}"
         )
-    mean, std = (np.asarray(results[f"{of}_test_{name}"], float) for of in ("mean", "std"))
+    # The last of several scores of a candidate: successive halving gives it more samples each time.
+    kept = sorted({key_of(params): k for k, params in enumerate(results["params"])}.values())
+    mean, std = (np.asarray(results[f"{of}_test_{name}"], float)[kept] for of in ("mean", "std"))
     folds = sum(key.startswith("split") and key.endswith(f"_test_{name}") for key in results)
     shown = scoring if name == "score" and isinstance(scoring, str) else name
-    return _Candidates(results["params"], mean, std, shown.replace("_", " "), folds)
+    params = [results["params"][k] for k in kept]
+    return _Candidates(params, mean, std, shown.replace("_", " "), folds)
 
 
 def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
@@ -174,7 +180,7 @@ def _grouped(candidates: _Candidates, x: Searched) -> dict[str, list[int]]:
     names = ", ".join(other.name for other in others)
     label = f"best of {len(groups)} combinations of {names}"
     # Each value has but one: a search that drew its candidates at random.
-    return {label if len(best) < len(x.found) else "a candidate": list(best.values())}
+    return {label if len(best) < len(x.found) else _LONE: list(best.values())}
 
 
 def _rank(score: float) -> float:
@@ -196,7 +202,7 @@ def _line(
     found = sorted((k for k in members if np.isfinite(candidates.mean[k])), key=x.position)
     at = np.asarray([x.position(k) for k in found]) + dodge
     mean, std = candidates.mean[found], candidates.std[found]
-    if x.scale == "categories" or style["label"] == "a candidate":
+    if x.scale == "categories" or style["label"] == _LONE:
         axes.errorbar(at, mean, std, fmt="o", markersize=5, capsize=3, linewidth=1, **style)
         return
     axes.plot(at, mean, marker="o", markersize=4, **style)
