@@ -37,7 +37,7 @@ _FOR_USERS = (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, Va
 
 EXAMPLES = {
     "train": "xpnet train digits --epochs 3",
-    "search": "xpnet search digits --grid lr=1e-3:1e-1:log3 --grid hidden=32,64x32 --epochs 3",
+    "search": "xpnet search digits --grid lr=1e-3:1e-1:log3 --epochs 3 --cv 3",
     "evaluate": "xpnet evaluate xpnet-digits.safetensors digits",
     "predict": "xpnet predict xpnet-digits.safetensors digits --out digits.csv",
     "export": "xpnet export xpnet-digits.safetensors digits.onnx",

@@ -139,7 +139,7 @@ def fit(
         resume=resume,
     )
     # A training that diverges ends in an error of its own, which says more than warnings.
-    with backend.on_device_of(loop.params[0].W), backend.quiet(X):
+    with backend.on_device_of(loop.params[0][0]), backend.quiet(X):
         return loop.fit(order(epoch=epoch) for epoch in range(len(loop.history), loop.run.epochs))
 
 
