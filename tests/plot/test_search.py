@@ -78,12 +78,15 @@ def test_categories_stand_side_by_side():
 @pytest.mark.parametrize(
     ("values", "scale", "places"),
     [
-        ([1, 2, 3, 4, 10, 11, 12], "log", [1, 2, 3, 4, 10, 11, 12]),
+        ([1, 2, 3, 4, 10, 11, 12], "linear", [1, 2, 3, 4, 10, 11, 12]),
         ([10, 20, 30, 40, 100], "log", [10, 20, 30, 40, 100]),
         ([32, 64, 128], "log", [32, 64, 128]),
         ([10, 20, 30], "linear", [10, 20, 30]),
         ([1, 4, 7, 10], "linear", [1, 4, 7, 10]),
         ([0.5, 0.9], "linear", [0.5, 0.9]),
+        ([0.01, 0.2, 0.3, 0.45], "linear", [0.01, 0.2, 0.3, 0.45]),
+        ([1e-4, 1e-2], "log", [1e-4, 1e-2]),
+        ([3], "linear", [3]),
         ([0, 1e-4, 1e-3], "linear", [0, 1, 2]),
         ([0.0, 0.25, 0.5], "linear", [0, 0.25, 0.5]),
         ([True, False], "linear", [0, 1]),
@@ -126,6 +129,11 @@ def test_one_score_far_below_does_not_flatten_the_others():
     search.cv_results_["std_test_score"][0] = 40.0
     low, high = search_results(search, "rate").axes[0].get_ylim()
     assert -0.5 < low < 0.05 < 0.35 < high < 1.0
+
+
+def test_values_that_are_near_one_another_have_no_texts_of_their_own():
+    search = searched({"rate": [0.01, 0.0101, 0.2, 0.3]}, lambda rate: rate)
+    assert "0.0101" not in labels(search_results(search, "rate").axes[0].xaxis)
 
 
 def test_what_has_no_score_is_a_cross():

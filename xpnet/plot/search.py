@@ -231,7 +231,7 @@ def _along(axes: Axes, which: str, searched: Searched) -> None:
         axes.set(**{f"{which}scale": "log"})
     if searched.scale == "categories":
         axes.set(**{f"{which}lim": (-0.5, len(searched.values) - 0.5)})
-    if searched.scale == "categories" or len(searched.values) <= _MOST_TICKS:
+    if searched.scale == "categories" or searched.are_apart:
         _ticks(axes, which, searched.places, searched.texts)
         axis.set_minor_formatter(NullFormatter())
 

@@ -14,8 +14,11 @@ _LONGEST = 24
 _EVEN = 1.1
 """The largest step is at most so many times the smallest where values are evenly spaced."""
 
-_WIDE = 10.0
-"""From this ratio of the largest number to the smallest on, uneven ones are geometric."""
+_WIDE, _VERY_WIDE = 10.0, 1000.0
+"""From these ratios of the largest number to the smallest on, uneven ones may be, are geometric."""
+
+_NEAR = 0.05
+"""Share of an axis within which the texts of two values would overlap."""
 
 
 class Searched(NamedTuple):
@@ -65,6 +68,12 @@ class Searched(NamedTuple):
         if self.scale == "categories":
             return [float(k) for k in range(len(self.values))]
         return [float(value) for value in self.values]
+
+    @property
+    def are_apart(self) -> bool:
+        """Whether there is room for a text at each place."""
+        at = list(map(math.log, self.places)) if self.scale == "log" else self.places
+        return all(step > _NEAR * (at[-1] - at[0]) for step in _steps(at))
 
     def text(self, candidate: int) -> str:
         """Return a candidate's value in a few characters."""
@@ -116,9 +125,19 @@ def _scale(values: Sequence[Any]) -> str:
 
 
 def _are_geometric(numbers: Sequence[float]) -> bool:
+    """Whether positive numbers, in order, stand more evenly on a logarithmic scale."""
     logarithms = [math.log(number) for number in numbers]
-    wide = numbers[-1] >= _WIDE * numbers[0]
-    return wide or (len(numbers) > 2 and _are_even(logarithms))
+    if numbers[-1] >= _VERY_WIDE * numbers[0]:
+        return True
+    if numbers[-1] >= _WIDE * numbers[0]:
+        return _off_centre(logarithms) <= _off_centre(numbers)
+    return len(numbers) > 2 and _are_even(logarithms)
+
+
+def _off_centre(numbers: Sequence[float]) -> float:
+    """Return how far the mean is from the middle, as a share of the range."""
+    low, high = numbers[0], numbers[-1]
+    return round(abs(sum(numbers) / len(numbers) - (low + high) / 2.0) / (high - low), 9)
 
 
 def _are_even(numbers: Sequence[float]) -> bool:

@@ -87,9 +87,11 @@ def candidates_of(space: Space, count: int | None, seed: int) -> list[dict[str, 
                 f"--grid {name} is a range without a number of values: expected such as "
                 f"{name}={ends}:{'log' * values.is_log}8, or --random N, which draws N candidates"
             )
-        return list(ParameterGrid(space))
-    most = count if ranges else min(count, len(ParameterGrid(space)))
-    return list(ParameterSampler(space, most, random_state=seed))
+        found = ParameterGrid(space)
+    else:
+        most = count if ranges else min(count, len(ParameterGrid(space)))
+        found = ParameterSampler(space, most, random_state=seed)
+    return [{name: params[name] for name in space} for params in found]  # scikit-learn sorts them
 
 
 def _values(context: typer.Context, name: str, text: str) -> list[Any] | Between:
