@@ -95,6 +95,7 @@ def test_ctrl_c_shows_what_is_known(run, flowers, tmp_path, monkeypatch):
     monkeypatch.setattr(Progress, "__call__", stopped_after_two)
     result = run("search", flowers(), *SMALL, *GRID)
     assert (result.code, result.err) == (130, "xpnet: interrupted: nothing is saved\n")
+    assert "\n0 of 9 trainings in " in result.out
     assert len(best_of(result.out)) == 4
     assert not list(tmp_path.glob("*.safetensors"))
 

@@ -151,33 +151,21 @@ def _searched(
     Raises Interrupted at a signal, ArithmeticError if none of them has a score.
     """
     output = networks.output_of(dataset.task, given.loss)
-    candidates = [
-        Candidate(options, plan_of(options, split), output)
-        for options in (_with(given, one) for one in params)
-    ]
     if dataset.X_test is None:
         dataset = data.split(dataset, given.test, given.seed)
-    folds = [Fold(one) for one in folds_of(given, dataset, positive=output == "exp")]
-    members = [Member(candidate, fold) for candidate in candidates for fold in folds]
-    m, count = options.plural(len(dataset.y_train), "sample"), len(members)
+    members = _members(given, dataset, split, params, output)
+    candidates = options.plural(len(params), "candidate")
     typer.echo(
-        f"{dataset.name}: {m} in {given.cv} folds on {where}; "
-        f"{options.plural(len(params), 'candidate')}: {count} trainings"
+        f"{dataset.name}: {len(dataset.y_train)} samples in {given.cv} folds on {where}; "
+        f"{candidates}: {len(members)} trainings"
     )
-    began, signal = time.perf_counter(), None
-    try:
-        with announced_compilation():
-            train_all(members)
-    except KeyboardInterrupt as error:
-        signal = error
-        for member in members:
-            member.rate_unfinished()
+    began = time.perf_counter()
+    signal = _trained(members)
     scores = np.asarray([member.score for member in members]).reshape(len(params), -1)
     results = Results(params, scores, _SCORES[OUTPUTS[output].metric.name])
     _print(results, members, time.perf_counter() - began)
     if signal is not None:
-        number = signal.number if isinstance(signal, Interrupted) else SIGINT
-        raise Interrupted(number, "nothing is saved") from None
+        raise Interrupted(signal, "nothing is saved")
     if not results.order:
         raise ArithmeticError(
             "every candidate diverged on some fold: give --grid lr smaller values"
@@ -185,10 +173,39 @@ def _searched(
     return results
 
 
+def _members(
+    given: SimpleNamespace,
+    dataset: data.Dataset,
+    split: Split,
+    params: Sequence[dict[str, Any]],
+    output: str,
+) -> list[Member]:
+    """Return the trainings of each candidate on each fold."""
+    candidates = [
+        Candidate(options, plan_of(options, split), output)
+        for options in (_with(given, one) for one in params)
+    ]
+    folds = [Fold(one) for one in folds_of(given, dataset, positive=output == "exp")]
+    return [Member(candidate, fold) for candidate in candidates for fold in folds]
+
+
+def _trained(members: Sequence[Member]) -> int | None:
+    """Train all; return the signal that came, after which what was learned by then is scored."""
+    try:
+        with announced_compilation():
+            train_all(members)
+    except KeyboardInterrupt as signal:
+        for member in members:
+            member.rate_unfinished()
+        return signal.number if isinstance(signal, Interrupted) else SIGINT
+    return None
+
+
 def _print(results: Results, members: Sequence[Member], seconds: float) -> None:
-    diverged = sum(member.diverged for member in members)
+    ended, diverged = sum(one.ended for one in members), sum(one.diverged for one in members)
+    of = f" of {len(members)}" if ended < len(members) else ""
     more = f", {diverged} diverged" if diverged else ""
-    typer.echo(f"{len(members)} trainings in {seconds:.3g} s{more}")
+    typer.echo(f"{ended}{of} trainings in {seconds:.3g} s{more}")
     if results.order:
         typer.echo(results.in_words())
         for line in results.lines():

@@ -73,14 +73,14 @@ class Member:
     ----------
     score : float
         On the samples held out, once it has ended; NaN before, and where it diverged.
-    diverged : bool
+    ended, diverged : bool
     max_iter, n_iter_, loss_, best_validation_score_
         What a progress line asks of an estimator.
     """
 
     def __init__(self, candidate: Candidate, fold: Fold) -> None:
         self.candidate, self.fold = candidate, fold
-        self.score, self.diverged = math.nan, False
+        self.score, self.ended, self.diverged = math.nan, False, False
         self.max_iter = candidate.plan.epochs
         self._loop: EpochLoop | None = None
         self._history: list[dict[str, Any]] = []
@@ -128,6 +128,7 @@ class Member:
         stopped = yield from self._loop.rounds(epochs)
         if stopped != "interrupted":
             self._rate(net, self._loop.result.params)
+            self.ended = True
         return stopped
 
     @contextmanager
@@ -136,7 +137,7 @@ class Member:
         try:
             yield
         except DivergenceError:
-            self.diverged, self._loop = True, None
+            self.ended, self.diverged, self._loop = True, True, None
 
     def rate_unfinished(self) -> None:
         """Score what was learned so far, if an epoch was completed."""
