@@ -99,6 +99,21 @@ Delimiter: TypeAlias = Annotated[
         callback=lambda text: "\t" if text in ("tab", r"\t") else text,
     ),
 ]
+Decimal: TypeAlias = Annotated[
+    Literal[".", ","] | None,
+    _of_table(
+        "--decimal",
+        help="Decimal mark of the numbers in a .csv.",
+        show_default="as in training, or a point",
+    ),
+]
+Encoding: TypeAlias = Annotated[
+    str | None,
+    _of_table(
+        help="Of the text of a .csv: cp1252, latin-1, utf-16, ...",
+        show_default="as in training, or utf-8",
+    ),
+]
 KeepIndex: TypeAlias = Annotated[
     bool,
     _of_table(

@@ -22,6 +22,8 @@ def evaluate(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     max_memory: options.MaxMemory = None,
     backend: options.BackendName = None,
     device: options.Device = None,
@@ -51,6 +53,8 @@ def evaluate(
             label=label,
             header=header,
             delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
             max_memory=max_memory,
         )
         X, y, name = evaluation_samples(dataset, model.trained_on, model.shares)

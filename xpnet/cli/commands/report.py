@@ -27,6 +27,8 @@ def report(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     max_memory: options.MaxMemory = None,
     backend: options.BackendName = None,
     device: options.Device = None,
@@ -53,6 +55,8 @@ def report(
                 label=label,
                 header=header,
                 delimiter=delimiter,
+                decimal=decimal,
+                encoding=encoding,
                 max_memory=max_memory,
             )
         write_report("out", out, model, dataset)
