@@ -10,7 +10,7 @@ from xpnet.cli.models.data import load_labelled
 from xpnet.cli.models.files import Model
 from xpnet.cli.results.confusion import confusion_tables
 from xpnet.cli.results.scores import Scores
-from xpnet.cli.training.preprocessing import evaluation_samples
+from xpnet.cli.training.splits import evaluation_samples
 
 _WIDE = 400
 """Columns of a file or a pipe, in which nothing needs to be cut short."""

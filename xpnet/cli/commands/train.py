@@ -29,8 +29,9 @@ from xpnet.cli.results.scores import Scores
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
 from xpnet.cli.training.plan import Plan, still_falling
-from xpnet.cli.training.preprocessing import Shares, Split, print_table_summary
 from xpnet.cli.training.settings import hyperparameters, settings_of, write_settings
+from xpnet.cli.training.splits import Shares, Split
+from xpnet.cli.training.summary import print_table_summary
 from xpnet.types import Result
 
 
@@ -138,7 +139,6 @@ def train(
             l2=l2,
             dropout=dropout,
             seed=seed,
-            sample_weight=split.balanced_weights() if class_weight else None,
             checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
             resume=resume,
         )
@@ -178,7 +178,8 @@ def _dataset(given: SimpleNamespace) -> data.Dataset:
 
 def _split(given: SimpleNamespace, dataset: data.Dataset, output: str) -> Split:
     shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
-    return Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
+    split = Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
+    return split.balanced() if given.class_weight else split
 
 
 def _plan(given: SimpleNamespace, split: Split) -> Plan:
@@ -328,14 +329,13 @@ def _fit_and_save(
     """
     # He's weights, which are larger, bend a small table's function more than its samples can say.
     params = model.net.init(seed, "glorot_uniform")
-    settings |= {"validation": split.validation, "seed": seed}
+    X, Y, weights = split.train
+    settings |= {"validation": split.validation, "sample_weight": weights, "seed": seed}
     with StopOnSignal() as signal:
         try:
             # An overflow shows in the cost, and fit says where.
             with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
-                result = fit(
-                    model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
-                )
+                result = fit(model.net, params, X, Y, callbacks=(signal, *callbacks), **settings)
         except DivergenceError as error:
             raise ArithmeticError(save_before_divergence(model, error)) from error
         except KeyboardInterrupt:

@@ -13,7 +13,8 @@ import numpy as np
 from xpnet import __version__, backend, persist
 from xpnet.cli.training.encoding import Encoding, read_encoding
 from xpnet.cli.training.networks import LOSSES
-from xpnet.cli.training.preprocessing import Preprocessing, Shares, Split
+from xpnet.cli.training.preprocessing import Preprocessing
+from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Classes, Columns, Dataset, Quantities, Scaling
 from xpnet.data.csv_decimal import MARKS
 from xpnet.data.csv_table import is_delimiter
