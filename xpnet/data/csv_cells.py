@@ -184,7 +184,7 @@ class _Column:
         """What it is, for `_HELP`; ``numbers`` where nothing is in the way."""
         m = sum(self.words.values())
         if not m:
-            return "gaps" if self.gaps else "numbers"
+            return "empty" if not self.numbers else "gaps" if self.gaps else "numbers"
         if self.dates == m and not self.numbers:
             return "dates"
         if self.numbers > m:
@@ -195,6 +195,7 @@ class _Column:
 
 _HELP = {
     "gaps": "gaps in {} (--impute median)",
+    "empty": "nothing in {} (--drop)",
     "words": "words in {} (--one-hot)",
     "strays": "a word among numbers in {} (mend it)",
     "texts": "texts in {} (--drop)",
@@ -213,6 +214,8 @@ def _examined(table: Table, features: Sequence[int], options: Options) -> list[W
         for column, position in zip(columns, features, strict=True):
             column.at(cells[position], line)
     handled = {"numbers", *["words"] * options.words, *["gaps"] * options.gaps}
+    if options.columns is not None and options.gaps:  # Filled by what was learned in training.
+        handled.add("empty")
     refused = [column for column in columns if column.kind not in handled]
     if refused:
         raise _refused(table, refused, options)
