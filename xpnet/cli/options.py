@@ -72,7 +72,12 @@ DataSources: TypeAlias = Annotated[
     Argument(metavar="DATA...", help=f"{_SOURCES}; one or several.", show_default=False),
 ]
 ModelPath: TypeAlias = Annotated[
-    Path, Argument(metavar="MODEL", help="A model that xpnet train saved.", show_default=False)
+    Path,
+    Argument(
+        metavar="MODEL",
+        help="A model that xpnet train saved, or the folder of a --run: its newest checkpoint.",
+        show_default=False,
+    ),
 ]
 
 # How a table is read.

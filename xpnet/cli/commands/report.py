@@ -36,6 +36,8 @@ def report(
 ) -> None:
     """Write a report of a training: one HTML file, to be read in any browser.
 
+    Of the folder of a --run, the report of the training so far.
+
     With DATA it has the confusion matrix, each class's figures, calibration and
     mistakes, on the same samples as evaluate.
     """

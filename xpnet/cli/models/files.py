@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from xpnet import __version__, backend, persist
+from xpnet.cli.models.runs import newest_checkpoint
 from xpnet.cli.training.encoding import Encoding, read_encoding
 from xpnet.cli.training.networks import LOSSES
 from xpnet.cli.training.preprocessing import Preprocessing
@@ -75,9 +76,16 @@ class Model(NamedTuple):
     def load(cls, path: Path) -> Model:
         """Return the model in `path`, its parameters on the default backend and of its dtype.
 
+        Of a folder, that of its newest checkpoint, with the history until then.
+
         Raises ModelFileError if the file is not a model, or not one that ``xpnet train`` saved.
         """
+        progress: dict[str, Any] = {}
+        if path.is_dir():
+            path, progress = newest_checkpoint(path)
         net, params, metadata = persist.load(path)
+        if isinstance(metadata.get("training"), dict):
+            metadata["training"] |= progress
         columns = _columns(metadata, str(path))
         preprocessing = _preprocessing(metadata, net, columns, str(path))
         cast = map_params(backend.asarray, params)
