@@ -19,7 +19,7 @@ import spox.opset.ai.onnx.ml.v3 as ml
 import spox.opset.ai.onnx.v21 as op
 from onnx import numpy_helper
 
-from xpnet.export.inputs import Inputs
+from xpnet.export.inputs import AS_GIVEN, Inputs
 from xpnet.export.onnx import gives_probabilities
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED, activations
 from xpnet.kernels.outputs import softmax
@@ -74,7 +74,7 @@ def graph(
     net: Network,
     params: Params,
     labels: np.ndarray | None,
-    of: Inputs = Inputs(),  # noqa: B008
+    of: Inputs = AS_GIVEN,
     opset: int = OPSET,
     *,
     logits: bool = False,

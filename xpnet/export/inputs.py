@@ -54,6 +54,10 @@ class Inputs(NamedTuple):
         return inputs._replace(fill=numbers)
 
 
+AS_GIVEN = Inputs()
+"""X, and nothing done with it."""
+
+
 def free_names(net: Network, names: Sequence[str]) -> list[str]:
     """`names` that no other value of the model has, each with _ behind it as often as needed."""
     free: list[str] = []
