@@ -147,7 +147,7 @@ def test_dask_is_refused(case):
         (
             {"validation": 0.2},
             TypeError,
-            r"validation: expected a pair of arrays, validation=\(X, Y\)",
+            r"validation: expected two arrays or three, validation=\(X, Y\) or \(X, Y, sample",
         ),
     ],
 )

@@ -84,7 +84,12 @@ DataSources: TypeAlias = Annotated[
     Argument(metavar="DATA...", help=f"{_SOURCES}; one or several.", show_default=False),
 ]
 ModelPath: TypeAlias = Annotated[
-    Path, Argument(metavar="MODEL", help="A model that xpnet train saved.", show_default=False)
+    Path,
+    Argument(
+        metavar="MODEL",
+        help="A model that xpnet train saved, or the folder of a --run: its newest checkpoint.",
+        show_default=False,
+    ),
 ]
 
 # How a table is read.
@@ -109,6 +114,21 @@ Delimiter: TypeAlias = Annotated[
         help="Separator of the columns of a .csv; 'tab' for a tab.",
         show_default="as in training, or detected: ; , or tab",
         callback=lambda text: "\t" if text in ("tab", r"\t") else text,
+    ),
+]
+Decimal: TypeAlias = Annotated[
+    Literal[".", ","] | None,
+    _of_table(
+        "--decimal",
+        help="Decimal mark of the numbers in a .csv.",
+        show_default="as in training, or a point",
+    ),
+]
+Encoding: TypeAlias = Annotated[
+    str | None,
+    _of_table(
+        help="Of the text of a .csv: cp1252, latin-1, utf-16, ...",
+        show_default="as in training, or utf-8",
     ),
 ]
 KeepIndex: TypeAlias = Annotated[

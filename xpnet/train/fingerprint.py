@@ -13,7 +13,7 @@ from xpnet import backend
 from xpnet.persist.checkpoint import fingerprint
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
-from xpnet.types import Array, Batches, Optimizer, tensors
+from xpnet.types import Array, Batch, Batches, Optimizer, tensors
 
 _MOST_ENTRIES = 64
 """Entries of an array that is written out."""
@@ -30,8 +30,11 @@ def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any
     run, net = loop.run, loop.run.net
     arrays = {"X.T": samples.X, "Y.T": samples.Y, "sample_weight": samples.sample_weight}
     if validation is not None:
-        X, Y = map(array_namespace(samples.X).matrix_transpose, validation)
-        arrays |= {"validation X.T": X, "validation Y.T": Y}
+        transposed = array_namespace(samples.X).matrix_transpose
+        X, Y, weight = Batch(*validation)
+        arrays |= {"validation X.T": transposed(X), "validation Y.T": transposed(Y)}
+        if weight is not None:
+            arrays["validation sample_weight"] = weight
     return {
         "network": f"{net.sizes}, {net.hidden}, {net.output}",
         "epochs": run.epochs,

@@ -48,7 +48,7 @@ def fit(
     epochs: int = 10,
     batch_size: int = 128,
     seed: int = 0,
-    validation: tuple[Array, Array] | None = None,
+    validation: tuple[Array, Array] | tuple[Array, Array, Array] | None = None,
     callbacks: Iterable[Any] = (),
     value_and_grad: Callable[..., tuple[Array, Params]] | None = None,
     kernels: Kernels | None = None,
@@ -79,8 +79,8 @@ def fit(
         Samples a step; the last, short batch of an epoch is trained on too.
     seed : int, default 0
         Of the order of samples and of dropout: one seed, one result.
-    validation : tuple of arrays (X, Y), optional
-        Costs and scores on it go into the history after each epoch.
+    validation : tuple of arrays (X, Y) or (X, Y, sample_weight), optional
+        Costs and scores on it go into the history after each epoch; the weights count in the cost.
     callbacks : list of `xpnet.callbacks.Callback`
         Progress, early stopping, model files, logs.
     value_and_grad, kernels, l2, dropout
@@ -151,7 +151,7 @@ def begun(
     *,
     epochs: int,
     batch_size: int,
-    validation: tuple[Array, Array] | None = None,
+    validation: tuple[Array, Array] | tuple[Array, Array, Array] | None = None,
     callbacks: Iterable[Any] = (),
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,

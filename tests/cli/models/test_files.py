@@ -9,7 +9,7 @@ import xpnet
 from tests.persist.damage import damaged
 from xpnet.cli.commands.predict import Predictions, as_csv
 from xpnet.cli.models.files import Model, ModelFile
-from xpnet.cli.training.preprocessing import Shares, Split
+from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Columns, Dataset
 from xpnet.exceptions import ModelFileError
 

@@ -59,7 +59,8 @@ def test_a_training_is_that_of_fit_alone(backend):
                 result = fit(
                     net,
                     net.init(3, "glorot_uniform"),
-                    *split.train,
+                    split.train.X,
+                    split.train.Y,
                     optimizer=one.optimizer(split.m),
                     epochs=4,
                     batch_size=8,

@@ -28,7 +28,7 @@ from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
 from xpnet.cli.signals import Interrupted
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
-from xpnet.cli.training.preprocessing import Split
+from xpnet.cli.training.splits import Split
 from xpnet.kernels import OUTPUTS
 
 _SCORES = {"accuracy": "accuracy", "r2": "R2", "d2": "D2"}
@@ -72,6 +72,8 @@ def search(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     keep_index: options.KeepIndex = False,
     drop: options.Drop = None,
     features: options.Features = None,

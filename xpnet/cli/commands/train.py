@@ -39,8 +39,9 @@ from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
 from xpnet.cli.training.plan import Plan, still_falling
-from xpnet.cli.training.preprocessing import Shares, Split, print_table_summary
 from xpnet.cli.training.settings import hyperparameters, settings_of
+from xpnet.cli.training.splits import Shares, Split
+from xpnet.cli.training.summary import print_table_summary
 from xpnet.types import Result
 
 
@@ -64,6 +65,8 @@ def train(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     keep_index: options.KeepIndex = False,
     drop: options.Drop = None,
     features: options.Features = None,
@@ -161,7 +164,6 @@ def train_on(
         l2=given.l2,
         dropout=given.dropout,
         seed=given.seed,
-        sample_weight=split.balanced_weights() if given.class_weight else None,
         checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
         resume=bool(checkpoints and given.resume),
     )
@@ -184,6 +186,8 @@ def read_dataset(given: SimpleNamespace) -> data.Dataset:
         label=given.label,
         header=given.header,
         delimiter=given.delimiter,
+        decimal=given.decimal,
+        encoding=given.encoding,
         keep_index=given.keep_index,
         task=given.task,
         drop=given.drop or (),
@@ -201,7 +205,8 @@ def split_of(given: SimpleNamespace, dataset: data.Dataset) -> Split:
     """Return the samples of `dataset` to train on, to validate and to test on."""
     shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
     positive = networks.output_of(dataset.task, given.loss) == "exp"
-    return Split.of(dataset, shares, chosen, positive=positive, impute=given.impute)
+    split = Split.of(dataset, shares, chosen, positive=positive, impute=given.impute)
+    return split.balanced() if given.class_weight else split
 
 
 def plan_of(given: SimpleNamespace, split: Split) -> Plan:
@@ -221,7 +226,8 @@ def _found_rate(given: SimpleNamespace, net: Network, split: Split, plan: Plan) 
     found = find_rate(
         net,
         networks.initial_params(net, given.seed),
-        *split.train,
+        split.train.X,
+        split.train.Y,
         optimizer=networks.optimizer_named(given.optimizer),
         batch_size=plan.batch_size,
         seed=given.seed,
@@ -328,14 +334,13 @@ def _fit_and_save(
     before anything was learned, or a second one came.
     """
     params = networks.initial_params(model.net, seed)
-    settings |= {"validation": split.validation, "seed": seed}
+    X, Y, weights = split.train
+    settings |= {"validation": split.validation, "sample_weight": weights, "seed": seed}
     with StopOnSignal() as signal:
         try:
             # An overflow shows in the cost, and fit says where.
             with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
-                result = fit(
-                    model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
-                )
+                result = fit(model.net, params, X, Y, callbacks=(signal, *callbacks), **settings)
         except DivergenceError as error:
             raise ArithmeticError(save_before_divergence(model, error)) from error
         except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xpnet.cli.training.preprocessing import Shares, Split
+from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Dataset
 
 _Rows: TypeAlias = np.ndarray
@@ -30,7 +30,8 @@ def folds_of(given: SimpleNamespace, dataset: Dataset, *, positive: bool) -> Ite
         part = replace(
             dataset, X_train=X[train], y_train=y[train], X_test=X[held_out], y_test=y[held_out]
         )
-        yield Split.of(part, shares, chosen, positive=positive, impute=given.impute)
+        split = Split.of(part, shares, chosen, positive=positive, impute=given.impute)
+        yield split.balanced() if given.class_weight else split
 
 
 def _rows(y: np.ndarray, task: str, count: int, seed: int) -> Iterator[tuple[_Rows, _Rows]]:

@@ -13,7 +13,7 @@ import numpy as np
 from xpnet import DivergenceError, backend, callbacks, evaluate
 from xpnet.cli.training import networks
 from xpnet.cli.training.plan import Plan
-from xpnet.cli.training.preprocessing import Split
+from xpnet.cli.training.splits import Split
 from xpnet.data.memory import default_limit
 from xpnet.network import Network
 from xpnet.train.epochs import EpochLoop, Rounds
@@ -109,17 +109,19 @@ class Member:
         patience = (
             [] if plan.patience is None else [callbacks.EarlyStopping(patience=plan.patience)]
         )
+        X, Y, weights = split.train
         self._loop, order = begun(
             net,
             networks.initial_params(net, options.seed),
-            *split.train,
+            X,
+            Y,
             optimizer=candidate.optimizer(split.m),
             epochs=plan.epochs,
             batch_size=plan.batch_size,
             seed=options.seed,
             validation=split.validation,
             callbacks=patience,
-            sample_weight=split.balanced_weights() if options.class_weight else None,
+            sample_weight=weights,
             l2=options.l2,
             dropout=options.dropout,
         )
