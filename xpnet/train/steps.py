@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from array_api_compat import is_torch_array
+from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.kernels import Dropout, dropout_masks, dropout_of
@@ -30,6 +31,7 @@ from xpnet.types import (
     PreparedRun,
     Step,
     as_params,
+    leading_axes,
     tensors,
 )
 
@@ -44,8 +46,8 @@ def steps(
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,
     l2: float | Array = 0.0,
-    dropout: float = 0.0,
-    seed: int = 0,
+    dropout: float | Array = 0.0,
+    seed: int | Sequence[Any] | Array = 0,
 ) -> Iterator[Step]:
     """Train one step a batch, and yield after each.
 
@@ -68,10 +70,11 @@ def steps(
         The weights of every batch that brings none of its own.
     l2 : float or array of shape (..., 1, 1), default 0
         λ of the penalty on weights.
-    dropout : float, default 0
+    dropout : float or array of shape (..., 1, 1), default 0
         Share of each hidden layer's units that is left out, drawn afresh at each step.
-    seed : int, default 0
-        Of the dropout masks, which one seed makes the same on every library.
+    seed : int, or one for each network of a stack, default 0
+        Of the dropout masks, which one seed makes the same on every library. One seed draws those
+        of a stack as a whole; with a list, each network has the masks that it has alone.
 
     Yields
     ------
@@ -126,6 +129,10 @@ class Trainer:
         with self.there:
             self.state = settings.optimizer.init(self.params)
         self.index = 0
+        rate, seed = settings.dropout, settings.seed
+        is_one = isinstance(rate, float | int)
+        self.drops = bool(rate if is_one else rate.any())
+        self.drops_of_each = self.drops and not (is_one and isinstance(seed, int))
         self._step: Callable[..., Any] | None = None
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
@@ -148,7 +155,7 @@ class Trainer:
                 kernels=self.kernels,
                 sample_weight=weight,
                 l2=self.l2,
-                dropout=self._dropout(index) if settings.dropout else None,
+                dropout=self._dropout(index),
             )
         self.index, self.state = index, OptimizerState(t, moments)
         return Step(index, self.params, J, self.state)
@@ -193,7 +200,7 @@ class Trainer:
     ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
-        if batches.order is None:
+        if batches.order is None or batches.of_each or self.drops_of_each:
             return None
         with self.there:
             if self._step is None:
@@ -211,9 +218,7 @@ class Trainer:
                 apply=optimizer.apply,
                 kernels=self.kernels,
                 l2=self.l2,
-                dropout=[self._dropout(index + i) for i in range(count)]
-                if self.settings.dropout
-                else None,
+                dropout=[self._dropout(index + i) for i in range(count)] if self.drops else None,
             )
 
     def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:
@@ -232,9 +237,19 @@ class Trainer:
         self._step = step
         return step
 
-    def _dropout(self, index: int) -> Dropout:
-        """The masks of that step, as seed and step determine them."""
-        return dropout_of(float(self.settings.dropout), self.settings.seed, index)
+    def _dropout(self, index: int) -> Dropout | None:
+        """The masks of that step, as seed and step determine them; None where nothing is dropped."""
+        rate, seed = self.settings.dropout, self.settings.seed
+        if not self.drops:
+            return None
+        if not self.drops_of_each:
+            return dropout_of(rate, seed, index)
+        lead = leading_axes(self.params)
+        each = [
+            dropout_of(*of_network, index)
+            for of_network in zip(_of_each(rate, lead), _of_each(seed, lead), strict=True)
+        ]
+        return _stacked(each, lead, self.params[0][0])
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
@@ -264,7 +279,30 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 _default_step = _step_by(unchecked_value_and_grad)
 
 
+def _of_each(numbers: float | Array, lead: tuple[int, ...]) -> list[Any]:
+    """One number for each network of a stack, of numbers (..., 1, 1) on the host or one."""
+    if isinstance(numbers, float | int):
+        return [numbers] * math.prod(lead)
+    xp = array_namespace(numbers)
+    each: list[Any] = xp.broadcast_to(numbers[..., 0, 0], lead).ravel().tolist()
+    return each
+
+
+def _stacked(each: Sequence[Dropout], lead: tuple[int, ...], like: Array) -> Dropout:
+    """The masks of each network of a stack as one record of arrays (..., 1, 1)."""
+
+    def beside(numbers: Sequence[Any], dtype: Any) -> Array:
+        column = backend.asarray(numbers, like=like, dtype=dtype)
+        return array_namespace(like).reshape(column, (*lead, 1, 1))
+
+    keys = zip(*(dropout.keys for dropout in each), strict=True)
+    k, other_k = (beside(words, "int32") for words in keys)
+    least = beside([dropout.least for dropout in each], "int32")
+    return Dropout(least, beside([dropout.kept for dropout in each], like.dtype), (k, other_k))
+
+
 def _masks(params: Params, Y: Array, dropout: Dropout) -> tuple[Array, ...]:
     """Inverted dropout of each hidden layer, beside Y."""
-    shapes = [(*layer[0].shape[:-1], Y.shape[-1]) for layer in params[:-1]]
+    lead = getattr(dropout.least, "shape", ())[:-2]
+    shapes = [(*(lead or W.shape[:-2]), W.shape[-2], Y.shape[-1]) for W, *_ in params[:-1]]
     return dropout_masks(dropout, shapes, Y)
