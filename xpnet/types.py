@@ -193,7 +193,7 @@ class Batches(NamedTuple):
     def of_each(self) -> bool:
         """Whether networks of a stack have samples, targets or orders of their own."""
         has_orders = self.order is not None and self.order.ndim > 1
-        return has_orders or self.X.ndim > 2 or self.Y.ndim > 2
+        return bool(has_orders or self.X.ndim > 2 or self.Y.ndim > 2)
 
 
 class Step(NamedTuple):

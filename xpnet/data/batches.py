@@ -205,7 +205,8 @@ def _gathered_of_each(batches: Batches, first: int) -> Iterator[Batch]:
 def _rows(array: Array, order: np.ndarray) -> np.ndarray:
     """The rows of ``array (..., m, n)`` in that order, (..., m), numbered in all of it."""
     *lead, m, _ = array.shape
-    return m * np.arange(math.prod(lead)).reshape(*lead, 1) + order
+    first: np.ndarray = m * np.arange(math.prod(lead)).reshape(*lead, 1)
+    return first + order
 
 
 def _taken(array: Array, numbers: Array | None, start: int, stop: int) -> Array:
@@ -225,7 +226,7 @@ def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array
     return array_namespace(weight).take(weight, order[start:stop], axis=-1)
 
 
-def indices(numbers: np.ndarray, like: Array) -> Array:
+def indices(numbers: np.ndarray | list[int], like: Array) -> Array:
     """`numbers` beside `like`, of its library's dtype for indices."""
     dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
     return backend.asarray(numbers, like=like, dtype=dtype)
@@ -238,7 +239,7 @@ def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple
 
 
 def sample_major(X: Array) -> Array:
-    """Return ``X (..., n_x, m)`` as C-contiguous ``(..., m, n_x)``, without a copy of a transposed view."""
+    """Return ``X (..., n_x, m)`` as C-contiguous ``(..., m, n_x)``; a transposed view as it lies."""
     return backend.contiguous(array_namespace(X).matrix_transpose(X))
 
 
