@@ -239,7 +239,7 @@ def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple
 
 
 def sample_major(X: Array) -> Array:
-    """Return ``X (..., n_x, m)`` as C-contiguous ``(..., m, n_x)``; a transposed view as it lies."""
+    """Return ``X (..., n_x, m)`` as C-contiguous ``(..., m, n_x)``; a transposed view as it is."""
     return backend.contiguous(array_namespace(X).matrix_transpose(X))
 
 

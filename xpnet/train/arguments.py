@@ -198,16 +198,15 @@ def _check_share(dropout: Any) -> None:
 
 def _seeds(seed: Any, lead: tuple[int, ...]) -> int | Array:
     """One seed, or those of a stack ``lead``, as an array (..., 1, 1) on the host."""
-    if not (isinstance(seed, list | tuple) or getattr(seed, "ndim", 0)):
+    is_array = is_array_api_obj(seed) and seed.ndim > 0
+    if not (is_array or isinstance(seed, list | tuple)):
         return whole("seed", seed, 0)
-    given = backend.to_numpy(seed).tolist() if hasattr(seed, "ndim") else seed
+    given = backend.to_numpy(seed).tolist() if is_array else seed
     seeds = backend.asarray(_each_seed(given), backend="numpy", dtype="int64")
     pairs = zip(reversed(seeds.shape), reversed(lead), strict=False)
     if seeds.ndim > len(lead) or any(size not in (1, axis) for size, axis in pairs):
-        networks = f"{lead}, or one for all" if lead else "one, as params are of one network"
-        raise ValueError(
-            f"seed has shape {seeds.shape}: expected a seed for each network {networks}"
-        )
+        wanted = f"one for each network, {lead}, or one for all" if lead else "one for one network"
+        raise ValueError(f"seed has shape {seeds.shape}: expected {wanted}")
     return seeds[..., None, None]
 
 

@@ -74,9 +74,7 @@ class StackLoop(FiniteLoop):
             return step
         xp = array_namespace(step.cost)
         alive = backend.asarray(members.alive, like=step.cost, dtype="bool")
-        cost = xp.where(
-            alive, members.spread(step.cost), xp.asarray(math.nan, dtype=step.cost.dtype)
-        )
+        cost = xp.where(alive, members.spread(step.cost), math.nan)
         return step._replace(params=self.whole(step.params), cost=cost)
 
     def judge(self, finite: Any, *, at_end: bool = False) -> None:
@@ -198,8 +196,8 @@ class StackLoop(FiniteLoop):
         cut = partial(map_params, smaller.of_grid)
         self.params, self.completed = cut(self.params), cut(self.completed)
         self.finite, self.initial = cut(self.finite), cut(self.initial)
-        t, moments = self.trainer.state
-        self.trainer.state = self.trainer.state._replace(moments=tuple(map(cut, moments)))
+        state = self.trainer.state
+        self.trainer.state = state._replace(moments=tuple(map(cut, state.moments)))
         members.grid = grid
         self._follow_grid(self.params)
 

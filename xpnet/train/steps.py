@@ -130,9 +130,9 @@ class Trainer:
             self.state = settings.optimizer.init(self.params)
         self.index = 0
         rate, seed = settings.dropout, settings.seed
-        is_one = isinstance(rate, float | int)
-        self.drops = bool(rate if is_one else rate.any())
-        self.drops_of_each = self.drops and not (is_one and isinstance(seed, int))
+        is_one = isinstance(rate, float | int) and isinstance(seed, int)
+        self.drops = bool(rate) if isinstance(rate, float | int) else bool(rate.any())
+        self.drops_of_each = self.drops and not is_one
         self._step: Callable[..., Any] | None = None
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
@@ -238,7 +238,7 @@ class Trainer:
         return step
 
     def _dropout(self, index: int) -> Dropout | None:
-        """The masks of that step, as seed and step determine them; None where nothing is dropped."""
+        """The masks of that step, as seed and step determine them; None without dropout."""
         rate, seed = self.settings.dropout, self.settings.seed
         if not self.drops:
             return None
