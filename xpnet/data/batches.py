@@ -191,22 +191,19 @@ def _gathered_of_each(batches: Batches, first: int) -> Iterator[Batch]:
     arrays = [X, Y]
     if weight is not None:
         arrays.append(array_namespace(weight).matrix_transpose(weight))
-    numbers = [None if order is None else indices(_rows(array, order), Y) for array in arrays]
+    leads = {array.shape[:-2] for array in arrays}
+    numbers = {lead: None if order is None else indices(_rows(lead, order, X), Y) for lead in leads}
     on_device = backend.on_device_of(Y)
     for start, stop in islice(blocks(X.shape[-2], size), first, None):
         with on_device:
-            columns = [
-                _taken(array, rows, start, stop)
-                for array, rows in zip(arrays, numbers, strict=True)
-            ]
+            columns = [_taken(array, numbers[array.shape[:-2]], start, stop) for array in arrays]
         yield Batch(*columns)
 
 
-def _rows(array: Array, order: np.ndarray) -> np.ndarray:
-    """The rows of ``array (..., m, n)`` in that order, (..., m), numbered in all of it."""
-    *lead, m, _ = array.shape
-    first: np.ndarray = m * np.arange(math.prod(lead)).reshape(*lead, 1)
-    return first + order
+def _rows(lead: tuple[int, ...], order: np.ndarray, X: Array) -> np.ndarray:
+    """The rows of arrays ``(*lead, m, n)`` in that order, (..., m), numbered in all of it."""
+    rows: np.ndarray = X.shape[-2] * np.arange(math.prod(lead)).reshape(*lead, 1) + order
+    return rows
 
 
 def _taken(array: Array, numbers: Array | None, start: int, stop: int) -> Array:

@@ -54,15 +54,18 @@ def fit(
 ) -> Result:
     """Train for some epochs on shuffled mini-batches.
 
+    Parameters with leading axes are a stack of networks: each is trained as if alone, in one call
+    for all. See the notes.
+
     Parameters
     ----------
     net : Network
     params : Params
         Where to start; never written to. Plain pairs (W, b) will do.
-    X : array, shape (n_x, m)
+    X : array, shape (..., n_x, m)
         Samples as columns. Lies best as the transpose of a C-contiguous ``(m, n_x)``; otherwise
         one such copy is made. Integers are cast to the dtype of `params`.
-    Y : array, shape (n_y, m)
+    Y : array, shape (..., n_y, m)
         Targets, in the range of the network's output (see `xpnet.value_and_grad`); labels as
         one-hot columns. They and the weights are read once at the start.
     optimizer : Optimizer or str, default "adam"
@@ -71,7 +74,7 @@ def fit(
         With 0, nothing is learned.
     batch_size : int, default 128
         Samples a step; the last, short batch of an epoch is trained on too.
-    seed : int, default 0
+    seed : int, or (nested) list with one for each network of a stack, default 0
         Of the order of samples and of dropout: one seed, one result.
     validation : tuple of arrays (X, Y), optional
         Costs and scores on it go into the history after each epoch.
@@ -93,16 +96,17 @@ def fit(
     Returns
     -------
     Result
-        ``params``, ``history``, ``stopped`` and ``steps``; what `params` cost after the last
-        update, on the last batch (by `value_and_grad`, where there is one), is finite. Ctrl-C ends
-        the training, not the program: what has been learned so far is returned, with
-        ``stopped == "interrupted"``.
+        ``params``, ``history``, ``stopped`` and ``steps``, and of a stack ``members``, the result
+        of each; what `params` cost after the last update, on the last batch (by `value_and_grad`,
+        where there is one), is finite. Ctrl-C ends the training, not the program: what has been
+        learned so far is returned, with ``stopped == "interrupted"``.
 
     Raises
     ------
     DivergenceError
-        If a cost is not finite, or the last update leaves such a cost or such parameters. It
-        carries the last parameters that are known to be good, and names the members of a stack.
+        If a cost is not finite, or the last update leaves such a cost or such parameters; of a
+        stack, once that is so of every network. It carries the last parameters that are known to
+        be good.
     ValueError, TypeError
         As `steps`; if a number is negative or NaN, or a callback is not one; and if X, a validation
         sample or the parameters to start from are not finite, as soon as a cost shows it. With
@@ -112,6 +116,23 @@ def fit(
     ModelFileError
         If no checkpoint can be read, or their folder cannot be used. Where only the newest cannot,
         a warning says so, and the one before it is used.
+
+    Notes
+    -----
+    Of a stack, learning rates, `l2` and `dropout` may be arrays ``(..., 1, 1)``, with one number
+    for each network, and `sample_weight` ``(..., 1, m)``. X, Y and validation samples are common to
+    all, or have leading axes that broadcast, such as ``(folds, 1, n_x, m)`` beside parameters
+    ``(folds, candidates, n_out, n_in)``. The first layer of networks that share X is one product.
+
+    With one seed, all networks see the samples in one order, and dropout is drawn for the stack as
+    a whole. With a seed for each, each has the order and the dropout that it has alone; each batch
+    of X is then gathered for each network.
+
+    A network that diverges, or that a callback such as `EarlyStopping` ends, is frozen, and the
+    others go on: its parameters, and its figures in the rows of the history, stay as they were. Its
+    ``Result`` in ``members`` says why and when. Once half of a stack is frozen, those that go on
+    make a smaller one. Of more than one leading axis, only indices that are frozen as a whole can
+    be left out.
     """
     if is_dask_array(X):
         raise TypeError(
