@@ -185,8 +185,8 @@ def _rates(dropout: Any, params: Params) -> float | Array:
             _check_share(rate)
         return rates
     if not isinstance(dropout, Real):
-        stack = " of a stack (K, 1, 1), one for each network" if leading_axes(params) else ""
-        raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units{stack}")
+        each = ", or (K, 1, 1), one a network" if leading_axes(params) else ""
+        raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units{each}")
     _check_share(dropout)
     return float(dropout)
 

@@ -52,12 +52,11 @@ class StackLoop(FiniteLoop):
     def fit(self, epochs: Iterable[Batches]) -> Result:
         """Train on the batches of each epoch, and tell the result of each member."""
         result = super().fit(epochs)
-        if any(record.diverged for record in self.members.ended.values()):
-            # The best by its cost may have been the update that was too much.
-            sound = all_finite(result.params).tolist()
-            result = result._replace(
-                params=where_params(sound, result.params, self.whole(self.params))
-            )
+        diverged = self.members.diverged
+        if diverged.any():
+            # The best epoch of a callback may end in the very update that was too much.
+            params = where_params(diverged.tolist(), self.frozen, result.params)
+            result = result._replace(params=params)
         return result._replace(members=self._results(result, result.params))
 
     def whole(self, params: Params) -> Params:
@@ -152,7 +151,7 @@ class StackLoop(FiniteLoop):
             members.end(index, Ended(f"failed: {error}", row, self.steps, diverged=True))
         newly = before & ~members.alive
         self.frozen = where_params(newly.tolist(), map_params(members.spread, params), self.frozen)
-        if all(record.diverged for record in members.ended.values()) and not members.alive.any():
+        if members.diverged.all():
             raise self._all_diverged(int(steps[bad].max()), at_end)
 
     def _all_diverged(self, step: int, at_end: bool) -> Any:

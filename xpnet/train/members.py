@@ -35,7 +35,7 @@ class Members:
 
     Attributes
     ----------
-    alive : array of bool on the host, shape `lead`
+    alive, diverged : array of bool on the host, shape `lead`
     ended : dict of Ended by their indices
     grid : list of list of int
         Of each leading axis, the indices that are left. It holds all that are alive.
@@ -47,10 +47,12 @@ class Members:
         self.ended: dict[Index, Ended] = {}
         everyone = backend.asarray([True] * math.prod(lead), backend="numpy", dtype="bool")
         self.alive = everyone.reshape(lead)
+        self.diverged = ~self.alive
 
     def end(self, index: Index, record: Ended) -> None:
         """Enter how a member ended."""
         self.ended[index], self.alive[index] = record, False
+        self.diverged[index] = record.diverged
 
     def indices(self, flags: Any) -> Iterator[tuple[Index, Index]]:
         """Where the grid's array `flags` is set: the index in the grid, and that of the member."""
