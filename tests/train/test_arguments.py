@@ -170,7 +170,7 @@ def test_settings_are_refused_before_anything_is_told(case, settings, error, mes
         (
             lambda X: np.stack([X, X]),
             ValueError,
-            r"X has shape \(2, 3, 10\), but params are of one",
+            r"X has shape \(2, 3, 10\), but params are of o",
         ),
         (
             lambda X: backend.asarray(X, backend="array_api_strict"),

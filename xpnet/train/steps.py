@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import is_torch_array
 
 from xpnet import backend
-from xpnet.kernels import Dropout, dropout_masks, dropout_of
+from xpnet.kernels import Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import (
@@ -20,6 +19,7 @@ from xpnet.network.defaults import (
 )
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
+from xpnet.train.dropout import StepDropout, masks_of
 from xpnet.types import (
     Array,
     Batch,
@@ -31,7 +31,6 @@ from xpnet.types import (
     PreparedRun,
     Step,
     as_params,
-    leading_axes,
     tensors,
 )
 
@@ -129,10 +128,7 @@ class Trainer:
         with self.there:
             self.state = settings.optimizer.init(self.params)
         self.index = 0
-        rate, seed = settings.dropout, settings.seed
-        is_one = isinstance(rate, float | int) and isinstance(seed, int)
-        self.drops = bool(rate) if isinstance(rate, float | int) else bool(rate.any())
-        self.drops_of_each = self.drops and not is_one
+        self.dropout = StepDropout(settings.dropout, settings.seed, self.params)
         self._step: Callable[..., Any] | None = None
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
@@ -155,7 +151,7 @@ class Trainer:
                 kernels=self.kernels,
                 sample_weight=weight,
                 l2=self.l2,
-                dropout=self._dropout(index),
+                dropout=self.dropout.at(index),
             )
         self.index, self.state = index, OptimizerState(t, moments)
         return Step(index, self.params, J, self.state)
@@ -200,7 +196,7 @@ class Trainer:
     ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
-        if batches.order is None or batches.of_each or self.drops_of_each:
+        if batches.order is None or batches.of_each or self.dropout.of_each:
             return None
         with self.there:
             if self._step is None:
@@ -218,7 +214,9 @@ class Trainer:
                 apply=optimizer.apply,
                 kernels=self.kernels,
                 l2=self.l2,
-                dropout=[self._dropout(index + i) for i in range(count)] if self.drops else None,
+                dropout=[self.dropout.at(index + i) for i in range(count)]
+                if self.dropout.any
+                else None,
             )
 
     def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:
@@ -237,20 +235,6 @@ class Trainer:
         self._step = step
         return step
 
-    def _dropout(self, index: int) -> Dropout | None:
-        """The masks of that step, as seed and step determine them; None without dropout."""
-        rate, seed = self.settings.dropout, self.settings.seed
-        if not self.drops:
-            return None
-        if not self.drops_of_each:
-            return dropout_of(rate, seed, index)
-        lead = leading_axes(self.params)
-        each = [
-            dropout_of(*of_network, index)
-            for of_network in zip(_of_each(rate, lead), _of_each(seed, lead), strict=True)
-        ]
-        return _stacked(each, lead, self.params[0][0])
-
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
     """One training step: the gradients of `value_and_grad`, applied by an optimiser."""
@@ -268,7 +252,7 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
         dropout: Dropout | None,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
-        masks = None if dropout is None else _masks(params, Y, dropout)
+        masks = None if dropout is None else masks_of(dropout, params, Y)
         J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
         params, moments = apply(params, grads, moments, hyperparameters, kernels)
         return params, moments, J
@@ -277,32 +261,3 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 
 
 _default_step = _step_by(unchecked_value_and_grad)
-
-
-def _of_each(numbers: float | Array, lead: tuple[int, ...]) -> list[Any]:
-    """One number for each network of a stack, of numbers (..., 1, 1) on the host or one."""
-    if isinstance(numbers, float | int):
-        return [numbers] * math.prod(lead)
-    xp = array_namespace(numbers)
-    each: list[Any] = xp.broadcast_to(numbers[..., 0, 0], lead).ravel().tolist()
-    return each
-
-
-def _stacked(each: Sequence[Dropout], lead: tuple[int, ...], like: Array) -> Dropout:
-    """The masks of each network of a stack as one record of arrays (..., 1, 1)."""
-
-    def beside(numbers: Sequence[Any], dtype: Any) -> Array:
-        column = backend.asarray(numbers, like=like, dtype=dtype)
-        return array_namespace(like).reshape(column, (*lead, 1, 1))
-
-    keys = zip(*(dropout.keys for dropout in each), strict=True)
-    k, other_k = (beside(words, "int32") for words in keys)
-    least = beside([dropout.least for dropout in each], "int32")
-    return Dropout(least, beside([dropout.kept for dropout in each], like.dtype), (k, other_k))
-
-
-def _masks(params: Params, Y: Array, dropout: Dropout) -> tuple[Array, ...]:
-    """Inverted dropout of each hidden layer, beside Y."""
-    lead = getattr(dropout.least, "shape", ())[:-2]
-    shapes = [(*(lead or W.shape[:-2]), W.shape[-2], Y.shape[-1]) for W, *_ in params[:-1]]
-    return dropout_masks(dropout, shapes, Y)
