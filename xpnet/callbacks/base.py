@@ -43,7 +43,10 @@ class Callback:
 
     @_idle
     def on_step(self, step: Step) -> None:
-        """After each step. To read ``step.cost`` is to wait for the device: do it rarely."""
+        """After each step. To read ``step.cost`` is to wait for the device: do it rarely.
+
+        Of a stack, the cost of a network that has ended is NaN.
+        """
 
     def on_epoch(self, epoch: Epoch) -> Any:
         """After each epoch. A text ends the training and is kept as ``Result.stopped``.

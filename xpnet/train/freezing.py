@@ -10,6 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
+from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import Samples
 from xpnet.network import unstack
 from xpnet.train.evaluate import validation_by
@@ -96,16 +97,15 @@ class StackLoop(FiniteLoop):
 
     def is_ended_by(self, reasons: Sequence[Any]) -> bool:
         """Freeze the members that callbacks end; whether that leaves none."""
-        members, params = self.members, self.whole(self.params)
-        before = members.alive.copy()
         each = [reason for reason in reasons if isinstance(reason, list)]
-        for _, index in members.indices(self._alive()):
+        endings = {}
+        for _, index in self.members.indices(self._alive()):
             text = next(filter(None, (of_member(texts, index) for texts in each)), None)
             if text:
-                members.end(index, Ended(text, len(self.history), self.steps))
-        self.frozen = where_params((before & ~members.alive).tolist(), params, self.frozen)
+                endings[index] = Ended(text, len(self.history), self.steps)
+        self._freeze(endings, self.params)
         is_over = super().is_ended_by([one for one in reasons if not isinstance(one, list)])
-        if members.alive.any() or is_over:
+        if self.members.alive.any() or is_over:
             return is_over
         self.stopped = "every network has ended"
         return True
@@ -139,20 +139,33 @@ class StackLoop(FiniteLoop):
 
     def _freeze_diverged(self, bad: Any, known: Any, steps: Any, at_end: bool) -> None:
         """Freeze members as they were when they were last known to be finite."""
-        members, before = self.members, self.members.alive.copy()
         params = where_params(known.tolist(), self.completed, self.finite)
         sound = all_finite(params)
         params = where_params(sound.tolist(), params, self.initial)
         rows = sound * (known * len(self.history) + ~known * self.finite_rows)
-        for place, index in members.indices(bad):
+        endings = {}
+        for place, index in self.members.indices(bad):
             step, row = int(steps[place]), int(rows[place])
             rate = of_member(self.rate(step), index)
             error = self.error(step, rate, (), row, at_end=at_end)
-            members.end(index, Ended(f"failed: {error}", row, self.steps, diverged=True))
-        newly = before & ~members.alive
-        self.frozen = where_params(newly.tolist(), map_params(members.spread, params), self.frozen)
-        if members.diverged.all():
+            endings[index] = Ended(f"failed: {error}", row, self.steps, diverged=True)
+        self._freeze(endings, params)
+        if self.members.diverged.all():
             raise self._all_diverged(int(steps[bad].max()), at_end)
+
+    def _freeze(self, endings: dict[Index, Ended], params: Params) -> None:
+        """Copy out those that end from `params` of the grid."""
+        if not endings:
+            return
+        members = self.members
+        newly = members.alive & False
+        for index in endings:
+            newly[index] = True
+        params = map_params(members.spread, params)
+        with deferred_signals():
+            self.frozen = where_params(newly.tolist(), params, self.frozen)
+            for index, record in endings.items():
+                members.end(index, record)
 
     def _all_diverged(self, step: int, at_end: bool) -> Any:
         """The error of a stack that has no member left."""
@@ -184,21 +197,16 @@ class StackLoop(FiniteLoop):
 
     def _leave(self) -> None:
         """Leave frozen members out of the stack, once that halves it."""
-        members = self.members
-        grid = members.smaller()
-        if grid is None or grid == members.grid:
+        grid = self.members.smaller()
+        if grid is None:
             return
-        smaller = Members(tuple(map(len, members.grid)))
-        smaller.grid = [
-            [here.index(k) for k in there] for here, there in zip(members.grid, grid, strict=True)
-        ]
-        cut = partial(map_params, smaller.of_grid)
-        self.params, self.completed = cut(self.params), cut(self.completed)
-        self.finite, self.initial = cut(self.finite), cut(self.initial)
-        state = self.trainer.state
-        self.trainer.state = state._replace(moments=tuple(map(cut, state.moments)))
-        members.grid = grid
-        self._follow_grid(self.params)
+        with deferred_signals():
+            cut = partial(map_params, self.members.shrunk(grid))
+            self.params, self.completed = cut(self.params), cut(self.completed)
+            self.finite, self.initial = cut(self.finite), cut(self.initial)
+            state = self.trainer.state
+            self.trainer.state = state._replace(moments=tuple(map(cut, state.moments)))
+            self._follow_grid(self.params)
 
     def _follow_grid(self, params: Params) -> None:
         """Make settings, samples and validation those of the grid."""

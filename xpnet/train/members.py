@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace
@@ -65,6 +65,15 @@ class Members:
         smallest = [sorted(set(axis)) for axis in axes]
         is_half = 2 * _size(smallest) <= _size(self.grid)
         return smallest if is_half else None
+
+    def shrunk(self, grid: list[list[int]]) -> Callable[[Array], Array]:
+        """Make the grid a smaller one; returns what makes its array of one of the former grid."""
+        former = Members(tuple(map(len, self.grid)))
+        former.grid = [
+            [before.index(k) for k in after] for before, after in zip(self.grid, grid, strict=True)
+        ]
+        self.grid = grid
+        return former.of_grid
 
     def of_grid(self, array: Any, trailing: int = 2) -> Any:
         """What an array of all members holds of the grid's; others than such arrays as they are.
