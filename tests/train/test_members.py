@@ -41,8 +41,9 @@ def assert_as_alone(found, expected, **tolerance):
 def test_each_has_the_seed_dropout_patience_and_end_that_it_has_alone(eager_xp, stack):
     """The second ends early; with plain kernels on NumPy, to the bit."""
     there, given = stack.on(eager_xp, "float64"), (0.01, 3.0, 0.05)
-    stopping = [EarlyStopping(patience=2)]
-    options = {"epochs": 6, "callbacks": stopping, "kernels": xpnet.VECTORIZED}
+    options = {"epochs": 6, "callbacks": [EarlyStopping(patience=2)]}
+    if eager_xp.name != "jax":  # where one program compiles sooner than its operations
+        options["kernels"] = xpnet.VECTORIZED
     result = train(
         there,
         optimizer=optim.adam(eager_xp.asarray(rates(*given), "float64")),
