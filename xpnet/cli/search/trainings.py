@@ -55,14 +55,14 @@ class Fold:
         self.split = split
         self.drawn: dict[int, tuple[int, Batches]] = {}
 
-    def epochs(self, order: Callable[..., Batches], size: int, count: int) -> Iterator[Batches]:
+    def epochs(self, order: Callable[[int], Batches], size: int, count: int) -> Iterator[Batches]:
         """Yield the batches of each epoch, drawn once for all candidates that are at that epoch.
 
         They have one seed, so that each would draw the same; the very same can be one stack.
         """
         for epoch in range(count):
             if self.drawn.get(size, (-1,))[0] != epoch:
-                self.drawn[size] = epoch, order(epoch=epoch)
+                self.drawn[size] = epoch, order(epoch)
             yield self.drawn[size][1]
 
 
@@ -110,7 +110,7 @@ class Member:
             [] if plan.patience is None else [callbacks.EarlyStopping(patience=plan.patience)]
         )
         X, Y, weights = split.train
-        self._loop, order = begun(
+        self._loop = loop = begun(
             net,
             networks.initial_params(net, options.seed),
             X,
@@ -125,11 +125,11 @@ class Member:
             l2=options.l2,
             dropout=options.dropout,
         )
-        self._history = self._loop.history
-        epochs = self.fold.epochs(order, plan.batch_size, plan.epochs)
-        stopped = yield from self._loop.rounds(epochs)
+        self._history = loop.history
+        epochs = self.fold.epochs(loop.samples.epoch, plan.batch_size, plan.epochs)
+        stopped = yield from loop.rounds(epochs)
         if stopped != "interrupted":
-            self._rate(net, self._loop.result.params)
+            self._rate(net, loop.result.params)
             self.ended = True
         return stopped
 
