@@ -62,7 +62,7 @@ def test_a_line_for_each_value_of_the_others_with_its_band():
 
 def test_a_search_of_scikit_learns():
     x = np.arange(12.0)[:, None]
-    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, cv=3, scoring="max_error")
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, cv=3, scoring="neg_max_error")
     search.fit(x, x[:, 0])
     (line,) = lines(search_results(search, "alpha")).values()
     assert line == np.round(np.c_[[0.1, 1, 10], search.cv_results_["mean_test_score"]], 3).tolist()
