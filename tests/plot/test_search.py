@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 
 from xpnet.plot import search_results
 
@@ -56,6 +58,14 @@ def test_a_line_for_each_value_of_the_others_with_its_band():
     assert figure.get_suptitle() == "flowers"
     low, high = axes.collections[0].get_paths()[0].get_extents().intervaly
     assert (round(low, 3), round(high, 3)) == (0.901, 1.1)
+
+
+def test_a_search_of_scikit_learns():
+    x = np.arange(12.0)[:, None]
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, cv=3, scoring="neg_max_error")
+    search.fit(x, x[:, 0])
+    (line,) = lines(search_results(search, "alpha")).values()
+    assert line == np.round(np.c_[[0.1, 1, 10], search.cv_results_["mean_test_score"]], 3).tolist()
 
 
 def test_of_many_others_the_best_is_drawn():

@@ -35,7 +35,8 @@ class Results:
         self.scoring = scoring
         # No hidden layer is an empty text.
         shown = [{name: "none" if v == "" else v for name, v in one.items()} for one in params]
-        self.mean, self.std = scores.mean(axis=1), scores.std(axis=1)
+        with np.errstate(invalid="ignore"):  # R2 of a training that nearly diverged may be -inf.
+            self.mean, self.std = scores.mean(axis=1), scores.std(axis=1)
         self.cv_results_ = {
             "params": shown,
             "mean_test_score": self.mean,

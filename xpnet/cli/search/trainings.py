@@ -148,7 +148,8 @@ class Member:
 
     def _rate(self, net: Network, params: Params) -> None:
         """Score parameters on the samples held out; the training's memory is given back."""
-        found = evaluate(net, params, *self.fold.split.test)
+        with np.errstate(all="ignore"):  # An overflow shows in the score.
+            found = evaluate(net, params, *self.fold.split.test)
         self.score = next(value for name, value in found.items() if name != "cost")
         self._loop = None
 
