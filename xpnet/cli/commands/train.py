@@ -28,7 +28,7 @@ from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerat
 from xpnet.cli.results.scores import Scores
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
-from xpnet.cli.training.plan import Plan, still_falling
+from xpnet.cli.training.plan import VALIDATION, Plan, still_falling
 from xpnet.cli.training.settings import hyperparameters, settings_of, write_settings
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.cli.training.summary import print_table_summary
@@ -49,7 +49,7 @@ def train(
     optimizer: options.OptimizerName = "adam",
     lr: options.LearningRate = None,
     schedule: options.ScheduleName = "cosine",
-    l2: options.L2 = 0.0,
+    l2: options.L2 = None,
     dropout: options.Dropout = 0.0,
     seed: options.Seed = 0,
     label: options.Label = None,
@@ -64,7 +64,7 @@ def train(
     one_hot: options.OneHot = False,
     max_memory: options.MaxMemory = None,
     test: options.TestShare = 0.2,
-    validation: options.ValidationShare = 0.1,
+    validation: options.ValidationShare = None,
     patience: options.Patience = None,
     save: options.SavePath = None,
     plot: options.PlotPath = None,
@@ -89,8 +89,8 @@ def train(
     where DATA has them, otherwise a share of all samples (--test).
 
     The network and the epochs follow from the number of samples, unless options
-    say them. If the validation cost stands still, training ends; the parameters
-    of its best epoch are kept.
+    say them. From 1000 samples on, some are for validation: if their cost
+    stands still, training ends, and the parameters of its best epoch are kept.
 
     The model keeps the column names of a .csv, by which evaluate and predict
     find the columns, and what was learned of gaps and words. A file beside it
@@ -108,7 +108,7 @@ def train(
     # Not all versions of typer have paths in the context.
     paths = {"save": save, "plot": plot, "checkpoint": checkpoint, "log": log, "report": report}
     given = SimpleNamespace(**context.params | paths)
-    if patience is not None and not validation:
+    if patience is not None and validation == 0:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     checkpoints = _checkpoints(run, resume)
     with (
@@ -125,7 +125,7 @@ def train(
         split = _split(given, dataset, output)
         plan = _plan(given, split)
         net = networks.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
-        settings = _settings(context, dataset, plan, chosen)
+        settings = _settings(context, dataset, split, plan, chosen)
         model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
         model.metadata["training"] = runs.begun(context, chosen, split.sizes())
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
@@ -136,7 +136,7 @@ def train(
             optimizer=networks.make_optimizer(optimizer, lr, schedule, plan.steps),
             epochs=plan.epochs,
             batch_size=plan.batch_size,
-            l2=l2,
+            l2=plan.l2,
             dropout=dropout,
             seed=seed,
             checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
@@ -177,7 +177,10 @@ def _dataset(given: SimpleNamespace) -> data.Dataset:
 
 
 def _split(given: SimpleNamespace, dataset: data.Dataset, output: str) -> Split:
-    shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
+    validation, chosen = given.validation, given.label is not None
+    if validation is None and given.patience is not None:
+        validation = VALIDATION
+    shares = Shares(given.test, validation, given.seed)
     split = Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
     return split.balanced() if given.class_weight else split
 
@@ -189,12 +192,13 @@ def _plan(given: SimpleNamespace, split: Split) -> Plan:
         batch_size=given.batch_size,
         epochs=given.epochs,
         patience=given.patience,
+        l2=given.l2,
         validated=split.validation is not None,
     )
 
 
 def _settings(
-    context: typer.Context, dataset: data.Dataset, plan: Plan, chosen: Backend
+    context: typer.Context, dataset: data.Dataset, split: Split, plan: Plan, chosen: Backend
 ) -> dict[str, Any]:
     """Return all options, those that were found out too."""
     optimizer, loss = context.params["optimizer"], context.params["loss"]
@@ -205,6 +209,7 @@ def _settings(
         task=dataset.task,
         loss=loss,
         **plan.settings(),
+        validation=split.shares.validation,
         lr=context.params["lr"] or networks.default_rate(optimizer),
         backend=chosen.name,
         device=str(chosen.device),
