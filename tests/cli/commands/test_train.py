@@ -52,7 +52,7 @@ def test_a_table_with_labels_in_words(run, flowers, tmp_path, header):
     result = run("train", flowers(header=header), *SMALL)
     assert (result.code, result.err) == (0, "")
     assert accuracy(result.out) == 1.0
-    assert "flowers: 66 training, 6 validation, 18 test samples" in result.out
+    assert "flowers: 72 training, 0 validation, 18 test samples" in result.out
     assert "is replaced" not in result.out
     net, _, metadata = xpnet.load(tmp_path / "xpnet-flowers.safetensors")
     assert net == xpnet.Network((2, 8, 3), output="softmax")
@@ -85,7 +85,7 @@ def test_an_archive_and_a_folder_with_test_parts(run, tmp_path):
     for part, rows in (("train", slice(50)), ("t10k", slice(50, None))):
         (folder / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(X[rows]))
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(y[rows]))
-    words = "44 training, 6 validation, 10 test samples; layers (4, 8, 3)"
+    words = "50 training, 0 validation, 10 test samples; layers (4, 8, 3)"
     costs = []
     for source in ("pack.npz", "folder"):
         result = run("train", source, *SMALL)
@@ -108,7 +108,7 @@ def test_the_backends_agree(run, flowers, tmp_path, monkeypatch):
     [
         ("--activation", "tanh", "--l2", "0.1"),
         ("--optimizer", "nesterov", "--schedule", "constant"),
-        ("--hidden", "", "--validation", "0"),
+        ("--hidden", "", "--validation", "0.1"),
         ("--dtype", "float64", "--dropout", "0.1"),
     ],
     ids=" ".join,

@@ -31,7 +31,7 @@ _FELL, _FELL_OF_ALL = 0.05, 0.01
 
 
 class Plan(NamedTuple):
-    """Hidden layers, samples per step, epochs, patience and penalty of a training on `m` samples."""
+    """Hidden layers, samples per step, epochs, patience and penalty for `m` samples."""
 
     m: int
     hidden: str
