@@ -59,6 +59,25 @@ def test_a_table_with_labels_in_words(run, flowers, tmp_path, header):
     assert metadata["classes"] == ["iris", "lily", "rose"]
 
 
+@pytest.mark.parametrize(("epochs", "falling"), [(6, True), (150, False)])
+@pytest.mark.parametrize("validation", ["0", "0.2"])
+def test_a_cost_is_said_to_fall_where_twice_the_epochs_lower_it(
+    run, flowers, tmp_path, epochs, falling, validation
+):
+    said, rows = [], []
+    for more in (1, 2):
+        asked = ("--epochs", more * epochs, "--validation", validation, "--log", f"log{more}")
+        said.append(run("train", flowers(), *SMALL, "--lr", "0.005", *asked).out)
+        lines = (tmp_path / f"log{more}").read_text().splitlines()
+        rows.append([json.loads(line) for line in lines])
+    name, column = ("training", "cost") if validation == "0" else ("validation", "val_cost")
+    line = f"the {name} cost was still falling: --epochs {2 * epochs} may give a better model\n"
+    assert (line in said[0]) is falling
+    assert ("still falling" in said[0]) is falling
+    (first, *_, once), (*_, twice) = ([row[column] for row in run] for run in rows)
+    assert (once - twice > 0.05 * first) is falling
+
+
 @pytest.mark.parametrize("label", ["kind", "0"])
 def test_a_label_column_by_name_or_number(run, flowers, label):
     result = run("train", flowers(label_first=True), *SMALL, "--label", label)

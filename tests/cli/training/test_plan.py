@@ -37,8 +37,9 @@ def test_options_come_first():
         ([4, 1, 1, 0.96], False),
         ([4, 0.02, 0.01, 0.001], False),
         ([4, 3, 2], False),
+        ([4, 5, 5, 4.9], True),
     ],
-    ids=["falls", "stands still", "is almost 0", "ended early"],
+    ids=["falls", "stands still", "is almost 0", "ended early", "falls slowly"],
 )
 def test_a_cost_that_still_fell(costs, falling):
     rows = [{"cost": 0.5**k, "val_cost": cost} for k, cost in enumerate(costs)]

@@ -220,8 +220,9 @@ def _settings(
 def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) -> str:
     """Print the test scores, and whether the training was too short; return the scores."""
     if still_falling(result.history, plan.epochs):
-        more = 2 * plan.epochs
-        typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
+        cost = "training" if split.validation is None else "validation"
+        more = f"--epochs {2 * plan.epochs} may give a better model"
+        typer.echo(f"the {cost} cost was still falling: {more}")
     targets = split.preprocessing.targets
     score = Scores.of(model.net, result.params, targets, split.test).line()
     typer.echo(score)
