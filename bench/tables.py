@@ -166,7 +166,7 @@ def main() -> None:
             behind = means[0] - means[1:3].max()
             each = " ".join(f"{one:+.1f}" for one in ahead)
             table.add_row(name, *(f"{cell:.1f}" for cell in means), f"{behind:+.1f}", each)
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
