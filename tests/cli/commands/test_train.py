@@ -152,7 +152,7 @@ def test_options_as_arguments_of_fit(run, flowers, monkeypatch):
         assert optimizer.rate(26) == pytest.approx(0.0)
         raise RuntimeError("seen")
 
-    monkeypatch.setattr("xpnet.cli.commands.train.fit", fit)
+    monkeypatch.setattr("xpnet.cli.models.fitting.fit", fit)
     network = ("--hidden", "4,5", "--activation", "tanh")
     training = (
         "--epochs",

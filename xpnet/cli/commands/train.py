@@ -6,27 +6,23 @@ by one that completed an epoch and whose cost is finite and no worse than guessi
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import numpy as np
 import typer
 
-from xpnet import Checkpoints, DivergenceError, callbacks, data, fit, use_backend, use_threads
+from xpnet import Checkpoints, callbacks, data, use_backend, use_threads
 from xpnet.backend import Backend
 from xpnet.cli import options
 from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
-from xpnet.cli.models.saving import not_saved, save_before_divergence, save_result
-from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerate_lost_output
+from xpnet.cli.models.fitting import fit_and_save
+from xpnet.cli.output import FAILED, tolerate_lost_output
 from xpnet.cli.results.scores import Scores
-from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
 from xpnet.cli.training.plan import VALIDATION, Plan, still_falling
 from xpnet.cli.training.settings import hyperparameters, settings_of, write_settings
@@ -129,7 +125,7 @@ def train(
         model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
         model.metadata["training"] = runs.begun(context, chosen, split.sizes())
         _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
-        result, code = _fit_and_save(
+        result, code = fit_and_save(
             model,
             split,
             callbacks=tuple(_callbacks(model, plan.patience, files)),
@@ -322,43 +318,3 @@ def _report(
 
     write_report("report", path, trained(model, split, result, dataset), dataset)
     typer.echo(f"report {path}")
-
-
-def _fit_and_save(
-    model: ModelFile, split: Split, *, callbacks: Sequence[Any], seed: int, **settings: Any
-) -> tuple[Result, int]:
-    """Train the network of `model` and save it; return the result and the exit code.
-
-    Raises ArithmeticError if the cost is not finite (what was learned before is saved if there was
-    no model) or ended above that of guessing and there was a model; Interrupted if a signal came
-    before anything was learned, or a second one came.
-    """
-    # He's weights, which are larger, bend a small table's function more than its samples can say.
-    params = model.net.init(seed, "glorot_uniform")
-    X, Y, weights = split.train
-    settings |= {"validation": split.validation, "sample_weight": weights, "seed": seed}
-    with StopOnSignal() as signal:
-        try:
-            # An overflow shows in the cost, and fit says where.
-            with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
-                result = fit(model.net, params, X, Y, callbacks=(signal, *callbacks), **settings)
-        except DivergenceError as error:
-            raise ArithmeticError(save_before_divergence(model, error)) from error
-        except KeyboardInterrupt:
-            raise Interrupted(signal.number, not_saved(model)) from None
-        runs.ended(model.metadata["training"], result)
-        saved = save_result(model, split, result, signal.number)
-    if not saved:
-        return result, FAILED
-    if result.stopped == "interrupted":
-        return result, Interrupted(signal.number).code
-    return result, FAILED if any(getattr(one, "failed", False) for one in callbacks) else 0
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print a warning, such as of a full disk, in one line as errors are."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = lambda message, *rest, **more: print_error(str(message))
-        yield
