@@ -212,9 +212,10 @@ ScheduleName: TypeAlias = Annotated[
     str, _of_training(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
 ]
 L2: TypeAlias = Annotated[
-    float,
+    float | None,
     _of_training(
-        help="Penalty on the weights.",
+        help="Penalty on the weights, for each step.",
+        show_default="one that is 1 in all: samples per step over samples",
         callback=number_in("a number, 0 or more", lambda l2: 0 <= l2 < inf),
     ),
 ]
@@ -237,9 +238,10 @@ TestShare: TypeAlias = Annotated[
     ),
 ]
 ValidationShare: TypeAlias = Annotated[
-    float,
+    float | None,
     _of_training(
         help="Share of the training samples set aside for validation.",
+        show_default="0.1; 0 of fewer than 1000 samples",
         callback=number_in("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
     ),
 ]
@@ -248,7 +250,7 @@ Patience: TypeAlias = Annotated[
     _of_training(
         min=1,
         help="Stop after this many epochs without a better validation cost; keep the best.",
-        show_default="0.3 of the epochs; none with --epochs",
+        show_default="0.3 of the epochs; none with --epochs or without validation",
     ),
 ]
 

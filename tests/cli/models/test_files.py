@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def load(monkeypatch):
         for name in without:
             del metadata[name]
         monkeypatch.setattr("xpnet.persist.load", lambda path: (net, NET.init(), metadata))
-        return Model.load("m")
+        return Model.load(Path("m"))
 
     return load_changed
 

@@ -10,7 +10,8 @@ M = 100
 X = np.arange(2.0 * M).reshape(M, 2)
 Y = np.arange(M) % 2
 PLAIN = Dataset("plain", X, Y)
-SHARES = Shares()
+SHARES = Shares(validation=0.1)
+LARGE = Dataset("large", np.arange(2500.0).reshape(1250, 2), np.arange(1250) % 2)
 DIVIDED = Dataset("divided", X, Y, X[:10] + 1000, Y[:10])
 
 
@@ -24,10 +25,11 @@ def rows(split, pair):
     ("dataset", "validation", "words"),
     [
         (PLAIN, 0.1, "72 training, 8 validation, 20 test samples"),
-        (PLAIN, 0.0, "80 training, 0 validation, 20 test samples"),
+        (PLAIN, None, "80 training, 0 validation, 20 test samples"),
+        (LARGE, None, "900 training, 100 validation, 250 test samples"),
         (DIVIDED, 0.1, "90 training, 10 validation, 10 test samples"),
     ],
-    ids=["plain", "without validation", "with test samples"],
+    ids=["plain", "without validation", "large", "with test samples"],
 )
 def test_every_sample_is_used_once(dataset, validation, words):
     split = Split.of(dataset, Shares(validation=validation))
@@ -35,7 +37,9 @@ def test_every_sample_is_used_once(dataset, validation, words):
     assert (split.n_x, split.n_y) == (2, 2)
     pairs = [pair for pair in (split.train, split.validation, split.test) if pair]
     found = np.concatenate([rows(split, pair) for pair in pairs])
-    given = X if dataset is PLAIN else np.concatenate([X, DIVIDED.X_test])
+    given = np.concatenate(
+        [dataset.X_train, *(() if dataset.X_test is None else (dataset.X_test,))]
+    )
     np.testing.assert_allclose(found[np.argsort(found[:, 0])], given, atol=1e-3)
 
 

@@ -45,7 +45,7 @@ def export(
         model = Model.load(path)
     scaling, targets, encoding = model.preprocessing
     words = _words(model)
-    fill = encoding.fill if encoding and encoding.strategy else None
+    fill = encoding.fill.tolist() if encoding and encoding.strategy else None
     if isinstance(targets, Quantities):
         params, labels, outputs = _in_units(model, targets), None, "variable"
     else:

@@ -28,6 +28,7 @@ from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
 from xpnet.cli.signals import Interrupted
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
+from xpnet.cli.training.plan import VALIDATION
 from xpnet.cli.training.splits import Split
 from xpnet.kernels import OUTPUTS
 
@@ -66,7 +67,7 @@ def search(
     optimizer: options.OptimizerName = "adam",
     lr: options.LearningRate = None,
     schedule: options.ScheduleName = "cosine",
-    l2: options.L2 = 0.0,
+    l2: options.L2 = None,
     dropout: options.Dropout = 0.0,
     seed: options.Seed = 0,
     label: options.Label = None,
@@ -81,7 +82,7 @@ def search(
     one_hot: options.OneHot = False,
     max_memory: options.MaxMemory = None,
     test: options.TestShare = 0.2,
-    validation: options.ValidationShare = 0.1,
+    validation: options.ValidationShare = None,
     patience: options.Patience = None,
     save: options.SavePath = None,
     plot: Annotated[
@@ -112,8 +113,12 @@ def search(
     if lr == "find":
         raise ValueError("--lr find is of xpnet train: search by --grid lr=1e-4:1e-1:log8 instead")
     space = read_grid(context, grid)
-    if not validation and (patience is not None or "patience" in space):
-        raise ValueError("--patience follows the validation cost: give --validation more than 0")
+    if patience is not None or "patience" in space:
+        if validation == 0:
+            raise ValueError(
+                "--patience follows the validation cost: give --validation more than 0"
+            )
+        given.validation = validation or VALIDATION
     params = candidates_of(space, random, seed)
     with (
         tolerate_lost_output(quiet=quiet),
@@ -126,6 +131,7 @@ def search(
         files = Files.of(dataset.name, given)
         files.check(source, config)
         split = split_of(given, dataset)
+        given.validation = split.shares.validation  # of a fold, too, which has fewer samples
         results = _searched(given, dataset, split, params, options.describe_backend(chosen))
         if files.plot is not None:
             _plot(files.plot, results, dataset.name)

@@ -6,39 +6,25 @@ by one that completed an epoch and whose cost is finite and no worse than guessi
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import typer
 
-from xpnet import (
-    Checkpoints,
-    DivergenceError,
-    Network,
-    callbacks,
-    data,
-    find_rate,
-    fit,
-    use_backend,
-    use_threads,
-)
+from xpnet import Checkpoints, Network, callbacks, data, find_rate, use_backend, use_threads
 from xpnet.backend import Backend
 from xpnet.cli import options
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
-from xpnet.cli.models.saving import not_saved, save_before_divergence, save_result
-from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerate_lost_output
+from xpnet.cli.models.fitting import fit_and_save
+from xpnet.cli.output import FAILED, tolerate_lost_output
 from xpnet.cli.results.scores import Scores
-from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
-from xpnet.cli.training.plan import Plan, still_falling
+from xpnet.cli.training.plan import VALIDATION, Plan, still_falling
 from xpnet.cli.training.settings import hyperparameters, settings_of
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.cli.training.summary import print_table_summary
@@ -59,7 +45,7 @@ def train(
     optimizer: options.OptimizerName = "adam",
     lr: options.LearningRate = None,
     schedule: options.ScheduleName = "cosine",
-    l2: options.L2 = 0.0,
+    l2: options.L2 = None,
     dropout: options.Dropout = 0.0,
     seed: options.Seed = 0,
     label: options.Label = None,
@@ -74,7 +60,7 @@ def train(
     one_hot: options.OneHot = False,
     max_memory: options.MaxMemory = None,
     test: options.TestShare = 0.2,
-    validation: options.ValidationShare = 0.1,
+    validation: options.ValidationShare = None,
     patience: options.Patience = None,
     save: options.SavePath = None,
     plot: options.PlotPath = None,
@@ -99,8 +85,8 @@ def train(
     where DATA has them, otherwise a share of all samples (--test).
 
     The network and the epochs follow from the number of samples, unless options
-    say them. If the validation cost stands still, training ends; the parameters
-    of its best epoch are kept.
+    say them. From 1000 samples on, some are for validation: if their cost
+    stands still, training ends, and the parameters of its best epoch are kept.
 
     The model keeps the column names of a .csv, by which evaluate and predict
     find the columns, and what was learned of gaps and words. A file beside it
@@ -118,7 +104,7 @@ def train(
     # Not all versions of typer have paths in the context.
     paths = {"save": save, "plot": plot, "checkpoint": checkpoint, "log": log, "report": report}
     given = SimpleNamespace(**context.params | paths | {"config": config})
-    if patience is not None and not validation:
+    if patience is not None and validation == 0:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     checkpoints = _checkpoints(run, resume)
     with (
@@ -150,18 +136,18 @@ def train_on(
     net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
     if given.lr == "find":
         given.lr = _found_rate(given, net, split, plan)
-    settings = _settings(context, given, dataset, plan, chosen)
+    settings = _settings(context, given, dataset, split, plan, chosen)
     model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
     model.metadata["training"] = runs.begun(context, chosen, split.sizes())
     _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
-    result, code = _fit_and_save(
+    result, code = fit_and_save(
         model,
         split,
         callbacks=tuple(_callbacks(model, plan.patience, files)),
         optimizer=networks.make_optimizer(given.optimizer, given.lr, given.schedule, plan.steps),
         epochs=plan.epochs,
         batch_size=plan.batch_size,
-        l2=given.l2,
+        l2=plan.l2,
         dropout=given.dropout,
         seed=given.seed,
         checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
@@ -203,9 +189,12 @@ def read_dataset(given: SimpleNamespace) -> data.Dataset:
 
 def split_of(given: SimpleNamespace, dataset: data.Dataset) -> Split:
     """Return the samples of `dataset` to train on, to validate and to test on."""
-    shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
-    positive = networks.output_of(dataset.task, given.loss) == "exp"
-    split = Split.of(dataset, shares, chosen, positive=positive, impute=given.impute)
+    output = networks.output_of(dataset.task, given.loss)
+    validation, chosen = given.validation, given.label is not None
+    if validation is None and given.patience is not None:
+        validation = VALIDATION
+    shares = Shares(given.test, validation, given.seed)
+    split = Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
     return split.balanced() if given.class_weight else split
 
 
@@ -217,6 +206,7 @@ def plan_of(given: SimpleNamespace, split: Split) -> Plan:
         batch_size=given.batch_size,
         epochs=given.epochs,
         patience=given.patience,
+        l2=given.l2,
         validated=split.validation is not None,
     )
 
@@ -242,6 +232,7 @@ def _settings(
     context: typer.Context,
     given: SimpleNamespace,
     dataset: data.Dataset,
+    split: Split,
     plan: Plan,
     chosen: Backend,
 ) -> dict[str, Any]:
@@ -253,6 +244,7 @@ def _settings(
         "task": dataset.task,
         "loss": loss,
         **plan.settings(),
+        "validation": split.shares.validation,
         "lr": given.lr or networks.default_rate(given.optimizer),
         "backend": chosen.name,
         "device": str(chosen.device),
@@ -264,8 +256,9 @@ def _settings(
 def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) -> str:
     """Print the test scores, and whether the training was too short; return the scores."""
     if still_falling(result.history, plan.epochs):
-        more = 2 * plan.epochs
-        typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
+        cost = "training" if split.validation is None else "validation"
+        more = f"--epochs {2 * plan.epochs} may give a better model"
+        typer.echo(f"the {cost} cost was still falling: {more}")
     targets = split.preprocessing.targets
     score = Scores.of(model.net, result.params, targets, split.test).line()
     typer.echo(score)
@@ -322,42 +315,3 @@ def _report(
 
     write_report("report", path, trained(model, split, result, dataset), dataset)
     typer.echo(f"report {path}")
-
-
-def _fit_and_save(
-    model: ModelFile, split: Split, *, callbacks: Sequence[Any], seed: int, **settings: Any
-) -> tuple[Result, int]:
-    """Train the network of `model` and save it; return the result and the exit code.
-
-    Raises ArithmeticError if the cost is not finite (what was learned before is saved if there was
-    no model) or ended above that of guessing and there was a model; Interrupted if a signal came
-    before anything was learned, or a second one came.
-    """
-    params = networks.initial_params(model.net, seed)
-    X, Y, weights = split.train
-    settings |= {"validation": split.validation, "sample_weight": weights, "seed": seed}
-    with StopOnSignal() as signal:
-        try:
-            # An overflow shows in the cost, and fit says where.
-            with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
-                result = fit(model.net, params, X, Y, callbacks=(signal, *callbacks), **settings)
-        except DivergenceError as error:
-            raise ArithmeticError(save_before_divergence(model, error)) from error
-        except KeyboardInterrupt:
-            raise Interrupted(signal.number, not_saved(model)) from None
-        runs.ended(model.metadata["training"], result)
-        saved = save_result(model, split, result, signal.number)
-    if not saved:
-        return result, FAILED
-    if result.stopped == "interrupted":
-        return result, Interrupted(signal.number).code
-    return result, FAILED if any(getattr(one, "failed", False) for one in callbacks) else 0
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print a warning, such as of a full disk, in one line as errors are."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = lambda message, *rest, **more: print_error(str(message))
-        yield

@@ -122,7 +122,7 @@ class Member:
             validation=split.validation,
             callbacks=patience,
             sample_weight=weights,
-            l2=options.l2,
+            l2=plan.l2,
             dropout=options.dropout,
         )
         self._history = loop.history

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from array_api_compat import array_namespace
 
+from xpnet.cli.training.plan import default_validation
 from xpnet.cli.training.preprocessing import Preprocessing
 from xpnet.data import Classes, Dataset, split
 from xpnet.data.labels import check_classes
@@ -22,10 +23,13 @@ _Samples: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class Shares(NamedTuple):
-    """The shares of a data set that are set aside, and the seed that chooses their samples."""
+    """The shares of a data set that are set aside, and the seed that chooses their samples.
+
+    That for `validation` follows from the number of training samples where it is None.
+    """
 
     test: float = 0.2
-    validation: float = 0.1
+    validation: float | None = None
     seed: int = 0
 
 
@@ -106,6 +110,8 @@ class Split(NamedTuple):
             check_classes(dataset, label_chosen)
         (X, y), test = _train_and_test(dataset, shares.test, shares.seed)
         validating = None
+        if shares.validation is None:
+            shares = shares._replace(validation=default_validation(len(y)))
         if shares.validation:
             rest = Dataset(dataset.name, X, y)
             (X, y), validating = _train_and_test(rest, shares.validation, shares.seed)
