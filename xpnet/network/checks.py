@@ -84,11 +84,7 @@ def check_targets(sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Arr
     if sample_weight is None:
         return
     if sample_weight.ndim < 2 or sample_weight.shape[-2:] != (1, m):
-        hints = {
-            1: ": pass sample_weight[None, :]",
-            2: "; of a stack, pass sample_weight[:, None, :]",
-        }
-        hint = hints.get(sample_weight.ndim, "") if _shape(sample_weight)[-1:] == (m,) else ""
+        hint = ": pass sample_weight[None, :]" if _shape(sample_weight) == (m,) else ""
         raise ValueError(
             f"sample_weight has shape {_shape(sample_weight)}: expected {(1, m)}, a weight a "
             f"sample{hint}"
