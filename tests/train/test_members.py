@@ -206,6 +206,17 @@ def test_a_killed_stack_goes_on_with_those_that_were_left(stack, tmp_path):
     assert ends[0] == ends[1]
 
 
+def test_ctrl_c_once_some_have_left(stack):
+    def interrupt(moment, event):
+        if moment == "step" and event.index == 3 * STEPS_AN_EPOCH + 1:
+            raise KeyboardInterrupt
+
+    result = train(stack, callbacks=[ending([1, 2, 9]), Heard(interrupt)], epochs=9)
+    ends = [(member.stopped, member.steps) for member in result.members]
+    assert ends == [("enough", 3), ("enough", 6), ("interrupted", 10)]
+    assert [tensor.shape[0] for layer in result.params for tensor in layer] == [K] * 4
+
+
 def test_all_have_diverged():
     stack, heard = random_case((3, 4, 2), m=M, stack=(2,)), Heard()
     slow = optim.sgd(lambda t: rates(1e300, 1e300 if t > 4 else 0.1))
