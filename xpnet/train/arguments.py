@@ -178,7 +178,12 @@ def _is_several(things: Any) -> bool:
 
 def _rates(dropout: Any, params: Params) -> float | Array:
     """The rate as a number, or those of a stack as an array on the host; each is below 1."""
-    if is_array_api_obj(dropout) and dropout.ndim >= 2 and dropout.shape[-2:] == (1, 1):
+    if is_array_api_obj(dropout) and dropout.ndim > 0:
+        if dropout.shape[-2:] != (1, 1):
+            raise ValueError(
+                f"dropout has shape {tuple(dropout.shape)}: expected a number, or (K, 1, 1), one "
+                "for each network of a stack"
+            )
         check_stacked(params, fixed=True, dropout=dropout)
         rates = backend.to_numpy(dropout)
         for rate in rates.ravel().tolist():
@@ -199,10 +204,15 @@ def _check_share(dropout: Any) -> None:
 def _seeds(seed: Any, lead: tuple[int, ...]) -> int | Array:
     """One seed, or those of a stack ``lead``, as an array (..., 1, 1) on the host."""
     is_array = is_array_api_obj(seed) and seed.ndim > 0
-    if not (is_array or isinstance(seed, list | tuple)):
+    if not (is_array or _is_several(seed)):
         return whole("seed", seed, 0)
-    given = backend.to_numpy(seed).tolist() if is_array else seed
-    seeds = backend.asarray(_each_seed(given), backend="numpy", dtype="int64")
+    each = _each_seed(backend.to_numpy(seed).tolist() if is_array else seed)
+    try:
+        seeds = backend.asarray(each, backend="numpy", dtype="int64")
+    except (OverflowError, ValueError):
+        raise ValueError(
+            f"seed is {seed!r}: expected numbers below 2**63, nested as the leading axes {lead}"
+        ) from None
     pairs = zip(reversed(seeds.shape), reversed(lead), strict=False)
     if seeds.ndim > len(lead) or any(size not in (1, axis) for size, axis in pairs):
         wanted = f"one for each network, {lead}, or one for all" if lead else "one for one network"
@@ -211,7 +221,7 @@ def _seeds(seed: Any, lead: tuple[int, ...]) -> int | Array:
 
 
 def _each_seed(seeds: Any) -> Any:
-    if isinstance(seeds, list | tuple):
+    if _is_several(seeds):
         return [_each_seed(seed) for seed in seeds]
     return whole("seed", seeds, 0)
 

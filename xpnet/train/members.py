@@ -89,8 +89,8 @@ class Members:
         """An array of the grid as one of all members, with anything for those not in the grid."""
         for axis, (indices, size) in enumerate(zip(self.grid, self.lead, strict=True)):
             if len(indices) < size:
-                places = [indices.index(k) if k in indices else 0 for k in range(size)]
-                array = _take(array, places, axis)
+                places = {k: place for place, k in enumerate(indices)}
+                array = _take(array, [places.get(k, 0) for k in range(size)], axis)
         return array
 
     def optimizer(self, optimizer: Optimizer) -> Optimizer:
