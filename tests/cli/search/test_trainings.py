@@ -49,7 +49,7 @@ def test_a_training_is_that_of_fit_alone(backend):
         made = []
         for rate in rates:
             options = SimpleNamespace(**GIVEN | {"lr": rate})
-            made.append(Candidate(options, Plan(48, "4", 8, 4, 2), "softmax"))
+            made.append(Candidate(options, Plan(48, "4", 8, 4, 2, 1e-3), "softmax"))
         members = [Member(one, fold) for one in made for fold in map(Fold, splits)]
         train_all(members)
         alone = []
