@@ -215,7 +215,7 @@ L2: TypeAlias = Annotated[
     float | None,
     _of_training(
         help="Penalty on the weights, for each step.",
-        show_default="one that is 1 in all: samples per step over samples",
+        show_default="samples per step / samples, as C=1 of scikit-learn; 0 from 1000 samples on",
         callback=number_in("a number, 0 or more", lambda l2: 0 <= l2 < inf),
     ),
 ]

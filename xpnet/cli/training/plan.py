@@ -4,8 +4,8 @@ Small tables learn more from small networks, and need more epochs: an epoch of t
 steps. All their samples are trained on: a validation set would take a tenth of them, and be too
 small to tell a good epoch from a lucky one. What holds such a network back from learning the noise
 is a penalty, ``½‖W‖²`` in all beside the sum of the samples' losses, as of scikit-learn's
-`LogisticRegression`. It fades as samples become more. From 1000 samples on, a validation cost that
-stands still ends the training, and the best epoch's parameters are kept.
+`LogisticRegression`. From 1000 samples on, a validation cost that stands still ends the training,
+and the best epoch's parameters are kept.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def default_batch_size(m: int) -> int:
 
 
 def default_l2(m: int, batch_size: int) -> float:
-    """The penalty that adds up to 1 over an epoch, as each step counts it once for its batch."""
-    return float(f"{min(1.0, batch_size / m):.3g}")
+    """On small data the penalty that is 1 in all, as each step counts it for its batch alone."""
+    return float(f"{min(1.0, batch_size / m):.3g}") if m < _SMALL else 0.0
 
 
 def default_validation(m: int) -> float:
