@@ -46,6 +46,9 @@ def alone(rounds: Rounds) -> None:
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
+PACE = 1e9
+"""Multiplications a second that any machine makes, by which the first run is cut."""
+
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
 
@@ -96,7 +99,7 @@ class EpochLoop(Training):
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
-        self.count = 1  # steps of the next run
+        self.count = _first_count(run, params)  # steps of the next run
         self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
@@ -292,6 +295,12 @@ class EpochLoop(Training):
             return backend.read(self.costs), backend.read(self.weights)
         both = backend.read([*self.costs, *map(_shaped_like, self.weights, self.costs)])
         return both[: len(self.costs)], both[len(self.costs) :]
+
+
+def _first_count(run: Run, params: Params) -> int:
+    """How many steps take at most `SECONDS` wherever it is: forward, and back to W and to A."""
+    size = -(-run.m // run.steps_per_epoch)
+    return max(1, int(SECONDS * PACE / (3 * size * count(params))))
 
 
 def _wants_every_step(callback: Any) -> bool:

@@ -1,0 +1,79 @@
+"""Number of cores that this process may use: its affinity, and a container's share of the machine.
+
+NumPy's BLAS starts a thread for each core that it may run on. A quota says for how much of the time:
+with a quota of one core in sixty-four, sixty-four threads use up the share of a tenth of a second in
+a few milliseconds, and then all of them stand still for the rest of it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+__all__ = ["cores"]
+
+ROOT = Path("/")
+
+
+def cores() -> int:
+    """How many threads of this process can run at a time, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        on = len(os.sched_getaffinity(0))
+    else:
+        on = os.cpu_count() or 1
+    granted = quota(ROOT)
+    return on if granted >= on else max(1, math.ceil(granted))
+
+
+@cache
+def quota(root: Path) -> float:
+    """Cores' worth of time that the process's control groups grant it; infinite without a limit.
+
+    Linux counts the time of a group and of each group that it is in.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``proc`` and ``sys`` are.
+    """
+    return min(_granted(root), default=math.inf)
+
+
+def _granted(root: Path) -> Iterator[float]:
+    for hierarchy, group in _groups(root):
+        # What a container sees as its own group may be named as seen from outside.
+        for folder in (hierarchy / group, *(hierarchy / group).parents):
+            if folder.is_relative_to(hierarchy):
+                with suppress(OSError, ValueError, ZeroDivisionError):
+                    yield _of_group(folder)
+
+
+def _groups(root: Path) -> Iterator[tuple[Path, str]]:
+    """Each hierarchy that may limit the time of processors, and our group in it."""
+    mounted = root / "sys/fs/cgroup"
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers:  # version 2
+                yield mounted, group.lstrip("/")
+            elif "cpu" in controllers.split(","):
+                yield mounted / controllers, group.lstrip("/")
+                yield mounted / "cpu", group.lstrip("/")
+
+
+def _of_group(folder: Path) -> float:
+    """Cores' worth of time of one group; raises where it has no limit, or there is no such group."""
+    if (folder / "cpu.max").exists():
+        time, period = (folder / "cpu.max").read_text().split()
+    else:
+        time, period = (
+            (folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+        )
+    found = int(time) / int(period)  # of no limit, the time is "max" or -1
+    if found <= 0:
+        raise ValueError(f"{folder} has no limit")
+    return found
