@@ -181,8 +181,9 @@ def _accelerated(kernels: Kernels, xp: ModuleType) -> Kernels:
 
 def replaced(kernels: Kernels, **fused: Callable[..., Any]) -> Kernels:
     """`kernels` with these entries, each backed by the one that it replaces."""
-    entries = {name: or_else(entry, getattr(kernels, name)) for name, entry in fused.items()}
-    return dataclasses.replace(kernels, **entries)
+    for name, entry in fused.items():
+        fused[name] = or_else(entry, getattr(kernels, name))
+    return dataclasses.replace(kernels, **fused)
 
 
 def or_else(fused: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:

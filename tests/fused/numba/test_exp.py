@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.exp import exp, expm1
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numba import jit, typeof
 
-from xpnet.fused.numba import activations, cost, dense, dropout, network, run, sparse, updates
-from xpnet.fused.numba.compiler import Dispatcher
+from xpnet.fused.numba import activations, cost, dense, dropout, sparse, updates
+from xpnet.fused.numba.compilation.compiler import Dispatcher
+from xpnet.fused.numba.network import gradients, run
 
 M = np.ones((8, 64), "float32")
 B = np.ones((8, 1), "float32")
@@ -124,7 +125,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, dropout, network, run, sparse, updates):
+    for room in (activations, cost, dense, dropout, gradients, run, sparse, updates):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.fused.numba.test_run import assert_equal, samples, trained
+from tests.fused.numba.network.test_run import assert_equal, samples, trained
 from xpnet import Network
-from xpnet.fused.numba import dense, step, threads
+from xpnet.fused.numba import dense, threads
 from xpnet.fused.numba.blas import number_of_threads, routine
+from xpnet.fused.numba.network import step
 from xpnet.fused.numba.threads import Threads, one_thread
 
 pytestmark = pytest.mark.skipif(

@@ -15,9 +15,9 @@ from xpnet.fused.numba.cost import fused_cost
 from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
-from xpnet.fused.numba.run import compiled_run
-from xpnet.fused.numba.step import compiled_step, compiled_value_and_grad, is_thin
-from xpnet.fused.numba.trainings import side_by_side
+from xpnet.fused.numba.network.run import compiled_run
+from xpnet.fused.numba.network.step import compiled_step, compiled_value_and_grad, is_thin
+from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
 

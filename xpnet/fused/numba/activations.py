@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.exp import exp, expm1
 from xpnet.kernels.activations import (
     GELU_CUBIC,

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.types import Array
 
 ROUTINES = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.exp import exp
 from xpnet.types import Array
 

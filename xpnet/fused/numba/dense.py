@@ -21,7 +21,7 @@ from xpnet.fused.numba.activations import (
     piecewise_forward,
 )
 from xpnet.fused.numba.blas import ALONE, multiply
-from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.sparse import sparse_gradient, sparse_product
 from xpnet.fused.numba.threads import chosen
 from xpnet.kernels import ACTIVATIONS

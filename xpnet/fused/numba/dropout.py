@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused.numba.address import address_of
-from xpnet.fused.numba.compiler import compiled_inner
+from xpnet.fused.numba.compilation.address import address_of
+from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.kernels import Dropout
 from xpnet.types import Array
 

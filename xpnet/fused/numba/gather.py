@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from xpnet.fused.numba.compiler import DTYPES, compiled
+from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.types import Array
 
 CACHE_LINE = 64  # bytes

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.gather import CACHE_LINE, prefetch
 from xpnet.types import Array
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, are_of_step, are_same
-from xpnet.fused.numba.address import address_of, call, number_of
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.compilation.address import address_of, call, number_of
+from xpnet.fused.numba.compilation.compiler import compiled
+from xpnet.fused.numba.compilation.views import matrix_at, vector_at
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.gather import gather
-from xpnet.fused.numba.step import Program, suits
+from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
-from xpnet.fused.numba.views import matrix_at, vector_at
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, PreparedRun
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from xpnet.fused.numba import cache as kept
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.compilation import cache as kept
+from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.dense import row_sums
 
 SAID = r"^compiled kernels are not kept, or no longer as they were, in .*{}.*: .*{}.*This process"
@@ -127,7 +127,7 @@ def test_without_any_folder_each_process_compiles(folder, monkeypatch):
     def none(function):
         raise RuntimeError("cannot cache function 'added': no locator available")
 
-    monkeypatch.setattr("xpnet.fused.numba.compiler.FunctionCache", none)
+    monkeypatch.setattr("xpnet.fused.numba.compilation.compiler.FunctionCache", none)
     with pytest.warns(RuntimeWarning, match=SAID.format("any folder", "no locator")):
         assert used() == (0, 1)
 
@@ -185,7 +185,7 @@ def test_all_loops_have_one_stamp():
     stamps = {kept.stamp(file, "1.0") for file in kept.SOURCES}
     assert len(stamps) == 1
     assert Path(row_sums.py_func.__code__.co_filename) in kept.SOURCES
-    assert {file.stem for file in kept.SOURCES} >= {"activations", "cost", "dense", "network"}
+    assert {file.stem for file in kept.SOURCES} >= {"activations", "cost", "dense", "gradients"}
 
 
 def test_signatures_of_one_loop_have_files_of_their_own(folder):

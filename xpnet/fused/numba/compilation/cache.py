@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))}
+SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parents[1].rglob("*.py"))}
 """The loops as they were imported: each is compiled together with those of other files."""
 
 PREFIX = "xpnet"

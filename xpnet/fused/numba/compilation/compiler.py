@@ -27,7 +27,7 @@ from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba import cache
+from xpnet.fused.numba.compilation import cache
 
 LOG = logging.getLogger("xpnet.fused.numba")
 Loop = TypeVar("Loop", bound=Callable[..., Any])

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.numba.activations import piecewise_forward
-from xpnet.fused.numba.address import call, number_of
 from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm, product
-from xpnet.fused.numba.compiler import compiled, compiled_inner
+from xpnet.fused.numba.compilation.address import call, number_of
+from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
+from xpnet.fused.numba.compilation.views import matrix_at
 from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
-from xpnet.fused.numba.views import matrix_at
 from xpnet.types import Array
 
 MOST_OUTPUTS = 16

@@ -19,12 +19,12 @@ from xpnet.fused.numba.activations import (
     multiply_backward,
     piecewise_backward,
 )
-from xpnet.fused.numba.address import address_of
 from xpnet.fused.numba.blas import ALONE, is_for_product, routine
-from xpnet.fused.numba.compiler import DTYPES
+from xpnet.fused.numba.compilation.address import address_of
+from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dropout import masks_of
-from xpnet.fused.numba.network import (
+from xpnet.fused.numba.network.gradients import (
     DECAY,
     MOST_OUTPUTS,
     backward,

@@ -9,7 +9,7 @@ import pytest
 
 from xpnet import Network, optim
 from xpnet.data.batches import shuffled
-from xpnet.fused.numba import trainings
+from xpnet.fused.numba.network import trainings
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
 

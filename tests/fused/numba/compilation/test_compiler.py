@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from numba.core import event
 
-from xpnet.fused.numba import compiler, dropout
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba import dropout
+from xpnet.fused.numba.compilation import compiler
+from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.kernels.dropout import dropout_of
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 ROW = np.zeros(1)
 
 
@@ -155,7 +156,8 @@ def test_interrupts_at_random_moments_of_a_first_use(tmp_path):
 ONE_RESULT = """
 import sys
 import numpy as np
-from xpnet.fused.numba import compiler, dropout
+from xpnet.fused.numba import dropout
+from xpnet.fused.numba.compilation import compiler
 if "kept nowhere" in sys.argv:
     compiler.Dispatcher.enable_caching = lambda loop: None
 from xpnet.fused.numba import cost as costs

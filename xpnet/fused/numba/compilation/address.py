@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba import cache
+from xpnet.fused.numba.compilation import cache
 
 
 def address_of(loop: Any, *arguments: Any) -> int:

@@ -13,7 +13,7 @@ from tests.kernels.cases import random_case
 from xpnet import value_and_grad
 from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.network import MOST_OUTPUTS, ROWS
+from xpnet.fused.numba.network.gradients import MOST_OUTPUTS, ROWS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for

@@ -18,11 +18,11 @@ import numba
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.address import pointer_to
 from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.compiler import compiled
+from xpnet.fused.numba.compilation.address import pointer_to
+from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.dropout import Masks
-from xpnet.fused.numba.run import train
+from xpnet.fused.numba.network.run import train
 from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
