@@ -70,9 +70,7 @@ def _of_group(folder: Path) -> float:
     if (folder / "cpu.max").exists():
         time, period = (folder / "cpu.max").read_text().split()
     else:
-        time, period = (
-            (folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
-        )
+        time, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
     found = int(time) / int(period)  # of no limit, the time is "max" or -1
     if found <= 0:
         raise ValueError(f"{folder} has no limit")

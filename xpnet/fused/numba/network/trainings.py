@@ -21,6 +21,7 @@ from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.compilation.address import pointer_to
 from xpnet.fused.numba.compilation.compiler import compiled
+from xpnet.fused.numba.cores import cores
 from xpnet.fused.numba.dropout import Masks
 from xpnet.fused.numba.network.run import train
 from xpnet.fused.numba.threads import prefer_one
@@ -33,8 +34,8 @@ INTEGERS, NUMBERS = 42, 2  # columns of a table
 
 @contextmanager
 def side_by_side() -> Iterator[SideBySide]:
-    """Yield what makes runs, on as many threads as the BLAS has."""
-    threads = _number()
+    """Yield what makes runs, on as many threads as the BLAS has and there are cores for."""
+    threads = min(_number(), cores())
     with ThreadPoolExecutor(threads) as pool:
 
         def make(runs: Sequence[PreparedRun]) -> None:
