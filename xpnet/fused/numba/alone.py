@@ -21,10 +21,7 @@ COMPUTE = "ipykernel.subshell"
 
 
 def is_alone() -> bool:
-    """Whether Python has no other thread that may call the BLAS, with a number of threads of its own.
-
-    The number is one for the whole process.
-    """
+    """Whether no other thread of Python may call the BLAS, whose number of threads is for all."""
     if threading.active_count() == 1:
         return True
     frames, this = sys._current_frames(), threading.current_thread()

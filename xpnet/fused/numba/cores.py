@@ -1,8 +1,8 @@
-"""Number of cores that this process may use: its affinity, and a container's share of the machine.
+"""Number of cores that this process may use: its affinity, and a container's share of them.
 
-NumPy's BLAS starts a thread for each core that it may run on. A quota says for how much of the time:
-with a quota of one core in sixty-four, sixty-four threads use up the share of a tenth of a second in
-a few milliseconds, and then all of them stand still for the rest of it.
+NumPy's BLAS starts a thread for each core that it may run on. A quota says for how much of the
+time: with a quota of one core, sixty-four threads use up their share of a tenth of a second in two
+milliseconds, and then all of them stand still for the rest of it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ ROOT = Path("/")
 
 def cores() -> int:
     """How many threads of this process can run at a time, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        on = len(os.sched_getaffinity(0))
-    else:
-        on = os.cpu_count() or 1
-    granted = quota(ROOT)
+    affinity = getattr(os, "sched_getaffinity", None)
+    on, granted = len(affinity(0)) if affinity else os.cpu_count() or 1, quota(ROOT)
     return on if granted >= on else max(1, math.ceil(granted))
 
 
@@ -66,7 +63,7 @@ def _groups(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _of_group(folder: Path) -> float:
-    """Cores' worth of time of one group; raises where it has no limit, or there is no such group."""
+    """Cores' worth of time of one group; raises where there is no limit, or no such group."""
     if (folder / "cpu.max").exists():
         time, period = (folder / "cpu.max").read_text().split()
     else:

@@ -1,11 +1,12 @@
 """Number of threads of NumPy's BLAS while a training runs: all, or one where others use the cores.
 
-All are those that the BLAS has, and no more than the process may use at a time. Threads wait for each other at the end of every product. Alone, that is soon over. Beside other
-busy processes each of them waits for its turn on a core, and two may take five times as long as
-one. Which is faster now only a clock tells, and a clock must not decide about results: there is
-a choice only between ways that give the same bits, and only in a program without other threads of
-Python that may compute, as the number is one for the whole process: OpenBLAS with threads of its
-own, as NumPy's wheels have it, sets it for all even by ``openblas_set_num_threads_local``.
+All are those that the BLAS has, and no more than the process may use at a time. They wait for each
+other at the end of every product. Alone, that is soon over. Beside other busy processes each of
+them waits for its turn on a core, and two may take five times as long as one. Which is faster now
+only a clock tells, and a clock must not decide about results: there is a choice only between ways
+that give the same bits, and only in a program without other threads of Python that may compute, as
+the number is one for the whole process. (OpenBLAS with threads of its own, as NumPy's wheels have
+it, sets it for all by ``openblas_set_num_threads_local``, too.)
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def all_threads() -> int:
 
 @contextmanager
 def at_most(number: int) -> Iterator[None]:
-    """Context in which NumPy's BLAS uses so many threads, in the whole process: it knows no other way.
+    """Context in which NumPy's BLAS uses so many threads, in the whole process.
 
     Ctrl-C waits for its end, or it could leave the number as it is within.
     """
