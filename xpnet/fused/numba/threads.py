@@ -75,6 +75,10 @@ class Threads:
         self.seen[m] += 1
         return self.seen[m] >= USUAL
 
+    def number(self) -> int:
+        """How many threads a loop beside the products is to have."""
+        return 1 if self.one else all_threads()
+
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
         """Context with the parts of so many steps, each to be made when it comes.

@@ -22,9 +22,10 @@ from xpnet.fused.numba.compilation.views import matrix_at, vector_at
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.network.step import Program, suits
+from xpnet.fused.numba.parallel import LONG
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Kernels, Params, PreparedRun
+from xpnet.types import Array, Batches, Kernels, Params, PreparedRun, count
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -48,7 +49,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     ) -> Any:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
-        if optimizer not in LOOPS or not suits(net, params, batches.X):
+        if optimizer not in LOOPS or not suits(net, params, batches.X) or is_large(params):
             return None
         if program is None:
             program = RunProgram(net, params, optimizer)
@@ -66,6 +67,14 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
 
     run.prepared = prepared  # type: ignore[attr-defined]
     return run
+
+
+def is_large(params: Params) -> bool:
+    """Whether several threads update the parameters, and Python takes nothing beside a step.
+
+    Step by step there are no more of them than the old and the new.
+    """
+    return count(params) >= 2 * LONG
 
 
 class RunProgram(Program):

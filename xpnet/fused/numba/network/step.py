@@ -68,7 +68,9 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal program, own, threads
         if program is None and suits(net, params, X):
             program = Program(net, params)
-            own = replace(kernels, update=flat_update(kernels.update, program.flats))
+            own = replace(
+                kernels, update=flat_update(kernels.update, program.flats, program.threads.number)
+            )
         weights = settings["sample_weight"], settings["l2"]
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
