@@ -309,7 +309,10 @@ _ARGUMENTS = {"decay": "weight_decay"}
 def _unpromoting(name: str, rate: Schedule, settings: dict[str, Any], t: int) -> dict[str, Any]:
     """The hyperparameters of step t, none of which would promote float32."""
     found = OPTIMIZERS[name].hyperparameters(rate(t), t, settings)
-    return {key: _as_float(number) for key, number in found.items()}
+    for number in found.values():
+        if type(number) is not float:
+            return {key: _as_float(number) for key, number in found.items()}
+    return found
 
 
 def _as_float(number: float | Array) -> float | Array:

@@ -23,7 +23,7 @@ from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.parallel import LONG
-from xpnet.fused.numba.updates import LOOPS, MOST_VALUES, values_of
+from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, PreparedRun, count
 
@@ -199,11 +199,13 @@ class RunProgram(Program):
         known, numbers = _latest
         if known is not hyperparameters or numbers[2] != self.names:
             rates = np.array([[numbers["rate"]] for numbers in hyperparameters])
-            values = [
-                [values_of(self.names, numbers), values_of(self.names, {**numbers, "decay": 0.0})]
-                for numbers in hyperparameters
-            ]
-            numbers = rates, np.array(values), self.names
+            # Name by name: of many small steps, one by one they would take a tenth of the time.
+            values = np.zeros((len(hyperparameters), 2, MOST_VALUES))
+            for i, name in enumerate(self.names):
+                values[:, :, i] = [[numbers[name]] for numbers in hyperparameters]
+                if name == "decay":
+                    values[:, 1, i] = 0.0  # of biases
+            numbers = rates, values, self.names
             _latest[:] = hyperparameters, numbers
         return numbers[:2]  # type: ignore[no-any-return]
 
