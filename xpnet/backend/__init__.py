@@ -21,6 +21,7 @@ from xpnet.backend.arrays import (
     to_device,
     to_numpy,
     tracked,
+    transposed,
 )
 from xpnet.backend.devices import DeviceReport, check_together, device_report, where
 from xpnet.backend.libraries import BackendInfo, available_backends, library_name
@@ -67,6 +68,7 @@ __all__ = [
     "to_device",
     "to_numpy",
     "tracked",
+    "transposed",
     "uploader",
     "use_backend",
     "use_threads",

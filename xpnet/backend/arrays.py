@@ -100,6 +100,13 @@ def contiguous(array: Any) -> Any:
         return adapter(_known_library(array)).contiguous(array)
 
 
+def transposed(X: Any) -> Any:
+    """Return ``Xᵀ`` of a matrix with its rows one after another; a copy if they lie otherwise."""
+    special = adapter(_known_library(X)).transposed
+    xp = array_api_compat.array_namespace(X)
+    return contiguous(xp.matrix_transpose(X)) if special is None else special(X)
+
+
 def synchronize(array: Any) -> None:
     """Wait until `array` is computed. A Dask array stays the graph it is."""
     adapter(_known_library(array)).synchronize(array)

@@ -177,7 +177,7 @@ def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple
 
 def sample_major(X: Array) -> Array:
     """Return ``X (n_x, m)`` as C-contiguous ``(m, n_x)``, without a copy of a transposed view."""
-    return backend.contiguous(array_namespace(X).matrix_transpose(X))
+    return backend.transposed(X)
 
 
 def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:

@@ -58,6 +58,8 @@ class Adapter:
     contiguous : ``(array) -> array``
         Its rows one after another in memory, in the order of its shape: a copy only where they
         lie otherwise.
+    transposed : ``(X) -> array``, or None
+        ``Xᵀ`` of a matrix, contiguous, where the library has more to say than `contiguous`.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
         Starts copies of host rows that overlap with computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
@@ -76,6 +78,7 @@ class Adapter:
     on_host: Callable[[Any], bool] = lambda array: False
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     contiguous: Callable[[Any], Any] = _flattened_and_back
+    transposed: Callable[[Any], Any] | None = None
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = lambda dtype, device: None
 
