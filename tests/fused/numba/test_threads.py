@@ -43,6 +43,7 @@ class Machine:
         self.now, self.number = 100.0, number
         self.of_one, self.of_all = 1e-3, 1e-3
         monkeypatch.setattr(threads.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(threads, "_found", {})
         monkeypatch.setattr(threads, "agree", lambda *args: True)
         monkeypatch.setattr(threads, "is_alone", lambda: True)  # pytest-xdist has threads
         monkeypatch.setattr(threads, "cores", lambda: 2)
@@ -75,6 +76,20 @@ def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
     assert set(trial[:30]) == {1, 2}
     assert trial[-40:] == [best] * 40
     assert machine.run(choice, 30) == [best] * 30
+
+
+def test_the_next_training_of_the_same_form_begins_with_what_was_found(machine):
+    machine.of_all = 4e-4
+    former = Threads(LARGE, FLOAT32)
+    machine.run(former, 1)
+    machine.run(former, 100)
+    assert machine.run(Threads(LARGE, FLOAT32), 30) == [2] * 30
+    assert machine.run(Threads(LARGE, np.dtype("float64")), 1) == [1]
+    machine.of_all = 9e-3  # others came, and the next trial is due
+    machine.now += 60
+    later = Threads(LARGE, FLOAT32)
+    assert machine.run(later, 1) == [2]
+    assert machine.run(later, 100)[-40:] == [1] * 40
 
 
 def test_it_is_looked_at_again_and_changes_with_the_machine(machine):

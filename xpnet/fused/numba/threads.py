@@ -32,6 +32,8 @@ SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
 COST, MOST = 0.05, 10.0
 """The part of the time that trials may lose, and the most seconds that the next one waits for."""
+MOST_FORMS = 64
+"""Forms of network whose last trial is remembered."""
 USUAL, MOST_SIZES = 2, 16
 """Times that a size of batch has come, and sizes of batches, for which there is a choice: to ask
 whether the bits are the same takes as long as some steps."""
@@ -49,6 +51,8 @@ GAIN = 0.9
 class Threads:
     """The choice of one training loop, looked at again from time to time.
 
+    It begins with what the last trial found in a loop of the same form.
+
     Parameters
     ----------
     sizes : sequence of int
@@ -58,6 +62,7 @@ class Threads:
 
     def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
         self.sizes, self.dtype = tuple(sizes), dtype
+        self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
@@ -116,6 +121,9 @@ class Threads:
 
     def _begin(self, m: int) -> None:
         """Choose what to begin with."""
+        if self._form in _found:
+            self.one, self.wait, self.due = _found[self._form]
+            return
         multiplications = 3 * m * sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
         self.one = multiplications <= HEAVY
         self.due = 0.0 if self.one else time.perf_counter() + LATER
@@ -148,6 +156,9 @@ class Threads:
         self.due = time.perf_counter() + max(self.wait, min(lost / COST, MOST))
         self._begin_trial()
         _best[:] = self.one, self.due + LONGEST
+        if len(_found) == MOST_FORMS:
+            _found.clear()
+        _found[self._form] = self.one, self.wait, self.due
 
 
 def _may_set() -> bool:
@@ -155,6 +166,7 @@ def _may_set() -> bool:
     return number_of_threads()[0]() > 1 and is_alone()
 
 
+_found: dict[Any, tuple[bool, float, float]] = {}  # for layers and dtype: `one`, `wait`, `due`
 _best = [False, 0.0]  # whether one thread, and until when that is to be believed
 _within: list[Threads] = []  # whose parts are being made
 
