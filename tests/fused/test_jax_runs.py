@@ -255,6 +255,6 @@ def test_what_is_remembered_stays_where_it_is(every_step):
 
     looking = Looking()
     looking.every_step = every_step
-    train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking])
+    train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking], epochs=4)
     assert len(seen) > 2
     assert seen == [seen[0]] * len(seen)
