@@ -165,6 +165,8 @@ def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array
 
 def indices(numbers: np.ndarray, like: Array) -> Array:
     """`numbers` beside `like`, of its library's dtype for indices."""
+    if type(like) is np.ndarray:
+        return numbers
     dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
     return backend.asarray(numbers, like=like, dtype=dtype)
 

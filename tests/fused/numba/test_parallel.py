@@ -56,9 +56,13 @@ def test_a_large_network_is_updated_in_parts_to_the_same_bits(name, monkeypatch)
     assert made == [3] * expected.steps
 
 
-def test_the_number_of_threads_follows_the_choice(monkeypatch):
+def test_the_number_of_threads_is_that_of_the_products(monkeypatch):
     monkeypatch.setattr(threads, "all_threads", lambda: 4)
     choice = Threads((784, 10), np.dtype("float32"))
     assert choice.number() == 4
-    choice.one = True
-    assert choice.number() == 1
+    for one in (True, False):
+        monkeypatch.setattr(threads, "_may_set", lambda: True)
+        monkeypatch.setattr(choice, "_may_choose", lambda *args: True)
+        choice.has_run, choice.one, choice.due = True, one, np.inf
+        with choice.parts(1, 128) as parts:
+            assert [choice.number() for _ in parts] == [1 if one else 4]

@@ -64,7 +64,7 @@ class Threads:
         self.sizes, self.dtype = tuple(sizes), dtype
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
-        self.one = self.has_run = False
+        self.one = self.has_one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
         self.seen: Counter[int] = Counter()  # of each size of batch
         self._begin_trial()
@@ -81,8 +81,8 @@ class Threads:
         return self.seen[m] >= USUAL
 
     def number(self) -> int:
-        """How many threads a loop beside the products is to have."""
-        return 1 if self.one else all_threads()
+        """How many threads a loop beside the products is to have, as they in the newest part."""
+        return 1 if self.has_one else all_threads()
 
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
@@ -109,7 +109,7 @@ class Threads:
             count = min(self._chunk(one), steps - first) if trial else steps - first
             began = time.perf_counter()
             _within.append(self)
-            is_set = one or (may_set and is_limited)
+            is_set, self.has_one = one or (may_set and is_limited), one
             try:
                 with at_most(1 if one else most) if is_set else nullcontext():
                     yield slice(first, first + count)
