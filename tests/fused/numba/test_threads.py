@@ -269,6 +269,13 @@ def test_sizes_of_batches_that_come_once_or_are_many_are_not_asked_about():
     assert not any(map(choice.matter, range(100, 110)))
 
 
+def test_a_form_that_was_tried_before_is_asked_about_from_its_first_step(monkeypatch):
+    monkeypatch.setattr(threads, "_found", {})
+    assert not Threads(LARGE, FLOAT32).matter(M)
+    threads._found[LARGE, FLOAT32] = True, 1.0, 0.0
+    assert Threads(LARGE, FLOAT32).matter(M)
+
+
 def test_a_step_without_a_large_product_is_not_asked_about():
     choice = Threads((64, 32, 10), FLOAT32)
     assert not any(choice.matter(32) for _ in range(9))

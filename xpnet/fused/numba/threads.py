@@ -73,12 +73,12 @@ class Threads:
         """Whether a step by itself, for m samples, is to be made in `parts`.
 
         Where a product is for more than one thread, and batches of that size come again: of steps
-        given one by one, nobody knows whether they will.
+        given one by one, nobody knows whether they will, but where there was a trial before.
         """
         if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
-        return self.seen[m] >= USUAL
+        return self.seen[m] >= USUAL or self._form in _found
 
     def number(self) -> int:
         """How many threads a loop beside the products is to have, as they in the newest part."""
