@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from inspect import signature
 from typing import Any
 
@@ -52,8 +52,14 @@ def _sgd(model: Any, rate: LearningRate) -> Optimizer:
 def _by_name(name: str, model: Any, rate: LearningRate) -> Optimizer:
     """An optimiser of xpnet's table, with those settings of the model that it has."""
     settings = {"beta1": model.beta_1, "beta2": model.beta_2, "eps": model.epsilon}
-    known = signature(optim.OPTIMIZERS[name].make).parameters
-    return _made(name, rate, **{key: value for key, value in settings.items() if key in known})
+    return _made(name, rate, **{key: settings[key] for key in _known(name, tuple(settings))})
+
+
+@cache
+def _known(name: str, settings: tuple[str, ...]) -> list[str]:
+    """Those of the settings that an optimiser has."""
+    parameters = signature(optim.OPTIMIZERS[name].make).parameters
+    return [key for key in settings if key in parameters]
 
 
 def _made(name: str, rate: LearningRate, **settings: float) -> Optimizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,8 @@ class Program:
         self.flats = Flats(params)
         thin = is_thin(net)
         self.gradients = _of_gradients(thin, self.dtype)
-        self.network = network_of(net, self.dtype, self.flats.layout, thin)
+        loops, *kinds = network_of(net, self.dtype, thin)
+        self.network = loops, self.flats.layout, *kinds
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 1  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
@@ -225,10 +226,12 @@ class Program:
         return self.work
 
 
-def network_of(
-    net: Any, dtype: Any, layout: Array, thin: bool
-) -> tuple[Array, Array, Array, Array]:
-    """The first arguments of `cost_and_gradients`; a thin layer takes of its loops the last."""
+@lru_cache(maxsize=32)
+def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
+    """The first arguments of `cost_and_gradients` but `layout`; a thin layer takes the last loop.
+
+    The same for all programs of the latest networks: of a step alone they take a tenth.
+    """
     activations = (*net.activations, "identity")
     sizes = np.array(net.sizes[1:])
     from_a = [KINDS[name].slope is not None for name in activations]
@@ -247,7 +250,7 @@ def network_of(
     slopes = np.array([SLOPES[name, dtype] for name in activations])
     ways = (0, 0) if thin else _both_ways(dtype)
     loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
-    return loops, layout, kinds, slopes
+    return loops, kinds, slopes
 
 
 @cache
