@@ -256,9 +256,12 @@ class EpochLoop(Training):
     def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
         """What so many batches weigh, on the host as their costs are."""
         m, order, s = batches.X.shape[0], batches.order, batches.sample_weight
-        bounds = islice(blocks(m, batches.size), first, first + count)
         if s is None:
-            return [self.weigh(stop - start, None) for start, stop in bounds]
+            last = min(batches.size, m - (first + count - 1) * batches.size)
+            weights = [self.weigh(batches.size, None)] * count
+            weights[-1] = self.weigh(last, None)
+            return weights
+        bounds = islice(blocks(m, batches.size), first, first + count)
         host = backend.to_numpy(s)
         return [
             self.weigh(stop - start, host.take(order[start:stop], axis=-1))

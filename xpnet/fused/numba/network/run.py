@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep
-from xpnet.fused.arguments import are_floats, are_of_step, are_same
+from xpnet.fused.arguments import are_of_step, are_same
 from xpnet.fused.numba.compilation.address import address_of, call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.compilation.views import matrix_at, vector_at
@@ -107,7 +107,7 @@ class RunProgram(Program):
             and are_of_step(self.optimizer, moments, hyperparameters[0])
             and (
                 hyperparameters is _latest[0]  # which have been looked at
-                or all(are_floats(numbers.values()) for numbers in hyperparameters)
+                or all(_are_floats(name, hyperparameters) for name in hyperparameters[0])
             )
         )
 
@@ -219,6 +219,12 @@ class RunProgram(Program):
         """Room for the samples of a batch and their weights, which are 1."""
         X, Y = np.empty((size, self.n_x), self.dtype), np.empty((size, self.n_y), self.dtype)
         return X, Y, np.ones(size, self.dtype)
+
+
+def _are_floats(name: str, hyperparameters: Sequence[dict[str, Any]]) -> bool:
+    """Whether a hyperparameter is one number at each step; by kinds, as there are many steps."""
+    kinds = {type(numbers[name]) for numbers in hyperparameters}
+    return all(issubclass(kind, float) for kind in kinds)
 
 
 _latest: list[Any] = [None, ()]
