@@ -50,6 +50,7 @@ def only_these(monkeypatch):
         ("ipykernel.iostream", True),
         ("tqdm._monitor", True),
         ("ipykernel.subshell", False),
+        ("IPython.lib.backgroundjobs", False),
         ("ipykernels.own", False),
         ("__main__", False),
         ("concurrent.futures.thread", False),

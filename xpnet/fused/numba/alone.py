@@ -1,7 +1,7 @@
 """Other threads of Python: whether one of them may compute beside this one.
 
 A notebook has several that only pass messages on, and a progress bar has one that looks at a clock.
-They are known by whose code they run. Of any other thread nobody knows what it will do next.
+They are known by whose code they run (seen with ipykernel 7.4 and tqdm). Of any other thread nobody knows what it will do next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["is_alone"]
 COMPUTE_NOTHING = ("ipykernel", "IPython", "tornado", "tqdm", "zmq")
 """Packages whose threads call no product of matrices."""
 
-COMPUTE = "ipykernel.subshell"
+COMPUTE = {"IPython.lib.backgroundjobs", "ipykernel.subshell"}
 """What is in one of them and runs the user's code all the same."""
 
 
@@ -35,7 +35,7 @@ def is_alone() -> bool:
 def _computes_nothing(thread: threading.Thread, frame: FrameType | None) -> bool:
     modules = {type(thread).__module__, *_outermost(frame)}
     packages = {module.partition(".")[0] for module in modules}
-    return COMPUTE not in modules and not packages.isdisjoint(COMPUTE_NOTHING)
+    return modules.isdisjoint(COMPUTE) and not packages.isdisjoint(COMPUTE_NOTHING)
 
 
 def _outermost(frame: FrameType | None) -> Iterator[str]:
