@@ -50,6 +50,11 @@ def _has_values(array: Any) -> bool:
     return not any(isinstance(a, jax.core.Tracer) for a in (array, xp.add(0, 0)))
 
 
+def _near(array: Any) -> Any:
+    on_processor = {device.platform for device in array.devices()} == {"cpu"}
+    return np.asarray(array) if on_processor else array
+
+
 MOST_KEPT = 2  # samples and targets
 
 _kept: dict[int, tuple[Any, Any]] = {}
@@ -80,5 +85,6 @@ ADAPTER = Adapter(
     has_values=_has_values,
     contiguous=lambda array: array,  # as all are; to reshape would copy
     transposed=_transposed,
+    near=_near,
     refusal=_refusal,
 )

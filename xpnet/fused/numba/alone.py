@@ -1,7 +1,8 @@
 """Other threads of Python: whether one of them may compute beside this one.
 
 A notebook has several that only pass messages on, and a progress bar has one that looks at a clock.
-They are known by whose code they run (seen with ipykernel 7.4 and tqdm). Of any other thread nobody knows what it will do next.
+They are known by whose code they run, as seen with ipykernel 7.4 and tqdm 4.70. Of any other
+thread nobody knows what it will do next.
 """
 
 from __future__ import annotations
