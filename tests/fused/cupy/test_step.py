@@ -12,9 +12,10 @@ import pytest
 from tests.fused.cases import OPTIMIZERS, Scaled, fortran, of_another_kind, strided
 from tests.kernels.cases import assert_trees_close, mapped, random_case, tree_leaves
 from xpnet import optim
+from xpnet.fused.cupy.dense import NEEDS_Z
 from xpnet.fused.cupy.driver import LEAST_SEGMENT
 from xpnet.fused.cupy.step import MOST_PLANS, planned_step
-from xpnet.kernels import ACTIVATIONS, VECTORIZED
+from xpnet.kernels import VECTORIZED
 from xpnet.kernels.dropout import dropout_of
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.steps import _step_by
@@ -97,7 +98,7 @@ def test_every_optimiser(device, dtype, optimizer):
 
 
 @pytest.mark.parametrize("output", ["sigmoid", "softmax", "identity", "exp"])
-@pytest.mark.parametrize("hidden", [name for name in ACTIVATIONS if name != "relu6"])
+@pytest.mark.parametrize("hidden", NEEDS_Z)
 def test_every_activation_and_output(one_order, hidden, output):
     agree(one_order, "float64", random_case(SIZES, hidden=hidden, output=output))
 
