@@ -346,3 +346,17 @@ def test_jax_transposes_once_for_as_long_as_a_matrix_is_there():
 def test_jax_traces_a_transpose():
     jax = pytest.importorskip("jax")
     np.testing.assert_array_equal(jax.jit(backend.transposed)(VALUES), VALUES.T)
+
+
+# near
+
+
+def test_near(xp):
+    X = xp.asarray(VALUES)
+    np.testing.assert_array_equal(backend.to_numpy(backend.near(X)), VALUES)
+
+
+def test_an_array_of_jax_on_the_processor_is_looked_at_by_the_host():
+    jax = pytest.importorskip("jax")
+    with jax.default_device(jax.devices("cpu")[0]):
+        assert type(backend.near(jax.numpy.asarray(VALUES))) is np.ndarray
