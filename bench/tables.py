@@ -1,8 +1,9 @@
 """Small tables from the command line, defaults only, beside scikit-learn on the same split.
 
-``python -m bench.tables [--seeds 5] [NAME ...]`` writes each table as CSV with a header, trains,
+``python -m bench.tables [--seeds 0:5] [NAME ...]`` writes each table as CSV with a header, trains,
 evaluates and predicts by ``xpnet``, and prints test accuracies, or R² of a regression, in percent:
-the mean over the seeds, and the seed on which xpnet is most behind.
+the mean over the seeds, and of each seed by how much xpnet is ahead of the better of the two MLPs.
+One sample of the 30, 36 or 114 that iris, wine and breast cancer are tested on is 3.3, 2.8 or 0.9.
 """
 
 from __future__ import annotations
@@ -135,36 +136,37 @@ def _preparation(X: pd.DataFrame) -> Any:
     return ColumnTransformer([("numbers", filled, numbers), ("words", encoder, words)])
 
 
-def compare(name: str, seeds: int, folder: Path) -> list[Scores]:
-    """Return the scores on the table `name` for each seed."""
+def compare(name: str, seeds: Sequence[int], folder: Path) -> list[Scores]:
+    """Return the scores on the table `name` for each of the seeds."""
     frame, options = frame_of(name), OPTIONS.get(name, ())
     dropped = options[-1].split(",") if options else []
     path = folder / f"{name}.csv"
     frame.to_csv(path, index=name == "people")
     return [
         Scores(by_command_line(path, seed, options), *others(frame, seed, dropped))
-        for seed in range(seeds)
+        for seed in seeds
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", default="0:5", metavar="FIRST:END")
     arguments = parser.parse_args()
+    seeds = range(*map(int, arguments.seeds.split(":")))
     table = Table("table", title="Test accuracy or R², %")
     columns = ("xpnet train", "scikit-learn's MLP", "xpnet's MLP", "linear")
-    for column in (*columns, "ahead of the better MLP", "worst seed"):
+    for column in (*columns, "ahead of the better MLP", "of each seed"):
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.names:
-            scores = np.array(compare(name, arguments.seeds, Path(folder)))
+            scores = np.array(compare(name, seeds, Path(folder)))
             ahead = scores[:, 0] - scores[:, 1:3].max(axis=1)
             means = scores.mean(axis=0)
             behind = means[0] - means[1:3].max()
-            cells = [*means, behind, ahead.min()]
-            table.add_row(name, *(f"{cell:.1f}" for cell in cells))
-    Console(width=120).print(table)
+            each = " ".join(f"{one:+.1f}" for one in ahead)
+            table.add_row(name, *(f"{cell:.1f}" for cell in means), f"{behind:+.1f}", each)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class DivergenceError(ArithmeticError):
     history : tuple of dict
         The rows of the epochs behind `params`. Empty where nothing was learned.
     members : tuple of int, or of tuple of int
-        Of a stack, the indices of the networks whose cost is not finite at that step.
+        Of a stack, the indices of its networks: all have diverged, the last of them at that step.
     at_end : bool
         Whether every cost was finite until the last update.
     """

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from array_api_compat import array_namespace, device
+
 Array: TypeAlias = Any
 """An array of any library that follows the Array API standard."""
 
@@ -87,6 +89,28 @@ def tensors(params: Params) -> list[Array]:
     return [tensor for layer in params for tensor in layer]
 
 
+def leading_axes(params: Params) -> tuple[int, ...]:
+    """The axes before those of one network: ``(K,)`` of a stack, ``()`` of one network."""
+    leads = [tensor.shape[:-2] for tensor in tensors(params)]
+    axes = max(map(len, leads))
+    aligned = [(*(1,) * (axes - len(lead)), *lead) for lead in leads]
+    return tuple(max(sizes) for sizes in zip(*aligned, strict=True))
+
+
+def where_params(chosen: list[Any], params: Params, others: Params) -> Params:
+    """The networks of a stack that are `chosen`, in `params`, and the rest of `others`.
+
+    Parameters
+    ----------
+    chosen : (nested) list of bool
+        As the leading axes are.
+    """
+    W = params[0][0]
+    xp = array_namespace(W)
+    there = xp.asarray(chosen, dtype=xp.bool, device=device(W))[..., None, None]
+    return map_params(lambda one, other: xp.where(there, one, other), params, others)
+
+
 def count(params: Params) -> int:
     """How many numbers the parameters are, of a stack those of all its networks."""
     return sum(math.prod(tensor.shape) for tensor in tensors(params))
@@ -151,9 +175,9 @@ class Batches(NamedTuple):
 
     Attributes
     ----------
-    X, Y : array, shapes (m, n_x) and (m, n_y)
+    X, Y : array, shapes (..., m, n_x) and (..., m, n_y)
     sample_weight : array, shape (..., 1, m), or None
-    order : array of int on the host, or None
+    order : array of int on the host, shape (..., m), or None
         The number of each sample in its turn; None where X is in order.
     size : int
         Samples a batch; the last takes those that are left.
@@ -164,6 +188,12 @@ class Batches(NamedTuple):
     sample_weight: Array | None
     order: Any
     size: int
+
+    @property
+    def of_each(self) -> bool:
+        """Whether networks of a stack have samples, targets or orders of their own."""
+        has_orders = self.order is not None and self.order.ndim > 1
+        return bool(has_orders or self.X.ndim > 2 or self.Y.ndim > 2)
 
 
 class Step(NamedTuple):
@@ -247,22 +277,31 @@ class Result(NamedTuple):
         Why training ended: ``"all epochs done"``, ``"interrupted"``, or a callback's reason.
     steps : int
         How many updates were made, also in an epoch that was not completed.
+    members : tuple of Result
+        Of a stack, one for each network, nested as its leading axes are: why and when it ended, the
+        rows until then, and its parameters.
     """
 
     params: Params
     history: tuple[dict[str, Any], ...]
     stopped: str
     steps: int = 0
+    members: tuple[Any, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Epochs, steps, the last row's costs and scores, why it ended, how many parameters.
 
-        Of a stack the lowest and the highest stand for a cost or score.
+        Of a stack the lowest and the highest finite number stand for a cost or score; how many of
+        its networks ended before the others is said where any did.
         """
         last = self.history[-1] if self.history else {}
         figures = {name: _extremes(last[name]) for name in last if name not in _NOT_SUMMARISED}
         counts = {"epochs": len(self.history), "steps": self.steps}
-        return counts | figures | {"stopped": self.stopped, "parameters": count(self.params)}
+        ends = [member.stopped for member in _flat(self.members)]
+        early = sum(end != self.stopped for end in ends)
+        ended = {"ended before": f"{early} of {len(ends)} networks"} if early else {}
+        how = {"stopped": self.stopped, "parameters": count(self.params)}
+        return counts | figures | ended | how
 
     def plot(self, title: str = "") -> Any:
         """The learning curve, a matplotlib figure: see `xpnet.plot.learning_curve`."""
@@ -286,8 +325,16 @@ _NOT_SUMMARISED = ("epoch", "learning_rate", "seconds")
 
 def _extremes(value: Any) -> str:
     if isinstance(value, list):
-        return f"{min(value):.4g} to {max(value):.4g}"
+        finite = [number for number in _flat(value) if math.isfinite(number)] or [math.nan]
+        return f"{min(finite):.4g} to {max(finite):.4g}"
     return f"{value:.4g}"
+
+
+def _flat(nested: Any) -> list[Any]:
+    """What (nested) lists or tuples hold; a `Result`, though a tuple, is one of a kind."""
+    if isinstance(nested, Result) or not isinstance(nested, list | tuple):
+        return [nested]
+    return [leaf for branch in nested for leaf in _flat(branch)]
 
 
 class OptimizerState(NamedTuple):

@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.callbacks.cases import NET, value
+from tests.callbacks.cases import NET, params, value
 from xpnet import evaluate, optim
 from xpnet.callbacks import EarlyStopping
 from xpnet.callbacks.stopping import Monitor
 from xpnet.metrics import SCORES
-from xpnet.types import Epoch
+from xpnet.types import Dense, Epoch, Result, Run
+
+GOOD = params(0)
 
 
 def rows(*costs):
@@ -32,6 +34,28 @@ def test_scores_are_best_high(played):
     result, reason = played(EarlyStopping("val_accuracy", patience=2), accuracies)
     assert reason == "val_accuracy no better for 2 epochs than 0.9 in epoch 2"
     assert value(result.params) == 2
+
+
+def test_each_network_of_a_stack_has_its_best_epoch_and_its_end():
+    def epoch(number, *costs):
+        stacked = tuple(Dense(*(np.full((3, *t.shape), number) for t in layer)) for layer in GOOD)
+        return Epoch(number, NET, stacked, {"val_cost": list(costs)})
+
+    stopping, nan = EarlyStopping(patience=2), float("nan")
+    stopping.on_start(Run(NET, 9, 4, 100))
+    answers = [
+        stopping.on_epoch(epoch(1, 3.0, 1.0, nan)),
+        stopping.on_epoch(epoch(2, 2.0, 1.5, nan)),
+        stopping.on_epoch(epoch(3, 1.0, 1.5, nan)),
+    ]
+    kept, other = stopping.state(), EarlyStopping(patience=2)
+    other.restore(kept)
+    assert other.on_epoch(epoch(4, 2.0, 2.0, 2.0))[0] is None
+    assert answers[:2] == [[None] * 3, [None, None, "val_cost not finite in any of 2 epochs"]]
+    assert answers[2][:2] == [None, "val_cost no better for 2 epochs than 1 in epoch 1"]
+    last = Result(epoch(7, 0).params, (), "all epochs done")
+    assert stopping.on_end(last).params[0].W[:, 0, 0].tolist() == [3, 1, 7]
+    assert other.on_end(last).params[0].W[:, 0, 0].tolist() == [3, 1, 4]
 
 
 def test_without_an_epoch_the_result_stays(played):

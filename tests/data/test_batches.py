@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xpnet import backend, data
+from xpnet.data.batches import gathered, shuffled
 
 M, N_X, N_Y = 23, 5, 3
 
@@ -55,6 +56,31 @@ def test_batches_are_the_same_on_every_library(xp, samples):
     for ours, theirs in zip(expected, got, strict=True):
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, xp.to_numpy(b))
+
+
+def test_networks_have_samples_and_orders_of_their_own(eager_xp, samples):
+    """X of two folds, Y common to all, and a seed for each of two by three networks."""
+    X = np.stack([samples.X, samples.X + 0.5])[:, None]
+    weight = np.stack([samples.weight] * 3)[:, None]
+    seeds = np.arange(6).reshape(2, 3, 1, 1)
+    there = [eager_xp.asarray(values) for values in (X, samples.Y)]
+    found = list(
+        gathered(shuffled(*there, 6, seeds, 1, eager_xp.asarray(weight)), backend.gather, 2)
+    )
+    assert [batch.X.shape[-1] for batch in found] == [6, 5]
+    for (fold, candidate), seed in np.ndenumerate(seeds[..., 0, 0]):
+        alone = data.batches(
+            X[fold, 0],
+            samples.Y,
+            batch_size=6,
+            seed=int(seed),
+            epoch=1,
+            sample_weight=samples.weight,
+        )
+        for batch, expected in zip(found, list(alone)[2:], strict=True):
+            for got, array in zip(batch, expected, strict=True):
+                host = np.broadcast_to(eager_xp.to_numpy(got), (2, 3, *array.shape))
+                np.testing.assert_array_equal(host[fold, candidate], array)
 
 
 def test_samples_labels_and_weights_stay_together(samples):

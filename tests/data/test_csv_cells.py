@@ -55,6 +55,15 @@ def test_gaps_and_words(csv_file):
     assert dataset.columns.words == (None, ("", "f", "m"), None)
 
 
+def test_a_column_without_a_number_cannot_be_filled_unless_a_model_has_learned_by_what(csv_file):
+    empty = "a,b,kind\n1,,x\n,?,y\n"
+    with pytest.raises(DataError, match=r"line 2 has '' .* number; nothing in 'b' \(--drop\)"):
+        load(csv_file(empty), gaps=True)
+    columns = load(csv_file("a,b,kind\n1,2,x\n3,4,y\n"), gaps=True).columns
+    later = load_samples(csv_file(empty), 2, columns=columns, gaps=True)
+    np.testing.assert_array_equal(later, [[1, np.nan], [np.nan, np.nan]])
+
+
 def test_numbers_among_words_are_words(csv_file):
     dataset = load(csv_file("a,b,kind\n1,1,x\nz,2,y\ny,3,x\n"), words=True)
     assert dataset.columns.words == (("1", "y", "z"), None)

@@ -130,7 +130,7 @@ def test_a_delimiter_that_cannot_be(csv_file, delimiter):
 @pytest.mark.parametrize("kinds", [("x", "y"), ("1,0", "2,0")], ids=["words", "numbers"])
 def test_decimal_commas(csv_file, header, kinds):
     with pytest.raises(
-        DataError, match=r"has '[45],[19]' in column .*; write a decimal point inst"
+        DataError, match=r"has .[45],[19]. in column .*; if a comma is the decimal mark, say so"
     ):
         load(csv_file(f"{header}5,1;3,5;{kinds[0]}\n4,9;3,0;{kinds[1]}\n"))
 

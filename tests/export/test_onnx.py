@@ -155,3 +155,30 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
         ImportError, match=r"need ndonnx, onnx, onnxruntime, spox: pip install 'xpnet\[o"
     ):
         to_onnx(NET, NET.init())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"fill": [1.0]},
+            ValueError,
+            r"fill is of shape \(1,\): expected .* each of the 4 columns",
+        ),
+        ({"fill": [1.0, 2, 3, np.nan]}, ValueError, "fill is .* expected a finite number"),
+        ({"fill": [1.0] * 4, "words": {"a": ["b"]}}, ValueError, "each of the 3 columns of X"),
+        ({"words": ["a"]}, TypeError, "words is a list: expected the words of each input"),
+        ({"words": {"a": ["b", "b"]}}, ValueError, r"words of 'a' are .* texts, each once"),
+        ({"words": {"W1": ["b"]}}, ValueError, "the name 'W1', which the model uses"),
+        ({"words": {"a": [*"bcdef"]}}, ValueError, "words are 5 in all, .* has 4 inputs"),
+    ],
+)
+def test_gaps_and_words_that_do_not_fit(options, error, message):
+    with pytest.raises(error, match=message):
+        to_onnx(NET, NET.init(), **options)
+
+
+def test_words_alone():
+    net = Network((2, 1), output="identity")
+    model = to_onnx(net, net.init(1, dtype="float64"), words={"a": ["u"], "b": ["v"]})
+    assert [entry.name for entry in model.graph.input] == ["a", "b"]

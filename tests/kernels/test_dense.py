@@ -10,7 +10,7 @@ from scipy import sparse
 
 from tests.kernels.cases import assert_trees_close, leaves, of_member
 from xpnet.kernels import ACTIVATIONS, LOOPED, VECTORIZED
-from xpnet.kernels.dense import dense, dense_backward, dense_looped
+from xpnet.kernels.dense import dense, dense_backward, dense_looped, product
 from xpnet.types import Array, Layer
 
 BOTH = pytest.mark.parametrize("kernels", [VECTORIZED, LOOPED], ids=["vectorized", "looped"])
@@ -101,6 +101,33 @@ def test_vectorized_agrees_with_looped_for_any_shape(activation, n_out, n_in, m,
         for kernels in (VECTORIZED, LOOPED)
     )
     assert_trees_close(vectorized, looped, "float64")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "multiplied"),
+    [
+        ((3,), (), ((6, 4), (4, 5))),
+        ((2, 3), (), ((12, 4), (4, 5))),
+        ((2, 3), (2, 1), ((2, 6, 4), (2, 4, 5))),
+        ((3,), (2, 1), ((6, 4), (2, 4, 5))),
+        ((2, 1), (3,), ((2, 1, 2, 4), (3, 4, 5))),
+        ((), (3,), ((2, 4), (3, 4, 5))),
+        ((2, 3), (2, 3), ((2, 3, 2, 4), (2, 3, 4, 5))),
+    ],
+)
+def test_networks_that_share_a_factor_are_one_product(rng, monkeypatch, left, right, multiplied):
+    A, B = rng.normal(size=(*left, 2, 4)), rng.normal(size=(*right, 4, 5))
+    expected, shapes, matmul = A @ B, [], np.matmul
+
+    def heard(*factors):
+        shapes.append(tuple(factor.shape for factor in factors))
+        return matmul(*factors)
+
+    monkeypatch.setattr("array_api_compat.numpy.matmul", heard)
+    found = product(A, B)
+    assert shapes == [multiplied]
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])

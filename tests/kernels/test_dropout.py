@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from xpnet.kernels.dropout import dropout_masks, dropout_of
+from xpnet.kernels.dropout import Dropout, dropout_masks, dropout_of
 
 SHAPE = (300, 200)
 STEPS = 40
@@ -115,6 +115,24 @@ def test_layers_and_networks_are_rows_of_one_mask():
     whole = mask_of(shape=(8, 9), like=np.zeros(1))
     assert (masks[0].reshape(6, 9) == whole[:6]).all()
     assert (masks[1].reshape(2, 9) == whole[6:]).all()
+
+
+def test_networks_with_keys_of_their_own_have_the_masks_that_they_have_alone(xp):
+    given, shapes = [(0.3, 5), (0.6, 8)], [(4, 9), (2, 9)]
+    each = [dropout_of(rate, seed, 3) for rate, seed in given]
+
+    def column(numbers, dtype):
+        return xp.asarray(np.asarray(numbers).reshape(2, 1, 1), dtype)
+
+    k, other_k = (column([dropout.keys[i] for dropout in each], "int32") for i in (0, 1))
+    least = column([dropout.least for dropout in each], "int32")
+    kept = column([dropout.kept for dropout in each], "float32")
+    stacked = [(2, *shape) for shape in shapes]
+    found = dropout_masks(Dropout(least, kept, (k, other_k)), stacked, kept)
+    for network, dropout in enumerate(each):
+        alone = dropout_masks(dropout, shapes, np.zeros(1, "float32"))
+        for masks, expected in zip(found, alone, strict=True):
+            np.testing.assert_array_equal(xp.to_numpy(masks)[network], expected)
 
 
 def test_the_masks_of_a_seed_stay_as_they_are():

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn import ensemble as theirs
 
 from tests.model_selection.cases import REAL_X, REAL_Y, SMALL, X, Y, heard
@@ -54,8 +55,36 @@ def test_members_that_disagree_spread():
     np.testing.assert_allclose(classifier.predict_spread(X), np.std(answers, axis=0), rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_members_do_not_write_into_one_folder(tmp_path):
     member = MLPClassifier(checkpoint=Checkpoints(tmp_path), **SMALL)
-    with pytest.raises(ValueError, match="holds a run that is another"):
+    with pytest.raises(ValueError, match=r"is for one fit, but here are 2, .* checkpoint=None"):
         BaggingClassifier(member, 2, random_state=0).fit(X, Y)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_the_ensemble_follows_its_arrays(kind):
+    torch = pytest.importorskip("torch")
+    made, model, x, y = {
+        "Classifier": (BaggingClassifier, MLPClassifier(**SMALL), X, Y % 3 + 5),
+        "Regressor": (BaggingRegressor, MLPRegressor(**SMALL), REAL_X.astype("f4"), REAL_Y),
+    }[kind]
+    model = made(model, 25, max_features=0.5, oob_score=True, random_state=0)
+    methods = {
+        "Classifier": ("predict", "predict_proba", "predict_log_proba", "predict_spread"),
+        "Regressor": ("predict", partial(BaggingRegressor.predict, return_std=True)),
+    }[kind]
+
+    def answers(x, y):
+        fitted = model.fit(x, y)
+        found = [getattr(fitted, m)(x) if isinstance(m, str) else m(fitted, x)[1] for m in methods]
+        return found, fitted.oob_score_
+
+    expected, expected_score = answers(x, y)
+    with config_context(array_api_dispatch=True):
+        found, score = answers(torch.asarray(x), torch.asarray(y))
+    assert all(isinstance(one, torch.Tensor) for one in found)
+    assert score == pytest.approx(expected_score, abs=1e-5)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.numpy(), other, rtol=1e-3, atol=1e-5)

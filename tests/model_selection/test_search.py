@@ -27,7 +27,7 @@ from tests.model_selection.cases import (
     assert_same_results,
     heard,
 )
-from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
+from xpnet import Checkpoints, LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import warnings_noted
@@ -204,15 +204,29 @@ def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_the_search_is_left_as_scikit_learns_is():
-    model = MLPClassifier(**SMALL)
-    search = ours.GridSearchCV(model, RATES, cv=2).fit(X, Y)
-    expected = theirs.GridSearchCV(model, RATES, cv=2).fit(X, Y)
+@pytest.mark.parametrize(
+    ("model", "grid"), [(MLPClassifier(**SMALL), RATES), (LogisticRegression(), {"C": [1.0]})]
+)
+def test_the_search_is_left_as_scikit_learns_is(model, grid):
+    search = ours.GridSearchCV(model, grid, cv=2).fit(X, Y)
+    expected = theirs.GridSearchCV(model, grid, cv=2).fit(X, Y)
     assert vars(search).keys() - {"memory"} == vars(expected).keys()
     assert search.estimator is model
     assert vars(search.best_estimator_).keys() == vars(expected.best_estimator_).keys()
     assert pickle.loads(pickle.dumps(search)).best_score_ == search.best_score_
     clone(search).fit(X, Y)
+
+
+def test_a_checkpoint_is_not_for_a_search(tmp_path):
+    model = MLPClassifier(checkpoint=Checkpoints(tmp_path / "one"), **SMALL)
+    with pytest.raises(ValueError, match=r"one, which is for one fit, but here are 4, .*=None"):
+        ours.GridSearchCV(model, RATES, cv=2).fit(X, Y)
+    with pytest.raises(ValueError, match=r"here are 3, .* expected checkpoint=None"):
+        ours.cross_val_score(model, X, Y, cv=3)
+    grid = {"checkpoint": [None, Checkpoints(tmp_path / "two")]}
+    with pytest.raises(ValueError, match=r"two, which is for one fit, but here are 2"):
+        ours.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2).fit(X, Y)
+    assert not list(tmp_path.iterdir())
 
 
 def _interrupt(*_):

@@ -147,7 +147,7 @@ def test_dask_is_refused(case):
         (
             {"validation": 0.2},
             TypeError,
-            r"validation: expected a pair of arrays, validation=\(X, Y\)",
+            r"validation: expected two arrays or three, validation=\(X, Y\) or \(X, Y, sample",
         ),
     ],
 )
@@ -167,7 +167,11 @@ def test_settings_are_refused_before_anything_is_told(case, settings, error, mes
         (lambda X: X.tolist(), TypeError, "X holds a list, expected an array"),
         (lambda X: 3, TypeError, "X is 3: expected an array, samples as columns"),
         (lambda X: np.ma.masked_array(X), TypeError, "X holds a MaskedArray: its mask would get"),
-        (lambda X: np.stack([X, X]), ValueError, r"X has shape \(2, 3, 10\): fit gives every"),
+        (
+            lambda X: np.stack([X, X]),
+            ValueError,
+            r"X has shape \(2, 3, 10\), but params are of o",
+        ),
         (
             lambda X: backend.asarray(X, backend="array_api_strict"),
             TypeError,

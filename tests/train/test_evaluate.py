@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.kernels.cases import random_case
@@ -29,6 +30,18 @@ def test_validation_is_evaluated_after_each_epoch(output, metric):
         # The penalty is no part of it.
         plain_cost = cost(case.net, epoch.params, unseen.X, unseen.Y)
         assert scores["cost"] == pytest.approx(float(plain_cost))
+
+
+def test_validation_samples_have_weights(output):
+    case, unseen = (random_case((3, 5, 2), output=output, m=M, seed=k) for k in (0, 1))
+    X, Y, weight = unseen.X, unseen.Y, (np.arange(M) % 3)[None, :]
+    [row] = train(case, validation=(X, Y, weight), epochs=1).history
+    [plain] = train(case, validation=(X, Y), epochs=1).history
+    counted = np.repeat(np.arange(M), weight[0])
+    [repeated] = train(case, validation=(X[:, counted], Y[:, counted]), epochs=1).history
+    assert row["val_cost"] == pytest.approx(repeated["val_cost"])
+    (score,) = (name for name in row if name.startswith("val_") and name != "val_cost")
+    assert row[score] == plain[score]
 
 
 def test_a_stack_is_evaluated_one_by_one(xp, output):

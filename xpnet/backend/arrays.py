@@ -101,7 +101,7 @@ def contiguous(array: Any) -> Any:
 
 
 def transposed(X: Any) -> Any:
-    """Return ``Xᵀ`` of a matrix with its rows one after another; a copy if they lie otherwise."""
+    """Return ``Xᵀ`` of each matrix, its rows one after another; a copy if they lie otherwise."""
     special = adapter(_known_library(X)).transposed
     xp = array_api_compat.array_namespace(X)
     return contiguous(xp.matrix_transpose(X)) if special is None else special(X)

@@ -43,10 +43,16 @@ class Callback:
 
     @_idle
     def on_step(self, step: Step) -> None:
-        """After each step. To read ``step.cost`` is to wait for the device: do it rarely."""
+        """After each step. To read ``step.cost`` is to wait for the device: do it rarely.
 
-    def on_epoch(self, epoch: Epoch) -> str | None:
-        """After each epoch. A text ends the training and is kept as ``Result.stopped``."""
+        Of a stack, the cost of a network that has ended is NaN.
+        """
+
+    def on_epoch(self, epoch: Epoch) -> Any:
+        """After each epoch. A text ends the training and is kept as ``Result.stopped``.
+
+        Of a stack, a (nested) list with a text or None for each network ends those with a text.
+        """
         return None
 
     def on_end(self, result: Result) -> Result | None:

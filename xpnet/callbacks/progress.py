@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -284,4 +285,11 @@ def _speed(m: int, epoch: Epoch) -> str:
 
 def _mean(value: Any) -> float:
     """The mean of a number, or of (nested) lists of them for a stack."""
-    return fmean(map(_mean, value)) if isinstance(value, list) else float(value)
+    return fmean(_finite(value) or [math.nan]) if isinstance(value, list) else float(value)
+
+
+def _finite(value: Any) -> list[float]:
+    """The finite numbers of (nested) lists: a network that diverged at once has none."""
+    if isinstance(value, list):
+        return [number for inner in value for number in _finite(inner)]
+    return [value] if math.isfinite(value) else []

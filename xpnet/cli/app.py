@@ -37,6 +37,7 @@ _FOR_USERS = (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, Va
 
 EXAMPLES = {
     "train": "xpnet train digits --epochs 3",
+    "search": "xpnet search digits --grid lr=1e-3:1e-1:log3 --epochs 3 --cv 3",
     "evaluate": "xpnet evaluate xpnet-digits.safetensors digits",
     "predict": "xpnet predict xpnet-digits.safetensors digits --out digits.csv",
     "export": "xpnet export xpnet-digits.safetensors digits.onnx",
@@ -92,6 +93,7 @@ def _group() -> Any:
     from xpnet.cli.commands.info import info
     from xpnet.cli.commands.predict import predict
     from xpnet.cli.commands.report import report
+    from xpnet.cli.commands.search import search
     from xpnet.cli.commands.train import train
 
     app = typer.Typer(
@@ -105,7 +107,7 @@ def _group() -> Any:
     @app.callback()
     def _options_of_xpnet(version: bool = version) -> None: ...
 
-    for command in (train, evaluate, predict, report, export, info, bench):
+    for command in (train, search, evaluate, predict, report, export, info, bench):
         app.command(epilog=f"Example: {EXAMPLES[command.__name__]}")(command)
     return typer.main.get_command(app)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from typer import Argument, BadParameter, Option
 
@@ -49,9 +49,21 @@ def size(text: str | int) -> int:
     return nbytes
 
 
+def rate(text: str | float) -> float | str:
+    """Return the learning rate that a text stands for, or ``find``."""
+    if text == "find":
+        return "find"
+    try:
+        found = float(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is not a number above 0, nor find") from None
+    number_in("a number above 0", lambda rate: 0 < rate < inf)(found)
+    return found
+
+
 _of_table = partial(Option, rich_help_panel="Tables")
 _of_training = partial(Option, rich_help_panel="Network and training")
-_of_files = partial(Option, rich_help_panel="Files")
+of_files = partial(Option, rich_help_panel="Files")
 _of_place = partial(Option, rich_help_panel="Where it runs")
 
 _SOURCES = (
@@ -72,7 +84,12 @@ DataSources: TypeAlias = Annotated[
     Argument(metavar="DATA...", help=f"{_SOURCES}; one or several.", show_default=False),
 ]
 ModelPath: TypeAlias = Annotated[
-    Path, Argument(metavar="MODEL", help="A model that xpnet train saved.", show_default=False)
+    Path,
+    Argument(
+        metavar="MODEL",
+        help="A model that xpnet train saved, or the folder of a --run: its newest checkpoint.",
+        show_default=False,
+    ),
 ]
 
 # How a table is read.
@@ -97,6 +114,21 @@ Delimiter: TypeAlias = Annotated[
         help="Separator of the columns of a .csv; 'tab' for a tab.",
         show_default="as in training, or detected: ; , or tab",
         callback=lambda text: "\t" if text in ("tab", r"\t") else text,
+    ),
+]
+Decimal: TypeAlias = Annotated[
+    Literal[".", ","] | None,
+    _of_table(
+        "--decimal",
+        help="Decimal mark of the numbers in a .csv.",
+        show_default="as in training, or a point",
+    ),
+]
+Encoding: TypeAlias = Annotated[
+    str | None,
+    _of_table(
+        help="Of the text of a .csv: cp1252, latin-1, utf-16, ...",
+        show_default="as in training, or utf-8",
     ),
 ]
 KeepIndex: TypeAlias = Annotated[
@@ -168,20 +200,22 @@ BatchSize: TypeAlias = Annotated[
 ]
 OptimizerName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(optim.OPTIMIZERS)}.")]
 LearningRate: TypeAlias = Annotated[
-    float | None,
+    Any,
     _of_training(
-        help="Learning rate.",
+        help="Learning rate; find tries the first steps at many.",
+        metavar="RATE",
         show_default="the optimiser's: 0.001 for adam",
-        callback=number_in("a number above 0", lambda rate: 0 < rate < inf),
+        parser=rate,
     ),
 ]
 ScheduleName: TypeAlias = Annotated[
     str, _of_training(help=f"{', '.join(SCHEDULES)}: cosine lowers the rate to 0 by the end.")
 ]
 L2: TypeAlias = Annotated[
-    float,
+    float | None,
     _of_training(
-        help="Penalty on the weights.",
+        help="Penalty on the weights, for each step.",
+        show_default="samples per step / samples, as C=1 of scikit-learn; 0 from 1000 samples on",
         callback=number_in("a number, 0 or more", lambda l2: 0 <= l2 < inf),
     ),
 ]
@@ -204,9 +238,10 @@ TestShare: TypeAlias = Annotated[
     ),
 ]
 ValidationShare: TypeAlias = Annotated[
-    float,
+    float | None,
     _of_training(
         help="Share of the training samples set aside for validation.",
+        show_default="0.1; 0 of fewer than 1000 samples",
         callback=number_in("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
     ),
 ]
@@ -215,14 +250,14 @@ Patience: TypeAlias = Annotated[
     _of_training(
         min=1,
         help="Stop after this many epochs without a better validation cost; keep the best.",
-        show_default="0.3 of the epochs; none with --epochs",
+        show_default="0.3 of the epochs; none with --epochs or without validation",
     ),
 ]
 
 # The files that a training reads and writes.
 Config: TypeAlias = Annotated[
     Path | None,
-    _of_files(
+    of_files(
         "--config",
         help="TOML file with options, as each training writes one beside its model.",
         show_default="none",
@@ -230,17 +265,17 @@ Config: TypeAlias = Annotated[
         is_eager=True,
     ),
 ]
-NoPlot: TypeAlias = Annotated[bool, _of_files("--no-plot", help="Draw no learning curve.")]
-Quiet: TypeAlias = Annotated[bool, _of_files("--quiet", help="Print errors alone.")]
+NoPlot: TypeAlias = Annotated[bool, of_files("--no-plot", help="Draw no learning curve.")]
+Quiet: TypeAlias = Annotated[bool, of_files("--quiet", help="Print errors alone.")]
 SavePath: TypeAlias = Annotated[
-    Path | None, _of_files(help="Model file.", show_default="xpnet-DATA.safetensors")
+    Path | None, of_files(help="Model file.", show_default="xpnet-DATA.safetensors")
 ]
 PlotPath: TypeAlias = Annotated[
     Path | None,
-    _of_files(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
+    of_files(help="Learning curve: .png, .pdf, .svg or .jpg.", show_default="beside the model"),
 ]
 CheckpointPath: TypeAlias = Annotated[
-    Path | None, _of_files(help="Model file written after every epoch.", show_default="none")
+    Path | None, of_files(help="Model file written after every epoch.", show_default="none")
 ]
 RunFolder: TypeAlias = Annotated[
     Path | None,
@@ -253,11 +288,11 @@ Resume: TypeAlias = Annotated[
     bool, Option("--resume", help="Go on with the run in the folder of --run, if there is one.")
 ]
 LogPath: TypeAlias = Annotated[
-    Path | None, _of_files(help="Text file with a line of JSON per epoch.", show_default="none")
+    Path | None, of_files(help="Text file with a line of JSON per epoch.", show_default="none")
 ]
 ReportPath: TypeAlias = Annotated[
     Path | None,
-    _of_files(help="Report of the training, an HTML file (see xpnet report).", show_default="none"),
+    of_files(help="Report of the training, an HTML file (see xpnet report).", show_default="none"),
 ]
 
 # Where new arrays are made.

@@ -8,6 +8,9 @@ what               lies in memory as   comes out as
 ``sample_weight``  ``(..., m)``        ``(..., 1, m_batch)``
 =================  ==================  ==========================================
 
+Of a stack, X and Y may have leading axes, and so may the order, one for each network: batches have
+them then.
+
 A sample is a row in memory, so a batch reads ``m_batch`` stretches of memory. To gather columns
 of a transposed view would make NumPy copy the whole of X for every batch. Within a program of JAX,
 columns of ``(n_x, m)`` take two to four times as long as rows, so that a copy pays after an epoch.
@@ -15,9 +18,11 @@ columns of ``(n_x, m)`` take two to four times as long as rows, so that a copy p
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -42,7 +47,7 @@ def batches(
 
     Parameters
     ----------
-    X, Y : array, shapes (m, n_x) and (m, n_y)
+    X, Y : array, shapes (..., m, n_x) and (..., m, n_y)
         Samples as rows, C-contiguous, on the device that trains. See `sample_major`.
     batch_size : int
         Samples a batch. Where it reaches m, X is yielded whole and in its own order.
@@ -57,7 +62,7 @@ def batches(
     Yields
     ------
     Batch
-        X (n_x, m_batch), Y (n_y, m_batch), sample_weight (..., 1, m_batch) or None.
+        X (..., n_x, m_batch), Y (..., n_y, m_batch), sample_weight (..., 1, m_batch) or None.
 
     Raises
     ------
@@ -72,20 +77,41 @@ def shuffled(
     X: Array,
     Y: Array,
     batch_size: int,
-    seed: int,
+    seed: int | np.ndarray,
     epoch: int,
     sample_weight: Array | None,
     *,
     shuffle: bool = True,
 ) -> Batches:
-    """The mini-batches of `batches`, before they are gathered; raises as that does."""
+    """The mini-batches of `batches`, before they are gathered; raises as that does.
+
+    Seeds (..., 1, 1) are those of the networks of a stack: where they differ, each has its order.
+    """
     _check(X, Y, sample_weight, batch_size, seed, epoch)
-    m = X.shape[0]
+    m = X.shape[-2]
     weight = None if sample_weight is None else _as_row(sample_weight)
     if not shuffle or batch_size >= m:
         return Batches(X, Y, weight, None, batch_size)
-    order = np.random.default_rng((seed, epoch)).permutation(m)
+    seeds = seed.ravel().tolist() if isinstance(seed, np.ndarray) else [seed]
+    orders = {each: np.random.default_rng((each, epoch)).permutation(m) for each in set(seeds)}
+    order = orders[seeds[0]]
+    if len(orders) > 1:
+        order = np.stack([orders[each] for each in seeds]).reshape(*np.shape(seed)[:-2], m)
     return Batches(X, Y, weight, order, batch_size)
+
+
+class Samples(NamedTuple):
+    """Samples as rows, and how they are drawn: the arguments of `shuffled` but the epoch."""
+
+    X: Array
+    Y: Array
+    sample_weight: Array | None
+    batch_size: int
+    seed: Any
+
+    def epoch(self, number: int) -> Batches:
+        """The mini-batches of an epoch, counted from 0."""
+        return shuffled(self.X, self.Y, self.batch_size, self.seed, number, self.sample_weight)
 
 
 def streamed(
@@ -139,6 +165,9 @@ def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
 
 def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch]:
     """Yield mini-batches as columns, from number `first` on; `sliced` gathers without an order."""
+    if batches.of_each:
+        yield from _gathered_of_each(batches, first)
+        return
     X, Y, weight, order, size = batches
     # One upload an epoch: one a step would be a copy from the host at every step.
     there = None if order is None else indices(order, Y)
@@ -156,6 +185,37 @@ def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch
         yield Batch(x, y, *s)
 
 
+def _gathered_of_each(batches: Batches, first: int) -> Iterator[Batch]:
+    """`gathered` of a stack whose networks have samples or orders of their own."""
+    X, Y, weight, order, size = batches
+    arrays = [X, Y]
+    if weight is not None:
+        arrays.append(array_namespace(weight).matrix_transpose(weight))
+    leads = {array.shape[:-2] for array in arrays}
+    numbers = {lead: None if order is None else indices(_rows(lead, order, X), Y) for lead in leads}
+    on_device = backend.on_device_of(Y)
+    for start, stop in islice(blocks(X.shape[-2], size), first, None):
+        with on_device:
+            columns = [_taken(array, numbers[array.shape[:-2]], start, stop) for array in arrays]
+        yield Batch(*columns)
+
+
+def _rows(lead: tuple[int, ...], order: np.ndarray, X: Array) -> np.ndarray:
+    """The rows of arrays ``(*lead, m, n)`` in that order, (..., m), numbered in all of it."""
+    rows: np.ndarray = X.shape[-2] * np.arange(math.prod(lead)).reshape(*lead, 1) + order
+    return rows
+
+
+def _taken(array: Array, numbers: Array | None, start: int, stop: int) -> Array:
+    """Some of the rows of ``array (..., m, n)`` as columns: by their numbers, or as they lie."""
+    xp = array_namespace(array)
+    if numbers is None:
+        return xp.matrix_transpose(array[..., start:stop, :])
+    numbers, n = numbers[..., start:stop], array.shape[-1]
+    rows = xp.take(xp.reshape(array, (-1, n)), xp.reshape(numbers, (-1,)), axis=0)
+    return xp.matrix_transpose(xp.reshape(rows, (*numbers.shape, n)))
+
+
 def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array:
     """The weights of a batch, of each network of a stack."""
     if order is None:
@@ -163,10 +223,10 @@ def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array
     return array_namespace(weight).take(weight, order[start:stop], axis=-1)
 
 
-def indices(numbers: np.ndarray, like: Array) -> Array:
+def indices(numbers: np.ndarray | list[int], like: Array) -> Array:
     """`numbers` beside `like`, of its library's dtype for indices."""
     if type(like) is np.ndarray:
-        return numbers
+        return np.asarray(numbers, np.intp)
     dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
     return backend.asarray(numbers, like=like, dtype=dtype)
 
@@ -178,7 +238,7 @@ def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple
 
 
 def sample_major(X: Array) -> Array:
-    """Return ``X (n_x, m)`` as C-contiguous ``(m, n_x)``, without a copy of a transposed view."""
+    """Return ``X (..., n_x, m)`` as C-contiguous ``(..., m, n_x)``; a transposed view as it is."""
     return backend.transposed(X)
 
 
@@ -210,18 +270,24 @@ def _as_row(weight: Array) -> Array:
 
 
 def _check(
-    X: Array, Y: Array, weight: Array | None, batch_size: int, seed: int, epoch: int
+    X: Array,
+    Y: Array,
+    weight: Array | None,
+    batch_size: int,
+    seed: int | np.ndarray,
+    epoch: int,
 ) -> None:
-    if X.ndim != 2 or Y.ndim != 2 or X.shape[0] != Y.shape[0] or X.shape[0] == 0:
+    if X.ndim < 2 or Y.ndim < 2 or X.shape[-2] != Y.shape[-2] or X.shape[-2] == 0:
         raise ValueError(
             f"X has shape {tuple(X.shape)} and Y {tuple(Y.shape)}: expected (m, n_x) and "
             "(m, n_y) with the same m > 0, samples as rows (use sample_major on columns)"
         )
-    if weight is not None and (weight.ndim == 0 or weight.shape[-1] != X.shape[0]):
+    if weight is not None and (weight.ndim == 0 or weight.shape[-1] != X.shape[-2]):
         raise ValueError(
-            f"sample_weight has shape {tuple(weight.shape)}: expected (..., {X.shape[0]}), "
+            f"sample_weight has shape {tuple(weight.shape)}: expected (..., {X.shape[-2]}), "
             "one weight a sample along the last axis"
         )
     whole("batch_size", batch_size, 1, " samples a batch")
-    whole("seed", seed, 0)
+    if not isinstance(seed, np.ndarray):
+        whole("seed", seed, 0)
     whole("epoch", epoch, 0)

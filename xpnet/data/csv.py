@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from xpnet.data.csv_cells import Words, read_cells
+from xpnet.data.csv_decimal import check_labels
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, column_position, named_positions, open_table
 from xpnet.data.dataset import Columns, Dataset
@@ -59,9 +60,13 @@ def read_csv(path: Path, options: Options) -> Dataset:
         delimiter=options.delimiter,
         dropped=tuple(name for k, name in enumerate(table.names) if k not in kept),
         words=tuple(words[indexed:]) if any(words) else (),
+        decimal=options.decimal,
+        encoding=options.encoding,
     )
     where = f"{path}, column {quoted(table.names[position])}"
     _check_none_missing(texts, where)
+    if options.task != "classification" and options.classes is None:
+        check_labels(set(texts), where)
     check_fits(array_bytes(X.shape, X.itemsize) + _nbytes(texts), options.limit, str(path))
     y = as_whole_numbers(np.array(texts))
     chosen = options.label is not None

@@ -24,6 +24,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from xpnet.data.csv_decimal import COMMA, POINT, as_written, has_comma
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, open_table
 from xpnet.data.memory import array_bytes, check_fits
@@ -38,7 +39,6 @@ _DATE = re.compile(
     r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([T ].*)?)?|\d{1,2}([./-])\d{1,2}\3(\d{2}){1,2}( .*)?"
     r"|\d{1,2}:\d{2}(:\d{2}.*)?"
 )
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 
 _MOST_NEW = 0.5
 """Up to which share of its cells a column of words may hold different ones."""
@@ -184,7 +184,7 @@ class _Column:
         """What it is, for `_HELP`; ``numbers`` where nothing is in the way."""
         m = sum(self.words.values())
         if not m:
-            return "gaps" if self.gaps else "numbers"
+            return "empty" if not self.numbers else "gaps" if self.gaps else "numbers"
         if self.dates == m and not self.numbers:
             return "dates"
         if self.numbers > m:
@@ -195,6 +195,7 @@ class _Column:
 
 _HELP = {
     "gaps": "gaps in {} (--impute median)",
+    "empty": "nothing in {} (--drop)",
     "words": "words in {} (--one-hot)",
     "strays": "a word among numbers in {} (mend it)",
     "texts": "texts in {} (--drop)",
@@ -213,6 +214,8 @@ def _examined(table: Table, features: Sequence[int], options: Options) -> list[W
         for column, position in zip(columns, features, strict=True):
             column.at(cells[position], line)
     handled = {"numbers", *["words"] * options.words, *["gaps"] * options.gaps}
+    if options.columns is not None and options.gaps:  # Filled by what was learned in training.
+        handled.add("empty")
     refused = [column for column in columns if column.kind not in handled]
     if refused:
         raise _refused(table, refused, options)
@@ -229,17 +232,22 @@ def _examined(table: Table, features: Sequence[int], options: Options) -> list[W
 def _refused(table: Table, columns: Sequence[_Column], options: Options) -> DataError:
     """Return the error that names the first cell in the way, all `columns`, and what to do."""
     first = min(columns, key=lambda column: column.first[0])
-    (line, cell), name = first.first, first.name
+    (line, cell), name, decimal = first.first, first.name, options.decimal_mark
+    advice = _advice(cell, name, line, decimal) or _remedies(columns, options)
     return DataError(
-        f"{table.path}, line {line} has {quoted(cell)} in column {quoted(name)}: expected a finite "
-        f"number; {_advice(cell, name, line) or _remedies(columns, options)}"
+        f"{table.path}, line {line} has {quoted(as_written(cell, decimal))} in column "
+        f"{quoted(name)}: expected a finite number; {advice}"
     )
 
 
-def _advice(cell: str, name: str, line: int) -> str:
+def _advice(cell: str, name: str, line: int, decimal: str) -> str:
     """Return what to do about a `cell` that the way of reading may explain."""
-    if _DECIMAL_COMMA.fullmatch(cell):
-        return "write a decimal point instead of the comma, and nothing between thousands"
+    if has_comma(cell):
+        other, what = (POINT, "a point") if decimal == COMMA else (COMMA, "a comma")
+        return (
+            f"if {what} is the decimal mark, say so (--decimal {other}); write nothing between "
+            "thousands"
+        )
     if any(mark in cell for mark in ";\t|"):
         return "if columns are separated by another character, name it (--delimiter)"
     if "inf" in cell.lower() and is_number(cell):

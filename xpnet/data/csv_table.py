@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from xpnet.data.csv_decimal import COMMA, POINT, check_decimal, exchanged
 from xpnet.data.csv_header import is_header
 from xpnet.data.csv_text import Lines
 from xpnet.data.dataset import Columns
@@ -51,7 +52,19 @@ class Options(NamedTuple):
     features: Sequence[str] = ()
     gaps: bool = False
     words: bool = False
+    decimal: str | None = None
+    encoding: str | None = None
     text: Path | None = None
+
+    @property
+    def decimal_mark(self) -> str:
+        """A point, or the comma that is asked for or was in training."""
+        return self.decimal or (self.columns and self.columns.decimal) or POINT
+
+    @property
+    def read_as(self) -> str:
+        """The encoding that is asked for or was in training; UTF-8 otherwise."""
+        return self.encoding or (self.columns and self.columns.encoding) or "utf-8"
 
 
 class Row(NamedTuple):
@@ -76,7 +89,7 @@ class Table(NamedTuple):
 def open_table(path: Path, options: Options) -> Table:
     """Return the table in `path`, read by the `options` or, where they leave it open, as it looks.
 
-    Raises DataError where the file is not UTF-8 text or has no rows; while reading, where a row's
+    Raises DataError where the file is not text or has no rows; while reading, where a row's
     width differs.
     """
     rows = _read_rows(path, options)
@@ -185,24 +198,26 @@ def _checked_width(path: Path, width: int, rows: Iterator[Row]) -> Iterator[Row]
 def _read_rows(path: Path, options: Options) -> Iterator[Row]:
     """Yield the rows of `path` that are not blank.
 
-    Raises DataError where the file is not UTF-8 text, or a single row needs more than
+    Raises DataError where the file is not text of its encoding, or a single row needs more than
     ``options.limit`` bytes.
     """
-    most = options.limit // _CELL
+    most, decimal = options.limit // _CELL, options.decimal_mark
+    check_decimal(decimal)
     delimiter = options.delimiter
     if delimiter is None:
-        delimiter = _likely_delimiter(Lines(path, options.text, most), options.columns)
+        lines = Lines(path, options.text, most, options.read_as)
+        delimiter = _likely_delimiter(lines, options.columns, decimal)
     elif not is_delimiter(delimiter):
         raise DataError(
             f"delimiter is {quoted(delimiter)}: expected one character, such as ; or | or a tab"
         )
-    lines = Lines(path, options.text, most)
+    lines = Lines(path, options.text, most, options.read_as)
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         for cells in reader:
             lines.count = 0
             if cells:
-                yield Row(reader.line_num, cells)
+                yield Row(reader.line_num, exchanged(cells) if decimal == COMMA else cells)
     except csv.Error as error:
         raise DataError(
             f"{path}, line {reader.line_num}: {error}. Expected CSV text; look for a quotation "
@@ -210,7 +225,7 @@ def _read_rows(path: Path, options: Options) -> Iterator[Row]:
         ) from error
 
 
-def _likely_delimiter(lines: Lines, columns: Columns | None) -> str:
+def _likely_delimiter(lines: Lines, columns: Columns | None, decimal: str) -> str:
     """Return the separator of the training if the first line has it, else its most likely one."""
     first = next((line for line in lines if line.strip()), "")
     if columns is not None and columns.delimiter is not None and columns.delimiter in first:
@@ -218,4 +233,6 @@ def _likely_delimiter(lines: Lines, columns: Columns | None) -> str:
     cells = first.split(";")
     if len(cells) > 2 and all(cell.count(",") <= 1 for cell in cells):
         return ";"
+    if decimal == COMMA and (";" in first or "\t" in first):
+        return max(";\t", key=first.count)
     return max(_DELIMITERS, key=first.count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
-from xpnet.exceptions import DataError, listed
+from xpnet.exceptions import DataError, listed, quoted
 
 STANDARD_INPUT = Path("stdin")
 """What errors call it."""
@@ -23,6 +24,8 @@ _NAMELESS_INDEX = "__index_level_0__"
 
 _AS_IN_CSV = "Unnamed: 0"
 """How it calls one in a CSV file."""
+
+_REMEDY = "name its encoding (--encoding cp1252, utf-16, ...), or save it in UTF-8"
 
 
 @contextmanager
@@ -109,13 +112,16 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 class Lines:
     """The lines of a file, at most `most` characters of them at a time: see `count`.
 
-    Errors call it `path`; it is read from `text` where that is another.
+    Errors call it `path`; it is read from `text` where that is another. Raises DataError if
+    `encoding` is none of text.
     """
 
-    def __init__(self, path: Path, text: Path | None, most: int) -> None:
+    def __init__(self, path: Path, text: Path | None, most: int, encoding: str) -> None:
         self.count = 0
         """Characters read since the reader of these lines has last set this to 0."""
         self._path, self._text, self._most = path, text or path, most
+        self._encoding = encoding
+        self._codec = _codec(encoding)
         self._lines = self._read()
 
     def __iter__(self) -> Iterator[str]:
@@ -124,7 +130,7 @@ class Lines:
     def _read(self) -> Iterator[str]:
         with (
             _opened(self._text) as data,
-            io.TextIOWrapper(data, encoding="utf-8-sig", newline="") as file,
+            io.TextIOWrapper(data, encoding=self._codec, newline="") as file,
         ):
             try:
                 while line := file.readline(self._most + 1):
@@ -134,7 +140,12 @@ class Lines:
                 position = data.tell() - len(error.object) + error.start
                 raise DataError(
                     f"{self._path} is not text ({error.reason} at byte {position}): expected a CSV "
-                    "file in UTF-8; save it as one"
+                    f"file in {self._encoding}; {_REMEDY}"
+                ) from error
+            except UnicodeError as error:  # UTF-16 without its mark.
+                raise DataError(
+                    f"{self._path} is not text ({error}): expected a CSV file in "
+                    f"{self._encoding}; {_REMEDY}"
                 ) from error
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise DataError(
@@ -152,6 +163,18 @@ class Lines:
             )
         if "\0" in line:
             raise DataError(
-                f"{self._path} holds a character of value 0: expected a CSV file in UTF-8; save it "
-                "as one"
+                f"{self._path} holds a character of value 0: expected a CSV file in "
+                f"{self._encoding}; {_REMEDY}"
             )
+
+
+def _codec(encoding: str) -> str:
+    """Return the name of a codec; that of UTF-8 reads a byte order mark as none of the text."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    except LookupError as error:  # Unknown, or none of text.
+        raise DataError(
+            f"encoding is {quoted(encoding)}: expected one that Python knows, such as utf-8, "
+            "cp1252, latin-1 or utf-16"
+        ) from error
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding

@@ -24,8 +24,8 @@ class Columns(NamedTuple):
         Whether the names are those of a header.
     indexed : bool
         Whether a first column that only numbers the rows was left out.
-    header, delimiter
-        Options with which the table was read; None where they were found out.
+    header, delimiter, decimal, encoding
+        Options with which the table was read; None where they were found out, or are the usual.
     dropped : tuple of str
         Names of columns that are neither features nor the label.
     words : tuple of tuple of str or None
@@ -41,6 +41,8 @@ class Columns(NamedTuple):
     delimiter: str | None = None
     dropped: tuple[str, ...] = ()
     words: tuple[tuple[str, ...] | None, ...] = ()
+    decimal: str | None = None
+    encoding: str | None = None
 
     @property
     def features(self) -> tuple[str, ...]:

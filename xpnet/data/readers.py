@@ -45,6 +45,8 @@ def load(
     features: Sequence[str] = (),
     gaps: bool = False,
     words: bool = False,
+    decimal: str | None = None,
+    encoding: str | None = None,
     max_memory: int | None = None,
 ) -> Dataset:
     """Read a labelled dataset.
@@ -79,6 +81,11 @@ def load(
         Whether missing values of a table become NaN; else they are refused.
     words : bool, default False
         Whether words of a table become numbers, see `Columns.words`; else they are refused.
+    decimal : str, optional
+        The decimal mark of the numbers in a ``.csv``, ``"."`` or ``","``; by default as in
+        training, or a point.
+    encoding : str, optional
+        Of the text of a ``.csv``, such as ``"cp1252"``; by default as in training, or UTF-8.
     max_memory : int, optional
         Bytes that the data may take, read and scaled to float32; by default half of what is free.
 
@@ -103,6 +110,8 @@ def load(
         tuple(features),
         gaps,
         words,
+        decimal,
+        encoding,
     )
     with plain_text(path) as text:
         dataset = reader.dataset(path, options._replace(text=text))
@@ -122,6 +131,8 @@ def load_samples(
     columns: Columns | None = None,
     classes: Classes | None = None,
     gaps: bool = False,
+    decimal: str | None = None,
+    encoding: str | None = None,
     max_memory: int | None = None,
 ) -> np.ndarray:
     """Read samples ``(m, n_x)`` to predict on, with or without labels beside them.
@@ -135,7 +146,17 @@ def load_samples(
     """
     reader, path = _reader(source)
     limit = default_limit() if max_memory is None else max_memory
-    options = Options(limit, label, header, delimiter, columns=columns, classes=classes, gaps=gaps)
+    options = Options(
+        limit,
+        label,
+        header,
+        delimiter,
+        columns=columns,
+        classes=classes,
+        gaps=gaps,
+        decimal=decimal,
+        encoding=encoding,
+    )
     with plain_text(path) as text:
         X = reader.samples(path, options._replace(text=text), n_x)
     if X.shape[1] != n_x:
@@ -175,7 +196,7 @@ def _no_table(read: Callable[[Path, Options], T]) -> Callable[..., T]:
             if value != Options._field_defaults[name]:
                 raise DataError(
                     f"{name} is {value!r} ({option}), but only a table has columns to choose, a "
-                    f"header, a delimiter, an index, gaps and words: leave it out for {path}"
+                    f"header, a delimiter, an index, gaps, words and text: leave it out for {path}"
                 )
         return read(path, options)
 
@@ -191,6 +212,8 @@ _OF_TABLES = {
     "features": "--features",
     "gaps": "--impute",
     "words": "--one-hot",
+    "decimal": "--decimal",
+    "encoding": "--encoding",
 }
 """Options of tables alone, as the command line calls them."""
 
@@ -205,10 +228,11 @@ def _tabbed(read: Callable[..., T]) -> Callable[..., T]:
 
 
 def _named(read: Callable[..., T]) -> Callable[..., T]:
-    """Tell `read` that a table has commas between its columns, and names above them."""
+    """Tell `read` that a table is text as pyarrow writes it, with names above its columns."""
 
     def read_path(path: Path, options: Options, *others: object) -> T:
-        return read(path, options._replace(delimiter=",", header=True), *others)
+        written = options._replace(delimiter=",", header=True, decimal=".", encoding="utf-8")
+        return read(path, written, *others)
 
     return read_path
 

@@ -8,17 +8,18 @@ against empty arrays by subgraphs, which runtimes neither fuse nor start fast.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ndonnx as ndx
 import numpy as np
 import onnx
 import spox
+import spox.opset.ai.onnx.ml.v3 as ml
 import spox.opset.ai.onnx.v21 as op
 from onnx import numpy_helper
 
-from xpnet.data import Scaling
+from xpnet.export.inputs import AS_GIVEN, Inputs
 from xpnet.export.onnx import gives_probabilities
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED, activations
 from xpnet.kernels.outputs import softmax
@@ -73,7 +74,7 @@ def graph(
     net: Network,
     params: Params,
     labels: np.ndarray | None,
-    scaling: Scaling | None = None,
+    of: Inputs = AS_GIVEN,
     opset: int = OPSET,
     *,
     logits: bool = False,
@@ -85,14 +86,14 @@ def graph(
     weights = _weights(params)
     inputs = {name: _input(array.shape, array.dtype) for name, array in weights.items()}
     layers = tuple(Dense(inputs[f"W{n}"], inputs[f"b{n}"]) for n in range(1, len(net.sizes)))
-    X = inputs["X"] = _input(("N", net.sizes[0]), params[0][0].dtype)
-    last = unchecked_forward(net, layers, _scaled(X, scaling), BY_ROWS)[-1]
+    given = _given(net, of, params[0][0].dtype)
+    last = unchecked_forward(net, layers, _encoded(given, of, params[0][0].dtype), BY_ROWS)[-1]
     if labels is not None:
         each = _each_class(net, last, logits)
         outputs = {"label": _label(net, last.A, labels), "probabilities": each}
     else:
         outputs = {"probabilities" if gives_probabilities(net) else "variable": last.A}
-    model = spox.build(_variables(inputs), _variables(outputs))
+    model = spox.build(_variables(inputs | given), _variables(outputs))
     if any(entry.version != opset for entry in model.opset_import if not entry.domain):
         model = onnx.version_converter.convert_version(model, opset)
     return _with_weights(model, weights)
@@ -103,12 +104,35 @@ def has_several(net: Network) -> bool:
     return net.sizes[-1] > 1 and not OUTPUTS[net.output].exclusive
 
 
-def _scaled(X: Array, scaling: Scaling | None) -> Array:
-    """``(X - shift) / scale`` in float64, as `Scaling.apply` computes it."""
-    if scaling is None:
+def _given(net: Network, of: Inputs, dtype: Any) -> dict[str, Array]:
+    """The inputs: X, unless all are words, and each of text."""
+    texts = {name: ndx.argument(shape=("N", 1), dtype=ndx.utf8) for name in of.words}
+    n = of.n_numbers(net)
+    return {"X": _input(("N", n), dtype)} | texts if n else texts
+
+
+def _encoded(given: Mapping[str, Array], of: Inputs, dtype: Any) -> Array:
+    """The network's inputs: gaps filled, words one-hot, scaled in float64 as in training."""
+    X = given.get("X")
+    if X is not None and of.are_plain:
         return X
-    scaled = (ndx.astype(X, ndx.float64) - scaling.shift[None, :]) / scaling.scale[None, :]
-    return ndx.astype(scaled, X.dtype)
+    parts = []
+    if X is not None:
+        X = ndx.astype(X, ndx.float64)
+        parts.append(
+            X if of.fill is None else ndx.where(ndx.isnan(X), ndx.asarray(of.fill[None, :]), X)
+        )
+    parts += [_one_hot(given[name], words) for name, words in of.words.items()]
+    encoded = ndx.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+    if of.scaling is not None:
+        encoded = (encoded - of.scaling.shift[None, :]) / of.scaling.scale[None, :]
+    return ndx.astype(encoded, ndx.from_numpy_dtype(dtype))
+
+
+def _one_hot(texts: Array, words: Sequence[str]) -> Array:
+    """A column for each of the `words`, 1 where the text ``(N, 1)`` is that word."""
+    found = ml.one_hot_encoder(texts.unwrap_spox(), cats_strings=words)
+    return ndx.astype(ndx.asarray(found)[:, 0, :], ndx.float64)
 
 
 def _label(net: Network, A: Array, labels: np.ndarray) -> Array:
@@ -151,8 +175,8 @@ def _with_weights(model: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> 
     Nobody computes with them while the graph is made, as is done with what is constant there.
     """
     model.producer_name, model.graph.name = "xpnet", "xpnet"
-    (X,) = (entry for entry in model.graph.input if entry.name not in weights)
+    given = [entry for entry in model.graph.input if entry.name not in weights]
     del model.graph.input[:]
-    model.graph.input.append(X)
+    model.graph.input.extend(given)
     model.graph.initializer.extend(numpy_helper.from_array(W, name) for name, W in weights.items())
     return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from xpnet import backend
 from xpnet.data import Scaling
 from xpnet.export.arguments import checked
+from xpnet.export.inputs import Inputs
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.outputs import SHARES
 from xpnet.network import Network
@@ -30,6 +31,8 @@ def to_onnx(
     *,
     scaling: Scaling | None = None,
     classes: Sequence[str] | Sequence[int] | None = None,
+    fill: Sequence[float] | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> ModelProto:
     """Return a network or an estimator as an ONNX model, which runs without xpnet.
 
@@ -43,11 +46,17 @@ def to_onnx(
         Applied to X within the model: ``(X - shift) / scale``, in float64.
     classes : sequence of str or of int, optional
         The label of each output of a sigmoid or softmax; two for a single output.
+    fill : sequence of float, optional
+        What takes the place of NaN in each column of X, before scaling.
+    words : mapping of str to sequence of str, optional
+        By the name of an input of text, the words that are told apart there. The network's last
+        inputs are 1 for such a word and 0 for any other, in this order; X holds the others.
 
     Returns
     -------
     onnx.ModelProto
-        Its input is ``X (N, n_x)``: any number of samples, as rows, in the dtype of `params`.
+        Its input is ``X (N, n_x)``: any number of samples, as rows, in the dtype of `params`;
+        and of `words` a text ``(N, 1)`` each.
         Without `classes` its output is what `xpnet.predict` returns, as rows: ``probabilities``
         of a sigmoid or softmax, else ``variable``. With them the outputs are ``label (N,)``, or
         ``(N, n_y)`` of 0 and 1 for several sigmoids, and ``probabilities``, a column a class.
@@ -58,7 +67,7 @@ def to_onnx(
     ImportError
         If the packages of the extra ``onnx`` are missing.
     ValueError, TypeError
-        If `params` do not fit the network, or are of a stack; if `classes` or `scaling` do not.
+        If `params` do not fit the network, or are of a stack; or one of the others does not.
     NotFittedError
 
     See Also
@@ -85,11 +94,12 @@ def to_onnx(
     if not isinstance(model, Network):
         from xpnet.export.estimators import check_alone, fitted
 
-        check_alone(model, params=params, scaling=scaling, classes=classes)
+        options = {"scaling": scaling, "classes": classes, "fill": fill, "words": words}
+        check_alone(model, params=params, **options)
         return graph(*fitted(model))
     on_host = map_params(backend.to_numpy, checked(model, params))
     labels = None if classes is None else _labels(model, classes)
-    return graph(model, on_host, labels, _checked_scaling(model, scaling))
+    return graph(model, on_host, labels, Inputs.checked(model, scaling, fill, words))
 
 
 def register_skl2onnx() -> None:
@@ -166,18 +176,3 @@ def _labels(net: Network, classes: Any) -> np.ndarray:
     if len(np.unique(labels)) < expected:
         raise ValueError(f"classes is {labels.tolist()}: expected no label twice")
     return labels
-
-
-def _checked_scaling(net: Network, scaling: Any) -> Scaling | None:
-    if scaling is None:
-        return None
-    if not isinstance(scaling, Scaling):
-        raise TypeError(f"scaling is a {type(scaling).__name__}: expected an xpnet.data.Scaling")
-    shift, scale = (np.asarray(part, np.float64) for part in (scaling.shift, scaling.scale))
-    n_x = net.sizes[0]
-    if shift.shape != (n_x,) or scale.shape != (n_x,):
-        raise ValueError(
-            f"scaling has shift of shape {shift.shape} and scale of shape {scale.shape}: expected "
-            f"({n_x},), a number for each input"
-        )
-    return Scaling(shift, scale)

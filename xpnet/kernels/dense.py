@@ -27,6 +27,7 @@ library, which gives arrays.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -42,7 +43,24 @@ def dense(W: Array, b: Array, A_prev: Array) -> Array:
     """``Z = W A_prev + b``."""
     xp = array_namespace(W) if is_sparse(A_prev) else array_namespace(W, A_prev)
     check_dense(xp, W, b, A_prev)
-    return (W @ A_prev if is_sparse(A_prev) else xp.matmul(W, A_prev)) + b
+    return (W @ A_prev if is_sparse(A_prev) else product(W, A_prev)) + b
+
+
+def product(A: Array, B: Array) -> Array:
+    """``A B``; networks of a stack that share B are the rows of one product.
+
+    Libraries make one product for each network of it, with B read as often.
+    """
+    xp = array_namespace(A, B)
+    lead, shared = A.shape[:-2], 0
+    while shared < len(lead) and (B.ndim - 3 - shared < 0 or B.shape[-3 - shared] == 1):
+        shared += 1
+    if not shared:
+        return xp.matmul(A, B)
+    apart, sharing = lead[: len(lead) - shared], (*lead[len(lead) - shared :], A.shape[-2])
+    rows = xp.reshape(A, (*apart, math.prod(sharing), A.shape[-1]))
+    C = xp.matmul(rows, xp.reshape(B, (*B.shape[: max(B.ndim - 2 - shared, 0)], *B.shape[-2:])))
+    return xp.reshape(C, (*C.shape[:-2], *sharing, B.shape[-1]))
 
 
 def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
@@ -65,7 +83,7 @@ def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
 def dense_backward(dZ: Array, A_prev: Array, W: Array, decay: float | Array | None) -> Dense:
     """``dW = dZ A_prevᵀ + decay W``, ``db = Σ_columns dZ``."""
     xp = array_namespace(dZ, W)
-    dW = dZ @ A_prev.T if is_sparse(A_prev) else xp.matmul(dZ, xp.matrix_transpose(A_prev))
+    dW = dZ @ A_prev.T if is_sparse(A_prev) else product(dZ, xp.matrix_transpose(A_prev))
     db = xp.sum(dZ, axis=-1, keepdims=True)
     return Dense(dW if decay is None else dW + decay * W, db)
 

@@ -10,6 +10,7 @@ stack) are numbered as rows, the samples behind them as columns::
 in words of 32 bits. The step's keys k and k' are of 64 bits mixed by SplitMix64 (Steele, Lea &
 Flood 2014); the rest is two rounds of a hash like MurmurHash3's, whose M it is. Arithmetic is of
 int32, which wraps around on every library; what a shift drags along of the sign is masked away.
+Where each network of a stack has keys of its own, its rows are numbered by themselves.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ class Dropout(NamedTuple):
         What a mask holds there: ``1 / (1 − rate)``.
     keys : (int, int)
         k and k', two int32.
+
+    Each is a number, or all are arrays (..., 1, 1) with one for each network of a stack.
     """
 
-    least: int
-    kept: float
-    keys: tuple[int, int]
+    least: int | Array
+    kept: float | Array
+    keys: tuple[int | Array, int | Array]
 
 
 def dropout_of(rate: float, seed: int, step: int) -> Dropout:
@@ -68,12 +71,14 @@ def dropout_masks(
     if not shapes:
         return ()
     xp, (k, other_k) = array_namespace(like), dropout.keys
-    rows, m = [math.prod(shape[:-1]) for shape in shapes], shapes[0][-1]
+    # Rows are numbered in each network, or in the whole stack.
+    first_axis = -2 if getattr(k, "ndim", 0) else 0
+    rows, m = [math.prod(shape[first_axis:-1]) for shape in shapes], shapes[0][-1]
     total = sum(rows)
     there: dict[str, Any] = {"dtype": xp.int32, "device": device(like)}
-    words = (xp.arange(total + m, **there) + k) * _G
+    words = (xp.reshape(xp.arange(total + m, **there), (1, total + m)) + k) * _G
     # In place where the library has that: fresh memory takes longer than the arithmetic.
-    x = xp.reshape(words[:total], (total, 1)) ^ (words[total:] ^ other_k)
+    x = xp.matrix_transpose(words[..., :total]) ^ (words[..., total:] ^ other_k)
     x *= _G
     high = x >> 16
     high &= 0xFFFF
@@ -83,7 +88,7 @@ def dropout_masks(
     masks *= dropout.kept
     ends = [sum(rows[: layer + 1]) for layer in range(len(rows))]
     return tuple(
-        xp.reshape(masks[end - n : end, :], shape)
+        xp.reshape(masks[..., end - n : end, :], shape)
         for end, n, shape in zip(ends, rows, shapes, strict=True)
     )
 

@@ -10,9 +10,11 @@ from joblib import parallel_config
 from sklearn import ensemble
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
-from xpnet.estimators._devices import stand_in
+from xpnet.estimators._devices import on_host, reference, stand_in, to_host
 from xpnet.estimators._mlp import Given
+from xpnet.model_selection.checkpoints import check_one_fit
 from xpnet.model_selection.fitting import network_of, say, train_all, why_alone, why_not
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
@@ -29,6 +31,7 @@ class SideBySideMixin(Base):
     """
 
     _put_off: list[tuple[Fit, Rounds]] | None = None
+    estimators_: list[Any]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Any:
         """Fit all members.
@@ -46,6 +49,7 @@ class SideBySideMixin(Base):
             Itself.
         """
         estimator = self._get_estimator()
+        check_one_fit([network_of(estimator)], self.n_estimators)
         reason = why_not(estimator, fit_params)
         if not reason and network_of(estimator) is not estimator:
             reason = "each member of an ensemble has its own steps before the network"
@@ -88,14 +92,24 @@ class SideBySideMixin(Base):
     def _set_oob_score(self, X: Any, y: Any) -> None:
         if self._put_off is not None:
             self._train()
-        super()._set_oob_score(X, y)
+        members = self.estimators_
+        if not on_host(X):  # where scikit-learn's code puts the answers into arrays of NumPy
+            self.estimators_ = [member.to_device("numpy") for member in members]
+        try:
+            super()._set_oob_score(to_host(X), y)
+        finally:
+            self.estimators_ = members
+
+    def _as_validated(self, X: Any) -> Any:
+        """X as scikit-learn has it: of NumPy, unless its ``array_api_dispatch`` is on."""
+        check_is_fitted(self)
+        sparse, options = ["csr", "csc"], {"dtype": None, "ensure_all_finite": False}
+        return validate_data(self, X, accept_sparse=sparse, reset=False, **options)
 
     def _of_members(self, X: Any, method: str) -> Iterator[Any]:
-        """What each member answers, to its own features."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        """What each member answers to a validated X, to its own features, on the host."""
         for member, features in zip(self.estimators_, self.estimators_features_, strict=True):
-            yield member, getattr(member, method)(X[:, features])
+            yield member, to_host(getattr(member, method)(X[:, features]))
 
 
 class BaggingClassifier(SideBySideMixin, ensemble.BaggingClassifier):
@@ -120,12 +134,36 @@ class BaggingClassifier(SideBySideMixin, ensemble.BaggingClassifier):
         array, shape (m, n_classes)
             0 where all members agree.
         """
+        X = self._as_validated(X)
+        return beside(np.std(self._probabilities(X), axis=0), X)
+
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """Return the mean of the members' probabilities ``(m, n_classes)``, where X lies."""
+        if on_host(X) or on_host(there := self._as_validated(X)):
+            return super().predict_proba(X, **params)
+        return beside(np.mean(self._probabilities(there), axis=0), there)
+
+    def predict_log_proba(self, X: Any, **params: Any) -> Any:
+        """Return the logarithm of `predict_proba`."""
+        if on_host(X) or on_host(there := self._as_validated(X)):
+            return super().predict_log_proba(X, **params)
+        return beside(np.log(np.mean(self._probabilities(there), axis=0)), there)
+
+    def predict(self, X: Any, **params: Any) -> Any:
+        """Return the labels ``(m,)`` of the largest mean probabilities, where X lies."""
+        if on_host(X) or on_host(there := self._as_validated(X)):
+            return super().predict(X, **params)
+        numbers = np.mean(self._probabilities(there), axis=0).argmax(axis=1)
+        return beside(self.classes_[numbers], there)
+
+    def _probabilities(self, X: Any) -> list[np.ndarray]:
+        """Those of each member, for all classes: its bootstrap may have had fewer."""
         answers = []
         for member, probabilities in self._of_members(X, "predict_proba"):
             of_all = np.zeros((len(probabilities), len(self.classes_)))
-            of_all[:, member.classes_] = probabilities[:, : len(member.classes_)]
+            of_all[:, to_host(member.classes_)] = probabilities[:, : len(member.classes_)]
             answers.append(of_all)
-        return np.std(answers, axis=0)
+        return answers
 
 
 class BaggingRegressor(SideBySideMixin, ensemble.BaggingRegressor):
@@ -156,4 +194,14 @@ class BaggingRegressor(SideBySideMixin, ensemble.BaggingRegressor):
         mean = super().predict(X, **params)
         if not return_std:
             return mean
-        return mean, np.std([answer for _, answer in self._of_members(X, "predict")], axis=0)
+        X = self._as_validated(X)
+        answers = [answer for _, answer in self._of_members(X, "predict")]
+        return mean, beside(np.std(answers, axis=0), X)
+
+
+def beside(values: np.ndarray, X: Any) -> Any:
+    """Return numbers in the library and on the device of X, floating ones in its dtype."""
+    if on_host(X) or values.dtype.kind not in "biuf":
+        return values
+    like = reference(X)
+    return backend.asarray(values, like=like, dtype=None if values.dtype.kind == "f" else "int64")

@@ -24,6 +24,7 @@ from xpnet.estimators._sklearn_private import (
     part_for,
     warnings_noted,
 )
+from xpnet.model_selection.checkpoints import check_one_fit
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.model_selection.progress import Progress
@@ -136,6 +137,7 @@ def fit_all(
     for reason in sorted({candidate.reason for candidate in made} - {""}):
         count = sum(candidate.reason == reason for candidate in made)
         say(verbose, f"{count} of {len(made)} candidates are trained one by one: {reason}")
+    check_one_fit((network_of(one.estimator) for one in made), len(data.splits))
     folds = [Fold(estimator, data, train) for train, _ in data.splits]
     pairs = list(product(made, folds))
     fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]

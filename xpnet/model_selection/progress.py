@@ -36,11 +36,8 @@ class Progress:
         done = sum(map(_epochs, begun))
         left = sum(self.networks[k].max_iter - _epochs(self.networks[k]) for k in going)
         left += sum(one.max_iter for one in others)
-        seconds = (now - self.began) * left / max(1, done)
-        sys.stdout.write(
-            f"{len(going)} of {count} trainings go on, {_best(begun)}, "
-            f"at most {seconds:.0f} s left\n"
-        )
+        until = f", at most {(now - self.began) * left / done:.0f} s left" if done else ""
+        sys.stdout.write(f"{len(going)} of {count} trainings go on, {_best(begun)}{until}\n")
 
 
 def _epochs(network: Any) -> int:

@@ -63,11 +63,14 @@ class SideBySideMixin(Base):
                 self.__dict__.pop(name, None)
 
     def _get_routed_params_for_fit(self, params: Any) -> Any:
-        self._routed = super()._get_routed_params_for_fit(params)
-        return self._routed
+        routed = super()._get_routed_params_for_fit(params)
+        if self._dealer is not None:
+            self._routed = routed
+        return routed
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: Any) -> None:
-        self._data = X, y
+        if self._dealer is not None:
+            self._data = X, y
         super()._check_input_parameters(X, y, split_params)
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:

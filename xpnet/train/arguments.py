@@ -21,7 +21,7 @@ from xpnet.network.arguments import (
 )
 from xpnet.network.checks import check_stacked
 from xpnet.optim import OPTIMIZERS, check_optimizer
-from xpnet.types import Array, Batch, Kernels, Optimizer, Params
+from xpnet.types import Array, Batch, Kernels, Optimizer, Params, leading_axes
 
 _MOMENTS = ("on_start", "on_step", "on_epoch", "on_end")
 
@@ -33,18 +33,19 @@ class Settings(NamedTuple):
     value_and_grad: Callable[..., tuple[Array, Params]] | None = None
     kernels: Kernels | None = None
     l2: float | Array = 0.0
-    dropout: float = 0.0
-    seed: int = 0
+    dropout: float | Array = 0.0  # arrays of these two are (..., 1, 1) and on the host
+    seed: int | Array = 0
 
     @classmethod
     def checked(cls, params: Params, **settings: Any) -> Settings:
         """The settings of steps from `params`, or an error that names the one that cannot be."""
         found = cls(**settings)
-        _check_dropout(found.dropout)
-        found = found._replace(optimizer=_optimizer(found.optimizer))
+        found = found._replace(
+            dropout=_rates(found.dropout, params), optimizer=_optimizer(found.optimizer)
+        )
         if found.value_and_grad is not None:
             check_gradient(found.value_and_grad)
-        seed, l2 = whole("seed", found.seed, 0), beside(found.l2, params[0][0])
+        seed, l2 = _seeds(found.seed, leading_axes(params)), beside(found.l2, params[0][0])
         return found._replace(seed=seed, l2=l2)
 
     def output_of(self, net: Network) -> str:
@@ -86,15 +87,9 @@ def checked_samples(
     X, Y, weight = as_floating(X, params), as_floating(Y, params), as_weights(weight, params)
     output, l2 = settings.output_of(net), settings.l2
     check_batch(net, params, X, Y, weight, l2=l2, output=output, readable=backend.has_values)
-    for name, array in (("X", X), ("Y", Y)):
-        if array.ndim != 2:
-            raise ValueError(
-                f"{name} has shape {tuple(array.shape)}: fit gives every network of a stack the "
-                "same samples, expected (n, m); xpnet.steps takes batches (K, n, m)"
-            )
-    if X.shape[1] == 0:
+    if X.shape[-1] == 0:
         raise ValueError(f"X has shape {tuple(X.shape)}: expected at least one sample to train on")
-    check_stacked(params, fixed=True, sample_weight=weight, l2=l2)
+    check_stacked(params, fixed=True, X=X, Y=Y, sample_weight=weight, l2=l2)
     return Batch(X, Y, weight)
 
 
@@ -181,12 +176,54 @@ def _is_several(things: Any) -> bool:
     return isinstance(things, Iterable) or hasattr(type(things), "__getitem__")
 
 
-def _check_dropout(dropout: float) -> None:
-    """Raise unless `dropout` is a share of units below 1."""
+def _rates(dropout: Any, params: Params) -> float | Array:
+    """The rate as a number, or those of a stack as an array on the host; each is below 1."""
+    if is_array_api_obj(dropout) and dropout.ndim > 0:
+        if dropout.shape[-2:] != (1, 1):
+            raise ValueError(
+                f"dropout has shape {tuple(dropout.shape)}: expected a number, or (K, 1, 1), one "
+                "for each network of a stack"
+            )
+        check_stacked(params, fixed=True, dropout=dropout)
+        rates = backend.to_numpy(dropout)
+        for rate in rates.ravel().tolist():
+            _check_share(rate)
+        return rates
     if not isinstance(dropout, Real):
-        raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units")
+        each = ", or (K, 1, 1), one a network" if leading_axes(params) else ""
+        raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units{each}")
+    _check_share(dropout)
+    return float(dropout)
+
+
+def _check_share(dropout: Any) -> None:
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout is {dropout}: expected a share of units, 0 or more and below 1")
+
+
+def _seeds(seed: Any, lead: tuple[int, ...]) -> int | Array:
+    """One seed, or those of a stack ``lead``, as an array (..., 1, 1) on the host."""
+    is_array = is_array_api_obj(seed) and seed.ndim > 0
+    if not (is_array or _is_several(seed)):
+        return whole("seed", seed, 0)
+    each = _each_seed(backend.to_numpy(seed).tolist() if is_array else seed)
+    try:
+        seeds = backend.asarray(each, backend="numpy", dtype="int64")
+    except (OverflowError, ValueError):
+        raise ValueError(
+            f"seed is {seed!r}: expected numbers below 2**63, nested as the leading axes {lead}"
+        ) from None
+    pairs = zip(reversed(seeds.shape), reversed(lead), strict=False)
+    if seeds.ndim > len(lead) or any(size not in (1, axis) for size, axis in pairs):
+        wanted = f"one for each network, {lead}, or one for all" if lead else "one for one network"
+        raise ValueError(f"seed has shape {seeds.shape}: expected {wanted}")
+    return seeds[..., None, None]
+
+
+def _each_seed(seeds: Any) -> Any:
+    if _is_several(seeds):
+        return [_each_seed(seed) for seed in seeds]
+    return whole("seed", seeds, 0)
 
 
 def _named(thing: Any) -> str:

@@ -191,7 +191,8 @@ class FileRecorder(Recorder):
         path = checkpoints.file_of(loop.steps)
         state = {"about": self.about, **_state_of(loop)}
         try:
-            save_checkpoint(path, loop.run.net, loop.params, state, checkpoints.metadata or {})
+            params, metadata = loop.whole(loop.params), checkpoints.metadata or {}
+            save_checkpoint(path, loop.run.net, params, state, metadata)
         except OSError as error:
             raise self._failed(path, error) from error
         # Files of a later step were damaged, and the run has gone on from an earlier one.

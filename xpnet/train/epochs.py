@@ -175,6 +175,10 @@ class EpochLoop(Training):
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
 
+    def told(self, step: Step) -> Step:
+        """A step as callbacks are told of it: a subclass may hold less."""
+        return step
+
     def check_costs(self, costs: Any) -> None:
         """Look at costs on the host, up to the newest: a subclass may raise."""
 
@@ -273,8 +277,9 @@ class EpochLoop(Training):
         self.steps, self.params = newest.index, newest.params
         self.costs.extend(costs)
         self.weights.extend(weights)
+        told = self.told(newest)
         for callback in self.callbacks:
-            callback.on_step(newest)
+            callback.on_step(told)
         self.recorder.after_steps(self)
 
     @property

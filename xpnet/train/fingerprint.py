@@ -13,7 +13,7 @@ from xpnet import backend
 from xpnet.persist.checkpoint import fingerprint
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
-from xpnet.types import Array, Batches, Optimizer, tensors
+from xpnet.types import Array, Batch, Batches, Optimizer, tensors
 
 _MOST_ENTRIES = 64
 """Entries of an array that is written out."""
@@ -30,14 +30,17 @@ def about(loop: EpochLoop, settings: Settings, samples: Batches, validation: Any
     run, net = loop.run, loop.run.net
     arrays = {"X.T": samples.X, "Y.T": samples.Y, "sample_weight": samples.sample_weight}
     if validation is not None:
-        X, Y = map(array_namespace(samples.X).matrix_transpose, validation)
-        arrays |= {"validation X.T": X, "validation Y.T": Y}
+        transposed = array_namespace(samples.X).matrix_transpose
+        X, Y, weight = Batch(*validation)
+        arrays |= {"validation X.T": transposed(X), "validation Y.T": transposed(Y)}
+        if weight is not None:
+            arrays["validation sample_weight"] = weight
     return {
         "network": f"{net.sizes}, {net.hidden}, {net.output}",
         "epochs": run.epochs,
         "batch_size": samples.size,
-        "seed": settings.seed,
-        "dropout": float(settings.dropout),
+        "seed": settings.seed if isinstance(settings.seed, int) else _plain(settings.seed),
+        "dropout": _plain(settings.dropout),
         "l2": _plain(settings.l2),
         "value_and_grad": _name(settings.value_and_grad),
         "kernels": _name(getattr(settings.kernels, "dense_activation", None)),

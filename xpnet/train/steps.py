@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import is_torch_array
 
 from xpnet import backend
-from xpnet.kernels import Dropout, dropout_masks, dropout_of
+from xpnet.kernels import Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import (
@@ -20,6 +20,7 @@ from xpnet.network.defaults import (
 )
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
+from xpnet.train.dropout import StepDropout, masks_of
 from xpnet.types import (
     Array,
     Batch,
@@ -45,8 +46,8 @@ def steps(
     kernels: Kernels | None = None,
     sample_weight: Array | None = None,
     l2: float | Array = 0.0,
-    dropout: float = 0.0,
-    seed: int = 0,
+    dropout: float | Array = 0.0,
+    seed: int | Sequence[Any] | Array = 0,
 ) -> Iterator[Step]:
     """Train one step a batch, and yield after each.
 
@@ -69,10 +70,11 @@ def steps(
         The weights of every batch that brings none of its own.
     l2 : float or array of shape (..., 1, 1), default 0
         λ of the penalty on weights.
-    dropout : float, default 0
+    dropout : float or array of shape (..., 1, 1), default 0
         Share of each hidden layer's units that is left out, drawn afresh at each step.
-    seed : int, default 0
-        Of the dropout masks, which one seed makes the same on every library.
+    seed : int, or one for each network of a stack, default 0
+        Of the dropout masks, which one seed makes the same on every library. One seed draws those
+        of a stack as a whole; with a list, each network has the masks that it has alone.
 
     Yields
     ------
@@ -130,6 +132,7 @@ class Trainer:
         with self.there:
             self.state = init(self.params)
         self.index = 0
+        self.dropout = StepDropout(settings.dropout, settings.seed, self.params)
         self._step: Callable[..., Any] | None = None
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
@@ -152,7 +155,7 @@ class Trainer:
                 kernels=self.kernels,
                 sample_weight=weight,
                 l2=self.l2,
-                dropout=self._dropout(index) if settings.dropout else None,
+                dropout=self.dropout.at(index),
             )
         self.index, self.state = index, OptimizerState(t, moments)
         return Step(index, self.params, J, self.state)
@@ -197,7 +200,7 @@ class Trainer:
     ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
-        if batches.order is None:
+        if batches.order is None or batches.of_each or self.dropout.of_each:
             return None
         with self.there:
             if self._step is None:
@@ -215,8 +218,8 @@ class Trainer:
                 apply=optimizer.apply,
                 kernels=self.kernels,
                 l2=self.l2,
-                dropout=[self._dropout(index + i) for i in range(count)]
-                if self.settings.dropout
+                dropout=[self.dropout.at(index + i) for i in range(count)]
+                if self.dropout.any
                 else None,
             )
 
@@ -236,10 +239,6 @@ class Trainer:
         self._step = step
         return step
 
-    def _dropout(self, index: int) -> Dropout:
-        """The masks of that step, as seed and step determine them."""
-        return dropout_of(float(self.settings.dropout), self.settings.seed, index)
-
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
     """One training step: the gradients of `value_and_grad`, applied by an optimiser."""
@@ -257,7 +256,7 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
         dropout: Dropout | None,
         **settings: Any,
     ) -> tuple[Params, tuple[Params, ...], Array]:
-        masks = None if dropout is None else _masks(params, Y, dropout)
+        masks = None if dropout is None else masks_of(dropout, params, Y)
         J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
         params, moments = apply(params, grads, moments, hyperparameters, kernels)
         return params, moments, J
@@ -266,9 +265,3 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 
 
 _default_step = _step_by(unchecked_value_and_grad)
-
-
-def _masks(params: Params, Y: Array, dropout: Dropout) -> tuple[Array, ...]:
-    """Inverted dropout of each hidden layer, beside Y."""
-    shapes = [(*layer[0].shape[:-1], Y.shape[-1]) for layer in params[:-1]]
-    return dropout_masks(dropout, shapes, Y)

@@ -48,7 +48,8 @@ class Training:
         except BaseException as error:
             self.stopped = f"failed: {str(error) or type(error).__name__}"
             errors.append(error)
-        self.result = Result(self.params, tuple(self.history), self.stopped, self.steps)
+        params = self.whole(self.params)
+        self.result = Result(params, tuple(self.history), self.stopped, self.steps)
         for callback in self.callbacks:
             try:
                 self.result = _answer(callback, self.result)
@@ -70,10 +71,17 @@ class Training:
         """Enter an epoch, and call `on_epoch`; whether a callback ends the training."""
         self.history.append(row)
         self.completed = self.params
-        epoch = Epoch(len(self.history), self.run.net, self.params, row)
-        reasons = [callback.on_epoch(epoch) for callback in self.callbacks]
+        epoch = Epoch(len(self.history), self.run.net, self.whole(self.params), row)
+        return self.is_ended_by([callback.on_epoch(epoch) for callback in self.callbacks])
+
+    def is_ended_by(self, reasons: Sequence[Any]) -> bool:
+        """Take the answers of the callbacks to an epoch; whether one of them ends the training."""
         self.stopped = next(filter(None, reasons), self.stopped)
         return any(reasons)
+
+    def whole(self, params: Params) -> Params:
+        """What callbacks and the result are given of parameters: a subclass may hold less."""
+        return params
 
 
 def _answer(callback: Any, result: Result) -> Result:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import xpnet
@@ -46,10 +47,32 @@ def test_a_regression_answers_in_its_units(run, flowers, loss):
     np.testing.assert_allclose(found[:, 0], np.array(lines, float), rtol=1e-4)
 
 
-def test_words_are_not_exported(run, fails, flowers):
-    options = ("--label", "length", "--one-hot", "--no-plot", "--save", "m")
-    run("train", flowers(), *SMALL, *options)
-    assert "encodes words, which is not exported" in fails("export", "m", "out.onnx")
+def test_gaps_and_words_answer_as_before(run, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"sex": [*"fm"] * 30, "age": rng.normal(40, 10, 60), "label": [*"uvw"] * 20}
+    )
+    table["adult"], table["y"] = rng.random(60) < 0.5, np.where(table.sex == "f", "yes", "no")
+    table.loc[rng.random(60) < 0.2, ["age", "label"]] = np.nan
+    table.to_csv("table.csv", index=False)
+    asked = ("--impute", "median", "--one-hot", "--no-plot", "--save", "m")
+    run("train", "table.csv", *SMALL, *asked)
+    said = run("export", "m", "out.onnx").out
+    assert said.startswith(
+        "X (N, 2) of float32 ('age', 'adult'), 'sex' (N, 1) of text, 'label_' (N, 1) of text -> "
+    )
+    table.loc[0, "sex"] = "x"
+    table.to_csv("later.csv", index=False)
+    run("predict", "m", "later.csv", "--proba", "--out", "out.csv")
+    expected = pd.read_csv("out.csv")
+    given = {
+        "X": table[["age", "adult"]].to_numpy("float32"),
+        "sex": table[["sex"]].to_numpy(object),
+        "label_": table[["label"]].fillna("").to_numpy(object),
+    }
+    label, probabilities = session("out.onnx").run(None, given)
+    assert label.tolist() == expected.label.tolist()
+    np.testing.assert_allclose(probabilities, expected[["p_no", "p_yes"]], atol=1e-5)
 
 
 def test_numbers_that_are_rounded(run, model, tmp_path):

@@ -60,6 +60,24 @@ def test_a_damaged_record_is_refused(fails, model, tmp_path):
 
 
 @pytest.mark.usefixtures("without_figures")
+def test_the_folder_of_a_run_stands_for_its_newest_checkpoint(run, fails, flowers):
+    path, folder = flowers(), Path("runs/flowers")
+    run("train", path, *SMALL, "--epochs", "3", "--run", folder)
+    assert run("report", folder).out == "report runs/flowers.html\n"
+    words = Page(Path("runs/flowers.html").read_text()).text
+    assert "ended 3 epochs, 27 steps: all epochs done" in words
+    newest, *_ = sorted(folder.iterdir(), reverse=True)
+    newest.write_bytes(newest.read_bytes()[:-1])
+    result = run("report", folder, path)
+    assert (result.code, result.err.count("\n")) == (0, 1)
+    assert "; the one before is taken" in result.err
+    words = Page(Path("runs/flowers.html").read_text()).text
+    assert "ended 2 epochs, 18 steps: it may go on" in words
+    assert "accuracy on test samples" in words
+    assert "is a folder without a checkpoint that is whole" in fails("report", "runs")
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_digits_are_shown_as_images(run):
     run("train", "digits", *SMALL, "--epochs", "1", "--save", "model")
     assert run("report", "model", "digits").out == "report model.html\n"

@@ -52,11 +52,30 @@ def test_a_table_with_labels_in_words(run, flowers, tmp_path, header):
     result = run("train", flowers(header=header), *SMALL)
     assert (result.code, result.err) == (0, "")
     assert accuracy(result.out) == 1.0
-    assert "flowers: 66 training, 6 validation, 18 test samples" in result.out
+    assert "flowers: 72 training, 0 validation, 18 test samples" in result.out
     assert "is replaced" not in result.out
     net, _, metadata = xpnet.load(tmp_path / "xpnet-flowers.safetensors")
     assert net == xpnet.Network((2, 8, 3), output="softmax")
     assert metadata["classes"] == ["iris", "lily", "rose"]
+
+
+@pytest.mark.parametrize(("epochs", "falling"), [(6, True), (150, False)])
+@pytest.mark.parametrize("validation", ["0", "0.2"])
+def test_a_cost_is_said_to_fall_where_twice_the_epochs_lower_it(
+    run, flowers, tmp_path, epochs, falling, validation
+):
+    said, rows = [], []
+    for more in (1, 2):
+        asked = ("--epochs", more * epochs, "--validation", validation, "--log", f"log{more}")
+        said.append(run("train", flowers(), *SMALL, "--lr", "0.005", *asked).out)
+        lines = (tmp_path / f"log{more}").read_text().splitlines()
+        rows.append([json.loads(line) for line in lines])
+    name, column = ("training", "cost") if validation == "0" else ("validation", "val_cost")
+    line = f"the {name} cost was still falling: --epochs {2 * epochs} may give a better model\n"
+    assert (line in said[0]) is falling
+    assert ("still falling" in said[0]) is falling
+    (first, *_, once), (*_, twice) = ([row[column] for row in run] for run in rows)
+    assert (once - twice > 0.05 * first) is falling
 
 
 @pytest.mark.parametrize("label", ["kind", "0"])
@@ -85,7 +104,7 @@ def test_an_archive_and_a_folder_with_test_parts(run, tmp_path):
     for part, rows in (("train", slice(50)), ("t10k", slice(50, None))):
         (folder / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(X[rows]))
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(y[rows]))
-    words = "44 training, 6 validation, 10 test samples; layers (4, 8, 3)"
+    words = "50 training, 0 validation, 10 test samples; layers (4, 8, 3)"
     costs = []
     for source in ("pack.npz", "folder"):
         result = run("train", source, *SMALL)
@@ -108,7 +127,7 @@ def test_the_backends_agree(run, flowers, tmp_path, monkeypatch):
     [
         ("--activation", "tanh", "--l2", "0.1"),
         ("--optimizer", "nesterov", "--schedule", "constant"),
-        ("--hidden", "", "--validation", "0"),
+        ("--hidden", "", "--validation", "0.1"),
         ("--dtype", "float64", "--dropout", "0.1"),
     ],
     ids=" ".join,
@@ -133,7 +152,7 @@ def test_options_as_arguments_of_fit(run, flowers, monkeypatch):
         assert optimizer.rate(26) == pytest.approx(0.0)
         raise RuntimeError("seen")
 
-    monkeypatch.setattr("xpnet.cli.commands.train.fit", fit)
+    monkeypatch.setattr("xpnet.cli.models.fitting.fit", fit)
     network = ("--hidden", "4,5", "--activation", "tanh")
     training = (
         "--epochs",
@@ -298,3 +317,24 @@ def test_the_learning_curve_has_a_title(run, flowers, tmp_path, real_plots):
         "<!-- flowers: test accuracy 100.00% (18 samples) -->"
         in (tmp_path / "curve.svg").read_text()
     )
+
+
+def test_the_rate_is_found_and_recorded(run, flowers, tmp_path):
+    options = (
+        "--hidden",
+        "8",
+        "--epochs",
+        "2",
+        "--lr",
+        "find",
+        "--no-plot",
+        "--save",
+        "a.safetensors",
+    )
+    result = run("train", flowers(), *options)
+    assert result.code == 0
+    line = next(line for line in result.out.splitlines() if line.startswith("lr    "))
+    assert line.endswith(", found by the first steps at 25 rates from 1e-05 to 10")
+    rate = float(line.split()[1].rstrip(","))
+    assert xpnet.load(tmp_path / "a.safetensors", xp="numpy")[2]["settings"]["lr"] == rate
+    assert f"lr = {rate}\n" in (tmp_path / "a.toml").read_text()

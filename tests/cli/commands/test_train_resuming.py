@@ -67,4 +67,4 @@ def test_what_is_refused(run, fails, flowers):
     assert run("train", path, *SMALL, "--run", "runs").code == 0
     assert "--run is runs, which holds a run" in fails("train", path, *SMALL, "--run", "runs")
     said = fails("train", path, *SMALL, "--run", "runs", "--resume", "--l2", "0.5")
-    assert "runs holds a run that is another: l2 is 0.5, the run has 0.0" in said
+    assert "runs holds a run that is another: l2 is 0.5, the run has 0.111" in said

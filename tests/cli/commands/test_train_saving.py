@@ -54,7 +54,7 @@ def diverge(monkeypatch, *, epochs):
         history = tuple({"epoch": number, "cost": 0.5} for number in range(1, epochs + 1))
         raise xpnet.DivergenceError(epochs + 1, 9 * epochs + 4, 0.02, params, history)
 
-    monkeypatch.setattr("xpnet.cli.commands.train.fit", fit)
+    monkeypatch.setattr("xpnet.cli.models.fitting.fit", fit)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_signal_before_the_training_has_begun(run, flowers, former, monkeypatc
     def fit(*arguments, **options):
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("xpnet.cli.commands.train.fit", fit)
+    monkeypatch.setattr("xpnet.cli.models.fitting.fit", fit)
     result = run("train", flowers(), *SMALL)
     line = f"xpnet: interrupted: the former model stays in {NAME}\n"
     assert (result.code, result.err) == (143, line)
@@ -184,7 +184,7 @@ def wrong(monkeypatch):
         history = (*result.history[:-1], {**result.history[-1], "cost": 8e4})
         return result._replace(params=params, history=history)
 
-    monkeypatch.setattr("xpnet.cli.commands.train.fit", fit)
+    monkeypatch.setattr("xpnet.cli.models.fitting.fit", fit)
 
 
 def test_what_is_worse_than_guessing_never_replaces_a_model(fails, flowers, former, wrong):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import xpnet
 from tests.persist.damage import damaged
 from xpnet.cli.commands.predict import Predictions, as_csv
 from xpnet.cli.models.files import Model, ModelFile
-from xpnet.cli.training.preprocessing import Shares, Split
+from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Columns, Dataset
 from xpnet.exceptions import ModelFileError
 
@@ -36,7 +37,7 @@ def load(monkeypatch):
         for name in without:
             del metadata[name]
         monkeypatch.setattr("xpnet.persist.load", lambda path: (net, NET.init(), metadata))
-        return Model.load("m")
+        return Model.load(Path("m"))
 
     return load_changed
 

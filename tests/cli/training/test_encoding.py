@@ -8,7 +8,7 @@ import xpnet
 from tests.cli.commands.test_train import accuracy
 from tests.cli.conftest import SMALL
 from xpnet.cli.training.encoding import Encoding, read_encoding
-from xpnet.data import Columns
+from xpnet.data import Columns, DataError
 
 MODEL = "xpnet-people.safetensors"
 NAN = np.nan
@@ -22,6 +22,12 @@ def test_gaps_are_filled_and_words_encoded():
     assert encoding.names(COLUMNS) == ("age", "sex=f", "sex=x")
     # A word that training did not see, or that the file did not have, is none of them.
     np.testing.assert_array_equal(encoding.apply(np.array([[2.0, 1], [2, -1]]))[:, 1:], 0)
+
+
+def test_features_that_no_training_sample_has():
+    message = r"in column 'age': expected numbers .* leave out what is empty \(--drop 'age'\)"
+    with pytest.raises(DataError, match=message):
+        Encoding.of(X[[1, 1]], COLUMNS, "mean")
 
 
 @pytest.mark.parametrize("strategy", ["median", "mean", "most_frequent", None])

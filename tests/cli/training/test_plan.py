@@ -4,16 +4,17 @@ import pytest
 
 from xpnet.cli.training.plan import Plan, still_falling
 
-NOTHING = {"hidden": None, "batch_size": None, "epochs": None, "patience": None}
+NOTHING = {"hidden": None, "batch_size": None, "epochs": None, "patience": None, "l2": None}
 
 
 @pytest.mark.parametrize(
     ("m", "plan"),
     [
-        (108, ("100", 32, 500, 150)),
-        (1295, ("512,256", 32, 49, 15)),
-        (3200, ("512,256", 40, 30, 9)),
-        (60_000, ("512,256", 64, 30, 9)),
+        (20, ("100", 32, 2000, 600, 1.0)),
+        (108, ("100", 32, 500, 150, 0.296)),
+        (1295, ("512,256", 32, 49, 15, 0.0)),
+        (3200, ("512,256", 40, 30, 9, 0.0)),
+        (60_000, ("512,256", 64, 30, 9, 0.0)),
     ],
 )
 def test_the_plan_follows_from_the_samples(m, plan):
@@ -24,8 +25,8 @@ def test_the_plan_follows_from_the_samples(m, plan):
 
 
 def test_options_come_first():
-    options = {"hidden": "", "batch_size": 7, "epochs": 3, "patience": 1}
-    assert Plan.of(70, **options, validated=True) == (70, "", 7, 3, 1)
+    options = {"hidden": "", "batch_size": 7, "epochs": 3, "patience": 1, "l2": 0.0}
+    assert Plan.of(70, **options, validated=True) == (70, "", 7, 3, 1, 0.0)
     assert Plan.of(70, **NOTHING | {"epochs": 9}, validated=True).patience is None
 
 
@@ -36,8 +37,9 @@ def test_options_come_first():
         ([4, 1, 1, 0.96], False),
         ([4, 0.02, 0.01, 0.001], False),
         ([4, 3, 2], False),
+        ([4, 5, 5, 4.9], True),
     ],
-    ids=["falls", "stands still", "is almost 0", "ended early"],
+    ids=["falls", "stands still", "is almost 0", "ended early", "falls slowly"],
 )
 def test_a_cost_that_still_fell(costs, falling):
     rows = [{"cost": 0.5**k, "val_cost": cost} for k, cost in enumerate(costs)]

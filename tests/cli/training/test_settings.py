@@ -3,14 +3,11 @@ from __future__ import annotations
 import json
 import tomllib
 
-import numpy as np
 import pytest
 
 import xpnet
 from tests.cli.conftest import SMALL, contents
-from xpnet.cli.training.preprocessing import Shares, Split
 from xpnet.cli.training.settings import write_settings
-from xpnet.data import Dataset
 
 NAME = "xpnet-flowers"
 AGAIN = ("--config", f"{NAME}.toml", "--save", "again.safetensors")
@@ -91,14 +88,3 @@ def test_a_model_that_no_settings_are_known_of(run, model, tmp_path):
     result = run("info", "former")
     assert result.code == 0
     assert "unknown: saved by a former version" in result.out
-
-
-def test_balanced_classes(fails, flowers):
-    y = np.repeat([0, 1], [30, 10])
-    split = Split.of(Dataset("rare", np.arange(80.0).reshape(40, 2), y), Shares(validation=0.0))
-    weights = split.balanced_weights()
-    assert weights.shape == (1, 32)
-    np.testing.assert_allclose(weights * split.train[1], split.train[1] * [[2 / 3], [2]], rtol=1e-6)
-    numbers = ("--task", "regression", "--label", "width", "--drop", "kind")
-    line = fails("train", flowers(), *numbers, "--class-weight", "balanced")
-    assert "--class-weight is for classes, but the labels are numbers" in line

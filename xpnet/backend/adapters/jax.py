@@ -67,12 +67,12 @@ def _transposed(X: Any) -> Any:
     It has no views, and the copy of many samples takes as long as some epochs of a small network.
     """
     if isinstance(X, jax.core.Tracer):
-        return X.T
+        return xp.matrix_transpose(X)
     key = id(X)
     if key not in _kept:
         if len(_kept) >= MOST_KEPT:
             _kept.pop(next(iter(_kept)), None)
-        _kept[key] = weakref.ref(X, lambda _: _kept.pop(key, None)), X.T
+        _kept[key] = weakref.ref(X, lambda _: _kept.pop(key, None)), xp.matrix_transpose(X)
     return _kept[key][1]
 
 

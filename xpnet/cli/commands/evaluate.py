@@ -10,7 +10,7 @@ from xpnet.cli.models.data import load_labelled
 from xpnet.cli.models.files import Model
 from xpnet.cli.results.confusion import confusion_tables
 from xpnet.cli.results.scores import Scores
-from xpnet.cli.training.preprocessing import evaluation_samples
+from xpnet.cli.training.splits import evaluation_samples
 
 _WIDE = 400
 """Columns of a file or a pipe, in which nothing needs to be cut short."""
@@ -22,6 +22,8 @@ def evaluate(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     max_memory: options.MaxMemory = None,
     backend: options.BackendName = None,
     device: options.Device = None,
@@ -51,6 +53,8 @@ def evaluate(
             label=label,
             header=header,
             delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
             max_memory=max_memory,
         )
         X, y, name = evaluation_samples(dataset, model.trained_on, model.shares)

@@ -48,6 +48,8 @@ def predict(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     max_memory: options.MaxMemory = None,
     backend: options.BackendName = None,
     device: options.Device = None,
@@ -80,6 +82,8 @@ def predict(
                 label=label,
                 header=header,
                 delimiter=delimiter,
+                decimal=decimal,
+                encoding=encoding,
                 max_memory=max_memory,
             )
             X = model.preprocessing.inputs(samples)

@@ -27,12 +27,16 @@ def report(
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     max_memory: options.MaxMemory = None,
     backend: options.BackendName = None,
     device: options.Device = None,
     dtype: options.DType = None,
 ) -> None:
     """Write a report of a training: one HTML file, to be read in any browser.
+
+    Of the folder of a --run, the report of the training so far.
 
     With DATA it has the confusion matrix, each class's figures, calibration and
     mistakes, on the same samples as evaluate.
@@ -53,6 +57,8 @@ def report(
                 label=label,
                 header=header,
                 delimiter=delimiter,
+                decimal=decimal,
+                encoding=encoding,
                 max_memory=max_memory,
             )
         write_report("out", out, model, dataset)

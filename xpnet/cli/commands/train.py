@@ -6,31 +6,28 @@ by one that completed an epoch and whose cost is finite and no worse than guessi
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import typer
 
-from xpnet import Checkpoints, DivergenceError, callbacks, data, fit, use_backend, use_threads
+from xpnet import Checkpoints, Network, callbacks, data, find_rate, use_backend, use_threads
 from xpnet.backend import Backend
 from xpnet.cli import options
-from xpnet.cli.files import by_suffix, check_writable
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
-from xpnet.cli.models.saving import not_saved, save_before_divergence, save_result
-from xpnet.cli.output import FAILED, announced_compilation, print_error, tolerate_lost_output
+from xpnet.cli.models.fitting import fit_and_save
+from xpnet.cli.output import FAILED, tolerate_lost_output
 from xpnet.cli.results.scores import Scores
-from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
-from xpnet.cli.training.plan import Plan, still_falling
-from xpnet.cli.training.preprocessing import Shares, Split, print_table_summary
-from xpnet.cli.training.settings import hyperparameters, settings_of, write_settings
+from xpnet.cli.training.outputs import Files
+from xpnet.cli.training.plan import VALIDATION, Plan, still_falling
+from xpnet.cli.training.settings import hyperparameters, settings_of
+from xpnet.cli.training.splits import Shares, Split
+from xpnet.cli.training.summary import print_table_summary
 from xpnet.types import Result
 
 
@@ -48,12 +45,14 @@ def train(
     optimizer: options.OptimizerName = "adam",
     lr: options.LearningRate = None,
     schedule: options.ScheduleName = "cosine",
-    l2: options.L2 = 0.0,
+    l2: options.L2 = None,
     dropout: options.Dropout = 0.0,
     seed: options.Seed = 0,
     label: options.Label = None,
     header: options.Header = None,
     delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
     keep_index: options.KeepIndex = False,
     drop: options.Drop = None,
     features: options.Features = None,
@@ -61,7 +60,7 @@ def train(
     one_hot: options.OneHot = False,
     max_memory: options.MaxMemory = None,
     test: options.TestShare = 0.2,
-    validation: options.ValidationShare = 0.1,
+    validation: options.ValidationShare = None,
     patience: options.Patience = None,
     save: options.SavePath = None,
     plot: options.PlotPath = None,
@@ -86,8 +85,8 @@ def train(
     where DATA has them, otherwise a share of all samples (--test).
 
     The network and the epochs follow from the number of samples, unless options
-    say them. If the validation cost stands still, training ends; the parameters
-    of its best epoch are kept.
+    say them. From 1000 samples on, some are for validation: if their cost
+    stands still, training ends, and the parameters of its best epoch are kept.
 
     The model keeps the column names of a .csv, by which evaluate and predict
     find the columns, and what was learned of gaps and words. A file beside it
@@ -104,8 +103,8 @@ def train(
     """
     # Not all versions of typer have paths in the context.
     paths = {"save": save, "plot": plot, "checkpoint": checkpoint, "log": log, "report": report}
-    given = SimpleNamespace(**context.params | paths)
-    if patience is not None and not validation:
+    given = SimpleNamespace(**context.params | paths | {"config": config})
+    if patience is not None and validation == 0:
         raise ValueError("--patience follows the validation cost: give --validation more than 0")
     checkpoints = _checkpoints(run, resume)
     with (
@@ -115,50 +114,66 @@ def train(
         options.check_eager(chosen)
         if threads:
             use_threads(threads)
-        dataset = _dataset(given)
-        files = _Files.of(dataset.name, given)
+        dataset = read_dataset(given)
+        files = Files.of(dataset.name, given)
         files.check(source, config)
-        output = networks.output_of(dataset.task, loss)
-        split = _split(given, dataset, output)
-        plan = _plan(given, split)
-        net = networks.make_network(split.n_x, plan.hidden, split.n_y, activation, output)
-        settings = _settings(context, dataset, plan, chosen)
-        model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
-        model.metadata["training"] = runs.begun(context, chosen, split.sizes())
-        _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
-        result, code = _fit_and_save(
-            model,
-            split,
-            callbacks=tuple(_callbacks(model, plan.patience, files)),
-            optimizer=networks.make_optimizer(optimizer, lr, schedule, plan.steps),
-            epochs=plan.epochs,
-            batch_size=plan.batch_size,
-            l2=l2,
-            dropout=dropout,
-            seed=seed,
-            sample_weight=split.balanced_weights() if class_weight else None,
-            checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
-            resume=resume,
-        )
-        if checkpoints and result.stopped == "interrupted":
-            typer.echo(f"run   {run}, which --resume goes on with")
-        score = _print_scores(split, model, result, plan)
-        if code != FAILED:
-            files.keep(settings, config)
-        if result.history and files.plot is not None:
-            _plot(files.plot, result, f"{dataset.name}: {score}")
-        if files.report is not None:
-            _report(files.report, model, split, result, dataset)
+        split = split_of(given, dataset)
+        code = train_on(context, given, dataset, split, files, chosen, checkpoints)
     raise typer.Exit(code)
 
 
-def _dataset(given: SimpleNamespace) -> data.Dataset:
+def train_on(
+    context: typer.Context,
+    given: SimpleNamespace,
+    dataset: data.Dataset,
+    split: Split,
+    files: Files,
+    chosen: Backend,
+    checkpoints: Checkpoints | None = None,
+) -> int:
+    """Train a network by the options that are `given`, and write its files; the exit code."""
+    plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
+    net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
+    if given.lr == "find":
+        given.lr = _found_rate(given, net, split, plan)
+    settings = _settings(context, given, dataset, split, plan, chosen)
+    model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
+    model.metadata["training"] = runs.begun(context, chosen, split.sizes())
+    _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
+    result, code = fit_and_save(
+        model,
+        split,
+        callbacks=tuple(_callbacks(model, plan.patience, files)),
+        optimizer=networks.make_optimizer(given.optimizer, given.lr, given.schedule, plan.steps),
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        l2=plan.l2,
+        dropout=given.dropout,
+        seed=given.seed,
+        checkpoint=checkpoints and replace(checkpoints, metadata=model.metadata),
+        resume=bool(checkpoints and given.resume),
+    )
+    if checkpoints and result.stopped == "interrupted":
+        typer.echo(f"run   {checkpoints.folder}, which --resume goes on with")
+    score = _print_scores(split, model, result, plan)
+    if code != FAILED:
+        files.keep(settings, given.config)
+    if result.history and files.plot is not None:
+        _plot(files.plot, result, f"{dataset.name}: {score}")
+    if files.report is not None:
+        _report(files.report, model, split, result, dataset)
+    return code
+
+
+def read_dataset(given: SimpleNamespace) -> data.Dataset:
     """Return the data set that is given, and say how it was read."""
     dataset = data.load(
         given.source,
         label=given.label,
         header=given.header,
         delimiter=given.delimiter,
+        decimal=given.decimal,
+        encoding=given.encoding,
         keep_index=given.keep_index,
         task=given.task,
         drop=given.drop or (),
@@ -172,93 +187,82 @@ def _dataset(given: SimpleNamespace) -> data.Dataset:
     return dataset
 
 
-def _split(given: SimpleNamespace, dataset: data.Dataset, output: str) -> Split:
-    shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
-    return Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
+def split_of(given: SimpleNamespace, dataset: data.Dataset) -> Split:
+    """Return the samples of `dataset` to train on, to validate and to test on."""
+    output = networks.output_of(dataset.task, given.loss)
+    validation, chosen = given.validation, given.label is not None
+    if validation is None and given.patience is not None:
+        validation = VALIDATION
+    shares = Shares(given.test, validation, given.seed)
+    split = Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
+    return split.balanced() if given.class_weight else split
 
 
-def _plan(given: SimpleNamespace, split: Split) -> Plan:
+def plan_of(given: SimpleNamespace, split: Split) -> Plan:
+    """Return what follows from the number of training samples."""
     return Plan.of(
         split.m,
         hidden=given.hidden,
         batch_size=given.batch_size,
         epochs=given.epochs,
         patience=given.patience,
+        l2=given.l2,
         validated=split.validation is not None,
     )
 
 
+def _found_rate(given: SimpleNamespace, net: Network, split: Split, plan: Plan) -> float:
+    """Return the rate that a trial of many finds, and say so."""
+    found = find_rate(
+        net,
+        networks.initial_params(net, given.seed),
+        split.train.X,
+        split.train.Y,
+        optimizer=networks.optimizer_named(given.optimizer),
+        batch_size=plan.batch_size,
+        seed=given.seed,
+    )
+    rate = float(f"{found.suggestion:.3g}")
+    tried = f"{len(found.rates)} rates from {min(found.rates):g} to {max(found.rates):g}"
+    typer.echo(f"lr    {rate:g}, found by the first steps at {tried}")
+    return rate
+
+
 def _settings(
-    context: typer.Context, dataset: data.Dataset, plan: Plan, chosen: Backend
+    context: typer.Context,
+    given: SimpleNamespace,
+    dataset: data.Dataset,
+    split: Split,
+    plan: Plan,
+    chosen: Backend,
 ) -> dict[str, Any]:
     """Return all options, those that were found out too."""
-    optimizer, loss = context.params["optimizer"], context.params["loss"]
+    loss = given.loss
     if dataset.task == "regression":
         loss = loss or networks.DEFAULT_LOSS
-    return settings_of(
-        context,
-        task=dataset.task,
-        loss=loss,
+    found = {
+        "task": dataset.task,
+        "loss": loss,
         **plan.settings(),
-        lr=context.params["lr"] or networks.default_rate(optimizer),
-        backend=chosen.name,
-        device=str(chosen.device),
-        dtype=chosen.dtype,
-    )
+        "validation": split.shares.validation,
+        "lr": given.lr or networks.default_rate(given.optimizer),
+        "backend": chosen.name,
+        "device": str(chosen.device),
+        "dtype": chosen.dtype,
+    }
+    return settings_of(context, **vars(given) | found)
 
 
 def _print_scores(split: Split, model: ModelFile, result: Result, plan: Plan) -> str:
     """Print the test scores, and whether the training was too short; return the scores."""
     if still_falling(result.history, plan.epochs):
-        more = 2 * plan.epochs
-        typer.echo(f"the cost was still falling: --epochs {more} may give a better model")
+        cost = "training" if split.validation is None else "validation"
+        more = f"--epochs {2 * plan.epochs} may give a better model"
+        typer.echo(f"the {cost} cost was still falling: {more}")
     targets = split.preprocessing.targets
     score = Scores.of(model.net, result.params, targets, split.test).line()
     typer.echo(score)
     return score
-
-
-class _Files(NamedTuple):
-    """The files that a training writes; plot, checkpoint, log and report only if asked for."""
-
-    save: Path
-    plot: Path | None
-    config: Path
-    checkpoint: Path | None
-    log: Path | None
-    report: Path | None
-
-    @classmethod
-    def of(cls, name: str, given: SimpleNamespace) -> _Files:
-        """Return the files of the options; by default the model is named after the data set."""
-        save = given.save or Path(f"xpnet-{name}.safetensors")
-        drawn, config = (save.parent / f"{save.stem}{suffix}" for suffix in (".png", ".toml"))
-        plot = None if given.no_plot else given.plot or drawn
-        return cls(save, plot, config, given.checkpoint, given.log, given.report)
-
-    def check(self, source: str, config: Path | None) -> None:
-        """Raise ValueError if one cannot be written, or has a suffix that is not written."""
-        from xpnet.cli.results.plots import FORMATS
-
-        files = self._asdict()
-        if self._is_mine(config):
-            del files["config"]
-        check_writable(source, *filter(None, [config]), **files)
-        if self.plot is not None:
-            by_suffix("plot", self.plot, FORMATS)
-        if self.report is not None:
-            from xpnet.cli.results.reports import SUFFIXES
-
-            by_suffix("report", self.report, SUFFIXES)
-
-    def keep(self, settings: Mapping[str, Any], config: Path | None) -> None:
-        """Write the settings, unless they were read from that very file: it is left as it is."""
-        if not self._is_mine(config):
-            write_settings(self.config, settings)
-            typer.echo(f"settings {self.config}")
-
-    def _is_mine(self, config: Path | None) -> bool:
-        return config is not None and config.resolve() == self.config.resolve()
 
 
 def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
@@ -276,7 +280,7 @@ def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
 
 
 def _callbacks(
-    model: ModelFile, patience: int | None, files: _Files
+    model: ModelFile, patience: int | None, files: Files
 ) -> Iterator[callbacks.Callback]:
     yield callbacks.Progress()
     if patience is not None:
@@ -311,44 +315,3 @@ def _report(
 
     write_report("report", path, trained(model, split, result, dataset), dataset)
     typer.echo(f"report {path}")
-
-
-def _fit_and_save(
-    model: ModelFile, split: Split, *, callbacks: Sequence[Any], seed: int, **settings: Any
-) -> tuple[Result, int]:
-    """Train the network of `model` and save it; return the result and the exit code.
-
-    Raises ArithmeticError if the cost is not finite (what was learned before is saved if there was
-    no model) or ended above that of guessing and there was a model; Interrupted if a signal came
-    before anything was learned, or a second one came.
-    """
-    # He's weights, which are larger, bend a small table's function more than its samples can say.
-    params = model.net.init(seed, "glorot_uniform")
-    settings |= {"validation": split.validation, "seed": seed}
-    with StopOnSignal() as signal:
-        try:
-            # An overflow shows in the cost, and fit says where.
-            with np.errstate(all="ignore"), _warnings_as_lines(), announced_compilation():
-                result = fit(
-                    model.net, params, *split.train, callbacks=(signal, *callbacks), **settings
-                )
-        except DivergenceError as error:
-            raise ArithmeticError(save_before_divergence(model, error)) from error
-        except KeyboardInterrupt:
-            raise Interrupted(signal.number, not_saved(model)) from None
-        runs.ended(model.metadata["training"], result)
-        saved = save_result(model, split, result, signal.number)
-    if not saved:
-        return result, FAILED
-    if result.stopped == "interrupted":
-        return result, Interrupted(signal.number).code
-    return result, FAILED if any(getattr(one, "failed", False) for one in callbacks) else 0
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print a warning, such as of a full disk, in one line as errors are."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = lambda message, *rest, **more: print_error(str(message))
-        yield

@@ -9,7 +9,7 @@ import numpy as np
 from xpnet import data
 from xpnet.cli.models.files import Model
 from xpnet.cli.output import print_error
-from xpnet.cli.training.preprocessing import print_table_summary
+from xpnet.cli.training.summary import print_table_summary
 from xpnet.exceptions import quoted
 
 

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from xpnet import __version__, backend, persist
+from xpnet.cli.models.runs import newest_checkpoint
 from xpnet.cli.training.encoding import Encoding, read_encoding
 from xpnet.cli.training.networks import LOSSES
-from xpnet.cli.training.preprocessing import Preprocessing, Shares, Split
+from xpnet.cli.training.preprocessing import Preprocessing
+from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Classes, Columns, Dataset, Quantities, Scaling
+from xpnet.data.csv_decimal import MARKS
 from xpnet.data.csv_table import is_delimiter
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
@@ -73,9 +76,16 @@ class Model(NamedTuple):
     def load(cls, path: Path) -> Model:
         """Return the model in `path`, its parameters on the default backend and of its dtype.
 
+        Of a folder, that of its newest checkpoint, with the history until then.
+
         Raises ModelFileError if the file is not a model, or not one that ``xpnet train`` saved.
         """
+        progress: dict[str, Any] = {}
+        if path.is_dir():
+            path, progress = newest_checkpoint(path)
         net, params, metadata = persist.load(path)
+        if isinstance(metadata.get("training"), dict):
+            metadata["training"] |= progress
         columns = _columns(metadata, str(path))
         preprocessing = _preprocessing(metadata, net, columns, str(path))
         cast = map_params(backend.asarray, params)
@@ -94,7 +104,8 @@ def _kept(targets: Classes | Quantities) -> dict[str, Any]:
 def _kept_columns(columns: Columns) -> dict[str, Any]:
     """Return the entries of `columns`, but empty ones, which a former version may not know."""
     entries = columns._asdict().items()
-    return {name: value for name, value in entries if value != () or name == "names"}
+    kept = ("names", "header", "delimiter")
+    return {name: value for name, value in entries if value not in ((), None) or name in kept}
 
 
 def _preprocessing(
@@ -191,6 +202,8 @@ def _are_valid(columns: Columns) -> bool:
         and isinstance(columns.indexed, bool)
         and isinstance(columns.header, bool | None)
         and (delimiter is None or (_is_text(delimiter) and is_delimiter(delimiter)))
+        and columns.decimal in (None, *MARKS)
+        and (columns.encoding is None or _is_text(columns.encoding))
         and _are_texts(columns.dropped)
         and _are_words(columns)
     )

@@ -1,4 +1,7 @@
-"""Record of a run: what a model file keeps of its training, for a report."""
+"""Record of a run: what a model file keeps of its training, for a report.
+
+A folder of checkpoints stands for the model in the newest of them, whose training may go on.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,18 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from typer import Context
 
+from xpnet import Checkpoints
 from xpnet.backend import Backend
 from xpnet.cli.options import describe_backend
+from xpnet.cli.output import print_error
+from xpnet.exceptions import ModelFileError
+from xpnet.persist.checkpoint import load_checkpoint
 from xpnet.types import Result
 
 RECORD: Mapping[str, type] = {
@@ -62,6 +70,25 @@ def ended(record: dict[str, Any], result: Result) -> None:
         "steps": result.steps,
         "peak_memory": _peak_memory(),
     }
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the newest checkpoint in `folder` that is whole, and what to add to its record.
+
+    Raises ModelFileError if there is none.
+    """
+    for path in Checkpoints(folder).files:
+        try:
+            state = load_checkpoint(path, np.asarray)
+        except ModelFileError as error:
+            print_error(f"{error}; the one before is taken")
+            continue
+        progress = {name: state[name] for name in ("history", "steps")}
+        return path, progress | {"stopped": state["stopped"] or "it may go on"}
+    raise ModelFileError(
+        f"{folder} is a folder without a checkpoint that is whole: expected a model file, or the "
+        "folder that xpnet train --run has written to"
+    )
 
 
 def is_record(found: Any) -> bool:

@@ -20,7 +20,7 @@ from xpnet.cli.files import CANNOT_WRITE, reason, write_error
 from xpnet.cli.models.files import ModelFile
 from xpnet.cli.output import print_error
 from xpnet.cli.signals import Interrupted
-from xpnet.cli.training.preprocessing import Split
+from xpnet.cli.training.splits import Split
 from xpnet.types import Params, Result, map_params
 
 
@@ -49,14 +49,15 @@ def save_result(model: ModelFile, split: Split, result: Result, signal: int) -> 
 
 def _worse_than_guessing(model: ModelFile, split: Split, result: Result) -> str:
     """Return the error if what was learned costs more than guessing."""
+    X, Y, weights = split.train
     # Parameters of 0 give each class the same probability, and the mean of the targets.
-    zeros = map_params(array_namespace(split.train[0]).zeros_like, result.params)
-    guessing = evaluate(model.net, zeros, *split.train)["cost"]
+    zeros = map_params(array_namespace(X).zeros_like, result.params)
+    guessing = evaluate(model.net, zeros, X, Y, sample_weight=weights)["cost"]
     if not result.history or result.history[-1]["cost"] <= guessing:
         return ""
     # An epoch's cost counts l2, dropout and its first steps; and patience may keep another epoch.
     with np.errstate(all="ignore"):
-        cost = evaluate(model.net, result.params, *split.train)["cost"]
+        cost = evaluate(model.net, result.params, X, Y, sample_weight=weights)["cost"]
     if cost <= guessing:
         return ""
     fell = result.history[-1]["cost"] < result.history[0]["cost"]

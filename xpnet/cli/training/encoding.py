@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xpnet.data import Columns
-from xpnet.exceptions import DataError
+from xpnet.exceptions import DataError, listed, quoted
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -39,15 +39,19 @@ class Encoding(NamedTuple):
 
     @classmethod
     def of(cls, X: np.ndarray, columns: Columns | None, strategy: str | None) -> Encoding | None:
-        """Return the encoding for training samples `X` ``(m, n_x)``; None where none is needed."""
+        """Return the encoding for training samples `X` ``(m, n_x)``; None where none is needed.
+
+        Raises DataError where a feature has nothing by which its gaps could be filled.
+        """
         words = columns.words if columns else ()
         if strategy is None and not words:
             return None
         seen = [_seen(X[:, k]) if words and words[k] else None for k in range(X.shape[1])]
-        numbers = X[:, [k for k, of in enumerate(seen) if of is None]]
-        fill = np.zeros(numbers.shape[1])
-        if strategy is not None and numbers.shape[1]:
-            fill = _imputer(strategy).fit(numbers).statistics_
+        plain = [k for k, of in enumerate(seen) if of is None]
+        fill = np.zeros(len(plain))
+        if strategy is not None and plain:
+            _check_none_empty(X, columns)
+            fill = _imputer(strategy).fit(X[:, plain]).statistics_
         return cls(strategy, fill, tuple(seen))
 
     @property
@@ -111,6 +115,16 @@ class Encoding(NamedTuple):
         return transformer.fit(learned)
 
 
+def _check_none_empty(X: np.ndarray, columns: Columns | None) -> None:
+    (empty,) = np.isnan(X).all(axis=0).nonzero()
+    if empty.size:
+        names = [columns.features[k] if columns else str(k) for k in empty]
+        raise DataError(
+            f"no training sample has anything in column {listed(names)}: expected numbers by "
+            f"which gaps can be filled; leave out what is empty (--drop {quoted(','.join(names))})"
+        )
+
+
 def _seen(numbers: np.ndarray) -> tuple[int, ...]:
     return tuple(np.unique(numbers).astype(int).tolist())
 
@@ -118,7 +132,7 @@ def _seen(numbers: np.ndarray) -> tuple[int, ...]:
 def _imputer(strategy: str) -> Any:
     from sklearn.impute import SimpleImputer
 
-    return SimpleImputer(strategy=strategy, keep_empty_features=True)
+    return SimpleImputer(strategy=strategy)
 
 
 def read_encoding(metadata: Mapping[str, Any], columns: Columns | None) -> Encoding | None:

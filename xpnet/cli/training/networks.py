@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from xpnet import optim
 from xpnet.kernels import ACTIVATIONS
 from xpnet.network import Network
-from xpnet.types import Optimizer
+from xpnet.types import Optimizer, Params
 
 T = TypeVar("T")
 
@@ -57,20 +57,30 @@ def make_network(
     return Network((n_x, *units, n_y), activation, output)
 
 
+def initial_params(net: Network, seed: int) -> Params:
+    """Return the parameters from which a training starts."""
+    # He's weights, which are larger, bend a small table's function more than its samples can say.
+    return net.init(seed, "glorot_uniform")
+
+
 def make_optimizer(name: str, lr: float | None, schedule: str, steps: int) -> Optimizer:
     """Return the optimiser `name`, by default with a learning rate of its own.
 
     Raises ValueError if `name` or `schedule` is unknown.
     """
-    make = _one_of("optimizer", name, optim.OPTIMIZERS).make
+    make = optimizer_named(name)
     rate = default_rate(name) if lr is None else lr
     return make(_one_of("schedule", schedule, SCHEDULES)(rate, steps))
 
 
+def optimizer_named(name: str) -> Callable[..., Optimizer]:
+    """Return what makes the optimiser `name` of a rate; raises ValueError if it is unknown."""
+    return _one_of("optimizer", name, optim.OPTIMIZERS).make
+
+
 def default_rate(name: str) -> float:
     """Return the learning rate of the optimiser `name`; raises ValueError if it is unknown."""
-    make = _one_of("optimizer", name, optim.OPTIMIZERS).make
-    return float(signature(make).parameters["learning_rate"].default)
+    return float(signature(optimizer_named(name)).parameters["learning_rate"].default)
 
 
 def _one_of(option: str, name: str, table: Mapping[str, T]) -> T:

@@ -16,8 +16,8 @@ import typer
 
 from xpnet.cli.files import write
 
-_OF_THIS_RUN = ("config", "quiet", "resume")
-"""Options that are not written: they say nothing of what is trained."""
+_OF_THIS_RUN = ("config", "quiet", "resume", "grid", "cv", "random")
+"""Options that are not written: they say nothing of what is trained in the end."""
 
 _OUTPUTS = ("save", "plot", "checkpoint", "run", "log", "report")
 """Options that name the files that a training writes: another has files of its own."""
@@ -71,6 +71,8 @@ def use_config(context: typer.Context, path: Path | None) -> Path | None:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ValueError(f"--config: cannot read {path}: {reason}") from error
     names = {_key(str(each.name)): str(each.name) for each in context.command.params}
+    # A search, which draws no learning curve, reads the file of a training, too.
+    found = {key: found[key] for key in found if key in names or key not in map(_key, _OF_FILES)}
     unknown = [key for key in found if key not in names or names[key] in _OF_THIS_RUN]
     if unknown:
         raise ValueError(

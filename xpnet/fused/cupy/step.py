@@ -159,6 +159,8 @@ class Loop:
         **unused: Any,
     ) -> Any:
         """One step; NotImplemented where there is no plan for it."""
+        if dropout is not None and not isinstance(dropout.kept, float):
+            return NotImplemented  # masks of each network of a stack
         number, rates = self._rates(update.rate)
         penalty, l2s = self._penalties(l2)
         copy, J = self._copies.fresh(), self._driver.empty(self._W.shape[:-2], self._W.dtype)

@@ -1,34 +1,25 @@
-"""Plots of trainings, drawn by matplotlib."""
+"""Learning curves: cost and validation score over the epochs of a training."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import (
-        FuncFormatter,
-        LogLocator,
-        MaxNLocator,
-        NullFormatter,
-        PercentFormatter,
-    )
-except ImportError as error:
-    message = "plots need matplotlib: pip install 'xpnet[cli]'"
-    raise ModuleNotFoundError(message, name=error.name) from error
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
-__all__ = ["learning_curve"]
-
-COLOURS = ("#1f5fa8", "#d1662b", "#3d8b4f", "#7a4fa3")
+from xpnet.plot.figures import COLOURS, titled
 
 _SCORES = {"accuracy": "accuracy", "r2": "R²", "d2": "D²"}
 """What the columns of a history that are best high are called in a plot."""
-
-_LONGEST_TITLE = 90
 
 _MOST_MARKED = 100
 """Epochs whose points are told apart in a plot."""
@@ -58,8 +49,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Fig
         raise ValueError(
             "history is empty: expected a row an epoch, as fit gives once an epoch is completed"
         )
-    figure = _Figure(figsize=(9, 4), layout="constrained")
-    figure.suptitle(_shortened(title), parse_math=False)  # A file's name may hold dollar signs.
+    figure = titled(title)
     parts = curves(history)
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
     for axes, (title, draw) in zip(panels, parts.items(), strict=True):
@@ -75,23 +65,6 @@ def curves(history: Sequence[Mapping[str, Any]]) -> dict[str, Callable[[Axes], N
     if score is not None:
         parts[f"validation {_SCORES[score]}"] = partial(_scores, history=history, score=score)
     return parts
-
-
-class _Figure(Figure):
-    """A figure that a notebook shows also where pyplot was never imported."""
-
-    def _repr_svg_(self) -> str:
-        file = io.StringIO()
-        self.savefig(file, format="svg")
-        page = file.getvalue()
-        return page[page.index("<svg") :]
-
-
-def _shortened(title: str) -> str:
-    if len(title) <= _LONGEST_TITLE:
-        return title
-    kept = _LONGEST_TITLE // 2
-    return f"{title[:kept]}…{title[-kept:]}"
 
 
 def _costs(axes: Axes, history: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,105 @@
+"""Trainings of a search: each is the one that would be made alone, on what its fold may know."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from xpnet import callbacks, evaluate, fit, use_backend
+from xpnet.cli.search.folds import folds_of
+from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
+from xpnet.cli.training.plan import Plan
+from xpnet.data import Dataset
+
+GIVEN = {
+    "test": 0.2,
+    "validation": 0.1,
+    "seed": 3,
+    "label": None,
+    "impute": None,
+    "cv": 3,
+    "activation": "relu",
+    "optimizer": "adam",
+    "schedule": "cosine",
+    "class_weight": None,
+    "l2": 1e-3,
+    "dropout": 0.0,
+    "lr": 0.02,
+}
+
+
+def table(m=60, n_x=3):
+    rng = np.random.default_rng(0)
+    X = rng.normal(5.0, 3.0, (m, n_x))
+    return Dataset("table", X, (X[:, 0] > 5).astype(int))
+
+
+def folds(dataset, **options):
+    return list(folds_of(SimpleNamespace(**GIVEN | options), dataset, positive=False))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_training_is_that_of_fit_alone(backend):
+    pytest.importorskip(backend)
+    rates = [0.02, 1e30, 0.3]
+    with use_backend(backend):
+        splits = folds(table())
+        made = []
+        for rate in rates:
+            options = SimpleNamespace(**GIVEN | {"lr": rate})
+            made.append(Candidate(options, Plan(48, "4", 8, 4, 2, 1e-3), "softmax"))
+        members = [Member(one, fold) for one in made for fold in map(Fold, splits)]
+        train_all(members)
+        alone = []
+        for one in (made[0], made[2]):
+            for split in splits:
+                net = one.net(split.n_x, split.n_y)
+                result = fit(
+                    net,
+                    net.init(3, "glorot_uniform"),
+                    split.train.X,
+                    split.train.Y,
+                    optimizer=one.optimizer(split.m),
+                    epochs=4,
+                    batch_size=8,
+                    seed=3,
+                    validation=split.validation,
+                    callbacks=[callbacks.EarlyStopping(patience=2)],
+                    l2=1e-3,
+                )
+                alone.append(evaluate(net, result.params, *split.test)["accuracy"])
+    scores = [member.score for member in members]
+    assert scores[:3] + scores[6:] == pytest.approx(alone, abs=1e-6)
+    assert np.isnan(scores[3:6]).all()
+    assert [member.diverged for member in members] == [False] * 3 + [True] * 3 + [False] * 3
+
+
+def test_a_fold_learns_nothing_of_what_it_holds_out():
+    dataset = table()
+    with use_backend("numpy", dtype="float64"):
+        for split in folds(dataset):
+            scaling = split.preprocessing.scaling
+            sides = (split.train, split.validation, split.test)
+            train, _, held_out = (side[0].T * scaling.scale + scaling.shift for side in sides)
+            np.testing.assert_allclose(train.mean(axis=0), scaling.shift)
+            assert not np.isclose(held_out[:, None], train[None]).all(axis=2).any()
+
+
+def test_every_sample_is_held_out_once_but_the_only_one_of_a_class():
+    dataset = table()
+    y = np.where(np.arange(60) == 7, 2, dataset.y_train)
+    splits = folds(Dataset("table", dataset.X_train, y))
+    assert sum(split.m_test for split in splits) == 59
+    assert {split.preprocessing.targets.labels for split in splits} == {(0, 1, 2)}
+
+
+def test_more_folds_than_samples():
+    with pytest.raises(
+        ValueError, match=r"--cv is 90, but there are \d+ training samples of the l"
+    ):
+        folds(table(), cv=90)
+    quantities = Dataset("table", *(table().X_train, table().X_train[:, 1]))
+    with pytest.raises(ValueError, match="--cv is 61, but there are 60 training samples: expected"):
+        folds(quantities, cv=61)

@@ -1,0 +1,55 @@
+"""Decimal commas of a CSV table.
+
+Where a comma is the decimal mark, cells are read with comma and point exchanged: ``1,5`` is the
+number 1.5, and neither ``1.5`` nor ``1.234,5`` is one, as a point there may stand between
+thousands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from xpnet.data.csv_header import is_number
+from xpnet.exceptions import DataError, quoted
+
+POINT, COMMA = MARKS = ".", ","
+
+_COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+_WITH_MARKS = re.compile(r"\s*[+-]?\d*([.,]\d{3})*[.,]\d*([eE][+-]?\d+)?\s*")
+_EXCHANGED = str.maketrans(".,", ",.")
+
+
+def has_comma(cell: str) -> bool:
+    """Tell whether `cell` is a number with a decimal comma."""
+    return _COMMA_NUMBER.fullmatch(cell) is not None
+
+
+def exchanged(cells: Sequence[str]) -> list[str]:
+    """Return `cells` with comma and point exchanged in what is a number by either."""
+    return [
+        cell.translate(_EXCHANGED) if _WITH_MARKS.fullmatch(cell) is not None else cell
+        for cell in cells
+    ]
+
+
+def as_written(cell: str, decimal: str) -> str:
+    """Return a cell as it stands in a file of that decimal mark."""
+    return exchanged([cell])[0] if decimal == COMMA else cell
+
+
+def check_decimal(decimal: str) -> None:
+    """Raise DataError unless `decimal` is a point or a comma."""
+    if decimal not in MARKS:
+        raise DataError(f"decimal is {quoted(decimal)}: expected . or ,")
+
+
+def check_labels(labels: Collection[str], where: str) -> None:
+    """Raise DataError if `labels` are numbers, some with decimal commas: they are no classes."""
+    with_commas = sorted(filter(has_comma, labels))
+    if with_commas and all(has_comma(label) or is_number(label) for label in labels):
+        raise DataError(
+            f"{where} holds {quoted(with_commas[0])}: expected classes, or numbers with a decimal "
+            "point; if a comma is the decimal mark, say so (--decimal ,), and if these are "
+            "classes, --task classification"
+        )

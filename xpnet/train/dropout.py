@@ -1,0 +1,70 @@
+"""Dropout of training steps: one rate and seed for all networks, or one for each of a stack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from xpnet import backend
+from xpnet.kernels import Dropout, dropout_masks, dropout_of
+from xpnet.types import Array, Params, leading_axes
+
+
+class StepDropout:
+    """The dropout of every step of a training.
+
+    Parameters
+    ----------
+    rate, seed : number, or array (..., 1, 1) on the host
+        One for all, by which the masks of a stack are drawn as a whole; or for each network, which
+        then has the masks that it has alone.
+    params : Params
+
+    Attributes
+    ----------
+    any, of_each : bool
+        Whether anything is dropped; and whether by numbers of each network.
+    """
+
+    def __init__(self, rate: float | Array, seed: int | Array, params: Params) -> None:
+        self.rate, self.seed, self.like = rate, seed, params[0][0]
+        self.any = bool(rate) if isinstance(rate, float | int) else bool(rate.any())
+        self.of_each = self.any and any(hasattr(given, "ndim") for given in (rate, seed))
+        if self.of_each:
+            self.lead = leading_axes(params)
+            self.each = list(zip(self._listed(rate), self._listed(seed), strict=True))
+
+    def at(self, index: int) -> Dropout | None:
+        """That of the step of this number; None where nothing is dropped."""
+        if not self.any:
+            return None
+        if not self.of_each:
+            return dropout_of(float(self.rate), self.seed, index)
+        each = [dropout_of(rate, seed, index) for rate, seed in self.each]
+        k, other_k = (self._beside([dropout.keys[i] for dropout in each], "int32") for i in (0, 1))
+        least = self._beside([dropout.least for dropout in each], "int32")
+        kept = self._beside([dropout.kept for dropout in each], self.like.dtype)
+        return Dropout(least, kept, (k, other_k))
+
+    def _listed(self, numbers: float | Array) -> list[Any]:
+        """One for each network."""
+        if isinstance(numbers, float | int):
+            return [numbers] * math.prod(self.lead)
+        numbers = array_namespace(numbers).broadcast_to(numbers[..., 0, 0], self.lead)
+        listed: list[Any] = numbers.ravel().tolist()
+        return listed
+
+    def _beside(self, numbers: Sequence[Any], dtype: Any) -> Array:
+        """An array (..., 1, 1) beside the parameters."""
+        row = backend.asarray(numbers, like=self.like, dtype=dtype)
+        return array_namespace(row).reshape(row, (*self.lead, 1, 1))
+
+
+def masks_of(dropout: Dropout, params: Params, like: Array) -> tuple[Array, ...]:
+    """The masks of all hidden layers, for samples like the columns of `like`."""
+    lead = getattr(dropout.least, "shape", ())[:-2]
+    shapes = [(*(lead or W.shape[:-2]), W.shape[-2], like.shape[-1]) for W, *_ in params[:-1]]
+    return dropout_masks(dropout, shapes, like)
