@@ -318,3 +318,45 @@ def test_what_torch_records():
     assert not backend.tracked((plain, np.ones(2)))
     with torch.no_grad():
         assert not backend.tracked(requiring)
+
+
+# transposed
+
+
+def test_transposed(xp):
+    X = xp.asarray(VALUES)
+    for matrix in (X, xp.asarray(VALUES.T).T):
+        np.testing.assert_array_equal(backend.to_numpy(backend.transposed(matrix)), VALUES.T)
+
+
+def test_jax_transposes_once_for_as_long_as_a_matrix_is_there():
+    jax = pytest.importorskip("jax")
+    kept = importlib.import_module("xpnet.backend.adapters.jax")._kept
+    X, Y = jax.numpy.asarray(VALUES), jax.numpy.asarray(2 * VALUES)
+    rows = backend.transposed(X)
+    np.testing.assert_array_equal(backend.transposed(Y), 2 * VALUES.T)
+    assert backend.transposed(X) is rows
+    assert len(kept) == 2
+    del X
+    assert len(kept) == 1
+    del Y
+    assert not kept
+
+
+def test_jax_traces_a_transpose():
+    jax = pytest.importorskip("jax")
+    np.testing.assert_array_equal(jax.jit(backend.transposed)(VALUES), VALUES.T)
+
+
+# near
+
+
+def test_near(xp):
+    X = xp.asarray(VALUES)
+    np.testing.assert_array_equal(backend.to_numpy(backend.near(X)), VALUES)
+
+
+def test_an_array_of_jax_on_the_processor_is_looked_at_by_the_host():
+    jax = pytest.importorskip("jax")
+    with jax.default_device(jax.devices("cpu")[0]):
+        assert type(backend.near(jax.numpy.asarray(VALUES))) is np.ndarray

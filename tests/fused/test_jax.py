@@ -229,3 +229,20 @@ def test_a_large_layer_that_becomes_a_stack_is_left_to_the_plain_kernel():
     given = dA, Layer(dA, dA), A_prev, W
     (dW, db), dA_prev = jax.eval_shape(partial(backward, "relu"), *given)
     assert (dW.shape, db.shape, dA_prev.shape) == ((K, n_out, n_in), (K, n_out, 1), A_prev.shape)
+
+
+def test_moments_of_an_optimiser_of_ours_are_made_by_one_program():
+    case = random_case((3, 4, 2), output="softmax", m=5).on(Library("jax"), "float32")
+    init = optim.adam().init
+    made, plain = fused_jax.compiled_init(init)(case.params), init(case.params)
+    assert made.t == plain.t
+    for array, expected in zip(leaves(made.moments), leaves(plain.moments), strict=True):
+        assert (array.dtype, array.device) == (expected.dtype, expected.device)
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_what_another_optimiser_starts_from_is_left_to_it():
+    def init(params):
+        """Of one's own."""
+
+    assert fused_jax.compiled_init(init) is init

@@ -163,7 +163,7 @@ def test_steps_that_are_kept_stay_as_they_were(seconds, monkeypatch):
     train(case, batch_size=BATCH_SIZE, callbacks=[rarely], epochs=3)
     train(case, batch_size=BATCH_SIZE, callbacks=[heard], epochs=3)
     seen = [step.index for step in rarely.steps]
-    assert seen == ([1, 5, 8, 16, 24] if seconds else list(range(1, 25)))
+    assert seen == ([8, 16, 24] if seconds else list(range(1, 25)))
     for step in rarely.steps:
         expected = heard.steps[step.index - 1]
         np.testing.assert_allclose(step.cost, expected.cost, rtol=1e-10)
@@ -255,6 +255,6 @@ def test_what_is_remembered_stays_where_it_is(every_step):
 
     looking = Looking()
     looking.every_step = every_step
-    train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking])
+    train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking], epochs=4)
     assert len(seen) > 2
     assert seen == [seen[0]] * len(seen)

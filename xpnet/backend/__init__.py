@@ -14,6 +14,7 @@ from xpnet.backend.arrays import (
     detached,
     gather,
     has_values,
+    near,
     on_device_of,
     on_host,
     quiet,
@@ -21,6 +22,7 @@ from xpnet.backend.arrays import (
     to_device,
     to_numpy,
     tracked,
+    transposed,
 )
 from xpnet.backend.devices import DeviceReport, check_together, device_report, where
 from xpnet.backend.libraries import BackendInfo, available_backends, library_name
@@ -58,6 +60,7 @@ __all__ = [
     "leaves",
     "library_name",
     "map_arrays",
+    "near",
     "on_device_of",
     "on_host",
     "quiet",
@@ -67,6 +70,7 @@ __all__ = [
     "to_device",
     "to_numpy",
     "tracked",
+    "transposed",
     "uploader",
     "use_backend",
     "use_threads",

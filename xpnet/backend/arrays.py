@@ -100,6 +100,13 @@ def contiguous(array: Any) -> Any:
         return adapter(_known_library(array)).contiguous(array)
 
 
+def transposed(X: Any) -> Any:
+    """Return ``Xᵀ`` of each matrix, its rows one after another; a copy if they lie otherwise."""
+    special = adapter(_known_library(X)).transposed
+    xp = array_api_compat.array_namespace(X)
+    return contiguous(xp.matrix_transpose(X)) if special is None else special(X)
+
+
 def synchronize(array: Any) -> None:
     """Wait until `array` is computed. A Dask array stays the graph it is."""
     adapter(_known_library(array)).synchronize(array)
@@ -148,6 +155,15 @@ def has_values(array: Any) -> bool:
 def on_host(array: Any) -> bool:
     """Return whether the values of `array` lie on the host, so that reading waits for nothing."""
     return _asked(array, "on_host")
+
+
+def near(array: Any) -> Any:
+    """Return `array`, whose values can be read, as the host's where that shares its memory.
+
+    A few numbers are sooner found there than by programs of JAX, one for each of them.
+    """
+    name = library_name(array)
+    return adapter(name).near(array) if name in LIBRARIES else array
 
 
 def _asked(array: Any, question: str) -> bool:

@@ -225,6 +225,8 @@ def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array
 
 def indices(numbers: np.ndarray | list[int], like: Array) -> Array:
     """`numbers` beside `like`, of its library's dtype for indices."""
+    if type(like) is np.ndarray:
+        return np.asarray(numbers, np.intp)
     dtype = array_namespace(like).__array_namespace_info__().default_dtypes()["indexing"]
     return backend.asarray(numbers, like=like, dtype=dtype)
 
@@ -237,7 +239,7 @@ def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple
 
 def sample_major(X: Array) -> Array:
     """Return ``X (..., n_x, m)`` as C-contiguous ``(..., m, n_x)``; a transposed view as it is."""
-    return backend.contiguous(array_namespace(X).matrix_transpose(X))
+    return backend.transposed(X)
 
 
 def _one_ahead(uploads: Iterator[backend.Upload]) -> Iterator[Batch]:

@@ -17,7 +17,15 @@ from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
 from xpnet._interrupts import deferred_signals
-from xpnet.types import Array, Gather, Kernels, Params, SideBySide, ValueAndGrad
+from xpnet.types import (
+    Array,
+    Gather,
+    Kernels,
+    OptimizerState,
+    Params,
+    SideBySide,
+    ValueAndGrad,
+)
 
 __all__ = [
     "ACCELERATORS",
@@ -32,6 +40,7 @@ __all__ = [
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
 TrainingRun: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Sequence[Array]] | None]
+Initial: TypeAlias = Callable[[Params], OptimizerState]
 Plain = TypeVar("Plain")
 
 
@@ -67,6 +76,9 @@ class Accelerator:
         Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None
         The same where `graph_step` is used, each step of it a captured graph; costs on the device.
+    initial : ``(init) -> init``
+        What an optimiser starts from, ``(params) -> OptimizerState``, as one program. That of one
+        of ours has an attribute ``moments``, the number of those, which are 0.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
@@ -83,6 +95,7 @@ class Accelerator:
     run: Callable[[TrainingStep], TrainingRun | None] = lambda step: None
     side_by_side: Callable[[], AbstractContextManager[SideBySide]] | None = None
     graph_run: Callable[[TrainingStep], TrainingRun | None] | None = None
+    initial: Callable[[Initial], Initial] = _as_it_is
     gather: Callable[[Gather], Gather] = _as_it_is
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
     threads: Callable[[Any], int] = lambda net: 1

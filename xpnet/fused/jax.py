@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xpnet.fused import Accelerator, TrainingRun, TrainingStep
+from xpnet.fused import Accelerator, Initial, TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, is_known
 from xpnet.fused.jax_dense import training_kernels
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Gather, Kernels, Params
+from xpnet.types import Array, Batches, Gather, Kernels, OptimizerState, Params
 
 CHOICES = {
     "dense_activation": ("activation",),
@@ -113,9 +113,24 @@ def _penalty(l2: Any) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
     return ((("l2", l2),), {}) if isinstance(l2, float | int) else ((), {"l2": l2})
 
 
-def _copied(moments: tuple[Params, ...]) -> Any:
-    """Moments that may be donated: copied by the runtime, as `copy` would compile a program."""
-    return jax.device_put(moments, may_alias=False)
+@jax.jit
+def _copied(moments: tuple[Params, ...]) -> tuple[Params, ...]:
+    """Moments that may be donated."""
+    copies: tuple[Params, ...] = jax.tree.map(jnp.copy, moments)
+    return copies
+
+
+def compiled_init(init: Initial) -> Initial:
+    """The moments of an optimiser of ours by one program: by themselves, each takes as long."""
+    count = getattr(init, "moments", None)
+    if count is None:
+        return init
+    return lambda params: OptimizerState(0, _zeros(params, count))
+
+
+@partial(jax.jit, static_argnames="count", keep_unused=True)  # where the parameters are
+def _zeros(params: Params, count: int) -> tuple[Params, ...]:
+    return tuple(jax.tree.map(jnp.zeros_like, params) for _ in range(count))
 
 
 MOST_STEPS = 1024  # of one call of a program
@@ -327,5 +342,6 @@ ACCELERATOR = Accelerator(
     training_kernels=training_kernels,
     step=compiled_step,
     run=compiled_run,
+    initial=compiled_init,
     gather=compiled_gather,
 )

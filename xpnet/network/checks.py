@@ -182,11 +182,11 @@ def check_values(
     Their shapes are checked already. Only the arrays that are `readable` are looked at.
     """
     watched = {"Y": Y, "sample_weight": sample_weight, "l2": None if type(l2) is float else l2}
-    known = {name: a for name, a in watched.items() if a is not None and readable(a)}
+    known = {name: backend.near(a) for name, a in watched.items() if a is not None and readable(a)}
     if OUTPUTS[output].exclusive and "Y" in known:
-        known["sums"] = _sums(Y, known.get("sample_weight"))
+        known["sums"] = _sums(known["Y"], known.get("sample_weight"))
     if not OUTPUTS[output].targets.between and "Y" in known:
-        known["distances"] = _distances(output, Y)
+        known["distances"] = _distances(output, known["Y"])
     ends = _ends(known)
     if "Y" in ends:
         if not all(map(math.isfinite, ends["Y"])):

@@ -192,16 +192,23 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
     """The optimiser of that row, made of functions with a name here: it can be pickled."""
     kind, rate = OPTIMIZERS[name], constant(learning_rate)
     return Optimizer(
-        partial(_init, kind.moments),
+        _Initial(kind.moments),
         _Hyperparameters(_unpromoting, name, rate, settings),
         _Applying(name),
         rate,
     )
 
 
-def _init(moments: int, params: Params) -> OptimizerState:
-    # Each of its own: a caller may donate them, or write over them.
-    return OptimizerState(0, tuple(map_params(_zeros_like, params) for _ in range(moments)))
+@dataclass(frozen=True)
+class _Initial:
+    """So many moments that are 0."""
+
+    moments: int
+
+    def __call__(self, params: Params) -> OptimizerState:
+        # Each of its own: a caller may donate them, or write over them.
+        moments = tuple(map_params(_zeros_like, params) for _ in range(self.moments))
+        return OptimizerState(0, moments)
 
 
 def _zeros_like(tensor: Array) -> Array:
@@ -309,7 +316,10 @@ _ARGUMENTS = {"decay": "weight_decay"}
 def _unpromoting(name: str, rate: Schedule, settings: dict[str, Any], t: int) -> dict[str, Any]:
     """The hyperparameters of step t, none of which would promote float32."""
     found = OPTIMIZERS[name].hyperparameters(rate(t), t, settings)
-    return {key: _as_float(number) for key, number in found.items()}
+    for number in found.values():
+        if type(number) is not float:
+            return {key: _as_float(number) for key, number in found.items()}
+    return found
 
 
 def _as_float(number: float | Array) -> float | Array:

@@ -47,6 +47,9 @@ def alone(rounds: Rounds) -> None:
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
+PACE = 1e9
+"""Multiplications a second that any machine makes, by which the first run is cut."""
+
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
 
@@ -99,7 +102,8 @@ class EpochLoop(Training):
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
-        self.most = self.count = 1  # epochs at a time, steps of the next run
+        self.most = 1  # epochs at a time
+        self.count = _first_count(run, params)  # steps of the next run
         self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
@@ -282,9 +286,12 @@ class EpochLoop(Training):
     def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
         """What so many batches weigh, on the host as their costs are."""
         m, order, s = batches.X.shape[0], batches.order, batches.sample_weight
-        bounds = islice(blocks(m, batches.size), first, first + count)
         if s is None:
-            return [self.weigh(stop - start, None) for start, stop in bounds]
+            last = min(batches.size, m - (first + count - 1) * batches.size)
+            weights = [self.weigh(batches.size, None)] * count
+            weights[-1] = self.weigh(last, None)
+            return weights
+        bounds = islice(blocks(m, batches.size), first, first + count)
         host = backend.to_numpy(s)
         return [
             self.weigh(stop - start, host.take(order[start:stop], axis=-1))
@@ -322,6 +329,12 @@ class EpochLoop(Training):
             return backend.read(self.costs), backend.read(self.weights)
         both = backend.read([*self.costs, *map(_shaped_like, self.weights, self.costs)])
         return both[: len(self.costs)], both[len(self.costs) :]
+
+
+def _first_count(run: Run, params: Params) -> int:
+    """How many steps take at most `SECONDS` wherever it is: forward, and back to W and to A."""
+    size = -(-run.m // run.steps_per_epoch)
+    return max(1, int(SECONDS * PACE / (3 * size * count(params))))
 
 
 def _wants_every_step(callback: Any) -> bool:

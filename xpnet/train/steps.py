@@ -13,6 +13,7 @@ from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import (
     kernels_or_default,
+    optimizer_init,
     training_kernels,
     training_run,
     training_step,
@@ -126,8 +127,11 @@ class Trainer:
         self.net, self.settings, self.fixed = net, settings, fixed
         self.params, self.l2 = backend.detached((params, settings.l2))
         self.there = backend.on_device_of(params[0][0])
+        init = settings.optimizer.init
+        if settings.value_and_grad is None and settings.kernels is None:
+            init = optimizer_init(init, self.params[0][0])
         with self.there:
-            self.state = settings.optimizer.init(self.params)
+            self.state = init(self.params)
         self.index = 0
         self.dropout = StepDropout(settings.dropout, settings.seed, self.params)
         self._step: Callable[..., Any] | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from xpnet import Network
 from xpnet.fused.numba import dense, threads
 from xpnet.fused.numba.blas import number_of_threads, routine
 from xpnet.fused.numba.network import step
-from xpnet.fused.numba.threads import Threads, one_thread
+from xpnet.fused.numba.threads import Threads, at_most
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
@@ -47,6 +46,7 @@ class Machine:
         monkeypatch.setattr(threads, "_found", {})
         monkeypatch.setattr(threads, "agree", lambda *args: True)
         monkeypatch.setattr(threads, "is_alone", lambda: True)  # pytest-xdist has threads
+        monkeypatch.setattr(threads, "cores", lambda: 2)
 
     def run(self, choice: Threads, steps: int, *batches: int) -> list[int]:
         """The threads of each step."""
@@ -141,6 +141,18 @@ def test_ways_that_differ_in_a_bit_are_not_chosen_between(machine, monkeypatch):
         assert machine.run(choice, 50) == [2] * 50
 
 
+@pytest.mark.parametrize("agree", [True, False, None])
+def test_there_are_no_more_threads_than_cores(machine, monkeypatch, agree):
+    """As where a container has a part of the machine; nothing has to be tried then."""
+    monkeypatch.setattr(threads, "cores", lambda: 1)
+    monkeypatch.setattr(threads, "agree", lambda *args: agree)
+    machine.of_one = 9.0
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(3):
+        assert machine.run(choice, 20) == [1] * 20
+    assert machine.number() == 2
+
+
 def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch, rng):
     seen = []
     monkeypatch.setattr(dense, "multiply", lambda A, B, C: seen.append(machine.number()))
@@ -187,15 +199,15 @@ def test_disagreement_is_found(monkeypatch):
 
 
 def test_one_thread_within_one_thread(all_threads):
-    with one_thread():
-        with one_thread():
+    with at_most(1):
+        with at_most(1):
             assert all_threads() == 1
         assert all_threads() == 1
     assert all_threads() == 2
 
 
 def test_an_error_leaves_all_threads(all_threads):
-    with pytest.raises(ZeroDivisionError), one_thread():
+    with pytest.raises(ZeroDivisionError), at_most(1):
         _ = 1 / (all_threads() - 1)
     assert all_threads() == 2
 
@@ -210,7 +222,7 @@ def test_an_error_amid_a_part_leaves_all_threads(machine):
 
 
 def test_ctrl_c_within_one_thread_leaves_all_threads(all_threads):
-    with pytest.raises(KeyboardInterrupt), one_thread():
+    with pytest.raises(KeyboardInterrupt), at_most(1):
         signal.raise_signal(signal.SIGINT)
     assert all_threads() == 2
 
@@ -218,7 +230,7 @@ def test_ctrl_c_within_one_thread_leaves_all_threads(all_threads):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:.*fork:RuntimeWarning")
 def test_a_process_forked_within_one_thread_has_all_afterwards(all_threads):
-    with one_thread():
+    with at_most(1):
         child = os.fork()
     if not child:
         os._exit(all_threads())
@@ -249,23 +261,19 @@ def test_a_stack_has_a_choice_only_where_its_product_is_ours(kind, monkeypatch, 
     assert made == ([32, 32] if kind == "as it is" else [])
 
 
-def test_who_is_alone():
-    release = Event()
-    other = Thread(target=release.wait)
-    other.start()
-    try:
-        assert not threads.is_alone()
-    finally:
-        release.set()
-        other.join()
-
-
 def test_sizes_of_batches_that_come_once_or_are_many_are_not_asked_about():
     choice = Threads(LARGE, FLOAT32)
     assert not any(map(choice.matter, range(100, 110)))
     assert all(map(choice.matter, range(100, 110)))
     assert not any(map(choice.matter, range(200, 300)))
     assert not any(map(choice.matter, range(100, 110)))
+
+
+def test_a_form_that_was_tried_before_is_asked_about_from_its_first_step(monkeypatch):
+    monkeypatch.setattr(threads, "_found", {})
+    assert not Threads(LARGE, FLOAT32).matter(M)
+    threads._found[LARGE, FLOAT32] = True, 1.0, 0.0
+    assert Threads(LARGE, FLOAT32).matter(M)
 
 
 def test_a_step_without_a_large_product_is_not_asked_about():
@@ -293,7 +301,7 @@ def test_the_choice_changes_no_bit(monkeypatch, all_threads, dtype):
         def _parts(self, steps, batches):
             for i in range(steps):
                 self.one = not self.one
-                with one_thread() if self.one else threads.nullcontext():
+                with at_most(1) if self.one else threads.nullcontext():
                     yield slice(i, i + 1)
 
     class All(Threads):

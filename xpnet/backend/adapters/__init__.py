@@ -53,11 +53,15 @@ class Adapter:
         Whether the values of `array` can be read: not while it is traced, or not yet computed.
     on_host : ``(array) -> bool``
         Whether its values lie in the host's memory, so that reading them waits for nothing.
+    near : ``(array) -> array``
+        The host's array where it shares the memory of `array`, which is slow to ask for a number.
     quiet : ``() -> context manager``
         Within it, the library does not warn of overflow and NaN.
     contiguous : ``(array) -> array``
         Its rows one after another in memory, in the order of its shape: a copy only where they
         lie otherwise.
+    transposed : ``(X) -> array``, or None
+        ``Xᵀ`` of a matrix, contiguous, where the library has more to say than `contiguous`.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
         Starts copies of host rows that overlap with computation. See `uploader`.
     refusal : ``(dtype, device) -> str or None``
@@ -74,8 +78,10 @@ class Adapter:
     on_device: Callable[[Any], AbstractContextManager[Any]] = nullcontext
     has_values: Callable[[Any], bool] = lambda array: True
     on_host: Callable[[Any], bool] = lambda array: False
+    near: Callable[[Any], Any] = lambda array: array
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     contiguous: Callable[[Any], Any] = _flattened_and_back
+    transposed: Callable[[Any], Any] | None = None
     pinned_upload: Callable[..., Any] | None = None
     refusal: Callable[[str, Any], str | None] = lambda dtype, device: None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import suppress
 from typing import Any
 
@@ -49,6 +50,32 @@ def _has_values(array: Any) -> bool:
     return not any(isinstance(a, jax.core.Tracer) for a in (array, xp.add(0, 0)))
 
 
+def _near(array: Any) -> Any:
+    on_processor = {device.platform for device in array.devices()} == {"cpu"}
+    return np.asarray(array) if on_processor else array
+
+
+MOST_KEPT = 2  # samples and targets
+
+_kept: dict[int, tuple[Any, Any]] = {}
+"""Latest matrices, as weak references, and their transposes."""
+
+
+def _transposed(X: Any) -> Any:
+    """``Xᵀ``, made once for as long as X is there: nobody can write to an array of JAX.
+
+    It has no views, and the copy of many samples takes as long as some epochs of a small network.
+    """
+    if isinstance(X, jax.core.Tracer):
+        return xp.matrix_transpose(X)
+    key = id(X)
+    if key not in _kept:
+        if len(_kept) >= MOST_KEPT:
+            _kept.pop(next(iter(_kept)), None)
+        _kept[key] = weakref.ref(X, lambda _: _kept.pop(key, None)), xp.matrix_transpose(X)
+    return _kept[key][1]
+
+
 ADAPTER = Adapter(
     xp=xp,
     devices=_devices,
@@ -57,5 +84,7 @@ ADAPTER = Adapter(
     synchronize=_synchronize,
     has_values=_has_values,
     contiguous=lambda array: array,  # as all are; to reshape would copy
+    transposed=_transposed,
+    near=_near,
     refusal=_refusal,
 )

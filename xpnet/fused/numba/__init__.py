@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import Accelerator, or_else, replaced
-from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.cost import fused_cost
 from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
@@ -18,6 +17,7 @@ from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.network.run import compiled_run
 from xpnet.fused.numba.network.step import compiled_step, compiled_value_and_grad, is_thin
 from xpnet.fused.numba.network.trainings import side_by_side
+from xpnet.fused.numba.threads import all_threads
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
 
@@ -44,7 +44,7 @@ def _fused(kernels: Kernels, empty: Empty, in_place: bool) -> Kernels:
 
 def _threads(net: Any) -> int:
     """As many as the BLAS has, of a network whose products it leaves to the calling thread."""
-    return number_of_threads()[0]() if is_thin(net) else 1
+    return all_threads() if is_thin(net) else 1
 
 
 def _gather(plain: Gather) -> Gather:

@@ -22,12 +22,13 @@ LEAST32, LEAST64 = -80.0, -700.0
 def softmax_cost(Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array) -> float:
     """The dZ of softmax with cross-entropy; returns J."""
     n, m = Z.shape
-    top = Z[0].copy()
+    top, total = Z[0].copy(), Z[0].copy()  # `zeros` takes 0.15 s to compile
     for i in range(1, n):
         for j in range(m):
             top[j] = max(top[j], Z[i, j])
-    total = np.zeros(m, Z.dtype)
     zero, least = Z.dtype.type(0), Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
+    for j in range(m):
+        total[j] = zero
     for i in range(n):
         for j in range(m):
             z = Z[i, j] - top[j]

@@ -1,15 +1,16 @@
 """Number of threads of NumPy's BLAS while a training runs: all, or one where others use the cores.
 
-Threads wait for each other at the end of every product. Alone, that is soon over. Beside other
-busy processes each of them waits for its turn on a core, and two may take five times as long as
-one. Which is faster now only a clock tells, and a clock must not decide about results: there is
-a choice only between ways that give the same bits, and only in a program without other threads of
-Python, as the number is one for the whole process.
+All are those that the BLAS has, and no more than the process may use at a time. They wait for each
+other at the end of every product. Alone, that is soon over. Beside other busy processes each of
+them waits for its turn on a core, and two may take five times as long as one. Which is faster now
+only a clock tells, and a clock must not decide about results: there is a choice only between ways
+that give the same bits, and only in a program without other threads of Python that may compute, as
+the number is one for the whole process. (OpenBLAS with threads of its own, as NumPy's wheels have
+it, sets it for all by ``openblas_set_num_threads_local``, too.)
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -21,9 +22,11 @@ from typing import Any
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
+from xpnet.fused.numba.alone import is_alone
 from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
+from xpnet.fused.numba.cores import cores
 
-__all__ = ["Threads", "agree", "chosen", "is_alone", "one_thread", "prefer_one"]
+__all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer_one"]
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
@@ -61,7 +64,7 @@ class Threads:
         self.sizes, self.dtype = tuple(sizes), dtype
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
-        self.one = self.has_run = False
+        self.one = self.has_one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
         self.seen: Counter[int] = Counter()  # of each size of batch
         self._begin_trial()
@@ -70,12 +73,16 @@ class Threads:
         """Whether a step by itself, for m samples, is to be made in `parts`.
 
         Where a product is for more than one thread, and batches of that size come again: of steps
-        given one by one, nobody knows whether they will.
+        given one by one, nobody knows whether they will, but where there was a trial before.
         """
         if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
-        return self.seen[m] >= USUAL
+        return self.seen[m] >= USUAL or self._form in _found
+
+    def number(self) -> int:
+        """How many threads a loop beside the products is to have, as they in the newest part."""
+        return 1 if self.has_one else all_threads()
 
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
@@ -90,9 +97,11 @@ class Threads:
     def _parts(self, steps: int, batches: Sequence[int]) -> Generator[slice, None, None]:
         if not self.has_run:
             self._begin(max(batches))
-        is_due = time.perf_counter() >= self.due
-        first, may_choose = 0, (self.one or is_due) and self._may_choose(batches)
-        tries = may_choose and self.has_run
+        most, is_due = all_threads(), time.perf_counter() >= self.due
+        is_limited = most < number_of_threads()[0]()
+        may_set = (self.one or is_due or is_limited) and _may_set()
+        may_choose = may_set and most > 1 and self._may_choose(batches, most)
+        first, tries = 0, may_choose and self.has_run
         self.has_run = True  # the first is slow by itself
         while first < steps:
             trial = tries and time.perf_counter() >= self.due
@@ -100,8 +109,9 @@ class Threads:
             count = min(self._chunk(one), steps - first) if trial else steps - first
             began = time.perf_counter()
             _within.append(self)
+            is_set, self.has_one = one or (may_set and is_limited), one
             try:
-                with one_thread() if one else nullcontext():
+                with at_most(1 if one else most) if is_set else nullcontext():
                     yield slice(first, first + count)
             finally:
                 _within.pop()
@@ -118,12 +128,9 @@ class Threads:
         self.one = multiplications <= HEAVY
         self.due = 0.0 if self.one else time.perf_counter() + LATER
 
-    def _may_choose(self, batches: Iterable[int]) -> bool:
+    def _may_choose(self, batches: Iterable[int], most: int) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        threads = number_of_threads()[0]()
-        if threads == 1 or not is_alone():
-            return False
-        may = {agree(self.sizes, m, self.dtype, threads) for m in batches}
+        may = {agree(self.sizes, m, self.dtype, most) for m in batches}
         return may - {None} == {True}
 
     def _begin_trial(self) -> None:
@@ -154,6 +161,11 @@ class Threads:
         _found[self._form] = self.one, self.wait, self.due
 
 
+def _may_set() -> bool:
+    """Whether there is a number of threads to be set, and nobody else whom it concerns."""
+    return number_of_threads()[0]() > 1 and is_alone()
+
+
 _found: dict[Any, tuple[bool, float, float]] = {}  # for layers and dtype: `one`, `wait`, `due`
 _best = [False, 0.0]  # whether one thread, and until when that is to be believed
 _within: list[Threads] = []  # whose parts are being made
@@ -168,9 +180,8 @@ def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
     one, until = _best
     if not one or time.perf_counter() > until or _within or A.size * B.shape[1] > MODERATE:
         return nullcontext()
-    threads = number_of_threads()[0]()
-    may = threads > 1 and is_alone() and _product_agrees(*A.shape, B.shape[1], A.dtype, threads)
-    return one_thread() if may else nullcontext()
+    may = _may_set() and _product_agrees(*A.shape, B.shape[1], A.dtype, all_threads())
+    return at_most(1) if may else nullcontext()
 
 
 @lru_cache(maxsize=64)
@@ -179,7 +190,7 @@ def _product_agrees(n_out: int, n_in: int, m: int, dtype: Any, threads: int) -> 
 
     Of few outputs and many samples, a product too small to gain is left to all threads.
     """
-    return _layer_agrees(n_in, n_out, m, dtype)
+    return _layer_agrees(n_in, n_out, m, dtype, threads)
 
 
 def prefer_one() -> None:
@@ -187,25 +198,25 @@ def prefer_one() -> None:
     _best[:] = True, time.perf_counter() + LONGEST
 
 
-def is_alone() -> bool:
-    """Whether Python has no other thread, whose products would have another number of threads."""
-    return threading.active_count() == 1
+def all_threads() -> int:
+    """How many threads of the BLAS there may be: what it has, at most one for each of our cores."""
+    return min(number_of_threads()[0](), cores())
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Context in which NumPy's BLAS uses one thread, in the whole process: it knows no other way.
+def at_most(number: int) -> Iterator[None]:
+    """Context in which NumPy's BLAS uses so many threads, in the whole process.
 
     Ctrl-C waits for its end, or it could leave the number as it is within.
     """
     get, set_ = number_of_threads()
     with deferred_signals():
-        number = get()
-        set_(1)
+        before = get()
+        set_(min(number, before))
         try:
             yield
         finally:
-            set_(number)
+            set_(before)
 
 
 @lru_cache(maxsize=64)
@@ -223,18 +234,20 @@ def agree(sizes: tuple[int, ...], m: int, dtype: Any, threads: int) -> bool | No
         Samples of a batch.
     dtype : dtype
     threads : int
-        How many there are in all.
+        How many there are at the most.
     """
     layers = [(n_in, n_out) for n_in, n_out in pairwise(sizes) if n_in * n_out * m > SMALL]
-    return all(_layer_agrees(*layer, m, dtype) for layer in layers) if layers else None
+    return all(_layer_agrees(*layer, m, dtype, threads) for layer in layers) if layers else None
 
 
-def _layer_agrees(n_in: int, n_out: int, m: int, dtype: Any) -> bool:
+def _layer_agrees(n_in: int, n_out: int, m: int, dtype: Any, threads: int) -> bool:
     rng = np.random.default_rng(0)
     W, A, dZ = (rng.random(shape, dtype) for shape in ((n_out, n_in), (n_in, m), (n_out, m)))
-    with one_thread():
+    with at_most(1):
         alone = _products(W, A, dZ)
-    return all((a == b).all() for a, b in zip(alone, _products(W, A, dZ), strict=True))
+    with at_most(threads):
+        together = _products(W, A, dZ)
+    return all((a == b).all() for a, b in zip(alone, together, strict=True))
 
 
 def _products(W: Any, A: Any, dZ: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled, compiled_inner
 from xpnet.fused.numba.compilation.views import matrix_at
+from xpnet.fused.numba.parallel import LONG, in_parts
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
@@ -187,18 +188,20 @@ def fused_update(empty: Callable[..., Array], in_place: bool) -> Callable[..., A
         # By hand, as `map_params` would take a microsecond longer, of fifteen on a small network.
         new = tuple(Dense(_empty_beside(W, empty), empty(b.shape, b.dtype)) for W, b in params)
         trees = (params, grads, *moments, new)
-        _update_each(*LOOPS[optimizer], trees, rates, hyperparameters)
+        _update_each(*LOOPS[optimizer], trees, rates, hyperparameters, 1)
         returned = moments if in_place else ()
         return new, moments
 
     return update
 
 
-def flat_update(plain: Callable[..., Any], flats: Flats) -> Callable[..., Any]:
+def flat_update(
+    plain: Callable[..., Any], flats: Flats, threads: Callable[[], int]
+) -> Callable[..., Any]:
     """The entry ``update`` over the flat parameters of a training run; else `plain`.
 
-    One call for all tensors, but for AdamW, whose biases do not decay. The moments are updated in
-    place.
+    One loop for all tensors, but for AdamW, whose biases do not decay, in as many threads as there
+    may be. The moments are updated in place.
     """
     rates = np.empty(1)
     returned: Moments = ()
@@ -225,10 +228,11 @@ def flat_update(plain: Callable[..., Any], flats: Flats) -> Callable[..., Any]:
         new = flats.fresh()
         rates[0] = hyperparameters["rate"]
         if "decay" in names:
-            _update_each(loop, names, (params, grads, *returned, new), rates, hyperparameters)
+            trees = params, grads, *returned, new
+            _update_each(loop, names, trees, rates, hyperparameters, threads())
         else:
             tensors = [theta, g, *memory, flats.vector(new)]
-            loop(*_as_arguments(tensors, rates, values_of(names, hyperparameters)))
+            _update_tensors(loop, tensors, rates, values_of(names, hyperparameters), threads())
         return new, returned
 
     return update
@@ -240,6 +244,7 @@ def _update_each(
     trees: tuple[Params, ...],
     rates: Array,
     hyperparameters: dict[str, float],
+    threads: int,
 ) -> None:
     """Tensor by tensor, the last tree being written to; biases do not decay."""
     for_weights = values_of(names, hyperparameters)
@@ -248,8 +253,24 @@ def _update_each(
         weights = [layer.W for layer in layers]
         if _is_turned(weights[-1]):
             weights = [W.T for W in weights]
-        loop(*_as_arguments(weights, rates, for_weights))
+        _update_tensors(loop, weights, rates, for_weights, threads)
         loop(*_as_arguments([layer.b for layer in layers], rates, for_biases))
+
+
+def _update_tensors(
+    loop: Callable[..., None], tensors: list[Array], rates: Array, values: Values, threads: int
+) -> None:
+    """By one thread, or by several where the tensors are long."""
+    arguments = _as_arguments(tensors, rates, values)
+    if threads == 1 or tensors[0].size < 2 * LONG:
+        loop(*arguments)
+        return
+    *vectors, _, _, to_theta = arguments
+    in_parts(
+        lambda theta, g, m, v, new: loop(theta, g, m, v, rates, values, new),
+        [vector.reshape(-1) for vector in (*vectors, to_theta)],
+        threads,
+    )
 
 
 def _is_turned(W: Array) -> bool:

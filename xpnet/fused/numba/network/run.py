@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep
-from xpnet.fused.arguments import are_floats, are_of_step, are_same
+from xpnet.fused.arguments import are_of_step, are_same
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
+from xpnet.fused.numba.parallel import LONG
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Hyperparameters, Kernels, Params, PreparedRun
+from xpnet.types import Array, Batches, Hyperparameters, Kernels, Params, PreparedRun, count
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -46,7 +47,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     ) -> Any:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
-        if optimizer not in LOOPS:
+        if optimizer not in LOOPS or is_large(params):
             return None
         if program is None:
             if not suits(net, params, batches.X):
@@ -66,6 +67,14 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
 
     run.prepared = prepared  # type: ignore[attr-defined]
     return run
+
+
+def is_large(params: Params) -> bool:
+    """Whether several threads update the parameters, and Python takes nothing beside a step.
+
+    Step by step there are no more of them than the old and the new.
+    """
+    return count(params) >= 2 * LONG
 
 
 class RunProgram(Program):
@@ -109,7 +118,7 @@ class RunProgram(Program):
             and are_of_step(self.optimizer, moments, hyperparameters[0])
             and (
                 bool(_made_of(hyperparameters))  # which have been looked at
-                or all(are_floats(numbers.values()) for numbers in hyperparameters)
+                or all(_are_floats(name, hyperparameters) for name in hyperparameters[0])
             )
         )
 
@@ -237,6 +246,12 @@ class RunProgram(Program):
 def _made_of(hyperparameters: Sequence[dict[str, Any]]) -> dict[Any, Any]:
     """What has been made of them, to be kept where trainings side by side may share them."""
     return hyperparameters.made if isinstance(hyperparameters, Hyperparameters) else {}
+
+
+def _are_floats(name: str, hyperparameters: Sequence[dict[str, Any]]) -> bool:
+    """Whether a hyperparameter is one number at each step; by kinds, as there are many steps."""
+    kinds = {type(numbers[name]) for numbers in hyperparameters}
+    return all(issubclass(kind, float) for kind in kinds)
 
 
 @cache

@@ -19,6 +19,7 @@ import numpy as np
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
+from xpnet.fused.numba.cores import cores
 from xpnet.fused.numba.network.loop import ROW, Room
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.threads import prefer_one
@@ -39,8 +40,8 @@ in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
 
 @contextmanager
 def side_by_side() -> Iterator[SideBySide]:
-    """Yield what makes runs, on as many threads as the BLAS has."""
-    with ThreadPoolExecutor(_number()) as pool:
+    """Yield what makes runs, on as many threads as the BLAS has and there are cores for."""
+    with ThreadPoolExecutor(min(_number(), cores())) as pool:
         yield partial(_round, pool)
     prefer_one()
 

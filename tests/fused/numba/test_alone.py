@@ -1,0 +1,71 @@
+"""Other threads of Python: which of them leave the number of the BLAS's threads to a training."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from xpnet.fused.numba.alone import is_alone
+
+
+@contextmanager
+def waiting(module: str, kind: type[Thread] = Thread) -> Iterator[None]:
+    """Context with another thread, which runs code of that module."""
+    begun, release = Event(), Event()
+    namespace = {"__name__": module, "begun": begun, "release": release}
+    exec("def run():\n    begun.set()\n    release.wait()", namespace)
+    other = kind(target=namespace["run"])
+    other.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        release.set()
+        other.join()
+
+
+class OfSubshell(Thread):
+    """A thread whose code is in a base class."""
+
+
+OfSubshell.__module__ = "ipykernel.subshell"
+
+
+@pytest.fixture(autouse=True)
+def only_these(monkeypatch):
+    """As where pytest-xdist, which has threads of its own, does not run."""
+    everyone, before = threading.enumerate, threading.enumerate()
+    monkeypatch.setattr(
+        threading, "enumerate", lambda: [each for each in everyone() if each not in before]
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("ipykernel.iostream", True),
+        ("tqdm._monitor", True),
+        ("ipykernel.subshell", False),
+        ("IPython.lib.backgroundjobs", False),
+        ("ipykernels.own", False),
+        ("__main__", False),
+        ("concurrent.futures.thread", False),
+    ],
+)
+def test_threads_are_known_by_whose_code_they_run(module, expected):
+    with waiting(module):
+        assert is_alone() is expected
+
+
+def test_a_thread_that_runs_the_users_code_is_known_by_its_class():
+    with waiting("ipykernel.thread", OfSubshell):
+        assert not is_alone()
+
+
+def test_one_that_may_compute_is_enough():
+    with waiting("ipykernel.iostream"), waiting("__main__"):
+        assert not is_alone()
