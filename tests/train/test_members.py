@@ -129,23 +129,24 @@ def test_what_is_frozen_keeps_every_bit(stack):
 
 def test_what_is_frozen_leaves_the_stack():
     """Half of it at a time; of two axes, indices that are frozen as a whole."""
-    shapes = []
+    calls = []
 
     def gradient(net, params, X, Y, **settings):
-        shapes.append((*params[0].W.shape[:-2], *X.shape[:-2]))
+        calls.append((*params[0].W.shape[:-2], *X.shape[:-2]))
         return unreal_gradient(net, params, X, Y)
 
-    def trained(stack, ends, **options):
-        shapes.clear()
-        train(stack, callbacks=[ending(ends)], epochs=4, value_and_grad=gradient, **options)
+    def trained(stack, ends):
+        shapes = []
+        heard = Heard(lambda moment, event: shapes.append(calls[-1]) if moment == "step" else None)
+        train(stack, callbacks=[ending(ends), heard], epochs=4, value_and_grad=gradient)
         return shapes[::STEPS_AN_EPOCH]
 
     four = random_case((3, 2), m=M, stack=(4,))
-    assert trained(four, [1, 2, 3, 9]) == [(4,), (4,), (2,), (1,), (1,)]
+    assert trained(four, [1, 2, 3, 9]) == [(4,), (4,), (2,), (1,)]
     six = random_case((3, 2), m=M, stack=(2, 3))
     six = replace(six, X=np.stack([six.X] * 2)[:, None])
     ends = [[1, 9, 9], [1, 1, 1]]
-    assert trained(six, ends) == [(2, 3, 2, 1), *[(1, 2, 1, 1)] * 4]
+    assert trained(six, ends) == [(2, 3, 2, 1), *[(1, 2, 1, 1)] * 3]
 
 
 def test_every_member_may_end(stack):
@@ -183,6 +184,37 @@ def test_the_best_by_its_cost_is_not_that_of_one_that_diverged(stack):
     assert len(failed.history) == 1
     alone = train(stack.member(1), optimizer=optim.sgd(0.1), epochs=1)
     assert_trees_close(failed.params, alone.params, "float64")
+
+
+@pytest.mark.parametrize("ends", [[9, 2, 9], [1, 2, 2]])
+def test_a_callback_may_end_one_by_an_update_that_was_too_much(stack, ends):
+    """Alone, it raises: its last parameters cost no finite number."""
+    last_of_second = optim.sgd(lambda t: rates(0.1, 1e300 if t == 2 * STEPS_AN_EPOCH else 0.1, 0.1))
+    result = train(stack, optimizer=last_of_second, epochs=3, callbacks=[ending(ends)])
+    with pytest.raises(DivergenceError) as caught:
+        train(
+            stack.member(1),
+            optimizer=optim.sgd(lambda t: 1e300 if t == 2 * STEPS_AN_EPOCH else 0.1),
+            callbacks=[ending(2)],
+        )
+    failed = result.members[1]
+    assert failed.stopped == f"failed: {caught.value}"
+    assert_trees_close(failed.params, caught.value.params, "float64")
+    assert len(failed.history) == len(caught.value.history) == 1
+    assert not result.members[2].stopped.startswith("failed")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [["a"], ["a", None, None, None], ("a", None, None), [["a"], None, None], [True, None, None]],
+)
+def test_answers_that_are_not_one_for_each(stack, answer):
+    heard = Heard(lambda moment, event: answer if moment == "epoch" else None)
+    expected = r"^Heard.on_epoch returned .*: expected None, or a text that .* axes \(3,\)$"
+    with pytest.raises(TypeError, match=expected):
+        train(stack, callbacks=[heard])
+    with pytest.raises(TypeError, match=r"expected None, or a text that ends the training$"):
+        train(stack.member(0), callbacks=[heard])
 
 
 def test_a_killed_stack_goes_on_with_those_that_were_left(stack, tmp_path):
