@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import tracemalloc
 from dataclasses import replace
 
@@ -77,7 +78,7 @@ def test_folds_beside_candidates():
     given, l2 = (0.01, 1e300, 0.1), rates(0.1, 0.0, 0.5)
     result = train(
         replace(stack, X=X, Y=Y, sample_weight=weight, l2=l2),
-        optimizer=optim.sgd(rates(*given)),
+        optimizer=optim.sgd(rates(*given)[None]),
         validation=(X, Y),
         seed=[[5], [6]],
     )
@@ -120,8 +121,9 @@ def test_what_is_frozen_keeps_every_bit(stack):
         assert_trees_close(member.params, expected, **exact)
         assert (len(member.history), member.steps) == (end, end * STEPS_AN_EPOCH)
         assert member.stopped == ("all epochs done" if end == 4 else "enough")
-    costs = [row["cost"][0] for row in result.history]
-    assert costs == [costs[0]] * 4
+    first, second = ([row["cost"][k] for row in result.history] for k in (0, 1))
+    assert first == [first[0]] * 4
+    assert second == [second[0]] + [second[1]] * 3
     told = short.steps[-1]
     assert np.isnan(told.cost).tolist() == [True, True, False]
     assert_trees_close(told.params, result.params, rtol=0, atol=0)
@@ -147,6 +149,69 @@ def test_what_is_frozen_leaves_the_stack():
     six = replace(six, X=np.stack([six.X] * 2)[:, None])
     ends = [[1, 9, 9], [1, 1, 1]]
     assert trained(six, ends) == [(2, 3, 2, 1), *[(1, 2, 1, 1)] * 3]
+
+
+def test_a_smaller_stack_is_as_each_alone():
+    """Four with samples of their own; the last has an update that was too much as two leave."""
+    X, Y = (np.stack([getattr(random_case(m=M, seed=k), name) for k in range(4)]) for name in "XY")
+    stack = replace(random_case(m=M, stack=(4,)), X=X, Y=Y)
+
+    def learning(t):
+        return rates(0.1, 0.1, 0.2, 1e300 if t == 2 * STEPS_AN_EPOCH else 0.3)
+
+    settings = {"epochs": 4, "l2": 0.1, "callbacks": [ending([2, 2, 9, 9])]}
+    validated = train(
+        stack, optimizer=optim.sgd(rates(0.1, 0.1, 0.2, 0.3)), validation=(X, Y), **settings
+    )
+    result = train(stack, optimizer=optim.sgd(learning), **settings)
+    for k, end in ((1, 2), (2, 9), (3, 9)):
+        one = replace(stack.member(k), X=X[k], Y=Y[k])
+        alone = {"optimizer": optim.sgd((0.1, 0.1, 0.2, 0.3)[k]), "callbacks": [ending(end)]}
+        expected = train(one, validation=(X[k], Y[k]), **settings | alone)
+        assert_as_alone(validated.members[k], expected, rtol=1e-9)
+    before = train(one, **settings | alone | {"epochs": 1})
+    failed = result.members[3]
+    assert len(failed.history) == 1
+    assert_trees_close(failed.params, before.params, "float64")
+
+
+def test_one_that_was_never_sound_is_as_it_began(tmp_path):
+    """Its parameters are infinite before its cost shows it, in a stack that is resumed."""
+    stack, done = random_case((3, 2), m=M, stack=(4,)), [0]
+
+    def gradient(net, params, X, Y, **settings):
+        costs = params[-1].b[..., 0, 0] * 0.0
+        costs = np.where(np.isnan(costs), 0.0, costs)
+        if done[0] == 7:
+            costs[-1] = math.nan
+        return costs, params
+
+    def hear(moment, event):
+        if moment == "step":
+            done[0] = event.index
+        elif moment == "epoch" and event.number == 2 and not killed:
+            killed.append(True)
+            raise RuntimeError("killed")
+
+    def run():
+        too_much = optim.sgd(lambda t: rates(0.1, 0.1, 0.1, math.inf if t == 6 else 0.1))
+        callbacks = [ending([1, 1, 9, 9]), Heard(hear)]
+        kept = {"checkpoint": Checkpoints(tmp_path), "resume": True}
+        return train(
+            stack,
+            optimizer=too_much,
+            value_and_grad=gradient,
+            epochs=3,
+            callbacks=callbacks,
+            **kept,
+        )
+
+    killed = []
+    with pytest.raises(RuntimeError, match="killed"):
+        run()
+    failed = run().members[3]
+    assert failed.history == ()
+    assert_trees_close(failed.params, of_member(3, stack.params), rtol=0, atol=0)
 
 
 def test_every_member_may_end(stack):
@@ -249,6 +314,18 @@ def test_ctrl_c_once_some_have_left(stack):
     assert [tensor.shape[0] for layer in result.params for tensor in layer] == [K] * 4
 
 
+def test_ctrl_c_as_some_leave(tmp_path):
+    """Between two epochs: the last batch is that of those that are left."""
+    X, Y = (np.stack([getattr(random_case(m=M, seed=k), name) for k in range(4)]) for name in "XY")
+    stack = replace(random_case(m=M, stack=(4,)), X=X, Y=Y)
+    press = Heard(
+        lambda moment, _: signal.raise_signal(signal.SIGINT) if moment == "epoch" else None
+    )
+    kept = {"checkpoint": Checkpoints(tmp_path), "callbacks": [ending([1, 1, 9, 9]), press]}
+    ends = [member.stopped for member in train(stack, epochs=3, **kept).members]
+    assert ends == ["enough", "enough", "interrupted", "interrupted"]
+
+
 def test_all_have_diverged():
     stack, heard = random_case((3, 4, 2), m=M, stack=(2,)), Heard()
     slow = optim.sgd(lambda t: rates(1e300, 1e300 if t > 4 else 0.1))
@@ -256,6 +333,7 @@ def test_all_have_diverged():
         train(stack, optimizer=slow, epochs=4, callbacks=[heard], l2=0.1)
     error = caught.value
     assert (error.epoch, error.step, len(error.history)) == (2, 6, 1)
+    assert heard.result.history == error.history
     assert_trees_close(of_member(0, error.params), of_member(0, stack.params), rtol=0, atol=0)
     assert_trees_close(
         of_member(1, error.params), of_member(1, heard.epochs[0].params), rtol=0, atol=0

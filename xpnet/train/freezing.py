@@ -216,6 +216,7 @@ class StackLoop(FiniteLoop):
             state = self.trainer.state
             self.trainer.state = state._replace(moments=tuple(map(cut, state.moments)))
             self._follow_grid(self.params)
+            self.batches = self.samples.epoch(len(self.history) - 1)
 
     def _follow_grid(self, params: Params) -> None:
         """Make settings, samples and validation those of the grid."""
@@ -238,8 +239,6 @@ class StackLoop(FiniteLoop):
         if self.validation is not None:
             validation = tuple(map(of_grid, self.validation))
             self.validate = validation_by(self.run.net, params, validation, given.kernels)
-        if self.steps:
-            self.batches = self.samples.epoch((self.steps - 1) // self.run.steps_per_epoch)
 
     def _results(self, result: Result, params: Params, index: Index = ()) -> Any:
         """The result of each member, nested as the leading axes are."""
