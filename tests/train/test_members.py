@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import tracemalloc
 from dataclasses import replace
@@ -11,9 +10,9 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.kernels.cases import Library, assert_trees_close, leaves, mapped, of_member, random_case
-from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train, unreal_gradient
-from xpnet import Checkpoints, DivergenceError, optim
+from tests.kernels.cases import assert_trees_close, mapped, of_member, random_case
+from tests.train.cases import STEPS_AN_EPOCH, Heard, M, ending, rates, train, unreal_gradient
+from xpnet import Checkpoints, optim
 from xpnet.callbacks import EarlyStopping
 
 K = 3
@@ -24,10 +23,6 @@ DROPOUT = np.asarray([0.0, 0.3, 0.6]).reshape(K, 1, 1)
 @pytest.fixture
 def stack():
     return random_case((3, 4, 2), output="softmax", m=M, stack=(K,), weighted=True, l2=0.3)
-
-
-def rates(*each):
-    return np.asarray(each).reshape(-1, 1, 1)
 
 
 def assert_as_alone(found, expected, **tolerance):
@@ -94,17 +89,6 @@ def test_folds_beside_candidates():
                 seed=5 + f,
             )
             assert_as_alone(result.members[f][c], alone, rtol=1e-9)
-
-
-def ending(ends):
-    """A callback that ends each member of a stack after the epoch of that number."""
-
-    def reasons(number, ends):
-        if isinstance(ends, list):
-            return [reasons(number, each) for each in ends]
-        return "enough" if number >= ends else None
-
-    return Heard(lambda moment, event: reasons(event.number, ends) if moment == "epoch" else None)
 
 
 @pytest.mark.usefixtures("plain_and_fused")
@@ -175,98 +159,10 @@ def test_a_smaller_stack_is_as_each_alone():
     assert_trees_close(failed.params, before.params, "float64")
 
 
-def test_one_that_was_never_sound_is_as_it_began(tmp_path):
-    """Its parameters are infinite before its cost shows it, in a stack that is resumed."""
-    stack, done = random_case((3, 2), m=M, stack=(4,)), [0]
-
-    def gradient(net, params, X, Y, **settings):
-        costs = params[-1].b[..., 0, 0] * 0.0
-        costs = np.where(np.isnan(costs), 0.0, costs)
-        if done[0] == 7:
-            costs[-1] = math.nan
-        return costs, params
-
-    def hear(moment, event):
-        if moment == "step":
-            done[0] = event.index
-        elif moment == "epoch" and event.number == 2 and not killed:
-            killed.append(True)
-            raise RuntimeError("killed")
-
-    def run():
-        too_much = optim.sgd(lambda t: rates(0.1, 0.1, 0.1, math.inf if t == 6 else 0.1))
-        callbacks = [ending([1, 1, 9, 9]), Heard(hear)]
-        kept = {"checkpoint": Checkpoints(tmp_path), "resume": True}
-        return train(
-            stack,
-            optimizer=too_much,
-            value_and_grad=gradient,
-            epochs=3,
-            callbacks=callbacks,
-            **kept,
-        )
-
-    killed = []
-    with pytest.raises(RuntimeError, match="killed"):
-        run()
-    failed = run().members[3]
-    assert failed.history == ()
-    assert_trees_close(failed.params, of_member(3, stack.params), rtol=0, atol=0)
-
-
 def test_every_member_may_end(stack):
     result = train(stack, callbacks=[ending([1, 2, 2])], epochs=9)
     assert (result.stopped, len(result.history)) == ("every network has ended", 2)
     assert result.summary()["ended before"] == "3 of 3 networks"
-
-
-@pytest.mark.usefixtures("plain_and_fused")
-def test_one_that_diverges_harms_no_other(stack):
-    stack = stack.on(Library("numpy"))
-    other, options = rates(0.1, 1e30, 0.2), {"epochs": 3, "validation": (stack.X, stack.Y)}
-    result = train(stack, optimizer=optim.sgd(other), **options)
-    failed = result.members[1]
-    assert failed.stopped.startswith("failed: the cost is not finite from step ")
-    assert failed.stopped.endswith(".params are those it began with")
-    assert failed.history == ()
-    assert_trees_close(failed.params, of_member(1, stack.params), rtol=0, atol=0)
-    assert math.isnan(result.history[-1]["cost"][1])
-    assert "nan" not in repr(result)
-    calm = train(stack, optimizer=optim.sgd(rates(0.1, 0.1, 0.2)), **options)
-    for k in (0, 2):
-        pairs = zip(leaves(result.members[k].params), leaves(calm.members[k].params), strict=True)
-        assert all(np.array_equal(*pair) for pair in pairs)
-
-
-def test_the_best_by_its_cost_is_not_that_of_one_that_diverged(stack):
-    """The update after it was too much, which only the next epoch's first cost can show."""
-    last_of_second = optim.sgd(
-        lambda t: rates(0.1, 1e300, 0.1) if t == 2 * STEPS_AN_EPOCH else rates(0.1, 0.1, 0.1)
-    )
-    stopping = EarlyStopping("cost", patience=9)
-    result = train(stack, optimizer=last_of_second, epochs=4, callbacks=[stopping])
-    failed = result.members[1]
-    assert len(failed.history) == 1
-    alone = train(stack.member(1), optimizer=optim.sgd(0.1), epochs=1)
-    assert_trees_close(failed.params, alone.params, "float64")
-
-
-@pytest.mark.parametrize("ends", [[9, 2, 9], [1, 2, 2]])
-def test_a_callback_may_end_one_by_an_update_that_was_too_much(stack, ends):
-    """Alone, it raises: its last parameters cost no finite number."""
-    last_of_second = optim.sgd(lambda t: rates(0.1, 1e300 if t == 2 * STEPS_AN_EPOCH else 0.1, 0.1))
-    result = train(stack, optimizer=last_of_second, epochs=3, callbacks=[ending(ends)])
-    with pytest.raises(DivergenceError) as caught:
-        train(
-            stack.member(1),
-            optimizer=optim.sgd(lambda t: 1e300 if t == 2 * STEPS_AN_EPOCH else 0.1),
-            callbacks=[ending(2)],
-        )
-    failed = result.members[1]
-    assert failed.stopped == f"failed: {caught.value}"
-    assert_trees_close(failed.params, caught.value.params, "float64")
-    assert len(failed.history) == len(caught.value.history) == 1
-    assert not result.members[2].stopped.startswith("failed")
 
 
 @pytest.mark.parametrize(
@@ -324,20 +220,6 @@ def test_ctrl_c_as_some_leave(tmp_path):
     kept = {"checkpoint": Checkpoints(tmp_path), "callbacks": [ending([1, 1, 9, 9]), press]}
     ends = [member.stopped for member in train(stack, epochs=3, **kept).members]
     assert ends == ["enough", "enough", "interrupted", "interrupted"]
-
-
-def test_all_have_diverged():
-    stack, heard = random_case((3, 4, 2), m=M, stack=(2,)), Heard()
-    slow = optim.sgd(lambda t: rates(1e300, 1e300 if t > 4 else 0.1))
-    with pytest.raises(DivergenceError, match=r"^the cost of networks 0, 1 of the stack") as caught:
-        train(stack, optimizer=slow, epochs=4, callbacks=[heard], l2=0.1)
-    error = caught.value
-    assert (error.epoch, error.step, len(error.history)) == (2, 6, 1)
-    assert heard.result.history == error.history
-    assert_trees_close(of_member(0, error.params), of_member(0, stack.params), rtol=0, atol=0)
-    assert_trees_close(
-        of_member(1, error.params), of_member(1, heard.epochs[0].params), rtol=0, atol=0
-    )
 
 
 @pytest.mark.usefixtures("plain_and_fused")
