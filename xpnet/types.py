@@ -316,7 +316,7 @@ class Result(NamedTuple):
         its networks ended before the others is said where any did.
         """
         last = self.history[-1] if self.history else {}
-        figures = {name: _extremes(last[name]) for name in last if name not in _NOT_SUMMARISED}
+        figures = {name: _extremes(last[name]) for name in last if name not in NOT_FIGURES}
         counts = {"epochs": len(self.history), "steps": self.steps}
         ends = [member.stopped for member in _flat(self.members)]
         early = sum(end != self.stopped for end in ends)
@@ -341,14 +341,20 @@ class Result(NamedTuple):
         return of_result(self)
 
 
-_NOT_SUMMARISED = ("epoch", "learning_rate", "seconds")
+NOT_FIGURES = ("epoch", "learning_rate", "seconds")
+"""The columns of the history that are not costs or scores."""
 
 
 def _extremes(value: Any) -> str:
     if isinstance(value, list):
-        finite = [number for number in _flat(value) if math.isfinite(number)] or [math.nan]
+        finite = finite_numbers(value)
         return f"{min(finite):.4g} to {max(finite):.4g}"
     return f"{value:.4g}"
+
+
+def finite_numbers(values: list[Any]) -> list[float]:
+    """Those of a stack's (nested) lists; NaN where there is none, as all diverged at once."""
+    return [number for number in _flat(values) if math.isfinite(number)] or [math.nan]
 
 
 def _flat(nested: Any) -> list[Any]:

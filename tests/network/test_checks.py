@@ -148,7 +148,7 @@ def test_inputs(X, error, message):
             for shape, hint in (
                 ((7,), ": pass sample_weight[None, :]"),
                 ((1, 6), ""),
-                ((2, 7), ""),
+                ((2, 7), ", for each network of a stack: pass sample_weight[:, None, :]"),
             )
         ),
         (

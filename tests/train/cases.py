@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tests.kernels.cases import Case
 from xpnet import fit, optim
 from xpnet.callbacks import Callback
@@ -56,3 +58,19 @@ class Heard(Callback):
     def _hear(self, moment, event):
         self.moments.append(moment)
         return self.acting(moment, event)
+
+
+def rates(*each):
+    """One for each network of a stack."""
+    return np.asarray(each).reshape(-1, 1, 1)
+
+
+def ending(ends):
+    """A callback that ends each member of a stack after the epoch of that number."""
+
+    def reasons(number, ends):
+        if isinstance(ends, list):
+            return [reasons(number, each) for each in ends]
+        return "enough" if number >= ends else None
+
+    return Heard(lambda moment, event: reasons(event.number, ends) if moment == "epoch" else None)

@@ -81,6 +81,14 @@ def test_the_member_of_a_stack_says_why_it_ended():
     assert [len(member.history) for member in result.members] == [2, 0, 2]
 
 
+def test_a_member_whose_validation_was_finite_keeps_that_epoch():
+    stack, heard, bad = stack_of(3), Heard(), np.asarray([0.0, math.nan, 0.0])
+    options = {"callbacks": [heard], "validation": (stack.X, stack.Y)}
+    failed = train(stack, value_and_grad=bad_at(4, bad), **options).members[1]
+    assert len(failed.history) == 1
+    np.testing.assert_array_equal(failed.params[0].W, of_member(1, heard.epochs[0].params)[0].W)
+
+
 def test_a_member_ends_as_it_was_when_it_was_finite():
     rates = np.asarray([0.1, 1e300, 0.3]).reshape(3, 1, 1)
     stack, heard = stack_of(3), Heard()

@@ -59,7 +59,8 @@ class Callback:
         """At the end, however it comes: may return another result; None keeps this one.
 
         Whatever a callback raises, at any moment, `on_end` of every other is called. If training
-        failed, the error is raised afterwards and the result is lost.
+        failed, the error is raised afterwards and the result is lost. ``result.members`` of a stack
+        are made of what the last callback leaves.
         """
         return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from array_api_compat import array_namespace
 
 from xpnet.callbacks.base import Callback
-from xpnet.types import Epoch, Result, Run, Step
+from xpnet.types import Epoch, Result, Run, Step, finite_numbers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -284,12 +283,5 @@ def _speed(m: int, epoch: Epoch) -> str:
 
 
 def _mean(value: Any) -> float:
-    """The mean of a number, or of (nested) lists of them for a stack."""
-    return fmean(_finite(value) or [math.nan]) if isinstance(value, list) else float(value)
-
-
-def _finite(value: Any) -> list[float]:
-    """The finite numbers of (nested) lists: a network that diverged at once has none."""
-    if isinstance(value, list):
-        return [number for inner in value for number in _finite(inner)]
-    return [value] if math.isfinite(value) else []
+    """A number, or the mean of the finite ones of a stack."""
+    return fmean(finite_numbers(value)) if isinstance(value, list) else float(value)

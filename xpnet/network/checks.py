@@ -84,7 +84,10 @@ def check_targets(sizes: tuple[int, ...], X: Array, Y: Array, sample_weight: Arr
     if sample_weight is None:
         return
     if sample_weight.ndim < 2 or sample_weight.shape[-2:] != (1, m):
-        hint = ": pass sample_weight[None, :]" if _shape(sample_weight) == (m,) else ""
+        given = _shape(sample_weight)
+        hint = ": pass sample_weight[None, :]" if given == (m,) else ""
+        if len(given) == 2 and given[1] == m:
+            hint = ", for each network of a stack: pass sample_weight[:, None, :]"
         raise ValueError(
             f"sample_weight has shape {_shape(sample_weight)}: expected {(1, m)}, a weight a "
             f"sample{hint}"

@@ -53,11 +53,14 @@ class FiniteLoop(EpochLoop):
         if self.has_unread:
             self.check_costs(self.read()[0])
         batch = self.last_batch()
-        if batch is None:
-            return
+        if batch is not None:
+            self.judge(self.finite_on(batch), at_end=True)
+
+    def finite_on(self, batch: Batch) -> Any:
+        """Whether the newest parameters and their cost are finite, as `judge` is given it."""
         # Infinite weights may leave a cost finite: a unit of relu is then 0 for every sample.
         cost = backend.read([self._cost_of(batch)])
-        self.judge(are_finite(cost) & all_finite(self.params), at_end=True)
+        return are_finite(cost) & all_finite(self.params)
 
     def judge(self, finite: Any, *, at_end: bool = False) -> None:
         """Raise at the first step of these whose cost is not finite; else what came before is.

@@ -125,8 +125,8 @@ def fit(
     ``(folds, candidates, n_out, n_in)``. The first layer of networks that share X is one product.
 
     With one seed, all networks see the samples in one order, and dropout is drawn for the stack as
-    a whole. With a seed for each, each has the order and the dropout that it has alone; each batch
-    of X is then gathered for each network.
+    a whole: other masks, once it is smaller. With a seed for each, each has the order and the
+    dropout that it has alone; each batch of X is then gathered for each network.
 
     A network that diverges, or that a callback such as `EarlyStopping` ends, is frozen, and the
     others go on: its parameters, and its figures in the rows of the history, stay as they were. Its

@@ -18,6 +18,7 @@ from xpnet.train.finite import FiniteLoop, all_finite
 from xpnet.train.members import Ended, Index, Members, of_member
 from xpnet.train.steps import Trainer
 from xpnet.types import (
+    NOT_FIGURES,
     Array,
     Batches,
     Params,
@@ -28,8 +29,6 @@ from xpnet.types import (
     map_params,
     where_params,
 )
-
-NOT_FIGURES = ("epoch", "learning_rate", "seconds")
 
 
 class StackLoop(FiniteLoop):
@@ -97,18 +96,28 @@ class StackLoop(FiniteLoop):
 
     def is_ended_by(self, reasons: Sequence[Any]) -> bool:
         """Freeze the members that callbacks end; whether that leaves none."""
-        each = [reason for reason in reasons if isinstance(reason, list)]
-        endings = {}
-        for _, index in self.members.indices(self._alive()):
-            text = next(filter(None, (of_member(texts, index) for texts in each)), None)
-            if text:
-                endings[index] = Ended(text, len(self.history), self.steps)
-        self._freeze(endings, self.params)
+        self._end([reason for reason in reasons if isinstance(reason, list)])
         is_over = super().is_ended_by([one for one in reasons if not isinstance(one, list)])
         if self.members.alive.any() or is_over:
             return is_over
         self.stopped = "every network has ended"
         return True
+
+    def _end(self, reasons: Sequence[Any]) -> None:
+        """Freeze the members that have a text in one of these lists."""
+        endings, others = {}, self._alive().copy()
+        for place, index in self.members.indices(self._alive()):
+            text = next(filter(None, (of_member(texts, index) for texts in reasons)), None)
+            if text:
+                endings[index] = Ended(text, len(self.history), self.steps)
+                others[place] = False
+        batch = self.last_batch() if endings else None
+        if batch is None:
+            return
+        # As of one network at its end: the last update may have been too much.
+        self.judge(self.finite_on(batch) | others, at_end=True)
+        sound = {index: end for index, end in endings.items() if self.members.alive[index]}
+        self._freeze(sound, self.params)
 
     def state(self) -> dict[str, Any]:
         """What a smaller loop would remember, and how members ended."""
@@ -207,6 +216,7 @@ class StackLoop(FiniteLoop):
             state = self.trainer.state
             self.trainer.state = state._replace(moments=tuple(map(cut, state.moments)))
             self._follow_grid(self.params)
+            self.batches = self.samples.epoch(len(self.history) - 1)
 
     def _follow_grid(self, params: Params) -> None:
         """Make settings, samples and validation those of the grid."""
@@ -229,8 +239,6 @@ class StackLoop(FiniteLoop):
         if self.validation is not None:
             validation = tuple(map(of_grid, self.validation))
             self.validate = validation_by(self.run.net, params, validation, given.kernels)
-        if self.steps:
-            self.batches = self.samples.epoch((self.steps - 1) // self.run.steps_per_epoch)
 
     def _results(self, result: Result, params: Params, index: Index = ()) -> Any:
         """The result of each member, nested as the leading axes are."""

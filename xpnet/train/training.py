@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from xpnet.types import Epoch, Params, Result, Run
+from xpnet.types import Epoch, Params, Result, Run, leading_axes
 
 
 class Training:
@@ -17,6 +17,8 @@ class Training:
     run : Run
     params : Params
         The newest.
+    lead : tuple of int
+        The leading axes of a stack.
     completed : Params
         Those after the last epoch in the history.
     history : list of dict
@@ -32,6 +34,7 @@ class Training:
     def __init__(self, run: Run, params: Params, callbacks: Sequence[Any]) -> None:
         self.run, self.callbacks = run, callbacks
         self.params = self.completed = params
+        self.lead = leading_axes(params)
         self.history: list[dict[str, Any]] = []
         self.steps, self.stopped = 0, "all epochs done"
 
@@ -72,16 +75,38 @@ class Training:
         self.history.append(row)
         self.completed = self.params
         epoch = Epoch(len(self.history), self.run.net, self.whole(self.params), row)
-        return self.is_ended_by([callback.on_epoch(epoch) for callback in self.callbacks])
+        return self.is_ended_by([self._reason(callback, epoch) for callback in self.callbacks])
 
     def is_ended_by(self, reasons: Sequence[Any]) -> bool:
         """Take the answers of the callbacks to an epoch; whether one of them ends the training."""
         self.stopped = next(filter(None, reasons), self.stopped)
         return any(reasons)
 
+    def _reason(self, callback: Any, epoch: Epoch) -> Any:
+        """A callback's answer to an epoch: why to stop, or None; or that for each network."""
+        reason = callback.on_epoch(epoch)
+        if not (_is_reason(reason, ()) or _is_reason(reason, self.lead)):
+            each = f", or a list of these, nested as the leading axes {self.lead}"
+            raise TypeError(
+                f"{type(callback).__name__}.on_epoch returned {reason!r:.60}: expected None, or a "
+                f"text that ends the training{each if self.lead else ''}"
+            )
+        return reason
+
     def whole(self, params: Params) -> Params:
         """What callbacks and the result are given of parameters: a subclass may hold less."""
         return params
+
+
+def _is_reason(reason: Any, lead: tuple[int, ...]) -> bool:
+    """Whether it is a text or None, or lists of them nested as `lead`."""
+    if not lead:
+        return reason is None or isinstance(reason, str)
+    return (
+        isinstance(reason, list)
+        and len(reason) == lead[0]
+        and all(_is_reason(each, lead[1:]) for each in reason)
+    )
 
 
 def _answer(callback: Any, result: Result) -> Result:
