@@ -38,6 +38,30 @@ def test_what_is_refused(csv_file, text, options, message):
         load(csv_file(text), **options)
 
 
+@pytest.mark.parametrize(
+    ("cells", "decimal"),
+    [
+        (["1,5", "2"], "."),
+        (["1 200", "900"], "."),
+        (["1\N{NO-BREAK SPACE}200,5", "900"], "."),
+        (["1.200,5", ""], ","),
+        (["1.200", "900"], ","),
+        (["1'200.50", "900"], "."),
+    ],
+    ids=repr,
+)
+def test_numbers_that_are_written_otherwise_are_no_words(csv_file, cells, decimal):
+    rows = "".join(f"{cell};u;x\n{cell};v;y\n" for cell in cells)
+    path = csv_file(f"a;b;kind\n{rows}")
+    with pytest.raises(DataError, match=r"in column 'a'.* nothing between thousands"):
+        load(path, decimal=decimal, words=True, gaps=True)
+
+
+def test_numbers_beside_words_stay_words(csv_file):
+    path = csv_file("a;kind\n1,5;x\nnone;y\n1,5;y\nnone;x\n")
+    assert load(path, words=True).columns.words == (("1,5", "none"),)
+
+
 def test_commas_between_quoted_numbers(csv_file):
     path = csv_file('a,b,kind\n"1,5","2,5",x\n"3","4",y\n')
     assert load(path, decimal=",").X_train.tolist() == [[1.5, 2.5], [3.0, 4.0]]

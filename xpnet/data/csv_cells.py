@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from xpnet.data.csv_decimal import COMMA, POINT, as_written, has_comma
+from xpnet.data.csv_decimal import COMMA, POINT, as_written, has_comma, has_groups
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, open_table
 from xpnet.data.memory import array_bytes, check_fits
@@ -159,7 +159,7 @@ class _Column:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.numbers = self.gaps = self.dates = 0
+        self.numbers = self.gaps = self.dates = self.marked = 0
         self.words: dict[str, int] = {}
         self.first = 0, ""
 
@@ -175,6 +175,7 @@ class _Column:
             self.gaps += 1
         else:
             self.dates += _DATE.fullmatch(cell.strip()) is not None
+            self.marked += has_comma(cell) or has_groups(cell)
             word = cell.strip()
             self.words[word] = self.words.get(word, 0) + 1
         return self
@@ -187,6 +188,8 @@ class _Column:
             return "empty" if not self.numbers else "gaps" if self.gaps else "numbers"
         if self.dates == m and not self.numbers:
             return "dates"
+        if self.marked and 2 * self.marked + self.numbers > m:
+            return "marked"
         if self.numbers > m:
             return "strays"
         new = len(self.words) > max(_FEW_WORDS, _MOST_NEW * m)
@@ -197,6 +200,7 @@ _HELP = {
     "gaps": "gaps in {} (--impute median)",
     "empty": "nothing in {} (--drop)",
     "words": "words in {} (--one-hot)",
+    "marked": "numbers written otherwise in {} (--decimal ,; nothing between thousands)",
     "strays": "a word among numbers in {} (mend it)",
     "texts": "texts in {} (--drop)",
     "dates": "dates in {} (--drop)",
@@ -248,6 +252,8 @@ def _advice(cell: str, name: str, line: int, decimal: str) -> str:
             f"if {what} is the decimal mark, say so (--decimal {other}); write nothing between "
             "thousands"
         )
+    if has_groups(cell):
+        return "write nothing between thousands"
     if any(mark in cell for mark in ";\t|"):
         return "if columns are separated by another character, name it (--delimiter)"
     if "inf" in cell.lower() and is_number(cell):

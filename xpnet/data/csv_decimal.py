@@ -16,6 +16,7 @@ from xpnet.exceptions import DataError, quoted
 POINT, COMMA = MARKS = ".", ","
 
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+_GROUPED = re.compile(r"\s*[+-]?\d{1,3}([.,'’\s]\d{3})+([.,]\d*)?\s*")
 _WITH_MARKS = re.compile(r"\s*[+-]?\d*([.,]\d{3})*[.,]\d*([eE][+-]?\d+)?\s*")
 _EXCHANGED = str.maketrans(".,", ",.")
 
@@ -23,6 +24,11 @@ _EXCHANGED = str.maketrans(".,", ",.")
 def has_comma(cell: str) -> bool:
     """Tell whether `cell` is a number with a decimal comma."""
     return _COMMA_NUMBER.fullmatch(cell) is not None
+
+
+def has_groups(cell: str) -> bool:
+    """Tell whether `cell` is a number with something between its thousands."""
+    return _GROUPED.fullmatch(cell) is not None
 
 
 def exchanged(cells: Sequence[str]) -> list[str]:
