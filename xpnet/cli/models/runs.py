@@ -1,7 +1,7 @@
 """Record of a run: what a model file keeps of its training, for a report.
 
-A folder of checkpoints stands for the model that the training would give if it ended with the newest
-of them.
+A folder of checkpoints stands for the model that the training would give if it ended with the
+newest of them.
 """
 
 from __future__ import annotations
