@@ -201,7 +201,7 @@ _HELP = {
     "gaps": "gaps in {} (--impute median)",
     "empty": "nothing in {} (--drop)",
     "words": "words in {} (--one-hot)",
-    "marked": "numbers written otherwise in {} (--decimal ,; nothing between thousands)",
+    "marked": "numbers written otherwise in {} (--decimal; nothing between thousands)",
     "strays": "a word among numbers in {} (mend it)",
     "texts": "texts in {} (--drop)",
     "dates": "dates in {} (--drop)",
