@@ -122,3 +122,9 @@ def test_a_folder_of_the_name_of_a_built_in_is_had_by_its_path(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="digits has no file train-images"):
         load("./digits")
+
+
+def test_a_model_that_fills_gaps_asks_for_no_table():
+    columns = Columns(("a", "b", "kind"), 2, named=True)
+    with pytest.raises(DataError, match="digits has samples of 64 features: expected 2"):
+        load_samples("digits", 2, columns=columns, gaps=True)

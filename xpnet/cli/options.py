@@ -180,7 +180,7 @@ Hidden: TypeAlias = Annotated[
     str | None,
     _of_training(
         help="Units per hidden layer, as 64,32; '' for none.",
-        show_default="100; 512,256 from 1000 samples on",
+        show_default="100; 512,256 from 1000 training samples on",
     ),
 ]
 ActivationName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(ACTIVATIONS)}.")]
@@ -215,7 +215,7 @@ L2: TypeAlias = Annotated[
     float | None,
     _of_training(
         help="Penalty on the weights, for each step.",
-        show_default="samples per step / samples, as C=1 of scikit-learn; 0 from 1000 samples on",
+        show_default="samples per step / samples, as C=1 of scikit-learn; 0 from 1000 on",
         callback=number_in("a number, 0 or more", lambda l2: 0 <= l2 < inf),
     ),
 ]
@@ -241,7 +241,7 @@ ValidationShare: TypeAlias = Annotated[
     float | None,
     _of_training(
         help="Share of the training samples set aside for validation.",
-        show_default="0.1; 0 of fewer than 1000 samples",
+        show_default="0.1; 0 of fewer than 1000 training samples",
         callback=number_in("a share from 0 to 0.9", lambda share: 0 <= share <= 0.9),
     ),
 ]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from xpnet.data.csv_cells import Words, read_cells
-from xpnet.data.csv_decimal import check_labels
+from xpnet.data.csv_decimal import as_labels_written, check_labels
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, column_position, named_positions, open_table
 from xpnet.data.dataset import Columns, Dataset
@@ -66,9 +66,9 @@ def read_csv(path: Path, options: Options) -> Dataset:
     where = f"{path}, column {quoted(table.names[position])}"
     _check_none_missing(texts, where)
     if options.task != "classification" and options.classes is None:
-        check_labels(set(texts), where)
+        check_labels(set(texts), where, options.decimal_mark)
     check_fits(array_bytes(X.shape, X.itemsize) + _nbytes(texts), options.limit, str(path))
-    y = as_whole_numbers(np.array(texts))
+    y = as_whole_numbers(np.array(as_labels_written(texts, options.decimal_mark)))
     chosen = options.label is not None
     if options.task == "classification" and options.classes is None:
         check_no_quantities(X, y, found, where, chosen)

@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from xpnet.data.csv_decimal import COMMA, POINT, as_written, has_comma
+from xpnet.data.csv_decimal import as_written, has_comma, has_groups, other_mark
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, open_table
 from xpnet.data.memory import array_bytes, check_fits
@@ -128,12 +128,13 @@ def _reader(
     table: Table, features: Sequence[int], options: Options, words: Sequence[Words]
 ) -> Callable[[list[str], int], list[float]]:
     """Return what makes numbers of a row's cells, by the words of its columns."""
+    decimal = options.decimal_mark
     places = [None if of is None else {word: k for k, word in enumerate(of)} for of in words]
 
     def convert(cells: list[str], line: int) -> list[float]:
         numbers = []
         for k, (cell, place) in enumerate(zip(cells, places, strict=True)):
-            number = _number(cell) if place is None else place.get(_word(cell), -1)
+            number = _number(cell) if place is None else place.get(_word(cell, decimal), -1)
             if number is None or (number != number and not options.gaps):
                 raise _refused(table, [_Column(table.names[features[k]]).at(cell, line)], options)
             numbers.append(float(number))
@@ -150,8 +151,8 @@ def _number(cell: str) -> float | None:
     return math.nan if is_missing(cell) else _TRUTHS.get(text)
 
 
-def _word(cell: str) -> str:
-    return "" if is_missing(cell) else cell.strip()
+def _word(cell: str, decimal: str) -> str:
+    return "" if is_missing(cell) else as_written(cell, decimal).strip()
 
 
 class _Column:
@@ -159,7 +160,7 @@ class _Column:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.numbers = self.gaps = self.dates = 0
+        self.numbers = self.gaps = self.dates = self.marked = 0
         self.words: dict[str, int] = {}
         self.first = 0, ""
 
@@ -175,6 +176,7 @@ class _Column:
             self.gaps += 1
         else:
             self.dates += _DATE.fullmatch(cell.strip()) is not None
+            self.marked += has_comma(cell) or has_groups(cell)
             word = cell.strip()
             self.words[word] = self.words.get(word, 0) + 1
         return self
@@ -187,6 +189,8 @@ class _Column:
             return "empty" if not self.numbers else "gaps" if self.gaps else "numbers"
         if self.dates == m and not self.numbers:
             return "dates"
+        if self.marked and 2 * self.marked + self.numbers > m:
+            return "marked"
         if self.numbers > m:
             return "strays"
         new = len(self.words) > max(_FEW_WORDS, _MOST_NEW * m)
@@ -197,6 +201,7 @@ _HELP = {
     "gaps": "gaps in {} (--impute median)",
     "empty": "nothing in {} (--drop)",
     "words": "words in {} (--one-hot)",
+    "marked": "numbers written otherwise in {} (--decimal; nothing between thousands)",
     "strays": "a word among numbers in {} (mend it)",
     "texts": "texts in {} (--drop)",
     "dates": "dates in {} (--drop)",
@@ -225,7 +230,7 @@ def _examined(table: Table, features: Sequence[int], options: Options) -> list[W
     for _, cells in table.rows:
         for position, of, wordy in zip(features, words, found, strict=True):
             if wordy:
-                of.add(_word(cells[position]))
+                of.add(_word(cells[position], options.decimal_mark))
     return [tuple(sorted(of)) if of else None for of in words]
 
 
@@ -243,11 +248,9 @@ def _refused(table: Table, columns: Sequence[_Column], options: Options) -> Data
 def _advice(cell: str, name: str, line: int, decimal: str) -> str:
     """Return what to do about a `cell` that the way of reading may explain."""
     if has_comma(cell):
-        other, what = (POINT, "a point") if decimal == COMMA else (COMMA, "a comma")
-        return (
-            f"if {what} is the decimal mark, say so (--decimal {other}); write nothing between "
-            "thousands"
-        )
+        return f"{other_mark(decimal)}; write nothing between thousands"
+    if has_groups(cell):
+        return "write nothing between thousands"
     if any(mark in cell for mark in ";\t|"):
         return "if columns are separated by another character, name it (--delimiter)"
     if "inf" in cell.lower() and is_number(cell):

@@ -77,13 +77,14 @@ class Row(NamedTuple):
 class Table(NamedTuple):
     """A file's column names (numbers if it has no header) and its rows, read as they are used.
 
-    Each row has as many cells as there are names.
+    Each row has as many cells as there are names. `read_as` is the encoding.
     """
 
     path: Path
     has_header: bool
     names: list[str]
     rows: Iterator[Row]
+    read_as: str
 
 
 def open_table(path: Path, options: Options) -> Table:
@@ -103,7 +104,8 @@ def open_table(path: Path, options: Options) -> Table:
     names = [str(number) for number in range(len(head[0].cells))]
     if has_header:
         names = [name.strip() for name in head.pop(0).cells]
-    return Table(path, has_header, names, _checked_width(path, len(names), chain(head, rows)))
+    rows = _checked_width(path, len(names), chain(head, rows))
+    return Table(path, has_header, names, rows, options.read_as)
 
 
 def column_position(table: Table, column: str | int) -> int:
@@ -131,9 +133,10 @@ def named_positions(table: Table, names: Sequence[str]) -> list[int]:
     positions = {name: position for position, name in enumerate(table.names)}
     missing = [name for name in names if name not in positions]
     if missing:
+        how = "" if table.read_as == "utf-8" else f", read in {table.read_as} (--encoding),"
         raise DataError(
             f"{table.path} has no column {listed(missing)}: expected all features that the model "
-            f"was trained on, by name; its first line has {listed(table.names)}"
+            f"was trained on, by name; its first line{how} has {listed(table.names)}"
         )
     counts = Counter(table.names)
     twice = [name for name in dict.fromkeys(names) if counts[name] > 1]

@@ -191,6 +191,8 @@ def _no_table(read: Callable[[Path, Options], T]) -> Callable[..., T]:
     """Give `read(path, options)` the readers' signature, refusing what only a table has."""
 
     def read_path(path: Path, options: Options, *others: object) -> T:
+        if options.columns is not None:  # Of a model: that it fills gaps was not asked for here.
+            options = options._replace(gaps=False)
         for name, option in _OF_TABLES.items():
             value = getattr(options, name)
             if value != Options._field_defaults[name]:

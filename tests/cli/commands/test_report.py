@@ -60,7 +60,7 @@ def test_a_damaged_record_is_refused(fails, model, tmp_path):
 
 
 @pytest.mark.usefixtures("without_figures")
-def test_the_folder_of_a_run_stands_for_its_newest_checkpoint(run, fails, flowers):
+def test_the_folder_of_a_run_stands_for_its_newest_checkpoint(run, fails, flowers, monkeypatch):
     path, folder = flowers(), Path("runs/flowers")
     run("train", path, *SMALL, "--epochs", "3", "--run", folder)
     assert run("report", folder).out == "report runs/flowers.html\n"
@@ -75,6 +75,8 @@ def test_the_folder_of_a_run_stands_for_its_newest_checkpoint(run, fails, flower
     assert "ended 2 epochs, 18 steps: it may go on" in words
     assert "accuracy on test samples" in words
     assert "is a folder without a checkpoint that is whole" in fails("report", "runs")
+    monkeypatch.chdir(folder)
+    assert run("report", ".").out == "report flowers.html\n"
 
 
 @pytest.mark.usefixtures("without_figures")

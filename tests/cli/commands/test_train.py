@@ -53,6 +53,8 @@ def test_a_table_with_labels_in_words(run, flowers, tmp_path, header):
     assert (result.code, result.err) == (0, "")
     assert accuracy(result.out) == 1.0
     assert "flowers: 72 training, 0 validation, 18 test samples" in result.out
+    few = "fewer than 1000 training samples: --l2 0.111 and --validation 0 by default\n"
+    assert few in result.out
     assert "is replaced" not in result.out
     net, _, metadata = xpnet.load(tmp_path / "xpnet-flowers.safetensors")
     assert net == xpnet.Network((2, 8, 3), output="softmax")
@@ -76,6 +78,12 @@ def test_a_cost_is_said_to_fall_where_twice_the_epochs_lower_it(
     assert ("still falling" in said[0]) is falling
     (first, *_, once), (*_, twice) = ([row[column] for row in run] for run in rows)
     assert (once - twice > 0.05 * first) is falling
+
+
+def test_options_of_few_samples_are_those_that_are_given(run, flowers):
+    for validation in ("--validation", "0.2"), ("--patience", "3"):
+        assert "samples: --l2 0.1" in run("train", flowers(), *SMALL, *validation).out
+        assert "by default" not in run("train", flowers(), *SMALL, *validation, "--l2", "0").out
 
 
 @pytest.mark.parametrize("label", ["kind", "0"])

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,15 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
     # A checkpoint is a model, with what the command line needs to use it.
     checkpoint = max((tmp_path / "runs" / "flowers").iterdir())
     assert run("evaluate", checkpoint, path).code == 0
+
+
+def test_the_folder_of_a_run_predicts_as_its_model_the_best_epoch_kept(run, flowers):
+    path = flowers()
+    asked = ("--lr", "0.5", "--dropout", "0.5", "--patience", "3", "--run", "runs")
+    assert "val_cost no better for 3 epochs" in run("train", path, *SMALL, *asked).out
+    expected = run("predict", NAME, path, "--proba").out
+    assert run("predict", "runs", path, "--proba").out == expected
+    assert run("predict", max(Path("runs").iterdir()), path, "--proba").out != expected
 
 
 def untimed(path=None, text=None):

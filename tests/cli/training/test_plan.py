@@ -8,26 +8,26 @@ NOTHING = {"hidden": None, "batch_size": None, "epochs": None, "patience": None,
 
 
 @pytest.mark.parametrize(
-    ("m", "plan"),
+    ("m", "m_validation", "plan"),
     [
-        (20, ("100", 32, 2000, 600, 1.0)),
-        (108, ("100", 32, 500, 150, 0.296)),
-        (1295, ("512,256", 32, 49, 15, 0.0)),
-        (3200, ("512,256", 40, 30, 9, 0.0)),
-        (60_000, ("512,256", 64, 30, 9, 0.0)),
+        (20, 0, ("100", 32, 2000, None, 1.0)),
+        (108, 12, ("100", 32, 500, 150, 0.296)),
+        (999, 0, ("100", 32, 63, None, 0.032)),
+        (900, 100, ("512,256", 32, 69, 21, 0.0)),
+        (3200, 356, ("512,256", 40, 30, 9, 0.0)),
+        (60_000, 0, ("512,256", 64, 30, None, 0.0)),
     ],
 )
-def test_the_plan_follows_from_the_samples(m, plan):
-    found = Plan.of(m, **NOTHING, validated=True)
+def test_the_plan_follows_from_the_samples(m, m_validation, plan):
+    found = Plan.of(m, m_validation, **NOTHING)
     assert found[1:] == plan
     assert found.steps >= 2000
-    assert Plan.of(m, **NOTHING, validated=False).patience is None
 
 
 def test_options_come_first():
     options = {"hidden": "", "batch_size": 7, "epochs": 3, "patience": 1, "l2": 0.0}
-    assert Plan.of(70, **options, validated=True) == (70, "", 7, 3, 1, 0.0)
-    assert Plan.of(70, **NOTHING | {"epochs": 9}, validated=True).patience is None
+    assert Plan.of(70, 7, **options) == (70, "", 7, 3, 1, 0.0)
+    assert Plan.of(70, 7, **NOTHING | {"epochs": 9}).patience is None
 
 
 @pytest.mark.parametrize(

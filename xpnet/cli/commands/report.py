@@ -43,7 +43,8 @@ def report(
     """
     from xpnet.cli.results.reports import SUFFIXES, write_report
 
-    out = out or path.with_suffix(".html")
+    named = path.resolve() if path.is_dir() else path  # A folder may be ".", which is no name.
+    out = out or path.parent / named.with_suffix(".html").name
     by_suffix("out", out, SUFFIXES)
     check_writable(path, *filter(None, [source]), out=out)
     with use_backend(backend, device=device, dtype=dtype) as chosen:

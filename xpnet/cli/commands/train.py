@@ -24,7 +24,7 @@ from xpnet.cli.output import FAILED, tolerate_lost_output
 from xpnet.cli.results.scores import Scores
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
-from xpnet.cli.training.plan import VALIDATION, Plan, still_falling
+from xpnet.cli.training.plan import SMALL, VALIDATION, Plan, still_falling
 from xpnet.cli.training.settings import hyperparameters, settings_of
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.cli.training.summary import print_table_summary
@@ -85,8 +85,9 @@ def train(
     where DATA has them, otherwise a share of all samples (--test).
 
     The network and the epochs follow from the number of samples, unless options
-    say them. From 1000 samples on, some are for validation: if their cost
-    stands still, training ends, and the parameters of its best epoch are kept.
+    say them. Of 1000 training samples and more, some are for validation: if
+    their cost stands still, training ends, and the parameters of its best epoch
+    are kept. Fewer are all trained on, with an L2 penalty.
 
     The model keeps the column names of a .csv, by which evaluate and predict
     find the columns, and what was learned of gaps and words. A file beside it
@@ -140,6 +141,7 @@ def train_on(
     model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
     model.metadata["training"] = runs.begun(context, chosen, split.sizes())
     _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
+    _print_defaults_of_few(given, split, plan)
     result, code = fit_and_save(
         model,
         split,
@@ -202,12 +204,12 @@ def plan_of(given: SimpleNamespace, split: Split) -> Plan:
     """Return what follows from the number of training samples."""
     return Plan.of(
         split.m,
+        split.m_validation,
         hidden=given.hidden,
         batch_size=given.batch_size,
         epochs=given.epochs,
         patience=given.patience,
         l2=given.l2,
-        validated=split.validation is not None,
     )
 
 
@@ -296,6 +298,17 @@ def _announce(samples: str, model: ModelFile, where: str) -> None:
     typer.echo(f"{samples}; layers {model.net.sizes} on {where}")
     if model.path.exists():
         typer.echo(f"{model.path} is replaced if all goes well (--save FILE for another)")
+
+
+def _print_defaults_of_few(given: SimpleNamespace, split: Split, plan: Plan) -> None:
+    """Print by which options few samples are trained on otherwise than many."""
+    chosen = []
+    if given.l2 is None and plan.l2:
+        chosen.append(f"--l2 {plan.l2:g}")
+    if given.validation is None and not split.m_validation:
+        chosen.append("--validation 0")
+    if chosen:
+        typer.echo(f"fewer than {SMALL} training samples: {' and '.join(chosen)} by default")
 
 
 def _plot(path: Path, result: Result, title: str) -> None:

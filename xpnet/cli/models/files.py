@@ -76,19 +76,21 @@ class Model(NamedTuple):
     def load(cls, path: Path) -> Model:
         """Return the model in `path`, its parameters on the default backend and of its dtype.
 
-        Of a folder, that of its newest checkpoint, with the history until then.
+        Of a folder, that of its newest checkpoint, with the history until then, and with the best
+        epoch's parameters where patience keeps them.
 
         Raises ModelFileError if the file is not a model, or not one that ``xpnet train`` saved.
         """
         progress: dict[str, Any] = {}
+        best: Params | None = None
         if path.is_dir():
-            path, progress = newest_checkpoint(path)
+            path, progress, best = newest_checkpoint(path)
         net, params, metadata = persist.load(path)
         if isinstance(metadata.get("training"), dict):
             metadata["training"] |= progress
         columns = _columns(metadata, str(path))
         preprocessing = _preprocessing(metadata, net, columns, str(path))
-        cast = map_params(backend.asarray, params)
+        cast = map_params(backend.asarray, params if best is None else best)
         trained_on = _trained_on(metadata, str(path))
         shares = _shares(metadata, str(path))
         return cls(net, cast, preprocessing, trained_on, shares, columns, metadata)

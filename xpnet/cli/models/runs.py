@@ -1,6 +1,7 @@
 """Record of a run: what a model file keeps of its training, for a report.
 
-A folder of checkpoints stands for the model in the newest of them, whose training may go on.
+A folder of checkpoints stands for the model that the training would give if it ended with the
+newest of them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from xpnet.cli.options import describe_backend
 from xpnet.cli.output import print_error
 from xpnet.exceptions import ModelFileError
 from xpnet.persist.checkpoint import load_checkpoint
-from xpnet.types import Result
+from xpnet.types import Params, Result
 
 RECORD: Mapping[str, type] = {
     "command": str,
@@ -72,8 +73,10 @@ def ended(record: dict[str, Any], result: Result) -> None:
     }
 
 
-def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
+def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any], Params | None]:
     """Return the newest checkpoint in `folder` that is whole, and what to add to its record.
+
+    The parameters are those of the best epoch so far, where patience keeps them; else None.
 
     Raises ModelFileError if there is none.
     """
@@ -84,7 +87,9 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
             print_error(f"{error}; the one before is taken")
             continue
         progress = {name: state[name] for name in ("history", "steps")}
-        return path, progress | {"stopped": state["stopped"] or "it may go on"}
+        progress["stopped"] = state["stopped"] or "it may go on"
+        best = (one.get("params") for one in state["callbacks"])
+        return path, progress, next(filter(None, best), None)
     raise ModelFileError(
         f"{folder} is a folder without a checkpoint that is whole: expected a model file, or the "
         "folder that xpnet train --run has written to"

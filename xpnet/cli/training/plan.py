@@ -4,8 +4,8 @@ Small tables learn more from small networks, and need more epochs: an epoch of t
 steps. All their samples are trained on: a validation set would take a tenth of them, and be too
 small to tell a good epoch from a lucky one. What holds such a network back from learning the noise
 is a penalty, ``½‖W‖²`` in all beside the sum of the samples' losses, as of scikit-learn's
-`LogisticRegression`. From 1000 samples on, a validation cost that stands still ends the training,
-and the best epoch's parameters are kept.
+`LogisticRegression`. From 1000 samples on, those for validation among them, a validation cost that
+stands still ends the training, and the best epoch's parameters are kept.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-_SMALL = 1000
-"""Training samples from which on the network is the larger one, and some are for validation."""
+SMALL = 1000
+"""Training samples, those for validation among them, from which on a table is not small."""
 
 VALIDATION = 0.1
 """The share of the training samples that is set aside then."""
@@ -47,25 +47,28 @@ class Plan(NamedTuple):
     def of(
         cls,
         m: int,
+        m_validation: int,
         *,
         hidden: str | None,
         batch_size: int | None,
         epochs: int | None,
         patience: int | None,
         l2: float | None,
-        validated: bool,
     ) -> Plan:
-        """Return the plan for `m` samples where some options are None; `validated` by samples.
+        """Return the plan for `m` samples beside those for validation, where options are None.
 
         Epochs that the user asked for end early only by a patience that they asked for, too.
         """
         batch_size = batch_size or default_batch_size(m)
         if epochs is None:
             epochs = max(_EPOCHS, math.ceil(_STEPS / math.ceil(m / batch_size)))
-            if patience is None and validated:
+            if patience is None and m_validation:
                 patience = math.ceil(_PATIENCE * epochs)
-        hidden = default_hidden(m) if hidden is None else hidden
-        l2 = default_l2(m, batch_size) if l2 is None else l2
+        small = m + m_validation < SMALL
+        if hidden is None:
+            hidden = "100" if small else "512,256"
+        if l2 is None:
+            l2 = small_l2(m, batch_size) if small else 0.0
         return cls(m, hidden, batch_size, epochs, patience, l2)
 
     @property
@@ -78,24 +81,19 @@ class Plan(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name != "m"}
 
 
-def default_hidden(m: int) -> str:
-    """One layer of 100 units; two of 512 and 256 from 1000 training samples on."""
-    return "100" if m < _SMALL else "512,256"
-
-
 def default_batch_size(m: int) -> int:
     """64 samples per step; fewer, down to 32, if an epoch would have less than 80 steps."""
     return max(32, min(64, m // 80))
 
 
-def default_l2(m: int, batch_size: int) -> float:
-    """On small data the penalty that is 1 in all, as each step counts it for its batch alone."""
-    return float(f"{min(1.0, batch_size / m):.3g}") if m < _SMALL else 0.0
+def small_l2(m: int, batch_size: int) -> float:
+    """The penalty that is 1 in all, as each step counts it for its batch alone."""
+    return float(f"{min(1.0, batch_size / m):.3g}")
 
 
 def default_validation(m: int) -> float:
     """The share of `m` training samples that is set aside for validation."""
-    return 0.0 if m < _SMALL else VALIDATION
+    return 0.0 if m < SMALL else VALIDATION
 
 
 def still_falling(history: Sequence[Mapping[str, Any]], epochs: int) -> bool:

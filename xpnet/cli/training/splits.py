@@ -49,6 +49,11 @@ class Split(NamedTuple):
         return int(self.train.X.shape[-1])
 
     @property
+    def m_validation(self) -> int:
+        """Number of validation samples."""
+        return int(self.validation.X.shape[-1]) if self.validation else 0
+
+    @property
     def m_test(self) -> int:
         """Number of test samples."""
         return int(self.test[0].shape[-1])
@@ -86,8 +91,7 @@ class Split(NamedTuple):
 
     def sizes(self) -> str:
         """Return the numbers of samples in words."""
-        m_validation = self.validation.X.shape[-1] if self.validation else 0
-        return f"{self.m} training, {m_validation} validation, {self.m_test} test samples"
+        return f"{self.m} training, {self.m_validation} validation, {self.m_test} test samples"
 
     @classmethod
     def of(
