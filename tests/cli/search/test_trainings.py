@@ -12,6 +12,7 @@ from xpnet.cli.search.folds import folds_of
 from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
 from xpnet.cli.training.plan import Plan
 from xpnet.data import Dataset
+from xpnet.exceptions import DataError
 
 GIVEN = {
     "test": 0.2,
@@ -27,6 +28,7 @@ GIVEN = {
     "l2": 1e-3,
     "dropout": 0.0,
     "lr": 0.02,
+    "max_memory": None,
 }
 
 
@@ -100,5 +102,16 @@ def test_more_folds_than_samples():
     ):
         folds(table(), cv=90)
     quantities = Dataset("table", *(table().X_train, table().X_train[:, 1]))
-    with pytest.raises(ValueError, match="--cv is 61, but there are 60 training samples: expected"):
-        folds(quantities, cv=61)
+    with pytest.raises(ValueError, match=r"--cv is 31, but there are 60 training samples: .* 30$"):
+        folds(quantities, cv=31)  # R2 of one sample says nothing.
+
+
+def test_folds_that_memory_does_not_hold():
+    with pytest.raises(DataError, match=r"inputs of 3 folds of table takes 2.16 kB of mem"):
+        folds(table(), max_memory=2000)
+
+
+def test_a_fold_too_small_to_validate_on_is_named():
+    few = Dataset("few", table().X_train[:9], np.repeat([0, 1], [5, 4]))
+    with pytest.raises(DataError, match=r"^a fold of few has too few samples of a class"):
+        folds(few)
