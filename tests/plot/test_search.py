@@ -141,6 +141,25 @@ def test_one_score_far_below_does_not_flatten_the_others():
     assert -0.5 < low < 0.05 < 0.35 < high < 1.0
 
 
+def test_what_is_below_the_scale_has_no_band_over_the_others():
+    search = searched({"rate": [1, 2, 3, 4, 5]}, lambda rate: -1e6 if rate == 5 else 0.1 * rate)
+    search.cv_results_["std_test_score"][4] = 1e7
+    (band,) = search_results(search, "rate").axes[0].collections
+    assert band.get_paths()[0].get_extents().xmax == 4
+
+
+def test_a_lone_candidate_has_its_deviation():
+    search = searched({"rate": [0.1]}, lambda rate: 1.0)
+    (drawn,) = search_results(search, "rate").axes[0].containers
+    assert drawn.lines[2][0].get_segments()[0][:, 1] == pytest.approx([0.9, 1.0])
+
+
+def test_candidates_without_the_other_parameters_are_named():
+    search = found([{"rate": 0.1}, {"rate": 0.2}, {"rate": 0.1, "units": 5}], [1.0, 2.0, 3.0])
+    axes = search_results(search, "rate").axes[0]
+    assert axes.get_legend_handles_labels()[1] == ["units not given", "units=5"]
+
+
 def test_values_that_are_near_one_another_have_no_texts_of_their_own():
     search = searched({"rate": [0.01, 0.0101, 0.2, 0.3]}, lambda rate: rate)
     assert "0.0101" not in labels(search_results(search, "rate").axes[0].xaxis)

@@ -202,7 +202,7 @@ OptimizerName: TypeAlias = Annotated[str, _of_training(help=f"{', '.join(optim.O
 LearningRate: TypeAlias = Annotated[
     Any,
     _of_training(
-        help="Learning rate; find tries the first steps at many.",
+        help="Learning rate; for train also find, which tries the first steps at many.",
         metavar="RATE",
         show_default="the optimiser's: 0.001 for adam",
         parser=rate,

@@ -129,6 +129,20 @@ def handled(handler: _Handler, *, restore: bool = True) -> Iterator[None]:
             _set(active)
 
 
+@contextmanager
+def noted() -> Iterator[list[int]]:
+    """Note the signals that come within the block, beside what their handlers do."""
+    former: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
+    numbers: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        numbers.append(number)
+        former[number](number, frame)
+
+    with handled(note):
+        yield numbers
+
+
 def ignore() -> None:
     """Ignore further signals, so that a command can print how it ended."""
     _set(dict.fromkeys(SIGNALS, signal.SIG_IGN))

@@ -140,11 +140,14 @@ def _candidates(search: Any) -> _Candidates:
 def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
     """Draw a line for each combination of the other parameters, or one of the best."""
     lines = _grouped(candidates, x)
+    drawn = [k for members in lines.values() for k in members]
+    # The band of a mean below the scale would cover the others.
+    is_below = candidates.mean < candidates.least(drawn)
+    candidates = candidates._replace(std=np.where(is_below, np.nan, candidates.std))
     for k, (label, members) in enumerate(lines.items()):
         dodge = 0.12 * (k - (len(lines) - 1) / 2) if x.scale == "categories" else 0.0
         colour = _colour(k, len(lines))
         _line(axes, candidates, x, members, {"label": label, "color": colour}, dodge)
-    drawn = [k for members in lines.values() for k in members]
     _crosses(axes, candidates, x, drawn)
     _along(axes, "x", x)
     _limit(axes, candidates, drawn)
@@ -152,7 +155,7 @@ def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
     axes.grid(visible=True, alpha=0.3)
     labels = axes.get_legend_handles_labels()[1]
     if any(labels):
-        beside: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(labels) > 3 else {}
+        beside: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(labels) > 2 else {}
         axes.legend(fontsize="small", **beside)
 
 
@@ -171,7 +174,8 @@ def _grouped(candidates: _Candidates, x: Searched) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
     for k in x.found:
         values = (f"{other.name}={other.text(k)}" for other in others if k in other.found)
-        groups.setdefault(", ".join(values), []).append(k)
+        label = ", ".join(values) or ", ".join(f"{other.name} not given" for other in others)
+        groups.setdefault(label, []).append(k)
     if len(groups) <= _MOST_LINES:
         return groups
     best: dict[float, int] = {}
@@ -202,7 +206,7 @@ def _line(
     found = sorted((k for k in members if np.isfinite(candidates.mean[k])), key=x.position)
     at = np.asarray([x.position(k) for k in found]) + dodge
     mean, std = candidates.mean[found], candidates.std[found]
-    if x.scale == "categories" or style["label"] == _LONE:
+    if x.scale == "categories" or style["label"] == _LONE or len(found) == 1:
         axes.errorbar(at, mean, std, fmt="o", markersize=5, capsize=3, linewidth=1, **style)
         return
     axes.plot(at, mean, marker="o", markersize=4, **style)

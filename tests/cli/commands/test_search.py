@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
 import xpnet
 from tests.cli.conftest import contents
 from xpnet.model_selection.progress import Progress
+from xpnet.train.epochs import EpochLoop
 
 SMALL = ("--hidden", "8", "--epochs", "6", "--batch-size", "8", "--cv", "3")
 GRID = ("--grid", "lr=0.001:0.1:log3")
@@ -32,6 +35,7 @@ def test_the_best_is_saved_as_train_saves_it(run, flowers, tmp_path):
         (float(row[0]) for row in (best, *others)), reverse=True
     )
     assert "the 3 best of 3 candidates, by accuracy on samples held out:" in found.out
+    assert "\nthe best is trained again on all training samples:\nflowers: " in found.out
     assert "test accuracy" in found.out
     assert "<svg" in (tmp_path / "scores.svg").read_text()
     assert not (tmp_path / "best.png").exists()
@@ -79,6 +83,7 @@ def test_candidates_that_diverge(run, fails, flowers):
     assert "6 trainings in " in found.out
     assert ", 3 diverged\n" in found.out
     assert [row[-1] for row in best_of(found.out)] == ["lr", "0.01"]
+    assert "\nthe best of 2 candidates, by accuracy on samples held out:\n" in found.out
     assert fails("search", data, *SMALL, "--grid", "lr=1e30") == (
         "every candidate diverged on some fold: give --grid lr smaller values"
     )
@@ -97,7 +102,19 @@ def test_ctrl_c_shows_what_is_known(run, flowers, tmp_path, monkeypatch):
     assert (result.code, result.err) == (130, "xpnet: interrupted: nothing is saved\n")
     assert "\n0 of 9 trainings in " in result.out
     assert len(best_of(result.out)) == 4
+    assert "the 3 best of 3 candidates so far, by accuracy" in result.out
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_signal_at_the_end_of_an_epoch(run, flowers, monkeypatch):
+    complete = EpochLoop.complete
+
+    def at_a_signal(self, row):
+        signal.raise_signal(signal.SIGTERM)
+        return complete(self, row)
+
+    monkeypatch.setattr(EpochLoop, "complete", at_a_signal)
+    assert run("search", flowers(), *SMALL, *GRID).code == 143
 
 
 @pytest.mark.parametrize(

@@ -346,3 +346,5 @@ def test_the_rate_is_found_and_recorded(run, flowers, tmp_path):
     rate = float(line.split()[1].rstrip(","))
     assert xpnet.load(tmp_path / "a.safetensors", xp="numpy")[2]["settings"]["lr"] == rate
     assert f"lr = {rate}\n" in (tmp_path / "a.toml").read_text()
+    of_sgd = run("train", "flowers.csv", *options, "--optimizer", "sgd")
+    assert line not in of_sgd.out

@@ -48,6 +48,7 @@ def test_values(text, values):
         (["lr=find"], "--grid is lr=find: expected numbers"),
         (["batch-size=1.5"], "--grid is batch-size=1.5: .*valid int"),
         (["hidden=3,4x"], "--grid is hidden=4x: expected the units of each hidden layer with x"),
+        (["hidden=8,0"], "--grid is hidden=0: expected the units of each hidden layer with x"),
         (["hidden=3,,4"], "--grid has an empty value of hidden"),
         (["lr=0.1:0.2:exp3"], "--grid is lr=0.1:0.2:exp3: expected the ends and the number"),
         (["lr=0.2:0.1:3"], "--grid is lr=0.2:0.1:3: expected numbers, the smaller one first"),
@@ -72,6 +73,7 @@ def test_all_combinations_or_some_at_random():
     assert all(1e-3 <= one["l2"] <= 1e-1 and one["lr"] in (0.1, 0.2) for one in drawn)
     with pytest.raises(ValueError, match=r"--grid l2 is a range .* l2=0.001:0.1:log8, or --random"):
         candidates_of(space, None, seed=0)
+    assert len(candidates_of({"epochs": Between(1, 2, False, True)}, 9, seed=0)) == 2
     lists = {"lr": [0.1, 0.2], "hidden": ["8"]}
     every = [{"hidden": "8", "lr": 0.1}, {"hidden": "8", "lr": 0.2}]
     assert candidates_of(lists, None, seed=0) == every

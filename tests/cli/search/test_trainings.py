@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from xpnet import callbacks, evaluate, fit, use_backend
+from xpnet import callbacks, evaluate, fit, optim, use_backend
 from xpnet.cli.search.folds import folds_of
 from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
 from xpnet.cli.training.plan import Plan
-from xpnet.data import Dataset
+from xpnet.data import Dataset, load
+from xpnet.exceptions import DataError
 
 GIVEN = {
     "test": 0.2,
@@ -27,6 +28,7 @@ GIVEN = {
     "l2": 1e-3,
     "dropout": 0.0,
     "lr": 0.02,
+    "max_memory": None,
 }
 
 
@@ -34,6 +36,11 @@ def table(m=60, n_x=3):
     rng = np.random.default_rng(0)
     X = rng.normal(5.0, 3.0, (m, n_x))
     return Dataset("table", X, (X[:, 0] > 5).astype(int))
+
+
+def quantities():
+    X = table().X_train
+    return Dataset("quantities", X, X[:, 0] - X[:, 1])
 
 
 def folds(dataset, **options):
@@ -45,11 +52,11 @@ def test_a_training_is_that_of_fit_alone(backend):
     pytest.importorskip(backend)
     rates = [0.02, 1e30, 0.3]
     with use_backend(backend):
-        splits = folds(table())
+        splits = folds(quantities())
         made = []
         for rate in rates:
-            options = SimpleNamespace(**GIVEN | {"lr": rate})
-            made.append(Candidate(options, Plan(48, "4", 8, 4, 2, 1e-3), "softmax"))
+            options = SimpleNamespace(**GIVEN | {"lr": rate, "dropout": 0.2})
+            made.append(Candidate(options, Plan(48, "4", 8, 4, 2, 0.5), "identity"))
         members = [Member(one, fold) for one in made for fold in map(Fold, splits)]
         train_all(members)
         alone = []
@@ -61,19 +68,43 @@ def test_a_training_is_that_of_fit_alone(backend):
                     net.init(3, "glorot_uniform"),
                     split.train.X,
                     split.train.Y,
-                    optimizer=one.optimizer(split.m),
+                    optimizer=optim.adam(optim.cosine(one.options.lr, 4 * 5)),  # m is 36
                     epochs=4,
                     batch_size=8,
                     seed=3,
                     validation=split.validation,
                     callbacks=[callbacks.EarlyStopping(patience=2)],
-                    l2=1e-3,
+                    l2=0.5,
+                    dropout=0.2,
                 )
-                alone.append(evaluate(net, result.params, *split.test)["accuracy"])
+                alone.append(evaluate(net, result.params, *split.test)["r2"])
     scores = [member.score for member in members]
-    assert scores[:3] + scores[6:] == pytest.approx(alone, abs=1e-6)
+    assert scores[:3] + scores[6:] == pytest.approx(alone, abs=1e-5)
     assert np.isnan(scores[3:6]).all()
     assert [member.diverged for member in members] == [False] * 3 + [True] * 3 + [False] * 3
+
+
+def test_rare_classes_weigh_more_if_they_are_to():
+    scores = []
+    for weight in (None, "balanced"):
+        options = SimpleNamespace(**GIVEN | {"class_weight": weight, "lr": 0.1})
+        noise = Dataset("noise", table(99).X_train, (np.arange(99) % 5 == 0).astype(int))
+        one = Candidate(options, Plan(60, "", 8, 5, None, 0.0), "softmax")
+        members = [Member(one, fold) for fold in map(Fold, folds(noise, class_weight=weight))]
+        train_all(members)
+        scores.append(np.mean([member.score for member in members]))
+    assert scores[1] < scores[0] - 0.1
+
+
+def test_a_fold_follows_the_options_of_a_table(tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("a,b,n\n,1,0\n" + "".join(f"{k % 7},{k % 5},{k}\n" for k in range(1, 30)))
+    given = SimpleNamespace(**GIVEN | {"impute": "mean"})
+    split = next(folds_of(given, load(path, task="regression", gaps=True), positive=True))
+    assert split.preprocessing.encoding.strategy == "mean"
+    assert split.preprocessing.targets.shift == 0  # Of what cannot be below 0.
+    one, other = (folds(table(), seed=seed)[0].test[0] for seed in (3, 4))
+    assert one.shape != other.shape or not np.allclose(one, other)
 
 
 def test_a_fold_learns_nothing_of_what_it_holds_out():
@@ -100,6 +131,16 @@ def test_more_folds_than_samples():
         ValueError, match=r"--cv is 90, but there are \d+ training samples of the l"
     ):
         folds(table(), cv=90)
-    quantities = Dataset("table", *(table().X_train, table().X_train[:, 1]))
-    with pytest.raises(ValueError, match="--cv is 61, but there are 60 training samples: expected"):
-        folds(quantities, cv=61)
+    with pytest.raises(ValueError, match=r"--cv is 31, but there are 60 training samples: .* 30$"):
+        folds(quantities(), cv=31)  # R2 of one sample says nothing.
+
+
+def test_folds_that_memory_does_not_hold():
+    with pytest.raises(DataError, match=r"inputs of 3 folds of table takes 2.16 kB of mem"):
+        folds(table(), max_memory=2000)
+
+
+def test_a_fold_too_small_to_validate_on_is_named():
+    few = Dataset("few", table().X_train[:9], np.repeat([0, 1], [5, 4]))
+    with pytest.raises(DataError, match=r"^a fold of few has too few samples of a class"):
+        folds(few)

@@ -25,7 +25,7 @@ from xpnet.cli.search.folds import folds_of
 from xpnet.cli.search.grid import SEARCHED, candidates_of, read_grid
 from xpnet.cli.search.results import Results
 from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
-from xpnet.cli.signals import Interrupted
+from xpnet.cli.signals import Interrupted, noted
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
 from xpnet.cli.training.plan import VALIDATION
@@ -136,6 +136,7 @@ def search(
         if files.plot is not None:
             _plot(files.plot, results, dataset.name)
         best = _with(given, params[results.order[0]])
+        typer.echo("the best is trained again on all training samples:")
         code = train_on(context, best, dataset, split, files._replace(plot=None), chosen)
     raise typer.Exit(code)
 
@@ -199,23 +200,24 @@ def _members(
 
 def _trained(members: Sequence[Member]) -> int | None:
     """Train all; return the signal that came, after which what was learned by then is scored."""
-    try:
-        with announced_compilation():
-            train_all(members)
-    except KeyboardInterrupt as signal:
-        for member in members:
-            member.rate_unfinished()
-        return signal.number if isinstance(signal, Interrupted) else SIGINT
+    with noted() as signals:  # An epoch's end may have turned one into a plain KeyboardInterrupt.
+        try:
+            with announced_compilation():
+                train_all(members)
+        except KeyboardInterrupt:
+            for member in members:
+                member.rate_unfinished()
+            return signals[0] if signals else SIGINT
     return None
 
 
 def _print(results: Results, members: Sequence[Member], seconds: float) -> None:
     ended, diverged = sum(one.ended for one in members), sum(one.diverged for one in members)
-    of = f" of {len(members)}" if ended < len(members) else ""
+    of, so_far = (f" of {len(members)}", " so far") if ended < len(members) else ("", "")
     more = f", {diverged} diverged" if diverged else ""
     typer.echo(f"{ended}{of} trainings in {seconds:.3g} s{more}")
     if results.order:
-        typer.echo(results.in_words())
+        typer.echo(results.in_words(so_far))
         for line in results.lines():
             typer.echo(line)
 

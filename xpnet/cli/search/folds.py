@@ -10,8 +10,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from xpnet.backend import default_backend
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Dataset
+from xpnet.data.memory import check_fits, default_limit
 
 _Rows: TypeAlias = np.ndarray
 
@@ -22,34 +24,46 @@ def folds_of(given: SimpleNamespace, dataset: Dataset, *, positive: bool) -> Ite
     All that is learned of samples before a training, such as their scaling, is learned for each
     split anew. `positive` is that of `Split.of`.
 
-    Raises ValueError if there are fewer samples than folds.
+    Raises ValueError if there are too few samples for the folds, DataError if these take more
+    memory than there may be.
     """
     X, y = dataset.X_train, dataset.y_train
+    limit = default_limit() if given.max_memory is None else given.max_memory
+    itemsize = np.dtype(default_backend().dtype).itemsize
     shares, chosen = Shares(given.test, given.validation, given.seed), given.label is not None
     for train, held_out in _rows(y, dataset.task, given.cv, given.seed):
         part = replace(
-            dataset, X_train=X[train], y_train=y[train], X_test=X[held_out], y_test=y[held_out]
+            dataset,
+            name=f"a fold of {dataset.name}",
+            X_train=X[train],
+            y_train=y[train],
+            X_test=X[held_out],
+            y_test=y[held_out],
         )
         split = Split.of(part, shares, chosen, positive=positive, impute=given.impute)
+        nbytes = given.cv * len(X) * split.n_x * itemsize
+        check_fits(nbytes, limit, f"the inputs of {given.cv} folds of {dataset.name}")
         yield split.balanced() if given.class_weight else split
 
 
 def _rows(y: np.ndarray, task: str, count: int, seed: int) -> Iterator[tuple[_Rows, _Rows]]:
     """Yield the rows to train on and those held out, of each class alike.
 
-    The only sample of a class is never held out: no other could teach what it is.
+    The only sample of a class is never held out: no other could teach what it is. Of quantities two
+    or more are, or they have no R2.
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    several, most = np.ones(len(y), dtype=bool), len(y)
+    several, samples, most = np.ones(len(y), dtype=bool), len(y), len(y) // 2
     if task == "classification":
         _, number, counts = np.unique(y, return_inverse=True, return_counts=True)
-        several, most = counts[number] > 1, int(counts.max())
+        several, samples = counts[number] > 1, int(counts.max())
+        most = samples
     if count > most:
         raise ValueError(
-            f"--cv is {count}, but there are {most} training samples"
+            f"--cv is {count}, but there are {samples} training samples"
             f"{' of the largest class' if task == 'classification' else ''}: expected a number of "
-            "folds up to that"
+            f"folds up to {most}"
         )
     kind = StratifiedKFold if task == "classification" else KFold
     rows, lone = np.flatnonzero(several), np.flatnonzero(~several)

@@ -19,7 +19,7 @@ _WHOLE = ("batch-size", "epochs", "patience")
 
 _RANGE = re.compile(r"([^:]*):([^:]*)(?::(log)?(\d+)?)?")
 
-_LAYERS = re.compile(r"\d+(x\d+)*|none")
+_LAYERS = re.compile(r"[1-9]\d*(x[1-9]\d*)*|none")
 
 _DIGITS = 4
 """Of values within a range: more are not worth copying."""
@@ -73,7 +73,7 @@ def read_grid(context: typer.Context, texts: Sequence[str]) -> Space:
 
 
 def candidates_of(space: Space, count: int | None, seed: int) -> list[dict[str, Any]]:
-    """Return all combinations of the values, or so many of them, drawn at random.
+    """Return all combinations of the values, or so many of them, drawn at random; each once.
 
     Raises ValueError if a range is to be listed.
     """
@@ -91,7 +91,8 @@ def candidates_of(space: Space, count: int | None, seed: int) -> list[dict[str, 
     else:
         most = count if ranges else min(count, len(ParameterGrid(space)))
         found = ParameterSampler(space, most, random_state=seed)
-    return [{name: params[name] for name in space} for params in found]  # scikit-learn sorts them
+    ordered = [{name: params[name] for name in space} for params in found]  # scikit-learn sorts
+    return list({tuple(one.values()): one for one in ordered}.values())
 
 
 def _values(context: typer.Context, name: str, text: str) -> list[Any] | Between:

@@ -33,8 +33,7 @@ class Results:
 
     def __init__(self, params: Sequence[dict[str, Any]], scores: np.ndarray, scoring: str) -> None:
         self.scoring = scoring
-        # No hidden layer is an empty text.
-        shown = [{name: "none" if v == "" else v for name, v in one.items()} for one in params]
+        shown = [{name: _as_listed(v) for name, v in one.items()} for one in params]
         with np.errstate(invalid="ignore"):  # R2 of a training that nearly diverged may be -inf.
             self.mean, self.std = scores.mean(axis=1), scores.std(axis=1)
         self.cv_results_ = {
@@ -58,11 +57,12 @@ class Results:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             yield f"  {'  '.join(cells)}".rstrip()
 
-    def in_words(self) -> str:
-        """Return what the table shows."""
+    def in_words(self, so_far: str = "") -> str:
+        """Return what the table shows; `so_far` is put behind the candidates."""
         best, count = min(_BEST, len(self.order)), len(self.cv_results_["params"])
-        of = f"the {best} best of {count} candidates" if count > 1 else "the candidate"
-        return f"{of}, by {self.scoring} on samples held out:"
+        many = f"the {best} best" if best > 1 else "the best"
+        of = f"{many} of {count} candidates" if count > 1 else "the candidate"
+        return f"{of}{so_far}, by {self.scoring} on samples held out:"
 
     def axes(self) -> tuple[str, str | None]:
         """Return the parameters of a plot: that of most values, and another of many."""
@@ -72,6 +72,11 @@ class Results:
         x, *others = sorted(counts, key=lambda name: (-is_number[name], -counts[name]))
         varied = [name for name in others if counts[name] > 1]
         return x, varied[0] if len(varied) == 1 and counts[varied[0]] > _MOST_LINES else None
+
+
+def _as_listed(value: Any) -> Any:
+    """Return a value as ``--grid`` lists it: hidden layers have no commas there."""
+    return (value.replace(",", "x") or "none") if isinstance(value, str) else value
 
 
 def _text(value: Any) -> str:
