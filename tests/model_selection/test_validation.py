@@ -44,6 +44,23 @@ def test_the_result_is_scikit_learns(name, model, y, options):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_generator_is_left_as_if_it_had_drawn_for_one_fit():
+    """Also where fits on as many samples draw their orders once for all."""
+    generator = np.random.RandomState(0)
+    settings = {**SMALL, "max_iter": 12, "random_state": generator}
+    model = MLPClassifier(learning_rate_init=0.1, n_iter_no_change=1, tol=0.1, **settings)
+    options = {"cv": 7, "return_estimator": True}  # of 203 samples: folds of one size
+    found, expected = (
+        module.cross_validate(model, X, Y, **options)["estimator"] for module in (ours, theirs)
+    )
+    assert len({one.n_iter_ for one in found}) > 1
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_equal(
+            one.partial_fit(X, Y).loss_curve_, other.partial_fit(X, Y).loss_curve_
+        )
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_each_estimator_is_as_if_it_were_fitted_alone():
     model = MLPClassifier(early_stopping=True, n_iter_no_change=1, **{**SMALL, "max_iter": 12})
     options = {"cv": Unequal(), "return_estimator": True, "return_train_score": True}
