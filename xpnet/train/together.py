@@ -24,6 +24,9 @@ COPIES = 8
 SECONDS = 0.2
 """What a round of runs side by side should take: Ctrl-C and a line of progress wait for its end."""
 
+GROWTH = 16
+"""Times as many epochs of a training may be made in a round as in an earlier one."""
+
 PARTS = 6
 """Of a round of runs side by side: Python waits for the first, and computing for the last."""
 
@@ -170,8 +173,10 @@ def _parts(epochs: Epochs) -> list[Epochs]:
 def _lengthen(epochs: Epochs, seconds: float) -> None:
     """Let the next round be as many epochs as there is time for, after one that took so long."""
     longest = max(len(batches) for _, batches in epochs.values())
-    for loop, _ in epochs.values():
-        loop.most = max(1, int(SECONDS * longest / seconds))
+    most = max(1, int(SECONDS * longest / seconds))
+    for loop, batches in epochs.values():
+        # One that made fewer than others may take longer for each.
+        loop.most = min(most, GROWTH * len(batches))
 
 
 def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, PreparedRun]:
