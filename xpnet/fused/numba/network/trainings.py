@@ -21,6 +21,7 @@ from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
 from xpnet.fused.numba.network.loop import ROW, Room
 from xpnet.fused.numba.network.run import RunProgram
+from xpnet.fused.numba.network.step import is_thin
 from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
@@ -101,8 +102,8 @@ def _make(group: Sequence[Arguments]) -> None:
     """The runs of one group."""
     rows, (_, program, _) = np.concatenate([row for row, *_ in group]), group[0]
     size, length = int(rows["size"][0]), int(rows["length"][0])
-    if len(group) > 1:
-        rows["turn"], rows["turn_last"] = (
+    if len(group) > 1 and not is_thin(program.net):
+        rows["transposed"], rows["transposed_last"] = (
             m > 0 and columns_agree(*program.net.sizes[1::-1], m, program.dtype)
             for m in (size, length % size)
         )
