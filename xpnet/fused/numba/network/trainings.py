@@ -30,6 +30,9 @@ Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
 MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
 
+ENOUGH = 64
+"""Numbers of a product to compare: a few may be the same by chance."""
+
 IN_COMMON = (
     *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
     *("steps", "P", "parts"),
@@ -137,8 +140,11 @@ def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
 def columns_agree(n: int, n_x: int, m: int, dtype: Any) -> bool:
     """Whether a product has the same bits with samples as columns as with samples as rows."""
     rng, blas = np.random.default_rng(0), routine(dtype) or 0
-    W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
-    by_rows, by_columns = np.empty((2, n, m), dtype)
-    product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
-    product(blas, W, AS_IT_IS, np.ascontiguousarray(X.T), AS_IT_IS, by_columns)
-    return bool((by_rows == by_columns).all())
+    for _ in range(-(-ENOUGH // (n * m))):
+        W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
+        by_rows, by_columns = np.empty((2, n, m), dtype)
+        product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
+        product(blas, W, AS_IT_IS, np.ascontiguousarray(X.T), AS_IT_IS, by_columns)
+        if (by_rows != by_columns).any():
+            return False
+    return True
