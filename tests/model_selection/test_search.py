@@ -27,7 +27,7 @@ from tests.model_selection.cases import (
     assert_same_results,
     heard,
 )
-from xpnet import Checkpoints, LogisticRegression, MLPClassifier, MLPRegressor
+from xpnet import Checkpoints, LogisticRegression, MLPClassifier, MLPRegressor, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import warnings_noted
@@ -35,6 +35,19 @@ from xpnet.estimators._sklearn_private import warnings_noted
 RATES = {"learning_rate_init": [1e-3, 3e-2]}
 LONG = {**SMALL, "max_iter": 12}
 CLASSIFY, REGRESS = (X, Y), (REAL_X, REAL_Y)
+
+
+def failing(rate):
+    """A solver that has no rate from some step of the second epoch on."""
+
+    def schedule(t):
+        if t > 4:
+            raise ArithmeticError("there is no rate")
+        return rate(t)
+
+    return optim.adam(schedule)
+
+
 SEARCHES = {
     "grid": (MLPClassifier(**SMALL), RATES | {"alpha": [1e-5, 1.0]}, CLASSIFY, {}, {}),
     "architectures": (
@@ -106,6 +119,13 @@ SEARCHES = {
     "diverging": (
         MLPClassifier(solver="sgd", **SMALL),
         {"learning_rate_init": [1e3, 1e-2, 1e30]},
+        CLASSIFY,
+        {"error_score": -1.0},
+        {},
+    ),
+    "failing": (
+        MLPClassifier(**SMALL),
+        {"solver": [failing, "adam"]},
         CLASSIFY,
         {"error_score": -1.0},
         {},

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.model_selection.cases import SMALL, Unequal, X, Y, assert_same_results, heard
 from xpnet import MLPClassifier
 from xpnet import model_selection as ours
+from xpnet.callbacks import Callback
 
 MODEL = MLPClassifier(**SMALL)
 LETTERS = np.array(list("jihgfedcba"))[Y]
@@ -44,6 +45,23 @@ def test_the_result_is_scikit_learns(name, model, y, options):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_generator_is_left_as_if_it_had_drawn_for_one_fit():
+    """Also where fits on as many samples draw their orders once for all."""
+    generator = np.random.RandomState(0)
+    settings = {**SMALL, "max_iter": 12, "random_state": generator}
+    model = MLPClassifier(learning_rate_init=0.1, n_iter_no_change=1, tol=0.1, **settings)
+    options = {"cv": 7, "return_estimator": True}  # of 203 samples: folds of one size
+    found, expected = (
+        module.cross_validate(model, X, Y, **options)["estimator"] for module in (ours, theirs)
+    )
+    assert len({one.n_iter_ for one in found}) > 1
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_equal(
+            one.partial_fit(X, Y).loss_curve_, other.partial_fit(X, Y).loss_curve_
+        )
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_each_estimator_is_as_if_it_were_fitted_alone():
     model = MLPClassifier(early_stopping=True, n_iter_no_change=1, **{**SMALL, "max_iter": 12})
     options = {"cv": Unequal(), "return_estimator": True, "return_train_score": True}
@@ -56,6 +74,35 @@ def test_each_estimator_is_as_if_it_were_fitted_alone():
         for name in ("coefs_", "intercepts_", "loss_curve_", "validation_scores_", "stopped_"):
             np.testing.assert_equal(*(state[name] for state in states))
         np.testing.assert_equal(one.partial_fit(X, Y).coefs_, other.partial_fit(X, Y).coefs_)
+
+
+class StopsAtFive(Callback):
+    every_step = False
+
+    def on_epoch(self, epoch):
+        return "it is the fifth" if epoch.number == 5 else ""
+
+
+BETWEEN = {
+    "validation": {"early_stopping": True, "learning_rate_init": 0.1},
+    "callback": {"callbacks": [StopsAtFive()]},
+    "rate": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.5},
+}
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("settings", BETWEEN.values(), ids=BETWEEN)
+def test_what_is_done_between_epochs_comes_after_each(settings, monkeypatch):
+    """Though there would be time for many epochs in a round."""
+    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    model = MLPClassifier(**{**SMALL, "max_iter": 8}, **settings)
+    found, expected = (
+        module.cross_validate(model, X, Y, cv=2, return_estimator=True)["estimator"]
+        for module in (ours, theirs)
+    )
+    for one, other in zip(found, expected, strict=True):
+        for name in ("loss_curve_", "validation_scores_", "coefs_"):
+            np.testing.assert_equal(getattr(one, name), getattr(other, name))
 
 
 @pytest.mark.parametrize("name", ["cross_validate", "validation_curve"])

@@ -42,6 +42,45 @@ def test_each_training_is_as_it_is_alone(eager_xp):
     assert_as_alone(eager_xp, "adam")
 
 
+class Ahead(EpochLoop):
+    """Nothing is done between its epochs; notes how many are made at a time."""
+
+    def __init__(self, *loop):
+        super().__init__(*loop)
+        self.at_once = []
+
+    def ahead(self):
+        return 100
+
+    def enter_prepared(self, epochs, made):
+        self.at_once.append(len(epochs))
+        super().enter_prepared(epochs, made)
+
+
+def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
+    """Not all at once, whatever time there is: it was measured of few epochs."""
+    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(M, 3)), np.eye(2)[rng.integers(0, 2, M)]
+    weights = rng.random(M)[None, :]
+    orders = [shuffled(X, Y, SIZE, 0, epoch, weights) for epoch in range(23)]
+    gather = accelerator_for(X).gather(backend.gather)
+
+    def made(k):
+        run, params = Run(NET, 23, -(-M // SIZE), M), NET.init(seed=k, like=X)
+        return Ahead(run, params, (), Settings(optim.adam(0.01)), lambda params: {}, gather)
+
+    beside, alone = ([made(k) for k in range(2)] for _ in range(2))
+    rounds = [loop.rounds(orders) for loop in beside]
+    together(rounds, X, lambda k: nullcontext(), limit=1)  # the second begins after the first
+    for found, loop in zip(beside, alone, strict=True):
+        assert found.at_once == [1, 1, 16, 5]
+        expected = loop.fit(orders)
+        costs = ([row["cost"] for row in of.history] for of in (found.result, expected))
+        np.testing.assert_array_equal(*costs)
+        assert_bits(found.result.params, expected.params)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_compiler_they_are_a_stack(cuda_device, unfused, kind):
     assert_as_alone(cuda_device, kind)

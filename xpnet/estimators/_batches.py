@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from itertools import repeat, tee
 from typing import Any, NamedTuple
@@ -77,27 +77,30 @@ def _as_columns(X: Array) -> Array:
 
 
 def epochs_of_batches(
-    samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState
+    samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState, is_given: bool = False
 ) -> Iterator[Batches]:
     """The batches of one epoch after another, without end.
 
-    As in scikit-learn, each epoch shuffles the order that the epoch before left.
+    As in scikit-learn, each epoch shuffles the order that the epoch before left. Where `rng` is one
+    that the caller has given, and may go on with, it is left as that leaves it.
     """
     X, Y, weights, _ = samples
     weight = None if weights is None else weights[None, :]
-    orders: Iterator[Any] = _orders(samples.m, rng) if shuffle else repeat(None)
+    orders: Iterator[Any] = _orders(samples.m, rng, is_given) if shuffle else repeat(None)
     return (Batches(X, Y, weight, order, size) for order in orders)
 
 
-def _orders(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
+def _orders(m: int, rng: np.random.RandomState, is_given: bool) -> Iterator[np.ndarray]:
     """The order of one epoch after another, without end."""
-    shared = _shared.get()
+    shared, own = _shared.get(), _drawn(m, rng)
     if shared is None:
-        return _drawn(m, rng)
+        return own
     key = m, *_state(rng)
     if key not in shared:
-        (shared[key],) = tee(_drawn(m, rng), 1)
-    return copy(shared[key])
+        (shared[key],) = tee(_drawn(m, deepcopy(rng)) if is_given else own, 1)
+    orders = copy(shared[key])
+    # Both draw the same: one that other trainings have, too, and one that moves `rng` on.
+    return (order for order, _ in zip(orders, own, strict=False)) if is_given else orders
 
 
 def _drawn(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:

@@ -24,6 +24,9 @@ COPIES = 8
 SECONDS = 0.2
 """What a round of runs side by side should take: Ctrl-C and a line of progress wait for its end."""
 
+GROWTH = 16
+"""Times as many epochs of a training may be made in a round as in an earlier one."""
+
 PARTS = 6
 """Of a round of runs side by side: Python waits for the first, and computing for the last."""
 
@@ -116,33 +119,42 @@ def _round_side_by_side(
     compute, such as a validation, comes when all runs are made.
     """
     following: Epochs = {}
+    left: Epochs = {}
     made: dict[int, PreparedRun] = {}
     known: dict[Any, Any] = {}
-    entered: set[int] = set()
     began = time.perf_counter()
     with make() as submit:
         parts = []
         for part in _parts(epochs):
-            runs = _prepared(part, known)
+            runs = _prepared(trainings, part, watch, known)
             parts.append((part, runs, submit(list(runs.values()))))
         for part, runs, wait in parts:
-            made |= runs
             if all(k in runs and loop.ahead() > 1 for k, (loop, _) in part.items()):
                 wait()
                 _train(trainings, part, watch, runs)
                 following |= _next_epochs(trainings, part, watch)
-                entered |= part.keys()
-    left = {k: epochs[k] for k in epochs if k not in entered}
+            else:
+                left |= part
+                made |= runs
     _train(trainings, left, watch, made)
     following |= _next_epochs(trainings, left, watch)
     _lengthen(epochs, time.perf_counter() - began)
     return dict(sorted(following.items()))
 
 
-def _prepared(epochs: Epochs, known: dict[Any, Any]) -> dict[int, PreparedRun]:
-    """The runs of those that have one."""
-    runs = {k: loop.prepared(batches, known) for k, (loop, batches) in epochs.items()}
-    return {k: run for k, run in runs.items() if run is not None}
+def _prepared(
+    trainings: Sequence[Rounds], part: Epochs, watch: Watch, known: dict[Any, Any]
+) -> dict[int, PreparedRun]:
+    """The runs of those that have one; a training that fails, by its schedule say, leaves."""
+    runs: dict[int, PreparedRun] = {}
+    for k, (loop, batches) in list(part.items()):
+        try:
+            if (run := loop.prepared(batches, known)) is not None:
+                runs[k] = run
+        except Exception as error:
+            _fail(trainings[k], error, watch(k))
+            del part[k]
+    return runs
 
 
 def _parts(epochs: Epochs) -> list[Epochs]:
@@ -161,8 +173,10 @@ def _parts(epochs: Epochs) -> list[Epochs]:
 def _lengthen(epochs: Epochs, seconds: float) -> None:
     """Let the next round be as many epochs as there is time for, after one that took so long."""
     longest = max(len(batches) for _, batches in epochs.values())
-    for loop, _ in epochs.values():
-        loop.most = max(1, int(SECONDS * longest / seconds))
+    most = max(1, int(SECONDS * longest / seconds))
+    for loop, batches in epochs.values():
+        # One that made fewer than others may take longer for each.
+        loop.most = min(most, GROWTH * len(batches))
 
 
 def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, PreparedRun]:
@@ -197,5 +211,10 @@ def _train(
             else:
                 loop.train(batches)
         except Exception as error:
-            with watch(k), suppress(StopIteration):
-                trainings[k].throw(error)
+            _fail(trainings[k], error, watch(k))
+
+
+def _fail(training: Rounds, error: Exception, watch: AbstractContextManager[None]) -> None:
+    """End a training by an error of its epochs."""
+    with watch, suppress(StopIteration):
+        training.throw(error)

@@ -72,7 +72,8 @@ def stochastic_rounds(
         *(model, incremental, is_watched),
         *(run, params, callbacks, settings, validate, gather, _samples_in),
     )
-    epochs = epochs_of_batches(samples, size, model.shuffle, rng)
+    is_given = rng is model.random_state
+    epochs = epochs_of_batches(samples, size, model.shuffle, rng, is_given)
     if model.checkpoint is not None:
         loop.recorder = recorder_of(model, loop, samples, validation)
         patience.optimizer_state = loop.trainer.state

@@ -89,7 +89,7 @@ def cost_and_gradients(
         Samples as rows, C-contiguous.
     X_columns : array, shape (n_x, m)
         The same as columns, C-contiguous, or empty: some BLAS take half the time for them, which is
-        less than it takes to turn them for one network alone.
+        less than it takes to transpose them for one network alone.
     weight : array, shape (1, m)
         Ones where all samples count the same: code for None beside it compiles twice as long.
     l2 : float

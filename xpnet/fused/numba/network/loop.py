@@ -1,7 +1,7 @@
 """Training loop as one compiled call: gather, gradients, update, and again, of one network or some.
 
 Some networks that are trained on the same samples in the same order share what is gathered. For
-them a batch is also turned, as a product with samples as columns may take half the time.
+them a batch is also transposed, as a product with samples as columns may take half the time.
 
 A network's arguments are a row of a table: numbers, and the addresses and sizes of arrays, so that
 a call takes rows of as many networks as there are.
@@ -31,7 +31,7 @@ ADDRESSES = (
 )
 SIZES = (
     *("layers", "kinds_of_layer", "P", "m", "n_x", "n_y", "weights", "epochs", "length", "size"),
-    *("steps", "parts", "least", "room_of_sample", "turn", "turn_last"),
+    *("steps", "parts", "least", "room_of_sample", "transposed", "transposed_last"),
 )
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
@@ -66,7 +66,7 @@ def train(rows: Array, like: Array) -> None:
         - costs (steps,): where they go;
         - x (size, n_x), columns (n_x, size), y (size, n_y), s (size,), work (size *
           room_of_sample,): room for a batch, and for its layers;
-        - turn, turn_last: whether whole batches are turned, and those that are left.
+        - transposed, transposed_last: whether whole batches are, and those that are left.
     like : array
         Of the dtype of all that are no whole numbers.
     """
@@ -91,12 +91,12 @@ def train(rows: Array, like: Array) -> None:
             weight = view(pointer_to(first.weight, like), (first.weights,))
             for j in range(m):
                 s[j] = weight[chosen[start + j]]
-        turned = view(pointer_to(first.columns, like), (first.n_x, 0))
-        if first.turn if m == first.size else first.turn_last:
-            turned = view(pointer_to(first.columns, like), (first.n_x, m))
-            transpose(x_of_batch, turned)
+        columns = view(pointer_to(first.columns, like), (first.n_x, 0))
+        if first.transposed if m == first.size else first.transposed_last:
+            columns = view(pointer_to(first.columns, like), (first.n_x, m))
+            transpose(x_of_batch, columns)
         for k in range(len(rows)):
-            gradients(rows[k], i, x_of_batch, turned, y_of_batch, matrix_at(s, 0, 1, m))
+            gradients(rows[k], i, x_of_batch, columns, y_of_batch, matrix_at(s, 0, 1, m))
             update(rows[k], i, like)
 
 
@@ -177,8 +177,8 @@ class Room:
         first = rows[0]
         names = "size", "n_x", "n_y", "room_of_sample"
         size, n_x, n_y, room = (int(first[name]) for name in names)
-        turned = size * n_x if first["turn"] or first["turn_last"] else 0
-        sizes = {"x": size * n_x, "columns": turned, "y": size * n_y, "s": size}
+        columns = size * n_x if first["transposed"] or first["transposed_last"] else 0
+        sizes = {"x": size * n_x, "columns": columns, "y": size * n_y, "s": size}
         for name, length in (sizes | {"work": size * room}).items():
             array = self.arrays.get(name)
             if array is None or array.size < length or array.dtype != like.dtype:

@@ -22,6 +22,7 @@ from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, prod
 from xpnet.fused.numba.cores import cores
 from xpnet.fused.numba.network.loop import ROW, Room
 from xpnet.fused.numba.network.run import RunProgram
+from xpnet.fused.numba.network.step import is_thin
 from xpnet.fused.numba.threads import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
@@ -29,6 +30,9 @@ Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
 
 MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
+
+ENOUGH = 64
+"""Numbers of a product to compare: a few may be the same by chance."""
 
 IN_COMMON = (
     *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
@@ -102,8 +106,8 @@ def _make(group: Sequence[Arguments]) -> None:
     """The runs of one group."""
     rows, (_, program, _) = np.concatenate([row for row, *_ in group]), group[0]
     size, length = int(rows["size"][0]), int(rows["length"][0])
-    if len(group) > 1:
-        rows["turn"], rows["turn_last"] = (
+    if len(group) > 1 and not is_thin(program.net):
+        rows["transposed"], rows["transposed_last"] = (
             m > 0 and columns_agree(*program.net.sizes[1::-1], m, program.dtype)
             for m in (size, length % size)
         )
@@ -137,8 +141,11 @@ def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
 def columns_agree(n: int, n_x: int, m: int, dtype: Any) -> bool:
     """Whether a product has the same bits with samples as columns as with samples as rows."""
     rng, blas = np.random.default_rng(0), routine(dtype) or 0
-    W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
-    by_rows, by_columns = np.empty((2, n, m), dtype)
-    product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
-    product(blas, W, AS_IT_IS, np.ascontiguousarray(X.T), AS_IT_IS, by_columns)
-    return bool((by_rows == by_columns).all())
+    for _ in range(-(-ENOUGH // (n * m))):
+        W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
+        by_rows, by_columns = np.empty((2, n, m), dtype)
+        product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
+        product(blas, W, AS_IT_IS, np.ascontiguousarray(X.T), AS_IT_IS, by_columns)
+        if (by_rows != by_columns).any():
+            return False
+    return True
