@@ -122,7 +122,8 @@ def _copied(moments: tuple[Params, ...]) -> tuple[Params, ...]:
 @lru_cache(maxsize=MOST)
 def _copying(*form: Any) -> Callable[..., Any]:
     """What copies moments of this form; see `_program`."""
-    return jax.jit(lambda moments: jax.tree.map(jnp.copy, moments))
+    copying: Callable[..., Any] = jax.jit(lambda moments: jax.tree.map(jnp.copy, moments))
+    return copying
 
 
 def _form(tree: Any) -> tuple[Any, ...]:

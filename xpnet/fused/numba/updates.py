@@ -20,7 +20,7 @@ from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled, compiled_inner
 from xpnet.fused.numba.compilation.views import matrix_at
-from xpnet.fused.numba.parallel import LONG, in_parts
+from xpnet.fused.numba.threads.parallel import LONG, in_parts
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]

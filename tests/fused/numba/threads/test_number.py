@@ -12,10 +12,11 @@ import pytest
 import xpnet
 from tests.fused.numba.network.test_run import assert_equal, samples, trained
 from xpnet import Network
-from xpnet.fused.numba import dense, threads
+from xpnet.fused.numba import dense
 from xpnet.fused.numba.blas import number_of_threads, routine
 from xpnet.fused.numba.network import step
-from xpnet.fused.numba.threads import Threads, at_most
+from xpnet.fused.numba.threads import number as threads
+from xpnet.fused.numba.threads.number import Threads, at_most
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from xpnet.fused.numba.alone import is_alone
+from xpnet.fused.numba.threads.alone import is_alone
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from xpnet.fused.numba import cores
+from xpnet.fused.numba.threads import cores
 
 NO_LIMIT = math.inf
 

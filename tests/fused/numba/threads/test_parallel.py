@@ -9,10 +9,12 @@ import pytest
 
 from tests.fused.cases import OPTIMIZERS
 from tests.fused.numba.network.test_run import assert_equal, samples, trained
-from xpnet.fused.numba import parallel, threads, updates
+from xpnet.fused.numba import updates
 from xpnet.fused.numba.network import run
-from xpnet.fused.numba.parallel import ALIGNED, in_parts
-from xpnet.fused.numba.threads import Threads
+from xpnet.fused.numba.threads import number as threads
+from xpnet.fused.numba.threads import parallel
+from xpnet.fused.numba.threads.number import Threads
+from xpnet.fused.numba.threads.parallel import ALIGNED, in_parts
 
 
 @pytest.fixture

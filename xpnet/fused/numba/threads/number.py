@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.alone import is_alone
 from xpnet.fused.numba.blas import (
     ALONE,
     AS_IT_IS,
@@ -33,7 +32,8 @@ from xpnet.fused.numba.blas import (
     product,
     routine,
 )
-from xpnet.fused.numba.cores import cores
+from xpnet.fused.numba.threads.alone import is_alone
+from xpnet.fused.numba.threads.cores import cores
 
 __all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer_one"]
 
@@ -142,7 +142,7 @@ class Threads:
         return self.widest * max(batches) > SMALL and self._agree(batches) - {None} == {True}
 
     def _agree(self, batches: Iterable[int]) -> set[bool | None]:
-        """What `agree` says of these batches, for the threads of the BLAS and those there may be."""
+        """What `agree` says of these batches, for all the BLAS has and for our cores."""
         numbers = {all_threads(), number_of_threads()[0]()}
         return {agree(self.sizes, m, self.dtype, number) for m in batches for number in numbers}
 
@@ -234,7 +234,7 @@ def at_most(number: int) -> Iterator[None]:
 
 @lru_cache(maxsize=64)
 def agree(sizes: tuple[int, ...], m: int, dtype: Any, threads: int) -> bool | None:
-    """Whether one thread and all give the same bits; None where no product gains from more than one.
+    """Whether one thread and all give the same bits; None where no product gains from all.
 
     With long sums divided as by `product`, they do in single precision. In double precision some
     kernels add up the last rows and columns of a thread's share in another order.
