@@ -45,7 +45,7 @@ def test_training(name, busy, way, benchmark, monkeypatch):
     if missing := peer.missing():
         pytest.skip(f"{', '.join(missing)} not installed")
     if threads == "all threads":
-        monkeypatch.setattr("xpnet.fused.numba.threads.agree", lambda *args: False)
+        monkeypatch.setattr("xpnet.fused.numba.threads.number.agree", lambda *args: False)
     cell = CELLS[name]
     if not benchmark.enabled:
         cell = replace(cell, epochs=1, m=10 * cell.batch)

@@ -343,6 +343,22 @@ def test_jax_transposes_once_for_as_long_as_a_matrix_is_there():
     assert not kept
 
 
+def test_jax_keeps_the_transpose_that_was_used_last():
+    jax = pytest.importorskip("jax")
+    X, *others = (jax.numpy.asarray(i * VALUES) for i in range(4))
+    rows = backend.transposed(X)
+    for other in others:
+        backend.transposed(other)
+        assert backend.transposed(X) is rows
+
+
+def test_jax_keeps_no_transpose_that_was_traced():
+    jax = pytest.importorskip("jax")
+    X = jax.numpy.asarray(VALUES)
+    jax.jit(lambda: backend.transposed(X))()
+    np.testing.assert_array_equal(backend.transposed(X), VALUES.T)
+
+
 def test_jax_traces_a_transpose():
     jax = pytest.importorskip("jax")
     np.testing.assert_array_equal(jax.jit(backend.transposed)(VALUES), VALUES.T)

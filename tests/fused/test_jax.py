@@ -246,3 +246,19 @@ def test_what_another_optimiser_starts_from_is_left_to_it():
         """Of one's own."""
 
     assert fused_jax.compiled_init(init) is init
+
+
+def test_programs_for_moments_are_kept_of_the_latest_networks_alone():
+    """Each takes more than a megabyte."""
+    init = fused_jax.compiled_init(optim.adam().init)
+    for programs in (fused_jax._zeros, fused_jax._copying):
+        assert programs.cache_info().maxsize == fused_jax.MOST
+    before = fused_jax._zeros.cache_info().misses, fused_jax._copying.cache_info().misses
+    for n in (3, 5, 3):
+        case = random_case((n, 4, 2), output="softmax", m=5).on(Library("jax"), "float32")
+        moments = init(case.params).moments
+        copies = fused_jax._copied(moments)
+        for array, copy in zip(*map(jax.tree.leaves, (moments, copies)), strict=True):
+            assert array.unsafe_buffer_pointer() != copy.unsafe_buffer_pointer()
+    after = fused_jax._zeros.cache_info().misses, fused_jax._copying.cache_info().misses
+    assert all(new - old <= 2 for new, old in zip(after, before, strict=True))

@@ -113,11 +113,23 @@ def _penalty(l2: Any) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
     return ((("l2", l2),), {}) if isinstance(l2, float | int) else ((), {"l2": l2})
 
 
-@jax.jit
 def _copied(moments: tuple[Params, ...]) -> tuple[Params, ...]:
     """Moments that may be donated."""
-    copies: tuple[Params, ...] = jax.tree.map(jnp.copy, moments)
+    copies: tuple[Params, ...] = _copying(*_form(moments))(moments)
     return copies
+
+
+@lru_cache(maxsize=MOST)
+def _copying(*form: Any) -> Callable[..., Any]:
+    """What copies moments of this form; see `_program`."""
+    copying: Callable[..., Any] = jax.jit(lambda moments: jax.tree.map(jnp.copy, moments))
+    return copying
+
+
+def _form(tree: Any) -> tuple[Any, ...]:
+    """The structure of a tree, and shape, dtype and place of each of its arrays."""
+    arrays, structure = jax.tree.flatten(tree)
+    return structure, tuple((a.shape, a.dtype, getattr(a, "sharding", None)) for a in arrays)
 
 
 def compiled_init(init: Initial) -> Initial:
@@ -125,12 +137,20 @@ def compiled_init(init: Initial) -> Initial:
     count = getattr(init, "moments", None)
     if count is None:
         return init
-    return lambda params: OptimizerState(0, _zeros(params, count))
+    return lambda params: OptimizerState(0, _zeros(count, *_form(params))())
 
 
-@partial(jax.jit, static_argnames="count", keep_unused=True)  # where the parameters are
-def _zeros(params: Params, count: int) -> tuple[Params, ...]:
-    return tuple(jax.tree.map(jnp.zeros_like, params) for _ in range(count))
+@lru_cache(maxsize=MOST)
+def _zeros(count: int, structure: Any, like: Sequence[Any]) -> Callable[[], tuple[Params, ...]]:
+    """What makes moments, where the parameters are; see `_program`."""
+    shapes, dtypes, places = zip(*like, strict=True)
+    one = partial(jax.tree.unflatten, structure)
+
+    def moments() -> tuple[Params, ...]:
+        return tuple(one(map(jnp.zeros, shapes, dtypes)) for _ in range(count))
+
+    made: Callable[[], tuple[Params, ...]] = jax.jit(moments, out_shardings=(one(places),) * count)
+    return made
 
 
 MOST_STEPS = 1024  # of one call of a program

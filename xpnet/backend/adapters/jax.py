@@ -62,18 +62,20 @@ _kept: dict[int, tuple[Any, Any]] = {}
 
 
 def _transposed(X: Any) -> Any:
-    """``Xᵀ``, made once for as long as X is there: nobody can write to an array of JAX.
+    """``Xᵀ``, made once for as long as X is there: nobody may write to an array of JAX.
 
     It has no views, and the copy of many samples takes as long as some epochs of a small network.
     """
-    if isinstance(X, jax.core.Tracer):
-        return xp.matrix_transpose(X)
     key = id(X)
-    if key not in _kept:
-        if len(_kept) >= MOST_KEPT:
-            _kept.pop(next(iter(_kept)), None)
-        _kept[key] = weakref.ref(X, lambda _: _kept.pop(key, None)), xp.matrix_transpose(X)
-    return _kept[key][1]
+    # Taken out and put back, so that the last ones used stay; no other thread comes in between.
+    found = _kept.pop(key, None) or (None, xp.matrix_transpose(X))
+    turned = found[1]
+    if isinstance(turned, jax.core.Tracer):  # also of an array that is not, within jax.jit
+        return turned
+    _kept[key] = found[0] or weakref.ref(X, lambda _: _kept.pop(key, None)), turned
+    for old in list(_kept)[:-MOST_KEPT]:
+        _kept.pop(old, None)
+    return turned
 
 
 ADAPTER = Adapter(

@@ -17,7 +17,7 @@ from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.network.run import compiled_run
 from xpnet.fused.numba.network.step import compiled_step, compiled_value_and_grad, is_thin
 from xpnet.fused.numba.network.trainings import side_by_side
-from xpnet.fused.numba.threads import all_threads
+from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
 

@@ -23,7 +23,7 @@ from xpnet.fused.numba.activations import (
 from xpnet.fused.numba.blas import ALONE, multiply
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.sparse import sparse_gradient, sparse_product
-from xpnet.fused.numba.threads import chosen
+from xpnet.fused.numba.threads.number import chosen
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout, is_sparse
 from xpnet.types import Array, Dense, Layer

@@ -39,10 +39,10 @@ class Rarely(Callback):
         self.steps.append(step)
 
 
-def samples(sizes, output="softmax", dtype="float32", seed=0):
+def samples(sizes, output="softmax", dtype="float32", seed=0, m=M):
     rng = np.random.default_rng(seed)
-    X = rng.standard_normal((sizes[0], M))
-    Y = np.eye(sizes[-1])[rng.integers(sizes[-1], size=M)].T
+    X = rng.standard_normal((sizes[0], m))
+    Y = np.eye(sizes[-1])[rng.integers(sizes[-1], size=m)].T
     net = Network(sizes, hidden="relu", output=output)
     return net, net.init(seed=1, dtype=dtype), X.astype(dtype), Y.astype(dtype)
 

@@ -20,7 +20,7 @@ from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
-from xpnet.fused.numba.parallel import LONG
+from xpnet.fused.numba.threads.parallel import LONG
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Hyperparameters, Kernels, Params, PreparedRun, count

@@ -34,7 +34,7 @@ from xpnet.fused.numba.network.gradients import (
     gradients_at,
     thin_cost_and_gradients,
 )
-from xpnet.fused.numba.threads import Threads
+from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad

@@ -19,11 +19,11 @@ import numpy as np
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
-from xpnet.fused.numba.cores import cores
 from xpnet.fused.numba.network.loop import ROW, Room
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import is_thin
-from xpnet.fused.numba.threads import prefer_one
+from xpnet.fused.numba.threads.cores import cores
+from xpnet.fused.numba.threads.number import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
 Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]

@@ -12,10 +12,11 @@ import pytest
 import xpnet
 from tests.fused.numba.network.test_run import assert_equal, samples, trained
 from xpnet import Network
-from xpnet.fused.numba import dense, threads
+from xpnet.fused.numba import dense
 from xpnet.fused.numba.blas import number_of_threads, routine
 from xpnet.fused.numba.network import step
-from xpnet.fused.numba.threads import Threads, at_most
+from xpnet.fused.numba.threads import number as threads
+from xpnet.fused.numba.threads.number import Threads, at_most
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
@@ -141,16 +142,36 @@ def test_ways_that_differ_in_a_bit_are_not_chosen_between(machine, monkeypatch):
         assert machine.run(choice, 50) == [2] * 50
 
 
-@pytest.mark.parametrize("agree", [True, False, None])
-def test_there_are_no_more_threads_than_cores(machine, monkeypatch, agree):
-    """As where a container has a part of the machine; nothing has to be tried then."""
+@pytest.mark.parametrize(("agree", "number"), [(True, 1), (None, 1), (False, 2)])
+def test_there_are_no_more_threads_than_cores_where_no_bit_changes(
+    machine, monkeypatch, agree, number
+):
+    """As where a container has a part of the machine; nothing has to be tried then.
+
+    Where bits differ, those of all threads are the result: beside other threads of Python, and of
+    a first step by itself, there is no other.
+    """
     monkeypatch.setattr(threads, "cores", lambda: 1)
     monkeypatch.setattr(threads, "agree", lambda *args: agree)
     machine.of_one = 9.0
     choice = Threads(LARGE, FLOAT32)
     for _ in range(3):
-        assert machine.run(choice, 20) == [1] * 20
+        assert machine.run(choice, 20) == [number] * 20
     assert machine.number() == 2
+
+
+@pytest.mark.parametrize("sizes", [(100, 64, 3), (300, 100, 3)], ids=["small", "large"])
+def test_a_share_of_the_cores_changes_no_bit(monkeypatch, all_threads, sizes):
+    """In double precision, in which one thread and two differ for some of these products."""
+    data, results = samples(sizes, m=400, dtype="float64"), []
+    for cores in (1, 2):
+        for alone in (True, False):
+            monkeypatch.setattr(threads, "cores", lambda cores=cores: cores)
+            monkeypatch.setattr(threads, "is_alone", lambda alone=alone: alone)
+            monkeypatch.setattr(threads, "_found", {})
+            results.append(trained(*data, batch_size=100, epochs=1))
+    for result in results[1:]:
+        assert_equal(result, results[0])
 
 
 def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch, rng):
@@ -196,6 +217,13 @@ def test_disagreement_is_found(monkeypatch):
 
     monkeypatch.setattr(threads, "_products", other_each_time)
     assert threads.agree.__wrapped__((784, 128, 10), 128, FLOAT32, 2) is False
+
+
+def test_products_too_small_to_gain_must_agree_too(all_threads, monkeypatch):
+    asked = []
+    monkeypatch.setattr(threads, "_layer_agrees", lambda *args: asked.append(args[:2]) or False)
+    assert threads.agree.__wrapped__((100, 64, 3), 100, FLOAT32, 2) is False
+    assert asked == [(100, 64)]
 
 
 def test_one_thread_within_one_thread(all_threads):

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from xpnet.fused.numba.alone import is_alone
+from xpnet.fused.numba.threads.alone import is_alone
 
 
 @contextmanager
@@ -52,6 +52,8 @@ def only_these(monkeypatch):
         ("ipykernel.subshell", False),
         ("IPython.lib.backgroundjobs", False),
         ("ipykernels.own", False),
+        ("tornado.platform.asyncio", False),  # a server's loop, with whatever it serves
+        ("IPython.terminal.embed", False),
         ("__main__", False),
         ("concurrent.futures.thread", False),
     ],
@@ -63,6 +65,15 @@ def test_threads_are_known_by_whose_code_they_run(module, expected):
 
 def test_a_thread_that_runs_the_users_code_is_known_by_its_class():
     with waiting("ipykernel.thread", OfSubshell):
+        assert not is_alone()
+
+
+class Own(Thread):
+    """A user's class, run by code of a library."""
+
+
+def test_a_users_class_is_known_whatever_code_runs_it():
+    with waiting("ipykernel.thread", Own):
         assert not is_alone()
 
 

@@ -52,8 +52,10 @@ def _granted(root: Path) -> Iterator[float]:
 def _groups(root: Path) -> Iterator[tuple[Path, str]]:
     """Each hierarchy that may limit the time of processors, and our group in it."""
     mounted = root / "sys/fs/cgroup"
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
+            if line.count(":") < 2:
+                continue
             _, controllers, group = line.split(":", 2)
             if not controllers:  # version 2
                 yield mounted, group.lstrip("/")

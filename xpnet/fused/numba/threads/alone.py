@@ -1,24 +1,31 @@
 """Other threads of Python: whether one of them may compute beside this one.
 
 A notebook has several that only pass messages on, and a progress bar has one that looks at a clock.
-They are known by whose code they run, as seen with ipykernel 7.4 and tqdm 4.70. Of any other
-thread nobody knows what it will do next.
+They are known by their class or, where they have none of their own, by the function that they were
+started to run, as of ipykernel 7.4 and tqdm 4.70. Of any other thread nobody knows what it will do
+next.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
 from types import FrameType
 
 __all__ = ["is_alone"]
 
-COMPUTE_NOTHING = ("ipykernel", "IPython", "tornado", "tqdm", "zmq")
-"""Packages whose threads call no product of matrices."""
-
-COMPUTE = {"IPython.lib.backgroundjobs", "ipykernel.subshell"}
-"""What is in one of them and runs the user's code all the same."""
+COMPUTE_NOTHING = {
+    "IPython.core.history",
+    "ipykernel.control",
+    "ipykernel.heartbeat",
+    "ipykernel.iostream",
+    "ipykernel.parentpoller",
+    "ipykernel.shellchannel",
+    "tqdm._monitor",
+    "zmq.utils.garbage",
+}
+"""Modules whose threads call no product of matrices. By module, as others in these packages run the
+user's code."""
 
 
 def is_alone() -> bool:
@@ -34,16 +41,14 @@ def is_alone() -> bool:
 
 
 def _computes_nothing(thread: threading.Thread, frame: FrameType | None) -> bool:
-    modules = {type(thread).__module__, *_outermost(frame)}
-    packages = {module.partition(".")[0] for module in modules}
-    return modules.isdisjoint(COMPUTE) and not packages.isdisjoint(COMPUTE_NOTHING)
+    module = type(thread).__module__
+    return (_outermost(frame) if module == "threading" else module) in COMPUTE_NOTHING
 
 
-def _outermost(frame: FrameType | None) -> Iterator[str]:
+def _outermost(frame: FrameType | None) -> str | None:
     """The module of what a thread was started to run, unless that is code of `threading` itself."""
     found = None
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         found, frame = (found if name == "threading" else name), frame.f_back
-    if found is not None:
-        yield found
+    return found

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from xpnet.fused.numba import cores
+from xpnet.fused.numba.threads import cores
 
 NO_LIMIT = math.inf
 
@@ -49,6 +49,7 @@ MACHINES = {
         {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"},
         NO_LIMIT,
     ),
+    "lines of another form": ("?\n0::/", {"cpu.max": "100000 100000"}, 1.0),
     "nothing to read": ("0::/", {"cpu.max": "?"}, NO_LIMIT),
 }
 

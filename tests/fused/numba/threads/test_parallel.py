@@ -9,10 +9,12 @@ import pytest
 
 from tests.fused.cases import OPTIMIZERS
 from tests.fused.numba.network.test_run import assert_equal, samples, trained
-from xpnet.fused.numba import parallel, threads, updates
+from xpnet.fused.numba import updates
 from xpnet.fused.numba.network import run
-from xpnet.fused.numba.parallel import ALIGNED, in_parts
-from xpnet.fused.numba.threads import Threads
+from xpnet.fused.numba.threads import number as threads
+from xpnet.fused.numba.threads import parallel
+from xpnet.fused.numba.threads.number import Threads
+from xpnet.fused.numba.threads.parallel import ALIGNED, in_parts
 
 
 @pytest.fixture
@@ -66,3 +68,34 @@ def test_the_number_of_threads_is_that_of_the_products(monkeypatch):
         choice.has_run, choice.one, choice.due = True, one, np.inf
         with choice.parts(1, 128) as parts:
             assert [choice.number() for _ in parts] == [1 if one else 4]
+
+
+def test_an_error_in_any_part_is_raised(long):
+    def call(part):
+        if part[0]:
+            raise MemoryError(part[0])
+
+    with pytest.raises(MemoryError):
+        in_parts(call, [np.arange(400)], 4)
+
+
+def test_without_leave_for_more_threads_one_treats_all(long, monkeypatch):
+    def refused(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    x = np.zeros(400)
+
+    def add(part):
+        part += 1
+
+    in_parts(add, [x], 4)
+    np.testing.assert_array_equal(x, 1)
+
+
+def test_a_small_network_does_not_ask_for_the_number_of_threads(monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(Threads, "number", lambda self: asked.append(1) or 2)
+    monkeypatch.setattr(run, "LONG", 64)  # step by step
+    trained(*samples((30, 9, 3)), optimizer=OPTIMIZERS["adam"])
+    assert not asked

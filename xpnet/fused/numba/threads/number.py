@@ -1,6 +1,7 @@
 """Number of threads of NumPy's BLAS while a training runs: all, or one where others use the cores.
 
-All are those that the BLAS has, and no more than the process may use at a time. They wait for each
+All are those that the BLAS has, and no more than the process may use at a time, where that changes
+no bit. They wait for each
 other at the end of every product. Alone, that is soon over. Beside other busy processes each of
 them waits for its turn on a core, and two may take five times as long as one. Which is faster now
 only a clock tells, and a clock must not decide about results: there is a choice only between ways
@@ -22,9 +23,17 @@ from typing import Any
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.alone import is_alone
-from xpnet.fused.numba.blas import AS_IT_IS, SMALL, TRANSPOSED, number_of_threads, product, routine
-from xpnet.fused.numba.cores import cores
+from xpnet.fused.numba.blas import (
+    ALONE,
+    AS_IT_IS,
+    SMALL,
+    TRANSPOSED,
+    number_of_threads,
+    product,
+    routine,
+)
+from xpnet.fused.numba.threads.alone import is_alone
+from xpnet.fused.numba.threads.cores import cores
 
 __all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer_one"]
 
@@ -98,9 +107,9 @@ class Threads:
         if not self.has_run:
             self._begin(max(batches))
         most, is_due = all_threads(), time.perf_counter() >= self.due
-        is_limited = most < number_of_threads()[0]()
+        is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
         may_set = (self.one or is_due or is_limited) and _may_set()
-        may_choose = may_set and most > 1 and self._may_choose(batches, most)
+        may_choose = may_set and most > 1 and self._may_choose(batches)
         first, tries = 0, may_choose and self.has_run
         self.has_run = True  # the first is slow by itself
         while first < steps:
@@ -128,10 +137,14 @@ class Threads:
         self.one = multiplications <= HEAVY
         self.due = 0.0 if self.one else time.perf_counter() + LATER
 
-    def _may_choose(self, batches: Iterable[int], most: int) -> bool:
+    def _may_choose(self, batches: Sequence[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        may = {agree(self.sizes, m, self.dtype, most) for m in batches}
-        return may - {None} == {True}
+        return self.widest * max(batches) > SMALL and self._agree(batches) - {None} == {True}
+
+    def _agree(self, batches: Iterable[int]) -> set[bool | None]:
+        """What `agree` says of these batches, for all the BLAS has and for our cores."""
+        numbers = {all_threads(), number_of_threads()[0]()}
+        return {agree(self.sizes, m, self.dtype, number) for m in batches for number in numbers}
 
     def _begin_trial(self) -> None:
         """Seconds and steps with all threads, and with one."""
@@ -221,7 +234,7 @@ def at_most(number: int) -> Iterator[None]:
 
 @lru_cache(maxsize=64)
 def agree(sizes: tuple[int, ...], m: int, dtype: Any, threads: int) -> bool | None:
-    """Whether one thread and all give the same bits; None where no product is for more than one.
+    """Whether one thread and all give the same bits; None where no product gains from all.
 
     With long sums divided as by `product`, they do in single precision. In double precision some
     kernels add up the last rows and columns of a thread's share in another order.
@@ -236,8 +249,10 @@ def agree(sizes: tuple[int, ...], m: int, dtype: Any, threads: int) -> bool | No
     threads : int
         How many there are at the most.
     """
-    layers = [(n_in, n_out) for n_in, n_out in pairwise(sizes) if n_in * n_out * m > SMALL]
-    return all(_layer_agrees(*layer, m, dtype, threads) for layer in layers) if layers else None
+    layers = [layer for layer in pairwise(sizes) if layer[0] * layer[1] * m > ALONE]
+    if not all(_layer_agrees(*layer, m, dtype, threads) for layer in layers):
+        return False
+    return any(n_in * n_out * m > SMALL for n_in, n_out in layers) or None
 
 
 def _layer_agrees(n_in: int, n_out: int, m: int, dtype: Any, threads: int) -> bool:
