@@ -42,6 +42,21 @@ def test_each_training_is_as_it_is_alone(eager_xp):
     assert_as_alone(eager_xp, "adam")
 
 
+def test_more_than_go_at_once_begin_when_half_have_ended(monkeypatch):
+    pytest.importorskip("numba")  # on NumPy alone, all go as one stack
+    monkeypatch.setattr("xpnet.train.together.AT_ONCE", 2)
+    X, made, orders = loops(np, "adam")
+    going = []
+    together(
+        [loop.rounds(orders[: loop.run.epochs]) for loop in made],
+        X,
+        lambda k: nullcontext(),
+        on_round=lambda numbers, waiting: going.append((numbers, waiting)),
+    )
+    two = [([0, 1], 1)] * 2
+    assert going == [*two, ([0, 2], 0), ([2], 0), ([2], 0), ([], 0)]
+
+
 class Ahead(EpochLoop):
     """Nothing is done between its epochs; notes how many are made at a time."""
 

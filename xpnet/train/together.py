@@ -27,6 +27,9 @@ SECONDS = 0.2
 GROWTH = 16
 """Times as many epochs of a training may be made in a round as in an earlier one."""
 
+AT_ONCE = 80
+"""Trainings that go side by side as runs: of more, each would find the caches full of others."""
+
 PARTS = 6
 """Of a round of runs side by side: Python waits for the first, and computing for the last."""
 
@@ -68,11 +71,9 @@ def together(
     epochs: Epochs = {}
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while True:
-            needed = sum(_bytes(loop) for loop, _ in epochs.values())
-            while waiting and (not epochs or needed < limit):
-                begun = _next_epochs(trainings, (waiting.popleft(),), watch)
-                epochs |= begun
-                needed += sum(_bytes(loop) for loop, _ in begun.values())
+            if not make or len(epochs) <= AT_ONCE // 2:
+                most = AT_ONCE if make else len(trainings)
+                epochs |= _begun(trainings, waiting, watch, most - len(epochs), limit, epochs)
             on_round(list(epochs), len(waiting))
             if not epochs:
                 break
@@ -81,6 +82,24 @@ def together(
             else:
                 _train(trainings, epochs, watch, _made_in_stacks(epochs, stacks))
                 epochs = _next_epochs(trainings, epochs, watch)
+
+
+def _begun(
+    trainings: Sequence[Rounds],
+    waiting: deque[int],
+    watch: Watch,
+    most: int,
+    limit: float,
+    going: Epochs,
+) -> Epochs:
+    """The first epochs of so many that wait, at most, as far as there is memory."""
+    begun: Epochs = {}
+    needed = sum(_bytes(loop) for loop, _ in going.values())
+    while waiting and len(begun) < most and (needed < limit or not (begun or going)):
+        first = _next_epochs(trainings, (waiting.popleft(),), watch)
+        begun |= first
+        needed += sum(_bytes(loop) for loop, _ in first.values())
+    return begun
 
 
 Epochs: TypeAlias = dict[int, tuple[EpochLoop, Sequence[Batches]]]

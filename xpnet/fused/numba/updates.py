@@ -20,7 +20,6 @@ from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled, compiled_inner
 from xpnet.fused.numba.compilation.views import matrix_at
-from xpnet.fused.numba.threads.parallel import LONG, in_parts
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
@@ -188,20 +187,18 @@ def fused_update(empty: Callable[..., Array], in_place: bool) -> Callable[..., A
         # By hand, as `map_params` would take a microsecond longer, of fifteen on a small network.
         new = tuple(Dense(_empty_beside(W, empty), empty(b.shape, b.dtype)) for W, b in params)
         trees = (params, grads, *moments, new)
-        _update_each(*LOOPS[optimizer], trees, rates, hyperparameters, lambda: 1)
+        _update_each(*LOOPS[optimizer], trees, rates, hyperparameters)
         returned = moments if in_place else ()
         return new, moments
 
     return update
 
 
-def flat_update(
-    plain: Callable[..., Any], flats: Flats, threads: Callable[[], int]
-) -> Callable[..., Any]:
+def flat_update(plain: Callable[..., Any], flats: Flats) -> Callable[..., Any]:
     """The entry ``update`` over the flat parameters of a training run; else `plain`.
 
-    One loop for all tensors, but for AdamW, whose biases do not decay, in as many threads as there
-    may be. The moments are updated in place.
+    One call for all tensors, but for AdamW, whose biases do not decay. The moments are updated in
+    place.
     """
     rates = np.empty(1)
     returned: Moments = ()
@@ -228,11 +225,10 @@ def flat_update(
         new = flats.fresh()
         rates[0] = hyperparameters["rate"]
         if "decay" in names:
-            trees = params, grads, *returned, new
-            _update_each(loop, names, trees, rates, hyperparameters, threads)
+            _update_each(loop, names, (params, grads, *returned, new), rates, hyperparameters)
         else:
             tensors = [theta, g, *memory, flats.vector(new)]
-            _update_tensors(loop, tensors, rates, values_of(names, hyperparameters), threads)
+            loop(*_as_arguments(tensors, rates, values_of(names, hyperparameters)))
         return new, returned
 
     return update
@@ -244,7 +240,6 @@ def _update_each(
     trees: tuple[Params, ...],
     rates: Array,
     hyperparameters: dict[str, float],
-    threads: Callable[[], int],
 ) -> None:
     """Tensor by tensor, the last tree being written to; biases do not decay."""
     for_weights = values_of(names, hyperparameters)
@@ -253,29 +248,8 @@ def _update_each(
         weights = [layer.W for layer in layers]
         if _is_turned(weights[-1]):
             weights = [W.T for W in weights]
-        _update_tensors(loop, weights, rates, for_weights, threads)
+        loop(*_as_arguments(weights, rates, for_weights))
         loop(*_as_arguments([layer.b for layer in layers], rates, for_biases))
-
-
-def _update_tensors(
-    loop: Callable[..., None],
-    tensors: list[Array],
-    rates: Array,
-    values: Values,
-    threads: Callable[[], int],
-) -> None:
-    """By one thread, or by several where the tensors are long."""
-    arguments = _as_arguments(tensors, rates, values)
-    # To ask for their number would take a tenth of a small network's step.
-    if tensors[0].size < 2 * LONG or (number := threads()) == 1:
-        loop(*arguments)
-        return
-    *vectors, _, _, to_theta = arguments
-    in_parts(
-        lambda theta, g, m, v, new: loop(theta, g, m, v, rates, values, new),
-        [vector.reshape(-1) for vector in (*vectors, to_theta)],
-        number,
-    )
 
 
 def _is_turned(W: Array) -> bool:

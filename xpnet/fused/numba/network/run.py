@@ -20,10 +20,12 @@ from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
 from xpnet.fused.numba.network.loop import Room, row_of
 from xpnet.fused.numba.network.step import Program, suits
-from xpnet.fused.numba.threads.parallel import LONG
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Hyperparameters, Kernels, Params, PreparedRun, count
+
+LARGE = 2**21
+"""Parameters from which on steps are made one by one."""
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -70,11 +72,11 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
 
 
 def is_large(params: Params) -> bool:
-    """Whether several threads update the parameters, and Python takes nothing beside a step.
+    """Whether Python takes nothing beside a step.
 
-    Step by step there are no more of them than the old and the new.
+    Step by step there are no more parameters than the old and the new.
     """
-    return count(params) >= 2 * LONG
+    return count(params) >= LARGE
 
 
 class RunProgram(Program):

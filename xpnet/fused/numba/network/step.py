@@ -68,9 +68,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal program, own, threads
         if program is None and suits(net, params, X):
             program = Program(net, params)
-            own = replace(
-                kernels, update=flat_update(kernels.update, program.flats, program.threads.number)
-            )
+            own = replace(kernels, update=flat_update(kernels.update, program.flats))
         weights = settings["sample_weight"], settings["l2"]
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
@@ -85,13 +83,9 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
                 for _ in parts:
                     done = step(net, params, moments, X, Y, hyperparameters, **rest)
             return done
-        choice, m = program.threads, X.shape[1]
-        # The context alone would take a tenth of a small network's step.
-        with choice.parts(1, m) if choice.matter(m) else nullcontext((0,)) as parts:
-            for _ in parts:
-                J, grads = program(params, X, Y, *weights, settings["dropout"])
-                new, moments = apply(params, grads, moments, hyperparameters, own)
-        return new, moments, J
+        J, grads = program(params, X, Y, *weights, settings["dropout"])
+        params, moments = apply(params, grads, moments, hyperparameters, own)
+        return params, moments, J
 
     return fused_step
 
@@ -203,7 +197,12 @@ class Program:
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
         arguments: Any = (*self.network, *data, theta, work, to_gradients)
-        return self.dtype.type(gradients_at(self.gradients, *arguments)), grads
+        m = X.shape[1]
+        # The context alone would take a tenth of a small network's step.
+        with self.threads.parts(1, m) if self.threads.matter(m) else nullcontext((0,)) as parts:
+            for _ in parts:
+                J = gradients_at(self.gradients, *arguments)
+        return self.dtype.type(J), grads
 
     def _penalty(self, l2: Any) -> float:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""

@@ -1,1 +1,1 @@
-"""Threads: how many the BLAS uses while a network trains, and loops in parts."""
+"""Threads: how many the BLAS uses while a network trains."""

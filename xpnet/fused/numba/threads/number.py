@@ -54,7 +54,8 @@ HEAVY, LATER = 2**28, 0.25
 """A step of more multiplications begins with all threads, and the first trial comes after so many
 seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
 GAIN = 0.9
-"""A change must take less than this part of the time, or chance would decide."""
+"""A change from what a trial found must take less than this part of the time, or chance would
+decide; what a loop begins with is no finding."""
 
 
 class Threads:
@@ -73,7 +74,7 @@ class Threads:
         self.sizes, self.dtype = tuple(sizes), dtype
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
-        self.one = self.has_one = self.has_run = False
+        self.one = self.has_run = False
         self.wait, self.due = SHORTEST, 0.0
         self.seen: Counter[int] = Counter()  # of each size of batch
         self._begin_trial()
@@ -88,10 +89,6 @@ class Threads:
             return False
         self.seen[m] += 1
         return self.seen[m] >= USUAL or self._form in _found
-
-    def number(self) -> int:
-        """How many threads a loop beside the products is to have, as they in the newest part."""
-        return 1 if self.has_one else all_threads()
 
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
@@ -118,7 +115,7 @@ class Threads:
             count = min(self._chunk(one), steps - first) if trial else steps - first
             began = time.perf_counter()
             _within.append(self)
-            is_set, self.has_one = one or (may_set and is_limited), one
+            is_set = one or (may_set and is_limited)
             try:
                 with at_most(1 if one else most) if is_set else nullcontext():
                     yield slice(first, first + count)
@@ -162,7 +159,8 @@ class Threads:
         if min(self.seconds) < ENOUGH:
             return
         pace = [s / n for s, n in zip(self.seconds, self.steps, strict=True)]
-        changes = pace[not self.one] < GAIN * pace[self.one]
+        gain = GAIN if self._form in _found else 1.0
+        changes = pace[not self.one] < gain * pace[self.one]
         self.one ^= changes
         lost = self.seconds[not self.one] - pace[self.one] * self.steps[not self.one]
         self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
