@@ -18,7 +18,7 @@ def pytest_terminal_summary(terminalreporter):
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
     rows = [dict(report.user_properties)["tried"] for report in reports if report.user_properties]
     terminalreporter.section("tried")
-    for name, outcomes in sorted(rows):
+    for name, outcomes in sorted(rows, key=lambda row: row[0]):
         told = ", ".join(f"{outcome} {count:,}" for outcome, count in sorted(outcomes.items()))
         terminalreporter.write_line(f"{name:<40} {sum(outcomes.values()):>9,}  {told}")
     total = sum(sum(outcomes.values()) for _, outcomes in rows)
