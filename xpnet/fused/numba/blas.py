@@ -28,9 +28,12 @@ ROW_MAJOR = 101  # cblas.h
 AS_IT_IS: Any = np.int32(111)
 TRANSPOSED: Any = np.int32(112)
 
-LONGEST = 256
+UNDIVIDED = 256
 """Length of a sum up to which no OpenBLAS kernel divides it; longer ones it divides in one way for
 one thread and in another for many."""
+HALVED, EVEN = 512, 64
+"""Length up to which it makes two halves at most, the same for any number of threads where the
+length is a multiple of this one: level3.c and level3_thread.c there round halves differently."""
 ALONE = 2**18
 """Multiplications up to which OpenBLAS uses one thread: interface/gemm.c there."""
 SMALL = 2**20
@@ -81,27 +84,29 @@ def _libraries() -> Iterator[str]:
 def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) -> None:
     """``C = A B`` of C-contiguous matrices, each `AS_IT_IS` or `TRANSPOSED` first.
 
-    Not true or false: numba would compile it for each pair of these. In parts: sums so short that
-    a BLAS does not divide them come out the same to the bit however many threads there are, and
-    what is too small to gain from threads comes in pieces that it leaves to one.
+    Not true or false: numba would compile it for each pair of these. In parts: sums of such
+    lengths come out the same to the bit however many threads there are, and what is too small to
+    gain from threads comes in pieces that it leaves to one.
     """
     n_out, m = to_C.shape
     n_in = A.shape[0] if op_A == TRANSPOSED else A.shape[1]
     # How far apart in memory the rows of A lie, and its columns; and the rows of B.
     row, column = (1, A.shape[1]) if op_A == TRANSPOSED else (A.shape[1], 1)
     row_B = 1 if op_B == TRANSPOSED else B.shape[1]
-    length = -(-n_in // -(-n_in // LONGEST))
-    rows = ALONE // (m * length)
-    if n_out * m * length > SMALL or rows < FEWEST:
+    rows = ALONE // (m * min(n_in, HALVED))
+    if n_out * m * min(n_in, HALVED) > SMALL or rows < FEWEST:
         rows = n_out
-    for start in range(0, n_in, length):
-        k = min(length, n_in - start)
+    start = 0
+    while start < n_in:
+        k = min(HALVED, n_in - start)
+        k -= k % EVEN if k > UNDIVIDED else 0
         beta = to_C.dtype.type(0 if start == 0 else 1)
         for i in range(0, n_out, rows):
             n, a, b = min(rows, n_out - i), i * row + start * column, start * row_B
             gemm(
                 blas, op_A, op_B, n, m, k, A, a, A.shape[1], B, b, B.shape[1], beta, to_C, i * m, m
             )
+        start += k
 
 
 def multiply(A: Array, B: Array, to_C: Array) -> Any:

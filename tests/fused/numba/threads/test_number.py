@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from xpnet.fused.numba.blas import number_of_threads, routine
 from xpnet.fused.numba.network import step
 from xpnet.fused.numba.threads import number as threads
 from xpnet.fused.numba.threads.number import Threads, at_most
+from xpnet.fused.numba.threads.trial import Trial
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
@@ -44,7 +46,7 @@ class Machine:
         self.now, self.number = 100.0, number
         self.of_one, self.of_all = 1e-3, 1e-3
         monkeypatch.setattr(threads.time, "perf_counter", lambda: self.now)
-        monkeypatch.setattr(threads, "_found", {})
+        monkeypatch.setattr(threads, "_trials", {})
         monkeypatch.setattr(threads, "agree", lambda *args: True)
         monkeypatch.setattr(threads, "is_alone", lambda: True)  # pytest-xdist has threads
         monkeypatch.setattr(threads, "cores", lambda: 2)
@@ -93,6 +95,34 @@ def test_the_next_training_of_the_same_form_begins_with_what_was_found(machine):
     later = Threads(LARGE, FLOAT32)
     assert machine.run(later, 1) == [2]
     assert machine.run(later, 100)[-40:] == [1] * 40
+
+
+def test_short_trainings_make_one_trial_together(machine):
+    machine.of_all = 1.1e-3
+    for _ in range(6):
+        choice = Threads(LARGE, FLOAT32)
+        machine.run(choice, 1)
+        machine.run(choice, 5)
+    assert threads._trials[LARGE, FLOAT32].has_ended
+    assert machine.run(choice, 30) == [1] * 30
+
+
+@pytest.mark.parametrize(("of_one", "ends"), [(1.1e-3, 10), (1.5e-3, 3)])
+def test_a_trial_ends_early_where_what_is_in_use_is_clearly_faster(of_one, ends):
+    trial = Trial(one=False, due=0.0)
+    rounds = range(1, 20)
+    ended = [trial.enter(False, 1, 1e-3) | trial.enter(True, 1, of_one) for _ in rounds]
+    assert rounds[ended.index(True)] == ends
+    assert not trial.one
+
+
+def test_a_clear_gain_is_believed_after_a_whole_trial_alone(machine):
+    trial = Trial(one=True, due=0.0)
+    parts = [(False, 5, 2e-3), (True, 5, 5e-3), (False, 5, 2e-3)]
+    assert not any(trial.enter(*part) for part in parts)
+    assert trial.enter(False, 15, 6e-3) is False
+    assert trial.enter(True, 5, 5e-3)
+    assert not trial.one
 
 
 def test_it_is_looked_at_again_and_changes_with_the_machine(machine):
@@ -170,7 +200,7 @@ def test_a_share_of_the_cores_changes_no_bit(monkeypatch, all_threads, sizes):
         for alone in (True, False):
             monkeypatch.setattr(threads, "cores", lambda cores=cores: cores)
             monkeypatch.setattr(threads, "is_alone", lambda alone=alone: alone)
-            monkeypatch.setattr(threads, "_found", {})
+            monkeypatch.setattr(threads, "_trials", {})
             results.append(trained(*data, batch_size=100, epochs=1))
     for result in results[1:]:
         assert_equal(result, results[0])
@@ -300,9 +330,9 @@ def test_sizes_of_batches_that_come_once_or_are_many_are_not_asked_about():
 
 
 def test_a_form_that_was_tried_before_is_asked_about_from_its_first_step(monkeypatch):
-    monkeypatch.setattr(threads, "_found", {})
+    monkeypatch.setattr(threads, "_trials", {})
     assert not Threads(LARGE, FLOAT32).matter(M)
-    threads._found[LARGE, FLOAT32] = True, 1.0, 0.0
+    threads._trials[LARGE, FLOAT32] = Trial(one=True, due=0.0)
     assert Threads(LARGE, FLOAT32).matter(M)
 
 
@@ -327,11 +357,12 @@ def test_what_a_part_calls_has_the_threads_of_the_part(machine, monkeypatch, rng
 def test_the_choice_changes_no_bit(monkeypatch, all_threads, dtype):
     data, results = samples((784, 300, 3), dtype=dtype), []
 
+    ways = cycle([True, False, False])
+
     class Alternating(Threads):
         def _parts(self, steps, batches):
             for i in range(steps):
-                self.one = not self.one
-                with at_most(1) if self.one else threads.nullcontext():
+                with at_most(1) if next(ways) else threads.nullcontext():
                     yield slice(i, i + 1)
 
     class All(Threads):

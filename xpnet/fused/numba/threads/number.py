@@ -1,13 +1,12 @@
 """Number of threads of NumPy's BLAS while a training runs: all, or one where others use the cores.
 
 All are those that the BLAS has, and no more than the process may use at a time, where that changes
-no bit. They wait for each
-other at the end of every product. Alone, that is soon over. Beside other busy processes each of
-them waits for its turn on a core, and two may take five times as long as one. Which is faster now
-only a clock tells, and a clock must not decide about results: there is a choice only between ways
-that give the same bits, and only in a program without other threads of Python that may compute, as
-the number is one for the whole process. (OpenBLAS with threads of its own, as NumPy's wheels have
-it, sets it for all by ``openblas_set_num_threads_local``, too.)
+no bit. They wait for each other at the end of every product. Alone, that is soon over. Beside other
+busy processes each of them waits for its turn on a core, and two may take five times as long as
+one. Which is faster now only a clock tells, and a clock must not decide about results: there is a
+choice only between ways that give the same bits, and only in a program without other threads of
+Python that may compute, as the number is one for the whole process. (OpenBLAS with threads of its
+own, as NumPy's wheels have it, sets it for all by ``openblas_set_num_threads_local``, too.)
 """
 
 from __future__ import annotations
@@ -34,13 +33,10 @@ from xpnet.fused.numba.blas import (
 )
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.cores import cores
+from xpnet.fused.numba.threads.trial import LONGEST, Trial
 
 __all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer_one"]
 
-SHORTEST, LONGEST = 0.1, 1.0
-"""Seconds from one trial to the next: twice as many each time that nothing has changed."""
-COST, MOST = 0.05, 10.0
-"""The part of the time that trials may lose, and the most seconds that the next one waits for."""
 MOST_FORMS = 64
 """Forms of network whose last trial is remembered."""
 USUAL, MOST_SIZES = 2, 16
@@ -48,20 +44,15 @@ USUAL, MOST_SIZES = 2, 16
 whether the bits are the same takes as long as some steps."""
 MODERATE = 2**25
 """Multiplications of a product outside of trainings up to which there is one."""
-ENOUGH, CHUNK = 0.01, 0.0025
-"""Seconds that a trial takes either way, and at a time: some time slices of the system."""
 HEAVY, LATER = 2**28, 0.25
 """A step of more multiplications begins with all threads, and the first trial comes after so many
 seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
-GAIN = 0.9
-"""A change from what a trial found must take less than this part of the time, or chance would
-decide; what a loop begins with is no finding."""
 
 
 class Threads:
     """The choice of one training loop, looked at again from time to time.
 
-    It begins with what the last trial found in a loop of the same form.
+    It goes on with what was found, and with the trial, of the last loop of the same form.
 
     Parameters
     ----------
@@ -74,10 +65,8 @@ class Threads:
         self.sizes, self.dtype = tuple(sizes), dtype
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
-        self.one = self.has_run = False
-        self.wait, self.due = SHORTEST, 0.0
+        self.has_run = False
         self.seen: Counter[int] = Counter()  # of each size of batch
-        self._begin_trial()
 
     def matter(self, m: int) -> bool:
         """Whether a step by itself, for m samples, is to be made in `parts`.
@@ -88,7 +77,7 @@ class Threads:
         if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
-        return self.seen[m] >= USUAL or self._form in _found
+        return self.seen[m] >= USUAL or self._form in _trials
 
     @contextmanager
     def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
@@ -101,18 +90,18 @@ class Threads:
             yield parts
 
     def _parts(self, steps: int, batches: Sequence[int]) -> Generator[slice, None, None]:
-        if not self.has_run:
-            self._begin(max(batches))
-        most, is_due = all_threads(), time.perf_counter() >= self.due
+        trial = self._trial(max(batches))
+        most, is_due = all_threads(), trial.is_due()
         is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
-        may_set = (self.one or is_due or is_limited) and _may_set()
+        may_set = (trial.one or is_due or is_limited) and _may_set()
         may_choose = may_set and most > 1 and self._may_choose(batches)
-        first, tries = 0, may_choose and self.has_run
+        first, may_try = 0, may_choose and self.has_run
         self.has_run = True  # the first is slow by itself
         while first < steps:
-            trial = tries and time.perf_counter() >= self.due
-            one = self.seconds[1] < self.seconds[0] if trial else may_choose and self.one
-            count = min(self._chunk(one), steps - first) if trial else steps - first
+            one, count = may_choose and trial.one, steps
+            if is_tried := may_try and trial.is_due():
+                one, count = trial.next()
+            count = min(count, steps - first)
             began = time.perf_counter()
             _within.append(self)
             is_set = one or (may_set and is_limited)
@@ -122,17 +111,18 @@ class Threads:
             finally:
                 _within.pop()
             first += count
-            if trial:
-                self._enter(one, count, time.perf_counter() - began)
+            if is_tried and trial.enter(one, count, time.perf_counter() - began):
+                _best[:] = trial.one, trial.due + LONGEST
 
-    def _begin(self, m: int) -> None:
-        """Choose what to begin with."""
-        if self._form in _found:
-            self.one, self.wait, self.due = _found[self._form]
-            return
-        multiplications = 3 * m * sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
-        self.one = multiplications <= HEAVY
-        self.due = 0.0 if self.one else time.perf_counter() + LATER
+    def _trial(self, m: int) -> Trial:
+        """That of this form; one begins with one thread, or with all where a step takes long."""
+        if self._form not in _trials:
+            multiplications = 3 * m * sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
+            one = multiplications <= HEAVY
+            if len(_trials) == MOST_FORMS:
+                _trials.clear()
+            _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
+        return _trials[self._form]
 
     def _may_choose(self, batches: Sequence[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
@@ -143,41 +133,13 @@ class Threads:
         numbers = {all_threads(), number_of_threads()[0]()}
         return {agree(self.sizes, m, self.dtype, number) for m in batches for number in numbers}
 
-    def _begin_trial(self) -> None:
-        """Seconds and steps with all threads, and with one."""
-        self.seconds, self.steps = [0.0, 0.0], [0, 0]
-
-    def _chunk(self, one: bool) -> int:
-        """How many steps to try next."""
-        seconds, steps = self.seconds[one], self.steps[one]
-        return max(1, int(CHUNK * steps / seconds)) if seconds else 1
-
-    def _enter(self, one: bool, count: int, seconds: float) -> None:
-        """Enter a part of the trial; choose, once there was enough of it."""
-        self.seconds[one] += seconds
-        self.steps[one] += count
-        if min(self.seconds) < ENOUGH:
-            return
-        pace = [s / n for s, n in zip(self.seconds, self.steps, strict=True)]
-        gain = GAIN if self._form in _found else 1.0
-        changes = pace[not self.one] < gain * pace[self.one]
-        self.one ^= changes
-        lost = self.seconds[not self.one] - pace[self.one] * self.steps[not self.one]
-        self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
-        self.due = time.perf_counter() + max(self.wait, min(lost / COST, MOST))
-        self._begin_trial()
-        _best[:] = self.one, self.due + LONGEST
-        if len(_found) == MOST_FORMS:
-            _found.clear()
-        _found[self._form] = self.one, self.wait, self.due
-
 
 def _may_set() -> bool:
     """Whether there is a number of threads to be set, and nobody else whom it concerns."""
     return number_of_threads()[0]() > 1 and is_alone()
 
 
-_found: dict[Any, tuple[bool, float, float]] = {}  # for layers and dtype: `one`, `wait`, `due`
+_trials: dict[Any, Trial] = {}  # for layers and dtype
 _best = [False, 0.0]  # whether one thread, and until when that is to be believed
 _within: list[Threads] = []  # whose parts are being made
 

@@ -1,0 +1,77 @@
+"""Trial of one thread against all: parts of a training that take turns, under a clock."""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["LONGEST", "Trial"]
+
+SHORTEST, LONGEST = 0.1, 1.0
+"""Seconds from one trial to the next: twice as many each time that nothing has changed."""
+COST, MOST = 0.05, 10.0
+"""The part of the time that trials may lose, and the most seconds that the next one waits for."""
+ENOUGH, CHUNK = 0.01, 0.0025
+"""Seconds that a trial takes either way, and at a time: some time slices of the system."""
+CLEAR, SOON = 1.2, 0.003
+"""A trial ends after so many seconds where the other way takes so many times as long: to change
+nothing needs less evidence."""
+GAIN = 0.9
+"""A change from what a trial found must take less than this part of the time, or chance would
+decide; what a loop begins with is no finding."""
+
+
+class Trial:
+    """The choice for one form of network, and the evidence for the next.
+
+    It outlives a training loop: short trainings of one form make one trial together.
+
+    Parameters
+    ----------
+    one : bool
+        Whether one thread is to begin with.
+    due : float
+        When the first trial is to begin, by ``time.perf_counter``.
+    """
+
+    def __init__(self, one: bool, due: float) -> None:
+        self.one, self.due = one, due
+        self.wait, self.has_ended = SHORTEST, False
+        self._begin()
+
+    def is_due(self) -> bool:
+        """Whether it is time for a trial, or one has begun."""
+        return time.perf_counter() >= self.due
+
+    def next(self) -> tuple[bool, int]:
+        """Whether the next part is to have one thread, and how many steps it is to be of."""
+        one = self._seconds[True] < self._seconds[False]
+        seconds, steps = self._seconds[one], self._steps[one]
+        return one, max(1, int(CHUNK * steps / seconds)) if seconds else 1
+
+    def enter(self, one: bool, count: int, seconds: float) -> bool:
+        """Enter a part; choose, and return true, once there was enough of them."""
+        self._seconds[one] += seconds
+        self._steps[one] += count
+        if min(self._seconds) < SOON:
+            return False
+        pace = [s / n for s, n in zip(self._seconds, self._steps, strict=True)]
+        is_clear = pace[not self.one] >= CLEAR * pace[self.one]
+        if min(self._seconds) >= ENOUGH or is_clear:
+            self._choose(pace)
+            return True
+        return False
+
+    def _choose(self, pace: list[float]) -> None:
+        """The faster way, by the seconds of a step with all threads and with one."""
+        gain = GAIN if self.has_ended else 1.0
+        changes = pace[not self.one] < gain * pace[self.one]
+        self.one ^= changes
+        lost = self._seconds[not self.one] - pace[self.one] * self._steps[not self.one]
+        self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
+        self.due = time.perf_counter() + max(self.wait, min(lost / COST, MOST))
+        self.has_ended = True
+        self._begin()
+
+    def _begin(self) -> None:
+        """Seconds and steps with all threads, and with one."""
+        self._seconds, self._steps = [0.0, 0.0], [0, 0]
