@@ -14,7 +14,6 @@ from xpnet.train.epochs import EpochLoop
 from xpnet.train.steps import Trainer
 from xpnet.types import Batches, Optimizer, OptimizerState, PreparedRun
 
-
 Numbers: TypeAlias = list[dict[str, Any]]
 """The hyperparameters of the steps of an epoch."""
 
