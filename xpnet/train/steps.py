@@ -188,8 +188,9 @@ class Trainer:
         if of_steps not in known:
             known[of_steps] = Hyperparameters(self._numbers(steps))
         if of_samples not in known:
-            known[of_samples] = array_namespace(*orders).stack(orders)
-        batches = epochs[0]._replace(order=known[of_samples])
+            # With the orders, so that their ids stay theirs.
+            known[of_samples] = array_namespace(*orders).stack(orders), orders
+        batches = epochs[0]._replace(order=known[of_samples][0])
         run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
         return run
 

@@ -22,7 +22,7 @@ COPIES = 8
 """Of its parameters that a training may need: before and after a step, gradients, moments."""
 
 SECONDS = 0.2
-"""What a round of runs side by side should take: Ctrl-C and a line of progress wait for its end."""
+"""What runs side by side should take, and after which a round ends: Ctrl-C waits for that."""
 
 GROWTH = 16
 """Times as many epochs of a training may be made in a round as in an earlier one."""
@@ -131,11 +131,11 @@ def _bytes(loop: EpochLoop) -> float:
 def _round_side_by_side(
     trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, make: SideBySide
 ) -> Epochs:
-    """Train all on these epochs; the next ones.
+    """Train all on these epochs, and on those after them while there is time; the next ones.
 
-    While runs of one part are made, those of the next are prepared, and what is to be done after
-    those of the one before: by Python alone, as the BLAS has one thread for each run then. What may
-    compute, such as a validation, comes when all runs are made.
+    While runs of some parts are made, those of others are prepared, and what is to be done after
+    them: by Python alone, as the BLAS has one thread for each run then. What may compute, such as a
+    validation, comes when all runs are made.
     """
     following: Epochs = {}
     left: Epochs = {}
@@ -143,22 +143,46 @@ def _round_side_by_side(
     known: dict[Any, Any] = {}
     began = time.perf_counter()
     with make() as submit:
-        parts = []
-        for part in _parts(epochs):
-            runs = _prepared(trainings, part, watch, known)
-            parts.append((part, runs, submit(list(runs.values()))))
-        for part, runs, wait in parts:
-            if all(k in runs and loop.ahead() > 1 for k, (loop, _) in part.items()):
-                wait()
-                _train(trainings, part, watch, runs)
-                following |= _next_epochs(trainings, part, watch)
+        going = deque(_begun_part(trainings, part, watch, known, submit) for part in _parts(epochs))
+        while going:
+            part, runs, wait, since = going.popleft()
+            watched = {k: part[k] for k in part if k not in runs or part[k][0].is_watched}
+            left |= watched
+            made |= {k: runs.pop(k) for k in watched if k in runs}
+            if not runs:
+                continue
+            wait()
+            part = {k: part[k] for k in runs}
+            _train(trainings, part, watch, runs)
+            now = time.perf_counter()
+            _lengthen(part, now - since)
+            coming = _next_epochs(trainings, part, watch)
+            if coming and now - began < SECONDS:
+                going.append(_begun_part(trainings, coming, watch, known, submit))
             else:
-                left |= part
-                made |= runs
+                following |= coming
     _train(trainings, left, watch, made)
+    if left:
+        _lengthen(left, time.perf_counter() - began)
     following |= _next_epochs(trainings, left, watch)
-    _lengthen(epochs, time.perf_counter() - began)
     return dict(sorted(following.items()))
+
+
+Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[[], None], float]
+"""Epochs, the runs that are under way, what waits for them, and since when."""
+
+
+def _begun_part(
+    trainings: Sequence[Rounds],
+    part: Epochs,
+    watch: Watch,
+    known: dict[Any, Any],
+    submit: Callable[[Sequence[PreparedRun]], Callable[[], None]],
+) -> Part:
+    """Have the runs of a part made."""
+    since = time.perf_counter()
+    runs = _prepared(trainings, part, watch, known)
+    return part, runs, submit(list(runs.values())), since
 
 
 def _prepared(
