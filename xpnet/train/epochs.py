@@ -208,7 +208,7 @@ class EpochLoop(Training):
 
     def rate(self, step: int) -> Any:
         """The learning rate at a step of this training, as numbers on the host."""
-        with backend.on_device_of(self.params[0][0]):
+        with self.trainer.there:
             rate = self.settings.optimizer.rate(step)
         if isinstance(rate, float | int):
             return rate

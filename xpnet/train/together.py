@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace
 
 from xpnet.network.defaults import accelerator_for
+from xpnet.train.alone import why_alone
 from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.train.stacked import Stack, form_of
 from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
@@ -41,6 +42,7 @@ def together(
     *,
     limit: float = math.inf,
     on_round: Callable[[Sequence[int], int], object] = lambda going, waiting: None,
+    on_alone: Callable[[int, str], object] = lambda number, reason: None,
 ) -> None:
     """Train all to their ends, each as if it were alone.
 
@@ -59,6 +61,9 @@ def together(
     on_round : function, optional
         Called before each round, and after the last one, with the numbers of the trainings that go
         on, and with how many still wait.
+    on_alone : function, optional
+        Called with the number of a training whose next epochs are not made beside those of others,
+        and with the reason.
 
     Raises
     ------
@@ -78,9 +83,9 @@ def together(
             if not epochs:
                 break
             if make:
-                epochs = _round_side_by_side(trainings, epochs, watch, make)
+                epochs = _round_side_by_side(trainings, epochs, watch, make, on_alone)
             else:
-                _train(trainings, epochs, watch, _made_in_stacks(epochs, stacks))
+                _train(trainings, epochs, watch, _made_in_stacks(epochs, stacks), on_alone)
                 epochs = _next_epochs(trainings, epochs, watch)
 
 
@@ -129,7 +134,11 @@ def _bytes(loop: EpochLoop) -> float:
 
 
 def _round_side_by_side(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, make: SideBySide
+    trainings: Sequence[Rounds],
+    epochs: Epochs,
+    watch: Watch,
+    make: SideBySide,
+    on_alone: Callable[[int, str], object],
 ) -> Epochs:
     """Train all on these epochs, and on those after them while there is time; the next ones.
 
@@ -153,7 +162,7 @@ def _round_side_by_side(
                 continue
             wait()
             part = {k: part[k] for k in runs}
-            _train(trainings, part, watch, runs)
+            _train(trainings, part, watch, runs, on_alone)
             now = time.perf_counter()
             _lengthen(part, now - since)
             coming = _next_epochs(trainings, part, watch)
@@ -161,7 +170,7 @@ def _round_side_by_side(
                 going.append(_begun_part(trainings, coming, watch, known, submit))
             else:
                 following |= coming
-    _train(trainings, left, watch, made)
+    _train(trainings, left, watch, made, on_alone)
     if left:
         _lengthen(left, time.perf_counter() - began)
     following |= _next_epochs(trainings, left, watch)
@@ -244,7 +253,11 @@ def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, Prepa
 
 
 def _train(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, made: dict[int, PreparedRun]
+    trainings: Sequence[Rounds],
+    epochs: Epochs,
+    watch: Watch,
+    made: dict[int, PreparedRun],
+    on_alone: Callable[[int, str], object],
 ) -> None:
     """Enter the epochs that are made, and make the others one after another."""
     for k, (loop, batches) in epochs.items():
@@ -252,6 +265,7 @@ def _train(
             if k in made:
                 loop.enter_prepared(batches, made[k])
             else:
+                on_alone(k, why_alone(loop, batches))
                 loop.train(batches)
         except Exception as error:
             _fail(trainings[k], error, watch(k))
