@@ -93,6 +93,13 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
     _numeric_targets = False
     _warns_as = "sklearn.neural_network._multilayer_perceptron"
 
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        """The names of the parameters, which scikit-learn would look up anew at each clone."""
+        names: list[str] = super()._get_param_names()
+        return names
+
     @abstractmethod
     def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> Labels | None:
         """The labels known once `y` is seen, None in regression; raise if `y` does not fit."""
