@@ -22,8 +22,8 @@ RATES, L2 = (1e-3, 1e-2, 0.3), (0.0, 0.1, 2.0)
 KINDS = {"adam": optim.adam, "sgd": optim.sgd, "adamw": optim.adamw}
 
 
-def loops(library, kind, rates=RATES):
-    """Some of one form, the second of which ends an epoch before the others."""
+def loops(library, kind, rates=RATES, classes=(EpochLoop, EpochLoop)):
+    """Three of one form, the second of which, of another class, ends an epoch before the others."""
     rng = np.random.default_rng(0)
     X = library.asarray(rng.normal(size=(M, 3)), dtype="float32")
     Y = library.asarray(np.eye(2)[rng.integers(0, 2, M)], dtype="float32")
@@ -33,7 +33,7 @@ def loops(library, kind, rates=RATES):
         run = Run(NET, EPOCHS - (k == 1), -(-M // SIZE), M)
         settings = Settings(KINDS[kind](rate), l2=l2)
         gather = accelerator_for(X).gather(backend.gather)
-        made.append(EpochLoop(run, params, (), settings, lambda params: {}, gather))
+        made.append(classes[k % 2](run, params, (), settings, lambda params: {}, gather))
     orders = [shuffled(X, Y, SIZE, 0, epoch, None) for epoch in range(EPOCHS)]
     return X, made, orders
 
@@ -62,7 +62,7 @@ class Ahead(EpochLoop):
 
     def __init__(self, *loop):
         super().__init__(*loop)
-        self.at_once = []
+        self.at_once, self.is_watched = [], False
 
     def ahead(self):
         return 100
@@ -89,11 +89,25 @@ def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
     rounds = [loop.rounds(orders) for loop in beside]
     together(rounds, X, lambda k: nullcontext(), limit=1)  # the second begins after the first
     for found, loop in zip(beside, alone, strict=True):
-        assert found.at_once == [1, 1, 16, 5]
+        assert found.at_once == [1, 16, 6]
         expected = loop.fit(orders)
         costs = ([row["cost"] for row in of.history] for of in (found.result, expected))
         np.testing.assert_array_equal(*costs)
         assert_bits(found.result.params, expected.params)
+
+
+def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
+    pytest.importorskip("numba")
+    """The others do not wait for it, though they begin as one part."""
+    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    (X, made, orders), (_, alone, _) = (
+        loops(np, "adam", classes=(Ahead, EpochLoop)) for _ in range(2)
+    )
+    rounds = [loop.rounds(orders[: loop.run.epochs]) for loop in made]
+    together(rounds, X, lambda k: nullcontext())
+    for found, loop in zip(made, alone, strict=True):
+        assert_bits(found.result.params, loop.fit(orders).params)
+    assert [loop.at_once for loop in made[::2]] == [[1, 2], [1, 2]]
 
 
 @pytest.mark.parametrize("kind", KINDS)

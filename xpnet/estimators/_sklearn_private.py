@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from sklearn import config_context
 from sklearn.base import _fit_context
@@ -22,6 +22,7 @@ from xpnet.types import Array
 
 __all__ = [
     "Interval",
+    "NamesMixin",
     "Options",
     "StrOptions",
     "check_parameters",
@@ -42,6 +43,15 @@ BETWEEN = ("xpnet", "sklearn", "joblib")
 checks_parameters = _fit_context(prefer_skip_nested_validation=True)
 """Decorator of `fit`: checks the constructor's parameters against ``_parameter_constraints``, and
 takes scikit-learn's callbacks down when the method ends, however it ends."""
+
+
+class NamesMixin:
+    """Adds to an estimator that its parameters' names are looked up once, not at each clone."""
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        return list(cast(Any, super())._get_param_names())
 
 
 def host_weights(sample_weight: Any, X: Array, dtype: Any) -> Array:

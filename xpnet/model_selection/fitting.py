@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -155,13 +156,21 @@ def train_all(
     """Train side by side; warnings, errors and a share of the time go to the `fits`."""
     progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
     watch, began = [fit.watched for fit in fits], time.perf_counter()
+    alone: dict[int, str] = {}
     with backend.on_device_of(like), checks_skipped(), warnings_noted(), draws_shared() as held:
 
         def on_round(going: Sequence[int], waiting: int) -> None:
             held.clear()  # all that have begun have theirs
             progress(going, waiting)
 
-        together(trainings, like, lambda k: watch[k](), limit=limit, on_round=on_round)
+        together(
+            *(trainings, like, lambda k: watch[k]()),
+            limit=limit,
+            on_round=on_round,
+            on_alone=alone.setdefault,
+        )
+    for reason, count in sorted(Counter(alone.values()).items()):
+        say(verbose, f"{count} of {len(fits)} trainings were made one after another: {reason}")
     for fit in fits:
         fit.seconds = (time.perf_counter() - began) / len(fits)
 

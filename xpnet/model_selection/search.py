@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from joblib import parallel_config
 from sklearn import model_selection
+from sklearn.utils import get_tags
 
 from xpnet.estimators._sklearn_private import has_callbacks
 from xpnet.model_selection.fitting import Data, fit_all, say, why_not
@@ -90,6 +91,8 @@ class SideBySideMixin(Base):
             fits = fit_all(dealer.estimator, candidates, data, memory=memory, verbose=verbose)
             self._seconds += [fit.seconds if fit else 0.0 for fit in fits]
             dealer.give(fit and fit.handed_over() for fit in fits)
+            if all(fits) and not self.return_train_score and not _needs_rows(self.estimator, data):
+                splits = [(np.arange(0), test) for _, test in splits]
             return evaluate_candidates(candidates, cv=model_selection.check_cv(splits), **options)
 
         return evaluate
@@ -103,6 +106,11 @@ class SideBySideMixin(Base):
                 for result, seconds in zip(out, self._seconds, strict=True)
             ]
         return super()._format_results(candidate_params, n_splits, out, more_results)
+
+
+def _needs_rows(estimator: Any, data: Data) -> bool:
+    """Whether what was fitted on is asked for after the fit, and not only gathered again."""
+    return not isinstance(data.X, np.ndarray) or bool(get_tags(estimator).input_tags.pairwise)
 
 
 class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):

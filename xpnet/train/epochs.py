@@ -79,6 +79,9 @@ class EpochLoop(Training):
     recorder : Recorder
     is_over : bool
         Whether there is no epoch left to train.
+    is_watched : bool
+        Whether more may be computed after an epoch than its row of the history: by a validation,
+        by callbacks.
     most : int
         Epochs that may be asked for at a time; `ahead` has the last word.
     began, spent : float
@@ -102,6 +105,7 @@ class EpochLoop(Training):
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
+        self.is_watched = True
         self.most = 1  # epochs at a time
         self.count = _first_count(run, params)  # steps of the next run
         self.has_run = False
@@ -204,7 +208,7 @@ class EpochLoop(Training):
 
     def rate(self, step: int) -> Any:
         """The learning rate at a step of this training, as numbers on the host."""
-        with backend.on_device_of(self.params[0][0]):
+        with self.trainer.there:
             rate = self.settings.optimizer.rate(step)
         if isinstance(rate, float | int):
             return rate

@@ -184,12 +184,15 @@ class Trainer:
         if not all(map(self._in_one_order, epochs)):
             return None
         steps, orders = count * len(epochs), [batches.order for batches in epochs]
-        of_steps, of_samples = (self.settings.optimizer, self.state.t, steps), (*map(id, orders),)
+        optimizer = self.settings.optimizer
+        of_steps, of_samples = (optimizer, self.state.t, steps), (*map(id, orders),)
         if of_steps not in known:
-            known[of_steps] = Hyperparameters(self.numbers(steps))
+            made = known.setdefault(optimizer, {})
+            known[of_steps] = Hyperparameters(self.numbers(steps, made))
         if of_samples not in known:
-            known[of_samples] = array_namespace(*orders).stack(orders)
-        batches = epochs[0]._replace(order=known[of_samples])
+            # With the orders, so that their ids stay theirs.
+            known[of_samples] = array_namespace(*orders).stack(orders), orders
+        batches = epochs[0]._replace(order=known[of_samples][0])
         run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
         return run
 
@@ -202,11 +205,17 @@ class Trainer:
         self.state = OptimizerState(self.state.t + len(costs), moments)
         return costs
 
-    def numbers(self, count: int) -> list[dict[str, Any]]:
-        """The hyperparameters of the next so many steps."""
-        hyperparameters, t = self.settings.optimizer.hyperparameters, self.state.t + 1
+    def numbers(
+        self, count: int, made: dict[int, dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        """The hyperparameters of so many steps; those that are not `made` yet are put there."""
+        hyperparameters, first = self.settings.optimizer.hyperparameters, self.state.t + 1
+        made, coming = {} if made is None else made, range(first, first + count)
         with self.there:
-            return [hyperparameters(t + i) for i in range(count)]
+            for t in coming:
+                if t not in made:
+                    made[t] = hyperparameters(t)
+        return [made[t] for t in coming]
 
     def _in_one_order(self, batches: Batches) -> bool:
         """Whether samples are shuffled, and dropout drawn, in one way for all networks."""

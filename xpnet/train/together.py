@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace
 
 from xpnet.network.defaults import accelerator_for
+from xpnet.train.alone import why_alone
 from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.train.stacked import Numbers, Stack, form_of, numbers_of
 from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
@@ -22,7 +23,7 @@ COPIES = 8
 """Of its parameters that a training may need: before and after a step, gradients, moments."""
 
 SECONDS = 0.2
-"""What a round of runs side by side should take: Ctrl-C and a line of progress wait for its end."""
+"""What runs side by side should take, and after which a round ends: Ctrl-C waits for that."""
 
 GROWTH = 16
 """Times as many epochs of a training may be made in a round as in an earlier one."""
@@ -41,6 +42,7 @@ def together(
     *,
     limit: float = math.inf,
     on_round: Callable[[Sequence[int], int], object] = lambda going, waiting: None,
+    on_alone: Callable[[int, str], object] = lambda number, reason: None,
 ) -> None:
     """Train all to their ends, each as if it were alone.
 
@@ -59,6 +61,9 @@ def together(
     on_round : function, optional
         Called before each round, and after the last one, with the numbers of the trainings that go
         on, and with how many still wait.
+    on_alone : function, optional
+        Called with the number of a training whose next epochs are not made beside those of others,
+        and with the reason.
 
     Raises
     ------
@@ -78,9 +83,10 @@ def together(
             if not epochs:
                 break
             if make:
-                epochs = _round_side_by_side(trainings, epochs, watch, make)
+                epochs = _round_side_by_side(trainings, epochs, watch, make, on_alone)
             else:
-                _train(trainings, epochs, watch, _made_in_stacks(trainings, epochs, watch, stacks))
+                made = _made_in_stacks(trainings, epochs, watch, stacks)
+                _train(trainings, epochs, watch, made, on_alone)
                 epochs = _next_epochs(trainings, epochs, watch)
 
 
@@ -129,13 +135,17 @@ def _bytes(loop: EpochLoop) -> float:
 
 
 def _round_side_by_side(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, make: SideBySide
+    trainings: Sequence[Rounds],
+    epochs: Epochs,
+    watch: Watch,
+    make: SideBySide,
+    on_alone: Callable[[int, str], object],
 ) -> Epochs:
-    """Train all on these epochs; the next ones.
+    """Train all on these epochs, and on those after them while there is time; the next ones.
 
-    While runs of one part are made, those of the next are prepared, and what is to be done after
-    those of the one before: by Python alone, as the BLAS has one thread for each run then. What may
-    compute, such as a validation, comes when all runs are made.
+    While runs of some parts are made, those of others are prepared, and what is to be done after
+    them: by Python alone, as the BLAS has one thread for each run then. What may compute, such as a
+    validation, comes when all runs are made.
     """
     following: Epochs = {}
     left: Epochs = {}
@@ -143,22 +153,46 @@ def _round_side_by_side(
     known: dict[Any, Any] = {}
     began = time.perf_counter()
     with make() as submit:
-        parts = []
-        for part in _parts(epochs):
-            runs = _prepared(trainings, part, watch, known)
-            parts.append((part, runs, submit(list(runs.values()))))
-        for part, runs, wait in parts:
-            if all(k in runs and loop.ahead() > 1 for k, (loop, _) in part.items()):
-                wait()
-                _train(trainings, part, watch, runs)
-                following |= _next_epochs(trainings, part, watch)
+        going = deque(_begun_part(trainings, part, watch, known, submit) for part in _parts(epochs))
+        while going:
+            part, runs, wait, since = going.popleft()
+            watched = {k: part[k] for k in part if k not in runs or part[k][0].is_watched}
+            left |= watched
+            made |= {k: runs.pop(k) for k in watched if k in runs}
+            if not runs:
+                continue
+            wait()
+            part = {k: part[k] for k in runs}
+            _train(trainings, part, watch, runs, on_alone)
+            now = time.perf_counter()
+            _lengthen(part, now - since)
+            coming = _next_epochs(trainings, part, watch)
+            if coming and now - began < SECONDS:
+                going.append(_begun_part(trainings, coming, watch, known, submit))
             else:
-                left |= part
-                made |= runs
-    _train(trainings, left, watch, made)
+                following |= coming
+    _train(trainings, left, watch, made, on_alone)
+    if left:
+        _lengthen(left, time.perf_counter() - began)
     following |= _next_epochs(trainings, left, watch)
-    _lengthen(epochs, time.perf_counter() - began)
     return dict(sorted(following.items()))
+
+
+Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[[], None], float]
+"""Epochs, the runs that are under way, what waits for them, and since when."""
+
+
+def _begun_part(
+    trainings: Sequence[Rounds],
+    part: Epochs,
+    watch: Watch,
+    known: dict[Any, Any],
+    submit: Callable[[Sequence[PreparedRun]], Callable[[], None]],
+) -> Part:
+    """Have the runs of a part made."""
+    since = time.perf_counter()
+    runs = _prepared(trainings, part, watch, known)
+    return part, runs, submit(list(runs.values())), since
 
 
 def _prepared(
@@ -245,7 +279,11 @@ def _alike(
 
 
 def _train(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, made: dict[int, PreparedRun]
+    trainings: Sequence[Rounds],
+    epochs: Epochs,
+    watch: Watch,
+    made: dict[int, PreparedRun],
+    on_alone: Callable[[int, str], object],
 ) -> None:
     """Enter the epochs that are made, and make the others one after another."""
     for k, (loop, batches) in epochs.items():
@@ -253,6 +291,7 @@ def _train(
             if k in made:
                 loop.enter_prepared(batches, made[k])
             else:
+                on_alone(k, why_alone(loop, batches))
                 loop.train(batches)
         except Exception as error:
             _fail(trainings[k], error, watch(k))

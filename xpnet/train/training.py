@@ -85,7 +85,7 @@ class Training:
     def _reason(self, callback: Any, epoch: Epoch) -> Any:
         """A callback's answer to an epoch: why to stop, or None; or that for each network."""
         reason = callback.on_epoch(epoch)
-        if not (_is_reason(reason, ()) or _is_reason(reason, self.lead)):
+        if not (reason is None or isinstance(reason, str) or _is_reason(reason, self.lead)):
             each = f", or a list of these, nested as the leading axes {self.lead}"
             raise TypeError(
                 f"{type(callback).__name__}.on_epoch returned {reason!r:.60}: expected None, or a "

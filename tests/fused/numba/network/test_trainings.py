@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_the_number_of_threads_is_as_it_was_when_the_last_one_leaves(blas):
     assert blas == [1]
     second.__exit__(None, None, None)
     assert blas == [3]
+
+
+def test_threads_soon_have_their_turn_until_the_last_one_leaves(blas):
+    before = sys.getswitchinterval()
+    first, second = trainings._one_each(), trainings._one_each()
+    with second:
+        with first:
+            assert sys.getswitchinterval() == pytest.approx(trainings.SWITCH)
+        assert sys.getswitchinterval() == pytest.approx(trainings.SWITCH)
+    assert sys.getswitchinterval() == before
 
 
 def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):

@@ -7,6 +7,7 @@ thread and all.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
@@ -30,6 +31,10 @@ Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
 
 MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
+
+SWITCH = 2e-4
+"""Seconds after which a thread whose run is made gets its turn in Python: by default 5 ms, in which
+it could make the next one."""
 
 ENOUGH = 64
 """Numbers of a product to compare: a few may be the same by chance."""
@@ -75,31 +80,34 @@ def _wait_for(futures: Sequence[Future[None]]) -> None:
 
 
 _lock = threading.Lock()
-_numbers: list[int] = []  # of threads, as it was, for each who has the BLAS use one
+_before: list[tuple[int, float]] = []  # threads and interval, for each who has the BLAS use one
 
 
 def _number() -> int:
     """How many threads the BLAS has when nobody has it use one."""
-    return _numbers[0] if _numbers else number_of_threads()[0]()
+    return _before[0][0] if _before else number_of_threads()[0]()
 
 
 @contextmanager
 def _one_each() -> Iterator[None]:
     """Context in which the BLAS uses one thread for each that calls it, whoever else wants that.
 
-    The number is the process's: it is as it was when the last one has left.
+    And in which threads soon have their turn. Both are the process's: they are as they were when
+    the last one has left.
     """
     set_ = number_of_threads()[1]
     with _lock:
-        _numbers.append(_number())
+        _before.append(_before[0] if _before else (_number(), sys.getswitchinterval()))
         set_(1)
+        sys.setswitchinterval(SWITCH)
     try:
         yield
     finally:
         with _lock:
-            number = _numbers.pop()
-            if not _numbers:
+            number, interval = _before.pop()
+            if not _before:
                 set_(number)
+                sys.setswitchinterval(interval)
 
 
 def _make(group: Sequence[Arguments]) -> None:
