@@ -19,7 +19,7 @@ from xpnet.cli.models.files import Model, ModelFile
 from xpnet.cli.models.runs import RECORD, is_record
 from xpnet.cli.options import plural
 from xpnet.cli.training.splits import Split, evaluation_rows, evaluation_samples
-from xpnet.data import Classes, Columns, Dataset
+from xpnet.data import Classes, Dataset
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.report import Evaluation, Training, html
 from xpnet.types import Result, map_params
