@@ -53,6 +53,7 @@ def test_pixels_of_a_table_are_images(run, tmp_path):
     words = Page(Path("a.html").read_text()).text
     assert "those with the largest weights first" in words
     assert "pixel_ 0_ 0" not in words
+    assert "features are shown" not in words
 
 
 @pytest.mark.usefixtures("without_figures")
