@@ -202,6 +202,7 @@ class _Bar(_Live):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         super().__init__(console, run)
+        self._left_a_line, self._lined = 0.0, self._number - 1
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
         numbers = (TextColumn("{task.fields[cost]}"), TextColumn("{task.fields[speed]}"))
         # Drawn from here and not from rich's thread, which would take time from the training.
@@ -235,7 +236,7 @@ class _Bar(_Live):
 
     def _show(self) -> None:
         self._bar.start()
-        self._left_a_line, self._lined = self._opened, self._number - 1
+        self._left_a_line = self._opened
 
     def _refresh(self) -> None:
         self._bar.refresh()
