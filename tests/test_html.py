@@ -61,6 +61,7 @@ def test_a_result(data):
         "epochs",
         "2",
     ]
+    assert '<div><svg style="max-width: 100%; height: auto" ' in page
     assert page.count("<svg") == page.count("</svg>") == 1
     cost = f"{result.history[-1]['cost']:.4g}"
     assert repr(result).startswith(f"Result(epochs=2, steps=2, cost={cost}, val_cost=")

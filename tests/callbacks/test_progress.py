@@ -16,7 +16,7 @@ from rich.console import Console
 from tests.callbacks.cases import NET, params
 from xpnet.callbacks import Callback, Progress, progress
 from xpnet.optim import sgd
-from xpnet.types import Result, Run, Step
+from xpnet.types import Epoch, Result, Run, Step
 
 
 @pytest.fixture
@@ -82,12 +82,21 @@ def test_a_terminal_keeps_a_line_for_each_tenth_of_the_epochs(terminal, fitted):
     assert numbers == [str(number) for number in range(2, 21, 2)]
 
 
-@pytest.mark.parametrize("epochs", [120, 30])
-def test_many_epochs_are_50_lines_and_the_last(fitted, epochs):
+@pytest.mark.parametrize("epochs", [120, 20])
+def test_many_epochs_are_20_lines_and_the_last(fitted, epochs):
     file = io.StringIO()
     fitted([Progress(Console(file=file))], epochs=epochs)
     numbers = [int(line.split("/")[0].split()[1]) for line in file.getvalue().splitlines()]
-    assert numbers == ([*range(1, 120, 3), 120] if epochs == 120 else [*range(1, 31)])
+    assert numbers == ([*range(1, 120, 6), 120] if epochs == 120 else [*range(1, 21)])
+
+
+def test_a_line_has_the_speed_since_the_last():
+    file = io.StringIO()
+    bar = Progress(Console(file=file))
+    bar.on_start(Run(NET, 40, 5, 50))
+    for number, seconds in [(1, 1.0), (2, 4.0), (3, 6.0)]:
+        bar.on_epoch(Epoch(number, NET, None, {"cost": 0.5, "seconds": seconds}))
+    assert re.findall(r"([\d,]+) samples/s", file.getvalue()) == ["50", "10"]
 
 
 def test_a_bar_of_a_resumed_training(terminal, monkeypatch):

@@ -94,6 +94,7 @@ def test_help_lists_the_names_of_the_tables(run, monkeypatch):
 
 
 def test_the_examples_run(run):
+    assert f"Example: {EXAMPLES['train']}" in run("--help").out
     for command, example in EXAMPLES.items():
         assert f"Example: {example}" in run(command, "--help").out
         program, *arguments = example.split()

@@ -67,11 +67,15 @@ def test_an_index_is_left_out_and_said(trained, run, frame, tmp_path):
         "numbers the rows (train --keep-index)"
     )
     assert accuracy(out) < 0.7
+    read = first_line(run("evaluate", MODEL, "table.csv").out)
+    assert read.endswith("3 classes, a column without a name left out")
     with_index = run("evaluate", MODEL, "table.csv").out.partition("\n")[2]
     noise.to_csv(tmp_path / "table.csv", index=False)
     without = run("evaluate", MODEL, "table.csv").out.partition("\n")[2]
     assert with_index == without
     assert "test samples of table" in without
+    shown = first_line(run("evaluate", MODEL, "table.csv").out)
+    assert "left out" not in shown
     assert accuracy(trained(noise, "--keep-index", index=True)) > 0.9
 
 

@@ -69,6 +69,14 @@ def test_numbers_among_words_are_words(csv_file):
     assert dataset.columns.words == (("1", "y", "z"), None)
 
 
+def test_numbers_with_a_unit_are_not_encoded(csv_file):
+    rows = [f"{k}.5 kg,{5 * (k % 3)} mg,{'xy'[k % 2]}" for k in range(30)]
+    with pytest.raises(DataError, match=r"unit in 'weight' \(write the numbers alone\)$"):
+        load(csv_file("\n".join(["weight,dose,kind", *rows])), words=True)
+    doses = load(csv_file("\n".join(["weight,dose,kind", *rows])), words=True, drop=["weight"])
+    assert doses.columns.words == (("0 mg", "10 mg", "5 mg"),)
+
+
 def test_words_are_those_of_the_training(csv_file):
     columns = load(csv_file(PEOPLE), **COLUMNS).columns
     later = csv_file("sex,age,adult\nm,3,true\nx,,false\n")

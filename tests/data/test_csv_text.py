@@ -56,6 +56,15 @@ def test_parquet_is_read_as_a_table(pyarrow, tmp_path, index):
     assert dataset.columns.indexed == (index is not None)
 
 
+@pytest.mark.parametrize(
+    "option", [{"decimal": ","}, {"encoding": "cp1252"}, {"delimiter": ";"}, {"header": False}]
+)
+def test_options_of_text_are_refused_for_parquet(pyarrow, tmp_path, option):
+    FRAME.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"--.*, which is of text alone.*leave it out"):
+        load(tmp_path / "t.parquet", **option)
+
+
 def test_categories_gaps_and_dates_of_parquet(pyarrow, tmp_path):
     frame = FRAME.assign(
         sort=pd.Categorical(["u", None, "v"]), a=[1, np.nan, 3], day=pd.Timestamp("2020-01-02")

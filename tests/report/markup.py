@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = {"br", "img", "meta"}
+VOID = {"br", "img", "meta", "wbr"}
 """Elements of a report that have no end."""
 
 

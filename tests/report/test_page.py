@@ -102,6 +102,38 @@ def test_figures_take_the_colours_of_the_page(text):
     assert text.count("--colour-0:") == 2  # light and dark
 
 
+def _luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("ground", ["paper", "panel"])
+def test_texts_have_a_contrast_of_7(regressed, ground):
+    for theme in re.findall(r":root \{(.*?)\}", regressed, flags=re.DOTALL):
+        colours = dict(re.findall(r"--([\w-]+): (#\w{6});", theme))
+        for ink in ("ink", "muted"):
+            dark, light = sorted(_luminance(colours[name]) for name in (ink, ground))
+            assert (light + 0.05) / (dark + 0.05) >= 7
+
+
+def test_long_names_break_and_stand_upright():
+    net = xpnet.Network((8, 3), output="softmax")
+    classes = ("golden_retriever/of_the_north", "a_second_class_of_a_longer_name", "c")
+    features = tuple(f"feature_{k}" for k in range(8))
+    P = np.array([[0.9, 0.06, 0.04], [0.2, 0.7, 0.1]])
+    X = np.array([[0.123456, 12345.67, *range(6)]] * 2)
+    evaluation = Evaluation("samples", X, np.array([1, 1]), P, classes, features)
+    text = html(net, net.init(0, xp="numpy"), RUN, evaluation)
+    assert '<thead class="upright">' in text
+    assert "golden_<wbr>retriever/<wbr>of_<wbr>the_<wbr>north" in text
+    words = Page(text).text
+    assert "The first 6 of 8 features are shown." in words
+    assert "0.1235 12345.7 0 1 2 3 " in words
+    assert "feature_ 5" in words
+    assert "feature_ 6" not in words
+
+
 def test_a_classifier(classified):
     words = Page(classified).text
     assert "accuracy on test <samples> 50.00%" in words
@@ -109,7 +141,7 @@ def test_a_classifier(classified):
     assert "Rows are the classes of the samples" in words
     assert "<a> taken for b&: 1 of 2 b& taken for <a>: 1 of 1" in words
     assert "<a> 50.0% 50.0% 50.0% 2 b& 0.0% 0.0% 0.0% 1" in words
-    assert "<a> b&: 70.0% <a>: 20.0% b& <a>: 50.0% b&: 50.0%" in words
+    assert "<a> sample 1 b&: 70.0% <a>: 20.0% b& sample 3 <a>: 50.0% b&: 50.0%" in words
     assert "layer units activation parameters norm of W norm of b norm of dW norm of db" in words
     assert "3 of 3 units, those with the largest weights first." in words
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SECONDS = 0.25
 """From one reading of the cost to the next: each makes the host wait for the device."""
 
-_MOST_LINES = 50
+_MOST_LINES = 20
 
 
 class Progress(Callback):
@@ -27,7 +27,7 @@ class Progress(Callback):
 
     On a terminal and in a notebook it is a bar, and the cost is read from the device four times a
     second; a terminal keeps a line for each tenth of the epochs. Anywhere else there is a line an
-    epoch, of more than 50 epochs one for some of them, and nothing is read. A stack's costs are
+    epoch, of more than 20 epochs one for some of them, and nothing is read. A stack's costs are
     shown as their mean. Where the stream is closed or full it goes quiet, and the training goes on.
 
     Parameters
@@ -121,6 +121,7 @@ class _Lines:
 
     def __init__(self, console: Console, run: Run) -> None:
         self.console, self._run = console, run
+        self._epochs, self._seconds = 0, 0.0
 
     def open(self) -> None:
         pass
@@ -129,10 +130,14 @@ class _Lines:
         pass
 
     def epoch(self, epoch: Epoch) -> None:
+        # Short epochs are made many at once, so that the time of one alone says nothing.
+        self._epochs, self._seconds = self._epochs + 1, self._seconds + epoch.row["seconds"]
         every = -(-self._run.epochs // _MOST_LINES)
         if (epoch.number - 1) % every and epoch.number != self._run.epochs:
             return
-        self.console.print(_line(epoch, self._run), highlight=False, soft_wrap=True)
+        line = _line(epoch, self._run, _speed(self._run.m * self._epochs, self._seconds))
+        self.console.print(line, highlight=False, soft_wrap=True)
+        self._epochs, self._seconds = 0, 0.0
 
     def close(self) -> None:
         pass
@@ -164,7 +169,7 @@ class _Live:
 
     def epoch(self, epoch: Epoch) -> None:
         done = epoch.number * self._run.steps_per_epoch
-        self._update(done, _mean(epoch.row["cost"]), _speed(self._run.m, epoch))
+        self._update(done, _mean(epoch.row["cost"]), _speed(self._run.m, epoch.row["seconds"]))
         self._began, self._since = time.perf_counter(), done
         if self._began - self._drawn >= _SECONDS:
             self._draw()
@@ -197,6 +202,7 @@ class _Bar(_Live):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         super().__init__(console, run)
+        self._left_a_line, self._lined = 0.0, self._number - 1
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
         numbers = (TextColumn("{task.fields[cost]}"), TextColumn("{task.fields[speed]}"))
         # Drawn from here and not from rich's thread, which would take time from the training.
@@ -223,10 +229,14 @@ class _Bar(_Live):
     def epoch(self, epoch: Epoch) -> None:
         super().epoch(epoch)
         if epoch.number % -(-self._run.epochs // 10) == 0:
-            self.console.print(_line(epoch, self._run), highlight=False)
+            since = time.perf_counter() - self._left_a_line
+            speed = _speed(self._run.m * (epoch.number - self._lined), since)
+            self.console.print(_line(epoch, self._run, speed), highlight=False)
+            self._left_a_line, self._lined = time.perf_counter(), epoch.number
 
     def _show(self) -> None:
         self._bar.start()
+        self._left_a_line = self._opened
 
     def _refresh(self) -> None:
         self._bar.refresh()
@@ -267,19 +277,19 @@ def _is_gone(console: Console, error: BaseException) -> bool:
     return isinstance(error, OSError) or getattr(console.file, "closed", False)
 
 
-def _line(epoch: Epoch, run: Run) -> str:
-    """An epoch's number, costs, scores and speed."""
+def _line(epoch: Epoch, run: Run, speed: str) -> str:
+    """An epoch's number, costs, scores, and the `speed` since the last line."""
     scores = [name for name in epoch.row if name == "cost" or name.startswith("val_")]
     shown = [f"{name} {_mean(epoch.row[name]):.4g}" for name in scores]
-    return "  ".join([_count(epoch.number, run), *shown, _speed(run.m, epoch)])
+    return "  ".join([_count(epoch.number, run), *shown, speed])
 
 
 def _count(number: int, run: Run) -> str:
     return f"epoch {number}/{run.epochs}"
 
 
-def _speed(m: int, epoch: Epoch) -> str:
-    return f"{m / epoch.row['seconds']:,.0f} samples/s"
+def _speed(m: int, seconds: float) -> str:
+    return f"{m / seconds:,.0f} samples/s"
 
 
 def _mean(value: Any) -> float:

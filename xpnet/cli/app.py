@@ -98,6 +98,7 @@ def _group() -> Any:
 
     app = typer.Typer(
         help="Neural networks that train where your arrays live.",
+        epilog=f"Example: {EXAMPLES['train']}",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     version = typer.Option(

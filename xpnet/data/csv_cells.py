@@ -40,6 +40,8 @@ _DATE = re.compile(
     r"|\d{1,2}:\d{2}(:\d{2}.*)?"
 )
 
+_MEASURED = re.compile(r"[-+]?\d[\d.,]*\s*(?P<unit>[^\d\s.,][^\d.,]*)")
+
 _MOST_NEW = 0.5
 """Up to which share of its cells a column of words may hold different ones."""
 
@@ -162,6 +164,7 @@ class _Column:
         self.name = name
         self.numbers = self.gaps = self.dates = self.marked = 0
         self.words: dict[str, int] = {}
+        self.units: set[str] = set()
         self.first = 0, ""
 
     def at(self, cell: str, line: int) -> _Column:
@@ -178,6 +181,8 @@ class _Column:
             self.dates += _DATE.fullmatch(cell.strip()) is not None
             self.marked += has_comma(cell) or has_groups(cell)
             word = cell.strip()
+            measured = _MEASURED.fullmatch(word)
+            self.units.add(measured["unit"] if measured else "")
             self.words[word] = self.words.get(word, 0) + 1
         return self
 
@@ -193,6 +198,8 @@ class _Column:
             return "marked"
         if self.numbers > m:
             return "strays"
+        if len(self.words) > _FEW_WORDS and len(self.units) == 1 and self.units != {""}:
+            return "measured"
         new = len(self.words) > max(_FEW_WORDS, _MOST_NEW * m)
         return "texts" if new else "words"
 
@@ -202,6 +209,7 @@ _HELP = {
     "empty": "nothing in {} (--drop)",
     "words": "words in {} (--one-hot)",
     "marked": "numbers written otherwise in {} (--decimal; nothing between thousands)",
+    "measured": "numbers with a unit in {} (write the numbers alone)",
     "strays": "a word among numbers in {} (mend it)",
     "texts": "texts in {} (--drop)",
     "dates": "dates in {} (--drop)",

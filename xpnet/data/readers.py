@@ -233,6 +233,13 @@ def _named(read: Callable[..., T]) -> Callable[..., T]:
     """Tell `read` that a table is text as pyarrow writes it, with names above its columns."""
 
     def read_path(path: Path, options: Options, *others: object) -> T:
+        for name in ("header", "delimiter", "decimal", "encoding"):
+            value = getattr(options, name)
+            if value is not None:
+                raise DataError(
+                    f"{name} is {value!r} ({_OF_TABLES[name]}), which is of text alone, but {path} "
+                    "keeps names and numbers as they are: leave it out"
+                )
         written = options._replace(delimiter=",", header=True, decimal=".", encoding="utf-8")
         return read(path, written, *others)
 

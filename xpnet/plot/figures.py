@@ -18,7 +18,9 @@ class ShownFigure(Figure):
         file = io.StringIO()
         self.savefig(file, format="svg")
         page = file.getvalue()
-        return page[page.index("<svg") :]
+        # Narrower where there is less room, as on a phone.
+        style = 'style="max-width: 100%; height: auto"'
+        return page[page.index("<svg") :].replace("<svg", f"<svg {style}", 1)
 
 
 def titled(title: str) -> ShownFigure:

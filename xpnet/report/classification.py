@@ -14,6 +14,9 @@ from xpnet.report.scores import Classification
 _MOST_CLASSES = 25
 """Of a confusion matrix: a larger one is not read any more."""
 
+_MOST_LETTERS = 60
+"""Of all names of classes side by side: longer ones stand upright above the columns."""
+
 _PAIRS = 10
 _SAMPLES = 12
 
@@ -28,6 +31,7 @@ def of_classes(evaluation: Evaluation, image: tuple[int, int] | None) -> dict[st
         "accuracy": accuracy,
         "wrong": f"{len(wrong):,}",
         "matrix": _matrix(scores) if len(evaluation.classes) <= _MOST_CLASSES else None,
+        "upright": sum(map(len, evaluation.classes)) > _MOST_LETTERS,
         "confused": _confused(scores, evaluation.classes),
         "per_class": _per_class(scores, evaluation.classes),
         "calibration": figures.calibration(scores),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 try:
     from jinja2 import Environment, StrictUndefined, Template
+    from markupsafe import Markup, escape
 except ImportError as error:
     message = "a report needs jinja2: pip install 'xpnet[cli]'"
     raise ModuleNotFoundError(message, name=error.name) from error
@@ -71,7 +73,13 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
+    environment.filters["breakable"] = _breakable
     return environment.from_string(_read("template.html"))
+
+
+def _breakable(value: object) -> Markup:
+    """Return a name or number as HTML that may go on in a new line after _ and /."""
+    return Markup(re.sub("([_/])", r"\1<wbr>", str(escape(str(value)))))
 
 
 def _read(name: str) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 
 from xpnet.types import Params
 
-_MOST_FEATURES = 8
-"""Shown of a sample: more make a table that is hard to read."""
+_MOST_FEATURES = 6
+"""Shown of a sample: a table of more does not fit a printed page."""
+
+_LARGE = 1000.0
 
 
 @dataclass(frozen=True)
@@ -97,5 +99,6 @@ def _text(value: float, words: tuple[str, ...] | None) -> str:
     if math.isnan(value):
         return "missing"
     if words is None:
-        return f"{value:.6g}"
+        # Whole numbers and years as they are; of others what tells samples apart.
+        return f"{value:.6g}" if abs(value) >= _LARGE else f"{value:.4g}"
     return (words[int(value)] or "missing") if value >= 0 else "a new word"

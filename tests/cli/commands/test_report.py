@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import xpnet
@@ -38,6 +39,21 @@ def test_a_training_and_its_model_give_the_same_report(run, flowers):
     for fact in ("epochs 2", "batch size 8", "lr 0.02", "seed 0", "all epochs done"):
         assert fact in words
     assert "images" not in words
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_pixels_of_a_table_are_images(run, tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"pixel_{i}_{j}" for i in range(2) for j in range(2)]
+    rows = [[*rng.integers(0, 17, 4), "ab"[k % 2]] for k in range(40)]
+    table = "\n".join(",".join(map(str, row)) for row in [[*names, "kind"], *rows])
+    (tmp_path / "pixels.csv").write_text(table)
+    asked = (*SMALL, "--epochs", "1", "--no-plot", "--report", "a.html")
+    assert run("train", tmp_path / "pixels.csv", *asked).code == 0
+    words = Page(Path("a.html").read_text()).text
+    assert "those with the largest weights first" in words
+    assert "pixel_ 0_ 0" not in words
+    assert "features are shown" not in words
 
 
 @pytest.mark.usefixtures("without_figures")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from xpnet.types import Result, map_params
 
 SUFFIXES = {".html": "html", ".htm": "html"}
 """Of a report's file, and what it is then."""
+
+_PIXEL = re.compile(r"(pixel|px)[ _-]?\d+([ _x-]\d+)?|\d+x\d+", re.IGNORECASE)
+"""Names of columns that hold an image's pixels: pixel0, pixel_0_0, 1x1."""
 
 
 def write_report(option: str, path: Path, model: Model, dataset: Dataset | None) -> None:
@@ -118,9 +122,12 @@ def _evaluation(model: Model, dataset: Dataset) -> Evaluation:
 def _image(model: Model) -> tuple[int, int] | None:
     """Return the height and width of the samples, if they are square images.
 
-    Outside tables, only pixels are divided by one number and not shifted.
+    Outside tables, only pixels are divided by one number and not shifted; the columns of tables
+    say what they are.
     """
-    scaling = model.preprocessing.scaling
+    scaling, columns = model.preprocessing.scaling, model.columns
+    pixels = not scaling.shift.any() and np.ptp(scaling.scale) == 0
+    if columns is not None:
+        pixels = columns.words == () and all(map(_PIXEL.fullmatch, columns.features))
     side = math.isqrt(len(scaling.shift))
-    pixels = model.columns is None and not scaling.shift.any() and np.ptp(scaling.scale) == 0
     return (side, side) if pixels and side > 1 and side**2 == len(scaling.shift) else None

@@ -41,7 +41,8 @@ class Scores(NamedTuple):
         A = predict(net, params, X)
         if isinstance(targets, Classes):
             true, predicted = (backend.to_numpy(each).argmax(axis=0) for each in (Y, A))
-            accuracy = {"accuracy": f"{found['accuracy']:.2%}"}
+            # In double precision, as a report rounds it: 113 of 160 are 70.62 % in both.
+            accuracy = {"accuracy": f"{np.mean(true == predicted):.2%}"}
             return cls(cost, accuracy, m, (targets.labels, true, predicted))
         # Of one sample there is nothing to compare its error with.
         r2 = f"{float(backend.to_numpy(metrics.r2(A, Y))):.4f}" if m > 1 else "-"

@@ -39,7 +39,9 @@ def print_table_summary(
         _task_in_words(dataset, told_apart),
     ]
     if columns.dropped:
-        facts.append(f"{listed(columns.dropped)} left out")
+        dropped = listed([name for name in columns.dropped if name])
+        unnamed = "" if all(columns.dropped) else "a column without a name"
+        facts.append(f"{' and '.join(filter(None, (dropped, unnamed)))} left out")
     if columns.words:
         wordy = [name for name, of in zip(columns.features, columns.words, strict=True) if of]
         facts.append(f"words in {listed(wordy)} encoded")
