@@ -16,7 +16,7 @@ _MOST_FEATURES = 8
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRecord:
     """How a network was trained; what is not known is left out.
 
     Attributes
