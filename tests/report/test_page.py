@@ -8,7 +8,7 @@ import pytest
 
 import xpnet
 from tests.report.markup import Page
-from xpnet.report import Evaluation, Training, html
+from xpnet.report import Evaluation, TrainingRecord, html
 
 HISTORY = [
     {"epoch": 1, "cost": 2.0, "learning_rate": 0.1, "seconds": 0.5, "val_cost": 3.0, "val_r2": 0.1},
@@ -21,7 +21,7 @@ HISTORY = [
         "val_r2": 0.2,
     },
 ]
-RUN = Training("'<i>s'", "xpnet train '<i>s'", {"lr": 0.1}, {"time": "1 s"}, HISTORY, "9.9")
+RUN = TrainingRecord("'<i>s'", "xpnet train '<i>s'", {"lr": 0.1}, {"time": "1 s"}, HISTORY, "9.9")
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_regression(regressed):
 
 def test_a_model_alone():
     net = xpnet.Network((4, 3), output="softmax")
-    words = Page(html(net, net.init(0, xp="numpy"), Training(), image=(2, 2))).text
+    words = Page(html(net, net.init(0, xp="numpy"), TrainingRecord(), image=(2, 2))).text
     assert "The model keeps no record of its training." in words
     assert "The first 3 outputs, in the order of the classes." in words
     assert "Confusion" not in words

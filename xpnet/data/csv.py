@@ -50,19 +50,7 @@ def read_csv(path: Path, options: Options) -> Dataset:
     X, words, texts = read_cells(table, features, options, position, _known(options, len(features)))
     if indexed := indexed and features[0] == 0:
         X, indexed = _without_index(table, X, words[0], options)
-    kept = {position, *features}
-    found = Columns(
-        names=tuple(table.names[indexed:]),
-        label=position - indexed,
-        named=table.has_header,
-        indexed=indexed,
-        header=options.header,
-        delimiter=options.delimiter,
-        dropped=tuple(name for k, name in enumerate(table.names) if k not in kept),
-        words=tuple(words[indexed:]) if any(words) else (),
-        decimal=options.decimal,
-        encoding=options.encoding,
-    )
+    found = _columns(table, options, position, features, words, indexed)
     where = f"{path}, column {quoted(table.names[position])}"
     _check_none_missing(texts, where)
     if options.task != "classification" and options.classes is None:
@@ -74,6 +62,30 @@ def read_csv(path: Path, options: Options) -> Dataset:
         check_no_quantities(X, y, found, where, chosen)
     name = Path(path.name.removesuffix(".gz")).stem
     return Dataset(name, X, as_targets(y, where, options.task, chosen), columns=found)
+
+
+def _columns(
+    table: Table,
+    options: Options,
+    position: int,
+    features: Sequence[int],
+    words: Sequence[Words],
+    indexed: bool,
+) -> Columns:
+    """Return the columns as a model keeps them, without a first one that is an index."""
+    kept = {position, *features}
+    return Columns(
+        names=tuple(table.names[indexed:]),
+        label=position - indexed,
+        named=table.has_header,
+        indexed=indexed,
+        header=options.header,
+        delimiter=options.delimiter,
+        dropped=tuple(name for k, name in enumerate(table.names) if k not in kept),
+        words=tuple(words[indexed:]) if any(words) else (),
+        decimal=options.decimal,
+        encoding=options.encoding,
+    )
 
 
 def read_csv_samples(path: Path, options: Options, n_x: int) -> np.ndarray:

@@ -41,22 +41,6 @@ def recorder_of(
     return recorder
 
 
-def check_checkpoint(model: Any, incremental: bool) -> None:
-    """Raise ValueError where `checkpoint` is given for a fit that cannot be repeated."""
-    if model.checkpoint is None:
-        return
-    if incremental:
-        raise ValueError(
-            "checkpoint is for fit, as partial_fit sees one chunk of the data: "
-            "set_params(checkpoint=None), and save the model after a chunk"
-        )
-    if model.random_state is None:
-        raise ValueError(
-            "random_state is None, but a fit that is to be resumed must draw the same numbers "
-            "again: give a number with checkpoint, such as random_state=0"
-        )
-
-
 def _arrays(which: str, samples: Samples) -> dict[str, Array | None]:
     X, Y, weights, _ = samples
     found = {f"{which}targets": Y, f"{which}sample_weight": weights}

@@ -104,6 +104,22 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
             )
 
 
+def check_checkpoint(model: Any, incremental: bool) -> None:
+    """Raise ValueError where `checkpoint` is given for a fit that cannot be repeated."""
+    if model.checkpoint is None:
+        return
+    if incremental:
+        raise ValueError(
+            "checkpoint is for fit, as partial_fit sees one chunk of the data: "
+            "set_params(checkpoint=None), and save the model after a chunk"
+        )
+    if model.random_state is None:
+        raise ValueError(
+            "random_state is None, but a fit that is to be resumed must draw the same numbers "
+            "again: give a number with checkpoint, such as random_state=0"
+        )
+
+
 def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
     """Units of each hidden layer; raise unless they are whole numbers above 0."""
     several = hasattr(hidden_layer_sizes, "__iter__")

@@ -17,7 +17,6 @@ from sklearn.utils import check_random_state
 from xpnet import backend, init
 from xpnet.estimators import _constraints
 from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
-from xpnet.estimators._checkpoints import check_checkpoint
 from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
 from xpnet.estimators._labels import Labels, column_raveled
@@ -139,11 +138,8 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, NamesMixin, BaseEsti
         ValueError, TypeError
             As scikit-learn's, for data or parameters that cannot be; if training diverged.
         """
-        return self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
-
-    def _fit(self: Self, given: Given, validation: Given, *, incremental: bool = False) -> Self:
-        """Fit from the start, or continue an earlier fit."""
-        alone(self._rounds(given, validation, incremental=incremental))
+        validation = Given(X_val, y_val, sample_weight_val)
+        alone(self._rounds(Given(X, y, sample_weight), validation))
         return self
 
     def _check_once(self, X: Any, y: Any, sample_weight: Any = None) -> Checked:
@@ -158,7 +154,7 @@ class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, NamesMixin, BaseEsti
         """The epochs of a fit, which may be trained beside those of others; ``lbfgs`` has none."""
         _constraints.check_callbacks(self.callbacks)
         _constraints.check_solver_uses(self, validation.X is not None)
-        check_checkpoint(self, incremental)
+        _constraints.check_checkpoint(self, incremental)
         first = self._is_first(incremental)
         if not first and isinstance(given, Given):
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")

@@ -21,6 +21,7 @@ from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._prediction import ClassPredictionMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.network import Network
+from xpnet.train.epochs import alone
 from xpnet.types import Array
 
 
@@ -201,8 +202,10 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         ValueError, TypeError
             As `fit`; if `y` holds a label that is not of `classes`.
         """
+        validation = Given(X_val, y_val, sample_weight_val)
         given = Given(X, y, sample_weight, classes)
-        return self._fit(given, Given(X_val, y_val, sample_weight_val), incremental=True)
+        alone(self._rounds(given, validation, incremental=True))
+        return self
 
     def _labels(self) -> Labels:
         return Labels(self.target_kind_, self.classes_)

@@ -16,6 +16,7 @@ from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.metrics import r2
+from xpnet.train.epochs import alone
 from xpnet.types import Array
 
 LOSSES = {"squared_error": "identity", "poisson": "exp"}
@@ -120,7 +121,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             As `fit`.
         """
         validation = Given(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), validation, incremental=True)
+        alone(self._rounds(Given(X, y, sample_weight), validation, incremental=True))
+        return self
 
     @where_x_lies
     def predict(self, X: Any) -> Array:

@@ -53,14 +53,16 @@ class Flats:
 
     def __init__(self, like: Params, make: Callable[..., Array] | None = None) -> None:
         begin, rows = 0, []
-        self._gaps: list[slice] = []  # between two tensors
+        # What the loops fill, they touch first; arithmetic on the zeros between is harmless.
+        gaps: list[slice] = []
         for W, b in like:
             begins = begin, begin + _padded(W.size)
             begin = begins[1] + _padded(b.size)
             rows.append((*W.shape[-2:], *begins))
-            self._gaps += slice(begins[0] + W.size, begins[1]), slice(begins[1] + b.size, begin)
+            gaps += slice(begins[0] + W.size, begins[1]), slice(begins[1] + b.size, begin)
         self.layout = np.array(rows)
-        self._make, self._lead = make, like[0].W.shape[:-2]
+        self._make, self._gaps = make or np.empty, [] if make else gaps
+        self._lead = like[0].W.shape[:-2]
         self.size, self._dtype = begin, like[0].W.dtype
         self._vectors: dict[int, Array] = {}
         self._queue: deque[_Kept] = deque()
@@ -109,7 +111,9 @@ class Flats:
         return new
 
     def _new(self) -> Params:
-        vector = self._vector()
+        vector = self._make((self.size,), self._dtype)
+        for gap in self._gaps:
+            vector[gap] = 0
         networks, lead = math.prod(self._lead), self._lead
         layers = []
         for n_out, n_in, begin, begin_b in self.layout.tolist():
@@ -124,15 +128,6 @@ class Flats:
             # Forgotten, not freed: whoever holds it keeps it, and it is never written again.
             del self._vectors[id(self._queue.popleft().params)]
         return params
-
-    def _vector(self) -> Array:
-        if self._make:
-            return self._make((self.size,), self._dtype)
-        # What the loops fill, they touch first; arithmetic on the zeros between is harmless.
-        vector = np.empty(self.size, self._dtype)
-        for gap in self._gaps:
-            vector[gap] = 0
-        return vector
 
 
 def _padded(size: int) -> int:

@@ -19,7 +19,7 @@ except ImportError as error:
 from xpnet.report import images
 from xpnet.report.classification import of_classes
 from xpnet.report.figures import learning_curves
-from xpnet.report.records import Evaluation, Training
+from xpnet.report.records import Evaluation, TrainingRecord
 from xpnet.report.regression import of_numbers
 from xpnet.types import Params, count
 
@@ -33,7 +33,7 @@ _ROWS = 20
 def html(
     net: Any,
     params: Params,
-    training: Training,
+    training: TrainingRecord,
     evaluation: Evaluation | None = None,
     image: tuple[int, int] | None = None,
 ) -> str:
@@ -44,7 +44,7 @@ def html(
     net : Network
     params : Params
         On the host.
-    training : Training
+    training : TrainingRecord
     evaluation : Evaluation, optional
         Without it, the report does not say how well the network does.
     image : (height, width), optional
@@ -95,7 +95,7 @@ def _summary(net: Any, params: Params, scores: dict[str, Any] | None) -> dict[st
     }
 
 
-def _epochs(training: Training) -> dict[str, Any]:
+def _epochs(training: TrainingRecord) -> dict[str, Any]:
     """Return the history as a table, of a long one epochs at equal distances."""
     m = len(training.history)
     chosen = sorted({round(k) for k in np.linspace(0, m - 1, min(m, _ROWS))})

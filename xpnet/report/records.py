@@ -18,7 +18,7 @@ _LARGE = 1000.0
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRecord:
     """How a network was trained; what is not known is left out.
 
     Attributes

@@ -158,19 +158,16 @@ class EpochLoop(Training):
 
     def train(self, epochs: Sequence[Batches]) -> None:
         """Train on the batches of some epochs; of the first, on those that are left."""
-        for number, batches in enumerate(epochs, len(self.history)):
-            self._train(batches, self.steps - number * self.run.steps_per_epoch)
-
-    def _train(self, batches: Batches, done: int) -> None:
-        """Train on the batches of an epoch, some of which may be done."""
         steps = self.run.steps_per_epoch
-        if self.in_runs:
-            done = self._in_runs(batches, done)
-        for batch in () if done == steps else gathered(batches, self.gather, done):
-            weight = self.weigh(batch.X.shape[-1], batch.sample_weight)
-            with self.recorder.undivided():
-                step = self.trainer.step(*batch)
-                self.enter(step, [step.cost], [weight])
+        for number, batches in enumerate(epochs, len(self.history)):
+            done = self.steps - number * steps
+            if self.in_runs:
+                done = self._in_runs(batches, done)
+            for batch in () if done == steps else gathered(batches, self.gather, done):
+                weight = self.weigh(batch.X.shape[-1], batch.sample_weight)
+                with self.recorder.undivided():
+                    step = self.trainer.step(*batch)
+                    self.enter(step, [step.cost], [weight])
 
     def complete(self, row: dict[str, Any]) -> bool:
         """Enter an epoch, and call `on_epoch`; whether it was the last."""

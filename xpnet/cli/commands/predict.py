@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -74,20 +74,15 @@ def predict(
         model = Model.load(path)
         if proba and model.preprocessing.classes is None:
             raise ValueError("--proba is for classes, but the model predicts numbers: leave it out")
-        found = []
-        for source in sources:
-            samples = load_samples(
-                model,
-                source,
-                label=label,
-                header=header,
-                delimiter=delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                max_memory=max_memory,
-            )
-            X = model.preprocessing.inputs(samples)
-            found.append((source, arrays.to_numpy(outputs_of(model.net, model.params, X))))
+        reading = {
+            "label": label,
+            "header": header,
+            "delimiter": delimiter,
+            "decimal": decimal,
+            "encoding": encoding,
+            "max_memory": max_memory,
+        }
+        found = [(source, _outputs(model, source, reading)) for source in sources]
     content = to_bytes(Predictions(found, model.preprocessing.targets))
     if out is None:
         typer.echo(content.decode(), nl=False)
@@ -95,6 +90,12 @@ def predict(
         write("out", out, content)
         m = sum(A.shape[-1] for _, A in found)
         typer.echo(f"{options.plural(m, 'prediction')} {out}")
+
+
+def _outputs(model: Model, source: str, reading: Mapping[str, Any]) -> np.ndarray:
+    """Return what `model` predicts of the samples of a source, which are read as asked for."""
+    X = model.preprocessing.inputs(load_samples(model, source, **reading))
+    return arrays.to_numpy(outputs_of(model.net, model.params, X))
 
 
 def _formats(proba: bool) -> dict[str, Callable[[Predictions], bytes]]:

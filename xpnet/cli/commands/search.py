@@ -17,17 +17,17 @@ import numpy as np
 import typer
 from typer import Option
 
-from xpnet import data, use_backend, use_threads
+from xpnet import data
 from xpnet.cli import options
-from xpnet.cli.commands.train import plan_of, read_dataset, split_of, train_on
-from xpnet.cli.output import announced_compilation, tolerate_lost_output
+from xpnet.cli.commands.train import train_on
+from xpnet.cli.output import announced_compilation
 from xpnet.cli.search.folds import folds_of
 from xpnet.cli.search.grid import SEARCHED, candidates_of, read_grid
 from xpnet.cli.search.results import Results
 from xpnet.cli.search.trainings import Candidate, Fold, Member, train_all
 from xpnet.cli.signals import Interrupted, noted
 from xpnet.cli.training import networks
-from xpnet.cli.training.outputs import Files
+from xpnet.cli.training.job import Job, check_validated, job_of, plan_of
 from xpnet.cli.training.plan import VALIDATION
 from xpnet.cli.training.splits import Split
 from xpnet.kernels import OUTPUTS
@@ -114,30 +114,17 @@ def search(
         raise ValueError("--lr find is of xpnet train: search by --grid lr=1e-4:1e-1:log8 instead")
     space = read_grid(context, grid)
     if patience is not None or "patience" in space:
-        if validation == 0:
-            raise ValueError(
-                "--patience follows the validation cost: give --validation more than 0"
-            )
+        check_validated(given)
         given.validation = validation or VALIDATION
     params = candidates_of(space, random, seed)
-    with (
-        tolerate_lost_output(quiet=quiet),
-        use_backend(backend, device=device, dtype=dtype) as chosen,
-    ):
-        options.check_eager(chosen)
-        if threads:
-            use_threads(threads)
-        dataset = read_dataset(given)
-        files = Files.of(dataset.name, given)
-        files.check(source, config)
-        split = split_of(given, dataset)
-        given.validation = split.shares.validation  # of a fold, too, which has fewer samples
-        results = _searched(given, dataset, split, params, options.describe_backend(chosen))
-        if files.plot is not None:
-            _plot(files.plot, results, dataset.name)
-        best = _with(given, params[results.order[0]])
+    with job_of(given) as job:
+        given.validation = job.split.shares.validation  # of a fold, too, which has fewer samples
+        results = _searched(job, params)
+        if job.files.plot is not None:
+            _plot(job.files.plot, results, job.dataset.name)
         typer.echo("the best is trained again on all training samples:")
-        code = train_on(context, best, dataset, split, files._replace(plot=None), chosen)
+        best = _with(given, params[results.order[0]])
+        code = train_on(context, job._replace(given=best, files=job.files._replace(plot=None)))
     raise typer.Exit(code)
 
 
@@ -148,21 +135,17 @@ def _with(given: SimpleNamespace, params: dict[str, Any]) -> SimpleNamespace:
     )
 
 
-def _searched(
-    given: SimpleNamespace,
-    dataset: data.Dataset,
-    split: Split,
-    params: Sequence[dict[str, Any]],
-    where: str,
-) -> Results:
+def _searched(job: Job, params: Sequence[dict[str, Any]]) -> Results:
     """Train the candidates on the folds, and print how they did.
 
     Raises Interrupted at a signal, ArithmeticError if none of them has a score.
     """
-    output = networks.output_of(dataset.task, given.loss)
+    given, dataset = job.given, job.dataset
     if dataset.X_test is None:
         dataset = data.split(dataset, given.test, given.seed)
-    members = _members(given, dataset, split, params, output)
+    output = networks.output_of(dataset.task, given.loss)
+    members = _members(given, dataset, job.split, params, output)
+    where = options.describe_backend(job.backend)
     candidates = options.plural(len(params), "candidate")
     typer.echo(
         f"{dataset.name}: {len(dataset.y_train)} samples in {given.cv} folds on {where}; "

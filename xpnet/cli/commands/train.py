@@ -14,20 +14,19 @@ from typing import Any
 
 import typer
 
-from xpnet import Checkpoints, Network, callbacks, data, find_rate, use_backend, use_threads
-from xpnet.backend import Backend
+from xpnet import Checkpoints, Network, callbacks, data, find_rate
 from xpnet.cli import options
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
 from xpnet.cli.models.fitting import fit_and_save
-from xpnet.cli.output import FAILED, tolerate_lost_output
+from xpnet.cli.output import FAILED
 from xpnet.cli.results.scores import Scores
 from xpnet.cli.training import networks
+from xpnet.cli.training.job import Job, check_validated, job_of, plan_of
 from xpnet.cli.training.outputs import Files
-from xpnet.cli.training.plan import SMALL, VALIDATION, Plan, still_falling
+from xpnet.cli.training.plan import SMALL, Plan, still_falling
 from xpnet.cli.training.settings import hyperparameters, settings_of
-from xpnet.cli.training.splits import Shares, Split
-from xpnet.cli.training.summary import print_table_summary
+from xpnet.cli.training.splits import Split
 from xpnet.types import Result
 
 
@@ -105,47 +104,46 @@ def train(
     # Not all versions of typer have paths in the context.
     paths = {"save": save, "plot": plot, "checkpoint": checkpoint, "log": log, "report": report}
     given = SimpleNamespace(**context.params | paths | {"config": config})
-    if patience is not None and validation == 0:
-        raise ValueError("--patience follows the validation cost: give --validation more than 0")
+    if patience is not None:
+        check_validated(given)
     checkpoints = _checkpoints(run, resume)
-    with (
-        tolerate_lost_output(quiet=quiet),
-        use_backend(backend, device=device, dtype=dtype) as chosen,
-    ):
-        options.check_eager(chosen)
-        if threads:
-            use_threads(threads)
-        dataset = read_dataset(given)
-        files = Files.of(dataset.name, given)
-        files.check(source, config)
-        split = split_of(given, dataset)
-        code = train_on(context, given, dataset, split, files, chosen, checkpoints)
+    with job_of(given) as job:
+        code = train_on(context, job, checkpoints)
     raise typer.Exit(code)
 
 
-def train_on(
-    context: typer.Context,
-    given: SimpleNamespace,
-    dataset: data.Dataset,
-    split: Split,
-    files: Files,
-    chosen: Backend,
-    checkpoints: Checkpoints | None = None,
-) -> int:
-    """Train a network by the options that are `given`, and write its files; the exit code."""
+def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None = None) -> int:
+    """Train a network as the options of `job` say, and write its files; the exit code."""
+    given, dataset, split, files, chosen = job
     plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
     net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
     if given.lr == "find":
         given.lr = _found_rate(given, net, split, plan)
-    settings = _settings(context, given, dataset, split, plan, chosen)
+    settings = _settings(context, job, plan)
     model = ModelFile.of(files.save, net, split, dataset, hyperparameters(settings))
     model.metadata["training"] = runs.begun(context, chosen, split.sizes())
     _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
     _print_defaults_of_few(given, split, plan)
+    result, code = _fitted(job, model, plan, checkpoints)
+    score = _print_scores(split, model, result, plan)
+    if code != FAILED:
+        files.keep(settings, given.config)
+    if result.history and files.plot is not None:
+        _plot(files.plot, result, f"{dataset.name}: {score}")
+    if files.report is not None:
+        _report(files.report, model, split, result, dataset)
+    return code
+
+
+def _fitted(
+    job: Job, model: ModelFile, plan: Plan, checkpoints: Checkpoints | None
+) -> tuple[Result, int]:
+    """Train and save `model`; return the result and the exit code."""
+    given = job.given
     result, code = fit_and_save(
         model,
-        split,
-        callbacks=tuple(_callbacks(model, plan.patience, files)),
+        job.split,
+        callbacks=tuple(_callbacks(model, plan.patience, job.files)),
         optimizer=networks.make_optimizer(given.optimizer, given.lr, given.schedule, plan.steps),
         epochs=plan.epochs,
         batch_size=plan.batch_size,
@@ -157,60 +155,7 @@ def train_on(
     )
     if checkpoints and result.stopped == "interrupted":
         typer.echo(f"run   {checkpoints.folder}, which --resume goes on with")
-    score = _print_scores(split, model, result, plan)
-    if code != FAILED:
-        files.keep(settings, given.config)
-    if result.history and files.plot is not None:
-        _plot(files.plot, result, f"{dataset.name}: {score}")
-    if files.report is not None:
-        _report(files.report, model, split, result, dataset)
-    return code
-
-
-def read_dataset(given: SimpleNamespace) -> data.Dataset:
-    """Return the data set that is given, and say how it was read."""
-    dataset = data.load(
-        given.source,
-        label=given.label,
-        header=given.header,
-        delimiter=given.delimiter,
-        decimal=given.decimal,
-        encoding=given.encoding,
-        keep_index=given.keep_index,
-        task=given.task,
-        drop=given.drop or (),
-        features=given.features or (),
-        gaps=given.impute is not None,
-        words=given.one_hot,
-        max_memory=given.max_memory,
-    )
-    told_apart = given.task is None
-    print_table_summary(dataset, ask_about_index=not given.keep_index, told_apart=told_apart)
-    return dataset
-
-
-def split_of(given: SimpleNamespace, dataset: data.Dataset) -> Split:
-    """Return the samples of `dataset` to train on, to validate and to test on."""
-    output = networks.output_of(dataset.task, given.loss)
-    validation, chosen = given.validation, given.label is not None
-    if validation is None and given.patience is not None:
-        validation = VALIDATION
-    shares = Shares(given.test, validation, given.seed)
-    split = Split.of(dataset, shares, chosen, positive=output == "exp", impute=given.impute)
-    return split.balanced() if given.class_weight else split
-
-
-def plan_of(given: SimpleNamespace, split: Split) -> Plan:
-    """Return what follows from the number of training samples."""
-    return Plan.of(
-        split.m,
-        split.m_validation,
-        hidden=given.hidden,
-        batch_size=given.batch_size,
-        epochs=given.epochs,
-        patience=given.patience,
-        l2=given.l2,
-    )
+    return result, code
 
 
 def _found_rate(given: SimpleNamespace, net: Network, split: Split, plan: Plan) -> float:
@@ -230,15 +175,9 @@ def _found_rate(given: SimpleNamespace, net: Network, split: Split, plan: Plan) 
     return rate
 
 
-def _settings(
-    context: typer.Context,
-    given: SimpleNamespace,
-    dataset: data.Dataset,
-    split: Split,
-    plan: Plan,
-    chosen: Backend,
-) -> dict[str, Any]:
+def _settings(context: typer.Context, job: Job, plan: Plan) -> dict[str, Any]:
     """Return all options, those that were found out too."""
+    given, dataset, split, _, chosen = job
     loss = given.loss
     if dataset.task == "regression":
         loss = loss or networks.DEFAULT_LOSS

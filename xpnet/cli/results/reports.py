@@ -21,7 +21,7 @@ from xpnet.cli.options import plural
 from xpnet.cli.training.splits import Split, evaluation_rows, evaluation_samples
 from xpnet.data import Classes, Dataset
 from xpnet.exceptions import ModelFileError, one_line
-from xpnet.report import Evaluation, Training, html
+from xpnet.report import Evaluation, TrainingRecord, html
 from xpnet.types import Result, map_params
 
 SUFFIXES = {".html": "html", ".htm": "html"}
@@ -53,14 +53,14 @@ def trained(model: ModelFile, split: Split, result: Result, dataset: Dataset) ->
     )
 
 
-def _training(metadata: Mapping[str, Any]) -> Training:
+def _training(metadata: Mapping[str, Any]) -> TrainingRecord:
     """Return what a model file keeps of its training, as a report shows it.
 
     Raises ModelFileError if that makes no sense. Former versions kept nothing.
     """
     record, settings = metadata.get("training"), metadata.get("settings")
     if not record or not isinstance(settings, dict):
-        return Training(version=__version__)
+        return TrainingRecord(version=__version__)
     if not is_record(record):
         raise ModelFileError(
             f"training is {one_line(repr(record))}: expected a record with the entries "
@@ -71,7 +71,7 @@ def _training(metadata: Mapping[str, Any]) -> Training:
         for name, value in settings.items()
         if value is not False
     }
-    return Training(
+    return TrainingRecord(
         as_text(metadata.get("data", "")),
         record["command"],
         {"samples": record["samples"], **shown, "on": record["where"]},

@@ -59,7 +59,7 @@ def check_counts(model: Any) -> None:
 
 def is_exhausted(model: Any) -> str:
     """Why to stop, if patience is at its end; else an empty string."""
-    if model._no_improvement_count <= model.n_iter_no_change:
+    if model._state.no_improvement_count <= model.n_iter_no_change:
         return ""
     what = "Validation score" if model.early_stopping else "Training loss"
     return (

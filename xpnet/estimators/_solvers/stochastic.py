@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.types import Array, Layer, Params, Run
+from xpnet.types import Array, Batches, Layer, Params, Run
 
 
 def stochastic_rounds(
@@ -50,35 +50,24 @@ def stochastic_rounds(
     size = _batch_size(model, samples.m)
     if not incremental:
         restart(model)
-    settings = Settings(
-        resumed(model),
-        value_and_grad=sklearn_value_and_grad(net),
-        l2=float(model.alpha),
-        dropout=model.dropout,
-        seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
-    )
+    settings = _settings(model, net, rng)
     if issparse(samples.X):
         params = by_features(params)
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
-    patience = Patience(model)
-    callbacks = (patience, *model.callbacks, scikit_learns)
-    validate = _validation_by(model, net, validation)
-    gather = gather_of(samples, model.shuffle)
+    callbacks = (Patience(model), *model.callbacks, scikit_learns)
     is_watched = bool(
         validation is not None or model.callbacks or model.verbose or scikit_learns.task
     )
     loop = _EstimatorLoop(
         *(model, incremental, is_watched),
-        *(run, params, callbacks, settings, validate, gather, _samples_in),
+        *(run, params, callbacks, settings, _validation_by(model, net, validation)),
+        *(gather_of(samples, model.shuffle), _samples_in),
     )
     is_given = rng is model.random_state
     epochs = epochs_of_batches(samples, size, model.shuffle, rng, is_given)
     if model.checkpoint is not None:
-        loop.recorder = recorder_of(model, loop, samples, validation)
-        patience.optimizer_state = loop.trainer.state
-        for _ in loop.history:
-            loop.batches = next(epochs)
+        loop.resume(samples, validation, epochs)
     try:
         stopped = yield from loop.rounds(scikit_learns.begun(epochs))
     except DivergedError:
@@ -88,6 +77,17 @@ def stochastic_rounds(
     return stopped
 
 
+def _settings(model: Any, net: Network, rng: np.random.RandomState) -> Settings:
+    """The settings of the steps; where there is dropout, its seed is drawn from `rng`."""
+    return Settings(
+        resumed(model),
+        value_and_grad=sklearn_value_and_grad(net),
+        l2=float(model.alpha),
+        dropout=model.dropout,
+        seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
+    )
+
+
 class _EstimatorLoop(EpochLoop):
     """Epochs that end with scikit-learn's warnings, and in parameters that can predict."""
 
@@ -95,6 +95,15 @@ class _EstimatorLoop(EpochLoop):
         super().__init__(*loop)
         self.model, self.incremental, self.initial = model, incremental, self.params
         self.is_watched = is_watched
+
+    def resume(
+        self, samples: Samples, validation: Samples | None, epochs: Iterator[Batches]
+    ) -> None:
+        """Go on from the newest checkpoint, and in `epochs` from the first that is not over."""
+        self.recorder = recorder_of(self.model, self, samples, validation)
+        self.callbacks[0].optimizer_state = self.trainer.state
+        for _ in self.history:
+            self.batches = next(epochs)
 
     def ahead(self) -> int:
         """As many as patience allows, where nobody looks at the model after each of them."""
