@@ -21,7 +21,9 @@ import numba
 import numpy as np
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
+from numba.core import typed_passes, untyped_passes
 from numba.core.compiler import Compiler, CompileResult
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
@@ -34,6 +36,22 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 """The dtypes of the arrays that loops are compiled for."""
+
+PASSES = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.RewriteSemanticConstants,
+    untyped_passes.DeadBranchPrune,
+    untyped_passes.GenericRewrites,
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.AnnotateTypes,
+    typed_passes.NativeLowering,
+    typed_passes.NoPythonBackend,
+)
 
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -61,6 +79,7 @@ def _compiled(function: Loop, dispatcher: Any, **options: bool) -> Loop:
             "error_model": "numpy",
             "fastmath": FLAGS,
             "nogil": True,
+            "_nrt": False,
             "no_cfunc_wrapper": True,
             **options,
         },
@@ -158,6 +177,14 @@ class Library(JITCodeLibrary):
 
 class Pipeline(Compiler):
     """numba's compiler, which makes a `Library`."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Its passes but those for what no loop here has: a third of them."""
+        passes = PassManager("loops")
+        for one in PASSES:
+            passes.add_pass(one, one.__name__)
+        passes.finalize()
+        return [passes]
 
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         """Compile `func`."""
