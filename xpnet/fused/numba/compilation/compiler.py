@@ -162,6 +162,10 @@ class Library(JITCodeLibrary):
         self._own = {function.name for function in self._defined()}
         super().finalize()
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Leave a module as it is: all of this is done again with those it is linked to."""
+        ll_module.data_layout = self._codegen._data_layout
+
     def _optimize_final_module(self) -> None:
         apart = sha256("".join(sorted(self._own)).encode()).hexdigest()[:16]
         for function in self._defined():
@@ -169,7 +173,8 @@ class Library(JITCodeLibrary):
             if function.name not in self._own and not function.name.startswith("NRT_"):
                 function.linkage = "internal"
                 function.name = f"{function.name}.{apart}"
-        super()._optimize_final_module()
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
 
     def _defined(self) -> list[Any]:
         return [f for f in self._final_module.functions if not f.is_declaration]
