@@ -163,10 +163,11 @@ if "kept nowhere" in sys.argv:
 from xpnet.fused.numba import cost as costs
 rng = np.random.default_rng(0)
 Z, Y = rng.normal(size=(10, 257)), rng.random((10, 257))
+rows = np.empty((2, 257))
 if "a part first" in sys.argv:
-    costs.softmax_cost(Z, Y, 0.1, None, np.empty_like(Z))
+    costs.softmax_cost(Z, Y, 0.1, None, np.empty_like(Z), rows)
 dZ = np.empty_like(Z)
-J = costs.softmax_cost(Z, Y, 0.1, None, dZ)
+J = costs.softmax_cost(Z, Y, 0.1, None, dZ, rows)
 print(J.hex(), dZ.tobytes().hex())
 """
 

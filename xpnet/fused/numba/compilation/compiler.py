@@ -8,6 +8,7 @@ below.
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle  # noqa: TID251 - of machine code, which runs what it likes anyway
 import threading
@@ -19,13 +20,12 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.core import typed_passes, untyped_passes
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
-from numba.core import typed_passes, untyped_passes
 from numba.core.compiler import Compiler, CompileResult
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
-from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from xpnet._interrupts import deferred_signals
@@ -52,6 +52,8 @@ PASSES = (
     typed_passes.NativeLowering,
     typed_passes.NoPythonBackend,
 )
+"""Those of numba's default pipeline that a loop needs which has no closures, no literal lists, no
+array expressions and nothing to inline."""
 
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -106,6 +108,22 @@ class _UnderWay(threading.local):
 _under_way = _UnderWay()
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage until a loop is compiled.
+
+    What numba makes has the collector look at all objects again and again, a thirteenth of the time.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class Dispatcher(CPUDispatcher):
     """Compiles a loop for a signature that it has not met; a known one never comes here."""
 
@@ -132,7 +150,8 @@ class Dispatcher(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         """For one signature: of a call, or of a loop that calls this one and is being compiled."""
         _under_way.give_way()
-        entry = super().compile(sig)
+        with _uncollected():
+            entry = super().compile(sig)
         _under_way.give_way()
         return entry
 
@@ -219,7 +238,6 @@ class _Kept(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled for `sig`, or None."""
-        rtsys.initialize(target_context)  # all that loaded code needs; its types take 0.3 s
         file = self._file(sig, target_context.codegen())
         if file:
             with _noting(file.parent):
