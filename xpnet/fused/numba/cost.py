@@ -23,18 +23,16 @@ LEAST32, LEAST64 = -80.0, -700.0
 def softmax_cost(
     Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array, to_rows: Array
 ) -> float:
-    """The dZ of softmax with cross-entropy; returns J."""
+    """The dZ of softmax with cross-entropy; returns J. The others need no room `to_rows` (2, m)."""
     n, m = Z.shape
     top, total = vector_at(to_rows, 0, m), vector_at(to_rows, m, m)
+    zero, least = Z.dtype.type(0), Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
     for j in range(m):
-        top[j] = Z[0, j]
+        top[j], total[j] = Z[0, j], zero
     for i in range(1, n):
         for j in range(m):
             z = Z[i, j]
             top[j] = z if z > top[j] else top[j]
-    zero, least = Z.dtype.type(0), Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
-    for j in range(m):
-        total[j] = zero
     for i in range(n):
         for j in range(m):
             z = Z[i, j] - top[j]
@@ -106,7 +104,7 @@ def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
     Parameters
     ----------
     empty : function ``(shape, dtype) -> array``
-        Where dZ is written.
+        Where dZ is written, and what the loop needs beside it.
     """
 
     def output_cost_backward(output: str, Z: Array, Y: Array, scale: float | Array) -> Any:
@@ -114,7 +112,8 @@ def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
         if output not in OUTPUTS or not _fits(Z, Y, weight):
             return NotImplemented
         dZ = empty(Z.shape, Z.dtype)
-        J = OUTPUTS[output](Z, Y, scale if weight is None else 1.0, weight, dZ, empty((2, Z.shape[1]), Z.dtype))
+        rows = empty((2, Z.shape[1]), Z.dtype)
+        J = OUTPUTS[output](Z, Y, scale if weight is None else 1.0, weight, dZ, rows)
         return Z.dtype.type(J), dZ
 
     return output_cost_backward

@@ -112,7 +112,7 @@ _under_way = _UnderWay()
 def _uncollected() -> Iterator[None]:
     """Leave garbage until a loop is compiled.
 
-    What numba makes has the collector look at all objects again and again, a thirteenth of the time.
+    numba makes so much that the collector looks at all objects of the process again and again.
     """
     if not gc.isenabled():
         yield

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, types
-from numba.extending import intrinsic, lower_getattr_generic, models, register_model
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic, lower_getattr_generic, models, register_model
 
 
 class Row(types.Opaque):
@@ -21,7 +21,13 @@ class Row(types.Opaque):
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
+        self._key = str(dtype)
         super().__init__("Row")
+
+    @property
+    def key(self) -> str:
+        """What numba tells types apart by, in place of the name."""
+        return self._key
 
 
 register_model(Row)(models.OpaqueModel)
@@ -33,7 +39,7 @@ class _Fields(AttributeTemplate):
 
     key = Row
 
-    def generic_resolve(self, row: Any, name: str) -> Any:
+    def generic_resolve(self, row: Any, name: str) -> Any:  # type: ignore[override]
         return from_dtype(row.dtype.fields[name][0])
 
 

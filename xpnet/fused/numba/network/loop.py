@@ -24,7 +24,20 @@ from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
 
 ADDRESSES = (
-    *("gradients", "update", "gather", "transpose", "loops", "layout", "kinds", "slopes", "X", "Y", "weight", "order"),
+    *(
+        "gradients",
+        "update",
+        "gather",
+        "transpose",
+        "loops",
+        "layout",
+        "kinds",
+        "slopes",
+        "X",
+        "Y",
+        "weight",
+        "order",
+    ),
     *("segments", "rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work"),
 )
@@ -108,9 +121,7 @@ def train(rows: int, networks: int, like: Array) -> None:
 
 
 @compiled_inner
-def gradients(
-    row: Any, i: int, theta: Array, x: Array, columns: Array, y: Array, s: Array
-) -> None:
+def gradients(row: Any, i: int, theta: Array, x: Array, columns: Array, y: Array, s: Array) -> None:
     """Cost and gradients of a network in step i."""
     network = (
         array_at(row.loops, np.int64, DECAY + 1),
