@@ -24,20 +24,8 @@ from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
 
 ADDRESSES = (
-    *(
-        "gradients",
-        "update",
-        "gather",
-        "transpose",
-        "loops",
-        "layout",
-        "kinds",
-        "slopes",
-        "X",
-        "Y",
-        "weight",
-        "order",
-    ),
+    *("gradients", "update", "gather", "transpose", "loops", "layout", "kinds", "slopes"),
+    *("X", "Y", "weight", "order"),
     *("segments", "rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work"),
 )
