@@ -33,13 +33,13 @@ class Files(NamedTuple):
 
     def check(self, source: str, config: Path | None) -> None:
         """Raise ValueError if one cannot be written, or has a suffix that is not written."""
-        from xpnet.cli.results.plots import FORMATS
-
         files = self._asdict()
         if self._is_mine(config):
             del files["config"]
         check_writable(source, *filter(None, [config]), **files)
         if self.plot is not None:
+            from xpnet.cli.results.plots import FORMATS
+
             by_suffix("plot", self.plot, FORMATS)
         if self.report is not None:
             from xpnet.cli.results.reports import SUFFIXES

@@ -93,16 +93,18 @@ def product(blas: int, A: Array, op_A: int, B: Array, op_B: int, to_C: Array) ->
     # How far apart in memory the rows of A lie, and its columns; and the rows of B.
     row, column = (1, A.shape[1]) if op_A == TRANSPOSED else (A.shape[1], 1)
     row_B = 1 if op_B == TRANSPOSED else B.shape[1]
-    rows = ALONE // (m * min(n_in, HALVED))
-    if n_out * m * min(n_in, HALVED) > SMALL or rows < FEWEST:
+    summed = n_in if n_in < HALVED else HALVED
+    rows = ALONE // (m * summed)
+    if n_out * m * summed > SMALL or rows < FEWEST:
         rows = n_out
     start = 0
     while start < n_in:
-        k = min(HALVED, n_in - start)
+        k = n_in - start if n_in - start < HALVED else HALVED
         k -= k % EVEN if k > UNDIVIDED else 0
         beta = to_C.dtype.type(0 if start == 0 else 1)
         for i in range(0, n_out, rows):
-            n, a, b = min(rows, n_out - i), i * row + start * column, start * row_B
+            n = rows if rows < n_out - i else n_out - i
+            a, b = i * row + start * column, start * row_B
             gemm(
                 blas, op_A, op_B, n, m, k, A, a, A.shape[1], B, b, B.shape[1], beta, to_C, i * m, m
             )

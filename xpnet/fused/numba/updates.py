@@ -1,7 +1,7 @@
 """Update rules of the optimisers: one compiled pass over a tensor and its moments.
 
 ``rates`` holds one learning rate, or one for each network of a stack, whose parameters follow one
-another in memory: rows of `members`. Moments are updated in place; what of them has decayed to
+another in memory: rows of `rows_as`. Moments are updated in place; what of them has decayed to
 nothing is set to 0, for denormal numbers are thirty times slower. The inner loops run from 0, or
 indices that might be negative would end vectorisation.
 
@@ -18,8 +18,8 @@ import numpy as np
 
 from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
-from xpnet.fused.numba.compilation.compiler import DTYPES, compiled, compiled_inner
-from xpnet.fused.numba.compilation.views import matrix_at
+from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
+from xpnet.fused.numba.compilation.views import rows_as
 from xpnet.types import Array, Dense, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]
@@ -28,17 +28,11 @@ Values: TypeAlias = tuple[float, ...]
 TINY = 1e-30
 
 
-@compiled_inner
-def members(tensor: Array, rates: Array) -> Array:
-    """The tensor, C-contiguous, with a row for each learning rate."""
-    return matrix_at(tensor, 0, rates.size, tensor.size // rates.size)
-
-
 @compiled
 def sgd(
     theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, new = members(theta, rates), members(g, rates), members(to_theta, rates)
+    t, g, new = rows_as(theta, rates), rows_as(g, rates), rows_as(to_theta, rates)
     for k in range(rates.size):
         rate = theta.dtype.type(rates[k])
         for i in range(t.shape[1]):
@@ -49,8 +43,8 @@ def sgd(
 def momentum(
     theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    new = members(to_theta, rates)
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    new = rows_as(to_theta, rates)
     number = theta.dtype.type
     mu, tiny, zero = number(values[0]), number(TINY), number(0)
     for k in range(rates.size):
@@ -66,8 +60,8 @@ def momentum(
 def nesterov(
     theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    new = members(to_theta, rates)
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    new = rows_as(to_theta, rates)
     number = theta.dtype.type
     mu, tiny, zero = number(values[0]), number(TINY), number(0)
     for k in range(rates.size):
@@ -83,8 +77,8 @@ def nesterov(
 def rmsprop(
     theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    new = members(to_theta, rates)
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    new = rows_as(to_theta, rates)
     number = theta.dtype.type
     fresh, rho, eps = number(1.0 - values[0]), number(values[0]), number(values[1])
     tiny, zero = number(TINY), number(0)
@@ -101,8 +95,8 @@ def rmsprop(
 def adam(
     theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    v, new = members(v, rates), members(to_theta, rates)
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    v, new = rows_as(v, rates), rows_as(to_theta, rates)
     number = theta.dtype.type
     beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
     fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])
@@ -123,8 +117,8 @@ def adam(
 def adamw(
     theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
 ) -> None:
-    t, g, m = members(theta, rates), members(g, rates), members(m, rates)
-    v, new = members(v, rates), members(to_theta, rates)
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    v, new = rows_as(v, rates), rows_as(to_theta, rates)
     number = theta.dtype.type
     beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
     fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -163,10 +164,11 @@ if "kept nowhere" in sys.argv:
 from xpnet.fused.numba import cost as costs
 rng = np.random.default_rng(0)
 Z, Y = rng.normal(size=(10, 257)), rng.random((10, 257))
+rows = np.empty((2, 257))
 if "a part first" in sys.argv:
-    costs.softmax_cost(Z, Y, 0.1, None, np.empty_like(Z))
+    costs.softmax_cost(Z, Y, 0.1, None, np.empty_like(Z), rows)
 dZ = np.empty_like(Z)
-J = costs.softmax_cost(Z, Y, 0.1, None, dZ)
+J = costs.softmax_cost(Z, Y, 0.1, None, dZ, rows)
 print(J.hex(), dZ.tobytes().hex())
 """
 
@@ -190,20 +192,23 @@ def test_loops_of_others_that_call_ours_run_ours(monkeypatch):
     """LLVM may change how a copy is called, and the linker finds code by its name."""
     monkeypatch.setattr(compiler.Dispatcher, "enable_caching", lambda loop: None)
 
-    def rows(tensor, like):
-        return tensor.ravel().reshape((like.size, tensor.size // like.size))
-
-    def four_times(a, b, c, d, like):
-        a, b, c, d = rows(a, like), rows(b, like), rows(c, like), rows(d, like)
+    def total(tensor, like):
+        t = 0.0
         for k in range(like.size):
-            for i in range(a.shape[1]):
-                d[k, i] = a[k, i] + b[k, i] + c[k, i]
+            for i in range(tensor.shape[1]):
+                t += tensor[k, i] * like[k]
+            for i in range(tensor.shape[1]):
+                t -= tensor[k, i] / (like[k] + i)
+        return t
 
-    rows = compiled(rows)
-    tensors, like = [np.ones((2, 3)) for _ in range(4)], np.ones(2)
-    compiled(four_times)(*tensors, like)
-    assert (tensors[-1] == 3.0).all()
-    assert numba.njit(lambda tensor, like: rows(tensor, like).shape)(tensors[0], like) == (2, 3)
+    def thrice(a, b, c, to, like):
+        to[0] = total(a, like) + total(b, like) + total(c, like)
+
+    total = compiled(total)
+    tensors, like, to = [np.ones((2, 3)) for _ in range(3)], np.ones(2), np.zeros(1)
+    compiled(thrice)(*tensors, to, like)
+    assert to[0] == pytest.approx(7.0)
+    assert numba.njit(lambda tensor, like: total(tensor, like))(tensors[0], like) == to[0] / 3
 
 
 def test_a_loop_of_other_loops_is_not_called_by_python():
@@ -213,3 +218,30 @@ def test_a_loop_of_other_loops_is_not_called_by_python():
     masks_of(dropout_of(0.5, 0, 1), A.dtype)  # which compiles it
     with pytest.raises(TypeError, match="divide is called by compiled loops, not by Python"):
         dropout.divide(A, 2.0)
+
+
+def refused(x):
+    return x.no_such_attribute
+
+
+def test_the_collector_runs_again_after_a_loop_that_does_not_compile():
+    with pytest.raises(numba.TypingError, match="no_such_attribute"):
+        compiled(refused)(np.ones(1))
+    assert gc.isenabled()
+
+
+def collecting(x):
+    return x + 1.0
+
+
+def test_nothing_is_collected_while_a_loop_is_compiled(monkeypatch):
+    of_numba, found = compiler.CPUDispatcher.compile, []
+
+    def compile_and_look(loop, sig):
+        found.append(gc.isenabled())
+        return of_numba(loop, sig)
+
+    monkeypatch.setattr(compiler.CPUDispatcher, "compile", compile_and_look)
+    assert compiled(collecting)(1.0) == 2.0
+    assert found == [False]
+    assert gc.isenabled()

@@ -57,16 +57,3 @@ def _calling(returned: Any) -> Any:
 
 call: Any = _calling(types.void)
 number_of: Any = _calling(types.float64)
-
-
-def _typed_array(typing: Any, address: Any, like: Any) -> tuple[Any, Callable[..., Any]]:
-    """A pointer to numbers of the dtype of `like`, as `numba.carray` takes it."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = context.get_value_type(signature.return_type)
-        return builder.inttoptr(args[0], pointer)
-
-    return types.CPointer(like.dtype)(types.int64, like), generate
-
-
-pointer_to: Any = intrinsic(_typed_array)

@@ -8,6 +8,7 @@ below.
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle  # noqa: TID251 - of machine code, which runs what it likes anyway
 import threading
@@ -19,11 +20,12 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.core import typed_passes, untyped_passes
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
-from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from xpnet._interrupts import deferred_signals
@@ -34,6 +36,24 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 """The dtypes of the arrays that loops are compiled for."""
+
+PASSES = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.RewriteSemanticConstants,
+    untyped_passes.DeadBranchPrune,
+    untyped_passes.GenericRewrites,
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.AnnotateTypes,
+    typed_passes.NativeLowering,
+    typed_passes.NoPythonBackend,
+)
+"""Those of numba's default pipeline that a loop needs which has no closures, no literal lists, no
+array expressions and nothing to inline."""
 
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -61,6 +81,7 @@ def _compiled(function: Loop, dispatcher: Any, **options: bool) -> Loop:
             "error_model": "numpy",
             "fastmath": FLAGS,
             "nogil": True,
+            "_nrt": False,
             "no_cfunc_wrapper": True,
             **options,
         },
@@ -85,6 +106,22 @@ class _UnderWay(threading.local):
 
 
 _under_way = _UnderWay()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage until a loop is compiled.
+
+    numba makes so much that the collector looks at all objects of the process again and again.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Dispatcher(CPUDispatcher):
@@ -113,7 +150,8 @@ class Dispatcher(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         """For one signature: of a call, or of a loop that calls this one and is being compiled."""
         _under_way.give_way()
-        entry = super().compile(sig)
+        with _uncollected():
+            entry = super().compile(sig)
         _under_way.give_way()
         return entry
 
@@ -143,6 +181,10 @@ class Library(JITCodeLibrary):
         self._own = {function.name for function in self._defined()}
         super().finalize()
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Leave a module as it is: all of this is done again with those it is linked to."""
+        ll_module.data_layout = self._codegen._data_layout
+
     def _optimize_final_module(self) -> None:
         apart = sha256("".join(sorted(self._own)).encode()).hexdigest()[:16]
         for function in self._defined():
@@ -150,7 +192,8 @@ class Library(JITCodeLibrary):
             if function.name not in self._own and not function.name.startswith("NRT_"):
                 function.linkage = "internal"
                 function.name = f"{function.name}.{apart}"
-        super()._optimize_final_module()
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
 
     def _defined(self) -> list[Any]:
         return [f for f in self._final_module.functions if not f.is_declaration]
@@ -158,6 +201,14 @@ class Library(JITCodeLibrary):
 
 class Pipeline(Compiler):
     """numba's compiler, which makes a `Library`."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Its passes but those for what no loop here has: a third of them."""
+        passes = PassManager("loops")
+        for one in PASSES:
+            passes.add_pass(one, one.__name__)
+        passes.finalize()
+        return [passes]
 
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         """Compile `func`."""
@@ -187,7 +238,6 @@ class _Kept(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled for `sig`, or None."""
-        rtsys.initialize(target_context)  # all that loaded code needs; its types take 0.3 s
         file = self._file(sig, target_context.codegen())
         if file:
             with _noting(file.parent):

@@ -11,25 +11,24 @@ are so small that the BLAS leaves them to the thread that calls it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from xpnet.fused.numba.activations import piecewise_forward
-from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm, product
+from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm
 from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.views import matrix_at
-from xpnet.fused.numba.dense import add_scaled, row_sums, square_sum
+from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
+from xpnet.fused.numba.network.places import PASSING, ROW, UNIT, WIDEST, dense, passing, units
 from xpnet.types import Array
 
 MOST_OUTPUTS = 16
 ROWS = 64  # samples that lie in the cache between their way forward and their way back
 
-BLAS, FORWARD, BACKWARD, OUTPUT, DECAY = range(5)  # of `loops`
-ACTIVATE, DERIVE, MULTIPLY, UNIT, ROW, PASSING, WIDEST = range(7)  # of `kinds`
-DA: Any = np.int64(2)  # of a plain 2, numba would make another `passing`
+BLAS, PRODUCT, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(7)  # of `loops`
+ACTIVATE, DERIVE, MULTIPLY = range(3)  # of `kinds`, and those of `places`
+DA = 2  # of `passing`
 
 
 @compiled
@@ -74,9 +73,9 @@ def cost_and_gradients(
 
     Parameters
     ----------
-    loops : array of int, shape (5,)
-        The addresses of the BLAS's `routine`, of `forward` and `backward`, of the output's loop,
-        and of `decayed` where `l2` is not 0.
+    loops : array of int, shape (7,)
+        The addresses of the BLAS's `routine`, of `product`, `forward`, `backward` and `row_sums`,
+        of the output's loop, and of `decayed` where `l2` is not 0.
     layout : array of int, shape (L, 4)
     kinds : array of int, shape (L, 7)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
@@ -97,18 +96,19 @@ def cost_and_gradients(
         Of `masks_of`.
     theta, to_gradients : array, shape (P,)
     work : array
-        Room for A of every layer, each Z that is kept, three matrices of the widest layer, and one
-        row: m numbers for each row of them.
+        Room for A of every layer, each Z that is kept, three matrices of the widest layer, and
+        three rows: m numbers for each row of them.
     """
     m, last = X.shape[0], len(layout) - 1
     call(loops[FORWARD], loops, layout, kinds, slopes, X, X_columns, masks, theta, work)
     Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
     share = share_of(weight)
-    s = matrix(work, kinds[last, PASSING] + 3 * kinds[last, WIDEST], 1, m)
+    rest = (kinds[last, PASSING] + 3 * kinds[last, WIDEST]) * m
+    s, rows = matrix_at(work, rest, 1, m), matrix_at(work, rest + m, 2, m)
     of_dtype = X.dtype.type(share)
     for j in range(m):
         s[0, j] = weight[0, j] * of_dtype
-    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ)
+    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ, rows)
     call(loops[BACKWARD], loops, layout, kinds, slopes, X, masks, theta, work, to_gradients)
     if l2 != 0.0:
         J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
@@ -142,14 +142,14 @@ def forward(
         W, b = dense(theta, layout, layer)
         activate, row = kinds[layer, ACTIVATE], kinds[layer, ROW]
         A = units(work, layout, kinds, layer, m)
-        Z = A if row < 0 else matrix(work, row, len(W), m)
+        Z = A if row < 0 else matrix_at(work, row * m, len(W), m)
         if layer == 0 and X_columns.size > 0:
-            product(loops[BLAS], W, AS_IT_IS, X_columns, AS_IT_IS, Z)
+            call(loops[PRODUCT], loops[BLAS], W, AS_IT_IS, X_columns, AS_IT_IS, Z)
         elif layer == 0:
-            product(loops[BLAS], W, AS_IT_IS, X, TRANSPOSED, Z)
+            call(loops[PRODUCT], loops[BLAS], W, AS_IT_IS, X, TRANSPOSED, Z)
         else:
             A_prev = units(work, layout, kinds, layer - 1, m)
-            product(loops[BLAS], W, AS_IT_IS, A_prev, AS_IT_IS, Z)
+            call(loops[PRODUCT], loops[BLAS], W, AS_IT_IS, A_prev, AS_IT_IS, Z)
         if row < 0:
             call(activate, A, b, np.float64(slopes[layer, 1, 0]), None)
         else:
@@ -181,7 +181,7 @@ def backward(
         dW, db = dense(to_gradients, layout, layer)
         dZ = passing(work, layout, kinds, layer % 2, layer, m)
         if layer == last:
-            row_sums(dZ, db)
+            call(loops[SUMS], dZ, db)
         else:
             dA = passing(work, layout, kinds, DA, layer, m)
             A, row = units(work, layout, kinds, layer, m), kinds[layer, ROW]
@@ -191,15 +191,15 @@ def backward(
             if row < 0:
                 call(kinds[layer, MULTIPLY], dA, A, None, slopes[layer], dZ, db)
             else:
-                call(kinds[layer, DERIVE], matrix(work, row, len(W), m), dZ)
+                call(kinds[layer, DERIVE], matrix_at(work, row * m, len(W), m), dZ)
                 call(kinds[layer, MULTIPLY], dA, dZ, None, dZ, db)
         if layer == 0:
-            product(loops[BLAS], dZ, AS_IT_IS, X, AS_IT_IS, dW)
+            call(loops[PRODUCT], loops[BLAS], dZ, AS_IT_IS, X, AS_IT_IS, dW)
         else:
             A_prev = units(work, layout, kinds, layer - 1, m)
-            product(loops[BLAS], dZ, AS_IT_IS, A_prev, TRANSPOSED, dW)
+            call(loops[PRODUCT], loops[BLAS], dZ, AS_IT_IS, A_prev, TRANSPOSED, dW)
             dA = passing(work, layout, kinds, DA, layer - 1, m)
-            product(loops[BLAS], W, TRANSPOSED, dZ, AS_IT_IS, dA)
+            call(loops[PRODUCT], loops[BLAS], W, TRANSPOSED, dZ, AS_IT_IS, dA)
 
 
 @compiled_inner
@@ -212,33 +212,6 @@ def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> f
         add_scaled(W, decay, dW)
         total += square_sum(W)
     return 0.5 * decay * total
-
-
-@compiled_inner
-def dense(vector: Array, layout: Array, layer: int) -> tuple[Array, Array]:
-    """W and b of a layer, or their gradients."""
-    n_out, n_in = layout[layer, 0], layout[layer, 1]
-    W = matrix_at(vector, layout[layer, 2], n_out, n_in)
-    return W, matrix_at(vector, layout[layer, 3], n_out, 1)
-
-
-@compiled_inner
-def units(work: Array, layout: Array, kinds: Array, layer: int, m: int) -> Array:
-    """A of a layer, in `work`."""
-    return matrix(work, kinds[layer, UNIT], layout[layer, 0], m)
-
-
-@compiled_inner
-def passing(work: Array, layout: Array, kinds: Array, number: int, layer: int, m: int) -> Array:
-    """The matrix of that number, 0 to 2, of those that are as large as the widest layer's A."""
-    row = kinds[layer, PASSING] + number * kinds[layer, WIDEST]
-    return matrix(work, row, layout[layer, 0], m)
-
-
-@compiled_inner
-def matrix(work: Array, row: int, n: int, m: int) -> Array:
-    """The matrix (n, m) that begins at a row."""
-    return matrix_at(work, row * m, n, m)
 
 
 @compiled_inner
@@ -270,6 +243,7 @@ def thin_cost_and_gradients(
         rows = ROWS if start + ROWS <= m else m - start
         Z, dZ = matrix_at(work, 0, n, rows), matrix_at(work, n * rows, n, rows)
         s, Y_of_rows = matrix_at(work, 2 * n * rows, 1, rows), matrix_at(Y, start * n, rows, n)
+        room = matrix_at(work, (2 * n + 1) * rows, 2, rows)
         for j in range(rows):
             s[0, j] = weight[0, start + j] * of_dtype
         for first in range(0, n_x, width):
@@ -280,7 +254,7 @@ def thin_cost_and_gradients(
                 *(W, first, n_x, X, x, n_x, beta, Z, 0, rows),
             )
         piecewise_forward(Z, b, 1.0, None)
-        J += number_of(loops[OUTPUT], Z, Y_of_rows.T, 1.0, s, dZ)
+        J += number_of(loops[OUTPUT], Z, Y_of_rows.T, 1.0, s, dZ, room)
         for first in range(0, n_x, width):
             k, x = width if first + width <= n_x else n_x - first, start * n_x + first
             gemm(

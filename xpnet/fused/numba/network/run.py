@@ -18,7 +18,7 @@ from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_of_step, are_same
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
-from xpnet.fused.numba.network.loop import Room, row_of
+from xpnet.fused.numba.network.loop import Room, of_gather, row_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
@@ -90,7 +90,11 @@ class RunProgram(Program):
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
         self.room, self.like = Room(), np.empty(0, self.dtype)
-        self.addresses = {"gradients": self.gradients, "update": _of_update(self.loop, self.dtype)}
+        self.addresses = {
+            "gradients": self.gradients,
+            "update": _of_update(self.loop, self.dtype),
+            "gather": of_gather(self.dtype),
+        }
         loops, layout, kinds, slopes = self.network
         self.arrays = {"loops": loops, "layout": layout, "kinds": kinds, "slopes": slopes}
         self.arrays["segments"] = segments = self._segments()

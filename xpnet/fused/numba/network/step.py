@@ -19,10 +19,11 @@ from xpnet.fused.numba.activations import (
     multiply_backward,
     piecewise_backward,
 )
-from xpnet.fused.numba.blas import ALONE, is_for_product, routine
+from xpnet.fused.numba.blas import ALONE, AS_IT_IS, is_for_product, product, routine
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network.gradients import (
     DECAY,
@@ -159,7 +160,7 @@ class Program:
         self.gradients = _of_gradients(thin, self.dtype)
         loops, kinds, slopes = network_of(net, self.dtype, thin)
         self.network = loops.copy(), self.flats.layout, kinds, slopes
-        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 1  # of `work`, at the most
+        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 3  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
         self.threads = Threads(() if thin else net.sizes, self.dtype)
@@ -247,7 +248,7 @@ def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
-    ways = (0, 0) if thin else _both_ways(dtype)
+    ways = (0, 0, 0, 0) if thin else _both_ways(dtype)
     loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
     return loops, kinds, slopes
 
@@ -270,14 +271,16 @@ def _of_penalty(dtype: Any) -> int:
 
 
 @cache
-def _both_ways(dtype: Any) -> tuple[int, int]:
-    """The addresses of `forward` and `backward`."""
+def _both_ways(dtype: Any) -> tuple[int, int, int, int]:
+    """The addresses of `product`, `forward`, `backward` and `row_sums`."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
     network, data = (loops, layout, layout, slopes), (masks_of(None, dtype), vector, vector)
     return (
+        address_of(product, 0, X, AS_IT_IS, X, AS_IT_IS, X),
         address_of(forward, *network, X, X, *data),
         address_of(backward, *network, X, *data, vector),
+        address_of(row_sums, X, X),
     )
 
 
@@ -296,4 +299,4 @@ def _of_activation(name: str, dtype: Any) -> tuple[int, int, int]:
 def _of_output(name: str, dtype: Any) -> int:
     """The address of a cost, for targets that lie as samples do."""
     Z = np.empty((2, 2), dtype)
-    return address_of(OUTPUTS[name], Z, Z.T, 1.0, Z, Z)
+    return address_of(OUTPUTS[name], Z, Z.T, 1.0, Z, Z, Z)
