@@ -166,10 +166,10 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        if not self._in_one_order(batches):
+        if batches.order is None:
             return None
         chosen = slice(first * batches.size, (first + count) * batches.size)
-        part = batches._replace(order=batches.order[chosen])
+        part = batches._replace(order=batches.order[..., chosen])
         result = self._call("__call__", part, self._numbers(count))
         return None if result is None else self.enter(*result)
 
@@ -181,7 +181,7 @@ class Trainer:
         `enter` its result then. What is `known` are the numbers of these steps, for those that
         share an optimiser, and the order of these samples, for those that share it.
         """
-        if not all(map(self._in_one_order, epochs)):
+        if any(batches.order is None for batches in epochs):
             return None
         steps, orders = count * len(epochs), [batches.order for batches in epochs]
         of_steps, of_samples = (self.settings.optimizer, self.state.t, steps), (*map(id, orders),)
@@ -208,10 +208,6 @@ class Trainer:
         with self.there:
             return [hyperparameters(t + i) for i in range(count)]
 
-    def _in_one_order(self, batches: Batches) -> bool:
-        """Whether samples are shuffled, and dropout drawn, in one way for all networks."""
-        return not (batches.order is None or batches.of_each or self.dropout.of_each)
-
     def _call(self, method: str, batches: Batches, numbers: list[dict[str, Any]]) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
@@ -221,6 +217,8 @@ class Trainer:
             call = getattr(self._run, method, None)
             if self._run is None or call is None:
                 return None
+            if (batches.of_each or self.dropout.of_each) and not hasattr(self._run, "of_each"):
+                return None  # networks are not trained on samples, orders and masks of their own
             return call(
                 self.net,
                 self.params,
