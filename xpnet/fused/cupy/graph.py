@@ -26,7 +26,8 @@ from xpnet.fused.cupy.driver import (
     NoKernelError,
     by_value,
 )
-from xpnet.fused.cupy.plan import DATA, Moving, Options, Plan, State
+from xpnet.fused.cupy.moving import Moving
+from xpnet.fused.cupy.plan import Options, Plan, State
 from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Planned, bound_plan
 from xpnet.types import Array
@@ -45,7 +46,7 @@ def captured_plans() -> Callable[..., Planned]:
         driver: Driver, net: Any, state: State, moving: Moving, options: Options
     ) -> Planned:
         nonlocal capture
-        entries = sum(array.size for array in moving[DATA] if array is not None)
+        entries = sum(array.size for array in moving.data if array is not None)
         if entries > MOST_ENTRIES or (capture and capture.failed):
             return bound_plan(driver, net, state, moving, options)
         capture = Capture() if capture is None else capture
@@ -165,12 +166,12 @@ class _GraphPlan:
         self._given = net, state, options
         self._instead: Planned | None = None
         dtype, there = state.theta[0].W.dtype, driver.empty((WORDS,), np.dtype("int64"))
-        X, Y, weight = (fixed(driver, array) for array in moving[DATA])
+        X, Y, weight = (fixed(driver, array) for array in moving.data)
         own = moving._replace(X=X, Y=Y, weight=weight)
         plan = Plan(driver, net, state, own, options, there)
         self.numbers = plan.numbers
         self._captured = Captured(driver, capture, dtype, plan.instructions)
-        self._feed = driver.bound([self._feeding(moving, own, there)], dtype, moving[DATA])
+        self._feed = driver.bound([self._feeding(moving, own, there)], dtype, moving.data)
 
     def run(self, *moving: Array | None) -> None:
         """One step on the arrays of a `Moving`."""
@@ -188,19 +189,19 @@ class _GraphPlan:
         self._instead.run(*moving)
 
     def _step(self, moving: Moving) -> None:
-        self.numbers.point(self._driver, moving[DATA.stop :])
-        self._feed(*moving[DATA])
+        self.numbers.point(self._driver, moving.others)
+        self._feed(*moving.data)
         self._captured.capture()
         self._captured.run()
 
     def _feeding(self, moving: Moving, own: Moving, there: Array) -> Launch:
         args: list[Any] = []
-        for array, to in zip(moving[DATA], own[DATA], strict=True):
+        for array, to in zip(moving.data, own.data, strict=True):
             if array is None:
                 args += [None, 0, 0, 0, 0, 0, None]
             else:
                 args += [array, *strides_of(array, 3), *extents(array), to]
-        m, entries = moving.X.shape[-1], sum(array.size for array in own[DATA] if array is not None)
+        m, entries = moving.X.shape[-1], sum(array.size for array in own.data if array is not None)
         blocks = min(MOST_BLOCKS, math.ceil(entries / 256))
         words = by_value(self.numbers.words)
         return Launch("feed", (blocks, 1), (256, 1), (*args, m, words, there))

@@ -17,9 +17,10 @@ import numpy as np
 
 from xpnet.fused import TrainingRun
 from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Launch, NoKernelError
+from xpnet.fused.cupy.given import Given, Update, given, update_of
 from xpnet.fused.cupy.graph import Capture, Captured, extents
-from xpnet.fused.cupy.numbers import Given, Update, given, update_of
-from xpnet.fused.cupy.plan import ADDRESSES, DATA, Moving, Numbers, Options, Plan, State
+from xpnet.fused.cupy.moving import ADDRESSES, Moving, Numbers
+from xpnet.fused.cupy.plan import Options, Plan, State
 from xpnet.fused.cupy.sets import sets_among
 from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Loop, Planned, suits
@@ -34,8 +35,8 @@ _INT = np.dtype("int64")
 def captured_run(driver: Driver) -> TrainingRun:
     """Runs of one training loop; none of what is left to steps.
 
-    That is arrays elsewhere or of another dtype, and all after a failure of the first step, of which
-    it warns. Networks of a stack may have samples, an order and numbers of their own each.
+    That is arrays elsewhere or of another dtype, and all after a failure of the first step, of
+    which it warns. Networks of a stack may have samples, an order and numbers of their own.
     """
     loop: _RunLoop | None = None
     failed = False
@@ -62,7 +63,7 @@ def captured_run(driver: Driver) -> TrainingRun:
             loop = _RunLoop(driver, net, params, moments)
         try:
             done = loop.run(updates, params, moments, batches, l2, dropout)
-        except NoKernelError:  # some number is none of theirs
+        except NoKernelError:
             return None
         failed = loop.failed
         return done
@@ -127,7 +128,10 @@ class _RunLoop(Loop):
         l2: Any,
         dropout: Sequence[Dropout] | None,
     ) -> Any:
-        """Parameters, moments and costs after so many steps; None where it takes no such."""
+        """Parameters, moments and costs after so many steps; None where they cannot begin.
+
+        Raises `NoKernelError` where it takes no such.
+        """
         numbers = [
             given(self._driver, self._W, update, l2, masks)
             for update, masks in zip(updates, dropout or repeat(None), strict=False)
@@ -140,8 +144,6 @@ class _RunLoop(Loop):
         costs = self._driver.empty((len(updates), *self._lead), self._W.dtype)
         ends = costs[0], self._copies.vector(copy)
         plans = self._plans_of(batches, drawn, ends, numbers, updates[0])
-        if None in plans:
-            return None
         words = self._words(plans[0].numbers, numbers)
         words[:, _J] = self._driver.address(costs) + np.arange(len(costs)) * costs.strides[0]
         words[-1, _COPY] = self._driver.address(ends[1])
@@ -169,16 +171,19 @@ class _RunLoop(Loop):
         ends: tuple[Array, Array],
         numbers: Sequence[Given],
         update: Update,
-    ) -> list[Planned | None]:
+    ) -> list[Planned]:
         """The plan of each step, the last of which may take fewer samples."""
         if len({number.form() for number in numbers}) > 1:
             raise NoKernelError
 
-        def found(m: int) -> Planned | None:
+        def found(m: int) -> Planned:
             data = [self._buffer(name, one.shape(m)) for name, one in enumerate(drawn)]
             X, Y, weight = (*data, None)[:3]
             moving = Moving(X, Y, weight, *ends, *numbers[0].arrays)
-            return self._found(moving, numbers[0].options(update), update)
+            plan = self._found(moving, numbers[0].options(update), update)
+            if plan is None:
+                raise NoKernelError
+            return plan
 
         steps = len(numbers)
         left = batches.order.shape[-1] - batches.size * (steps - 1)
@@ -210,15 +215,15 @@ class _RunLoop(Loop):
         who measures the time between runs measures the device's.
         """
         # The one copy from the host: what each step reads, and the numbers of its samples.
-        orders = {one.order.shape[:-1]: one.order for one in drawn}
+        orders = {one.array.shape[:-2]: one.order for one in drawn}
         there = cupy.asarray(np.concatenate([words.ravel(), *map(np.ravel, orders.values())]))
         rows, begin = {}, words.size
-        for sets, order in orders.items():
-            rows[sets], begin = there[begin:], begin + order.size
+        for lead, order in orders.items():
+            rows[lead], begin = there[begin:], begin + order.size
         none = (None,) * (3 - len(drawn))
         args = (
             *(*(one.array for one in drawn), *none),
-            *(*(rows[one.order.shape[:-1]] for one in drawn), *none),
+            *(*(rows[one.array.shape[:-2]] for one in drawn), *none),
             *(there, drawn[0].order.shape[-1], size, self._head),
         )
         try:
@@ -249,7 +254,7 @@ def _drawing_plans(head: Array) -> Callable[..., Planned]:
     ) -> Planned:
         dtype, there = state.theta[0].W.dtype, driver.empty((WORDS,), _INT)
         plan = Plan(driver, net, state, moving, options, there)
-        data, m = moving[DATA], moving.X.shape[-1]
+        data, m = moving.data, moving.X.shape[-1]
         entries = sum(array.size for array in data if array is not None)
         to = [argument for array in data for argument in (*extents(array), array)]
         grid = (min(MOST_BLOCKS, math.ceil(entries / 256)), 1)

@@ -20,7 +20,7 @@ def sets_among(own: tuple[int, ...], lead: tuple[int, ...]) -> tuple[int, ...] |
 
 
 def sets_of(array: Array, lead: tuple[int, ...]) -> Array | None:
-    """``array (..., n, m)`` as one set ``(n, m)``, or as ``(sets, n, m)``; None if it is neither."""
+    """``array (..., n, m)`` as one set ``(n, m)``, or as ``(sets, n, m)``; or None."""
     if array.ndim == 2:
         return array
     sets = sets_among(array.shape[:-2], lead)

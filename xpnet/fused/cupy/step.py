@@ -15,8 +15,9 @@ from xpnet.fused.arguments import are_dense, are_of_step
 from xpnet.fused.cupy.cost import OUTPUTS
 from xpnet.fused.cupy.dense import MOST_NETWORKS, NEEDS_Z
 from xpnet.fused.cupy.driver import Driver, NoKernelError, lies, one_real_dtype
-from xpnet.fused.cupy.numbers import Update, given, update_of
-from xpnet.fused.cupy.plan import DATA, Moving, Numbers, Options, Plan, State
+from xpnet.fused.cupy.given import Update, given, update_of
+from xpnet.fused.cupy.moving import Moving, Numbers
+from xpnet.fused.cupy.plan import Options, Plan, State
 from xpnet.fused.cupy.sets import sets_of
 from xpnet.fused.cupy.source import REALS
 from xpnet.fused.flats import Flats
@@ -173,9 +174,7 @@ class Loop:
         """The plan for arrays of these shapes and strides; None where there is none."""
         self._steps += 1
         form = (
-            tuple(
-                array is None or (array.shape, array.strides, array.dtype) for array in moving
-            ),
+            tuple(array is None or (array.shape, array.strides, array.dtype) for array in moving),
             options,
             self._driver.place(),
         )
@@ -216,7 +215,7 @@ class Loop:
 
     def _fits(self, moving: Moving) -> bool:
         """Whether there are such samples and targets, and X lies as products take it."""
-        X, Y, weight = moving[DATA]
+        X, Y, weight = moving.data
         n_x, *_, n_y = self._net.sizes
         m = X.shape[-1]
         return (

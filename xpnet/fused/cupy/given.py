@@ -10,7 +10,8 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from xpnet.fused.cupy.driver import Driver, NoKernelError
-from xpnet.fused.cupy.plan import Numbers, Options
+from xpnet.fused.cupy.moving import Numbers
+from xpnet.fused.cupy.plan import Options
 from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import Dropout
 from xpnet.types import Array
@@ -116,7 +117,7 @@ def _fields(
     if not arrays:
         return update.rest, None
     rows = {name: _of_each(driver, array, W) for name, array in arrays.items()}
-    columns = FIELDS[update.optimizer](**(update.rest | rows))
+    columns = FIELDS[update.optimizer](**{**update.rest, **rows})
     numbers = [column if isinstance(column, float) else math.nan for column in columns]
     host = np.tile(np.asarray(numbers, W.dtype), (math.prod(W.shape[:-2]), 1))
     table = _beside(host, W, W.dtype)

@@ -1,0 +1,172 @@
+"""`fit` on stacks of CuPy arrays whose networks have much of their own: results and launches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.standin.place import device_answers
+from xpnet import optim
+from xpnet.callbacks import Callback
+from xpnet.train import epochs
+from xpnet.types import map_params, tensors
+
+cupy = pytest.importorskip("cupy")
+
+from tests.fused.cupy.trainings import BATCH, NET, M, assert_same, samples  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("cuda_device")
+
+counting = pytest.mark.skipif(device_answers(), reason="the stand-in counts")
+
+K, EPOCHS = 4, 3
+
+
+def column(lead: tuple[int, ...], low: float, high: float) -> np.ndarray:
+    return np.linspace(low, high, K, dtype="float32").reshape(*lead, 1, 1)
+
+
+def each(array: np.ndarray, sets: tuple[int, ...]) -> np.ndarray:
+    """The array for each set of samples, a little different."""
+    scale = np.linspace(0.5, 1.0, int(np.prod(sets)), dtype=array.dtype)
+    return np.asarray(array * scale.reshape(*sets, 1, 1))
+
+
+def rolled(array: np.ndarray, sets: tuple[int, ...], by: int) -> np.ndarray:
+    """The samples for each set, moved on by so many."""
+    moved = [np.roll(array, by * k, axis=-1) for k in range(int(np.prod(sets)))]
+    return np.stack(moved).reshape(*sets, *array.shape)
+
+
+def weights(sets: tuple[int, ...]) -> np.ndarray:
+    return each(np.random.default_rng(4).random((1, M), "float32") + 0.5, sets)
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "rates and penalties": {"rate": (1e-3, 1e-2), "l2": (0.0, 0.5)},
+    "momentum": {"make": optim.momentum, "mu": (0.5, 0.9)},
+    "orders and masks": {"seed": [5, 6, 7, 8], "dropout": 0.3},
+    "samples": {"X": (K,), "Y": (K,), "sample_weight": (K,)},
+    "all of it": {
+        "seed": [5, 6, 7, 8],
+        "dropout": (0.0, 0.6),
+        "rate": (1e-3, 1e-2),
+        "l2": (0.0, 0.5),
+        "sample_weight": (K,),
+    },
+    "a grid of folds": {
+        "lead": (2, 2),
+        "X": (2, 1),
+        "Y": (2, 1),
+        "sample_weight": (2, 1),
+        "rate": (1e-3, 1e-2),
+    },
+}
+
+
+def fitted(put: Any, case: str, callbacks: Any = ()) -> Any:
+    """What `fit` returns for a case, whose arrays `put` makes."""
+    given = dict(CASES[case])
+    lead = given.pop("lead", (K,))
+    X, Y = (array.get().T for array in samples())
+    if "X" in given:
+        X, Y = rolled(X, given.pop("X"), 1), rolled(Y, given.pop("Y"), 2)
+    params = NET.init(seeds=range(K), like=np.zeros(1, "float32"))
+    params = map_params(lambda array: put(array.reshape(*lead, *array.shape[1:])), params)
+    if "sample_weight" in given:
+        given["sample_weight"] = put(weights(given["sample_weight"]))
+    of_optimizer = {"learning_rate": given.pop("rate", 1e-2)}
+    make = given.pop("make", optim.adam)
+    of_optimizer |= {name: given.pop(name) for name in ("mu",) if name in given}
+    optimizer = make(**_columns(of_optimizer, lead, put))
+    host = _columns({n: given.pop(n) for n in ("dropout",) if n in given}, lead, np.asarray)
+    settings = {"epochs": EPOCHS, "batch_size": BATCH, "seed": 2, "callbacks": callbacks}
+    settings |= host | _columns(given, lead, put)
+    return xpnet.fit(NET, params, put(X), put(Y), optimizer=optimizer, **settings)
+
+
+def _columns(given: dict[str, Any], lead: tuple[int, ...], put: Any) -> dict[str, Any]:
+    return {
+        name: put(column(lead, *value)) if isinstance(value, tuple) else value
+        for name, value in given.items()
+    }
+
+
+def found(result: Any, get: Any) -> list[Any]:
+    costs = [np.asarray(row["cost"], "float32") for row in result.history]
+    return [[*costs, *(get(array) for array in tensors(result.params))]]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_launches_and_graphs_give_what_numpy_gives(graph, monkeypatch, case):
+    graph(False)
+    launched = found(fitted(cupy.asarray, case), cupy.asnumpy)
+    graph(True)
+    assert_same(found(fitted(cupy.asarray, case), cupy.asnumpy), launched)
+    monkeypatch.setenv("XPNET_FUSED", "0")
+    plain = found(fitted(np.asarray, case), np.asarray)
+    for array, other in zip(launched[0], plain[0], strict=True):
+        np.testing.assert_allclose(array, other, rtol=2e-3, atol=2e-4)
+
+
+PLANNED = 16
+"""8 products, a forward of 3 layers, cost, its sums, 2 backward, update; gathering is beside it."""
+
+LAUNCHES = {
+    "rates and penalties": PLANNED + 1 + 2 + 1,  # weighing, squares; Adam's rates of the caller's
+    "momentum": PLANNED + 1 + 1,  # the optimiser's table
+    "orders and masks": PLANNED + 1 + 1,
+    "samples": PLANNED + 1 + 1 + 1,  # weighing; what a batch weighs
+    "all of it": PLANNED + 2 + 1 + 2 + 1 + 1,
+    "a grid of folds": PLANNED + 1 + 1 + 1 + 1,
+}
+
+
+class Marks(Callback):
+    """How many launches there are at each step."""
+
+    def __init__(self, launches: list[str]) -> None:
+        self.launches, self.marks = launches, [0]
+
+    def on_step(self, step: Any) -> None:
+        self.marks.append(len(self.launches))
+
+
+@counting
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_of_all_networks_is_as_many_launches_as_of_one(graph, case):
+    graph(False)
+    with cupy.counted() as counts:
+        marks = Marks(counts.launches)
+        fitted(cupy.asarray, case, [marks])
+    *_, before, last = marks.marks
+    step = counts.launches[before:last]
+    assert len(step) == LAUNCHES[case], step
+
+
+@counting
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_of_a_run_is_one_graph(graph, monkeypatch, case):
+    """Beside the numbers that the optimiser makes of the caller's arrays, one run after another."""
+    monkeypatch.setattr(epochs, "SECONDS", 1e9)
+    graph(True)
+    seen: list[list[str]] = []
+    run = epochs.Trainer.run
+
+    def counted(self: Any, *args: Any) -> Any:
+        with cupy.counted() as counts:
+            costs = run(self, *args)
+        assert costs is not None
+        seen.append(counts.launches)
+        return costs
+
+    monkeypatch.setattr(epochs.Trainer, "run", counted)
+    fitted(cupy.asarray, case)
+    steps = -(-M // BATCH)
+    numbers = [name for name in seen[-1] if name not in ("begin", "graph")]
+    assert set(numbers) <= {"mul", "setitem"}
+    assert len(numbers) <= 2 * steps
+    assert seen[-1][len(numbers) :] == ["begin", *["graph"] * steps]
