@@ -166,7 +166,7 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        if batches.order is None:
+        if batches.order is None or (self._step is not None and self._run is None):
             return None
         chosen = slice(first * batches.size, (first + count) * batches.size)
         part = batches._replace(order=batches.order[..., chosen])
