@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace, is_jax_array
+from array_api_compat import is_jax_array
 
 from xpnet import backend
 from xpnet.data.batches import gathered

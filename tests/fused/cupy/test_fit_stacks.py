@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold
 
 import xpnet
 from tests.standin.place import device_answers
 from xpnet import optim
 from xpnet.callbacks import Callback
+from xpnet.model_selection import GridSearchCV
 from xpnet.train import epochs
+from xpnet.train.stacked import Stack
 from xpnet.types import map_params, tensors
 
 cupy = pytest.importorskip("cupy")
@@ -170,3 +174,33 @@ def test_a_step_of_a_run_is_one_graph(graph, monkeypatch, case):
     assert set(numbers) <= {"mul", "setitem"}
     assert len(numbers) <= 2 * steps
     assert seen[-1][len(numbers) :] == ["begin", *["graph"] * steps]
+
+
+@counting
+@pytest.mark.parametrize("on", [False, True], ids=["launches", "graphs"])
+def test_a_search_takes_as_many_launches_as_one_training(graph, monkeypatch, on):
+    """But those that weigh by penalties of each; its numbers are copied from the host."""
+    X, Y = (array.get() for array in samples())
+    grid = {"learning_rate_init": [1e-3, 1e-2], "alpha": [0.0, 1e-2]}
+    estimator = xpnet.MLPClassifier((5,), batch_size=8, max_iter=3, random_state=0)
+    monkeypatch.setattr(epochs, "SECONDS", 1e9)
+    graph(on)
+    seen: list[list[str]] = []
+    train = Stack.train
+
+    def counted(self: Stack, batches: Any) -> Any:
+        with cupy.counted() as counts:
+            made = train(self, batches)
+        seen.append(counts.launches)
+        return made
+
+    monkeypatch.setattr(Stack, "train", counted)
+    search = GridSearchCV(estimator, grid, cv=KFold(2), refit=False)
+    with pytest.warns(ConvergenceWarning):
+        search.fit(cupy.asarray(X), cupy.asarray(Y.argmax(axis=1)))
+    assert len(seen) == 2 * 3  # folds by epochs
+    steps, once = 3, ["stack"]  # to read the costs
+    step = (
+        5 + 2 + 1 + 2 + 1 + 1 + 1 + 1
+    )  # products, forward, cost, weights, sums, back, update, draw
+    assert len(seen[-1]) == (1 + steps if on else step * steps) + len(once), seen[-1]
