@@ -116,6 +116,22 @@ def test_launches_and_graphs_give_what_numpy_gives(graph, monkeypatch, case):
         np.testing.assert_allclose(array, other, rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize("on", [False, True], ids=["launches", "graphs"])
+def test_each_network_is_trained_as_alone(graph, on):
+    X, Y = (array.T for array in samples("float64"))
+    seeds, rates = [5, 6, 7], [1e-3, 1e-2, 1e-1]
+    settings = {"epochs": EPOCHS, "batch_size": BATCH, "dropout": 0.3, "l2": 0.1}
+    rate = cupy.asarray(rates).reshape(-1, 1, 1)
+    graph(on)
+    params = NET.init(seeds=seeds, like=X)
+    ours = xpnet.fit(NET, params, X, Y, optimizer=optim.adam(rate), seed=seeds, **settings)
+    for member, seed, rate in zip(ours.members, seeds, rates, strict=True):
+        params = NET.init(seed=seed, like=X)
+        alone = xpnet.fit(NET, params, X, Y, optimizer=optim.adam(rate), seed=seed, **settings)
+        for array, expected in zip(tensors(member.params), tensors(alone.params), strict=True):
+            np.testing.assert_allclose(array.get(), expected.get(), rtol=1e-9, atol=1e-11)
+
+
 PLANNED = 16
 """8 products, a forward of 3 layers, cost, its sums, 2 backward, update; gathering is beside it."""
 
