@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 
@@ -43,3 +44,12 @@ def test_labels_that_are_not_known():
 def test_weights_of_classes_that_are_no_numbers(weight):
     with pytest.raises(TypeError, match=r"class_weight gives class 0 a weight of .*: expected a n"):
         LogisticRegression(class_weight={0: weight}).fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.parametrize("y", [[7, 1, 2, 9, 0, 3, 0], [True, False, True]])
+def test_labels_of_a_library_that_leaves_them_unsorted(monkeypatch, y):
+    """As `numpy.unique_values` does, and as the standard allows."""
+    distinct = strict.unique_values
+    monkeypatch.setattr(strict, "unique_values", lambda x: strict.flip(distinct(x)))
+    classes = labels_of(strict.asarray(y)).classes
+    assert np.asarray(classes).tolist() == sorted(set(y))

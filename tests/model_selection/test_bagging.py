@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn import config_context
 from sklearn import ensemble as theirs
 
 from tests.model_selection.cases import REAL_X, REAL_Y, SMALL, X, Y, heard
@@ -16,6 +15,7 @@ from xpnet import (
     Checkpoints,
     MLPClassifier,
     MLPRegressor,
+    backend,
 )
 
 ENSEMBLES = {
@@ -62,29 +62,75 @@ def test_members_do_not_write_into_one_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+OF_CLASSIFIERS = ("predict", "predict_proba", "predict_log_proba", "predict_spread")
+ELSEWHERE = {
+    "oob": (
+        BaggingClassifier(MLPClassifier(**SMALL), 20, max_samples=0.5, oob_score=True),
+        X,
+        Y % 3 + 5,
+    ),
+    "features": (
+        BaggingClassifier(MLPClassifier(**SMALL), 3, **ENSEMBLES["features"]),
+        X,
+        np.array(list("abcdefghij"))[Y],
+    ),
+    "regressor": (
+        BaggingRegressor(MLPRegressor(**SMALL), 25, oob_score=True, max_features=0.5),
+        REAL_X.astype("f4"),
+        REAL_Y.astype("f4"),
+    ),
+    "alone": (
+        BaggingClassifier(
+            MLPClassifier((5,), solver="lbfgs", max_iter=3), 2, bootstrap=False, max_samples=0.5
+        ),
+        X,
+        Y,
+    ),
+}
+
+
+def answers(model, x, y):
+    """What an ensemble says of samples and of itself, by what was asked."""
+    fitted = model.set_params(random_state=0).fit(x, y)
+    found = {name: getattr(fitted, name)(x) for name in OF_CLASSIFIERS if hasattr(fitted, name)}
+    if isinstance(model, BaggingRegressor):
+        found["mean"], found["std"] = fitted.predict(x, return_std=True)
+    for name in ("classes_", "oob_decision_function_", "oob_prediction_"):
+        if hasattr(fitted, name):
+            found[name] = getattr(fitted, name)
+    drawn = np.array([*fitted.estimators_samples_, *fitted.estimators_features_], dtype=object)
+    scores = fitted.score(x, y), getattr(fitted, "oob_score_", 0.0)
+    return found, scores, drawn.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
+@pytest.mark.parametrize(("model", "x", "y"), ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize("place", ["torch cpu", "jax cpu", "array_api_strict device1"])
+def test_the_ensemble_follows_its_arrays(model, x, y, place):
+    """Without scikit-learn's dispatch: strict arrays on device1 refuse NumPy."""
+    library, device = place.split()
+    pytest.importorskip(library)
+    there = backend.asarray(x, backend=backend.resolve(library, device=device), dtype="float32")
+    expected, expected_scores, expected_drawn = answers(model, x, y)
+    of_text = y.dtype.kind == "U"
+    kind = None if y.dtype.kind == "f" else "int32"
+    y_there = y if of_text else backend.asarray(y, like=there, dtype=kind)
+    found, scores, drawn = answers(model, there, y_there)
+    assert scores == pytest.approx(expected_scores, abs=1e-5)
+    np.testing.assert_equal(drawn, expected_drawn)
+    assert found.keys() == expected.keys()
+    for name, one in found.items():
+        if of_text and name in ("predict", "classes_"):
+            assert (one == expected[name]).all()
+        else:
+            assert backend.where(one) == backend.where(there)
+            host = backend.to_numpy(one)
+            np.testing.assert_allclose(host, expected[name], rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
-def test_the_ensemble_follows_its_arrays(kind):
+def test_arrays_elsewhere_are_refused_by_a_model_on_the_host():
     torch = pytest.importorskip("torch")
-    made, model, x, y = {
-        "Classifier": (BaggingClassifier, MLPClassifier(**SMALL), X, Y % 3 + 5),
-        "Regressor": (BaggingRegressor, MLPRegressor(**SMALL), REAL_X.astype("f4"), REAL_Y),
-    }[kind]
-    model = made(model, 25, max_features=0.5, oob_score=True, random_state=0)
-    methods = {
-        "Classifier": ("predict", "predict_proba", "predict_log_proba", "predict_spread"),
-        "Regressor": ("predict", partial(BaggingRegressor.predict, return_std=True)),
-    }[kind]
-
-    def answers(x, y):
-        fitted = model.fit(x, y)
-        found = [getattr(fitted, m)(x) if isinstance(m, str) else m(fitted, x)[1] for m in methods]
-        return found, fitted.oob_score_
-
-    expected, expected_score = answers(x, y)
-    with config_context(array_api_dispatch=True):
-        found, score = answers(torch.asarray(x), torch.asarray(y))
-    assert all(isinstance(one, torch.Tensor) for one in found)
-    assert score == pytest.approx(expected_score, abs=1e-5)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one.numpy(), other, rtol=1e-3, atol=1e-5)
+    model = BaggingClassifier(MLPClassifier(**SMALL), 2, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="must use the same namespace"):
+        model.predict(torch.asarray(X))

@@ -186,6 +186,39 @@ def test_a_candidate_that_diverges_leaves_the_others_as_they_are(error_score):
     assert scores[1] == alone.best_score_
 
 
+def half_an_answer(epoch):
+    return 7 if epoch.number == 2 else None
+
+
+OTHERS_FAIL = {
+    "schedule": {"solver": ["adam", failing, optim.adam(0.02)]},
+    "answer": {
+        "callbacks": [
+            [type("Wrong", (Callback,), {"every_step": False, "on_epoch": on_epoch})()]
+            for on_epoch in (staticmethod(half_an_answer), staticmethod(lambda epoch: None))
+        ]
+    },
+    "a third diverge": {"learning_rate_init": [1e30, 1e-2, 3e-2], "solver": ["sgd"]},
+}
+
+
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
+@pytest.mark.parametrize("grid", OTHERS_FAIL.values(), ids=OTHERS_FAIL)
+def test_on_other_libraries_too_one_that_fails_leaves_the_others(library, grid):
+    asarray = pytest.importorskip(library).asarray
+
+    def search(module, asarray=asarray):
+        made = module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, error_score=-1.0)
+        return heard(lambda: made.fit(asarray(X), asarray(Y)).cv_results_["mean_test_score"])
+
+    (found, warned), (expected, expected_warned) = search(ours), search(theirs)
+    assert -1.0 in expected
+    assert max(expected) > 0.0
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(found, search(theirs, np.asarray)[0], rtol=1e-6)
+    assert Counter(warned) == Counter(expected_warned)
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_memory_limits_how_many_train_at_once():
     model = MLPClassifier(early_stopping=True, **SMALL)

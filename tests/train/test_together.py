@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ RATES, L2 = (1e-3, 1e-2, 0.3), (0.0, 0.1, 2.0)
 KINDS = {"adam": optim.adam, "sgd": optim.sgd, "adamw": optim.adamw}
 
 
-def loops(library, kind):
-    """Three of one form, the second of which ends an epoch before the others."""
+def loops(library, kind, rates=RATES):
+    """Some of one form, the second of which ends an epoch before the others."""
     rng = np.random.default_rng(0)
     X = library.asarray(rng.normal(size=(M, 3)), dtype="float32")
     Y = library.asarray(np.eye(2)[rng.integers(0, 2, M)], dtype="float32")
     made = []
-    for k, (rate, l2) in enumerate(zip(RATES, L2, strict=True)):
+    for k, (rate, l2) in enumerate(zip(rates, L2, strict=True)):
         params = NET.init(seed=k, like=X)
         run = Run(NET, EPOCHS - (k == 1), -(-M // SIZE), M)
         settings = Settings(KINDS[kind](rate), l2=l2)
@@ -99,6 +99,58 @@ def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_compiler_they_are_a_stack(cuda_device, unfused, kind):
     assert_as_alone(cuda_device, kind)
+
+
+class NoRateError(Exception):
+    pass
+
+
+def no_rate_in_the_second_epoch(t):
+    if t > 7:
+        raise NoRateError
+    return 1e-3
+
+
+@pytest.mark.parametrize("rate", [no_rate_in_the_second_epoch, 1e39], ids=["schedule", "too large"])
+def test_one_that_fails_leaves_the_others(eager_xp, rate, monkeypatch):
+    if eager_xp.name == "numpy":
+        monkeypatch.setenv("XPNET_FUSED", "0")  # so that there is a stack, too
+    rates = (1e-2, 1e-3, rate)
+    X, beside, orders = loops(eager_xp, "sgd", rates)
+    errors = {}
+    with np.errstate(all="ignore"):
+        together([loop.rounds(orders) for loop in beside], X, kept_in(errors))
+    assert {k: type(error) for k, error in errors.items()} == (
+        {2: NoRateError} if callable(rate) else {}
+    )
+    _, alone, _ = loops(eager_xp, "sgd", rates)
+    for found, loop in zip(beside[:2], alone, strict=False):
+        assert_trees_close(found.result.params, loop.fit(orders).params, "float32")
+    assert beside[2].result.stopped.startswith("failed: NoRateError" if errors else "all epochs")
+
+
+def test_an_error_of_a_stack_is_that_of_its_members(unfused, monkeypatch):
+    def too_large(*_):
+        raise MemoryError("of the stack")
+
+    monkeypatch.setattr("xpnet.train.stacked.Stack.train", too_large)
+    X, members, orders = loops(np, "adam")
+    _, (_, _, other), _ = loops(np, "sgd")
+    errors = {}
+    together([loop.rounds(orders) for loop in (*members, other)], X, kept_in(errors))
+    assert {k: str(error) for k, error in errors.items()} == dict.fromkeys(range(3), "of the stack")
+    assert other.result.stopped == "all epochs done"
+
+
+def kept_in(errors):
+    @contextmanager
+    def watch(k):
+        try:
+            yield
+        except Exception as error:
+            errors[k] = error
+
+    return watch
 
 
 def assert_as_alone(library, kind):

@@ -61,8 +61,14 @@ def labels_of(y: Array) -> Labels:
     if _is_multilabel(y):
         xp = array_namespace(y)
         return Labels(MULTILABEL, xp.arange(y.shape[1], device=device(y)))
-    on_host = isinstance(y, np.ndarray)
-    return of_classes(unique_labels(y) if on_host else array_namespace(y).unique_values(y))
+    return of_classes(unique_labels(y) if isinstance(y, np.ndarray) else _sorted_values(y))
+
+
+def _sorted_values(y: Array) -> Array:
+    """The values in y, each once: the standard leaves their order open, and sorts no booleans."""
+    xp = array_namespace(y)
+    numbers = xp.astype(y, xp.uint8) if xp.isdtype(y.dtype, "bool") else y
+    return xp.astype(xp.sort(xp.unique_values(numbers)), y.dtype)
 
 
 def of_classes(classes: Array) -> Labels:

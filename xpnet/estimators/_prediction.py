@@ -20,7 +20,6 @@ from xpnet.estimators._labels import Labels, column_raveled, decoded
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
-from xpnet.metrics import share
 from xpnet.network import Network
 from xpnet.network.defaults import forward_kernels
 from xpnet.network.propagation import unchecked_forward
@@ -127,7 +126,9 @@ class ClassPredictionMixin(ClassifierMixin):
         right = predicted == y
         xp = array_namespace(right)
         right = xp.matrix_transpose(right) if right.ndim == 2 else right[None, :]
-        return float(share(right, counted(checked_weights(sample_weight, X), A)))
+        weights = counted(checked_weights(sample_weight, X), A)
+        # Divided on the host, as in scikit-learn: not every library has float64.
+        return _share_on_host(xp.all(right, axis=0), weights[0, :])
 
 
 def counted(weights: Array | None, A: Array) -> Array:
@@ -139,6 +140,14 @@ def counted(weights: Array | None, A: Array) -> Array:
     s = xp.ones_like(A[0, :]) if weights is None else weights
     has_float64 = "float64" in xp.__array_namespace_info__().dtypes(device=device(A))
     return (xp.astype(s, xp.float64) if has_float64 else s)[None, :]
+
+
+def _share_on_host(right: Array, weights: Array) -> float:
+    """The weight of samples that are right ``(m,)``, of that of all samples; one read."""
+    xp = array_namespace(right, weights)
+    of_right = xp.sum(xp.where(right, weights, xp.zeros_like(weights)))
+    part, whole = backend.read([of_right, xp.sum(weights)]).tolist()
+    return float(part / whole)
 
 
 def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:

@@ -1,36 +1,51 @@
-"""scikit-learn's bagging, whose members train side by side."""
+"""scikit-learn's bagging, whose members train side by side, where their arrays lie."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from array_api_compat import array_namespace
 from joblib import parallel_config
+from scipy.sparse import csc_array
 from sklearn import ensemble
+from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
-from xpnet.estimators._devices import on_host, reference, stand_in, to_host
+from xpnet.estimators._devices import DeviceMixin, on_host, stand_in, to_host
 from xpnet.estimators._mlp import Given
+from xpnet.estimators._validation import checked_samples
 from xpnet.model_selection.checkpoints import check_one_fit
+from xpnet.model_selection.elsewhere import Masked, OnHost, beside, features_of, rows_of
 from xpnet.model_selection.fitting import network_of, say, train_all, why_alone, why_not
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.train.epochs import Rounds
+from xpnet.types import Array
+
+PutOff: TypeAlias = tuple[Fit, Any, Any, dict[str, Any]]
+"""A fit to be made, on X and y, with further arguments."""
 
 Base: Any = ensemble.BaggingClassifier if TYPE_CHECKING else object
 
 
 class SideBySideMixin(Base):
-    """Adds to bagging of scikit-learn's that members are trained once all of them are made.
+    """Adds to bagging of scikit-learn that members are trained once all of them are made.
 
     scikit-learn makes a member and calls its `fit`, which is put off until the last one is made, or
-    until its own code wants to predict with them.
+    until its own code wants to predict with them. Samples of another library than NumPy are not
+    shown to scikit-learn: an empty matrix of their shape is, for which it draws the same numbers.
     """
 
-    _put_off: list[tuple[Fit, Rounds]] | None = None
+    _put_off: list[PutOff] | None = None
+    _reason: str
+    _there: Any = None
     estimators_: list[Any]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Any:
@@ -46,25 +61,40 @@ class SideBySideMixin(Base):
         Returns
         -------
         ensemble
-            Itself.
+            Itself. What it has learned lies where X does.
         """
         estimator = self._get_estimator()
         check_one_fit([network_of(estimator)], self.n_estimators)
-        reason = why_not(estimator, fit_params)
-        if not reason and network_of(estimator) is not estimator:
-            reason = "each member of an ensemble has its own steps before the network"
-        reason = reason or why_alone(estimator)
+        reason = self._why_one_by_one(estimator, fit_params)
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
+        stays = self._stays(X)
+        if reason and not stays:
             return super().fit(X, y, sample_weight, **fit_params)
-        self._put_off = []
+        self._put_off, self._reason = [], reason
+        if stays:
+            self._there = checked_samples(self, X, reset=True)
+            X, y, sample_weight = csc_array(X.shape), to_host(y), to_host(sample_weight)
         try:
             with parallel_config(backend="sequential"):
                 super().fit(X, y, sample_weight, **fit_params)
             self._train()
+            if stays:
+                self._move()
         finally:
-            del self._put_off
+            for name in ("_put_off", "_reason", "_there"):
+                self.__dict__.pop(name, None)
         return self
+
+    def _why_one_by_one(self, estimator: Any, fit_params: dict[str, Any]) -> str:
+        reason = why_not(estimator, fit_params)
+        if not reason and network_of(estimator) is not estimator:
+            reason = "each member of an ensemble has its own steps before the network"
+        return reason or why_alone(estimator)
+
+    def _stays(self, X: Any) -> bool:
+        """Whether X lies elsewhere than on the host, and members can be trained there."""
+        return not on_host(X) and isinstance(network_of(self._get_estimator()), DeviceMixin)
 
     def _make_estimator(self, append: bool = True, random_state: Any = None) -> Any:
         estimator = super()._make_estimator(append, random_state)
@@ -72,51 +102,119 @@ class SideBySideMixin(Base):
             estimator.fit = lambda *data, **params: self._put_off_fit(estimator, *data, **params)
         return estimator
 
-    def _put_off_fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> None:
+    def _put_off_fit(self, estimator: Any, X: Any, y: Any, **params: Any) -> None:
         del estimator.fit
-        rounds = estimator._rounds(Given(X, y, sample_weight), Given(None, None, None))
-        self._put_off.append((Fit(estimator), rounds))  # type: ignore[union-attr]
-        self._like = stand_in(X)
+        self._put_off.append((Fit(estimator), X, y, params))  # type: ignore[union-attr]
 
     def _train(self) -> None:
         """Train the members that have not been yet."""
-        if not self._put_off:
+        members = list(self._put_off or ())
+        if not members:
             return
-        fits, trainings = zip(*self._put_off, strict=True)
-        self._put_off.clear()
-        like = self.__dict__.pop("_like")
+        self._put_off.clear()  # type: ignore[union-attr]
+        takes = self._takes(members)
+        given = [
+            (fit.estimator, take, y, params)
+            for (fit, _, y, params), take in zip(members, takes, strict=True)
+        ]
+        if self._reason:
+            for estimator, take, y, params in given:
+                estimator.fit(take(), y, **params)
+            return
+        fits = [fit for fit, *_ in members]
+        like = stand_in(members[0][1] if self._there is None else self._there)
+        trainings = [_rounds(*of_one) for of_one in given]
         train_all(fits, trainings, like, limit=bytes_of(None), verbose=self.verbose)
         for fit in fits:
             fit.repeat()
 
+    def _takes(self, members: list[PutOff]) -> list[Callable[[], Array]]:
+        """For each of the newest members, what takes its part of the samples."""
+        there, new = self._there, slice(-len(members), None)
+        if there is None:
+            return [partial(_part, X) for _, X, *_ in members]
+        parts = zip(members, self.estimators_features_[new], self.estimators_samples_, strict=True)
+        return [
+            # One whose `fit` has no weights is given what was drawn for it, others all samples.
+            partial(_part, there, features, None if "sample_weight" in params else drawn)
+            for (*_, params), features, drawn in parts
+        ]
+
+    def _move(self) -> None:
+        """Put what scikit-learn's code has learned on the host where the samples lie."""
+        for name in ("classes_", "oob_decision_function_", "oob_prediction_"):
+            if hasattr(self, name):
+                setattr(self, name, beside(getattr(self, name), self._there))
+
     def _set_oob_score(self, X: Any, y: Any) -> None:
         if self._put_off is not None:
             self._train()
+        if self._there is None:
+            super()._set_oob_score(X, y)
+            return
         members = self.estimators_
-        if not on_host(X):  # where scikit-learn's code puts the answers into arrays of NumPy
-            self.estimators_ = [member.to_device("numpy") for member in members]
+        self.estimators_ = list(map(OnHost, members))
         try:
-            super()._set_oob_score(to_host(X), y)
+            super()._set_oob_score(Masked(self._there), y)
         finally:
             self.estimators_ = members
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on X and y, or R²: the mean over outputs."""
+        if on_host(X):
+            return float(super().score(X, y, sample_weight))
+        score = accuracy_score if is_classifier(self) else r2_score
+        y, predicted, weight = map(to_host, (y, self.predict(X), sample_weight))
+        return float(score(y, predicted, sample_weight=weight))
+
     def _as_validated(self, X: Any) -> Any:
-        """X as scikit-learn has it: of NumPy, unless its ``array_api_dispatch`` is on."""
         check_is_fitted(self)
+        if not on_host(X):
+            return checked_samples(self, X, reset=False)
         sparse, options = ["csr", "csc"], {"dtype": None, "ensure_all_finite": False}
         return validate_data(self, X, accept_sparse=sparse, reset=False, **options)
 
-    def _of_members(self, X: Any, method: str) -> Iterator[Any]:
-        """What each member answers to a validated X, to its own features, on the host."""
-        for member, features in zip(self.estimators_, self.estimators_features_, strict=True):
-            yield member, to_host(getattr(member, method)(X[:, features]))
+    def _answers(self, X: Any, method: str) -> list[Any]:
+        """What each member answers to its own features of X."""
+        X = self._as_validated(X)
+        with backend.on_device_of(stand_in(X)):
+            return [
+                getattr(member, method)(features_of(X, features))
+                for member, features in zip(
+                    self.estimators_, self.estimators_features_, strict=True
+                )
+            ]
+
+
+def _rounds(estimator: Any, take: Callable[[], Array], y: Any, params: dict[str, Any]) -> Rounds:
+    """The epochs of a member, whose samples are taken when they begin."""
+    validation = Given(*(params.get(name) for name in ("X_val", "y_val", "sample_weight_val")))
+    rounds: Rounds = estimator._rounds(Given(take(), y, params.get("sample_weight")), validation)
+    return (yield from rounds)
+
+
+def _part(X: Array, features: np.ndarray | None = None, samples: np.ndarray | None = None) -> Array:
+    X = X if samples is None else rows_of(X, samples)
+    return X if features is None else features_of(X, features)
+
+
+def _over(answers: list[Any], statistic: str) -> Any:
+    """The mean or the standard deviation of members' answers."""
+    xp = array_namespace(answers[0])
+    return getattr(xp, statistic)(xp.stack(answers), axis=0)
+
+
+def _has_margins(classifier: Any) -> bool:
+    """Whether there are decision functions; the member's own error where there are none."""
+    return bool(classifier._get_estimator().decision_function)
 
 
 class BaggingClassifier(SideBySideMixin, ensemble.BaggingClassifier):
     """scikit-learn's `BaggingClassifier` of networks, which train side by side.
 
     All parameters and attributes are those of scikit-learn's class, and so are the results. Without
-    an `estimator` members are `xpnet.MLPClassifier`.
+    an `estimator` members are `xpnet.MLPClassifier`. Arrays of other libraries than NumPy stay
+    where they are, as of `xpnet.MLPClassifier`.
     """
 
     def _get_estimator(self) -> Any:
@@ -134,43 +232,66 @@ class BaggingClassifier(SideBySideMixin, ensemble.BaggingClassifier):
         array, shape (m, n_classes)
             0 where all members agree.
         """
-        X = self._as_validated(X)
-        return beside(np.std(self._probabilities(X), axis=0), X)
+        return _over(self._probabilities(X), "std")
 
     def predict_proba(self, X: Any, **params: Any) -> Any:
         """Return the mean of the members' probabilities ``(m, n_classes)``, where X lies."""
-        if on_host(X) or on_host(there := self._as_validated(X)):
+        if params or not self._stays(X):
             return super().predict_proba(X, **params)
-        return beside(np.mean(self._probabilities(there), axis=0), there)
+        return _over(self._probabilities(X), "mean")
 
     def predict_log_proba(self, X: Any, **params: Any) -> Any:
         """Return the logarithm of `predict_proba`."""
-        if on_host(X) or on_host(there := self._as_validated(X)):
+        if params or not self._stays(X):
             return super().predict_log_proba(X, **params)
-        return beside(np.log(np.mean(self._probabilities(there), axis=0)), there)
+        probabilities = self.predict_proba(X)
+        return array_namespace(probabilities).log(probabilities)
+
+    @available_if(_has_margins)
+    def decision_function(self, X: Any, **params: Any) -> Any:
+        """Return the mean of the members' decision functions."""
+        if params or not self._stays(X):
+            return super().decision_function(X, **params)
+        return _over(self._answers(X, "decision_function"), "mean")
 
     def predict(self, X: Any, **params: Any) -> Any:
         """Return the labels ``(m,)`` of the largest mean probabilities, where X lies."""
-        if on_host(X) or on_host(there := self._as_validated(X)):
+        if params or not self._stays(X):
             return super().predict(X, **params)
-        numbers = np.mean(self._probabilities(there), axis=0).argmax(axis=1)
-        return beside(self.classes_[numbers], there)
+        probabilities = self.predict_proba(X)
+        xp = array_namespace(probabilities)
+        numbers, classes = xp.argmax(probabilities, axis=1), self.classes_
+        if isinstance(classes, np.ndarray) or isinstance(probabilities, np.ndarray):
+            # Labels are text, or a member's first steps have made NumPy's arrays of X.
+            return to_host(classes)[to_host(numbers)]
+        return xp.take(classes, numbers, axis=0)
 
-    def _probabilities(self, X: Any) -> list[np.ndarray]:
+    def _probabilities(self, X: Any) -> list[Any]:
         """Those of each member, for all classes: its bootstrap may have had fewer."""
-        answers = []
-        for member, probabilities in self._of_members(X, "predict_proba"):
-            of_all = np.zeros((len(probabilities), len(self.classes_)))
-            of_all[:, to_host(member.classes_)] = probabilities[:, : len(member.classes_)]
-            answers.append(of_all)
-        return answers
+        answers = self._answers(X, "predict_proba")
+        return [
+            self._of_all(member, answer)
+            for member, answer in zip(self.estimators_, answers, strict=True)
+        ]
+
+    def _of_all(self, member: Any, answer: Any) -> Any:
+        known = to_host(member.classes_).tolist()
+        if isinstance(answer, np.ndarray):
+            answer = answer.astype(np.float64)  # as in scikit-learn's sum
+        if len(known) == self.n_classes_:
+            return answer
+        xp = array_namespace(answer)
+        columns = {number: answer[:, place] for place, number in enumerate(known)}
+        none = xp.zeros_like(answer[:, 0])
+        return xp.stack([columns.get(k, none) for k in range(self.n_classes_)], axis=1)
 
 
 class BaggingRegressor(SideBySideMixin, ensemble.BaggingRegressor):
     """scikit-learn's `BaggingRegressor` of networks, which train side by side.
 
     All parameters and attributes are those of scikit-learn's class, and so are the results. Without
-    an `estimator` members are `xpnet.MLPRegressor`.
+    an `estimator` members are `xpnet.MLPRegressor`. Arrays of other libraries than NumPy stay
+    where they are, as of `xpnet.MLPRegressor`.
     """
 
     def _get_estimator(self) -> Any:
@@ -191,17 +312,10 @@ class BaggingRegressor(SideBySideMixin, ensemble.BaggingRegressor):
         -------
         array, shape (m,), or a pair of them
         """
-        mean = super().predict(X, **params)
-        if not return_std:
+        stays = self._stays(X) and not params
+        mean = None if stays else super().predict(X, **params)
+        if not (stays or return_std):
             return mean
-        X = self._as_validated(X)
-        answers = [answer for _, answer in self._of_members(X, "predict")]
-        return mean, beside(np.std(answers, axis=0), X)
-
-
-def beside(values: np.ndarray, X: Any) -> Any:
-    """Return numbers in the library and on the device of X, floating ones in its dtype."""
-    if on_host(X) or values.dtype.kind not in "biuf":
-        return values
-    like = reference(X)
-    return backend.asarray(values, like=like, dtype=None if values.dtype.kind == "f" else "int64")
+        answers = self._answers(X, "predict")
+        mean = _over(answers, "mean") if stays else mean
+        return (mean, _over(answers, "std")) if return_std else mean

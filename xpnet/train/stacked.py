@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
-from array_api_compat import is_jax_array
+from array_api_compat import array_namespace, is_jax_array
 
 from xpnet import backend
 from xpnet.data.batches import gathered
@@ -13,6 +13,9 @@ from xpnet.network import stack, unstack
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.steps import Trainer
 from xpnet.types import Batches, Optimizer, OptimizerState, PreparedRun
+
+Numbers: TypeAlias = list[dict[str, Any]]
+"""The hyperparameters of the steps of an epoch."""
 
 
 def form_of(loop: EpochLoop, batches: Batches) -> Any:
@@ -26,10 +29,23 @@ def form_of(loop: EpochLoop, batches: Batches) -> Any:
     if not (loop.in_runs and is_plain and isinstance(settings.l2, float | int)):
         return None
     kind = getattr(settings.optimizer.apply, "kernel", None)
-    if kind is None or not isinstance(settings.optimizer.rate(trainer.state.t + 1), float):
+    if kind is None:
         return None
     samples = tuple(map(id, batches[:4]))
     return loop.run.net, kind, trainer.state.t, samples, batches.size, loop.params[0].W.dtype
+
+
+def numbers_of(loop: EpochLoop) -> Numbers | None:
+    """Those of its next epoch; None where any is none that stands in an array beside others.
+
+    Raises what its schedule raises at any of the steps.
+    """
+    W = loop.params[0].W
+    most = array_namespace(W).finfo(W.dtype).max
+    numbers = loop.trainer.numbers(loop.run.steps_per_epoch)
+    each = [number for of_step in numbers for number in of_step.values()]
+    fit = all(isinstance(number, float) and abs(number) <= most for number in each)
+    return numbers if fit else None
 
 
 class Stack:
@@ -48,11 +64,11 @@ class Stack:
         moments = tuple(map(stack, zip(*(state.moments for state in states), strict=True)))
         optimizer = Optimizer(
             lambda params: OptimizerState(states[0].t, moments),
-            self._hyperparameters,
+            lambda t: self.numbers[t],
             first.settings.optimizer.apply,
             first.settings.optimizer.rate,
         )
-        self.like = params[0].W
+        self.like, self.numbers = params[0].W, dict[int, dict[str, Any]]()
         l2 = self._of_each([float(loop.settings.l2) for loop in loops])
         settings = first.settings._replace(optimizer=optimizer, l2=l2)
         self.trainer = Trainer(first.net, params, settings, fixed=False)
@@ -70,10 +86,16 @@ class Stack:
             and 2 * len(loops) > len(self.loops)
         )
 
-    def train(self, batches: Batches) -> dict[EpochLoop, PreparedRun]:
-        """Make the epoch of all; what it leaves of each."""
-        steps, gather = self.loops[0].run.steps_per_epoch, self.loops[0].gather
-        costs = self.trainer.run(batches, 0, steps)
+    def train(
+        self, batches: Batches, numbers: Mapping[EpochLoop, Numbers]
+    ) -> dict[EpochLoop, PreparedRun]:
+        """Make the epoch of those whose numbers are given; what it leaves of each."""
+        some, gather = next(iter(numbers.values())), self.loops[0].gather
+        # One that has ended takes any: it might have no more of its own.
+        each = [numbers.get(loop, some) for loop in self.loops]
+        steps = enumerate(zip(*each, strict=True), self.trainer.state.t + 1)
+        self.numbers = {t: self._joined(of_step) for t, of_step in steps}
+        costs = self.trainer.run(batches, 0, len(some))
         if costs is None:
             costs = [self.trainer.step(*batch).cost for batch in gathered(batches, gather)]
         host = backend.read(list(costs))  # once for all
@@ -83,10 +105,10 @@ class Stack:
         return {
             loop: PreparedRun((), (params[k], tuple(each[k] for each in moments), host[:, k]))
             for k, loop in enumerate(self.loops)
+            if loop in numbers
         }
 
-    def _hyperparameters(self, t: int) -> dict[str, Any]:
-        each = [loop.settings.optimizer.hyperparameters(t) for loop in self.loops]
+    def _joined(self, each: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return {name: self._of_each([numbers[name] for numbers in each]) for name in each[0]}
 
     def _of_each(self, numbers: list[float]) -> Any:

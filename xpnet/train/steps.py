@@ -171,7 +171,7 @@ class Trainer:
             return None
         chosen = slice(first * batches.size, (first + count) * batches.size)
         part = batches._replace(order=batches.order[..., chosen])
-        result = self._call("__call__", part, self._numbers(count), of_each)
+        result = self._call("__call__", part, self.numbers(count), of_each)
         return None if result is None else self.enter(*result)
 
     def prepared(
@@ -187,7 +187,7 @@ class Trainer:
         steps, orders = count * len(epochs), [batches.order for batches in epochs]
         of_steps, of_samples = (self.settings.optimizer, self.state.t, steps), (*map(id, orders),)
         if of_steps not in known:
-            known[of_steps] = Hyperparameters(self._numbers(steps))
+            known[of_steps] = Hyperparameters(self.numbers(steps))
         if of_samples not in known:
             known[of_samples] = array_namespace(*orders).stack(orders)
         batches = epochs[0]._replace(order=known[of_samples])
@@ -203,8 +203,8 @@ class Trainer:
         self.state = OptimizerState(self.state.t + len(costs), moments)
         return costs
 
-    def _numbers(self, count: int) -> list[dict[str, Any]]:
-        """The hyperparameters of so many steps."""
+    def numbers(self, count: int) -> list[dict[str, Any]]:
+        """The hyperparameters of the next so many steps."""
         hyperparameters, t = self.settings.optimizer.hyperparameters, self.state.t + 1
         with self.there:
             return [hyperparameters(t + i) for i in range(count)]

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.train.stacked import Stack, form_of
+from xpnet.train.stacked import Numbers, Stack, form_of, numbers_of
 from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
 
 Watch: TypeAlias = Callable[[int], AbstractContextManager[None]]
@@ -80,7 +80,7 @@ def together(
             if make:
                 epochs = _round_side_by_side(trainings, epochs, watch, make)
             else:
-                _train(trainings, epochs, watch, _made_in_stacks(epochs, stacks))
+                _train(trainings, epochs, watch, _made_in_stacks(trainings, epochs, watch, stacks))
                 epochs = _next_epochs(trainings, epochs, watch)
 
 
@@ -198,25 +198,50 @@ def _lengthen(epochs: Epochs, seconds: float) -> None:
         loop.most = min(most, GROWTH * len(batches))
 
 
-def _made_in_stacks(epochs: Epochs, stacks: dict[Any, Stack]) -> dict[int, PreparedRun]:
-    """The epochs that can be made as those of stacks, which are kept from one round to the next."""
-    groups: dict[Any, list[int]] = {}
-    for k, (loop, (batches,)) in epochs.items():
-        form = form_of(loop, batches)
-        if form is not None:
-            groups.setdefault(form, []).append(k)
+def _made_in_stacks(
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, stacks: dict[Any, Stack]
+) -> dict[int, PreparedRun]:
+    """The epochs that can be made as those of stacks, which are kept from one round to the next.
+
+    A training that fails, by its schedule say, leaves.
+    """
     before = list(stacks.values())
     stacks.clear()
     made: dict[int, PreparedRun] = {}
-    for form, members in groups.items():
-        loops, (_, (batches,)) = [epochs[k][0] for k in members], epochs[members[0]]
+    for form, numbers in _alike(trainings, epochs, watch).items():
+        loops, (_, (batches,)) = [epochs[k][0] for k in numbers], epochs[next(iter(numbers))]
         if len(loops) < 2:
             continue
-        known = next((known for known in before if known.goes_on(loops)), None)
-        stacks[form] = known or Stack(loops)
-        runs = stacks[form].train(batches)
-        made |= {k: runs[loop] for k, loop in zip(members, loops, strict=True)}
+        try:
+            known = next((known for known in before if known.goes_on(loops)), None)
+            stacks[form] = known or Stack(loops)
+            runs = stacks[form].train(batches, dict(zip(loops, numbers.values(), strict=True)))
+            made |= {k: runs[loop] for k, loop in zip(numbers, loops, strict=True)}
+        except Exception as error:
+            # It may have written over the parameters of each: none of them can go on.
+            for k in numbers:
+                _fail(trainings[k], error, watch(k))
+                del epochs[k]
+            stacks.pop(form, None)
     return made
+
+
+def _alike(
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch
+) -> dict[Any, dict[int, Numbers]]:
+    """The numbers of the steps of trainings that can be a stack, by their form."""
+    groups: dict[Any, dict[int, Numbers]] = {}
+    for k, (loop, (batches,)) in list(epochs.items()):
+        form = form_of(loop, batches)
+        try:
+            numbers = None if form is None else numbers_of(loop)
+        except Exception as error:
+            _fail(trainings[k], error, watch(k))
+            del epochs[k]
+        else:
+            if numbers is not None:
+                groups.setdefault(form, {})[k] = numbers
+    return groups
 
 
 def _train(

@@ -196,8 +196,9 @@ def at_most(number: int) -> Iterator[None]:
 def agree(sizes: tuple[int, ...], m: int, dtype: Any, threads: int) -> bool | None:
     """Whether one thread and all give the same bits; None where no product gains from all.
 
-    With long sums divided as by `product`, they do in single precision. In double precision some
-    kernels add up the last rows and columns of a thread's share in another order.
+    Some kernels add up the last rows and columns of a thread's share in another order: for AVX2
+    they do in single precision, for AVX-512 in double precision alone, with long sums divided as by
+    `product`.
 
     Parameters
     ----------
