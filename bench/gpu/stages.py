@@ -65,6 +65,7 @@ STAGES = (
         (*PEERS, "--sizes", "784-30-10", "784-512-256-10", "--batches", "128"),
     ),
     Stage("host-time", 20, (*PYTHON, "bench.host_time", *RESULTS)),
+    Stage("stacks", 20, (*PYTHON, "bench.stacks", *RESULTS)),
     Stage("peers", 120, (*PEERS, "--sizes", *ALL_SIZES, "--batches", "128", "1024", "8192")),
     Stage(
         "benchmarks",
@@ -77,7 +78,7 @@ STAGES = (
     ),
     Stage("memcheck", 40, (*SANITIZER, "--tool", "memcheck", *KERNEL_TESTS)),
     Stage("racecheck", 40, (*SANITIZER, "--tool", "racecheck", *KERNEL_TESTS)),
-    Stage("other-tests", 80, (*TESTS, "-k", f"not ({OF_CUPY})"), ON_THE_HOST),
+    Stage("other-tests", 60, (*TESTS, "-k", f"not ({OF_CUPY})"), ON_THE_HOST),
 )
 
 

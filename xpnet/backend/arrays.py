@@ -173,13 +173,20 @@ def _asked(array: Any, question: str) -> bool:
 
 
 def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[Any, ...]:
-    """Return the rows ``order[start:stop]`` of each array ``(m, n)``, as columns.
+    """Return the rows ``order[..., start:stop]`` of each array ``(m, n)``, as columns.
 
-    The transpose ``(n, stop - start)`` is a view where the library has views.
+    The transpose ``(..., n, stop - start)`` is a view where the library has views.
     """
     xp = array_api_compat.array_namespace(order)
-    rows = order[start:stop]
-    return tuple(xp.matrix_transpose(xp.take(array, rows, axis=0)) for array in arrays)
+    rows = order[..., start:stop]
+    numbers = rows if rows.ndim == 1 else xp.reshape(rows, (-1,))
+
+    def taken(array: Any) -> Any:
+        found = xp.take(array, numbers, axis=0)
+        of_each = found if rows.ndim == 1 else xp.reshape(found, (*rows.shape, array.shape[-1]))
+        return xp.matrix_transpose(of_each)
+
+    return tuple(map(taken, arrays))
 
 
 def _target(target: Any) -> _Target:

@@ -166,7 +166,7 @@ def blocks(m: int, size: int) -> Iterator[tuple[int, int]]:
 def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch]:
     """Yield mini-batches as columns, from number `first` on; `sliced` gathers without an order."""
     if batches.of_each:
-        yield from _gathered_of_each(batches, first)
+        yield from _gathered_of_each(batches, gather, first)
         return
     X, Y, weight, order, size = batches
     # One upload an epoch: one a step would be a copy from the host at every step.
@@ -185,18 +185,29 @@ def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch
         yield Batch(x, y, *s)
 
 
-def _gathered_of_each(batches: Batches, first: int) -> Iterator[Batch]:
+def _gathered_of_each(batches: Batches, gather: Gather, first: int) -> Iterator[Batch]:
     """`gathered` of a stack whose networks have samples or orders of their own."""
     X, Y, weight, order, size = batches
     arrays = [X, Y]
     if weight is not None:
         arrays.append(array_namespace(weight).matrix_transpose(weight))
-    leads = {array.shape[:-2] for array in arrays}
-    numbers = {lead: None if order is None else indices(_rows(lead, order, X), Y) for lead in leads}
     on_device = backend.on_device_of(Y)
-    for start, stop in islice(blocks(X.shape[-2], size), first, None):
+    leads: dict[tuple[int, ...], list[int]] = {}  # what is numbered in one way is gathered at once
+    for place, array in enumerate(arrays):
+        leads.setdefault(array.shape[:-2], []).append(place)
+    numbers = {lead: None if order is None else indices(_rows(lead, order, X), Y) for lead in leads}
+    if order is not None:
         with on_device:
-            columns = [_taken(array, numbers[array.shape[:-2]], start, stop) for array in arrays]
+            arrays = [
+                array_namespace(array).reshape(array, (-1, array.shape[-1])) for array in arrays
+            ]
+    for start, stop in islice(blocks(X.shape[-2], size), first, None):
+        columns: list[Any] = list(arrays)
+        for lead, places in leads.items():
+            with on_device:
+                some = gather([arrays[k] for k in places], numbers[lead], start, stop)
+            for k, column in zip(places, some, strict=True):
+                columns[k] = column
         yield Batch(*columns)
 
 
@@ -206,21 +217,21 @@ def _rows(lead: tuple[int, ...], order: np.ndarray, X: Array) -> np.ndarray:
     return rows
 
 
-def _taken(array: Array, numbers: Array | None, start: int, stop: int) -> Array:
-    """Some of the rows of ``array (..., m, n)`` as columns: by their numbers, or as they lie."""
-    xp = array_namespace(array)
-    if numbers is None:
-        return xp.matrix_transpose(array[..., start:stop, :])
-    numbers, n = numbers[..., start:stop], array.shape[-1]
-    rows = xp.take(xp.reshape(array, (-1, n)), xp.reshape(numbers, (-1,)), axis=0)
-    return xp.matrix_transpose(xp.reshape(rows, (*numbers.shape, n)))
-
-
 def _columns(weight: Array, order: Array | None, start: int, stop: int) -> Array:
     """The weights of a batch, of each network of a stack."""
     if order is None:
         return weight[..., start:stop]
     return array_namespace(weight).take(weight, order[start:stop], axis=-1)
+
+
+def chosen(weight: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The weights (..., 1, m) of these samples, which may be others for each network of a stack."""
+    if order.ndim == 1:
+        return weight.take(order, axis=-1)
+    order = order[..., None, :]
+    lead = np.broadcast_shapes(weight.shape[:-1], order.shape[:-1])
+    whole = np.broadcast_to(weight, (*lead, weight.shape[-1]))
+    return np.take_along_axis(whole, np.broadcast_to(order, (*lead, order.shape[-1])), axis=-1)
 
 
 def indices(numbers: np.ndarray | list[int], like: Array) -> Array:
@@ -234,7 +245,7 @@ def indices(numbers: np.ndarray | list[int], like: Array) -> Array:
 def sliced(arrays: Sequence[Array], order: None, start: int, stop: int) -> tuple[Array, ...]:
     """The rows from `start` to before `stop` of each array, as columns; a view where it can be."""
     transpose = array_namespace(*arrays).matrix_transpose
-    return tuple(transpose(array[start:stop, :]) for array in arrays)
+    return tuple(transpose(array[..., start:stop, :]) for array in arrays)
 
 
 def sample_major(X: Array) -> Array:

@@ -70,8 +70,10 @@ class Accelerator:
         batches, hyperparameters, *, kernels, apply, l2, dropout) -> (params, moments, costs)``,
         with hyperparameters for each step, and a `Dropout` for each or None; the same results as
         step by step, costs on the host. None in place of a result where it does not support its
-        arguments. Its next call may write over these moments. Where there is `side_by_side`, its
-        attribute ``prepared`` takes the same arguments and returns a `PreparedRun`, or None.
+        arguments. Its next call may write over these moments. It has an attribute ``of_each`` where
+        networks of a stack may have samples, orders and dropout of their own. Where there is
+        `side_by_side`, its attribute ``prepared`` takes the same arguments and returns a
+        `PreparedRun`, or None.
     side_by_side : ``() -> context of SideBySide``, or None
         Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None

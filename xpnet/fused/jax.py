@@ -353,8 +353,8 @@ def compiled_gather(plain: Gather) -> Gather:
 
 @partial(jax.jit, static_argnames="size")
 def _gathered(arrays: tuple[Any, ...], order: Any, start: int, size: int) -> tuple[Any, ...]:
-    rows = jax.lax.dynamic_slice_in_dim(order, start, size)
-    return tuple(jnp.take(array, rows, axis=0, mode="clip").T for array in arrays)
+    rows = jax.lax.dynamic_slice_in_dim(order, start, size, axis=-1)
+    return tuple(jnp.take(array, rows, axis=0, mode="clip").mT for array in arrays)
 
 
 ACCELERATOR = Accelerator(

@@ -35,7 +35,10 @@ class StepDropout:
         self.of_each = self.any and any(hasattr(given, "ndim") for given in (rate, seed))
         if self.of_each:
             self.lead = leading_axes(params)
-            self.each = list(zip(self._listed(rate), self._listed(seed), strict=True))
+            self.seeds = self._listed(seed)
+            masks = [dropout_of(rate, 0, 0) for rate in self._listed(rate)]
+            least = self._beside([each.least for each in masks], "int32")
+            self.shares = least, self._beside([each.kept for each in masks], self.like.dtype)
 
     def at(self, index: int) -> Dropout | None:
         """That of the step of this number; None where nothing is dropped."""
@@ -43,11 +46,9 @@ class StepDropout:
             return None
         if not self.of_each:
             return dropout_of(float(self.rate), self.seed, index)
-        each = [dropout_of(rate, seed, index) for rate, seed in self.each]
-        k, other_k = (self._beside([dropout.keys[i] for dropout in each], "int32") for i in (0, 1))
-        least = self._beside([dropout.least for dropout in each], "int32")
-        kept = self._beside([dropout.kept for dropout in each], self.like.dtype)
-        return Dropout(least, kept, (k, other_k))
+        keys = [dropout_of(0.0, seed, index).keys for seed in self.seeds]
+        both = self._beside(list(zip(*keys, strict=True)), "int32", 2)
+        return Dropout(*self.shares, (both[0, ...], both[1, ...]))
 
     def _listed(self, numbers: float | Array) -> list[Any]:
         """One for each network."""
@@ -57,10 +58,10 @@ class StepDropout:
         listed: list[Any] = numbers.ravel().tolist()
         return listed
 
-    def _beside(self, numbers: Sequence[Any], dtype: Any) -> Array:
-        """An array (..., 1, 1) beside the parameters."""
+    def _beside(self, numbers: Sequence[Any], dtype: Any, *rows: int) -> Array:
+        """An array (..., 1, 1) beside the parameters, or so many rows of it."""
         row = backend.asarray(numbers, like=self.like, dtype=dtype)
-        return array_namespace(row).reshape(row, (*self.lead, 1, 1))
+        return array_namespace(row).reshape(row, (*rows, *self.lead, 1, 1))
 
 
 def masks_of(dropout: Dropout, params: Params, like: Array) -> tuple[Array, ...]:

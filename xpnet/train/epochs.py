@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data.batches import blocks, gathered
+from xpnet.data.batches import blocks, chosen, gathered
 from xpnet.train.arguments import Settings
 from xpnet.train.recorder import Recorder
 from xpnet.train.steps import Trainer
@@ -116,6 +116,7 @@ class EpochLoop(Training):
         self.recorder, self.is_over = Recorder(), not run.epochs
         self.began = self.spent = 0.0
         self.earlier: tuple[Any, Any] | None = None
+        self.host_weight: tuple[Any, Any] = None, None  # those of samples, and a copy there
 
     def fit(self, epochs: Iterable[Batches]) -> Result:
         """Train on the batches of each epoch that is left, asked for when it begins.
@@ -272,7 +273,10 @@ class EpochLoop(Training):
         self.enter(self._newest(costs), costs, weights)
 
     def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:
-        self.enter(self._newest(costs), costs, self._weights(batches, first, len(costs)))
+        weights = self._weights(batches, first, len(costs))
+        if batches.sample_weight is not None:
+            weights = list(backend.asarray(weights, like=costs[0]))  # to be read with them
+        self.enter(self._newest(costs), costs, weights)
 
     def _newest(self, costs: Sequence[Array]) -> Step:
         trainer = self.trainer
@@ -285,17 +289,18 @@ class EpochLoop(Training):
         self.count = max(self.count, fitting) if share > 1.0 else fitting
 
     def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
-        """What so many batches weigh, on the host as their costs are."""
-        m, order, s = batches.X.shape[0], batches.order, batches.sample_weight
+        """What so many batches weigh, on the host."""
+        m, s = batches.X.shape[-2], batches.sample_weight
         if s is None:
             last = min(batches.size, m - (first + count - 1) * batches.size)
             weights = [self.weigh(batches.size, None)] * count
             weights[-1] = self.weigh(last, None)
             return weights
+        if self.host_weight[0] is not s:
+            self.host_weight = s, backend.to_numpy(s)
         bounds = islice(blocks(m, batches.size), first, first + count)
-        host = backend.to_numpy(s)
         return [
-            self.weigh(stop - start, host.take(order[start:stop], axis=-1))
+            self.weigh(stop - start, chosen(self.host_weight[1], batches.order[..., start:stop]))
             for start, stop in bounds
         ]
 

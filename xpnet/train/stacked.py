@@ -115,5 +115,5 @@ class Stack:
         """One number where all are the same, else an array (K, 1, 1)."""
         if len(set(numbers)) == 1:
             return numbers[0]
-        column = backend.asarray([[[number]] for number in numbers], like=self.like)
-        return array_namespace(self.like).astype(column, self.like.dtype)
+        column = [[[number]] for number in numbers]
+        return backend.asarray(column, like=self.like, dtype=self.like.dtype)

@@ -166,11 +166,12 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        if not self._in_one_order(batches):
+        of_each = self._is_of_each(batches)
+        if batches.order is None or (self._step is not None and not self._has_run(of_each)):
             return None
         chosen = slice(first * batches.size, (first + count) * batches.size)
-        part = batches._replace(order=batches.order[chosen])
-        result = self._call("__call__", part, self.numbers(count))
+        part = batches._replace(order=batches.order[..., chosen])
+        result = self._call("__call__", part, self.numbers(count), of_each)
         return None if result is None else self.enter(*result)
 
     def prepared(
@@ -181,7 +182,7 @@ class Trainer:
         `enter` its result then. What is `known` are the numbers of these steps, for those that
         share an optimiser, and the order of these samples, for those that share it.
         """
-        if not all(map(self._in_one_order, epochs)):
+        if any(batches.order is None or self._is_of_each(batches) for batches in epochs):
             return None
         steps, orders = count * len(epochs), [batches.order for batches in epochs]
         optimizer = self.settings.optimizer
@@ -217,18 +218,28 @@ class Trainer:
                     made[t] = hyperparameters(t)
         return [made[t] for t in coming]
 
-    def _in_one_order(self, batches: Batches) -> bool:
-        """Whether samples are shuffled, and dropout drawn, in one way for all networks."""
-        return not (batches.order is None or batches.of_each or self.dropout.of_each)
+    def _is_of_each(self, batches: Batches) -> bool:
+        """Whether networks have samples, an order or dropout of their own."""
+        return batches.of_each or self.dropout.of_each
 
-    def _call(self, method: str, batches: Batches, numbers: list[dict[str, Any]]) -> Any:
+    def _has_run(self, of_each: bool) -> bool:
+        """Whether the library makes runs; of such networks, if need be."""
+        return self._run is not None and (not of_each or hasattr(self._run, "of_each"))
+
+    def _call(
+        self,
+        method: str,
+        batches: Batches,
+        numbers: list[dict[str, Any]],
+        of_each: bool = False,
+    ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
         with self.there:
             if self._step is None:
                 self._begin(batches.Y, numbers[0].get("rate"))
             call = getattr(self._run, method, None)
-            if self._run is None or call is None:
+            if call is None or not self._has_run(of_each):
                 return None
             return call(
                 self.net,

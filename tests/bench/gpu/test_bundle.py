@@ -31,12 +31,14 @@ SHARES = {"peers": 4, "memcheck": 2}
 ARGUMENTS = {
     "peers-two-sizes": ("--sizes", "16-8-10", "--steps", "1", "--rounds", "1", "--peers", "xpnet"),
     "host-time": ("--rounds", "1"),
+    "stacks": ("--epochs", "1"),
     "benchmarks": ("-k", "step and fused-16", "--benchmark-max-time=0"),
 }
 """Added to a stage's own, which they overrule."""
 WORKS = {
     "bench/agreement.py": "WORKS, TOLERANCE = (Work((16, 8, 10), 256),), {'float32': 1e-2}",
     "bench/host_time.py": "WORKS = (Work((16, 8, 10), 8),)",
+    "bench/stacks.py": "WORK, NETWORKS, BATCHES = Work((6, 4, 10), 4), (1, 2), 2",
 }
 """What a module works on."""
 TESTS = (
@@ -53,6 +55,7 @@ RESULTS = {
     "agreement": "rows",
     "peers-two-sizes": "cells",
     "host-time": "rows",
+    "stacks": "rows",
     "benchmarks": "benchmarks",
 }
 """Lists that stages fill in the JSON that they leave."""

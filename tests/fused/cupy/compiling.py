@@ -26,6 +26,7 @@ KERNELS = (
     "weight_squares",
     "gradient_squares",
     "clip",
+    "draw_by",
     "feed",
     "begin",
     "draw",

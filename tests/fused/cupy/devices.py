@@ -18,6 +18,9 @@ from xpnet.types import Array, Kernels
 
 ORDERS = {"alone": 0, "forward": 1, "backward": 2}  # as in on_host.hpp
 MARGIN = 64  # entries on either side of an array, in which a kernel must not write
+UNWRITTEN = {np.dtype("int32"): -77}
+"""What these hold where others hold NaN."""
+
 MOST_ARGUMENT_BYTES = 4096  # of a kernel's arguments together, on every device
 
 
@@ -48,7 +51,7 @@ class HostDevice:
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         size = int(np.prod(shape))
-        buffer = np.full(size + 2 * MARGIN, np.nan, dtype)
+        buffer = np.full(size + 2 * MARGIN, UNWRITTEN.get(np.dtype(dtype), np.nan), dtype)
         self.buffers.append(buffer)
         return buffer[MARGIN : MARGIN + size].reshape(shape)
 
@@ -104,7 +107,7 @@ class HostDevice:
         if argument.dtype.kind == "V":
             assert argument.size == 1, "CuPy passes a structure by value only as one entry"
             return argument
-        assert argument.dtype == dtype
+        assert argument.dtype in (dtype, np.int32)
         return np.asarray([self.driver.address(argument)], np.uint64)
 
     def __enter__(self) -> HostDevice:
@@ -112,8 +115,10 @@ class HostDevice:
 
     def __exit__(self, *exception: object) -> None:
         for buffer in self.buffers:
-            assert np.isnan(buffer[:MARGIN]).all(), "a kernel wrote before an array"
-            assert np.isnan(buffer[-MARGIN:]).all(), "a kernel wrote behind an array"
+            unwritten = UNWRITTEN.get(buffer.dtype, np.nan)
+            for margin, where in ((buffer[:MARGIN], "before"), (buffer[-MARGIN:], "behind")):
+                same = np.array_equal(margin, np.full(MARGIN, unwritten), equal_nan=True)
+                assert same, f"a kernel wrote {where} an array"
 
 
 class CudaDevice:

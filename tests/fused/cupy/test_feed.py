@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from xpnet.fused.cupy.driver import by_value
 from xpnet.fused.cupy.source import WORDS
 
+SETS = [((), (), ()), ((3,), (3,), (3,)), ((), (2,), ()), ((3,), (), (2,))]
+"""Of X, Y and weights."""
+
+
+def unwritten(device, dtype, shape):
+    return device.asarray(np.full(shape, np.nan), dtype)
+
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_feed_copies_what_lies_anyhow(device, dtype, rng):
+@pytest.mark.parametrize("sets", SETS, ids=str)
+def test_feed_copies_what_lies_anyhow(device, dtype, rng, sets):
     m = 5
-    hosts = [rng.normal(size=shape) for shape in ((4, m), (m, 3), (1, m))]
-    X, Y, s = (device.asarray(host, dtype) for host in hosts)
-    to = [device.asarray(np.full((m, n), np.nan), dtype) for n in (4, 3, 1)]
+    x, y, s = sets
+    hosts = [rng.normal(size=shape) for shape in ((*x, 4, m), (*y, m, 3), (*s, 1, m))]
+    X, Y, weight = (device.asarray(host, dtype) for host in hosts)
+    numbers = [math.prod(lead) for lead in sets]
+    to = [unwritten(device, dtype, (*lead, m, n)) for lead, n in zip(sets, (4, 3, 1), strict=True)]
     there = device.asarray(np.zeros(WORDS), "float64")
     words = rng.integers(-(2**62), 2**62, WORDS)
-    of_X, of_Y, of_s = (X, m, 1, 4, to[0]), (Y, 1, 3, 3, to[1]), (s, m, 1, 1, to[2])
-    address = np.asarray(device.driver.address(there), np.int64)
-    args = (*of_X, *of_Y, *of_s, m, by_value(words), by_value(address))
+    args = (
+        *(X, 4 * m, m, 1, 4, 4 * numbers[0], to[0]),
+        *(Y, 3 * m, 1, 3, 3, 3 * numbers[1], to[1]),
+        *(weight, m, m, 1, 1, numbers[2], to[2]),
+        *(m, by_value(words), by_value(np.asarray(device.driver.address(there), np.int64))),
+    )
     device.driver.launch("feed", np.dtype(dtype), (2, 1), (32, 1), args)
-    for array, expected in zip(to, (hosts[0].T, hosts[1], hosts[2].T), strict=True):
-        assert (device.to_numpy(array) == expected.astype(dtype)).all()
+    expected = hosts[0].swapaxes(-1, -2), hosts[1], hosts[2].swapaxes(-1, -2)
+    for array, host in zip(to, expected, strict=True):
+        assert (device.to_numpy(array) == host.astype(dtype)).all()
     assert (device.to_numpy(there).view(np.int64) == words).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_each_step_of_a_run_draws_its_own(device, dtype, rng):
-    size, steps, n_x, n_y = 4, 3, 5, 2
-    hosts = rng.normal(size=(20, n_x)), rng.normal(size=(20, n_y))
-    X, Y = (device.asarray(host, dtype) for host in hosts)
-    rows = rng.permutation(20)[: size * (steps - 1) + 3]  # the last step takes fewer
+@pytest.mark.parametrize("sets", SETS, ids=str)
+def test_each_step_of_a_run_draws_its_own(device, dtype, rng, sets):
+    size, steps, widths = 4, 3, (5, 2, 1)
+    hosts = [rng.normal(size=(20, n)) for n in widths]
+    arrays = [device.asarray(host, dtype) for host in hosts]
+    samples = size * (steps - 1) + 3  # the last step takes fewer
+    rows = [
+        np.stack([rng.permutation(20)[:samples] for _ in range(math.prod(lead))]).reshape(*lead, -1)
+        for lead in sets
+    ]
     words = rng.integers(-(2**62), 2**62, (steps, WORDS))
 
     def whole(values):
@@ -42,15 +63,21 @@ def test_each_step_of_a_run_draws_its_own(device, dtype, rng):
     def launch(name, grid, block, *args):
         device.driver.launch(name, np.dtype(dtype), grid, block, args)
 
-    (_rows, at_rows), (_words, at_words) = whole(rows), whole(words)
-    (_run, at_run), (there, at_there) = whole(np.full(6, -1)), whole(np.zeros(WORDS))
-    launch("begin", (1, 1), (1, 1), X, Y, at_rows, at_words, size, at_run)
+    held = [whole(each) for each in rows]
+    (_words, at_words), (_run, at_run) = whole(words), whole(np.full(10, -1))
+    there, at_there = whole(np.zeros(WORDS))
+    begin = *arrays, *(at for _, at in held), at_words, samples, size, at_run
+    launch("begin", (1, 1), (1, 1), *begin)
     for step in range(steps):
-        chosen = rows[step * size : (step + 1) * size]
-        m = len(chosen)
-        to_X, to_Y = (device.asarray(np.full((m, n), np.nan), dtype) for n in (n_x, n_y))
-        launch("draw", (2, 1), (8, 1), at_run, n_x, to_X, n_y, to_Y, m, at_there)
+        chosen = [each[..., step * size : (step + 1) * size] for each in rows]
+        m = chosen[0].shape[-1]
+        to = [unwritten(device, dtype, (*lead, m, n)) for lead, n in zip(sets, widths, strict=True)]
+        extents = [
+            (n, n * math.prod(lead), array) for lead, n, array in zip(sets, widths, to, strict=True)
+        ]
+        draw = at_run, *(word for each in extents for word in each), m, at_there
+        launch("draw", (2, 1), (8, 1), *draw)
         launch("advance", (1, 1), (1, 1), at_run)
-        for array, host in zip((to_X, to_Y), hosts, strict=True):
-            assert (device.to_numpy(array) == host[chosen].astype(dtype)).all()
+        for array, host, numbers in zip(to, hosts, chosen, strict=True):
+            assert (device.to_numpy(array) == host[numbers].astype(dtype)).all()
         assert (device.to_numpy(there).view(np.int64) == words[step]).all()

@@ -21,15 +21,16 @@ RANGES = [(0, 5), (5, 23), (22, 23), (20, 40)]
 
 ON_HOST = """
 extern "C" void gather(long long size, const {real}* X, const {real}* Y, const {real}* s,
-                       const long long* order, long long start, long long n_x, long long n_y,
-                       long long n_s, {real}* to_X, {real}* to_Y, {real}* to_s) {{
+                       const long long* order, long long m, long long start, long long count,
+                       long long n_x, long long n_y, long long n_s, {real}* to_X, {real}* to_Y,
+                       {real}* to_s) {{
     for (long long i = 0; i < size; ++i) {{ {operation} }}
 }}
 """
 FOR_NVRTC = """
 extern "C" __global__ void gather(long long size, const {real}* X, const {real}* Y,
-        const {real}* s, const long long* order, long long start, long long n_x, long long n_y,
-        long long n_s, {real}* to_X, {real}* to_Y, {real}* to_s) {{
+        const {real}* s, const long long* order, long long m, long long start, long long count,
+        long long n_x, long long n_y, long long n_s, {real}* to_X, {real}* to_Y, {real}* to_s) {{
     const long long i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < size) {{ {operation} }}
 }}
@@ -69,7 +70,7 @@ def test_the_body_gathers_all(on_host, data, rng, start, stop):
     order = rng.permutation(M)
     to = [np.full((stop - start, n), np.nan, data[0].dtype) for n in (N_X, N_Y, N_S)]
     pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*data, order, *to)]
-    whole = map(ctypes.c_longlong, (start, N_X, N_Y, N_S))
+    whole = map(ctypes.c_longlong, (M, start, stop - start, N_X, N_Y, N_S))
     size = ctypes.c_longlong((stop - start) * (N_X + N_Y + N_S))
     on_host(size, *pointers[:4], *whole, *pointers[4:])
     for got, array in zip(to, data, strict=True):
@@ -93,7 +94,7 @@ def test_the_kernel_is_made_of_the_body():
     kernel = gather._gather
     assert kernel.operation == gather.OPERATION
     names = [parameter.name for parameter in (*kernel.in_params, *kernel.out_params)]
-    numbers = ["order", "start", "n_x", "n_y", "n_s"]
+    numbers = ["order", "m", "start", "count", "n_x", "n_y", "n_s"]
     assert names == ["X", "Y", "s", *numbers, "to_X", "to_Y", "to_s"]
 
 
@@ -107,3 +108,13 @@ def test_on_a_device(data, rng, start, stop, which):
     for got, array in zip(columns(there[:-1], there[-1], start, stop), arrays, strict=True):
         assert got.dtype == array.dtype
         np.testing.assert_array_equal(cupy.asnumpy(got), array[order[start:stop]].T)
+
+
+@pytest.mark.parametrize("which", [slice(1), slice(2), slice(3)], ids=str)
+def test_an_order_of_each_network(data, rng, which):
+    arrays, orders = data[which], np.stack([rng.permutation(M) for _ in range(4)]).reshape(2, 2, M)
+    there = [cupy.asarray(array) for array in (*arrays, orders)]
+    columns = ACCELERATOR.gather(pytest.fail)(there[:-1], there[-1], 20, 40)
+    for got, array in zip(columns, arrays, strict=True):
+        expected = array[orders[..., 20:]].swapaxes(-1, -2)
+        np.testing.assert_array_equal(cupy.asnumpy(got), expected)

@@ -35,12 +35,6 @@ NOT_TAKEN: dict[str, Callable[[], Iterator[Any]]] = {
     "loops over scalars": lambda: run(kernels=xpnet.LOOPED),
     "plain kernels": lambda: run(kernels=xpnet.VECTORIZED),
     "gradients of the caller's own": lambda: run(value_and_grad=xpnet.value_and_grad),
-    "a rate for each network": lambda: run(
-        networks=2, optimizer=optim.adam(np.asarray([1e-2, 1e-3], "float32")[:, None, None])
-    ),
-    "a penalty for each network": lambda: run(
-        networks=2, l2=cupy.asarray([0.1, 0.2], "float32")[:, None, None]
-    ),
 }
 
 
@@ -80,17 +74,6 @@ def test_large_batches_are_left_to_launches(graph, monkeypatch, least):
     steps = run()
     next(steps)
     assert ("graph" in launches_of(steps)) == (least == BATCH * 9)
-
-
-@counting
-def test_batches_of_each_networks_own_are_left_to_launches(graph):
-    X, Y = samples()
-    params = xpnet.stack([NET.init(seed=seed, like=X) for seed in range(2)])
-    batches = [(cupy.stack([X.T, X.T]), cupy.stack([Y.T, Y.T]))] * 3
-    graph(True)
-    with cupy.counted() as counts:
-        list(xpnet.steps(NET, params, batches, optimizer=optim.sgd(0.1)))
-    assert "graph" not in counts.launches
 
 
 def test_an_error_of_the_batches_midway(graph):

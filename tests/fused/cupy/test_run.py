@@ -203,14 +203,15 @@ def other(**fields: Callable[[Any], Any]) -> dict[str, Any]:
 
 
 NOT_TAKEN: dict[str, Callable[[], dict[str, Any]]] = {
-    "weights": lambda: other(sample_weight=lambda _: cupy.ones((1, M), "float32")),
+    "weights of another dtype": lambda: other(sample_weight=lambda _: cupy.ones((1, M))),
     "X of another dtype": lambda: other(X=lambda X: X.astype("float64")),
     "X on the host": lambda: other(X=lambda X: X.get()),
     "X by columns": lambda: other(X=lambda X: cupy.asarray(X.get(), order="F")),
     "X of another width": lambda: other(X=lambda X: X[:, :5].copy()),
-    "penalties": lambda: {"l2": cupy.full((1, 1), 0.1, "float32")},
+    "samples of two networks": lambda: other(X=lambda X: cupy.stack([X, X])),
+    "penalties of two networks": lambda: {"l2": cupy.full((2, 1, 1), 0.1, "float32")},
     "another apply": lambda: {"apply": lambda *args: None},
-    "a rate for each": lambda: {"numbers": {"rate": cupy.full((1, 1), 0.1, "float32")}},
+    "an array of the rate once": lambda: {"numbers": {"rate": cupy.full((1, 1), 0.1, "float32")}},
 }
 
 
@@ -226,13 +227,14 @@ def test_samples_of_another_device_are_left_to_steps(run, second_cuda_device):
     assert run(*run.begin(), batches={"X": X, "Y": Y}) is None
 
 
-def test_weighted_samples_train_step_by_step(graph, runs):
-    graph(True)
+def test_weights_are_drawn_with_their_samples(graph, runs):
     weight = cupy.asarray(np.random.default_rng(4).random((1, M)), "float32") + 0.5
-    ours, _ = fitted(sample_weight=weight)
     graph(False)
     launched, _ = fitted(sample_weight=weight)
     assert runs == []
+    graph(True)
+    ours, result = fitted(sample_weight=weight)
+    assert sum(runs) == result.steps
     assert_same(ours, launched)
 
 

@@ -91,21 +91,23 @@ __global__ void predict(const T* Z, Index n, Index m, T* A) {
 }
 
 // J (K, gridDim.x), the sum over samples of scale * loss in segments, and dZ = scale * (A - Y) unless
-// it is null. Y and scales have a stride for each axis; 0 where all networks share them.
+// it is null. Y and scales have a stride for each axis, the first from one set of them to the next:
+// so many networks, one behind the other, share a set.
 template <class Output>
-__global__ void cost(const T* Z, const T* Y, Index Y_network, Index Y_unit, Index Y_sample,
-                     T scale, const T* scales, Index scales_network, Index scales_sample, Index n,
-                     Index m, T* dZ, T* J) {
+__global__ void cost(const T* Z, const T* Y, Index Y_networks, Index Y_set, Index Y_unit,
+                     Index Y_sample, T scale, const T* scales, Index scales_networks,
+                     Index scales_set, Index scales_sample, Index n, Index m, T* dZ, T* J) {
   const Index network = blockIdx.y;
   Z += network * n * m;
-  Y += network * Y_network;
+  Y += network / Y_networks * Y_set;
+  if (scales) scales += network / scales_networks * scales_set;
   T sum = 0;
   for (Index first = blockIdx.x * blockDim.x; first < m; first += gridDim.x * blockDim.x) {
     const Index j = first + threadIdx.x;
     Output column;
     column.read(Z + j, n, m, j < m);
     if (j < m) {
-      const T s = scales ? scales[network * scales_network + j * scales_sample] : scale;
+      const T s = scales ? scales[j * scales_sample] : scale;
       T loss = threadIdx.y == 0 ? column.loss() : T(0);
       for (Index i = threadIdx.y; i < n; i += blockDim.y) {
         const T z = Z[i * m + j], y = Y[i * Y_unit + j * Y_sample];
@@ -119,22 +121,23 @@ __global__ void cost(const T* Z, const T* Y, Index Y_network, Index Y_unit, Inde
   if (thread_in_block() == 0) J[network * gridDim.x + blockIdx.x] = sum;
 }
 
-// What samples weigh in a cost: scales (rows, m) = s / S with S the sum of the row, 0 where S is 0;
-// and decays = l2 / S of each network, unless they are null. A row of weights s a network, or one
-// for all; where s is null, S is m and there are no scales. blockIdx.x is the network.
-__global__ void weigh(const T* s, Index s_network, Index s_sample, Index rows, Index m, T* scales,
-                      T l2, const T* l2s, Index step, T* decays) {
-  const Index network = blockIdx.x;
+// What samples weigh in a cost: scales (sets, m) = s / S with S the sum of the row, 0 where S is 0;
+// and decays = l2 / S of each network, unless they are null. So many networks, one behind the other,
+// share a row of weights s; where s is null, S is m and there are no scales. The address of l2s may
+// lie on the device. blockIdx.x is the network.
+__global__ void weigh(const T* s, Index s_networks, Index s_set, Index s_sample, Index m, T* scales,
+                      T l2, const T* l2s, T* const* l2s_there, Index step, T* decays) {
+  const Index network = blockIdx.x, set = network / s_networks;
+  if (l2s_there) l2s = *l2s_there;
   T sum = m;
   if (s) {
-    s += network * s_network;
+    s += set * s_set;
     sum = 0;
     for (Index j = threadIdx.x; j < m; j += blockDim.x) sum += s[j * s_sample];
     sum = block_total(sum);
   }
   const T one = sum > 0 ? T(1) / sum : T(0);
-  if (s && network < rows)
-    for (Index j = threadIdx.x; j < m; j += blockDim.x)
-      scales[network * m + j] = s[j * s_sample] * one;
+  if (s && network % s_networks == 0)
+    for (Index j = threadIdx.x; j < m; j += blockDim.x) scales[set * m + j] = s[j * s_sample] * one;
   if (decays && threadIdx.x == 0) decays[network] = of_network(l2, l2s, step, network) * one;
 }

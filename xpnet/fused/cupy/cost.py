@@ -10,9 +10,10 @@ import numpy as np
 
 from xpnet.fused.cupy.dense import MOST_NETWORKS, row_sums
 from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Extent, one_real_dtype, power_of_two
+from xpnet.fused.cupy.sets import sets_of, sharing
 from xpnet.types import Array
 
-Scale: TypeAlias = tuple[np.generic, Array | None, int, int]
+Scale: TypeAlias = tuple[np.generic, Array | None, int, int, int]
 OUTPUTS = ("sigmoid", "softmax", "identity", "exp")
 """The outputs of ``cost.cu``."""
 
@@ -38,8 +39,10 @@ def output_cost(driver: Driver) -> Callable[..., Any]:
     """The entry of that name, in one kernel, or two where there are many logits."""
 
     def fused(output: str, Z: Array, Y: Array, scale: Any) -> Any:
-        scales = _scale(scale, Z) if _fits(output, Z, Y) else None
-        return NotImplemented if scales is None else _cost(driver, output, Z, Y, scales, None)
+        targets, scales = _targets(output, Z, Y), _scale(scale, Z)
+        if targets is None or scales is None:
+            return NotImplemented
+        return _cost(driver, output, Z, targets, scales, None)
 
     return fused
 
@@ -48,11 +51,11 @@ def output_cost_backward(driver: Driver) -> Callable[..., Any]:
     """The entry of that name, in one kernel, or two where there are many logits."""
 
     def fused(output: str, Z: Array, Y: Array, scale: Any) -> Any:
-        scales = _scale(scale, Z) if _fits(output, Z, Y) else None
-        if scales is None:
+        targets, scales = _targets(output, Z, Y), _scale(scale, Z)
+        if targets is None or scales is None:
             return NotImplemented
         dZ = driver.empty(Z.shape, Z.dtype)
-        return _cost(driver, output, Z, Y, scales, dZ), dZ
+        return _cost(driver, output, Z, targets, scales, dZ), dZ
 
     return fused
 
@@ -63,7 +66,8 @@ def _cost(driver: Driver, output: str, Z: Array, Y: Array, scale: Scale, dZ: Arr
     (tiles, networks), block = column_grid(Z)
     blocks = 1 if n * m <= ONE_BLOCK else min(tiles, MOST_BLOCKS)
     J = driver.empty(tuple(lead) if blocks == 1 else (networks, blocks), Z.dtype)
-    arguments = (driver.contiguous(Z), Y, *strides_of(Y, 3), *scale, n, m, dZ, J)
+    of_Y = sharing(Y, networks), *strides_of(Y, 3)
+    arguments = (driver.contiguous(Z), Y, *of_Y, *scale, n, m, dZ, J)
     driver.launch(f"cost<output::{output}>", Z.dtype, (blocks, networks), block, arguments)
     return J if blocks == 1 else row_sums(driver, J, tuple(lead))
 
@@ -86,25 +90,30 @@ def _scale(scale: Any, Z: Array) -> Scale | None:
     """`scale` as a number, or as an array with its strides, or None if it is neither."""
     kind = Z.dtype.type
     if isinstance(scale, int | float):
-        return kind(scale), None, 0, 0
+        return kind(scale), None, 1, 0, 0
     if not isinstance(scale, type(Z)) or scale.dtype != Z.dtype:
         return None
-    if scale.ndim < 2 or scale.shape[-2:] != (1, Z.shape[-1]) or not _same_lead(scale, Z):
+    if scale.ndim < 2 or scale.shape[-2:] != (1, Z.shape[-1]):
         return None
-    network, _, sample = strides_of(scale, 3)
-    return kind(0), scale, network, sample
+    found = sets_of(scale, Z.shape[:-2])
+    if found is None:
+        return None
+    distance, _, sample = strides_of(found, 3)
+    return kind(0), found, sharing(found, math.prod(Z.shape[:-2])), distance, sample
 
 
-def _fits(output: str, Z: Array, Y: Array | None = None) -> bool:
-    """Whether Z holds the logits of one network or a stack, and Y the targets of each or of all."""
+def _targets(output: str, Z: Array, Y: Array) -> Array | None:
+    """Y as sets of targets beside such logits; None if it is not that, or there is no kernel."""
+    if not _fits(output, Z) or not one_real_dtype(Z, Y) or Y.shape[-2:] != Z.shape[-2:]:
+        return None
+    return sets_of(Y, Z.shape[:-2])
+
+
+def _fits(output: str, Z: Array) -> bool:
+    """Whether Z holds the logits of one network or a stack."""
     return (
         output in OUTPUTS
-        and one_real_dtype(Z, Y)
-        and 2 <= Z.ndim <= 3
+        and one_real_dtype(Z)
+        and Z.ndim >= 2
         and 0 < math.prod(Z.shape[:-2]) <= MOST_NETWORKS
-        and (Y is None or (Y.shape[-2:] == Z.shape[-2:] and _same_lead(Y, Z)))
     )
-
-
-def _same_lead(array: Array, Z: Array) -> bool:
-    return array.shape[:-2] in ((), Z.shape[:-2])

@@ -3,6 +3,28 @@
 
 const unsigned GOLDEN = 0x9e3779b1u;
 
+// What the masks of one network of a stack are drawn with, where each has numbers of its own.
+struct Drawn {
+  Index keys;
+  int least;
+  T kept;
+};
+
+// Those of all networks, whose arrays' addresses may lie on the device.
+__global__ void draw_by(const int* k, const int* other_k, const int* leasts, const T* kepts,
+                        const Index* there, Index networks, Drawn* of_each) {
+  if (there) {
+    k = (const int*)there[0];
+    other_k = (const int*)there[1];
+    leasts = (const int*)there[2];
+    kepts = (const T*)there[3];
+  }
+  for (Index network = threadIdx.x; network < networks; network += blockDim.x) {
+    const unsigned long long high = unsigned(other_k[network]);
+    of_each[network] = {Index(high << 32 | unsigned(k[network])), leasts[network], kepts[network]};
+  }
+}
+
 // The dropout mask of one row: the one that is given, or one that is drawn, or 1 everywhere.
 // Drawn as in xpnet/kernels/dropout.py, where `first` is the number of the layer's first row, and
 // `total` the number of the first column.
@@ -14,12 +36,21 @@ class Mask {
 
  public:
   // `kept` is 0 where nothing is drawn; the keys are read where they lie on the device, if they do.
+  // By numbers of each network, its rows are counted by themselves: `units` of them in this layer.
   __device__ Mask(const T* given, Index keys, const Index* there, Index first, Index total,
-                  Index least, T kept)
+                  Index least, T kept, const Drawn* of_each, Index units)
       : given(given), least(int(least)), kept(kept) {
-    const unsigned long long both = there ? *there : keys;
+    unsigned long long both = there ? *there : keys;
+    unsigned row = blockIdx.x;
+    if (of_each) {
+      const Drawn own = of_each[row / units];
+      both = own.keys;
+      row = row % units;
+      this->least = own.least;
+      this->kept = own.kept;
+    }
     const unsigned key = unsigned(both);
-    row_word = ((unsigned(first) + blockIdx.x + key) * GOLDEN) ^ unsigned(both >> 32);
+    row_word = ((unsigned(first) + row + key) * GOLDEN) ^ unsigned(both >> 32);
     column = unsigned(total) + key;
   }
   __device__ T operator()(Index e, Index j) const {
@@ -34,10 +65,11 @@ class Mask {
 // A (rows, m) = g(Z + b) * mask. Z is given its bias too where A is another array.
 template <class G>
 __global__ void forward(T* Z, const T* b, const T* mask, Index keys, const Index* there,
-                        Index first, Index total, Index least, T kept, T* A, Index m) {
+                        Index first, Index total, Index least, T kept, const Drawn* of_each,
+                        Index units, T* A, Index m) {
   const Index row = blockIdx.x * m;
   const T bias = b[blockIdx.x];
-  const Mask masked(mask, keys, there, first, total, least, kept);
+  const Mask masked(mask, keys, there, first, total, least, kept, of_each, units);
   for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x) {
     const Index e = row + j;
     const T z = Z[e] + bias;
@@ -53,9 +85,9 @@ __global__ void forward(T* Z, const T* b, const T* mask, Index keys, const Index
 template <class G>
 __global__ void backward(const T* dA, const T* Z, const T* A, const T* mask, Index keys,
                          const Index* there, Index first, Index total, Index least, T kept,
-                         Index m, T* dZ, T* db) {
+                         const Drawn* of_each, Index units, Index m, T* dZ, T* db) {
   const Index row = blockIdx.x * m;
-  const Mask masked(mask, keys, there, first, total, least, kept);
+  const Mask masked(mask, keys, there, first, total, least, kept, of_each, units);
   T sum = 0;
   for (Index j = blockIdx.y * blockDim.x + threadIdx.x; j < m; j += gridDim.y * blockDim.x) {
     const Index e = row + j;

@@ -16,6 +16,7 @@ from xpnet.fused.cupy.driver import (
     one_real_dtype,
     row_grid,
 )
+from xpnet.fused.cupy.sets import sets_of
 from xpnet.types import Array, Dense, Layer
 
 NEEDS_Z = {
@@ -84,15 +85,15 @@ def activation_dense_backward(driver: Driver) -> Callable[..., Any]:
 
 def undrawn(dtype: np.dtype) -> tuple[Any, ...]:
     """What a mask is drawn with, of a kernel that draws none."""
-    return 0, None, 0, 0, 0, dtype.type(0)
+    return 0, None, 0, 0, 0, dtype.type(0), None, 1
 
 
 def _by_rows(left: Array, right: Array) -> Array:
-    """``left @ right``; where a stack shares the right factor, as one product of all its rows."""
-    if left.ndim == right.ndim:
-        return left @ right
-    product = left.reshape(-1, left.shape[-1]) @ right
-    return product.reshape(*left.shape[:-1], right.shape[-1])
+    """``left @ right``; where networks share the right factor, as one product of all their rows."""
+    sets = sets_of(right, left.shape[:-2])
+    assert sets is not None, "what does not fit has been refused"
+    rows = left.reshape(*sets.shape[:-2], -1, left.shape[-1])
+    return (rows @ sets).reshape(*left.shape[:-1], right.shape[-1])
 
 
 def row_sums(driver: Driver, values: Array, shape: tuple[int, ...]) -> Array:
@@ -142,7 +143,7 @@ def _fits(W: Array, b: Array, A_prev: Array, mask: Array | None) -> bool:
         and min(W.ndim, A_prev.ndim) >= 2
         and W.shape[-1] == A_prev.shape[-2]
         and b.shape == (*W.shape[:-1], 1)
-        and A_prev.shape[:-2] in ((), W.shape[:-2])
+        and sets_of(A_prev, W.shape[:-2]) is not None
         and (mask is None or mask.shape == (*W.shape[:-1], A_prev.shape[-1]))
         and 0 < math.prod(W.shape[:-2]) <= MOST_NETWORKS
     )

@@ -26,7 +26,8 @@ from xpnet.fused.cupy.driver import (
     NoKernelError,
     by_value,
 )
-from xpnet.fused.cupy.plan import Moving, Options, Plan, State
+from xpnet.fused.cupy.moving import Moving
+from xpnet.fused.cupy.plan import Options, Plan, State
 from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Planned, bound_plan
 from xpnet.types import Array
@@ -37,8 +38,7 @@ MOST_ENTRIES = 2**23  # of a batch; by estimate, to copy more takes as long as a
 def captured_plans() -> Callable[..., Planned]:
     """What makes the plans of one training loop as `bound_plan` does, but each to run as a graph.
 
-    Large batches, batches, weights, rates and penalties of each network's own, and whatever fails
-    to be captured are left to `bound_plan`.
+    Large batches, and whatever fails to be captured, are left to `bound_plan`.
     """
     capture: Capture | None = None
 
@@ -46,23 +46,14 @@ def captured_plans() -> Callable[..., Planned]:
         driver: Driver, net: Any, state: State, moving: Moving, options: Options
     ) -> Planned:
         nonlocal capture
-        if not _suits(moving) or (capture and capture.failed):
+        entries = sum(array.size for array in moving.data if array is not None)
+        if entries > MOST_ENTRIES or (capture and capture.failed):
             return bound_plan(driver, net, state, moving, options)
         capture = Capture() if capture is None else capture
         plan = _GraphPlan(driver, net, state, moving, options, capture)
         return Planned(plan.run, plan.numbers, options)
 
     return captured_plan
-
-
-def _suits(moving: Moving) -> bool:
-    data = [array for array in moving[:3] if array is not None]
-    return (
-        moving.rates is None
-        and moving.l2 is None
-        and all(array.ndim == 2 for array in data)
-        and sum(array.size for array in data) <= MOST_ENTRIES
-    )
 
 
 class Capture:
@@ -147,10 +138,16 @@ class Captured:
 
 
 def fixed(driver: Driver, array: Array | None) -> Array | None:
-    """Memory for such a matrix, sample by sample, as gathered batches lie."""
+    """Memory for such matrices, sample by sample, as gathered batches lie."""
     if array is None:
         return None
-    return driver.empty(array.shape[::-1], array.dtype).swapaxes(0, 1)
+    *sets, n, m = array.shape
+    return driver.empty((*sets, m, n), array.dtype).swapaxes(-1, -2)
+
+
+def extents(array: Array | None) -> tuple[int, int]:
+    """Entries of a sample in one set, and in all."""
+    return (0, 0) if array is None else (array.shape[-2], array.size // array.shape[-1])
 
 
 class _GraphPlan:
@@ -169,12 +166,12 @@ class _GraphPlan:
         self._given = net, state, options
         self._instead: Planned | None = None
         dtype, there = state.theta[0].W.dtype, driver.empty((WORDS,), np.dtype("int64"))
-        X, Y, weight = (fixed(driver, array) for array in moving[:3])
-        own = Moving(X, Y, weight, None, None, None, None)
+        X, Y, weight = (fixed(driver, array) for array in moving.data)
+        own = moving._replace(X=X, Y=Y, weight=weight)
         plan = Plan(driver, net, state, own, options, there)
         self.numbers = plan.numbers
         self._captured = Captured(driver, capture, dtype, plan.instructions)
-        self._feed = driver.bound([self._feeding(moving, own, there)], dtype, moving[:3])
+        self._feed = driver.bound([self._feeding(moving, own, there)], dtype, moving.data)
 
     def run(self, *moving: Array | None) -> None:
         """One step on the arrays of a `Moving`."""
@@ -192,21 +189,19 @@ class _GraphPlan:
         self._instead.run(*moving)
 
     def _step(self, moving: Moving) -> None:
-        address = self._driver.address
-        self.numbers.addresses[:] = address(moving.J), address(moving.copy)
-        self._feed(*moving[:3])
+        self.numbers.point(self._driver, moving.others)
+        self._feed(*moving.data)
         self._captured.capture()
         self._captured.run()
 
     def _feeding(self, moving: Moving, own: Moving, there: Array) -> Launch:
         args: list[Any] = []
-        for array, to in zip(moving[:3], own[:3], strict=True):
+        for array, to in zip(moving.data, own.data, strict=True):
             if array is None:
-                args += [None, 0, 0, 0, None]
+                args += [None, 0, 0, 0, 0, 0, None]
             else:
-                args += [array, *strides_of(array, 2), array.shape[0], to]
-        m = moving.X.shape[1]
-        entries = m * sum(array.shape[0] for array in moving[:3] if array is not None)
+                args += [array, *strides_of(array, 3), *extents(array), to]
+        m, entries = moving.X.shape[-1], sum(array.size for array in own.data if array is not None)
         blocks = min(MOST_BLOCKS, math.ceil(entries / 256))
         words = by_value(self.numbers.words)
         return Launch("feed", (blocks, 1), (256, 1), (*args, m, words, there))

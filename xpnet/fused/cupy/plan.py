@@ -8,10 +8,8 @@ CUDA graph is captured from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from xpnet.fused.cupy.cost import column_grid, strides_of
 from xpnet.fused.cupy.dense import NEEDS_Z, undrawn
@@ -23,13 +21,14 @@ from xpnet.fused.cupy.driver import (
     Instruction,
     Launch,
     Product,
-    by_value,
     row_grid,
 )
-from xpnet.fused.cupy.source import MOST_NUMBERS, WORDS
-from xpnet.fused.cupy.updates import FIELDS, tables
-from xpnet.kernels import Dropout
-from xpnet.types import Array, Params
+from xpnet.fused.cupy.moving import Moving, Numbers
+from xpnet.fused.cupy.sets import sharing
+from xpnet.fused.cupy.updates import tables
+from xpnet.types import Array, Params, map_params
+
+_DRAWN = 24  # bytes of the structure Drawn of dense.cu
 
 
 class State(NamedTuple):
@@ -41,22 +40,6 @@ class State(NamedTuple):
     begins: list[int]  # where each tensor begins in a vector of all
 
 
-class Moving(NamedTuple):
-    """The arrays of one step, which may be others at the next.
-
-    `rates` has a learning rate for each network, and `l2` a penalty; `copy` is a vector that the
-    new θ is written to beside the state.
-    """
-
-    X: Array
-    Y: Array
-    weight: Array | None
-    rates: Array | None
-    l2: Array | None
-    J: Array | None
-    copy: Array | None
-
-
 class Options(NamedTuple):
     """What a plan is made for, beside the network and its batch."""
 
@@ -64,54 +47,7 @@ class Options(NamedTuple):
     norms: tuple[float, ...]  # that gradients are clipped to, one after another
     l2: float  # 0 where there is an array of it
     least: int  # of `Dropout`
-    kept: float  # of `Dropout`, or 0
-
-
-class Numbers:
-    """What changes from step to step: learning rate, fields of the optimiser, keys of the masks.
-
-    Attributes
-    ----------
-    words : array of int64
-        All of it on the host: the structure ``Numbers`` of ``updates.cu``, then both keys.
-    addresses : array of int64
-        The last two words: where J and the copy of θ go, for kernels that read it on the device.
-    """
-
-    def __init__(self, optimizer: str, dtype: np.dtype, there: Array | None) -> None:
-        self._optimizer, self._there = optimizer, there
-        self.words = np.zeros(WORDS, np.int64)
-        self._real = self.words[:MOST_NUMBERS].view(dtype)
-        self._keys = self.words[MOST_NUMBERS : MOST_NUMBERS + 1].view(np.int32)
-        self.addresses = self.words[MOST_NUMBERS + 1 :]
-
-    def fill(
-        self, rate: float, hyperparameters: Mapping[str, float], dropout: Dropout | None
-    ) -> None:
-        """Write down the numbers of a step."""
-        numbers = rate, *FIELDS[self._optimizer](**hyperparameters)
-        self._real[: len(numbers)] = numbers
-        if dropout is not None:
-            self._keys[:] = dropout.keys
-
-    def structure(self) -> tuple[Any, Any]:
-        """The structure as a kernel's two arguments: by value, and where it lies on the device."""
-        return by_value(self._real), self._there
-
-    def keys(self) -> tuple[Any, Any]:
-        """The keys, in the same way."""
-        return by_value(self._keys), self._word(MOST_NUMBERS)
-
-    def J(self) -> Array | None:  # noqa: N802 (its name)
-        """Where the address of J lies on the device, if it is to be read there."""
-        return self._word(MOST_NUMBERS + 1)
-
-    def copy(self) -> Array | None:
-        """Where that of the copy of θ does."""
-        return self._word(MOST_NUMBERS + 2)
-
-    def _word(self, number: int) -> Array | None:
-        return None if self._there is None else self._there[number : number + 1]
+    kept: float  # of `Dropout`, or 0, also where there are arrays of it
 
 
 class Plan:
@@ -124,10 +60,11 @@ class Plan:
     state : State
     moving : Moving
         Arrays that the instructions mention; X, Y and the weights need not be of any order.
+        Where kernels read addresses on the device, others stand for those that will come.
     options : Options
     there : array of int64, optional
         Where the words of `numbers` lie on the device, if kernels are to read them there, and the
-        addresses of J and `copy` too.
+        addresses of all others but X, Y and weights too.
 
     Attributes
     ----------
@@ -144,10 +81,10 @@ class Plan:
         options: Options,
         there: Array | None = None,
     ) -> None:
-        W = state.theta[0].W
+        W, state = state.theta[0].W, _in_one_row(state)
         self._driver, self._state, self._moving, self._options = driver, state, moving, options
-        self._dtype, self._lead, self._m = W.dtype, W.shape[:-2], moving.X.shape[-1]
-        self._networks: int = math.prod(self._lead)
+        self._dtype, self._m = W.dtype, moving.X.shape[-1]
+        self._networks: int = math.prod(W.shape[:-2])
         self._activations = (*net.activations, "identity")
         self._decay: tuple[Any, Any, int] = (self._real(0.0), None, 0)
         self._tables = tables(
@@ -158,6 +95,7 @@ class Plan:
         )
         self.numbers = Numbers(options.optimizer, W.dtype, there)
         self.instructions: list[Instruction] = []
+        self._of_each = self._drawn_by()
         scale = self._scale()
         layers = self._forward()
         self._backward(layers, self._costs(net.output, layers[-1][1], scale))
@@ -175,28 +113,29 @@ class Plan:
         self.instructions.append(Launch(name, grid, block, args))
 
     def _product(self, left: Array, right: Array, out: Array, **transposed: bool) -> None:
-        if left.ndim > right.ndim:  # one product of the rows of all networks
-            left, out = (stack.reshape(-1, stack.shape[-1]) for stack in (left, out))
+        if left.shape[:-2] != right.shape[:-2]:  # one product of the rows of all that share a set
+            sets = right.shape[:-2]
+            left, out = (stack.reshape(*sets, -1, stack.shape[-1]) for stack in (left, out))
         self.instructions.append(Product(left, right, out, **transposed))
 
     def _scale(self) -> tuple[Any, ...]:
         """What each sample's cost is multiplied by, as arguments; and the decay of weights."""
         l2, l2s, weight, m = self._options.l2, self._moving.l2, self._moving.weight, self._m
-        by_number = self._real(1.0 / m), None, 0, 0
+        by_number = self._real(1.0 / m), None, 1, 0, 0
         if weight is None and l2s is None:
             self._decay = self._real(l2 * (1.0 / m)), None, 0
             return by_number
-        rows = self._networks if weight is not None and weight.ndim > 2 else 1
-        scales = None if weight is None else self._empty(rows, m)
+        shared = sharing(weight, self._networks)
+        scales = None if weight is None else self._empty(self._networks // shared, m)
         strides = (0, 0) if weight is None else strides_of(weight, 3)[::2]
         decays = None
         if l2 or l2s is not None:
             decays = self._empty(self._networks)
             self._decay = self._real(0.0), decays, 1
-        args = (weight, *strides, rows, m, scales, self._real(l2), l2s, _step(l2s), decays)
-        grid = (rows if decays is None else self._networks, 1)
-        self._launch("weigh", grid, row_grid(1, m)[1], *args)
-        return by_number if scales is None else (self._real(0.0), scales, m if rows > 1 else 0, 1)
+        penalty = self._real(l2), *self.numbers.at(self._moving, "l2"), _step(l2s), decays
+        args = weight, shared, *strides, m, scales, *penalty
+        self._launch("weigh", (self._networks, 1), row_grid(1, m)[1], *args)
+        return by_number if scales is None else (self._real(0.0), scales, shared, m, 1)
 
     def _forward(self) -> list[tuple[Array | None, Array]]:
         """Z, where a derivative needs it, and A of each layer, the last one's being its logits."""
@@ -216,11 +155,25 @@ class Plan:
 
     def _drawn(self, layer: int) -> tuple[Any, ...]:
         """The arguments that draw the mask of a layer; the last one has none."""
-        rows = [math.prod(W.shape[:-1]) for W, _ in self._state.theta[:-1]]
-        if not self._options.kept or layer == len(rows):
+        of_each, hidden = self._of_each, self._state.theta[:-1]
+        if layer == len(hidden) or not (of_each is not None or self._options.kept):
             return undrawn(self._dtype)
+        # Rows are numbered in each network, or in the whole stack.
+        rows = [W.shape[-2] * (1 if of_each is not None else self._networks) for W, _ in hidden]
         numbers = sum(rows[:layer]), sum(rows), self._options.least
-        return *self.numbers.keys(), *numbers, self._real(self._options.kept)
+        by_one = *self.numbers.keys(), *numbers, self._real(self._options.kept)
+        return *by_one, of_each, rows[layer]
+
+    def _drawn_by(self) -> Array | None:
+        """What the masks of each network are drawn with, if that is its own."""
+        if self._moving.key is None:
+            return None
+        names = ("key", "other_key", "least", "kept")
+        arrays, there = zip(*(self.numbers.at(self._moving, name) for name in names), strict=True)
+        of_each = self._empty(self._networks, _DRAWN // self._dtype.itemsize)
+        args = *arrays, there[0], self._networks, of_each
+        self._launch("draw_by", (1, 1), (256, 1), *args)
+        return of_each
 
     def _costs(self, output: str, Z: Array, scale: tuple[Any, ...]) -> Array:
         """The output's dZ, beside J and the bias gradient of the last layer."""
@@ -228,13 +181,14 @@ class Plan:
         (tiles, networks), block = column_grid(Z)
         segments = min(tiles, MOST_BLOCKS)
         costs = self._empty(networks, segments)
-        args = (Z, Y, *strides_of(Y, 3), *scale, n, self._m, dZ, costs)
+        of_Y = sharing(Y, networks), *strides_of(Y, 3)
+        args = (Z, Y, *of_Y, *scale, n, self._m, dZ, costs)
         self._launch(f"cost<output::{output}>", (segments, networks), block, *args)
         squares, parts = self._weight_squares() if self._penalised() else (None, 0)
         rows = networks * n
         (_, parts_of_row), block = row_grid(rows, self._m)
         db = self._sums_of(self._state.grads[-1].b, parts_of_row)
-        J = self._moving.J, self.numbers.J()
+        J = self.numbers.at(self._moving, "J")
         rest = costs, segments, squares, parts, *self._decay, *J
         self._launch("totals", (rows + networks, parts_of_row), block, dZ, rows, self._m, db, *rest)
         self._add_up(db, self._state.grads[-1].b)
@@ -301,12 +255,24 @@ class Plan:
         return max(1, min(ENOUGH_BLOCKS // self._networks, largest // 1024))
 
     def _update(self) -> None:
-        rates = self._moving.rates
-        copy = self._moving.copy, self.numbers.copy()
-        args = (*self.numbers.structure(), rates, _step(rates), *self._decay, *copy)
+        moving, at = self._moving, self.numbers.at
+        rates = *at(moving, "rates"), _step(moving.rates), *at(moving, "fields")
+        args = (*self.numbers.structure(), *rates, *self._decay, *at(moving, "copy"))
         name = f"update<optimizer::{self._options.optimizer}>"
         for table in self._tables:
             self._launch(name, table.grid(), (256, 1), table.structure, *args)
+
+
+def _in_one_row(state: State) -> State:
+    """The same memory, with networks of a stack along one axis."""
+
+    def flat(array: Array) -> Array:
+        return array if array.ndim < 4 else array.reshape(-1, *array.shape[-2:])
+
+    theta, grads, *moments = (
+        map_params(flat, tree) for tree in (state.theta, state.grads, *state.moments)
+    )
+    return State(theta, grads, tuple(moments), state.begins)
 
 
 def _step(numbers: Array | None) -> int:

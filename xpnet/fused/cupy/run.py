@@ -10,29 +10,33 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import cupy
 import numpy as np
 
 from xpnet.fused import TrainingRun
-from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Launch
-from xpnet.fused.cupy.graph import Capture, Captured, fixed
-from xpnet.fused.cupy.plan import Moving, Numbers, Options, Plan, State
+from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Launch, NoKernelError
+from xpnet.fused.cupy.given import Given, Update, given, update_of
+from xpnet.fused.cupy.graph import Capture, Captured, extents
+from xpnet.fused.cupy.moving import ADDRESSES, Moving, Numbers
+from xpnet.fused.cupy.plan import Options, Plan, State
+from xpnet.fused.cupy.sets import sets_among
 from xpnet.fused.cupy.source import WORDS
-from xpnet.fused.cupy.step import Loop, Planned, Update, suits, update_of
+from xpnet.fused.cupy.step import Loop, Planned, suits
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params
 
-_HEAD = 6  # words of the structure Run of graph.cu
+_HEAD = 10  # words of the structure Run of graph.cu
+_J, _COPY = ADDRESSES["J"], ADDRESSES["copy"]
 _INT = np.dtype("int64")
 
 
 def captured_run(driver: Driver) -> TrainingRun:
     """Runs of one training loop; none of what is left to steps.
 
-    That is weights of samples, rates and penalties of each network's own, arrays elsewhere or of
-    another dtype, and all after a failure of the first step, of which it warns.
+    That is arrays elsewhere or of another dtype, and all after a failure of the first step, of
+    which it warns. Networks of a stack may have samples, an order and numbers of their own.
     """
     loop: _RunLoop | None = None
     failed = False
@@ -51,23 +55,27 @@ def captured_run(driver: Driver) -> TrainingRun:
     ) -> Any:
         nonlocal loop, failed
         updates = _updates_of(apply, hyperparameters)
-        if failed or not updates or not isinstance(l2, float | int):
+        if failed or not updates:
             return None
         if not suits(net, params) or not _fit(net, params, batches):
             return None
         if loop is None or not loop.continues(params, moments):
             loop = _RunLoop(driver, net, params, moments)
-        done = loop.run(updates, params, moments, batches, l2, dropout)
+        try:
+            done = loop.run(updates, params, moments, batches, l2, dropout)
+        except NoKernelError:
+            return None
         failed = loop.failed
         return done
 
+    run.of_each = True  # type: ignore[attr-defined]
     return run
 
 
 def _updates_of(apply: Any, hyperparameters: Sequence[dict[str, Any]]) -> list[Update]:
-    """What is done at each step; nothing where that is not one kernel with numbers alone."""
+    """What is done at each step; nothing where that is not one kernel."""
     updates = [update_of(apply, numbers) for numbers in hyperparameters]
-    found = [update for update in updates if update and isinstance(update.rate, float | int)]
+    found = [update for update in updates if update]
     alike = len({update[:2] for update in found}) == 1
     return found if alike and len(found) == len(updates) else []
 
@@ -76,15 +84,28 @@ def _fit(net: Any, params: Params, batches: Batches) -> bool:
     """Whether samples lie by rows, beside the parameters."""
     X, Y, weight, *_ = batches
     n_x, *_, n_y = net.sizes
-    device = cupy.cuda.device.get_device_id()
-    return weight is None and all(
+    m, device = X.shape[-2], cupy.cuda.device.get_device_id()
+    return all(
         isinstance(array, cupy.ndarray)
         and array.dtype == params[0].W.dtype
-        and array.shape == (X.shape[0], n)
+        and array.shape[-2:] == shape
         and array.flags.c_contiguous
         and array.data.device_id == device
-        for array, n in ((X, n_x), (Y, n_y))
+        for array, shape in ((X, (m, n_x)), (Y, (m, n_y)), (weight, (1, m)))
+        if array is not None
     )
+
+
+class _Drawn(NamedTuple):
+    """An array that batches are drawn from: its rows, and which of them, ``(sets, samples)``."""
+
+    array: Array
+    n: int
+    order: np.ndarray
+
+    def shape(self, m: int) -> tuple[int, ...]:
+        """That of a batch of m samples."""
+        return (*self.order.shape[:-1], self.n, m)
 
 
 class _RunLoop(Loop):
@@ -94,6 +115,7 @@ class _RunLoop(Loop):
         self, driver: Driver, net: Any, params: Params, moments: tuple[Params, ...]
     ) -> None:
         self._head = driver.empty((_HEAD,), _INT)
+        self._own: dict[Any, Array] = {}
         super().__init__(driver, net, params, moments, _drawing_plans(self._head))
         self.failed = False
 
@@ -103,46 +125,107 @@ class _RunLoop(Loop):
         params: Params,
         moments: tuple[Params, ...],
         batches: Batches,
-        l2: float,
+        l2: Any,
         dropout: Sequence[Dropout] | None,
     ) -> Any:
-        """Parameters, moments and costs after so many steps; None where it takes no such."""
-        masks = (dropout[0].least, dropout[0].kept) if dropout else (0, 0.0)
-        options = Options(updates[0].optimizer, updates[0].norms, l2, *masks)
-        plans = self._plans_of(batches, len(updates), options, updates[0])
-        if None in plans:
-            return None
+        """Parameters, moments and costs after so many steps; None where they cannot begin.
+
+        Raises `NoKernelError` where it takes no such.
+        """
+        numbers = [
+            given(self._driver, self._W, update, l2, masks)
+            for update, masks in zip(updates, dropout or repeat(None), strict=False)
+        ]
+        data = (batches.X, -2), (batches.Y, -2), (batches.sample_weight, -1)
+        drawn = [
+            self._drawn(array, batches.order, axis) for array, axis in data if array is not None
+        ]
         copy = self._copies.fresh()
-        costs = self._driver.empty((len(updates), *self._W.shape[:-2]), self._W.dtype)
-        words = _words(plans[0].numbers, updates, dropout)
-        words[:, -2] = self._driver.address(costs) + np.arange(len(costs)) * costs.strides[0]
-        words[-1, -1] = self._driver.address(self._copies.vector(copy))
+        costs = self._driver.empty((len(updates), *self._lead), self._W.dtype)
+        ends = costs[0], self._copies.vector(copy)
+        plans = self._plans_of(batches, drawn, ends, numbers, updates[0])
+        words = self._words(plans[0].numbers, numbers)
+        words[:, _J] = self._driver.address(costs) + np.arange(len(costs)) * costs.strides[0]
+        words[-1, _COPY] = self._driver.address(ends[1])
         self._load(params, moments)
         self._params = None  # until all of it is done
-        if not self._all(plans, batches, words):
+        if not self._all(plans, batches.size, drawn, words):
             return None
         self._params = copy
         return copy, self._state.moments, costs
 
-    def _plans_of(self, batches: Batches, steps: int, options: Options, update: Update) -> Any:
+    def _drawn(self, array: Array, order: np.ndarray, axis: int) -> _Drawn:
+        """What is drawn from an array whose samples lie along that axis."""
+        lead, m = array.shape[:-2], array.shape[axis]
+        numbers = m * np.arange(math.prod(lead)).reshape(*lead, 1) + order
+        sets = sets_among(numbers.shape[:-1], self._lead)
+        if sets is None:
+            raise NoKernelError
+        samples = numbers.reshape(*sets, order.shape[-1])
+        return _Drawn(array, array.shape[-3 - axis], samples)
+
+    def _plans_of(
+        self,
+        batches: Batches,
+        drawn: Sequence[_Drawn],
+        ends: tuple[Array, Array],
+        numbers: Sequence[Given],
+        update: Update,
+    ) -> list[Planned]:
         """The plan of each step, the last of which may take fewer samples."""
+        if len({number.form() for number in numbers}) > 1:
+            raise NoKernelError
 
-        def found(m: int) -> Planned | None:
-            X, Y = batches.X[:m].T, batches.Y[:m].T
-            return self._found(Moving(X, Y, None, None, None, None, None), options, update)
+        def found(m: int) -> Planned:
+            data = [self._buffer(name, one.shape(m)) for name, one in enumerate(drawn)]
+            X, Y, weight = (*data, None)[:3]
+            moving = Moving(X, Y, weight, *ends, *numbers[0].arrays)
+            plan = self._found(moving, numbers[0].options(update), update)
+            if plan is None:
+                raise NoKernelError
+            return plan
 
-        left = batches.order.size - batches.size * (steps - 1)
+        steps = len(numbers)
+        left = batches.order.shape[-1] - batches.size * (steps - 1)
         return [*[found(batches.size)] * (steps - 1), found(left)]
 
-    def _all(self, plans: Sequence[Planned], batches: Batches, words: np.ndarray) -> bool:
+    def _buffer(self, name: int, shape: tuple[int, ...]) -> Array:
+        """Memory that batches of a shape are drawn to, sample by sample."""
+        if (name, shape) not in self._own:
+            *sets, n, m = shape
+            memory = self._driver.empty((*sets, m, n), self._W.dtype)
+            self._own[name, shape] = memory.swapaxes(-1, -2)
+        return self._own[name, shape]
+
+    def _words(self, to: Numbers, numbers: Sequence[Given]) -> np.ndarray:
+        """What each step is fed, without where it writes to: no θ but the last is copied."""
+        words = np.zeros((len(numbers), WORDS), np.int64)
+        for row, number in zip(words, numbers, strict=True):
+            number.fill(to)
+            to.point(self._driver, (None, None, *number.arrays))
+            row[:] = to.words
+        return words
+
+    def _all(
+        self, plans: Sequence[Planned], size: int, drawn: Sequence[_Drawn], words: np.ndarray
+    ) -> bool:
         """Launch all steps; False, and nothing has changed, where the first of them fails.
 
         It returns when half of them are done: the device has work until the next run comes, and
         who measures the time between runs measures the device's.
         """
         # The one copy from the host: what each step reads, and the numbers of its samples.
-        there = cupy.asarray(np.concatenate([words.ravel(), batches.order]))
-        args = batches.X, batches.Y, there[words.size :], there, batches.size, self._head
+        orders = {one.array.shape[:-2]: one.order for one in drawn}
+        there = cupy.asarray(np.concatenate([words.ravel(), *map(np.ravel, orders.values())]))
+        rows, begin = {}, words.size
+        for lead, order in orders.items():
+            rows[lead], begin = there[begin:], begin + order.size
+        none = (None,) * (3 - len(drawn))
+        args = (
+            *(*(one.array for one in drawn), *none),
+            *(*(rows[one.array.shape[:-2]] for one in drawn), *none),
+            *(there, drawn[0].order.shape[-1], size, self._head),
+        )
         try:
             self._driver.launch("begin", self._W.dtype, (1, 1), (1, 1), args)
             plans[0].run()
@@ -163,19 +246,19 @@ class _RunLoop(Loop):
 
 
 def _drawing_plans(head: Array) -> Callable[..., Planned]:
-    """What makes plans on memory of their own, to which a step first draws batch and numbers."""
+    """What makes plans on the memory that they are given, to which a step first draws its batch."""
     capture = Capture()
 
     def drawing_plan(
         driver: Driver, net: Any, state: State, moving: Moving, options: Options
     ) -> Planned:
         dtype, there = state.theta[0].W.dtype, driver.empty((WORDS,), _INT)
-        X, Y = (fixed(driver, array) for array in moving[:2])
-        own = Moving(X, Y, None, None, None, None, None)
-        plan = Plan(driver, net, state, own, options, there)
-        (n_x, m), n_y = moving.X.shape, moving.Y.shape[0]
-        blocks = min(MOST_BLOCKS, math.ceil(m * (n_x + n_y) / 256))
-        draw = Launch("draw", (blocks, 1), (256, 1), (head, n_x, X, n_y, Y, m, there))
+        plan = Plan(driver, net, state, moving, options, there)
+        data, m = moving.data, moving.X.shape[-1]
+        entries = sum(array.size for array in data if array is not None)
+        to = [argument for array in data for argument in (*extents(array), array)]
+        grid = (min(MOST_BLOCKS, math.ceil(entries / 256)), 1)
+        draw = Launch("draw", grid, (256, 1), (head, *to, m, there))
         advance = Launch("advance", (1, 1), (1, 1), (head,))
         step = Captured(driver, capture, dtype, [draw, advance, *plan.instructions])
 
@@ -189,14 +272,3 @@ def _drawing_plans(head: Array) -> Callable[..., Planned]:
         return Planned(run, plan.numbers, options)
 
     return drawing_plan
-
-
-def _words(
-    numbers: Numbers, updates: Sequence[Update], dropout: Sequence[Dropout] | None
-) -> np.ndarray:
-    """What each step is fed, without addresses: no θ but the last is copied."""
-    words = np.zeros((len(updates), WORDS), np.int64)
-    for row, update, masks in zip(words, updates, dropout or repeat(None), strict=False):
-        numbers.fill(update.rate, update.rest, masks)
-        row[:] = numbers.words
-    return words

@@ -13,7 +13,7 @@ import numpy as np
 MOST_TENSORS = 32  # that one launch of an optimiser updates; their table is a kernel's argument
 MOST_THREADS = 1024  # in a block, on every device
 MOST_NUMBERS = 10  # that an optimiser is given at a step: the rate, and fields of its own
-WORDS = MOST_NUMBERS + 3  # of 8 bytes, for all that changes from step to step
+WORDS = MOST_NUMBERS + 10  # of 8 bytes, for all that changes from step to step
 
 REALS = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
 """The dtypes there are kernels for, and what C++ calls them."""

@@ -7,18 +7,19 @@ optimiser's kernel writes beside them: a step that a caller keeps stays as it is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from array_api_compat import array_namespace, device
-
-from xpnet.fused.arguments import are_dense, are_floats, are_of_step
+from xpnet.fused.arguments import are_dense, are_of_step
 from xpnet.fused.cupy.cost import OUTPUTS
 from xpnet.fused.cupy.dense import MOST_NETWORKS, NEEDS_Z
-from xpnet.fused.cupy.driver import Driver, NoKernelError, factor, lies, one_real_dtype
-from xpnet.fused.cupy.plan import Moving, Numbers, Options, Plan, State
+from xpnet.fused.cupy.driver import Driver, NoKernelError, lies, one_real_dtype
+from xpnet.fused.cupy.given import Update, given, update_of
+from xpnet.fused.cupy.moving import Moving, Numbers
+from xpnet.fused.cupy.plan import Options, Plan, State
+from xpnet.fused.cupy.sets import sets_of
 from xpnet.fused.cupy.source import REALS
-from xpnet.fused.cupy.updates import FIELDS
 from xpnet.fused.flats import Flats
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Params, tensors
@@ -68,7 +69,8 @@ def planned_step(
             if loop is None or not loop.continues(params, moments):
                 loop = Loop(driver, net, params, moments, make) if suits(net, params) else None
             if loop is not None:
-                done = loop.step(update, params, moments, X, Y, **settings)
+                with suppress(NoKernelError):
+                    done = loop.step(update, params, moments, X, Y, **settings)
         if done is NotImplemented:
             return step(net, params, moments, X, Y, hyperparameters, apply=apply, **settings)
         return done
@@ -85,36 +87,10 @@ def suits(net: Any, params: Params) -> bool:
         W.dtype in REALS
         and all(tensor.dtype == W.dtype for tensor in tensors(params))
         and len({tensor.shape[:-2] for tensor in tensors(params)}) == 1
-        and W.ndim <= 3
         and 0 < math.prod(W.shape[:-2]) <= MOST_NETWORKS
         and net.output in OUTPUTS
         and NEEDS_Z.keys() >= set(net.activations)
     )
-
-
-class Update(NamedTuple):
-    """An update by the kernel of that name, of gradients clipped to each of `norms` in turn."""
-
-    optimizer: str
-    norms: tuple[float, ...]
-    rate: Any
-    rest: Mapping[str, Any]
-
-
-def update_of(apply: Any, hyperparameters: Mapping[str, Any]) -> Update | None:
-    """What `apply` does with these hyperparameters; None where it does not say, or no kernel can.
-
-    See `xpnet.types.Optimizer` for what it says.
-    """
-    norms: tuple[float, ...] = ()
-    while hasattr(apply, "then"):
-        norms += (hyperparameters["norm"],)
-        apply, hyperparameters = apply.then, hyperparameters["then"]
-    optimizer, rest = getattr(apply, "kernel", ""), dict(hyperparameters)
-    rate = rest.pop("rate", None)
-    if optimizer not in FIELDS or rate is None or not are_floats(rest.values()):
-        return None
-    return Update(optimizer, norms, rate, rest)
 
 
 class Loop:
@@ -129,6 +105,7 @@ class Loop:
         make: Callable[..., Planned],
     ) -> None:
         self._driver, self._net, self._W, self._make = driver, net, params[0].W, make
+        self._lead = self._W.shape[:-2]
         own, self._copies = (Flats(params, driver.empty) for _ in range(2))
         begins = own.layout[:, 2:].ravel().tolist()
         self._state = State(own.fresh(), own.fresh(), tuple(own.fresh() for _ in moments), begins)
@@ -158,38 +135,32 @@ class Loop:
         dropout: Dropout | None,
         **unused: Any,
     ) -> Any:
-        """One step; NotImplemented where there is no plan for it."""
-        if dropout is not None and not isinstance(dropout.kept, float):
-            return NotImplemented  # masks of each network of a stack
-        number, rates = self._rates(update.rate)
-        penalty, l2s = self._penalties(l2)
-        copy, J = self._copies.fresh(), self._driver.empty(self._W.shape[:-2], self._W.dtype)
-        moving = Moving(X, Y, sample_weight, rates, l2s, J, self._copies.vector(copy))
-        kept = (dropout.least, dropout.kept) if dropout else (0, 0.0)
-        plan = self._found(moving, Options(update.optimizer, update.norms, penalty, *kept), update)
+        """One step; NotImplemented where there is no plan for it.
+
+        Raises `NoKernelError` where it, or a number of it, is nothing for kernels.
+        """
+        X, Y, weight = (self._sets(array) for array in (X, Y, sample_weight))
+        numbers = given(self._driver, self._W, update, l2, dropout)
+        copy, J = self._copies.fresh(), self._driver.empty(self._lead, self._W.dtype)
+        moving = Moving(X, Y, weight, J, self._copies.vector(copy), *numbers.arrays)
+        plan = self._found(moving, numbers.options(update), update)
         if plan is None:
             return NotImplemented
-        plan.numbers.fill(number, update.rest, dropout)
+        numbers.fill(plan.numbers)
         self._load(params, moments)
         self._params = None  # until all of it is done
-        try:
-            plan.run(*moving)
-        except NoKernelError:
-            return NotImplemented
+        plan.run(*moving)
         self._params = copy
         return copy, self._state.moments, J
 
-    def _rates(self, rate: Any) -> tuple[float, Array | None]:
-        """A rate as the number that it is, or as an array of one a network."""
-        if isinstance(rate, float | int):
-            return rate, None
-        xp = array_namespace(self._W)
-        rates = xp.asarray(rate, dtype=self._W.dtype, device=device(self._W))
-        return 0.0, self._driver.contiguous(rates)
-
-    def _penalties(self, l2: Any) -> tuple[float, Array | None]:
-        """A penalty as the number that it is, or as an array of one a network."""
-        return (l2, None) if isinstance(l2, float | int) else (0.0, self._driver.contiguous(l2))
+    def _sets(self, array: Array | None) -> Array | None:
+        """An array of a batch as sets of samples."""
+        if array is None:
+            return None
+        sets = sets_of(array, self._lead)
+        if sets is None:
+            raise NoKernelError
+        return sets
 
     def _load(self, params: Params, moments: tuple[Params, ...]) -> None:
         """Copy what did not come from here."""
@@ -203,9 +174,7 @@ class Loop:
         """The plan for arrays of these shapes and strides; None where there is none."""
         self._steps += 1
         form = (
-            tuple(
-                array is None or (array.shape, array.strides, array.dtype) for array in moving[:5]
-            ),
+            tuple(array is None or (array.shape, array.strides, array.dtype) for array in moving),
             options,
             self._driver.place(),
         )
@@ -245,23 +214,17 @@ class Loop:
             return None
 
     def _fits(self, moving: Moving) -> bool:
-        """Whether this batch is of one network or of each, and its X as products take it."""
-        X, Y, weight, *numbers = moving[:5]
+        """Whether there are such samples and targets, and X lies as products take it."""
+        X, Y, weight = moving.data
         n_x, *_, n_y = self._net.sizes
         m = X.shape[-1]
-        leads = {array.shape[:-2] for array in (X, Y, weight) if array is not None}
         return (
             m > 0
             and one_real_dtype(self._W, X, Y, weight)
             and X.shape[-2:] == (n_x, m)
             and Y.shape[-2:] == (n_y, m)
             and (weight is None or weight.shape[-2:] == (1, m))
-            and leads <= {(), self._W.shape[:-2]}
             and lies(X) is not None
-            and all(
-                array is None or factor(self._driver, array, self._W) is not None
-                for array in numbers
-            )
         )
 
 

@@ -161,24 +161,29 @@ __global__ void clip(const Tensors tensors, T decay, const T* decays, Index step
 
 // The new theta and moments, which may be the old ones' memory. Unless `copy` is null, theta is
 // written there, too; and unless `copy_there` is, to where that points. The step's numbers are
-// read where they lie on the device, if they do.
+// read where they lie on the device, if they do; those of each network, whose addresses may lie
+// there, go before them.
 template <class Step>
 __global__ void update(const Tensors tensors, const Numbers<Step> given,
-                       const Numbers<Step>* there, const T* rates, Index rates_step, T decay,
+                       const Numbers<Step>* there, const T* rates, T* const* rates_there,
+                       Index rates_step, const Step* steps, Step* const* steps_there, T decay,
                        const T* decays, Index decays_step, T* copy, T* const* copy_there) {
   const unsigned t = blockIdx.y;
   const bool is_weight = tensors.is_weight[t] > 0;
   const Numbers<Step> now = there ? *there : given;
   if (copy_there) copy = *copy_there;
+  if (rates_there) rates = *rates_there;
+  if (steps_there) steps = *steps_there;
   for (Index e = blockIdx.x * blockDim.x + threadIdx.x; e < tensors.size[t];
        e += gridDim.x * blockDim.x) {
-    const Index network = rates || decays ? e / tensors.per_network[t] : 0;
+    const Index network = rates || steps || decays ? e / tensors.per_network[t] : 0;
     const T factor = is_weight ? of_network(decay, decays, decays_step, network) : T(0);
     T theta = tensors.theta[t][e];
     const T g = decayed(tensors.g[t][e], theta, factor);
     T moment[2];
     for (int s = 0; s < Step::moments; s++) moment[s] = tensors.moments[s][t][e];
-    theta = now.step(theta, g, of_network(now.rate, rates, rates_step, network), moment, is_weight);
+    const Step step = steps ? steps[network] : now.step;
+    theta = step(theta, g, of_network(now.rate, rates, rates_step, network), moment, is_weight);
     tensors.new_theta[t][e] = theta;
     if (copy) copy[tensors.begin[t] + e] = theta;
     for (int s = 0; s < Step::moments; s++) tensors.new_moments[s][t][e] = moment[s];

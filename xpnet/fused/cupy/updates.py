@@ -83,7 +83,7 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
         numbers = np.zeros(MOST_NUMBERS, dtype)
         fields = FIELDS[optimizer](**hyperparameters)
         numbers[: 1 + len(fields)] = rates.number, *fields
-        rest = rates.entries, rates.step, dtype.type(0), None, 0, None, None
+        rest = rates.entries, None, rates.step, None, None, dtype.type(0), None, 0, None, None
         for table in tables(driver, old, (new_params, *new_moments)):
             arguments = (table.structure, by_value(numbers), None, *rest)
             name = f"update<optimizer::{optimizer}>"

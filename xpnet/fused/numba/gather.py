@@ -24,7 +24,7 @@ CACHE_LINE = 64  # bytes
 
 def gathered(arrays: Sequence[Array], order: Array, start: int, stop: int) -> Any:
     """A batch of C-contiguous rows of real numbers."""
-    if not all(map(_fits, arrays)):
+    if order.ndim > 1 or not all(map(_fits, arrays)):
         return NotImplemented
     size = min(stop, order.size) - start
     batch = []
