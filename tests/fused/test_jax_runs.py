@@ -20,7 +20,7 @@ from xpnet.kernels import VECTORIZED
 from xpnet.network import defaults
 
 jax = pytest.importorskip("jax")
-fused_jax = pytest.importorskip("xpnet.fused.jax")
+jax_run = pytest.importorskip("xpnet.fused.jax_run")
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -110,7 +110,7 @@ def test_the_last_batch_is_short(batch_size):
 
 
 def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
-    monkeypatch.setattr(fused_jax, "MOST_STEPS", 3)
+    monkeypatch.setattr(jax_run, "MOST_STEPS", 3)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
     assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
 

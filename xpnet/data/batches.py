@@ -185,6 +185,19 @@ def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch
         yield Batch(x, y, *s)
 
 
+def nth(batches: Batches, number: int) -> Batches:
+    """The mini-batch of that number, as the only one: to gather it takes no more of the order."""
+    X, Y, weight, order, size = batches
+    chosen = slice(number * size, (number + 1) * size)
+    if order is not None:
+        order = order[..., chosen]
+        return batches._replace(order=order, size=order.shape[-1])
+    if size >= X.shape[-2]:
+        return batches
+    X, Y = (a[chosen, :] if a.ndim == 2 else a[..., chosen, :] for a in (X, Y))
+    return Batches(X, Y, None if weight is None else weight[..., chosen], None, size)
+
+
 def _gathered_of_each(batches: Batches, first: int) -> Iterator[Batch]:
     """`gathered` of a stack whose networks have samples or orders of their own."""
     X, Y, weight, order, size = batches
