@@ -177,7 +177,8 @@ def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch
         # One for all networks: rows, too, which are gathered with the others.
         arrays.append(array_namespace(weight).matrix_transpose(weight))
         weight = None
-    for start, stop in islice(blocks(X.shape[0], size), first, None):
+    m = X.shape[0] if order is None else len(order)
+    for start, stop in islice(blocks(m, size), first, None):
         with on_device:
             x, y, *s = gather(arrays, there, start, stop)
             if weight is not None:
@@ -207,7 +208,8 @@ def _gathered_of_each(batches: Batches, first: int) -> Iterator[Batch]:
     leads = {array.shape[:-2] for array in arrays}
     numbers = {lead: None if order is None else indices(_rows(lead, order, X), Y) for lead in leads}
     on_device = backend.on_device_of(Y)
-    for start, stop in islice(blocks(X.shape[-2], size), first, None):
+    m = X.shape[-2] if order is None else order.shape[-1]
+    for start, stop in islice(blocks(m, size), first, None):
         with on_device:
             columns = [_taken(array, numbers[array.shape[:-2]], start, stop) for array in arrays]
         yield Batch(*columns)
