@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xpnet import backend, data
-from xpnet.data.batches import gathered, shuffled
+from xpnet.data.batches import gathered, nth, shuffled, sliced
 
 M, N_X, N_Y = 23, 5, 3
 
@@ -46,6 +46,19 @@ def test_an_epoch_holds_every_sample_once(samples, batch_size):
         sizes = [batch.X.shape[1] for batch in batches]
         assert sizes == [min(batch_size, M - start) for start in range(0, M, batch_size)]
         assert sorted(order_of(batches)) == list(range(M))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 23, 100])
+@pytest.mark.parametrize("kind", ["in order", "shuffled", "an order for each"])
+def test_one_of_the_batches_by_itself(samples, batch_size, kind):
+    seed = np.reshape([1, 2], (2, 1, 1)) if kind == "an order for each" else 1
+    arguments = samples.X, samples.Y, batch_size, seed, 0, samples.weight
+    batches = shuffled(*arguments, shuffle=kind != "in order")
+    gather = sliced if batches.order is None else backend.gather
+    for number, expected in enumerate(gathered(batches, gather)):
+        (found,) = gathered(nth(batches, number), gather)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_batches_are_the_same_on_every_library(xp, samples):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 from xpnet import MLPClassifier, MLPRegressor, backend
+from xpnet.types import tensors
 
 CHUNKS = [slice(start, start + 300) for start in range(0, 1500, 300)]
 
@@ -15,6 +18,22 @@ def in_chunks(model, digits, **first):
         model.partial_fit(digits.X[chunk], digits.y[chunk], **first)
         first = {}
     return model
+
+
+@pytest.mark.parametrize("settings", [{}, {"clip_norm": 1.0}, {"solver": "nadam"}], ids=str)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_copy_trains_on_without_a_trace_in_the_model(digits, library, settings):
+    """They share what the optimiser remembers."""
+    X, y = (backend.asarray(a[:64], backend=library, dtype=a.dtype) for a in digits)
+    model = MLPClassifier((8,), random_state=0, **settings).partial_fit(X, y, classes=range(10))
+    before = [backend.to_numpy(tensor).copy() for tensor in moments_of(model)]
+    copy.copy(model).partial_fit(X, y)
+    for tensor, expected in zip(moments_of(model), before, strict=True):
+        np.testing.assert_array_equal(backend.to_numpy(tensor), expected)
+
+
+def moments_of(model):
+    return [tensor for moment in model._optimizer_state.moments for tensor in tensors(moment)]
 
 
 def test_multilabel_needs_no_classes(digits):

@@ -21,7 +21,8 @@ from xpnet.types import Layer
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-fused_jax = pytest.importorskip("xpnet.fused.jax")
+jax_run = pytest.importorskip("xpnet.fused.jax_run")
+jax_step = pytest.importorskip("xpnet.fused.jax_step")
 jax_dense = pytest.importorskip("xpnet.fused.jax_dense")
 
 JAX = Library("jax")
@@ -182,13 +183,17 @@ def executables(name):
 
 
 @pytest.mark.parametrize(
-    ("maker", "name", "callbacks"),
-    [("_run_program", "train", ()), ("_program", "advance", (Heard(),))],
-    ids=["runs", "steps"],
+    ("module", "maker", "name", "callbacks"),
+    [
+        (jax_run, "_run_program", "train", ()),
+        (jax_run, "_cost_program", "of_rows", ()),
+        (jax_step, "_program", "advance", (Heard(),)),
+    ],
+    ids=["runs", "costs", "steps"],
 )
-def test_programs_of_former_networks_are_let_go_of(maker, name, callbacks, monkeypatch):
-    latest_alone = lru_cache(maxsize=1)(getattr(fused_jax, maker).__wrapped__)
-    monkeypatch.setattr(fused_jax, maker, latest_alone)
+def test_programs_of_former_networks_are_let_go_of(module, maker, name, callbacks, monkeypatch):
+    latest_alone = lru_cache(maxsize=1)(getattr(module, maker).__wrapped__)
+    monkeypatch.setattr(module, maker, latest_alone)
     before = executables(name)
     for width in (5, 6, 7):
         case = random_case((3, width, 2), output="softmax", m=M).on(JAX)
@@ -234,7 +239,7 @@ def test_a_large_layer_that_becomes_a_stack_is_left_to_the_plain_kernel():
 def test_moments_of_an_optimiser_of_ours_are_made_by_one_program():
     case = random_case((3, 4, 2), output="softmax", m=5).on(Library("jax"), "float32")
     init = optim.adam().init
-    made, plain = fused_jax.compiled_init(init)(case.params), init(case.params)
+    made, plain = jax_step.compiled_init(init)(case.params), init(case.params)
     assert made.t == plain.t
     for array, expected in zip(leaves(made.moments), leaves(plain.moments), strict=True):
         assert (array.dtype, array.device) == (expected.dtype, expected.device)
@@ -245,20 +250,20 @@ def test_what_another_optimiser_starts_from_is_left_to_it():
     def init(params):
         """Of one's own."""
 
-    assert fused_jax.compiled_init(init) is init
+    assert jax_step.compiled_init(init) is init
 
 
 def test_programs_for_moments_are_kept_of_the_latest_networks_alone():
     """Each takes more than a megabyte."""
-    init = fused_jax.compiled_init(optim.adam().init)
-    for programs in (fused_jax._zeros, fused_jax._copying):
-        assert programs.cache_info().maxsize == fused_jax.MOST
-    before = fused_jax._zeros.cache_info().misses, fused_jax._copying.cache_info().misses
+    init = jax_step.compiled_init(optim.adam().init)
+    for programs in (jax_step._zeros, jax_step._copying):
+        assert programs.cache_info().maxsize == jax_step.MOST
+    before = jax_step._zeros.cache_info().misses, jax_step._copying.cache_info().misses
     for n in (3, 5, 3):
         case = random_case((n, 4, 2), output="softmax", m=5).on(Library("jax"), "float32")
         moments = init(case.params).moments
-        copies = fused_jax._copied(moments)
+        copies = jax_step.copied(moments)
         for array, copy in zip(*map(jax.tree.leaves, (moments, copies)), strict=True):
             assert array.unsafe_buffer_pointer() != copy.unsafe_buffer_pointer()
-    after = fused_jax._zeros.cache_info().misses, fused_jax._copying.cache_info().misses
+    after = jax_step._zeros.cache_info().misses, jax_step._copying.cache_info().misses
     assert all(new - old <= 2 for new, old in zip(after, before, strict=True))

@@ -18,9 +18,11 @@ from xpnet import MLPClassifier, optim
 from xpnet.callbacks import Callback
 from xpnet.kernels import VECTORIZED
 from xpnet.network import defaults
+from xpnet.network.gradients import unchecked_cost
+from xpnet.types import Batches
 
 jax = pytest.importorskip("jax")
-fused_jax = pytest.importorskip("xpnet.fused.jax")
+jax_run = pytest.importorskip("xpnet.fused.jax_run")
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -110,7 +112,7 @@ def test_the_last_batch_is_short(batch_size):
 
 
 def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
-    monkeypatch.setattr(fused_jax, "MOST_STEPS", 3)
+    monkeypatch.setattr(jax_run, "MOST_STEPS", 3)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
     assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
 
@@ -258,3 +260,19 @@ def test_what_is_remembered_stays_where_it_is(every_step):
     train(case_on_jax(), batch_size=BATCH_SIZE, callbacks=[looking], epochs=4)
     assert len(seen) > 2
     assert seen == [seen[0]] * len(seen)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 0.5, "array"])
+def test_the_cost_of_a_batch_is_one_program_that_gathers_it(weighted, l2):
+    case = case_on_jax(weighted=weighted)
+    l2 = JAX.asarray(np.full((1, 1), 0.3), "float64") if l2 == "array" else l2
+    cost, options = jax_run.compiled_cost(unchecked_cost), {"kernels": VECTORIZED, "l2": l2}
+    rows = np.array([3, 0, 28, 7])
+    batch = Batches(case.X.T, case.Y.T, case.sample_weight, rows, len(rows))
+    s = None if case.sample_weight is None else case.sample_weight[:, rows]
+    data = case.X[:, rows], case.Y[:, rows]
+    expected = unchecked_cost(case.net, case.params, *data, sample_weight=s, **options)
+    found = cost(case.net, case.params, batch, **options)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert cost(case.net, case.params, batch._replace(order=None), **options) is None

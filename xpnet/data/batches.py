@@ -177,12 +177,26 @@ def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch
         # One for all networks: rows, too, which are gathered with the others.
         arrays.append(array_namespace(weight).matrix_transpose(weight))
         weight = None
-    for start, stop in islice(blocks(X.shape[0], size), first, None):
+    m = X.shape[0] if order is None else len(order)
+    for start, stop in islice(blocks(m, size), first, None):
         with on_device:
             x, y, *s = gather(arrays, there, start, stop)
             if weight is not None:
                 s = [_columns(weight, there, start, stop)]
         yield Batch(x, y, *s)
+
+
+def nth(batches: Batches, number: int) -> Batches:
+    """The mini-batch of that number, as the only one: to gather it takes no more of the order."""
+    X, Y, weight, order, size = batches
+    part = slice(number * size, (number + 1) * size)
+    if order is not None:
+        order = order[..., part]
+        return batches._replace(order=order, size=order.shape[-1])
+    if size >= X.shape[-2]:
+        return batches
+    X, Y = (a[part, :] if a.ndim == 2 else a[..., part, :] for a in (X, Y))
+    return Batches(X, Y, None if weight is None else weight[..., part], None, size)
 
 
 def _gathered_of_each(batches: Batches, gather: Gather, first: int) -> Iterator[Batch]:
@@ -201,7 +215,8 @@ def _gathered_of_each(batches: Batches, gather: Gather, first: int) -> Iterator[
             arrays = [
                 array_namespace(array).reshape(array, (-1, array.shape[-1])) for array in arrays
             ]
-    for start, stop in islice(blocks(X.shape[-2], size), first, None):
+    m = X.shape[-2] if order is None else order.shape[-1]
+    for start, stop in islice(blocks(m, size), first, None):
         columns: list[Any] = list(arrays)
         for lead, places in leads.items():
             with on_device:

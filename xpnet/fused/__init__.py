@@ -41,6 +41,8 @@ __all__ = [
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
 TrainingRun: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Sequence[Array]] | None]
 Initial: TypeAlias = Callable[[Params], OptimizerState]
+Cost: TypeAlias = Callable[..., Array]
+BatchCost: TypeAlias = Callable[..., Array | None]
 Plain = TypeVar("Plain")
 
 
@@ -83,6 +85,10 @@ class Accelerator:
         of ours has an attribute ``moments``, the number of those, which are 0.
     gather : ``(Gather) -> Gather``
         A batch gathered in one program or launch.
+    cost : ``(Cost) -> BatchCost or None``
+        From ``cost(net, params, X, Y, *, kernels, sample_weight, l2) -> J`` to the cost of a batch
+        that is gathered in the same program, ``(net, params, batch, *, kernels, l2) -> J``, of
+        `Batches` that are one. None in place of a result where it does not support its arguments.
     value_and_grad : ``(ValueAndGrad) -> ValueAndGrad``
         Cost and gradients as one call, for one network and one thread, without the kernels that it
         is given.
@@ -99,6 +105,7 @@ class Accelerator:
     graph_run: Callable[[TrainingStep], TrainingRun | None] | None = None
     initial: Callable[[Initial], Initial] = _as_it_is
     gather: Callable[[Gather], Gather] = _as_it_is
+    cost: Callable[[Cost], BatchCost | None] = lambda cost: None
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
     threads: Callable[[Any], int] = lambda net: 1
 

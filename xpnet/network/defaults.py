@@ -11,7 +11,7 @@ from xpnet.kernels import LOOPED, VECTORIZED
 from xpnet.types import Array, Kernels
 
 if TYPE_CHECKING:
-    from xpnet.fused import Accelerator, Initial, TrainingRun, TrainingStep
+    from xpnet.fused import Accelerator, BatchCost, Cost, Initial, TrainingRun, TrainingStep
 
 
 def accelerator_for(X: Array) -> Accelerator:
@@ -40,6 +40,11 @@ def training_run(step: TrainingStep, X: Array) -> TrainingRun | None:
 def optimizer_init(init: Initial, W: Array) -> Initial:
     """The accelerator's form of an optimiser's `init` for parameters like W."""
     return accelerator_for(W).initial(init)
+
+
+def batch_cost(cost: Cost, X: Array) -> BatchCost | None:
+    """What gathers a batch and computes its cost in one call, where there is that."""
+    return accelerator_for(X).cost(cost)
 
 
 def default_kernels(X: Array) -> Kernels:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
+from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace, device, is_array_api_obj
@@ -207,16 +208,18 @@ class _Initial:
 
     def __call__(self, params: Params) -> OptimizerState:
         # Each of its own: a caller may donate them, or write over them.
-        moments = tuple(map_params(_zeros_like, params) for _ in range(self.moments))
+        W = params[0][0]
+        zeros = partial(_zeros_like, array_namespace(W), device(W))
+        moments = tuple(map_params(zeros, params) for _ in range(self.moments))
         return OptimizerState(0, moments)
 
 
-def _zeros_like(tensor: Array) -> Array:
-    xp, flags = array_namespace(tensor), getattr(tensor, "flags", None)
+def _zeros_like(xp: ModuleType, there: Any, tensor: Array) -> Array:
+    flags = getattr(tensor, "flags", None)
     if flags is not None and not flags.c_contiguous:
         return xp.zeros_like(tensor)  # in its order, as of the weights that meet a sparse X
     # By shape: NumPy takes memory for it only where it is looked at.
-    return xp.zeros(tensor.shape, dtype=tensor.dtype, device=device(tensor))
+    return xp.zeros(tensor.shape, dtype=tensor.dtype, device=there)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data.batches import blocks, chosen, gathered
+from xpnet.data.batches import blocks, chosen, gathered, nth
 from xpnet.train.arguments import Settings
 from xpnet.train.recorder import Recorder
 from xpnet.train.steps import Trainer
 from xpnet.train.training import Training
 from xpnet.types import (
     Array,
-    Batch,
     Batches,
     Gather,
     Params,
@@ -214,12 +213,11 @@ class EpochLoop(Training):
         host = backend.to_numpy(rate)
         return (host[..., 0, 0] if host.shape[-2:] == (1, 1) else host).tolist()
 
-    def last_batch(self) -> Batch | None:
-        """The batch of the newest step; None where there was none."""
+    def last_batch(self) -> Batches | None:
+        """That of the newest step alone, yet to be gathered; None where there was none."""
         if self.batches is None or not self.steps:
             return None
-        number = (self.steps - 1) % self.run.steps_per_epoch
-        return next(gathered(self.batches, self.gather, number))
+        return nth(self.batches, (self.steps - 1) % self.run.steps_per_epoch)
 
     def _rows(self, epochs: int) -> Iterator[dict[str, Any]]:
         """The rows of epochs that are over; their costs are read all in one go."""

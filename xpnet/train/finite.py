@@ -11,14 +11,14 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data.batches import Samples
+from xpnet.data.batches import Samples, gathered
 from xpnet.exceptions import DivergenceError
 from xpnet.network.checks import check_finite
-from xpnet.network.defaults import kernels_or_default
+from xpnet.network.defaults import batch_cost, kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite
-from xpnet.types import Array, Batch, Params, tensors
+from xpnet.types import Array, Batches, Params, tensors
 
 
 class FiniteLoop(EpochLoop):
@@ -31,7 +31,9 @@ class FiniteLoop(EpochLoop):
 
     def __init__(self, samples: Samples, *loop: Any) -> None:
         super().__init__(*loop)
-        self.samples, self.kernels = samples, kernels_or_default(self.settings.kernels, samples.X)
+        self.samples, given = samples, self.settings.kernels
+        self.kernels = kernels_or_default(given, samples.X)
+        self.cost = batch_cost(unchecked_cost, samples.X) if given is None else None
         self.initial = self.finite = self.params
         self.finite_rows = 0
 
@@ -56,7 +58,7 @@ class FiniteLoop(EpochLoop):
         if batch is not None:
             self.judge(self.finite_on(batch), at_end=True)
 
-    def finite_on(self, batch: Batch) -> Any:
+    def finite_on(self, batch: Batches) -> Any:
         """Whether the newest parameters and their cost are finite, as `judge` is given it."""
         # Infinite weights may leave a cost finite: a unit of relu is then 0 for every sample.
         cost = backend.read([self._cost_of(batch)])
@@ -91,14 +93,19 @@ class FiniteLoop(EpochLoop):
     def _completed_is_finite(self) -> None:
         self.finite, self.finite_rows = self.completed, len(self.history)
 
-    def _cost_of(self, batch: Batch) -> Array:
+    def _cost_of(self, batch: Batches) -> Array:
         """The cost of the newest parameters, by the loss that is trained on."""
-        X, Y, weight = backend.detached(batch)
-        arguments = self.run.net, self.params, X, Y
-        options = {"kernels": self.kernels, "sample_weight": weight, "l2": self.trainer.l2}
-        if self.settings.value_and_grad is None:
-            return unchecked_cost(*arguments, **options)
-        return self.settings.value_and_grad(*arguments, masks=None, **options)[0]
+        net, value_and_grad = self.run.net, self.settings.value_and_grad
+        options = {"kernels": self.kernels, "l2": self.trainer.l2}
+        if value_and_grad is None and self.cost is not None:
+            J = self.cost(net, self.params, batch, **options)
+            if J is not None:
+                return J
+        X, Y, weight = backend.detached(next(gathered(batch, self.gather)))
+        options |= {"sample_weight": weight}
+        if value_and_grad is None:
+            return unchecked_cost(net, self.params, X, Y, **options)
+        return value_and_grad(net, self.params, X, Y, masks=None, **options)[0]
 
     def _diverged(self, step: int, at_end: bool) -> DivergenceError:
         """Restore the last finite parameters; return the error, or raise one that blames data."""

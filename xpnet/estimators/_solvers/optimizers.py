@@ -7,10 +7,8 @@ from functools import cache, lru_cache, partial
 from inspect import signature
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from xpnet import optim
-from xpnet.types import Array, Optimizer, OptimizerState, map_params
+from xpnet.types import Optimizer
 
 SMALLEST_RATE = 1e-6
 """An adaptive rate below this is not lowered any more."""
@@ -104,16 +102,8 @@ def resumed(model: Any) -> Optimizer:
     if model._state_of != model.solver:
         restart(model)
     optimizer, state = _clipped(model, model._rate), model._optimizer_state
-    return optimizer if state is None else optimizer._replace(init=lambda params: _copied(state))
-
-
-def _copied(state: OptimizerState) -> OptimizerState:
-    """A copy, since training may overwrite the state, which copies of a model share."""
-    return state._replace(moments=tuple(map_params(_copy, moment) for moment in state.moments))
-
-
-def _copy(array: Array) -> Array:
-    return array_namespace(array).asarray(array, copy=True)
+    # As it is, though copies of a model share it: no step writes over what it has not made.
+    return optimizer if state is None else optimizer._replace(init=lambda params: state)
 
 
 def _clipped(model: Any, rate: LearningRate) -> Optimizer:

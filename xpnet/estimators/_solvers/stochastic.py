@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
 from xpnet import backend
+from xpnet.data.batches import gathered
 from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
 from xpnet.estimators._checkpoints import recorder_of
 from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
@@ -126,7 +127,8 @@ class _EstimatorLoop(EpochLoop):
             self.params = model._best_params
         batch = self.last_batch()
         if batch is not None:
-            self._check_learned(*backend.detached((batch.X, batch.Y)))
+            X, Y, _ = backend.detached(next(gathered(batch, self.gather)))
+            self._check_learned(X, Y)
         model._hold(self.params)
 
     def _check_learned(self, X: Array, Y: Array) -> None:

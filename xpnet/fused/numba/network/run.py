@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from operator import is_
+from itertools import chain
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,10 @@ class RunProgram(Program):
             "gather": of_gather(self.dtype),
         }
         loops, layout, kinds, slopes = self.network
-        self.arrays = {"loops": loops, "layout": layout, "kinds": kinds, "slopes": slopes}
-        self.arrays["segments"] = segments = self._segments()
+        self.segments = segments = self._segments()
+        lasting = {"loops": loops, "layout": layout, "kinds": kinds, "slopes": slopes}
+        lasting["segments"] = segments
+        self.addresses |= {name: array.ctypes.data for name, array in lasting.items()}
         self.sizes = {
             "layers": len(layout),
             "kinds_of_layer": kinds.shape[1],
@@ -124,7 +127,7 @@ class RunProgram(Program):
             and are_of_step(self.optimizer, moments, hyperparameters[0])
             and (
                 bool(_made_of(hyperparameters))  # which have been looked at
-                or all(_are_floats(name, hyperparameters) for name in hyperparameters[0])
+                or _are_floats(hyperparameters)
             )
         )
 
@@ -195,7 +198,7 @@ class RunProgram(Program):
         rates, values = self._numbers(hyperparameters)
         keys, (*_, least, kept, drop, divide) = self._masks(dropout, steps)
         costs = np.empty(steps, self.dtype)
-        arrays = self.arrays | self._of_samples(batches)
+        arrays = self._of_samples(batches)
         arrays |= {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
         arrays |= {"first": first, "second": second, "rates": rates, "values": values}
         arrays |= {"keys": keys, "costs": costs}
@@ -233,12 +236,14 @@ class RunProgram(Program):
         """The rate of each step, and its values for weights and for biases."""
         made = _made_of(hyperparameters)
         if self.names not in made:
-            table = np.array([[each[n] for n in ("rate", *self.names)] for each in hyperparameters])
-            values = np.zeros((len(table), 2, MOST_VALUES))
-            values[:, :, : len(self.names)] = table[:, None, 1:]
+            columns = (map(itemgetter(name), hyperparameters) for name in ("rate", *self.names))
+            rates, *others = np.array(list(map(list, columns)))
+            values = np.zeros((len(rates), 2, MOST_VALUES))
+            for number, column in enumerate(others):
+                values[:, :, number] = column[:, None]
             if "decay" in self.names:
                 values[:, 1, self.names.index("decay")] = 0.0
-            made[self.names] = np.ascontiguousarray(table[:, 0]), values
+            made[self.names] = rates, values
         numbers: tuple[Array, Array] = made[self.names]
         return numbers
 
@@ -254,9 +259,9 @@ def _made_of(hyperparameters: Sequence[dict[str, Any]]) -> dict[Any, Any]:
     return hyperparameters.made if isinstance(hyperparameters, Hyperparameters) else {}
 
 
-def _are_floats(name: str, hyperparameters: Sequence[dict[str, Any]]) -> bool:
-    """Whether a hyperparameter is one number at each step; by kinds, as there are many steps."""
-    kinds = {type(numbers[name]) for numbers in hyperparameters}
+def _are_floats(hyperparameters: Sequence[dict[str, Any]]) -> bool:
+    """Whether each is one number at every step; by kinds, as there are many steps."""
+    kinds = set(map(type, chain.from_iterable(map(dict.values, hyperparameters))))
     return all(issubclass(kind, float) for kind in kinds)
 
 

@@ -1,0 +1,240 @@
+"""Runs of training steps of JAX as one program, and the cost of a batch after the last of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep
+from xpnet.fused.arguments import are_floats, is_known
+from xpnet.fused.jax_step import MOST, copied, penalty_of
+from xpnet.kernels import Dropout
+from xpnet.types import Array, Batches, Kernels, Params
+
+MOST_STEPS = 1024  # of one call of a program
+
+CHANGING = ("rate", "c1", "c2", "a", "b")
+"""Hyperparameters that usually change from step to step."""
+
+
+def compiled_run(step: TrainingStep) -> TrainingRun:
+    """Runs of one training loop, each a loop over `step` within one program.
+
+    The program is the same for every number of steps: it has room for those of an epoch, or for
+    `MOST_STEPS`, and is told how many there are. A short last batch has a program of its own. What
+    an optimiser remembers is donated, as by a step.
+    """
+    mine: Any = ()
+    changing = set(CHANGING)
+
+    def run(
+        net: Any,
+        params: Params,
+        moments: tuple[Params, ...],
+        batches: Batches,
+        hyperparameters: Sequence[dict[str, Any]],
+        *,
+        apply: Callable[..., Any],
+        kernels: Kernels,
+        l2: Any,
+        dropout: Sequence[Dropout] | None,
+    ) -> Any:
+        nonlocal mine
+        X, Y, weight, _, _ = batches
+        if not isinstance(X, jax.Array) or not is_known(apply):
+            return None
+        dtype = params[0][0].dtype
+        parts = [
+            (order, count, _over_steps(hyperparameters[steps], len(order), dtype, changing), steps)
+            for order, count, steps in _parts(batches)
+        ]
+        if any(numbers is None for _, _, numbers, _ in parts):
+            return None
+        chosen, penalty = penalty_of(l2)
+        moments = moments if moments is mine else copied(moments)
+        costs = []
+        for order, count, numbers, steps in parts:
+            program = _run_program(step, net, apply, kernels, (X.shape, order.shape), *chosen)
+            masks = None if dropout is None else _masks(dropout[steps], len(order))
+            data = X, Y, weight, order, count
+            moments, params, J = program(params, moments, data, numbers, masks, penalty)
+            costs.append(J)
+        mine = moments
+        # Read here: `fit` goes by the time that a run takes.
+        return (
+            params,
+            moments,
+            np.concatenate(
+                [np.asarray(J)[:count] for J, (_, count, *_) in zip(costs, parts, strict=True)]
+            ),
+        )
+
+    return run
+
+
+def _parts(batches: Batches) -> list[tuple[Any, int, slice]]:
+    """Numbers of samples ``(room, size)``, how many of the rows are batches, and which steps."""
+    m, size = batches.X.shape[0], batches.size
+    full, rest = divmod(len(batches.order), size)
+    rows = batches.order[: full * size].reshape(full, size)
+    room = min(m // size, MOST_STEPS)
+    parts = []
+    for start in range(0, full, room):
+        order = np.zeros((room, size), np.int32)
+        count = min(room, full - start)
+        order[:count] = rows[start : start + count]
+        parts.append((order, count, slice(start, start + count)))
+    if rest:
+        last = batches.order[full * size :].astype(np.int32)
+        parts.append((last[None, :], 1, slice(full, full + 1)))
+    return parts
+
+
+def _over_steps(
+    each: Sequence[dict[str, Any]], room: int, dtype: Any, changing: set[str]
+) -> dict[str, Any] | None:
+    """Each hyperparameter as a number, or as ``(room, ...)`` with one for each step.
+
+    None where there are others than numbers and arrays of one shape. As numbers JAX computes with
+    them in the precision of the host, such as ``1 − β``. `changing` grows by the names of those
+    that were found to change: once an array, always an array, or another program were compiled.
+    """
+    names = each[0].keys()
+    if any(numbers.keys() != names for numbers in each):
+        return None
+    found = {}
+    for name in names:
+        values = list(map(itemgetter(name), each))
+        if isinstance(values[0], dict):
+            found[name] = _over_steps(values, room, dtype, changing)
+        elif name not in changing and are_floats(values) and values.count(values[0]) == len(values):
+            found[name] = values[0]
+        else:
+            changing.add(name)
+            found[name] = _stacked(values, room, dtype)
+    return None if any(value is None for value in found.values()) else found
+
+
+def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
+    """Numbers, or arrays of one shape, as ``(room, ...)``; None where they are something else."""
+    if not are_floats(values):
+        shape = getattr(values[0], "shape", None)
+        for value in values:
+            if not isinstance(value, np.ndarray | jax.Array) or value.shape != shape:
+                return None
+        values = [np.asarray(value) for value in values]
+    column = np.zeros((room, *np.shape(values[0])), dtype)
+    column[: len(values)] = values
+    return column
+
+
+def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:
+    """What the masks of all steps are made of: the fields of `Dropout`, with keys ``(room, 2)``."""
+    keys = np.zeros((room, 2), np.int32)
+    keys[: len(dropout)] = [each.keys for each in dropout]
+    return dropout[0].least, dropout[0].kept, keys
+
+
+@lru_cache(maxsize=MOST)
+def _run_program(
+    step: TrainingStep,
+    net: Any,
+    apply: Any,
+    kernels: Any,
+    shapes: tuple[tuple[int, ...], ...],
+    *chosen: tuple[str, Any],
+) -> Callable[..., Any]:
+    """`train` compiled for the latest networks and shapes; see `_program`."""
+    its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
+    program: Callable[..., Any] = jax.jit(partial(train, its_own), donate_argnames=("moments",))
+    return program
+
+
+def train(
+    step: Callable[..., Any],
+    params: Params,
+    moments: tuple[Params, ...],
+    data: tuple[Any, ...],
+    numbers: dict[str, Any],
+    masks: tuple[Any, ...] | None,
+    penalty: dict[str, Any],
+) -> tuple[tuple[Params, ...], Params, Array]:
+    """Moments, parameters and costs after `count` steps, in the order of `advance`.
+
+    Parameters
+    ----------
+    step : function
+        A training step that knows its network, optimiser and kernels.
+    params, moments
+    data : tuple
+        ``X (m, n_x)``, ``Y (m, n_y)``, their weights (..., 1, m) or None, the numbers of the
+        samples of each step ``(room, size)``, and `count`.
+    numbers : dict
+        Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
+    masks : tuple or None
+        The fields of `Dropout`, with keys ``(room, 2)``.
+    penalty : dict
+        `l2`, where that is data.
+    """
+    X, Y, weight, order, count = data
+
+    def one(i: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        moments, params, costs = state
+        x, y, s = _taken(X, Y, weight, order[i])
+        params, moments, J = step(
+            params,
+            moments,
+            x,
+            y,
+            jax.tree.map(lambda number: number[i] if number.ndim else number, numbers),
+            sample_weight=s,
+            dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][i])),
+            **penalty,
+        )
+        return moments, params, costs.at[i].set(J)
+
+    W = params[0][0]
+    costs = jnp.zeros((len(order), *W.shape[:-2]), W.dtype)
+    done: tuple[Any, ...] = jax.lax.fori_loop(0, count, one, (moments, params, costs))
+    return done
+
+
+def _taken(X: Any, Y: Any, weight: Any, rows: Any) -> tuple[Any, Any, Any]:
+    """The samples of these numbers as columns, and their weights."""
+    take = partial(jnp.take, indices=rows, mode="clip")
+    return take(X, axis=0).T, take(Y, axis=0).T, None if weight is None else take(weight, axis=-1)
+
+
+def compiled_cost(cost: Cost) -> BatchCost:
+    """`cost` of a batch that is gathered in the same program."""
+
+    def of_batch(net: Any, params: Params, batch: Batches, *, kernels: Kernels, l2: Any) -> Any:
+        X, Y, weight, order, _ = batch
+        if order is None or batch.of_each or not isinstance(X, jax.Array):
+            return None
+        chosen, penalty = penalty_of(l2)
+        program = _cost_program(cost, net, kernels, (X.shape, order.shape), *chosen)
+        return program(params, X, Y, weight, order.astype(np.int32), penalty)
+
+    return of_batch
+
+
+@lru_cache(maxsize=MOST)
+def _cost_program(
+    cost: Cost, net: Any, kernels: Kernels, shapes: Any, *chosen: tuple[str, Any]
+) -> Callable[..., Array]:
+    """`cost` compiled for the latest networks and shapes; see `jax_step`."""
+
+    def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
+        x, y, s = _taken(X, Y, weight, rows)
+        options = {"kernels": kernels, "sample_weight": s, **dict(chosen), **penalty}
+        return cost(net, params, x, y, **options)
+
+    program: Callable[..., Array] = jax.jit(of_rows)
+    return program
