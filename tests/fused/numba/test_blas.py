@@ -12,6 +12,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+OPENBLAS = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["version"]
+# 0.3.28, begun with one thread, crashes with three in `A @ B` itself; xpnet only lowers the number.
+NUMBERS = (1, 2) if OPENBLAS.startswith("0.3.28") else (1, 2, 3)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("n", "k", "m"),
@@ -45,15 +50,15 @@ def test_in_single_precision_it_is_the_same_of_any_number_of_threads(n, k, m, tu
     get, set_ = blas.number_of_threads()
     before, found = get(), []
     try:
-        for threads in (1, 2, 3):
+        for threads in NUMBERS:
             set_(threads)
             assert get() == threads
             found.append(np.full((n, m), np.nan, "float32"))
             blas.product(blas.routine(B.dtype), A, op_A, B, blas.AS_IT_IS, found[-1])
     finally:
         set_(before)
-    np.testing.assert_array_equal(found[1], found[0])
-    np.testing.assert_array_equal(found[2], found[0])
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
