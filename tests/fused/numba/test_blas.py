@@ -13,8 +13,7 @@ pytestmark = pytest.mark.skipif(
 
 
 OPENBLAS = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["version"]
-# 0.3.28, begun with one thread and set to three, crashes in NumPy's own `A @ B`; xpnet only
-# lowers the number.
+# 0.3.28, begun with one thread, crashes with three in `A @ B` itself; xpnet only lowers the number.
 NUMBERS = (1, 2) if OPENBLAS.startswith("0.3.28") else (1, 2, 3)
 
 
