@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 from sklearn import ensemble as theirs
@@ -65,7 +67,7 @@ def test_members_do_not_write_into_one_folder(tmp_path):
 OF_CLASSIFIERS = ("predict", "predict_proba", "predict_log_proba", "predict_spread")
 ELSEWHERE = {
     "oob": (
-        BaggingClassifier(MLPClassifier(**SMALL), 20, max_samples=0.5, oob_score=True),
+        BaggingClassifier(MLPClassifier(**SMALL), 8, max_samples=0.2, oob_score=True),
         X,
         Y % 3 + 5,
     ),
@@ -75,7 +77,9 @@ ELSEWHERE = {
         np.array(list("abcdefghij"))[Y],
     ),
     "regressor": (
-        BaggingRegressor(MLPRegressor(**SMALL), 25, oob_score=True, max_features=0.5),
+        BaggingRegressor(
+            MLPRegressor(**SMALL), 8, max_samples=0.2, oob_score=True, max_features=0.5
+        ),
         REAL_X.astype("f4"),
         REAL_Y.astype("f4"),
     ),
@@ -104,10 +108,17 @@ def answers(model, x, y):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
-@pytest.mark.parametrize(("model", "x", "y"), ELSEWHERE.values(), ids=ELSEWHERE)
-@pytest.mark.parametrize("place", ["torch cpu", "jax cpu", "array_api_strict device1"])
-def test_the_ensemble_follows_its_arrays(model, x, y, place):
+@pytest.mark.parametrize(
+    ("case", "place"),
+    [
+        *product(ELSEWHERE, ("torch cpu", "array_api_strict device1")),
+        # JAX compiles for each: those with all answers, and with features of their own.
+        *product(("oob", "regressor"), ("jax cpu",)),
+    ],
+)
+def test_the_ensemble_follows_its_arrays(case, place):
     """Without scikit-learn's dispatch: strict arrays on device1 refuse NumPy."""
+    model, x, y = ELSEWHERE[case]
     library, device = place.split()
     pytest.importorskip(library)
     there = backend.asarray(x, backend=backend.resolve(library, device=device), dtype="float32")
@@ -134,3 +145,29 @@ def test_arrays_elsewhere_are_refused_by_a_model_on_the_host():
     model = BaggingClassifier(MLPClassifier(**SMALL), 2, random_state=0).fit(X, Y)
     with pytest.raises(ValueError, match="must use the same namespace"):
         model.predict(torch.asarray(X))
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_second_fit_needs_no_answers_out_of_the_bag():
+    x, y = strict.asarray(X), strict.asarray(Y % 2)
+    member = MLPClassifier(**SMALL | {"max_iter": 1})
+    model = BaggingClassifier(member, 8, max_samples=0.2, random_state=0)
+    expected = model.set_params(oob_score=True).fit(x, y).predict_proba(x)
+    found = model.set_params(oob_score=False).fit(x, y).predict_proba(x)
+    np.testing.assert_array_equal(*map(backend.to_numpy, (found, expected)))
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_members_of_a_fit_that_failed_are_none():
+    members = []
+    for made in (BaggingClassifier, theirs.BaggingClassifier):
+        model = made(MLPClassifier(**SMALL), 2, random_state=0, warm_start=True).fit(X, Y)
+        wrong = MLPClassifier(**SMALL, solver="sgd", learning_rate_init=1e30)
+        model.set_params(n_estimators=3, estimator=wrong)
+        with pytest.raises(ValueError, match="non-finite parameter"), np.errstate(all="ignore"):
+            model.fit(X, Y)
+        assert len(model.estimators_) == len(model.estimators_features_) == 2
+        model.set_params(estimator=MLPClassifier(**SMALL)).fit(X, Y)
+        members.append(model.estimators_)
+    for found, expected in zip(*members, strict=True):
+        np.testing.assert_array_equal(found.coefs_[0], expected.coefs_[0])

@@ -97,8 +97,8 @@ def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
 
 
 def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
-    pytest.importorskip("numba")
     """The others do not wait for it, though they begin as one part."""
+    pytest.importorskip("numba")
     monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
     (X, made, orders), (_, alone, _) = (
         loops(np, "adam", classes=(Ahead, EpochLoop)) for _ in range(2)
@@ -113,6 +113,17 @@ def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_compiler_they_are_a_stack(cuda_device, unfused, kind):
     assert_as_alone(cuda_device, kind)
+
+
+def test_one_that_outlives_those_beside_it_is_not_told_to_be_alone(unfused):
+    X, (first, second, _), orders = loops(np, "sgd")
+    _, (other, *_), _ = loops(np, "adam")
+    told = {}
+    rounds = [loop.rounds(orders[: loop.run.epochs]) for loop in (first, second, other)]
+    together(rounds, X, lambda k: nullcontext(), on_alone=told.setdefault)
+    assert [len(loop.history) for loop in (first, second)] == [EPOCHS, EPOCHS - 1]
+    assert list(told) == [2]
+    assert told[2].startswith("no other is of its form")
 
 
 class NoRateError(Exception):

@@ -112,6 +112,15 @@ class SideBySideMixin(Base):
         if not members:
             return
         self._put_off.clear()  # type: ignore[union-attr]
+        try:
+            self._train_all(members)
+        except BaseException:
+            # As in scikit-learn, members of a fit that failed are none: a warm start makes others.
+            for entered in (self.estimators_, self.estimators_features_):
+                del entered[-len(members) :]
+            raise
+
+    def _train_all(self, members: list[PutOff]) -> None:
         takes = self._takes(members)
         given = [
             (fit.estimator, take, y, params)
@@ -143,8 +152,9 @@ class SideBySideMixin(Base):
     def _move(self) -> None:
         """Put what scikit-learn's code has learned on the host where the samples lie."""
         for name in ("classes_", "oob_decision_function_", "oob_prediction_"):
-            if hasattr(self, name):
-                setattr(self, name, beside(getattr(self, name), self._there))
+            # One of an earlier fit, which scikit-learn's code leaves there, has been moved by it.
+            if isinstance(values := getattr(self, name, None), np.ndarray):
+                setattr(self, name, beside(values, self._there))
 
     def _set_oob_score(self, X: Any, y: Any) -> None:
         if self._put_off is not None:

@@ -62,8 +62,8 @@ def together(
         Called before each round, and after the last one, with the numbers of the trainings that go
         on, and with how many still wait.
     on_alone : function, optional
-        Called with the number of a training whose next epochs are not made beside those of others,
-        and with the reason.
+        Called with the number of a training whose first epochs are not made beside those of others,
+        and with the reason. One that outlives those beside it is none of them.
 
     Raises
     ------
@@ -291,7 +291,8 @@ def _train(
             if k in made:
                 loop.enter_prepared(batches, made[k])
             else:
-                on_alone(k, why_alone(loop, batches))
+                if not loop.history:
+                    on_alone(k, why_alone(loop, batches))
                 loop.train(batches)
         except Exception as error:
             _fail(trainings[k], error, watch(k))
