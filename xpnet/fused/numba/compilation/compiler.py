@@ -192,8 +192,10 @@ class Library(JITCodeLibrary):
             if function.name not in self._own and not function.name.startswith("NRT_"):
                 function.linkage = "internal"
                 function.name = f"{function.name}.{apart}"
-        passes, builder = self._codegen._module_pass_manager()
-        passes.run(self._final_module, builder)
+        passes = self._codegen._module_pass_manager()
+        # With LLVM's former pass manager, as in numba 0.61, nothing comes beside it.
+        passes, *builder = passes if isinstance(passes, tuple) else (passes,)
+        passes.run(self._final_module, *builder)
 
     def _defined(self) -> list[Any]:
         return [f for f in self._final_module.functions if not f.is_declaration]
