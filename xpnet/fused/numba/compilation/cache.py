@@ -14,7 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parents[1].rglob("*.py"))}
+_NUMBA, _XPNET = (Path(__file__).parents[n] for n in (1, 3))
+_CONSTANTS = _XPNET / "kernels" / "activations.py"  # which loops hold as numbers
+SOURCES = {file: file.read_bytes() for file in sorted([*_NUMBA.rglob("*.py"), _CONSTANTS])}
 """The loops as they were imported: each is compiled together with those of other files."""
 
 PREFIX = "xpnet"
