@@ -190,6 +190,16 @@ def test_all_loops_have_one_stamp():
     assert Path(activations.__file__) in kept.SOURCES  # whose numbers the loops hold
 
 
+@pytest.mark.parametrize("setting", ["BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT"])
+def test_code_of_a_look_for_faults_is_left_to_it(setting, folder, monkeypatch):
+    used()
+    with monkeypatch.context() as looking:
+        looking.setattr(config, setting, type(config.OPT)(1))
+        assert used() == (0, 1)
+        assert used() == (1, 0)
+    assert used() == (1, 0)
+
+
 def test_signatures_of_one_loop_have_files_of_their_own(folder):
     loop = compiled(added)
     for number in (1.0, np.float32(1), 1):

@@ -15,8 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 _NUMBA, _XPNET = (Path(__file__).parents[n] for n in (1, 3))
-_CONSTANTS = _XPNET / "kernels" / "activations.py"  # which loops hold as numbers
-SOURCES = {file: file.read_bytes() for file in sorted([*_NUMBA.rglob("*.py"), _CONSTANTS])}
+_OF_NUMBERS = _XPNET.glob("kernels/activations.py")  # that loops hold
+SOURCES = {file: file.read_bytes() for file in sorted([*_NUMBA.rglob("*.py"), *_OF_NUMBERS])}
 """The loops as they were imported: each is compiled together with those of other files."""
 
 PREFIX = "xpnet"
