@@ -62,4 +62,5 @@ _COMPILED = Accelerator(
     value_and_grad=compiled_value_and_grad,
     threads=_threads,
 )
-ACCELERATOR = UNFUSED if config.DISABLE_JIT else _COMPILED  # NUMBA_DISABLE_JIT, to look for faults
+# With NUMBA_DISABLE_JIT numba's own functions are Python, which no compiled loop can call.
+ACCELERATOR = UNFUSED if config.DISABLE_JIT else _COMPILED  # type: ignore[attr-defined]
