@@ -86,6 +86,22 @@ def test_a_compiler_that_does_not_load_is_done_without(monkeypatch):
         assert fused.accelerator(np) is fused.UNFUSED
 
 
+TRAINED_WITHOUT_JIT = """
+import numpy as np
+from xpnet import Network, fit, fused
+X, net = np.ones((2, 3)), Network((2, 2, 1))
+fit(net, net.init(like=X), X, X[:1], epochs=1)
+assert fused.accelerator(np) is fused.UNFUSED
+"""
+
+
+def test_numba_that_is_told_to_compile_nothing_is_done_without():
+    """Its own functions are Python then, which loops that are compiled all the same cannot call."""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    run = [sys.executable, "-W", "error", "-c", TRAINED_WITHOUT_JIT]
+    subprocess.run(run, env=environment, cwd=Path(__file__).parents[2], check=True)
+
+
 @COMPILED
 @pytest.mark.parametrize("switch", [None, "1"])
 def test_fused_kernels_are_the_default(xp, switch, monkeypatch):

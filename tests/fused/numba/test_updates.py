@@ -58,6 +58,14 @@ def test_a_rate_for_each_network_of_a_stack(way, optimizer, hyperparameters, sta
     agreeing("update", kernels, optimizer, *trees, dtype="float64", **hyperparameters)
 
 
+@BOTH
+def test_a_stack_of_no_networks_does_not_end_the_process(way, rng):
+    """A whole number divided by 0 in compiled code is a signal, not an exception."""
+    trees = random_trees(rng, "sgd", (0,))
+    new, _ = way(VECTORIZED, np).update("sgd", *trees, rate=np.empty((0, 1, 1)))
+    assert [W.shape for W, _ in new] == [W.shape for W, _ in trees[0]]
+
+
 def tree_of(number):
     array = np.full((1, 1), number, "float32")
     return (Dense(array, array),)

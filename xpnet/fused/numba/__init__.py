@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import config
 
-from xpnet.fused import Accelerator, or_else, replaced
+from xpnet.fused import UNFUSED, Accelerator, or_else, replaced
 from xpnet.fused.numba.cost import fused_cost
 from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
@@ -51,7 +52,7 @@ def _gather(plain: Gather) -> Gather:
     return or_else(gathered, plain)
 
 
-ACCELERATOR = Accelerator(
+_COMPILED = Accelerator(
     kernels=_kernels,
     training_kernels=_training_kernels,
     step=compiled_step,
@@ -61,3 +62,5 @@ ACCELERATOR = Accelerator(
     value_and_grad=compiled_value_and_grad,
     threads=_threads,
 )
+# With NUMBA_DISABLE_JIT numba's own functions are Python, which no compiled loop can call.
+ACCELERATOR = UNFUSED if config.DISABLE_JIT else _COMPILED  # type: ignore[attr-defined]

@@ -294,5 +294,6 @@ def _one_each(rate: Any, params: Params) -> bool:
         isinstance(rate, np.ndarray)
         and rate.ndim > 2
         and rate.shape[-2:] == (1, 1)
+        and rate.size > 0  # the loops divide by the number of rates
         and all(tensor.shape[:-2] == rate.shape[:-2] for layer in params for tensor in layer)
     )

@@ -15,6 +15,7 @@ from numba.core import config
 from xpnet.fused.numba.compilation import cache as kept
 from xpnet.fused.numba.compilation.compiler import compiled
 from xpnet.fused.numba.dense import row_sums
+from xpnet.kernels import activations
 
 SAID = r"^compiled kernels are not kept, or no longer as they were, in .*{}.*: .*{}.*This process"
 
@@ -186,6 +187,17 @@ def test_all_loops_have_one_stamp():
     assert len(stamps) == 1
     assert Path(row_sums.py_func.__code__.co_filename) in kept.SOURCES
     assert {file.stem for file in kept.SOURCES} >= {"activations", "cost", "dense", "gradients"}
+    assert Path(activations.__file__) in kept.SOURCES  # whose numbers the loops hold
+
+
+@pytest.mark.parametrize("setting", ["BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT"])
+def test_code_of_a_look_for_faults_is_left_to_it(setting, folder, monkeypatch):
+    used()
+    with monkeypatch.context() as looking:
+        looking.setattr(config, setting, type(config.OPT)(1))
+        assert used() == (0, 1)
+        assert used() == (1, 0)
+    assert used() == (1, 0)
 
 
 def test_signatures_of_one_loop_have_files_of_their_own(folder):

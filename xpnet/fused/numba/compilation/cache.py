@@ -14,7 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-SOURCES = {file: file.read_bytes() for file in sorted(Path(__file__).parents[1].rglob("*.py"))}
+_NUMBA, _XPNET = (Path(__file__).parents[n] for n in (1, 3))
+_OF_NUMBERS = _XPNET.glob("kernels/activations.py")  # that loops hold
+SOURCES = {file: file.read_bytes() for file in sorted([*_NUMBA.rglob("*.py"), *_OF_NUMBERS])}
 """The loops as they were imported: each is compiled together with those of other files."""
 
 PREFIX = "xpnet"

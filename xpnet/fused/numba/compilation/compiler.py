@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from numba.core import typed_passes, untyped_passes
+from numba.core import config, typed_passes, untyped_passes
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
@@ -56,6 +56,9 @@ PASSES = (
 array expressions and nothing to inline."""
 
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
+
+SETTINGS = "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT"
+"""Of numba's environment, what code is made by: what is kept from a look for faults is slow."""
 
 
 def compiled(function: Loop) -> Loop:
@@ -192,8 +195,10 @@ class Library(JITCodeLibrary):
             if function.name not in self._own and not function.name.startswith("NRT_"):
                 function.linkage = "internal"
                 function.name = f"{function.name}.{apart}"
-        passes, builder = self._codegen._module_pass_manager()
-        passes.run(self._final_module, builder)
+        passes = self._codegen._module_pass_manager()
+        # With LLVM's former pass manager, as in numba 0.61, nothing comes beside it.
+        passes, *builder = passes if isinstance(passes, tuple) else (passes,)
+        passes.run(self._final_module, *builder)
 
     def _defined(self) -> list[Any]:
         return [f for f in self._final_module.functions if not f.is_declaration]
@@ -256,7 +261,8 @@ class _Kept(NullCache):
 
     def _file(self, sig: Any, codegen: Any) -> Path | None:
         code = self._function.__code__
-        made_of = repr((sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code))
+        settings = [str(getattr(config, name)) for name in SETTINGS]
+        made_of = repr((sig, codegen.magic_tuple(), settings, code.co_firstlineno, code.co_code))
         number = sha256(made_of.encode()).hexdigest()[:16]
         with _noting("any folder"):
             loop = f"{cache.PREFIX}.{self._source.stem}.{self._function.__name__}"
