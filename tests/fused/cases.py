@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,17 @@ OPTIMIZERS = {
     "scheduled": optim.momentum(optim.cosine(0.1, 3)),
 }
 """Every row of the table, and two that are made of others."""
+
+
+def by_kernels(names: Container[str]) -> list[str]:
+    """Those of `OPTIMIZERS` whose updates have these names."""
+    return [name for name in OPTIMIZERS if _kernel(OPTIMIZERS[name].apply) in names]
+
+
+def _kernel(apply: Any) -> str:
+    """The update's name, behind any clipping."""
+    return apply.kernel if hasattr(apply, "kernel") else _kernel(apply.then)
+
 
 HYPERPARAMETERS = {
     name: kind.make(0.1).hyperparameters(3) for name, kind in optim.OPTIMIZERS.items()

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 import xpnet
 from tests.standin.place import device_answers
 from xpnet import backend, optim
+from xpnet.fused.cupy.updates import FIELDS
 from xpnet.network.defaults import accelerator_for
 
 pytestmark = pytest.mark.skipif(device_answers(), reason="CuPy itself counts nothing")
@@ -82,7 +83,7 @@ def test_a_step(rows, options, launches):
     assert counts.reads == counts.copies == []
 
 
-@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+@pytest.mark.parametrize("name", FIELDS)
 def test_every_optimiser(rows, name):
     counts = counted_step(rows, optimizer=optim.OPTIMIZERS[name].make(1e-3))
     assert len(counts.launches) <= PLAIN, counts.launches

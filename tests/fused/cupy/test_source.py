@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.standin.place import needs_real_cupy
-from xpnet.fused.cupy.source import MOST_TENSORS, REALS, options, source
+from xpnet.fused.cupy.source import MOST_TENSORS, MOST_THREADS, REALS, options, source
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,11 @@ def test_every_kernel_compiles(nvrtc, kernel_names, architecture, dtype):
     assert {nvrtc.getLoweredName(program, name) for name in kernel_names} == entries
     # State and the table of tensors stay in registers and in the arguments.
     assert ".local" not in ptx
+    # In large blocks: by themselves compilers give a thread so many registers that none starts.
+    bounds = dict(re.findall(r"\.entry (\w+)[^{]*\.maxntid (\d+)", ptx))
+    large = {name for name in kernel_names if name.startswith(("cost<", "predict<"))}
+    lowered = {nvrtc.getLoweredName(program, name) for name in large}
+    assert bounds == dict.fromkeys(lowered, str(MOST_THREADS))
 
 
 def test_what_is_wrong_does_not_compile(nvrtc, compile_options):

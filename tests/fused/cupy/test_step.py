@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fused.cases import OPTIMIZERS, Scaled, fortran, of_another_kind, strided
+from tests.fused.cases import OPTIMIZERS, Scaled, by_kernels, fortran, of_another_kind, strided
 from tests.kernels.cases import assert_trees_close, mapped, random_case, tree_leaves
 from xpnet import optim
 from xpnet.fused.cupy.dense import NEEDS_Z
 from xpnet.fused.cupy.driver import LEAST_SEGMENT
 from xpnet.fused.cupy.step import MOST_PLANS, planned_step
+from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
 from xpnet.kernels.dropout import dropout_of
 from xpnet.network.gradients import unchecked_value_and_grad
@@ -92,7 +93,7 @@ def agree(device, dtype, case, *, lay=np.array, optimizer=None, **settings):
     return ours
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", by_kernels(FIELDS))
 def test_every_optimiser(device, dtype, optimizer):
     agree(device, dtype, random_case(SIZES), optimizer=OPTIMIZERS[optimizer])
 

@@ -1,7 +1,8 @@
 // Outputs: predictions, and the cost with its derivative by the logits, from Z (K, n, m).
 //
 // A block takes tiles of columns: threadIdx.x a column, threadIdx.y the units of it in turn.
-// blockIdx.y is the network.
+// blockIdx.y is the network. A block may be as large as there can be one, which kernels with more
+// than 64 registers a thread would not start in: hence their bounds.
 
 // The values of all threads of one column joined to one. All threads of the block must call it.
 template <class Join>
@@ -77,7 +78,7 @@ struct softmax {
 
 // A (K, n, m), the prediction.
 template <class Output>
-__global__ void predict(const T* Z, Index n, Index m, T* A) {
+__global__ void __launch_bounds__(MOST_THREADS) predict(const T* Z, Index n, Index m, T* A) {
   Z += blockIdx.y * n * m;
   A += blockIdx.y * n * m;
   for (Index first = blockIdx.x * blockDim.x; first < m; first += gridDim.x * blockDim.x) {
@@ -94,9 +95,10 @@ __global__ void predict(const T* Z, Index n, Index m, T* A) {
 // it is null. Y and scales have a stride for each axis, the first from one set of them to the next:
 // so many networks, one behind the other, share a set.
 template <class Output>
-__global__ void cost(const T* Z, const T* Y, Index Y_networks, Index Y_set, Index Y_unit,
-                     Index Y_sample, T scale, const T* scales, Index scales_networks,
-                     Index scales_set, Index scales_sample, Index n, Index m, T* dZ, T* J) {
+__global__ void __launch_bounds__(MOST_THREADS)
+    cost(const T* Z, const T* Y, Index Y_networks, Index Y_set, Index Y_unit, Index Y_sample,
+         T scale, const T* scales, Index scales_networks, Index scales_set, Index scales_sample,
+         Index n, Index m, T* dZ, T* J) {
   const Index network = blockIdx.y;
   Z += network * n * m;
   Y += network / Y_networks * Y_set;
