@@ -21,9 +21,9 @@ from xpnet.types import Layer
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-jax_run = pytest.importorskip("xpnet.fused.jax_run")
-jax_step = pytest.importorskip("xpnet.fused.jax_step")
-jax_dense = pytest.importorskip("xpnet.fused.jax_dense")
+jax_run = pytest.importorskip("xpnet.fused.jax.run")
+jax_step = pytest.importorskip("xpnet.fused.jax.step")
+jax_dense = pytest.importorskip("xpnet.fused.jax.dense")
 
 JAX = Library("jax")
 LAST_BATCH = M - (STEPS_AN_EPOCH - 1) * BATCH_SIZE

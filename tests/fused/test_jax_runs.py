@@ -22,7 +22,7 @@ from xpnet.network.gradients import unchecked_cost
 from xpnet.types import Batches
 
 jax = pytest.importorskip("jax")
-jax_run = pytest.importorskip("xpnet.fused.jax_run")
+jax_run = pytest.importorskip("xpnet.fused.jax.run")
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")

@@ -1,8 +1,8 @@
 """Kernels for JAX arrays, compiled by XLA.
 
 Each entry is compiled by itself, for whoever calls kernels one by one; a training loop compiles
-its whole step, from the batch to the new parameters, as one program (`jax_step`), and `fit` a loop
-over steps (`jax_run`).
+its whole step, from the batch to the new parameters, as one program (`step`), and `fit` a loop
+over steps (`run`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from xpnet.fused import Accelerator
-from xpnet.fused.jax_dense import training_kernels
-from xpnet.fused.jax_run import compiled_cost, compiled_run
-from xpnet.fused.jax_step import compiled_init, compiled_step
+from xpnet.fused.jax.dense import training_kernels
+from xpnet.fused.jax.run import compiled_cost, compiled_run
+from xpnet.fused.jax.step import compiled_init, compiled_step
 from xpnet.types import Gather, Kernels
 
 CHOICES = {

@@ -13,7 +13,7 @@ import numpy as np
 
 from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, is_known
-from xpnet.fused.jax_step import MOST, copied, penalty_of
+from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params
 
@@ -229,7 +229,7 @@ def compiled_cost(cost: Cost) -> BatchCost:
 def _cost_program(
     cost: Cost, net: Any, kernels: Kernels, shapes: Any, *chosen: tuple[str, Any]
 ) -> Callable[..., Array]:
-    """`cost` compiled for the latest networks and shapes; see `jax_step`."""
+    """`cost` compiled for the latest networks and shapes; see `step`."""
 
     def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
         x, y, s = _taken(X, Y, weight, rows)
