@@ -77,6 +77,38 @@ def test_numbers_with_a_unit_are_not_encoded(csv_file):
     assert doses.columns.words == (("0 mg", "10 mg", "5 mg"),)
 
 
+MEASURED = "{}kg", "{}%", "-{} °C", "−{} ℃", "{}.5 km/h", "£{}", "-${},000", "EUR {}", "{} Sq Ft"
+WORDS = "{}th", "{}A", "10{} AB", "{} Downing St", "{} S", "A{}", "{}+", "{}. Klasse", "12{}-678"
+
+
+@pytest.mark.parametrize("cell", MEASURED)
+def test_numbers_with_any_usual_unit_are_refused(csv_file, cell):
+    rows = [f"{cell.format(10 + k)};1;{'xy'[k % 2]}" for k in range(30)]
+    with pytest.raises(DataError, match=r"number; numbers with a unit in 'a' "):
+        load(csv_file("\n".join(["a;b;kind", *rows])), words=True)
+
+
+@pytest.mark.parametrize("cell", WORDS)
+def test_words_that_begin_with_a_number_are_words(csv_file, cell):
+    rows = [f"{cell.format(10 + k % 30)},1,{'xy'[k % 2]}" for k in range(60)]
+    dataset = load(csv_file("\n".join(["a,b,kind", *rows])), words=True)
+    assert len(dataset.columns.words[0]) == 30
+
+
+def test_labels_with_a_unit_are_refused_unless_they_are_to_be_classes(csv_file):
+    table = csv_file("\n".join(["a,weight", *(f"{k},{k % 30} kg" for k in range(90))]))
+    with pytest.raises(DataError, match=r"'weight' holds '0 kg': .* without a unit; .* --task cla"):
+        load(table, label="weight", task=None)
+    assert len(set(load(table, label="weight", task="classification").y_train)) == 30
+
+
+@pytest.mark.parametrize("date", ["{} Mar 2020", "{}-Jan-20", "September {}, 2020", "{} may 2020"])
+def test_dates_with_the_names_of_months_are_refused(csv_file, date):
+    rows = [f'"{date.format(1 + k % 28)}",1,{"xy"[k % 2]}' for k in range(60)]
+    with pytest.raises(DataError, match=r"dates in 'a' \(--drop\)"):
+        load(csv_file("\n".join(["a,b,kind", *rows])), words=True)
+
+
 def test_words_are_those_of_the_training(csv_file):
     columns = load(csv_file(PEOPLE), **COLUMNS).columns
     later = csv_file("sex,age,adult\nm,3,true\nx,,false\n")

@@ -20,6 +20,7 @@ from xpnet.data.csv_cells import Words, read_cells
 from xpnet.data.csv_decimal import as_labels_written, check_labels
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, column_position, named_positions, open_table
+from xpnet.data.csv_units import check_no_units
 from xpnet.data.dataset import Columns, Dataset
 from xpnet.data.labels import as_whole_numbers, check_no_quantities
 from xpnet.data.memory import array_bytes, check_fits
@@ -55,6 +56,7 @@ def read_csv(path: Path, options: Options) -> Dataset:
     _check_none_missing(texts, where)
     if options.task != "classification" and options.classes is None:
         check_labels(set(texts), where, options.decimal_mark)
+        check_no_units(set(texts), where)
     check_fits(array_bytes(X.shape, X.itemsize) + _nbytes(texts), options.limit, str(path))
     y = as_whole_numbers(np.array(as_labels_written(texts, options.decimal_mark)))
     chosen = options.label is not None

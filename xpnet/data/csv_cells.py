@@ -27,6 +27,7 @@ import numpy as np
 from xpnet.data.csv_decimal import as_written, has_comma, has_groups, other_mark
 from xpnet.data.csv_header import is_missing, is_number
 from xpnet.data.csv_table import Options, Table, open_table
+from xpnet.data.csv_units import FEW_WORDS, are_measured
 from xpnet.data.memory import array_bytes, check_fits
 from xpnet.exceptions import DataError, listed, quoted
 
@@ -35,18 +36,19 @@ Words: TypeAlias = tuple[str, ...] | None
 
 _TRUTHS = {"true": 1.0, "false": 0.0}
 
+_MONTH = (
+    r"(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
+    r"|oct(ober)?|nov(ember)?|dec(ember)?)\.?"
+)
 _DATE = re.compile(
     r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([T ].*)?)?|\d{1,2}([./-])\d{1,2}\3(\d{2}){1,2}( .*)?"
     r"|\d{1,2}:\d{2}(:\d{2}.*)?"
+    rf"|\d{{1,2}}[- ]{_MONTH}[-, ]+(\d{{2}}){{1,2}}( .*)?|{_MONTH} \d{{1,2}},? \d{{4}}( .*)?",
+    re.IGNORECASE,
 )
 
-_MEASURED = re.compile(r"[-+]?\d[\d.,]*\s*(?P<unit>[^\d\s.,][^\d.,]*)")
-
 _MOST_NEW = 0.5
-"""Up to which share of its cells a column of words may hold different ones."""
-
-_FEW_WORDS = 20
-"""Up to how many any are accepted."""
+"""Up to which share of its cells a column of words may hold different ones, if more than a few."""
 
 
 class Cells(NamedTuple):
@@ -164,7 +166,6 @@ class _Column:
         self.name = name
         self.numbers = self.gaps = self.dates = self.marked = 0
         self.words: dict[str, int] = {}
-        self.units: set[str] = set()
         self.first = 0, ""
 
     def at(self, cell: str, line: int) -> _Column:
@@ -181,8 +182,6 @@ class _Column:
             self.dates += _DATE.fullmatch(cell.strip()) is not None
             self.marked += has_comma(cell) or has_groups(cell)
             word = cell.strip()
-            measured = _MEASURED.fullmatch(word)
-            self.units.add(measured["unit"] if measured else "")
             self.words[word] = self.words.get(word, 0) + 1
         return self
 
@@ -198,9 +197,9 @@ class _Column:
             return "marked"
         if self.numbers > m:
             return "strays"
-        if len(self.words) > _FEW_WORDS and len(self.units) == 1 and self.units != {""}:
+        if are_measured(self.words):
             return "measured"
-        new = len(self.words) > max(_FEW_WORDS, _MOST_NEW * m)
+        new = len(self.words) > max(FEW_WORDS, _MOST_NEW * m)
         return "texts" if new else "words"
 
 

@@ -50,7 +50,8 @@ def to_onnx(
         What takes the place of NaN in each column of X, before scaling.
     words : mapping of str to sequence of str, optional
         By the name of an input of text, the words that are told apart there. The network's last
-        inputs are 1 for such a word and 0 for any other, in this order; X holds the others.
+        inputs are 1 for such a word and 0 for any other, in this order; X holds the others. Texts
+        are compared exactly: strip what you read from a file, as ONNX has no operator for that.
 
     Returns
     -------

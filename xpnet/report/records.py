@@ -14,7 +14,7 @@ from xpnet.types import Params
 _MOST_FEATURES = 6
 """Shown of a sample: a table of more does not fit a printed page."""
 
-_LARGE = 1000.0
+_LARGE, _LONG = 1000.0, 1e12
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ def _text(value: float, words: tuple[str, ...] | None) -> str:
     if math.isnan(value):
         return "missing"
     if words is None:
-        # Whole numbers and years as they are; of others what tells samples apart.
+        # Whole numbers as they are; of others what tells samples apart.
+        if value.is_integer() and abs(value) < _LONG:
+            return f"{value:.0f}"
         return f"{value:.6g}" if abs(value) >= _LARGE else f"{value:.4g}"
     return (words[int(value)] or "missing") if value >= 0 else "a new word"

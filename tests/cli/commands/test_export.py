@@ -61,6 +61,7 @@ def test_gaps_and_words_answer_as_before(run, tmp_path):
     assert said.startswith(
         "X (N, 2) of float32 ('age', 'adult'), 'sex' (N, 1) of text, 'label_' (N, 1) of text -> "
     )
+    assert "\ntexts are compared exactly: without blanks around them, '' for a gap\n" in said
     table.loc[0, "sex"] = "x"
     table.to_csv("later.csv", index=False)
     run("predict", "m", "later.csv", "--proba", "--out", "out.csv")

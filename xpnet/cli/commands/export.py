@@ -37,7 +37,8 @@ def export(
     numbers, such as times, need float64.
 
     Gaps are NaN there, and filled as in training if --impute was given. Columns
-    of words are inputs of their own, each a text per sample ('' for a gap).
+    of words are inputs of their own, each a text per sample. Texts are compared
+    exactly there: without blanks around them, and '' for every kind of gap.
     """
     by_suffix("OUT", out, {".onnx": None})
     check_writable(path, OUT=out)
@@ -53,6 +54,8 @@ def export(
     converted = to_onnx(model.net, params, scaling=scaling, classes=labels, fill=fill, words=words)
     write("OUT", out, converted.SerializeToString())
     typer.echo(f"{_inputs(model, words, chosen.dtype)} -> {outputs}")
+    if words:
+        typer.echo("texts are compared exactly: without blanks around them, '' for a gap")
     _warn_of_rounding(model, chosen.dtype)
     typer.echo(f"model {out}")
 
