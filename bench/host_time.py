@@ -22,6 +22,7 @@ import xpnet
 from bench import machine, samples
 from bench.case import LARGE, Work, initial_params
 from xpnet import backend
+from xpnet.exceptions import BackendError
 from xpnet.network.defaults import accelerator_for
 
 __all__ = ["WORKS", "measure"]
@@ -42,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=50, help="of 20 steps, for a median (50)")
     asked = parser.parse_args(arguments)
-    target = backend.resolve("cupy", dtype="float32")
+    try:
+        target = backend.resolve("cupy", dtype="float32")
+    except BackendError as error:
+        parser.error(str(error))
     found: dict[str, Any] = {"machine": machine.describe(PACKAGES), "rows": []}
     for work in WORKS:
         for way in WAYS:

@@ -25,6 +25,7 @@ from bench import machine, samples
 from bench.case import Work
 from bench.host_time import PACKAGES, WAYS
 from xpnet import backend
+from xpnet.exceptions import BackendError
 
 __all__ = ["KINDS", "NETWORKS", "WORK", "measure"]
 
@@ -45,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20, help="of 12 steps, for a median (20)")
     asked = parser.parse_args(arguments)
-    target = backend.resolve("cupy", dtype="float32")
+    try:
+        target = backend.resolve("cupy", dtype="float32")
+    except BackendError as error:
+        parser.error(str(error))
     found: dict[str, Any] = {"machine": machine.describe(PACKAGES), "rows": []}
     for kind in KINDS:
         for networks in NETWORKS:
