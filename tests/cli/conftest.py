@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from contextlib import redirect_stdout
 from typing import NamedTuple
 
@@ -12,12 +13,22 @@ from matplotlib.figure import Figure
 
 import xpnet
 from xpnet.cli import main
+from xpnet.cli.signals import SIGNALS
 
 
 class Result(NamedTuple):
     code: int
     out: str
     err: str
+
+
+@pytest.fixture
+def a_terminal():
+    """Hear every signal that the command line does: under nohup, SIGHUP is ignored."""
+    former = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -14,12 +14,7 @@ HANGUP = pytest.param(
 )
 
 
-@pytest.fixture(autouse=True)
-def as_before():
-    former = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
-    yield
-    for number, handler in former.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("a_terminal")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), HANGUP])

@@ -99,6 +99,7 @@ def test_nothing_is_saved_before_the_first_step(run, flowers, tmp_path, monkeypa
     assert not (tmp_path / NAME).exists()
 
 
+@pytest.mark.usefixtures("a_terminal")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), HANGUP])
 def test_a_signal_after_an_epoch_replaces_the_former_model(
     run, flowers, former, monkeypatch, number, code
