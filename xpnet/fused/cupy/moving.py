@@ -1,4 +1,4 @@
-"""What changes from step to step: arrays, and words of numbers that may be read on the device."""
+"""Inputs that change from step to step: arrays, and words of numbers read on the device."""
 
 from __future__ import annotations
 
