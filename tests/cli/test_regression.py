@@ -10,6 +10,7 @@ import pytest
 
 import xpnet
 from tests.cli.conftest import SMALL
+from xpnet.cli.training.networks import LOSSES
 
 MODEL = "xpnet-houses.safetensors"
 
@@ -29,7 +30,7 @@ def score(name, text):
     return float(re.search(rf"{name} (-?[\d.]+)", text)[1])
 
 
-@pytest.mark.parametrize("loss", ["mse", "huber", "poisson"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_numbers_are_learned_as_such(run, fails, houses, loss):
     path, price = houses
     trained = run("train", path, *SMALL, "--loss", loss)
