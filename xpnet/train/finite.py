@@ -52,8 +52,8 @@ class FiniteLoop(EpochLoop):
 
     def finish(self) -> None:
         """Judge the costs that are unread, and then the last parameters."""
-        if self.has_unread:
-            self.check_costs(self.read()[0])
+        if self.costs.are_unread:
+            self.check_costs(self.costs.read()[0])
         batch = self.last_batch()
         if batch is not None:
             self.judge(self.finite_on(batch), at_end=True)
