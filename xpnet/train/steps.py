@@ -12,8 +12,8 @@ from xpnet.kernels import Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import (
+    accelerator_for,
     kernels_or_default,
-    optimizer_init,
     training_kernels,
     training_run,
     training_step,
@@ -130,7 +130,7 @@ class Trainer:
         self.there = backend.on_device_of(params[0][0])
         init = settings.optimizer.init
         if settings.value_and_grad is None and settings.kernels is None:
-            init = optimizer_init(init, self.params[0][0])
+            init = accelerator_for(self.params[0][0]).initial(init)
         with self.there:
             self.state = init(self.params)
         self.index = 0
