@@ -15,7 +15,7 @@ _CELL = re.compile(r'<td class="param">(?:<a [^>]*>)?(\w+)(?:</a>)?</td>')
 """A name as scikit-learn writes it, where it has no link."""
 
 _SECTION = r"^{}\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)"
-_ENTRY = re.compile(r"^(\S[^:\n]*?)(?: : ([^\n]*))?\n((?:[ ][^\n]*\n|\n)*)", re.MULTILINE)
+_ENTRY = re.compile(r"^(\S[^:\n]*?)(?: : ([^\n]*))?\n((?: [^\n]*\n|\n)*)", re.MULTILINE)
 
 # The classes are scikit-learn's, whose style shows the description while the mouse is over the
 # name. The rest does it while the keyboard is there, until Escape.
@@ -24,8 +24,7 @@ style="anchor-name: --{id};" onfocus="this.lastElementChild.style.display='block
 onblur="this.lastElementChild.style.display=''" onkeydown="if (event.key === 'Escape') \
 this.blur()">{name} <span class="param-doc-description" role="tooltip" id="{id}" \
 style="position-anchor: --{id}; position-area: right; position-try-fallbacks: bottom, top; \
-max-width: 90vw; max-height: 95vh; \
-box-sizing: border-box;">{text}</span></a></td>"""
+max-width: 90vw; max-height: 95vh; box-sizing: border-box;">{text}</span></a></td>"""
 
 _numbers = count(1)
 
