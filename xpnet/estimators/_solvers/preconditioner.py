@@ -32,7 +32,7 @@ from scipy.sparse import issparse
 
 from xpnet import backend
 from xpnet.data.batches import blocks
-from xpnet.estimators._batches import Samples, columns_between
+from xpnet.estimators._batches import Samples, columns_between, contiguous
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._solvers.lbfgs import CACHED_ROWS, rows_a_block
 from xpnet.network import Network
@@ -79,7 +79,7 @@ def preconditioner(
         return tuple(variance_of(each, float(centred) * mean_of(each)) for each in (rows, some))
 
     def at(params: Params) -> Callable[[Params], Params]:
-        curved = some._replace(weights=some.weights * _curvature(net, params, some.X))
+        curved = some._replace(weights=some.weights * _curvature(net, params, contiguous(some.X)))
         share = divisor(xp.sum(curved.weights) / divisor(xp.sum(some.weights)))
         mean = float(centred) * mean_of(curved)
         R = _correlations(curved, mean)
