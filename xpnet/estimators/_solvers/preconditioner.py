@@ -212,10 +212,9 @@ def _inverse(R: Array, curvature: Array, decay: Array) -> Array:
 
 
 def inverse_of_lower(L: Array) -> Array:
-    """L⁻¹ of a lower triangular L, by halves, of which half the products are never made::
+    """Return L⁻¹ of a lower triangular L, by halves.
 
-        (A 0)⁻¹   (     A⁻¹       0 )
-        (B C)   = (−C⁻¹ B A⁻¹    C⁻¹)
+    ``((A, 0), (B, C))⁻¹ = ((A⁻¹, 0), (−C⁻¹ B A⁻¹, C⁻¹))``: nothing is multiplied by the zeros above.
     """
     xp, n = array_namespace(L), L.shape[0]
     if n <= HALVED:
