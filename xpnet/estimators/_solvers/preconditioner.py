@@ -214,7 +214,7 @@ def _inverse(R: Array, curvature: Array, decay: Array) -> Array:
 def inverse_of_lower(L: Array) -> Array:
     """Return L⁻¹ of a lower triangular L, by halves.
 
-    ``((A, 0), (B, C))⁻¹ = ((A⁻¹, 0), (−C⁻¹ B A⁻¹, C⁻¹))``: nothing is multiplied by the zeros above.
+    ``((A, 0), (B, C))⁻¹ = ((A⁻¹, 0), (−C⁻¹ B A⁻¹, C⁻¹))``: the zeros above multiply nothing.
     """
     xp, n = array_namespace(L), L.shape[0]
     if n <= HALVED:
