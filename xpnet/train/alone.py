@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpnet.train.epochs import EpochLoop
+from xpnet.train.stacked import is_large
 from xpnet.types import Batches
 
 
@@ -19,6 +20,7 @@ def why_alone(loop: EpochLoop, epochs: Sequence[Batches]) -> str:
         "its optimiser does more than one update, such as to clip gradients": not hasattr(
             settings.optimizer.apply, "kernel"
         ),
+        "a processor is busy with a network as large": is_large(loop),
         "no other is of its form, or there is no compiled run for such networks": True,
     }
     return next(reason for reason, holds in reasons.items() if holds)
