@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-from array_api_compat import array_namespace, is_jax_array
+from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
 from xpnet import backend
 from xpnet.data.batches import gathered
-from xpnet.kernels.dense import is_sparse
 from xpnet.network import stack, unstack
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.steps import Trainer
@@ -43,7 +42,7 @@ def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, .
     kinds = kind, bool(settings.dropout), weight is None, order is None
     form = loop.run.net, steps, kinds, size, X.shape, loop.params[0].W.dtype
     same = (*form, id(X), id(Y), id(order))
-    if is_sparse(X):  # whose rows cannot be taken for each network
+    if not is_array_api_obj(X):  # sparse: its rows cannot be taken for each network
         return (same,)
     return same, (*form, id(X)), *([form] if copies else ())
 
@@ -104,9 +103,10 @@ class Stack:
         settings = first.settings._replace(optimizer=optimizer, l2=l2, **self._dropout())
         self.trainer = Trainer(first.net, params, settings, fixed=False)
         self.trainer.index = first.index
-        each = zip(*(loop.batches[:3] for loop in loops), strict=True)
+        each = self._batches()
         with backend.on_device_of(self.like):
-            self.samples = tuple(map(_joined, each))
+            X, Y, weight = map(_joined, zip(*(one[:3] for one in each), strict=True))
+        self.samples = each[0]._replace(X=X, Y=Y, sample_weight=weight)
 
     def goes_on(self, loops: Sequence[EpochLoop]) -> bool:
         """Whether it may train these on: all of them, or on JAX, which compiles for each K, most.
@@ -128,8 +128,8 @@ class Stack:
         each = [numbers.get(loop, some) for loop in self.loops]
         steps = enumerate(zip(*each, strict=True), self.trainer.state.t + 1)
         self.numbers = {t: self._numbers(of_step) for t, of_step in steps}
-        order = _joined([loop.batches.order for loop in self.loops])
-        batches = Batches(*self.samples, order, self.loops[0].batches.size)
+        order = _joined([one.order for one in self._batches()])
+        batches = self.samples._replace(order=order)
         costs = self.trainer.run(batches, 0, len(some))
         if costs is None:
             costs = [self.trainer.step(*batch).cost for batch in gathered(batches, gather)]
@@ -142,6 +142,10 @@ class Stack:
             for k, loop in enumerate(self.loops)
             if loop in numbers
         }
+
+    def _batches(self) -> list[Batches]:
+        """Those of the newest epoch of each."""
+        return [loop.batches for loop in self.loops if loop.batches is not None]
 
     def _dropout(self) -> dict[str, Any]:
         """Rates and seeds of each network, which has the masks that it has alone."""

@@ -137,7 +137,7 @@ def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
 
 
 def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:
-    """The fields of `Dropout` for all steps, with keys ``(room, 2)`` or ``(room, 2, ..., 1, 1)``."""
+    """The fields of `Dropout`, with keys of all steps: ``(room, 2)``, or with ``(..., 1, 1)``."""
     keys = np.zeros((room, 2, *np.shape(dropout[0].keys[0])), np.int32)
     keys[: len(dropout)] = [each.keys for each in dropout]
     return dropout[0].least, dropout[0].kept, keys
@@ -180,7 +180,7 @@ def train(
     numbers : dict
         Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
     masks : tuple or None
-        The fields of `Dropout`, with keys ``(room, 2)`` or ``(room, 2, ..., 1, 1)``.
+        The fields of `Dropout`, with keys ``(room, 2)``, or ``(room, 2, ..., 1, 1)``.
     penalty : dict
         `l2`, where that is data.
     """
