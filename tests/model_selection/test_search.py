@@ -228,8 +228,12 @@ def test_on_other_libraries_too_one_that_fails_leaves_the_others(library, case):
 TOGETHER = {
     "dropout": ({}, {"dropout": [0.1, 0.4], "alpha": [1e-4, 1.0]}, {}),
     "weights": ({}, RATES, {"sample_weight": np.linspace(0.1, 1, len(Y), dtype="f4")}),
-    "orders": ({}, {"random_state": [0, 1, 2]}, {}),
-    "stopping": ({"early_stopping": True, "n_iter_no_change": 1}, {"random_state": [0, 1, 2]}, {}),
+    "orders": ({}, {"random_state": [0, 1, 2, 3]}, {}),
+    "stopping": (
+        {"early_stopping": True, "n_iter_no_change": 1},
+        {"random_state": [0, 1, 2, 3]},
+        {},
+    ),
 }
 
 

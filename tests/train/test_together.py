@@ -123,11 +123,11 @@ def samples_of(library, seed, m):
 
 
 def droppers(library, own, m):
-    """Three with dropout and their epochs, one fewer of the first; weights are their own."""
-    common = samples_of(library, 3, m)
+    """Four with dropout and their epochs, one fewer of the first; weights are their own."""
+    common = samples_of(library, 9, m)
     orders = [np.random.default_rng(epoch).permutation(m) for epoch in range(EPOCHS)]
     gather = accelerator_for(common[0]).gather(backend.gather)
-    for k, rate in enumerate(RATES):
+    for k, rate in enumerate((*RATES, 0.02)):
         *_, weight = mine = samples_of(library, k, m)
         X, Y, _ = mine if "samples" in own else common
         settings = Settings(optim.adam(rate), dropout=0.2 * (k + 1), seed=7 * k)
@@ -165,17 +165,17 @@ def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, monkeypatch):
 
 def test_samples_are_copied_where_there_is_room(unfused):
     """There is for the trainings, but not for all that each is trained on."""
-    for own, limit, alone in (
-        ("samples", 3000, [0, 1, 2]),
-        ("samples", 5000, []),
-        ("order", 3000, []),
-    ):
-        assert beside_and_alone(np, (own,), m=100, limit=limit) == alone
+    own = ("samples",)
+    assert beside_and_alone(np, own, m=100, limit=4500) == [0, 1, 2, 3]
+    assert beside_and_alone(np, own, m=100, limit=5500) == []
+    assert beside_and_alone(np, ("order",), m=100, limit=4500) == []
 
 
-def test_large_networks_are_no_stack_on_a_processor(unfused, monkeypatch):
-    monkeypatch.setattr("xpnet.train.stacked.LARGE", 25)
-    assert beside_and_alone(np, ()) == [0, 1, 2]
+@pytest.mark.parametrize("name", ["LARGE", "FEW"])
+def test_on_a_processor_they_are_no_stack_where_none_gains(name, unfused, monkeypatch):
+    monkeypatch.setattr("xpnet.train.stacked.LARGE", 25 if name == "LARGE" else 26)
+    monkeypatch.setattr("xpnet.train.together.FEW", 5 if name == "FEW" else 4)
+    assert beside_and_alone(np, ("order",)) == [0, 1, 2, 3]
 
 
 def test_one_that_outlives_those_beside_it_is_not_told_to_be_alone(unfused):

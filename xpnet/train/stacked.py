@@ -18,6 +18,9 @@ from xpnet.types import Batches, Optimizer, OptimizerState, PreparedRun, count
 LARGE = 40_000
 """Parameters of a network: on a processor, larger ones train as fast one after another."""
 
+FEW = 4
+"""Networks that share no order: on a processor, fewer train as fast one after another."""
+
 Numbers: TypeAlias = list[dict[str, Any]]
 """The hyperparameters of the steps of an epoch."""
 
@@ -47,16 +50,20 @@ def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, .
     return same, (*form, id(X)), *([form] if copies else ())
 
 
-def grouped(forms: Mapping[int, tuple[Any, ...]]) -> list[list[int]]:
-    """Those that make a stack: by the first form that some have in common."""
-    found, left = [], {k: of_one for k, of_one in forms.items() if of_one}
+def grouped(forms: Mapping[int, tuple[Any, ...]], few: int) -> list[list[int]]:
+    """Those that make a stack: by the first form that two have in common, or by others that `few`.
+
+    See `forms_of`.
+    """
+    found, least = [], 2
+    left = {k: of_one for k, of_one in forms.items() if of_one}
     while left:
         alike: dict[Any, list[int]] = {}
         for k, (form, *_) in left.items():
             alike.setdefault(form, []).append(k)
-        found += [group for group in alike.values() if len(group) > 1]
-        single = [group[0] for group in alike.values() if len(group) == 1]
-        left = {k: left[k][1:] for k in single if left[k][1:]}
+        found += [group for group in alike.values() if len(group) >= least]
+        others = [k for group in alike.values() if len(group) < least for k in group]
+        left, least = {k: left[k][1:] for k in others if left[k][1:]}, few
     return found
 
 

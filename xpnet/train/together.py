@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
+from xpnet import backend
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.alone import why_alone
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.train.stacked import Numbers, Stack, forms_of, grouped, numbers_of
+from xpnet.train.stacked import FEW, Numbers, Stack, forms_of, grouped, numbers_of
 from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
 
 Watch: TypeAlias = Callable[[int], AbstractContextManager[None]]
@@ -288,7 +289,9 @@ def _alike(
         else:
             if numbers is not None:
                 known[k], forms[k] = numbers, found
-    return [{k: known[k] for k in group} for group in grouped(forms)]
+    on_host = all(backend.on_host(loop.params[0].W) for loop in loops.values())
+    groups = grouped(forms, FEW if on_host else 2)
+    return [{k: known[k] for k in group} for group in groups]
 
 
 def _train(
