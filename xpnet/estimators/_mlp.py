@@ -23,7 +23,7 @@ from xpnet.estimators._labels import Labels, column_raveled
 from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._saving import SaveMixin
-from xpnet.estimators._sklearn_private import NamesMixin, checks_parameters
+from xpnet.estimators._sklearn_private import DocumentedMixin, NamesMixin, checks_parameters
 from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_exhausted
 from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
 from xpnet.estimators._solvers.optimizers import is_stochastic, restart
@@ -76,7 +76,9 @@ def has_steps(estimator: Any) -> bool:
 
 
 @attributes_of(MLPState)
-class BaseMLP(SaveMixin, DeviceMixin, CallbackSupportMixin, NamesMixin, BaseEstimator, ABC):
+class BaseMLP(
+    SaveMixin, DeviceMixin, CallbackSupportMixin, NamesMixin, DocumentedMixin, BaseEstimator, ABC
+):
     """A multi-layer perceptron; see `MLPClassifier` and `MLPRegressor`."""
 
     _parameter_constraints = _constraints.MLP

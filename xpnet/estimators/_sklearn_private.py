@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
+from importlib import metadata
 from types import FrameType
 from typing import Any, cast
 
@@ -18,9 +19,11 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
+from xpnet.estimators._tooltips import with_tooltips
 from xpnet.types import Array
 
 __all__ = [
+    "DocumentedMixin",
     "Interval",
     "NamesMixin",
     "Options",
@@ -52,6 +55,54 @@ class NamesMixin:
     @cache
     def _get_param_names(cls) -> list[str]:
         return list(cast(Any, super())._get_param_names())
+
+
+class DocumentedMixin:
+    """Adds to an estimator's HTML what its docstring says of parameters and fitted attributes.
+
+    And links to the documentation, where the installed package says where that is.
+    """
+
+    _doc_link_module = "xpnet"
+    _public_in = "xpnet"
+    _documented_as: tuple[type, ...] = ()
+    """Classes that the docstring refers to for what it does not describe itself."""
+
+    @property
+    def _doc_link_template(self) -> str:
+        base = documentation()
+        return f"{base}/{{estimator_module}}.{{estimator_name}}.html" if base else ""
+
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        return {"estimator_module": self._public_in, "estimator_name": type(self).__name__}
+
+    def _get_params_html(self, *args: Any, **named: Any) -> Any:
+        return _described(cast(Any, super())._get_params_html(*args, **named), "Parameters")
+
+    def _get_fitted_attr_html(self, *args: Any, **named: Any) -> Any:
+        return _described(cast(Any, super())._get_fitted_attr_html(*args, **named), "Attributes")
+
+
+def _described(table: Any, section: str) -> Any:
+    """scikit-learn's `table`, which has tooltips and links of ours when it is shown."""
+    try:
+        plain, cls, page = table._html_repr, table.estimator_class, table.doc_link
+    except AttributeError:  # of a later scikit-learn, which shows it as it does all others
+        return table
+    table.doc_link = ""  # for plain names
+    table._html_repr = lambda: with_tooltips(plain(), cls, section, page)
+    return table
+
+
+@cache
+def documentation() -> str:
+    """Where the documentation is, as the installed package says; else an empty text."""
+    try:
+        entries = metadata.metadata("xpnet").get_all("Project-URL", [])
+    except metadata.PackageNotFoundError:
+        entries = []
+    urls: dict[str, str] = dict(entry.split(", ", 1) for entry in entries)
+    return urls.get("Documentation", "").rstrip("/")
 
 
 def host_weights(sample_weight: Any, X: Array, dtype: Any) -> Array:

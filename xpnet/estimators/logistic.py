@@ -35,7 +35,7 @@ from xpnet.estimators._labels import (
 from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import ClassPredictionMixin, outputs
 from xpnet.estimators._saving import SaveMixin
-from xpnet.estimators._sklearn_private import checks_parameters
+from xpnet.estimators._sklearn_private import DocumentedMixin, checks_parameters
 from xpnet.estimators._solvers.lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._solvers.owlqn import owlqn_on
 from xpnet.estimators._solvers.preconditioner import (
@@ -57,7 +57,12 @@ Self = TypeVar("Self", bound="LogisticRegression")
 
 @attributes_of(LogisticState)
 class LogisticRegression(
-    ClassPredictionMixin, SaveMixin, DeviceMixin, CallbackSupportMixin, BaseEstimator
+    ClassPredictionMixin,
+    SaveMixin,
+    DeviceMixin,
+    CallbackSupportMixin,
+    DocumentedMixin,
+    BaseEstimator,
 ):
     """Logistic regression of two classes or more, fitted where X lies.
 

@@ -15,6 +15,7 @@ from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.estimators.classifier import MLPClassifier
 from xpnet.metrics import r2
 from xpnet.train.epochs import alone
 from xpnet.types import Array
@@ -34,7 +35,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     loss : {"squared_error", "poisson"}, default "squared_error"
         Half the squared error, or half the Poisson deviance for targets that are not negative.
     hidden_layer_sizes, activation, solver, …, callbacks, checkpoint
-        As of `MLPClassifier`, except ``class_weight``. The score for early stopping is R².
+        As of `MLPClassifier`, except ``class_weight``.
+    scoring : str, function or None, default None
+        Score for early stopping: ``"loss"``, a scikit-learn scorer or its name; None for R².
 
     Attributes
     ----------
@@ -53,6 +56,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints = _constraints.MLP | {"loss": [StrOptions(set(LOSSES))]}
     _numeric_targets = True
+    _documented_as = (MLPClassifier,)
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import DeviceMixin, on_host, stand_in, to_host
 from xpnet.estimators._mlp import Given
+from xpnet.estimators._sklearn_private import DocumentedMixin
 from xpnet.estimators._validation import checked_samples
 from xpnet.model_selection.checkpoints import check_one_fit
 from xpnet.model_selection.elsewhere import Masked, OnHost, beside, features_of, rows_of
@@ -35,7 +36,7 @@ PutOff: TypeAlias = tuple[Fit, Any, Any, dict[str, Any]]
 Base: Any = ensemble.BaggingClassifier if TYPE_CHECKING else object
 
 
-class SideBySideMixin(Base):
+class SideBySideMixin(DocumentedMixin, Base):
     """Adds to bagging of scikit-learn that members are trained once all of them are made.
 
     scikit-learn makes a member and calls its `fit`, which is put off until the last one is made, or

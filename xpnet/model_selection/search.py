@@ -10,14 +10,14 @@ from joblib import parallel_config
 from sklearn import model_selection
 from sklearn.utils import get_tags
 
-from xpnet.estimators._sklearn_private import has_callbacks
+from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import Data, fit_all, say, why_not
 from xpnet.model_selection.handover import Dealer
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 
 
-class SideBySideMixin(Base):
+class SideBySideMixin(DocumentedMixin, Base):
     """Adds to a search of scikit-learn that all candidates are trained before they are scored.
 
     What it overrides beside `fit` are steps of scikit-learn's own `fit`, from which it learns what
@@ -25,6 +25,7 @@ class SideBySideMixin(Base):
     """
 
     estimator: Any
+    _public_in = "xpnet.model_selection"
     _dealer: Dealer | None = None
     _seconds: list[float]
 
@@ -179,6 +180,8 @@ random_state, error_score, return_train_score
     n_jobs, memory
         As of `GridSearchCV`.
     """
+
+    _documented_as = (GridSearchCV,)
 
     def __init__(
         self,
