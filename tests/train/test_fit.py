@@ -12,6 +12,7 @@ from xpnet import (
     Network,
     data,
     fit,
+    fused,
     optim,
     value_and_grad,
 )
@@ -128,3 +129,14 @@ def test_the_callers_arrays_are_never_written_to(eager_xp, case):
     train(case, dropout=0.2)
     for array, copy in zip(leaves(trees), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_given_kernels_load_no_others(case, monkeypatch):
+    """The fused ones take some tenths of a second, and warn where their compiler is broken."""
+    monkeypatch.setenv("XPNET_FUSED", "1")
+    asked = []
+    monkeypatch.setattr(fused, "accelerator", lambda xp: asked.append(xp) or fused.UNFUSED)
+    train(case, kernels=VECTORIZED, batch_size=M)
+    assert asked == []
+    train(case, batch_size=M)
+    assert asked

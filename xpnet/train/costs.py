@@ -28,6 +28,10 @@ class EpochCosts:
 
     Attributes
     ----------
+    newest : list of arrays
+        The cost of each step of this process.
+    weights : list of float or array
+        What the batch of each weighs.
     earlier : tuple of arrays on the host, or None
         Costs and weights of the epoch's steps in an earlier process.
     """

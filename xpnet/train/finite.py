@@ -33,8 +33,7 @@ class FiniteLoop(EpochLoop):
         super().__init__(*loop)
         self.samples, given = samples, self.settings.kernels
         self.kernels = kernels_or_default(given, samples.X)
-        accelerator = accelerator_for(samples.X)
-        self.cost = accelerator.cost(unchecked_cost) if given is None else None
+        self.cost = accelerator_for(samples.X).cost(unchecked_cost) if given is None else None
         self.initial = self.finite = self.params
         self.finite_rows = 0
 

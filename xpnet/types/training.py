@@ -100,7 +100,8 @@ class TrainingSteps(NamedTuple):
     moments : tuple of Params
         What the optimiser remembers, which the run may write over if the run before returned it.
     batches : Batches
-        One for each step. For a `PreparedRun`, `order` is that of some epochs, (epochs, samples).
+        `order` has the samples of these steps alone; for a `PreparedRun`, those of whole epochs,
+        shape (epochs, m).
     hyperparameters : sequence of dict
         Of each step.
     apply : function

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 from unittest import mock
@@ -15,7 +17,9 @@ from xpnet import MLPClassifier, Network, fit, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.updates import LOOPS
+from xpnet.types import count
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -116,6 +120,24 @@ def test_runs_of_any_length(seconds, monkeypatch):
     newest = rarely.steps[-1]
     assert newest.params is result.params
     assert newest.state.t == 21
+
+
+def test_a_run_in_parts_takes_one_vector_more(monkeypatch):
+    """As in a trial of threads: between two parts, the parameters of the first are left of it."""
+    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
+    data, peaks, results = samples((300, 300, 3)), [], []
+    for length in (STEPS_AN_EPOCH, 2):
+        parts = [
+            slice(k, min(k + length, STEPS_AN_EPOCH)) for k in range(0, STEPS_AN_EPOCH, length)
+        ]
+        monkeypatch.setattr(Threads, "parts", lambda *_, parts=parts: nullcontext(parts))
+        trained(*data, epochs=1)  # with all that is compiled
+        tracemalloc.start()
+        results.append(trained(*data))
+        peaks.append(tracemalloc.get_traced_memory()[1] / (4 * count(data[1])))
+        tracemalloc.stop()
+    assert_equal(*results)
+    assert peaks[1] < peaks[0] + 1.5
 
 
 def test_steps_that_are_kept_stay_as_they_were(monkeypatch):

@@ -137,23 +137,27 @@ class RunProgram(Program):
 
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
-        batches, dropout = steps.batches, steps.dropout
-        number, size = len(steps.hyperparameters), batches.size
-        costs = np.empty(number, self.dtype)
-        with self.threads.parts(number, size, len(batches.order) - size * (number - 1)) as parts:
+        number, size = len(steps.hyperparameters), steps.batches.size
+        costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
+        with self.threads.parts(number, size, last) as parts:
             for part in parts:
-                order = batches.order[None, part.start * size : part.stop * size]
-                made = self.prepared(
-                    steps._replace(
-                        batches=batches._replace(order=order),
-                        hyperparameters=steps.hyperparameters[part],
-                        dropout=dropout and dropout[part],
-                    )
-                )
-                self.room.train(table_of([made.arguments[0]]), self.like)
-                params, moments, costs[part] = made.result
+                params, moments, costs[part] = self._made(steps, part)
                 steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
+
+    def _made(self, steps: TrainingSteps, part: slice) -> Any:
+        """The result of some of the steps, whose other memory is free again then."""
+        batches, dropout = steps.batches, steps.dropout
+        order = batches.order[None, part.start * batches.size : part.stop * batches.size]
+        made = self.prepared(
+            steps._replace(
+                batches=batches._replace(order=order),
+                hyperparameters=steps.hyperparameters[part],
+                dropout=dropout and dropout[part],
+            )
+        )
+        self.room.train(table_of([made.arguments[0]]), self.like)
+        return made.result
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun:
         """The same as one call of `train`, which is yet to be made."""
