@@ -180,13 +180,17 @@ def test_a_name_without_description_stays_as_it_is():
     assert '<td class="param">other</td>' in Other()._get_params_html()._repr_html_inner()
 
 
-def test_the_keyboard_reaches_each_name_once():
+def test_the_keyboard_reaches_and_leaves_each_name_once():
     page = _Page(make_pipeline(StandardScaler(), MLPClassifier(), MLPClassifier())._repr_html_())
     described, ids = page.all("aria-describedby"), page.all("id")
     assert len(described) == 2 * len(MLPClassifier._get_param_names())
     assert set(described) < set(ids)
     assert len(ids) == len(set(ids))
-    assert all(e["tabindex"] == "0" for e in page.elements if "aria-describedby" in e)
+    for element in (e for e in page.elements if "aria-describedby" in e):
+        assert element["tabindex"] == "0"
+        assert "display='block'" in element["onfocus"]
+        assert "display=''" in element["onblur"]
+        assert "Escape" in element["onkeydown"]
 
 
 @pytest.mark.parametrize("line", ["", "Project-URL: Changelog, https://docs.example/changes\n"])
