@@ -7,55 +7,42 @@ done. Where these are the same, the card has waited for the host.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
-from pathlib import Path
+from itertools import count, islice, product
 from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 import xpnet
-from bench import machine, samples
+from bench import samples
 from bench.case import LARGE, Work, initial_params
+from bench.on_cupy import WAYS, run
 from xpnet import backend
-from xpnet.exceptions import BackendError
 from xpnet.network.defaults import accelerator_for
 
 __all__ = ["WORKS", "measure"]
 
 WORKS = (Work((784, 30, 10), 128), LARGE)
-WAYS = {"launches": "0", "CUDA graph": "1"}
-"""How a step is started, and the ``XPNET_CUDA_GRAPH`` that lets it."""
-
 STEPS = 20
 """Asked for at once: all their launches have room in a stream's queue, so the host never waits."""
 WARM_UP = 2  # times as many: the first step compiles, and the second is captured
-PACKAGES = ("xpnet", "numpy", "cupy-cuda12x", "cupy-cuda13x")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure every work in both ways; each row is printed and written as soon as it is there."""
+    """Measure every work in both ways."""
     parser = argparse.ArgumentParser(prog="python -m bench.host_time", description=__doc__)
-    parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=50, help="of 20 steps, for a median (50)")
-    asked = parser.parse_args(arguments)
-    try:
-        target = backend.resolve("cupy", dtype="float32")
-    except BackendError as error:
-        parser.error(str(error))
-    found: dict[str, Any] = {"machine": machine.describe(PACKAGES), "rows": []}
-    for work in WORKS:
-        for way in WAYS:
-            row = measure(work, way, target, asked.rounds)
-            found["rows"].append(row)
-            asked.json.write_text(json.dumps(found, indent=1) + "\n")
-            times = f"host {row['host'] * 1e6:.1f} µs, done after {row['done'] * 1e6:.1f} µs"
-            print(f"{work.name}, {way}: {times} a step", flush=True)
-    return 0
+    return run(parser, "rounds", _rows, arguments)
+
+
+def _rows(target: backend.Backend, rounds: int) -> Iterator[tuple[dict[str, Any], str]]:
+    for work, way in product(WORKS, WAYS):
+        row = measure(work, way, target, rounds)
+        times = f"host {row['host'] * 1e6:.1f} µs, done after {row['done'] * 1e6:.1f} µs"
+        yield row, f"{work.name}, {way}: {times} a step"
 
 
 def measure(work: Work, way: str, target: backend.Backend, rounds: int) -> dict[str, Any]:

@@ -8,11 +8,10 @@ takes longer only once the card has enough to do.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from statistics import median
 from types import MappingProxyType
 from typing import Any
@@ -21,11 +20,10 @@ from unittest.mock import patch
 import numpy as np
 
 import xpnet
-from bench import machine, samples
+from bench import samples
 from bench.case import Work
-from bench.host_time import PACKAGES, WAYS
+from bench.on_cupy import WAYS, run
 from xpnet import backend
-from xpnet.exceptions import BackendError
 
 __all__ = ["KINDS", "NETWORKS", "WORK", "measure"]
 
@@ -41,26 +39,18 @@ KINDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure all of it; each row is printed and written as soon as it is there."""
+    """Measure all of it."""
     parser = argparse.ArgumentParser(prog="python -m bench.stacks", description=__doc__)
-    parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20, help="of 12 steps, for a median (20)")
-    asked = parser.parse_args(arguments)
-    try:
-        target = backend.resolve("cupy", dtype="float32")
-    except BackendError as error:
-        parser.error(str(error))
-    found: dict[str, Any] = {"machine": machine.describe(PACKAGES), "rows": []}
-    for kind in KINDS:
-        for networks in NETWORKS:
-            for way in WAYS:
-                row = measure(kind, networks, way, target, asked.epochs)
-                found["rows"].append(row)
-                asked.json.write_text(json.dumps(found, indent=1) + "\n")
-                each = row["seconds"] / networks * 1e6
-                step = f"{row['seconds'] * 1e6:.1f} µs a step, {each:.2f} µs a network"
-                print(f"{kind}, {networks} networks, {way}: {step}", flush=True)
-    return 0
+    return run(parser, "epochs", _rows, arguments)
+
+
+def _rows(target: backend.Backend, epochs: int) -> Iterator[tuple[dict[str, Any], str]]:
+    for kind, networks, way in product(KINDS, NETWORKS, WAYS):
+        row = measure(kind, networks, way, target, epochs)
+        microseconds = row["seconds"] * 1e6
+        step = f"{microseconds:.1f} µs a step, {microseconds / networks:.2f} µs a network"
+        yield row, f"{kind}, {networks} networks, {way}: {step}"
 
 
 def measure(

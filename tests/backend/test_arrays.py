@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from itertools import product
 
@@ -376,3 +377,31 @@ def test_an_array_of_jax_on_the_processor_is_looked_at_by_the_host():
     jax = pytest.importorskip("jax")
     with jax.default_device(jax.devices("cpu")[0]):
         assert type(backend.near(jax.numpy.asarray(VALUES))) is np.ndarray
+
+
+# read and ends
+
+
+def test_many_arrays_are_read_at_once(xp):
+    for shape in ((), (3,)):
+        costs = [np.full(shape, value, np.float32) for value in (1, 2, 3)]
+        host = backend.read([xp.asarray(cost) for cost in costs])
+        assert type(host) is np.ndarray
+        assert host.dtype == np.float32
+        np.testing.assert_array_equal(host, np.stack(costs))
+
+
+def test_numbers_are_read_as_they_are():
+    np.testing.assert_array_equal(backend.read([3.0, 4.0]), [3.0, 4.0])
+
+
+def test_ends_of_arrays_of_several_shapes(eager_xp):
+    arrays = [eager_xp.asarray(values) for values in ([[1.0, -2.0], [0.5, 4.0]], [3.0])]
+    assert backend.ends(arrays) == [(-2.0, 4.0), (3.0, 3.0)]
+    assert backend.ends([]) == []
+
+
+def test_ends_of_what_is_no_number(eager_xp):
+    ((low, high),) = backend.ends([eager_xp.asarray([1.0, math.nan, 2.0])])
+    assert math.isnan(low)
+    assert math.isnan(high)

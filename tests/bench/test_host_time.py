@@ -6,7 +6,8 @@ import pytest
 
 from bench import host_time
 from bench.case import Work
-from bench.host_time import STEPS, WAYS, WORKS
+from bench.host_time import STEPS, WORKS
+from bench.on_cupy import WAYS
 from tests.standin.place import device_answers
 from xpnet import backend
 

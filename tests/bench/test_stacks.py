@@ -6,7 +6,7 @@ import pytest
 
 from bench import stacks
 from bench.case import Work
-from bench.host_time import WAYS
+from bench.on_cupy import WAYS
 from tests.standin.place import device_answers
 from xpnet import backend
 

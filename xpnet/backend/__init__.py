@@ -12,12 +12,16 @@ from xpnet.backend.arrays import (
     asarray,
     contiguous,
     detached,
+    ends,
     gather,
     has_values,
+    leaves,
+    map_arrays,
     near,
     on_device_of,
     on_host,
     quiet,
+    read,
     synchronize,
     to_device,
     to_numpy,
@@ -35,8 +39,7 @@ from xpnet.backend.selection import (
     use_backend,
 )
 from xpnet.backend.threads import use_threads
-from xpnet.backend.transfers import Upload, ends, read, uploader
-from xpnet.backend.trees import leaves, map_arrays
+from xpnet.backend.uploads import Upload, uploader
 from xpnet.exceptions import BackendError
 
 __all__ = [

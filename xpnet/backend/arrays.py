@@ -1,9 +1,12 @@
-"""Arrays of any library: making, moving, reading and waiting."""
+"""Arrays of any library, and trees of them: making, moving, reading and waiting.
+
+A tree is nested tuples of arrays: parameters, gradients, batches, an optimiser's state.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -20,7 +23,6 @@ from xpnet.backend.libraries import (
     refuse,
 )
 from xpnet.backend.selection import NAMES, Backend, dtype_name, find_device, resolve
-from xpnet.backend.trees import arrays_in, map_arrays
 
 
 class _Target(NamedTuple):
@@ -70,6 +72,51 @@ def to_numpy(array: Any) -> np.ndarray[Any, Any]:
     The result may share memory with `array` and be read-only.
     """
     return adapter(_known_library(array)).to_numpy(array)
+
+
+def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Return equally shaped arrays (or floats) as one host array, waiting for the device once.
+
+    Parameters
+    ----------
+    arrays : sequence of arrays of one library, or of floats
+        At least one.
+
+    Returns
+    -------
+    numpy.ndarray, shape (len(arrays), ...)
+    """
+    if isinstance(arrays[0], float | np.generic) or not array_api_compat.is_array_api_obj(
+        arrays[0]
+    ):
+        return np.asarray(arrays)  # NumPy's numbers, too, which take longer to stack
+    if array_api_compat.is_jax_array(arrays[0]):
+        # JAX would compile a program for every number of arrays to stack; their copies overlap.
+        for array in arrays:
+            array.copy_to_host_async()
+        return np.asarray([to_numpy(array) for array in arrays])
+    with on_device_of(arrays[0]):
+        return to_numpy(array_api_compat.array_namespace(arrays[0]).stack(list(arrays)))
+
+
+def ends(arrays: Sequence[Any]) -> list[tuple[float, float]]:
+    """Return the smallest and the largest number of each array, waiting for the device once.
+
+    Both are NaN where one of the numbers is.
+
+    Parameters
+    ----------
+    arrays : sequence of arrays
+        Of one library, device and dtype, none of them empty.
+    """
+    if not arrays:
+        return []
+    if on_host(arrays[0]):
+        # A stack of small results would take longer than to read them.
+        return [(float(host.min()), float(host.max())) for host in map(to_numpy, arrays)]
+    xp = array_api_compat.array_namespace(*arrays)
+    found = read([end(array) for array in arrays for end in (xp.min, xp.max)]).tolist()
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 def to_device(tree: Any, target: Any) -> Any:
@@ -187,6 +234,31 @@ def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[An
         return xp.matrix_transpose(of_each)
 
     return tuple(map(taken, arrays))
+
+
+def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return `tree` with `function` applied to its arrays; None and plain numbers stay."""
+    if isinstance(tree, tuple):
+        branches = (map_arrays(function, branch) for branch in tree)
+        # A named tuple is made from its fields one by one.
+        return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
+    return tree if tree is None or _is_number(tree) else function(tree)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Everything in `tree` but None."""
+    if isinstance(tree, tuple):
+        return [leaf for branch in tree for leaf in leaves(branch)]
+    return [] if tree is None else [tree]
+
+
+def arrays_in(tree: Any) -> list[Any]:
+    """The arrays of `tree`, leaving out None and plain numbers."""
+    return [leaf for leaf in leaves(tree) if not _is_number(leaf)]
+
+
+def _is_number(leaf: Any) -> bool:
+    return type(leaf) in (bool, int, float)
 
 
 def _target(target: Any) -> _Target:

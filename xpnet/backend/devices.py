@@ -9,9 +9,9 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from xpnet.backend.arrays import leaves
 from xpnet.backend.libraries import LIBRARIES, adapter, device_of, devices, library_name
 from xpnet.backend.selection import tf32
-from xpnet.backend.trees import leaves
 from xpnet.exceptions import BackendError
 
 

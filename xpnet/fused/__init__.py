@@ -24,6 +24,7 @@ from xpnet.types import (
     OptimizerState,
     Params,
     SideBySide,
+    TrainingSteps,
     ValueAndGrad,
 )
 
@@ -39,7 +40,9 @@ __all__ = [
 ]
 
 TrainingStep: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Array]]
-TrainingRun: TypeAlias = Callable[..., tuple[Params, tuple[Params, ...], Sequence[Array]] | None]
+TrainingRun: TypeAlias = Callable[
+    [TrainingSteps], tuple[Params, tuple[Params, ...], Sequence[Array]] | None
+]
 Initial: TypeAlias = Callable[[Params], OptimizerState]
 Cost: TypeAlias = Callable[..., Array]
 BatchCost: TypeAlias = Callable[..., Array | None]
@@ -68,14 +71,12 @@ class Accelerator:
     graph_step : ``(TrainingStep) -> TrainingStep``, or None
         The same, started on the device as one captured graph, where the library has such.
     run : ``(TrainingStep) -> TrainingRun or None``
-        A run of training steps as one program, for one training loop: ``run(net, params, moments,
-        batches, hyperparameters, *, kernels, apply, l2, dropout) -> (params, moments, costs)``,
-        with hyperparameters for each step, and a `Dropout` for each or None; the same results as
-        step by step, costs on the host. None in place of a result where it does not support its
-        arguments. Its next call may write over these moments. It has an attribute ``of_each`` where
-        networks of a stack may have samples, orders and dropout of their own. Where there is
-        `side_by_side`, its attribute ``prepared`` takes the same arguments and returns a
-        `PreparedRun`, or None.
+        A run of training steps as one program, for one training loop: ``(steps) -> (params,
+        moments, costs)``; the same results as step by step, costs on the host. None in place of a
+        result where it does not support such steps. Its next call may write over these moments. It
+        has an attribute ``of_each`` where networks of a stack may have samples, orders and dropout
+        of their own. Where there is `side_by_side`, its attribute ``prepared`` takes the same
+        steps and returns a `PreparedRun`, or None.
     side_by_side : ``() -> context of SideBySide``, or None
         Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None

@@ -11,7 +11,7 @@ from xpnet.kernels import LOOPED, VECTORIZED
 from xpnet.types import Array, Kernels
 
 if TYPE_CHECKING:
-    from xpnet.fused import Accelerator, BatchCost, Cost, Initial, TrainingRun, TrainingStep
+    from xpnet.fused import Accelerator, TrainingRun, TrainingStep
 
 
 def accelerator_for(X: Array) -> Accelerator:
@@ -35,16 +35,6 @@ def training_run(step: TrainingStep, X: Array) -> TrainingRun | None:
     if made.graph_run is not None and backend.cuda_graph():
         return made.graph_run(step)
     return made.run(step)
-
-
-def optimizer_init(init: Initial, W: Array) -> Initial:
-    """The accelerator's form of an optimiser's `init` for parameters like W."""
-    return accelerator_for(W).initial(init)
-
-
-def batch_cost(cost: Cost, X: Array) -> BatchCost | None:
-    """What gathers a batch and computes its cost in one call, where there is that."""
-    return accelerator_for(X).cost(cost)
 
 
 def default_kernels(X: Array) -> Kernels:

@@ -20,9 +20,8 @@ from xpnet._interrupts import deferred_signals
 from xpnet.exceptions import ModelFileError
 from xpnet.persist.atomic import remove_left
 from xpnet.persist.checkpoint import load_checkpoint, save_checkpoint
-from xpnet.train.epochs import EpochLoop
+from xpnet.train.epochs import EpochLoop, Recorder
 from xpnet.train.fingerprint import differences, has_state
-from xpnet.train.recorder import Recorder
 from xpnet.types import OptimizerState
 
 
@@ -233,8 +232,8 @@ def _prepare(folder: Path) -> None:
 def _state_of(loop: EpochLoop) -> dict[str, Any]:
     """All that the rest of a training depends on, but its settings and data."""
     trainer, costs, weights = loop.trainer, None, None
-    if loop.has_unread:
-        costs, weights = loop.read()
+    if loop.costs.are_unread:
+        costs, weights = loop.costs.read()
     return {
         "params": trainer.params,
         "t": trainer.state.t,
@@ -245,7 +244,7 @@ def _state_of(loop: EpochLoop) -> dict[str, Any]:
         "completed": loop.completed,
         "costs": costs,
         "weights": weights,
-        "seconds": time.perf_counter() - loop.began if loop.has_unread else 0.0,
+        "seconds": time.perf_counter() - loop.began if loop.costs.are_unread else 0.0,
         "loop": loop.state(),
         "callbacks": [one.state() for one in loop.callbacks if has_state(one)],
     }
@@ -261,6 +260,6 @@ def _restore(loop: EpochLoop, state: dict[str, Any]) -> None:
     loop.history, loop.completed = state["history"], state["completed"]
     loop.spent = state["seconds"]
     if state["costs"] is not None:
-        loop.earlier = backend.to_numpy(state["costs"]), backend.to_numpy(state["weights"])
+        loop.costs.earlier = backend.to_numpy(state["costs"]), backend.to_numpy(state["weights"])
     loop.run = loop.run._replace(steps_done=loop.steps)
     loop.restore(state["loop"])

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import islice
 from typing import Any, TypeAlias
 
-from array_api_compat import array_namespace
-
 from xpnet import backend
-from xpnet.data.batches import blocks, chosen, gathered, nth
+from xpnet._interrupts import deferred_signals
+from xpnet.data.batches import gathered, nth
 from xpnet.train.arguments import Settings
-from xpnet.train.recorder import Recorder
+from xpnet.train.costs import EpochCosts, means, weight_of
 from xpnet.train.steps import Trainer
 from xpnet.train.training import Training
 from xpnet.types import (
@@ -52,10 +51,30 @@ PACE = 1e9
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
 
+_AT_ONCE = nullcontext()
 
-def weight_of(m: int, s: Array | None) -> Array | float:
-    """What a batch of m samples weighs in the epoch's mean cost: S, left on the device."""
-    return float(m) if s is None else array_namespace(s).sum(s, axis=(-2, -1))
+
+class Recorder:
+    """What the loop tells of its state, for whoever keeps it; this one keeps nothing.
+
+    While steps and ends of epochs change the state of the loop, it is in the context `undivided`.
+    """
+
+    def begin(self, loop: EpochLoop) -> None:
+        """After `on_start` of the callbacks, before the first step."""
+
+    def undivided(self, deferred: bool = False) -> AbstractContextManager[Any]:
+        """A context in which signals wait if `deferred`."""
+        return deferred_signals() if deferred else _AT_ONCE
+
+    def after_steps(self, loop: EpochLoop) -> None:
+        """After a step or a run of steps, within the context."""
+
+    def after_epoch(self, loop: EpochLoop) -> None:
+        """After an epoch and its callbacks, within the context."""
+
+    def interrupted(self, loop: EpochLoop) -> None:
+        """After an interrupt of the training."""
 
 
 class EpochLoop(Training):
@@ -76,6 +95,8 @@ class EpochLoop(Training):
     Attributes
     ----------
     recorder : Recorder
+    costs : EpochCosts
+        Of the steps since the newest row of the history.
     is_over : bool
         Whether there is no epoch left to train.
     is_watched : bool
@@ -85,8 +106,6 @@ class EpochLoop(Training):
         Epochs that may be asked for at a time; `ahead` has the last word.
     began, spent : float
         When the epoch began, by `time.perf_counter`, and its seconds in an earlier process.
-    earlier : tuple of arrays on the host, or None
-        Costs and weights of the epoch's steps in an earlier process.
     """
 
     def __init__(
@@ -100,7 +119,8 @@ class EpochLoop(Training):
         weigh: Callable[[int, Array | None], Array | float] = weight_of,
     ) -> None:
         super().__init__(run, params, callbacks)
-        self.validate, self.gather, self.weigh = validate, gather, weigh
+        self.validate, self.gather = validate, gather
+        self.costs = EpochCosts(weigh)
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
@@ -110,12 +130,8 @@ class EpochLoop(Training):
         self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
-        self.costs: list[Array] = []
-        self.weights: list[Array | float] = []
         self.recorder, self.is_over = Recorder(), not run.epochs
         self.began = self.spent = 0.0
-        self.earlier: tuple[Any, Any] | None = None
-        self.host_weight: tuple[Any, Any] = None, None  # those of samples, and a copy there
 
     def fit(self, epochs: Iterable[Batches]) -> Result:
         """Train on the batches of each epoch that is left, asked for when it begins.
@@ -164,7 +180,7 @@ class EpochLoop(Training):
             if self.in_runs:
                 done = self._in_runs(batches, done)
             for batch in () if done == steps else gathered(batches, self.gather, done):
-                weight = self.weigh(batch.X.shape[-1], batch.sample_weight)
+                weight = self.costs.weigh(batch.X.shape[-1], batch.sample_weight)
                 with self.recorder.undivided():
                     step = self.trainer.step(*batch)
                     self.enter(step, [step.cost], [weight])
@@ -172,8 +188,7 @@ class EpochLoop(Training):
     def complete(self, row: dict[str, Any]) -> bool:
         """Enter an epoch, and call `on_epoch`; whether it was the last."""
         self.costs.clear()
-        self.weights.clear()
-        self.earlier, self.spent = None, 0.0
+        self.spent = 0.0
         return super().complete(row) or len(self.history) == self.run.epochs
 
     def ahead(self) -> int:
@@ -221,11 +236,11 @@ class EpochLoop(Training):
 
     def _rows(self, epochs: int) -> Iterator[dict[str, Any]]:
         """The rows of epochs that are over; their costs are read all in one go."""
-        costs, weights = self.read()
+        costs, weights = self.costs.read()
         seconds = (time.perf_counter() - self.began) / epochs
         self.check_costs(costs)
         steps, first, t = len(costs) // epochs, len(self.history), self.trainer.state.t
-        for k, cost in enumerate(_means(costs, weights, epochs), 1):
+        for k, cost in enumerate(means(costs, weights, epochs), 1):
             row = {
                 "epoch": first + k,
                 "cost": cost,
@@ -264,14 +279,15 @@ class EpochLoop(Training):
     def enter_prepared(self, epochs: Sequence[Batches], made: PreparedRun) -> None:
         """Enter such a run, which has been made."""
         costs, steps = self.trainer.enter(*made.result), self.run.steps_per_epoch
+        weights_of = self.costs.weights_of
         if epochs[0].sample_weight is None:
-            weights = self._weights(epochs[0], 0, steps) * len(epochs)
+            weights = weights_of(epochs[0], 0, steps) * len(epochs)
         else:
-            weights = [weight for each in epochs for weight in self._weights(each, 0, steps)]
+            weights = [weight for each in epochs for weight in weights_of(each, 0, steps)]
         self.enter(self._newest(costs), costs, weights)
 
     def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:
-        weights = self._weights(batches, first, len(costs))
+        weights = self.costs.weights_of(batches, first, len(costs))
         if batches.sample_weight is not None:
             weights = list(backend.asarray(weights, like=costs[0]))  # to be read with them
         self.enter(self._newest(costs), costs, weights)
@@ -286,53 +302,14 @@ class EpochLoop(Training):
         # The end of an epoch may have cut a run short that was not too long.
         self.count = max(self.count, fitting) if share > 1.0 else fitting
 
-    def _weights(self, batches: Batches, first: int, count: int) -> list[Array | float]:
-        """What so many batches weigh, on the host."""
-        m, s = batches.X.shape[-2], batches.sample_weight
-        if s is None:
-            last = min(batches.size, m - (first + count - 1) * batches.size)
-            weights = [self.weigh(batches.size, None)] * count
-            weights[-1] = self.weigh(last, None)
-            return weights
-        if self.host_weight[0] is not s:
-            self.host_weight = s, backend.to_numpy(s)
-        bounds = islice(blocks(m, batches.size), first, first + count)
-        return [
-            self.weigh(stop - start, chosen(self.host_weight[1], batches.order[..., start:stop]))
-            for start, stop in bounds
-        ]
-
     def enter(self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]) -> None:
         """Enter a step or a run of steps, the newest of which the callbacks are given."""
         self.steps, self.params = newest.index, newest.params
-        self.costs.extend(costs)
-        self.weights.extend(weights)
+        self.costs.enter(costs, weights)
         told = self.told(newest)
         for callback in self.callbacks:
             callback.on_step(told)
         self.recorder.after_steps(self)
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether the epoch has costs that are not in the history yet."""
-        return bool(self.costs) or self.earlier is not None
-
-    def read(self) -> tuple[Any, Any]:
-        """The epoch's costs so far, and what their batches weigh, on the host."""
-        if self.earlier is None:
-            return self._read()
-        if not self.costs:
-            return self.earlier
-        costs, weights = zip(self.earlier, self._read(), strict=True)
-        concat = array_namespace(*costs).concat
-        return concat(costs), concat(weights)
-
-    def _read(self) -> tuple[Any, Any]:
-        """Those of this process, after a single read."""
-        if isinstance(self.weights[0], float):
-            return backend.read(self.costs), backend.read(self.weights)
-        both = backend.read([*self.costs, *map(_shaped_like, self.weights, self.costs)])
-        return both[: len(self.costs)], both[len(self.costs) :]
 
 
 def _first_count(run: Run, params: Params) -> int:
@@ -345,19 +322,3 @@ def _wants_every_step(callback: Any) -> bool:
     """Whether a callback says so, or overrides `on_step` and does not say otherwise."""
     asked: bool | None = getattr(callback, "every_step", None)
     return not getattr(callback.on_step, "idle", False) if asked is None else asked
-
-
-def _shaped_like(weight: Array, cost: Array) -> Array:
-    """What a batch weighs, for each network of a stack that shares its samples' weights."""
-    if weight.shape == cost.shape:
-        return weight
-    return array_namespace(weight).broadcast_to(weight, cost.shape)
-
-
-def _means(costs: Any, weights: Any, epochs: int) -> Any:
-    """``Σ S J / Σ S`` over the batches of each epoch; 0 where nothing has a weight."""
-    weights = weights.reshape(*weights.shape, *(1,) * (costs.ndim - weights.ndim))
-    sums, totals = (
-        each.reshape(epochs, -1, *each.shape[1:]).sum(axis=1) for each in (costs * weights, weights)
-    )
-    return (sums / (totals + (totals == 0))).tolist()

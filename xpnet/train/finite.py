@@ -14,7 +14,7 @@ from xpnet import backend
 from xpnet.data.batches import Samples, gathered
 from xpnet.exceptions import DivergenceError
 from xpnet.network.checks import check_finite
-from xpnet.network.defaults import batch_cost, kernels_or_default
+from xpnet.network.defaults import accelerator_for, kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite
@@ -33,7 +33,8 @@ class FiniteLoop(EpochLoop):
         super().__init__(*loop)
         self.samples, given = samples, self.settings.kernels
         self.kernels = kernels_or_default(given, samples.X)
-        self.cost = batch_cost(unchecked_cost, samples.X) if given is None else None
+        accelerator = accelerator_for(samples.X)
+        self.cost = accelerator.cost(unchecked_cost) if given is None else None
         self.initial = self.finite = self.params
         self.finite_rows = 0
 
@@ -52,8 +53,8 @@ class FiniteLoop(EpochLoop):
 
     def finish(self) -> None:
         """Judge the costs that are unread, and then the last parameters."""
-        if self.has_unread:
-            self.check_costs(self.read()[0])
+        if self.costs.are_unread:
+            self.check_costs(self.costs.read()[0])
         batch = self.last_batch()
         if batch is not None:
             self.judge(self.finite_on(batch), at_end=True)

@@ -12,8 +12,8 @@ from xpnet.kernels import Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import (
+    accelerator_for,
     kernels_or_default,
-    optimizer_init,
     training_kernels,
     training_run,
     training_step,
@@ -32,6 +32,7 @@ from xpnet.types import (
     Params,
     PreparedRun,
     Step,
+    TrainingSteps,
     as_params,
     tensors,
 )
@@ -129,7 +130,7 @@ class Trainer:
         self.there = backend.on_device_of(params[0][0])
         init = settings.optimizer.init
         if settings.value_and_grad is None and settings.kernels is None:
-            init = optimizer_init(init, self.params[0][0])
+            init = accelerator_for(self.params[0][0]).initial(init)
         with self.there:
             self.state = init(self.params)
         self.index = 0
@@ -234,25 +235,28 @@ class Trainer:
         of_each: bool = False,
     ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
-        optimizer, count, index = self.settings.optimizer, len(numbers), self.index + 1
+        count, index = len(numbers), self.index + 1
         with self.there:
             if self._step is None:
                 self._begin(batches.Y, numbers[0].get("rate"))
             call = getattr(self._run, method, None)
             if call is None or not self._has_run(of_each):
                 return None
+            dropout = (
+                [self.dropout.at(index + i) for i in range(count)] if self.dropout.any else None
+            )
             return call(
-                self.net,
-                self.params,
-                self.state.moments,
-                batches,
-                numbers,
-                apply=optimizer.apply,
-                kernels=self.kernels,
-                l2=self.l2,
-                dropout=[self.dropout.at(index + i) for i in range(count)]
-                if self.dropout.any
-                else None,
+                TrainingSteps(
+                    self.net,
+                    self.params,
+                    self.state.moments,
+                    batches,
+                    numbers,
+                    apply=self.settings.optimizer.apply,
+                    kernels=self.kernels,
+                    l2=self.l2,
+                    dropout=dropout,
+                )
             )
 
     def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:

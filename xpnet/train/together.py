@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace
 
 from xpnet.network.defaults import accelerator_for
-from xpnet.train.alone import why_alone
 from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.train.stacked import Numbers, Stack, form_of, numbers_of
 from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
@@ -292,7 +291,7 @@ def _train(
                 loop.enter_prepared(batches, made[k])
             else:
                 if not loop.history:
-                    on_alone(k, why_alone(loop, batches))
+                    on_alone(k, _why_alone(loop, batches))
                 loop.train(batches)
         except Exception as error:
             _fail(trainings[k], error, watch(k))
@@ -302,3 +301,19 @@ def _fail(training: Rounds, error: Exception, watch: AbstractContextManager[None
     """End a training by an error of its epochs."""
     with watch, suppress(StopIteration):
         training.throw(error)
+
+
+def _why_alone(loop: EpochLoop, epochs: Sequence[Batches]) -> str:
+    """Why it has no run to be made beside others, and is in no stack, as far as that is known."""
+    settings = loop.settings
+    reasons = {
+        "a callback hears of each step": not loop.in_runs,
+        "its samples are not shuffled": any(batches.order is None for batches in epochs),
+        "its loss is a function of its own": settings.value_and_grad is not None,
+        "its kernels are given": settings.kernels is not None,
+        "its optimiser does more than one update, such as to clip gradients": not hasattr(
+            settings.optimizer.apply, "kernel"
+        ),
+        "no other is of its form, or there is no compiled run for such networks": True,
+    }
+    return next(reason for reason, holds in reasons.items() if holds)

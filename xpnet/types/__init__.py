@@ -38,6 +38,7 @@ from xpnet.types.training import (
     Run,
     SideBySide,
     Step,
+    TrainingSteps,
     ValueAndGrad,
 )
 
@@ -62,6 +63,7 @@ __all__ = [
     "Run",
     "SideBySide",
     "Step",
+    "TrainingSteps",
     "ValueAndGrad",
     "as_params",
     "count",

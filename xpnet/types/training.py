@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeAlias
 
-from xpnet.types.kernels import OptimizerState
+from xpnet.types.kernels import Kernels, OptimizerState
 from xpnet.types.params import Array, Params, count
 
 Gather: TypeAlias = Callable[..., tuple[Any, ...]]
@@ -88,6 +88,38 @@ class Hyperparameters(list[dict[str, Any]]):
     def __init__(self, of_steps: Iterable[dict[str, Any]]) -> None:
         super().__init__(of_steps)
         self.made: dict[Any, Any] = {}
+
+
+class TrainingSteps(NamedTuple):
+    """Steps that follow one another in a training, for a library that makes a run of them.
+
+    Attributes
+    ----------
+    net : Network
+    params : Params
+    moments : tuple of Params
+        What the optimiser remembers, which the run may write over if the run before returned it.
+    batches : Batches
+        One for each step. For a `PreparedRun`, `order` is that of some epochs, (epochs, samples).
+    hyperparameters : sequence of dict
+        Of each step.
+    apply : function
+        Of the optimiser.
+    kernels : Kernels
+    l2 : float, or array (..., 1, 1)
+    dropout : sequence of `xpnet.kernels.Dropout`, or None
+        Of each step.
+    """
+
+    net: Any
+    params: Params
+    moments: tuple[Params, ...]
+    batches: Batches
+    hyperparameters: Sequence[dict[str, Any]]
+    apply: Callable[..., Any]
+    kernels: Kernels
+    l2: Any
+    dropout: Sequence[Any] | None
 
 
 class PreparedRun(NamedTuple):

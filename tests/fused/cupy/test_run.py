@@ -19,7 +19,7 @@ from xpnet.data.batches import shuffled
 from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
 from xpnet.train import epochs
-from xpnet.types import tensors
+from xpnet.types import TrainingSteps, tensors
 
 cupy = pytest.importorskip("cupy")
 
@@ -172,7 +172,7 @@ def run():
             optimizer.hyperparameters(t) | changes.pop("numbers", {}) for t in range(1, steps + 1)
         ]
         settings = {"apply": optimizer.apply, "kernels": VECTORIZED, "l2": 0.0, "dropout": None}
-        return made(NET, params, moments, batches, numbers, **settings | changes)
+        return made(TrainingSteps(NET, params, moments, batches, numbers, **settings | changes))
 
     called.begin = lambda: (  # type: ignore[attr-defined]
         params := NET.init(seed=3, like=X),

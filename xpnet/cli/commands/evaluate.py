@@ -8,8 +8,7 @@ from xpnet import use_backend
 from xpnet.cli import options
 from xpnet.cli.models.data import load_labelled
 from xpnet.cli.models.files import Model
-from xpnet.cli.results.confusion import confusion_tables
-from xpnet.cli.results.scores import Scores
+from xpnet.cli.results.scores import Scores, confusion_tables
 from xpnet.cli.training.splits import evaluation_samples
 
 _WIDE = 400

@@ -9,6 +9,7 @@ struct Drawn {
   int least;
   T kept;
 };
+static_assert(sizeof(Drawn) == 8 + 2 * sizeof(T), "plan.py takes as much for each network");
 
 // Those of all networks, whose arrays' addresses may lie on the device.
 __global__ void draw_by(const int* k, const int* other_k, const int* leasts, const T* kepts,

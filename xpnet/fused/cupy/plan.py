@@ -28,8 +28,6 @@ from xpnet.fused.cupy.sets import sharing
 from xpnet.fused.cupy.updates import tables
 from xpnet.types import Array, Params, map_params
 
-_DRAWN = 24  # bytes of the structure Drawn of dense.cu
-
 
 class State(NamedTuple):
     """What the steps of one training loop write over, every tensor of it C-contiguous."""
@@ -170,7 +168,8 @@ class Plan:
             return None
         names = ("key", "other_key", "least", "kept")
         arrays, there = zip(*(self.numbers.at(self._moving, name) for name in names), strict=True)
-        of_each = self._empty(self._networks, _DRAWN // self._dtype.itemsize)
+        # The structure Drawn of dense.cu: 8 bytes of keys, and two fields as large as a number.
+        of_each = self._empty(self._networks, 8 // self._dtype.itemsize + 2)
         args = *arrays, there[0], self._networks, of_each
         self._launch("draw_by", (1, 1), (256, 1), *args)
         return of_each

@@ -25,8 +25,7 @@ from xpnet.fused.cupy.plan import Options, Plan, State
 from xpnet.fused.cupy.sets import sets_among
 from xpnet.fused.cupy.source import WORDS
 from xpnet.fused.cupy.step import Loop, Planned, suits
-from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Kernels, Params
+from xpnet.types import Array, Batches, Params, TrainingSteps
 
 _HEAD = 10  # words of the structure Run of graph.cu
 _J, _COPY = ADDRESSES["J"], ADDRESSES["copy"]
@@ -42,28 +41,18 @@ def captured_run(driver: Driver) -> TrainingRun:
     loop: _RunLoop | None = None
     failed = False
 
-    def run(
-        net: Any,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, Any]],
-        *,
-        kernels: Kernels,
-        apply: Callable[..., Any],
-        l2: Any,
-        dropout: Sequence[Dropout] | None,
-    ) -> Any:
+    def run(steps: TrainingSteps) -> Any:
         nonlocal loop, failed
-        updates = _updates_of(apply, hyperparameters)
+        net, params, moments, *_ = steps
+        updates = _updates_of(steps.apply, steps.hyperparameters)
         if failed or not updates:
             return None
-        if not suits(net, params) or not _fit(net, params, batches):
+        if not suits(net, params) or not _fit(net, params, steps.batches):
             return None
         if loop is None or not loop.continues(params, moments):
             loop = _RunLoop(driver, net, params, moments)
         try:
-            done = loop.run(updates, params, moments, batches, l2, dropout)
+            done = loop.run(updates, steps)
         except NoKernelError:
             return None
         failed = loop.failed
@@ -120,22 +109,15 @@ class _RunLoop(Loop):
         super().__init__(driver, net, params, moments, _drawing_plans(self._head))
         self.failed = False
 
-    def run(
-        self,
-        updates: Sequence[Update],
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        l2: Any,
-        dropout: Sequence[Dropout] | None,
-    ) -> Any:
-        """Parameters, moments and costs after so many steps; None where they cannot begin.
+    def run(self, updates: Sequence[Update], steps: TrainingSteps) -> Any:
+        """Parameters, moments and costs after all of them; None where they cannot begin.
 
         Raises `NoKernelError` where it takes no such.
         """
+        batches = steps.batches
         numbers = [
-            given(self._driver, self._W, update, l2, masks)
-            for update, masks in zip(updates, dropout or repeat(None), strict=False)
+            given(self._driver, self._W, update, steps.l2, masks)
+            for update, masks in zip(updates, steps.dropout or repeat(None), strict=False)
         ]
         data = (batches.X, -2), (batches.Y, -2), (batches.sample_weight, -1)
         drawn = [
@@ -148,7 +130,7 @@ class _RunLoop(Loop):
         words = self._words(plans[0].numbers, numbers)
         words[:, _J] = self._driver.address(costs) + np.arange(len(costs)) * costs.strides[0]
         words[-1, _COPY] = self._driver.address(ends[1])
-        self._load(params, moments)
+        self._load(steps.params, steps.moments)
         self._params = None  # until all of it is done
         if not self._all(plans, batches.size, drawn, words):
             return None

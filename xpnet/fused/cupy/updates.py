@@ -59,9 +59,6 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
     def empty_like(params: Params) -> Params:
         return map_params(lambda tensor: driver.empty(tensor.shape, tensor.dtype), params)
 
-    def contiguous(params: Params) -> Params:
-        return map_params(driver.contiguous, params)
-
     def fused(
         optimizer: str,
         params: Params,
@@ -78,20 +75,32 @@ def update(driver: Driver, in_place: bool) -> Callable[..., Any]:
             return NotImplemented
         new_params = empty_like(params)
         new_moments = moments if are_same(returned, moments) else tuple(map(empty_like, moments))
-        old = tuple(contiguous(tree) for tree in trees)
-        dtype = params[0].W.dtype
-        numbers = np.zeros(MOST_NUMBERS, dtype)
+        old = [map_params(driver.contiguous, tree) for tree in trees]
         fields = FIELDS[optimizer](**hyperparameters)
-        numbers[: 1 + len(fields)] = rates.number, *fields
-        rest = rates.entries, None, rates.step, None, None, dtype.type(0), None, 0, None, None
-        for table in tables(driver, old, (new_params, *new_moments)):
-            arguments = (table.structure, by_value(numbers), None, *rest)
-            name = f"update<optimizer::{optimizer}>"
-            driver.launch(name, dtype, table.grid(), (256, 1), arguments)
+        _launch(driver, optimizer, old, (new_params, *new_moments), rates, fields)
         returned = new_moments if in_place else ()
         return new_params, new_moments
 
     return fused
+
+
+def _launch(
+    driver: Driver,
+    optimizer: str,
+    old: Sequence[Params],
+    new: Sequence[Params],
+    rates: Factor,
+    fields: Sequence[float],
+) -> None:
+    """The update of `old` = (θ, g, *moments) to `new` = (θ, *moments)."""
+    dtype = old[0][0].W.dtype
+    numbers = np.zeros(MOST_NUMBERS, dtype)
+    numbers[: 1 + len(fields)] = rates.number, *fields
+    rest = rates.entries, None, rates.step, None, None, dtype.type(0), None, 0, None, None
+    for table in tables(driver, old, new):
+        arguments = (table.structure, by_value(numbers), None, *rest)
+        name = f"update<optimizer::{optimizer}>"
+        driver.launch(name, dtype, table.grid(), (256, 1), arguments)
 
 
 def tables(

@@ -15,7 +15,7 @@ from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_floats, is_known
 from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Kernels, Params
+from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
 
 MOST_STEPS = 1024  # of one call of a program
 
@@ -33,67 +33,63 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     mine: Any = ()
     changing = set(CHANGING)
 
-    def run(
-        net: Any,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, Any]],
-        *,
-        apply: Callable[..., Any],
-        kernels: Kernels,
-        l2: Any,
-        dropout: Sequence[Dropout] | None,
-    ) -> Any:
+    def run(steps: TrainingSteps) -> Any:
         nonlocal mine
-        X, Y, weight, _, _ = batches
-        if not isinstance(X, jax.Array) or not is_known(apply):
+        X, Y, weight, *_ = steps.batches
+        if not isinstance(X, jax.Array) or not is_known(steps.apply):
             return None
-        dtype = params[0][0].dtype
-        parts = [
-            (order, count, _over_steps(hyperparameters[steps], len(order), dtype, changing), steps)
-            for order, count, steps in _parts(batches)
-        ]
-        if any(numbers is None for _, _, numbers, _ in parts):
+        parts = _parts(steps, changing)
+        if parts is None:
             return None
-        chosen, penalty = penalty_of(l2)
-        moments = moments if moments is mine else copied(moments)
+        of_run = step, steps.net, steps.apply, steps.kernels
+        chosen, penalty = penalty_of(steps.l2)
+        params = steps.params
+        moments = steps.moments if steps.moments is mine else copied(steps.moments)
         costs = []
-        for order, count, numbers, steps in parts:
-            program = _run_program(step, net, apply, kernels, (X.shape, order.shape), *chosen)
-            masks = None if dropout is None else _masks(dropout[steps], len(order))
+        for order, count, numbers, masks in parts:
+            program = _run_program(*of_run, (X.shape, order.shape), *chosen)
             data = X, Y, weight, order, count
             moments, params, J = program(params, moments, data, numbers, masks, penalty)
-            costs.append(J)
+            costs.append((J, count))
         mine = moments
         # Read here: `fit` goes by the time that a run takes.
-        return (
-            params,
-            moments,
-            np.concatenate(
-                [np.asarray(J)[:count] for J, (_, count, *_) in zip(costs, parts, strict=True)]
-            ),
-        )
+        return params, moments, np.concatenate([np.asarray(J)[:count] for J, count in costs])
 
     return run
 
 
-def _parts(batches: Batches) -> list[tuple[Any, int, slice]]:
+def _parts(steps: TrainingSteps, changing: set[str]) -> list[tuple[Any, ...]] | None:
+    """`order` and `count` of `train`, its numbers and its masks, for each call of a program.
+
+    None where there is no such call.
+    """
+    dtype, dropout = steps.params[0][0].dtype, steps.dropout
+    parts = []
+    for order, count, which in _orders(steps.batches):
+        numbers = _over_steps(steps.hyperparameters[which], len(order), dtype, changing)
+        if numbers is None:
+            return None
+        masks = None if dropout is None else _masks(dropout[which], len(order))
+        parts.append((order, count, numbers, masks))
+    return parts
+
+
+def _orders(batches: Batches) -> list[tuple[Any, int, slice]]:
     """Numbers of samples ``(room, size)``, how many of the rows are batches, and which steps."""
     m, size = batches.X.shape[0], batches.size
     full, rest = divmod(len(batches.order), size)
     rows = batches.order[: full * size].reshape(full, size)
     room = min(m // size, MOST_STEPS)
-    parts = []
+    orders = []
     for start in range(0, full, room):
         order = np.zeros((room, size), np.int32)
         count = min(room, full - start)
         order[:count] = rows[start : start + count]
-        parts.append((order, count, slice(start, start + count)))
+        orders.append((order, count, slice(start, start + count)))
     if rest:
         last = batches.order[full * size :].astype(np.int32)
-        parts.append((last[None, :], 1, slice(full, full + 1)))
-    return parts
+        orders.append((last[None, :], 1, slice(full, full + 1)))
+    return orders
 
 
 def _over_steps(

@@ -7,7 +7,6 @@ device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from itertools import count, repeat
 from typing import Any, NamedTuple
 
@@ -19,32 +18,22 @@ from xpnet.fused.torch.activations import activated, through_activation
 from xpnet.fused.torch.dense import decayed
 from xpnet.fused.torch.updates import FLUSH_EVERY, adam, copies, flush, long_ago
 from xpnet.kernels import Dropout, dropout_masks
-from xpnet.types import Array, Batches, Dense, Kernels, Params, tensors
+from xpnet.types import Array, Batches, Dense, Params, TrainingSteps, tensors
 
 
 def runs_in_place(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of stacks, and none on devices but processors and CUDA's."""
     program: Program | None = None
 
-    def run(
-        net: Any,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, Any]],
-        *,
-        apply: Callable[..., Any],
-        kernels: Kernels,
-        l2: Any,
-        dropout: Sequence[Dropout] | None,
-    ) -> Any:
+    def run(steps: TrainingSteps) -> Any:
         nonlocal program
-        if not (is_known(apply) and isinstance(l2, float | int) and _suits(params, batches)):
+        is_scalar = isinstance(steps.l2, float | int)
+        if not (is_known(steps.apply) and is_scalar and _suits(steps.params, steps.batches)):
             return None
         if program is None:
-            program = Program(net, params, batches.size, apply, kernels)
+            program = Program(steps)
         with torch.no_grad():
-            return program.run(params, moments, batches, hyperparameters, float(l2), dropout)
+            return program.run(steps)
 
     return run
 
@@ -74,10 +63,9 @@ class Room(NamedTuple):
 class Program:
     """Runs of steps of one network by one optimiser, and their memory."""
 
-    def __init__(
-        self, net: Any, params: Params, size: int, apply: Callable[..., Any], kernels: Kernels
-    ) -> None:
-        self.net, self.apply, self.kernels = net, apply, kernels
+    def __init__(self, first: TrainingSteps) -> None:
+        net, params, size = first.net, first.params, first.batches.size
+        self.net, self.apply, self.kernels = net, first.apply, first.kernels
         self.activations = (*net.activations, "identity")
         self.grads = tuple(Dense(W.new_empty(W.shape), b.new_empty(b.shape)) for W, b in params)
         self.counted = long_ago(params[0].W)
@@ -88,16 +76,9 @@ class Program:
         self.memory = [params[0].W.new_empty(n * size) for n in widths]
         self.room = self._room(size)
 
-    def run(
-        self,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, Any]],
-        l2: float,
-        dropout: Sequence[Dropout] | None,
-    ) -> tuple[Params, tuple[Params, ...], Any]:
-        """Parameters, moments and costs after so many steps."""
+    def run(self, asked: TrainingSteps) -> tuple[Params, tuple[Params, ...], Any]:
+        """Parameters, moments and costs after all of them."""
+        _, params, moments, batches, hyperparameters, *_ = asked
         in_place = getattr(self.apply, "kernel", None) == "adam" and all(
             are_floats(numbers.values()) for numbers in hyperparameters
         )
@@ -107,10 +88,10 @@ class Program:
                 moments = tuple(map(copies, moments))
             trees = [tensors(tree) for tree in (params, self.grads, *moments)]
         order = torch.from_numpy(batches.order).to(batches.X.device).split(batches.size)
-        drawn = dropout or repeat(None, len(order))
+        drawn = asked.dropout or repeat(None, len(order))
         costs = []
         for rows, numbers, masks in zip(order, hyperparameters, drawn, strict=True):
-            costs.append(self._gradients(params, batches, rows, l2, masks))
+            costs.append(self._gradients(params, batches, rows, float(asked.l2), masks))
             if not in_place:
                 params, moments = self.apply(params, self.grads, moments, numbers, self.kernels)
                 continue

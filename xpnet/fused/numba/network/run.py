@@ -7,7 +7,7 @@ and nothing is compiled twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from operator import is_, itemgetter
@@ -23,7 +23,15 @@ from xpnet.fused.numba.network.loop import Room, of_gather, row_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
-from xpnet.types import Array, Batches, Hyperparameters, Kernels, Params, PreparedRun, count
+from xpnet.types import (
+    Array,
+    Batches,
+    Hyperparameters,
+    Params,
+    PreparedRun,
+    TrainingSteps,
+    count,
+)
 
 LARGE = 2**21
 """Parameters from which on steps are made one by one."""
@@ -36,37 +44,24 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     """
     program: RunProgram | None = None
 
-    def found(
-        net: Any,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, Any]],
-        *,
-        apply: Callable[..., Any],
-        kernels: Kernels,
-        l2: Any,
-        dropout: Sequence[Dropout] | None,
-    ) -> Any:
+    def found(steps: TrainingSteps) -> RunProgram | None:
         nonlocal program
-        optimizer = getattr(apply, "kernel", None)  # of an update that is this kernel alone
-        if optimizer not in LOOPS or is_large(params):
+        optimizer = getattr(steps.apply, "kernel", None)  # of an update that is this kernel alone
+        if optimizer not in LOOPS or is_large(steps.params):
             return None
         if program is None:
-            if not suits(net, params, batches.X):
+            if not suits(steps.net, steps.params, steps.batches.X):
                 return None
-            program = RunProgram(net, params, optimizer)
-        if not program.fits_run(params, moments, batches, hyperparameters, l2):
-            return None
-        return program, (params, moments, batches, hyperparameters, l2, dropout)
+            program = RunProgram(steps.net, steps.params, optimizer)
+        return program if program.fits_run(steps) else None
 
-    def run(*args: Any, **settings: Any) -> Any:
-        of = found(*args, **settings)
-        return of and of[0].run(*of[1])
+    def run(steps: TrainingSteps) -> Any:
+        fitting = found(steps)
+        return fitting and fitting.run(steps)
 
-    def prepared(*args: Any, **settings: Any) -> Any:
-        of = found(*args, **settings)
-        return of and of[0].prepared(*of[1])
+    def prepared(steps: TrainingSteps) -> Any:
+        fitting = found(steps)
+        return fitting and fitting.prepared(steps)
 
     run.prepared = prepared  # type: ignore[attr-defined]
     return run
@@ -111,20 +106,14 @@ class RunProgram(Program):
             "room_of_sample": self.rows,
         }
 
-    def fits_run(
-        self,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, Any]],
-        l2: Any,
-    ) -> bool:
+    def fits_run(self, steps: TrainingSteps) -> bool:
         """Whether samples lie as rows, and the rest is of one network."""
+        batches, hyperparameters = steps.batches, steps.hyperparameters
         return (
-            isinstance(l2, float | int)
-            and all(map(self.flats.fits, (params, *moments)))
+            isinstance(steps.l2, float | int)
+            and all(map(self.flats.fits, (steps.params, *steps.moments)))
             and (all(map(is_, batches, self.samples)) or self._fits_samples(batches))
-            and are_of_step(self.optimizer, moments, hyperparameters[0])
+            and are_of_step(self.optimizer, steps.moments, hyperparameters[0])
             and (
                 bool(_made_of(hyperparameters))  # which have been looked at
                 or _are_floats(hyperparameters)
@@ -146,58 +135,41 @@ class RunProgram(Program):
         self.samples = (X, Y, s) if fits else (None,)
         return bool(fits)
 
-    def run(
-        self,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, float]],
-        l2: float,
-        dropout: Sequence[Dropout] | None,
-    ) -> tuple[Params, tuple[Params, ...], Array]:
-        """Parameters, moments and costs after so many steps."""
-        steps, size = len(hyperparameters), batches.size
-        costs = np.empty(steps, self.dtype)
-        with self.threads.parts(steps, size, len(batches.order) - size * (steps - 1)) as parts:
+    def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
+        """Parameters, moments and costs after all of them."""
+        batches, dropout = steps.batches, steps.dropout
+        number, size = len(steps.hyperparameters), batches.size
+        costs = np.empty(number, self.dtype)
+        with self.threads.parts(number, size, len(batches.order) - size * (number - 1)) as parts:
             for part in parts:
                 order = batches.order[None, part.start * size : part.stop * size]
                 made = self.prepared(
-                    params,
-                    moments,
-                    batches._replace(order=order),
-                    hyperparameters[part],
-                    l2,
-                    dropout and dropout[part],
+                    steps._replace(
+                        batches=batches._replace(order=order),
+                        hyperparameters=steps.hyperparameters[part],
+                        dropout=dropout and dropout[part],
+                    )
                 )
                 self.room.train(made.arguments[0], self.like)
                 params, moments, costs[part] = made.result
-        return params, moments, costs
+                steps = steps._replace(params=params, moments=moments)
+        return steps.params, steps.moments, costs
 
-    def prepared(
-        self,
-        params: Params,
-        moments: tuple[Params, ...],
-        batches: Batches,
-        hyperparameters: Sequence[dict[str, float]],
-        l2: float,
-        dropout: Sequence[Dropout] | None,
-    ) -> PreparedRun:
-        """The same as one call of `train`, which is yet to be made.
-
-        Of `batches`, the order is that of some epochs, shape (epochs, samples).
-        """
+    def prepared(self, steps: TrainingSteps) -> PreparedRun:
+        """The same as one call of `train`, which is yet to be made."""
+        moments, batches = steps.moments, steps.batches
         if not are_same(self.moments, moments):
             self.moments = tuple(map(self.flats.copied, moments))
             # Now, as a vector that is long in use may no longer be known.
             self.memory = [self.flats.vector(moment) for moment in self.moments]
         # What an odd number of steps ends in, and what an even number.
-        steps, odd, grads = len(hyperparameters), self.flats.fresh(), self.flats.fresh()
-        even = self.flats.fresh() if steps > 1 else odd
-        theta, *others = map(self.flats.vector, (params, odd, even, grads))
+        number, odd, grads = len(steps.hyperparameters), self.flats.fresh(), self.flats.fresh()
+        even = self.flats.fresh() if number > 1 else odd
+        theta, *others = map(self.flats.vector, (steps.params, odd, even, grads))
         first, second = (*self.memory, others[-1], others[-1])[:2]
-        rates, values = self._numbers(hyperparameters)
-        keys, (*_, least, kept, drop, divide) = self._masks(dropout, steps)
-        costs = np.empty(steps, self.dtype)
+        rates, values = self._numbers(steps.hyperparameters)
+        keys, (*_, least, kept, drop, divide) = self._masks(steps.dropout, number)
+        costs = np.empty(number, self.dtype)
         arrays = self._of_samples(batches)
         arrays |= {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
         arrays |= {"first": first, "second": second, "rates": rates, "values": values}
@@ -208,14 +180,14 @@ class RunProgram(Program):
             "epochs": len(arrays["order"]),
             "length": arrays["order"].shape[1],
             "size": batches.size,
-            "steps": steps,
+            "steps": number,
             "least": least,
             "kept": kept,
-            "l2": self._penalty(l2),
+            "l2": self._penalty(steps.l2),
         }
         addresses = self.addresses | {"drop": drop, "divide": divide}
         row = row_of(arrays, addresses | self.sizes | numbers)
-        result = odd if steps % 2 else even, self.moments, costs
+        result = odd if number % 2 else even, self.moments, costs
         return PreparedRun((row, self, arrays), result)
 
     def _of_samples(self, batches: Batches) -> dict[str, Array]:

@@ -52,7 +52,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """
     program: Program | None = None
     own: Kernels
-    threads: Threads | None = None  # of what is left to `step`
+    plain = _on_chosen_threads(step)
 
     def fused_step(
         net: Any,
@@ -66,7 +66,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         apply: Callable[..., Any],
         **settings: Any,
     ) -> Any:
-        nonlocal program, own, threads
+        nonlocal program, own
         if program is None and suits(net, params, X):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
@@ -74,21 +74,34 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
-            if not _is_one_large_product(params, X):
-                return step(net, params, moments, X, Y, hyperparameters, **rest)
-            networks, n_out, n_in = params[0].W.shape
-            threads = threads or Threads((n_in, networks * n_out), X.dtype)
-            if not threads.matter(X.shape[1]):
-                return step(net, params, moments, X, Y, hyperparameters, **rest)
-            with threads.parts(1, X.shape[1]) as parts:
-                for _ in parts:
-                    done = step(net, params, moments, X, Y, hyperparameters, **rest)
-            return done
+            return plain(net, params, moments, X, Y, hyperparameters, **rest)
         J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
     return fused_step
+
+
+def _on_chosen_threads(step: Callable[..., Any]) -> Callable[..., Any]:
+    """`step` for one training run, where a stack's large product takes one thread or all."""
+    threads: Threads | None = None
+
+    def threaded_step(
+        net: Any, params: Params, moments: Any, X: Array, *args: Any, **settings: Any
+    ) -> Any:
+        nonlocal threads
+        if not _is_one_large_product(params, X):
+            return step(net, params, moments, X, *args, **settings)
+        networks, n_out, n_in = params[0].W.shape
+        threads = threads or Threads((n_in, networks * n_out), X.dtype)
+        if not threads.matter(X.shape[1]):
+            return step(net, params, moments, X, *args, **settings)
+        with threads.parts(1, X.shape[1]) as parts:
+            for _ in parts:
+                done = step(net, params, moments, X, *args, **settings)
+        return done
+
+    return threaded_step
 
 
 def _is_one_large_product(params: Params, X: Array) -> bool:

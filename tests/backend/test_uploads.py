@@ -6,7 +6,6 @@ out again at once. A wait that is missing therefore shows as wrong numbers.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 
 from tests.standin.place import device_answers
 from xpnet import backend
-from xpnet.backend import ends, read
 from xpnet.backend.libraries import adapter
 from xpnet.data import batches, streamed
 
@@ -120,28 +118,3 @@ def test_a_copy_under_way_when_its_loop_ends_writes_to_memory_of_nobody_else(
 def test_nothing_but_cupy_needs_pinned_memory():
     others = ("numpy", "torch", "jax", "array_api_strict")
     assert all(adapter(name).pinned_upload is None for name in others)
-
-
-def test_many_arrays_are_read_at_once(xp):
-    for shape in ((), (3,)):
-        costs = [np.full(shape, value, np.float32) for value in (1, 2, 3)]
-        host = read([xp.asarray(cost) for cost in costs])
-        assert type(host) is np.ndarray
-        assert host.dtype == np.float32
-        np.testing.assert_array_equal(host, np.stack(costs))
-
-
-def test_numbers_are_read_as_they_are():
-    np.testing.assert_array_equal(read([3.0, 4.0]), [3.0, 4.0])
-
-
-def test_ends_of_arrays_of_several_shapes(eager_xp):
-    arrays = [eager_xp.asarray(values) for values in ([[1.0, -2.0], [0.5, 4.0]], [3.0])]
-    assert ends(arrays) == [(-2.0, 4.0), (3.0, 3.0)]
-    assert ends([]) == []
-
-
-def test_ends_of_what_is_no_number(eager_xp):
-    ((low, high),) = ends([eager_xp.asarray([1.0, math.nan, 2.0])])
-    assert math.isnan(low)
-    assert math.isnan(high)
