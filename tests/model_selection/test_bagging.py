@@ -139,6 +139,25 @@ def test_the_ensemble_follows_its_arrays(case, place):
             np.testing.assert_allclose(host, expected[name], rtol=1e-3, atol=1e-5)
 
 
+ONE_STACK = {
+    "orders": ({}, {}),
+    "samples": ({"early_stopping": True, "n_iter_no_change": 1}, {"max_features": 0.5}),
+    "dropout": ({"dropout": 0.3}, {}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(("of_members", "options"), ONE_STACK.values(), ids=ONE_STACK)
+def test_elsewhere_too_members_are_one_stack(of_members, options, capsys):
+    asarray = pytest.importorskip("torch").asarray
+    member = MLPClassifier(**SMALL | {"max_iter": 9}, **of_members)
+    model = BaggingClassifier(member, 4, random_state=0, verbose=1, **options)
+    expected = model.fit(X, Y).predict_proba(X)
+    found = model.fit(asarray(X), asarray(Y)).predict_proba(asarray(X))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert "one after another" not in capsys.readouterr().out
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_arrays_elsewhere_are_refused_by_a_model_on_the_host():
     torch = pytest.importorskip("torch")

@@ -225,6 +225,36 @@ def test_on_other_libraries_too_one_that_fails_leaves_the_others(library, case):
     assert Counter(warned) == Counter(expected_warned)
 
 
+TOGETHER = {
+    "dropout": ({}, {"dropout": [0.1, 0.4], "alpha": [1e-4, 1.0]}, {}),
+    "weights": ({}, RATES, {"sample_weight": np.linspace(0.1, 1, len(Y), dtype="f4")}),
+    "orders": ({}, {"random_state": [0, 1, 2, 3]}, {}),
+    "stopping": (
+        {"early_stopping": True, "n_iter_no_change": 1},
+        {"random_state": [0, 1, 2, 3]},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "grid", "of_fit"), TOGETHER.values(), ids=TOGETHER)
+def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, capsys):
+    asarray = pytest.importorskip("torch").asarray
+
+    def results(module, asarray):
+        search = module.GridSearchCV(MLPClassifier(**model, **LONG), grid, cv=2, verbose=1)
+        there = {name: asarray(values) for name, values in of_fit.items()}
+        return heard(lambda: search.fit(asarray(X), asarray(Y), **there).cv_results_)
+
+    (found, warned), (expected, expected_warned) = (
+        results(ours, asarray),
+        results(theirs, np.asarray),
+    )
+    np.testing.assert_allclose(found["mean_test_score"], expected["mean_test_score"], rtol=1e-6)
+    assert Counter(warned) == Counter(expected_warned)
+    assert "one after another" not in capsys.readouterr().out
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_memory_limits_how_many_train_at_once():
     model = MLPClassifier(early_stopping=True, **SMALL)

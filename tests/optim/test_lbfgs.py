@@ -205,11 +205,12 @@ def test_the_preconditioner_is_asked_for_again_where_the_search_stands():
         start,
         tol=0.0,
         ftol=-1.0,
-        max_iter=17,
+        max_iter=33,
+        memory=0,
         preconditioner=preconditioner,
         callback=lambda best: seen.append(best.params),
     )
-    assert asked == [(steps, flatten(seen[steps]).tolist()) for steps in (0, 8, 16)]
+    assert asked == [(steps, flatten(seen[steps]).tolist()) for steps in (0, 8, 32)]
 
 
 def test_params_as_a_list_of_pairs():

@@ -14,7 +14,7 @@ from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
-from xpnet.types import Run
+from xpnet.types import Batches, Run
 
 NET = Network((3, 4, 2), output="softmax")
 M, SIZE, EPOCHS = 23, 5, 3
@@ -115,6 +115,69 @@ def test_without_a_compiler_they_are_a_stack(cuda_device, unfused, kind):
     assert_as_alone(cuda_device, kind)
 
 
+def samples_of(library, seed, m):
+    """X, Y and weights."""
+    rng = np.random.default_rng(seed)
+    arrays = rng.normal(size=(m, 3)), np.eye(2)[rng.integers(0, 2, m)], rng.random((1, m))
+    return [library.asarray(array, dtype="float32") for array in arrays]
+
+
+def droppers(library, own, m):
+    """Four with dropout and their epochs, one fewer of the first; weights are their own."""
+    common = samples_of(library, 9, m)
+    orders = [np.random.default_rng(epoch).permutation(m) for epoch in range(EPOCHS)]
+    gather = accelerator_for(common[0]).gather(backend.gather)
+    for k, rate in enumerate((*RATES, 0.02)):
+        *_, weight = mine = samples_of(library, k, m)
+        X, Y, _ = mine if "samples" in own else common
+        settings = Settings(optim.adam(rate), dropout=0.2 * (k + 1), seed=7 * k)
+        run = Run(NET, EPOCHS - (k == 0), -(-m // SIZE), m)
+        params = NET.init(seed=k, like=X)
+        epochs = [
+            Batches(X, Y, weight, np.roll(order, k) if "order" in own else order, SIZE)
+            for order in orders
+        ]
+        loop = EpochLoop(run, params, (), settings, lambda params: {}, gather)
+        yield loop, epochs[: run.epochs]
+
+
+def beside_and_alone(library, own, m=M, **options):
+    """Train them both ways; the numbers of those that were in no stack."""
+    beside, told = list(droppers(library, own, m)), {}
+    together(
+        [loop.rounds(epochs) for loop, epochs in beside],
+        beside[0][1][0].X,
+        lambda k: nullcontext(),
+        on_alone=told.setdefault,
+        **options,
+    )
+    for (found, _), (loop, epochs) in zip(beside, droppers(library, own, m), strict=True):
+        assert_as(found.result, loop.fit(epochs))
+    return list(told)
+
+
+@pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])
+def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, monkeypatch):
+    if eager_xp.name == "numpy":
+        monkeypatch.setenv("XPNET_FUSED", "0")  # so that there is a stack, too
+    assert beside_and_alone(eager_xp, own) == []
+
+
+def test_samples_are_copied_where_there_is_room(unfused):
+    """There is for the trainings, but not for all that each is trained on."""
+    own = ("samples",)
+    assert beside_and_alone(np, own, m=100, limit=4500) == [0, 1, 2, 3]
+    assert beside_and_alone(np, own, m=100, limit=5500) == []
+    assert beside_and_alone(np, ("order",), m=100, limit=4500) == []
+
+
+@pytest.mark.parametrize("name", ["LARGE", "FEW"])
+def test_on_a_processor_they_are_no_stack_where_none_gains(name, unfused, monkeypatch):
+    monkeypatch.setattr("xpnet.train.stacked.LARGE", 25 if name == "LARGE" else 26)
+    monkeypatch.setattr("xpnet.train.together.FEW", 5 if name == "FEW" else 4)
+    assert beside_and_alone(np, ("order",)) == [0, 1, 2, 3]
+
+
 def test_one_that_outlives_those_beside_it_is_not_told_to_be_alone(unfused):
     X, (first, second, _), orders = loops(np, "sgd")
     _, (other, *_), _ = loops(np, "adam")
@@ -184,13 +247,17 @@ def assert_as_alone(library, kind):
     _, alone, _ = loops(library, kind)
     for found, loop in zip(beside, alone, strict=True):
         expected = loop.fit(orders)
-        assert found.result.steps == expected.steps
-        assert_trees_close(found.result.params, expected.params, "float32")
-        for row, expected_row in zip(found.result.history, expected.history, strict=True):
-            assert row["cost"] == pytest.approx(expected_row["cost"], rel=1e-5)
-            assert row["learning_rate"] == expected_row["learning_rate"]
+        assert_as(found.result, expected)
         if library.name == "numpy":
             assert_bits(found.result.params, expected.params)
+
+
+def assert_as(found, expected):
+    assert found.steps == expected.steps
+    assert_trees_close(found.params, expected.params, "float32")
+    for row, expected_row in zip(found.history, expected.history, strict=True):
+        assert row["cost"] == pytest.approx(expected_row["cost"], rel=1e-5)
+        assert row["learning_rate"] == expected_row["learning_rate"]
 
 
 def assert_bits(found, expected):

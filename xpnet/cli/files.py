@@ -12,6 +12,9 @@ from xpnet.persist.atomic import check_path, write_whole
 
 T = TypeVar("T")
 
+PLOTS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg", ".jpeg": "jpg"}
+"""matplotlib's formats, by the file's suffix."""
+
 CANNOT_WRITE = (OSError, ModelFileError)
 """A full disk, a folder that is gone."""
 

@@ -95,7 +95,7 @@ def lbfgs(
         How many steps the approximation of the Hessian is made of.
     preconditioner : function, optional
         ``params -> (grads -> params)``: an approximation of the inverse Hessian there, symmetric
-        and positive definite. Asked for at the start, and after 8, 16, 32, … steps.
+        and positive definite. Asked for at the start, and after 8, 32, 128, … steps.
     callback : function, optional
         Called with a `Minimum` after each step; it ends the search by returning something true.
 
@@ -214,7 +214,7 @@ def fall(before: float, after: float) -> float:
 
 def _is_renewal(steps: int) -> bool:
     """Whether the preconditioner is asked for again after so many steps."""
-    return steps == 0 or (steps >= 8 and steps.bit_count() == 1)
+    return steps == 0 or steps in (2 * 4**power for power in range(1, steps.bit_length()))
 
 
 def _next(function: Function, at: Iterate, H: InverseHessian) -> Iterate | None:

@@ -1,38 +1,70 @@
-"""One epoch of many trainings as a stack: K networks of one form on the same batches."""
+"""One epoch of many trainings as a stack: K networks of one form."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
-from array_api_compat import array_namespace, is_jax_array
+from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
 from xpnet import backend
 from xpnet.data.batches import gathered
 from xpnet.network import stack, unstack
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.steps import Trainer
-from xpnet.types import Batches, Optimizer, OptimizerState, PreparedRun
+from xpnet.types import Batches, Optimizer, OptimizerState, PreparedRun, count
+
+LARGE = 40_000
+"""Parameters of a network: on a processor, larger ones train as fast one after another."""
+
+FEW = 4
+"""Networks that share no order: on a processor, fewer train as fast one after another."""
 
 Numbers: TypeAlias = list[dict[str, Any]]
 """The hyperparameters of the steps of an epoch."""
 
 
-def form_of(loop: EpochLoop, batches: Batches) -> Any:
-    """What trainings have in common that can be a stack; None of one that cannot be in any.
+def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, ...]:
+    """What trainings have in common that can be a stack; nothing of one that cannot be in any.
 
-    Their networks, the kind of their optimisers, the number of steps that these have made, and the
-    very samples in the very order.
+    That is their networks, the kind of their optimisers, the number of steps that these have made,
+    and the size of their samples. A stack computes less where they share more, which comes first:
+    the very samples in the very order; the very samples; and, if there may be `copies`, which a
+    stack has of samples that its networks do not share, no more than the size.
     """
-    settings, trainer = loop.settings, loop.trainer
-    is_plain = settings.kernels is None and settings.value_and_grad is None and not settings.dropout
-    if not (loop.in_runs and is_plain and isinstance(settings.l2, float | int)):
-        return None
+    settings, trainer, (X, Y, weight, order, size) = loop.settings, loop.trainer, batches
+    numbers = settings.l2, settings.dropout, settings.seed
+    is_plain = settings.kernels is None and settings.value_and_grad is None
+    if not (loop.in_runs and is_plain and all(isinstance(one, float | int) for one in numbers)):
+        return ()
     kind = getattr(settings.optimizer.apply, "kernel", None)
-    if kind is None:
-        return None
-    samples = tuple(map(id, batches[:4]))
-    return loop.run.net, kind, trainer.state.t, samples, batches.size, loop.params[0].W.dtype
+    if kind is None or is_large(loop):
+        return ()
+    steps = trainer.state.t, trainer.index
+    kinds = kind, bool(settings.dropout), weight is None, order is None
+    form = loop.run.net, steps, kinds, size, X.shape, loop.params[0].W.dtype
+    same = (*form, id(X), id(Y), id(order))
+    if not is_array_api_obj(X):  # sparse: its rows cannot be taken for each network
+        return (same,)
+    return same, (*form, id(X)), *([form] if copies else ())
+
+
+def grouped(forms: Mapping[int, tuple[Any, ...]], few: int) -> list[list[int]]:
+    """Those that make a stack: by the first form that two have in common, or by others that `few`.
+
+    See `forms_of`.
+    """
+    found, least = [], 2
+    left = {k: of_one for k, of_one in forms.items() if of_one}
+    while left:
+        alike: dict[Any, list[int]] = {}
+        for k, (form, *_) in left.items():
+            alike.setdefault(form, []).append(k)
+        found += [group for group in alike.values() if len(group) >= least]
+        others = [k for group in alike.values() if len(group) < least for k in group]
+        left, least = {k: left[k][1:] for k in others if left[k][1:]}, few
+    return found
 
 
 def numbers_of(loop: EpochLoop) -> Numbers | None:
@@ -46,6 +78,11 @@ def numbers_of(loop: EpochLoop) -> Numbers | None:
     each = [number for of_step in numbers for number in of_step.values()]
     fit = all(isinstance(number, float) and abs(number) <= most for number in each)
     return numbers if fit else None
+
+
+def is_large(loop: EpochLoop) -> bool:
+    """Whether steps of its network take a processor so long that a stack gains nothing."""
+    return count(loop.params) > LARGE and backend.on_host(loop.params[0].W)
 
 
 class Stack:
@@ -70,8 +107,13 @@ class Stack:
         )
         self.like, self.numbers = params[0].W, dict[int, dict[str, Any]]()
         l2 = self._of_each([float(loop.settings.l2) for loop in loops])
-        settings = first.settings._replace(optimizer=optimizer, l2=l2)
+        settings = first.settings._replace(optimizer=optimizer, l2=l2, **self._dropout())
         self.trainer = Trainer(first.net, params, settings, fixed=False)
+        self.trainer.index = first.index
+        each = self._batches()
+        with backend.on_device_of(self.like):
+            X, Y, weight = map(_joined, zip(*(one[:3] for one in each), strict=True))
+        self.samples = each[0]._replace(X=X, Y=Y, sample_weight=weight)
 
     def goes_on(self, loops: Sequence[EpochLoop]) -> bool:
         """Whether it may train these on: all of them, or on JAX, which compiles for each K, most.
@@ -86,15 +128,15 @@ class Stack:
             and 2 * len(loops) > len(self.loops)
         )
 
-    def train(
-        self, batches: Batches, numbers: Mapping[EpochLoop, Numbers]
-    ) -> dict[EpochLoop, PreparedRun]:
+    def train(self, numbers: Mapping[EpochLoop, Numbers]) -> dict[EpochLoop, PreparedRun]:
         """Make the epoch of those whose numbers are given; what it leaves of each."""
         some, gather = next(iter(numbers.values())), self.loops[0].gather
         # One that has ended takes any: it might have no more of its own.
         each = [numbers.get(loop, some) for loop in self.loops]
         steps = enumerate(zip(*each, strict=True), self.trainer.state.t + 1)
-        self.numbers = {t: self._joined(of_step) for t, of_step in steps}
+        self.numbers = {t: self._numbers(of_step) for t, of_step in steps}
+        order = _joined([one.order for one in self._batches()])
+        batches = self.samples._replace(order=order)
         costs = self.trainer.run(batches, 0, len(some))
         if costs is None:
             costs = [self.trainer.step(*batch).cost for batch in gathered(batches, gather)]
@@ -108,7 +150,22 @@ class Stack:
             if loop in numbers
         }
 
-    def _joined(self, each: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _batches(self) -> list[Batches]:
+        """Those of the newest epoch of each."""
+        return [loop.batches for loop in self.loops if loop.batches is not None]
+
+    def _dropout(self) -> dict[str, Any]:
+        """Rates and seeds of each network, which has the masks that it has alone."""
+        each = [loop.settings for loop in self.loops]
+        if not each[0].dropout:
+            return {}
+        on_host = partial(backend.asarray, backend="numpy")
+        return {
+            "dropout": on_host([[[float(one.dropout)]] for one in each], dtype="float64"),
+            "seed": on_host([[[one.seed]] for one in each], dtype="int64"),
+        }
+
+    def _numbers(self, each: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return {name: self._of_each([numbers[name] for numbers in each]) for name in each[0]}
 
     def _of_each(self, numbers: list[float]) -> Any:
@@ -117,3 +174,10 @@ class Stack:
             return numbers[0]
         column = [[[number]] for number in numbers]
         return backend.asarray(column, like=self.like, dtype=self.like.dtype)
+
+
+def _joined(each: Sequence[Any]) -> Any:
+    """An array that all have, as it is; else one for each network."""
+    if all(array is each[0] for array in each):
+        return each[0]
+    return array_namespace(*each).stack(each)

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
+from xpnet import backend
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.train.stacked import Numbers, Stack, form_of, numbers_of
+from xpnet.train.stacked import FEW, Numbers, Stack, forms_of, grouped, is_large, numbers_of
 from xpnet.types import Array, Batches, PreparedRun, SideBySide, tensors
 
 Watch: TypeAlias = Callable[[int], AbstractContextManager[None]]
@@ -70,7 +71,7 @@ def together(
         At a Ctrl-C, which ends all of them: what they have learned is lost.
     """
     waiting = deque(range(len(trainings)))
-    stacks: dict[Any, Stack] = {}
+    stacks: list[Stack] = []
     side_by_side = accelerator_for(like).side_by_side
     epochs: Epochs = {}
     with nullcontext() if side_by_side is None else side_by_side() as make:
@@ -84,7 +85,7 @@ def together(
             if make:
                 epochs = _round_side_by_side(trainings, epochs, watch, make, on_alone)
             else:
-                made = _made_in_stacks(trainings, epochs, watch, stacks)
+                made = _made_in_stacks(trainings, epochs, watch, stacks, limit)
                 _train(trainings, epochs, watch, made, on_alone)
                 epochs = _next_epochs(trainings, epochs, watch)
 
@@ -129,8 +130,17 @@ def _bytes(loop: EpochLoop) -> float:
     sizes, steps = loop.run.net.sizes, loop.run.steps_per_epoch
     batch = -(-loop.run.m // steps) * (sizes[0] + sizes[-1] + 3 * sum(sizes[1:]))
     size = sum(math.prod(tensor.shape) for tensor in tensors(loop.params))
+    return float(_itemsize(loop) * (COPIES * size + batch))
+
+
+def _bytes_of_samples(loop: EpochLoop) -> int:
+    """What a copy of its samples needs."""
+    return int(_itemsize(loop) * loop.run.m * loop.run.net.sizes[0])
+
+
+def _itemsize(loop: EpochLoop) -> int:
     W = loop.params[0].W
-    return float(array_namespace(W).finfo(W.dtype).bits // 8 * (COPIES * size + batch))
+    return int(array_namespace(W).finfo(W.dtype).bits) // 8
 
 
 def _round_side_by_side(
@@ -232,49 +242,55 @@ def _lengthen(epochs: Epochs, seconds: float) -> None:
 
 
 def _made_in_stacks(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, stacks: dict[Any, Stack]
+    trainings: Sequence[Rounds],
+    epochs: Epochs,
+    watch: Watch,
+    stacks: list[Stack],
+    limit: float,
 ) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next.
 
     A training that fails, by its schedule say, leaves.
     """
-    before = list(stacks.values())
+    before = stacks.copy()
     stacks.clear()
     made: dict[int, PreparedRun] = {}
-    for form, numbers in _alike(trainings, epochs, watch).items():
-        loops, (_, (batches,)) = [epochs[k][0] for k in numbers], epochs[next(iter(numbers))]
-        if len(loops) < 2:
-            continue
+    for numbers in _alike(trainings, epochs, watch, limit):
+        loops = [epochs[k][0] for k in numbers]
         try:
-            known = next((known for known in before if known.goes_on(loops)), None)
-            stacks[form] = known or Stack(loops)
-            runs = stacks[form].train(batches, dict(zip(loops, numbers.values(), strict=True)))
+            known = next((known for known in before if known.goes_on(loops)), None) or Stack(loops)
+            runs = known.train(dict(zip(loops, numbers.values(), strict=True)))
             made |= {k: runs[loop] for k, loop in zip(numbers, loops, strict=True)}
+            stacks.append(known)
         except Exception as error:
             # It may have written over the parameters of each: none of them can go on.
             for k in numbers:
                 _fail(trainings[k], error, watch(k))
                 del epochs[k]
-            stacks.pop(form, None)
     return made
 
 
 def _alike(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch
-) -> dict[Any, dict[int, Numbers]]:
-    """The numbers of the steps of trainings that can be a stack, by their form."""
-    groups: dict[Any, dict[int, Numbers]] = {}
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float
+) -> list[dict[int, Numbers]]:
+    """The numbers of the steps of trainings that can be a stack, for each that there can be."""
+    loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
+    has_room = sum(map(_bytes_of_samples, loops.values())) < limit
+    known: dict[int, Numbers] = {}
+    forms: dict[int, tuple[Any, ...]] = {}
     for k, (loop, (batches,)) in list(epochs.items()):
-        form = form_of(loop, batches)
+        found = forms_of(loop, batches, copies=has_room)
         try:
-            numbers = None if form is None else numbers_of(loop)
+            numbers = numbers_of(loop) if found else None
         except Exception as error:
             _fail(trainings[k], error, watch(k))
             del epochs[k]
         else:
             if numbers is not None:
-                groups.setdefault(form, {})[k] = numbers
-    return groups
+                known[k], forms[k] = numbers, found
+    on_host = all(backend.on_host(loop.params[0].W) for loop in loops.values())
+    groups = grouped(forms, FEW if on_host else 2)
+    return [{k: known[k] for k in group} for group in groups]
 
 
 def _train(
@@ -314,6 +330,7 @@ def _why_alone(loop: EpochLoop, epochs: Sequence[Batches]) -> str:
         "its optimiser does more than one update, such as to clip gradients": not hasattr(
             settings.optimizer.apply, "kernel"
         ),
+        "a processor is busy with a network as large": is_large(loop),
         "no other is of its form, or there is no compiled run for such networks": True,
     }
     return next(reason for reason, holds in reasons.items() if holds)

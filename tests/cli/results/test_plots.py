@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from xpnet.cli.commands.bench import Comparison
-from xpnet.cli.results.plots import FORMATS, speed_ups, write_plot
+from xpnet.cli.files import PLOTS
+from xpnet.cli.results.plots import speed_ups, write_plot
 from xpnet.plot import learning_curve
 
 pytestmark = pytest.mark.usefixtures("real_plots")
@@ -20,7 +21,7 @@ def shown(figure):
 def test_every_format_is_written(tmp_path):
     starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
     starts |= dict.fromkeys((".jpg", ".jpeg"), b"\xff\xd8")
-    assert starts.keys() == FORMATS.keys()
+    assert starts.keys() == PLOTS.keys()
     figure = learning_curve([{"epoch": 1, "cost": 2.0}], "title")
     for suffix, start in starts.items():
         path = tmp_path / f"plot{suffix.upper()}"

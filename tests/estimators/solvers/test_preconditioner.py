@@ -11,7 +11,9 @@ from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
 from xpnet.estimators._batches import Samples
 from xpnet.estimators._solvers.preconditioner import (
     FEWEST_ROWS,
+    SHRINKAGE,
     Rows,
+    inverse_of_lower,
     is_worthwhile,
     mean_of,
     preconditioner,
@@ -67,6 +69,17 @@ def test_it_undoes_the_hessian_where_that_is_alike_for_all_rows(unshrunk, K, wei
     assert_trees_close(P(hessian_times(net, params, samples, v)), v, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("n", [1, 256, 601])
+def test_inverse_of_a_lower_triangle_on_every_library(eager_xp, n):
+    """Of rows that are divided, of which a half has one more than the other, and that are not."""
+    drawn = np.random.default_rng(n).normal(size=(n, n)) / np.sqrt(n)
+    L = np.linalg.cholesky(drawn @ drawn.T + np.eye(n)).astype("float32")
+    inverse = backend.to_numpy(inverse_of_lower(eager_xp.asarray(L)))
+    assert inverse.dtype == "float32"
+    np.testing.assert_array_equal(inverse, np.tril(inverse))
+    np.testing.assert_allclose(inverse, np.linalg.inv(L.astype("float64")), atol=1e-5)
+
+
 def test_without_biases_it_leaves_them_where_they_are(unshrunk):
     net, params, samples = drawn(1)
     params = (Dense(params[0].W, 0.0 * params[0].b),)
@@ -119,6 +132,19 @@ def test_a_feature_that_hardly_varies_gets_no_wild_steps(dtype):
     assert steps[1].W[0, 1] == 1.0
     assert steps[2].W[0, 2] <= 4.0 / variance[2] * 1.05
     assert steps[3].W[0, 3] == pytest.approx(4.0 / variance[3], rel=0.05)
+
+
+def test_a_feature_that_is_rare_and_certain_in_some_samples_is_not_thought_flat():
+    """Those that correlations are made of are certain wherever the feature is there, others not."""
+    m = 4 * FEWEST_ROWS
+    X = np.zeros((m, 2))
+    X[:, 0] = np.random.default_rng(0).normal(size=m)
+    X[::400, 1], X[2::400, 1] = 40.0, 1.0
+    samples = Samples(X, (X[:, :1] > 0).astype(float), None, None)
+    params = (Dense(np.asarray([[0.0, 1.0]]), np.zeros((1, 1))),)
+    P = preconditioner(Network((2, 1)), samples, 0.0, centred=True)(params)
+    ((step, _),) = P((Dense(np.asarray([[0.0, 1.0]]), np.zeros((1, 1))),))
+    assert step[0, 1] <= 1.05 / SHRINKAGE * 4.0 / X[:, 1].var()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typer import Option
 from xpnet import LOOPED, VECTORIZED, Network, optim, stack, steps, use_backend, value_and_grad
 from xpnet import backend as arrays
 from xpnet.cli import options
-from xpnet.cli.files import by_suffix, check_writable
+from xpnet.cli.files import PLOTS, by_suffix, check_writable
 from xpnet.fused import UNFUSED, accelerator
 from xpnet.types import Array, Kernels, Params, map_params
 
@@ -52,9 +52,9 @@ def bench(
     """
     from rich.console import Console
 
-    from xpnet.cli.results.plots import FORMATS, speed_ups, write_plot
+    from xpnet.cli.results.plots import speed_ups, write_plot
 
-    by_suffix("plot", plot, FORMATS)
+    by_suffix("plot", plot, PLOTS)
     check_writable(plot=plot)
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)

@@ -20,6 +20,7 @@ from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
 from xpnet.cli.models.fitting import fit_and_save
 from xpnet.cli.output import FAILED
+from xpnet.cli.results.loading import load_plots
 from xpnet.cli.results.scores import Scores
 from xpnet.cli.training import networks
 from xpnet.cli.training.job import Job, check_validated, job_of, plan_of
@@ -115,6 +116,8 @@ def train(
 def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None = None) -> int:
     """Train a network as the options of `job` say, and write its files; the exit code."""
     given, dataset, split, files, chosen = job
+    if files.plot is not None:
+        load_plots()
     plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
     net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
     if given.lr == "find":

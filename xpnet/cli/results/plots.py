@@ -11,14 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from xpnet.cli.files import write
+from xpnet.cli.files import PLOTS, write
 from xpnet.plot import COLOURS
 
 if TYPE_CHECKING:
     from xpnet.cli.commands.bench import Comparison
-
-FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg", ".jpg": "jpg", ".jpeg": "jpg"}
-"""matplotlib's formats, by the file's suffix."""
 
 
 def speed_ups(groups: Mapping[str, Sequence[Comparison]], title: str) -> Figure:
@@ -56,5 +53,5 @@ def _times(axes: Axes, group: Sequence[Comparison]) -> None:
 def write_plot(path: Path, figure: Figure) -> None:
     """Write `figure` to the file of ``--plot``, in the format of its suffix."""
     file = io.BytesIO()
-    figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150)
+    figure.savefig(file, format=PLOTS[path.suffix.lower()], dpi=150)
     write("plot", path, file.getvalue())

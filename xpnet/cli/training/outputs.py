@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from xpnet.cli.files import by_suffix, check_writable
+from xpnet.cli.files import PLOTS, by_suffix, check_writable
 from xpnet.cli.training.settings import write_settings
 
 
@@ -38,9 +38,9 @@ class Files(NamedTuple):
             del files["config"]
         check_writable(source, *filter(None, [config]), **files)
         if self.plot is not None:
-            from xpnet.cli.results.plots import FORMATS
+            import matplotlib  # noqa: F401 - says now if it is not installed
 
-            by_suffix("plot", self.plot, FORMATS)
+            by_suffix("plot", self.plot, PLOTS)
         if self.report is not None:
             from xpnet.cli.results.reports import SUFFIXES
 

@@ -12,13 +12,18 @@ which is weighted by s h::
 At W = 0, where training starts, this is exact. Later it still contains the scales and
 correlations of the features, which L-BFGS would need many steps to find.
 
-The variances are those of all samples. The correlations R are those of some samples, shrunk to
-``(1 − ε) R + ε I``, so that a feature that hardly varies in these samples does no harm.
+The variances V that s alone weights are those of all samples. Whatever depends on h is that of some
+samples, each feature's share of V and the correlations R, and shrunk, so that a feature that hardly
+varies in these samples does no harm::
+
+    V ((1 − ε) v_sh / v_s + ε)         v the variances of these samples
+    (1 − ε) R + ε I
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +32,7 @@ from scipy.sparse import issparse
 
 from xpnet import backend
 from xpnet.data.batches import blocks
-from xpnet.estimators._batches import Samples, columns_between
+from xpnet.estimators._batches import Samples, columns_between, contiguous
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._solvers.lbfgs import CACHED_ROWS, rows_a_block
 from xpnet.network import Network
@@ -35,6 +40,7 @@ from xpnet.types import Array, Dense, Params
 
 SHRINKAGE = 0.01  # ε
 FEWEST_ROWS, ROWS_A_FEATURE = 8192, 8
+HALVED = 256  # a triangular matrix is inverted by halves that have no more rows than this
 ROUNDING = 32.0  # units in the last place
 
 EVALUATIONS = 10.0
@@ -64,22 +70,34 @@ def preconditioner(
     """
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
-    S = divisor(xp.sum(s))
-    block = dense_rows_a_block(net, samples)
+    rows = Rows(samples.X, s, dense_rows_a_block(net, samples))
+    some = _some(rows)
+
+    @cache
+    def variances() -> tuple[Array, ...]:
+        """V and v_s, each about its own mean."""
+        return tuple(variance_of(each, float(centred) * mean_of(each)) for each in (rows, some))
 
     def at(params: Params) -> Callable[[Params], Params]:
-        weights = s * _curvature(net, params, samples.X)
-        rows = Rows(samples.X, weights, block)
-        some = _some(rows)
-        share = divisor(xp.sum(weights) / S)
-        mean = mean_of(some) if centred else 0.0 * mean_of(some)
-        R = _correlations(some, mean)
+        curved = some._replace(weights=some.weights * _curvature(net, params, contiguous(some.X)))
+        share = divisor(xp.sum(curved.weights) / divisor(xp.sum(some.weights)))
+        mean = float(centred) * mean_of(curved)
+        R = _correlations(curved, mean)
         if not bool(xp.all(xp.isfinite(R))):  # the squares of a large X overflow
             return lambda grads: grads
-        inverse = _inverse(R, share * variance_of(rows, mean), l2 / S)
+        variance, of_some = variances()
+        ratio = _shrunk_ratio(variance_of(curved, mean), of_some)
+        inverse = _inverse(R, share * variance * ratio, l2 / divisor(xp.sum(s)))
         return _precondition(inverse, mean, share)
 
     return at
+
+
+def _shrunk_ratio(curved: Array, variance: Array) -> Array:
+    """``(1 − ε) v_sh / v_s + ε``; 1 of a feature that does not vary in these samples."""
+    xp = array_namespace(variance)
+    ratio = xp.where(variance > 0, curved / divisor(variance), 1.0)
+    return (1.0 - SHRINKAGE) * ratio + SHRINKAGE
 
 
 def dense_rows_a_block(net: Network, samples: Samples) -> int:
@@ -189,5 +207,20 @@ def _inverse(R: Array, curvature: Array, decay: Array) -> Array:
     D = xp.sqrt(curvature) / scale
     identity = backend.asarray(np.eye(R.shape[0]), like=R)
     M = xp.where(identity > 0, identity, (1.0 - SHRINKAGE) * R * D * xp.matrix_transpose(D))
-    root = xp.linalg.inv(xp.linalg.cholesky(M)) / xp.matrix_transpose(scale)
+    root = inverse_of_lower(xp.linalg.cholesky(M)) / xp.matrix_transpose(scale)
     return xp.matrix_transpose(root) @ root
+
+
+def inverse_of_lower(L: Array) -> Array:
+    """Return L⁻¹ of a lower triangular L, by halves.
+
+    ``((A, 0), (B, C))⁻¹ = ((A⁻¹, 0), (−C⁻¹ B A⁻¹, C⁻¹))``: the zeros above multiply nothing.
+    """
+    xp, n = array_namespace(L), L.shape[0]
+    if n <= HALVED:
+        return xp.linalg.inv(L)
+    half = n // 2
+    A, C = inverse_of_lower(L[:half, :half]), inverse_of_lower(L[half:, half:])
+    B = -1.0 * (C @ (L[half:, :half] @ A))
+    above = xp.concat([A, 0.0 * xp.matrix_transpose(B)], axis=1)
+    return xp.concat([above, xp.concat([B, C], axis=1)], axis=0)

@@ -55,6 +55,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         # Read here: `fit` goes by the time that a run takes.
         return params, moments, np.concatenate([np.asarray(J)[:count] for J, count in costs])
 
+    run.of_each = True  # type: ignore[attr-defined]
     return run
 
 
@@ -75,20 +76,21 @@ def _parts(steps: TrainingSteps, changing: set[str]) -> list[tuple[Any, ...]] | 
 
 
 def _orders(batches: Batches) -> list[tuple[Any, int, slice]]:
-    """Numbers of samples ``(room, size)``, how many of the rows are batches, and which steps."""
-    m, size = batches.X.shape[0], batches.size
-    full, rest = divmod(len(batches.order), size)
-    rows = batches.order[: full * size].reshape(full, size)
+    """Numbers of samples ``(room, ..., size)``, how many are batches, and which steps."""
+    m, size = batches.X.shape[-2], batches.size
+    *lead, taken = batches.order.shape
+    full, rest = divmod(taken, size)
+    rows = np.moveaxis(batches.order[..., : full * size].reshape(*lead, full, size), -2, 0)
     room = min(m // size, MOST_STEPS)
     orders = []
     for start in range(0, full, room):
-        order = np.zeros((room, size), np.int32)
+        order = np.zeros((room, *lead, size), np.int32)
         count = min(room, full - start)
         order[:count] = rows[start : start + count]
         orders.append((order, count, slice(start, start + count)))
     if rest:
-        last = batches.order[full * size :].astype(np.int32)
-        orders.append((last[None, :], 1, slice(full, full + 1)))
+        last = batches.order[..., full * size :].astype(np.int32)
+        orders.append((last[None], 1, slice(full, full + 1)))
     return orders
 
 
@@ -131,8 +133,8 @@ def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
 
 
 def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:
-    """What the masks of all steps are made of: the fields of `Dropout`, with keys ``(room, 2)``."""
-    keys = np.zeros((room, 2), np.int32)
+    """The fields of `Dropout`, with keys of all steps: ``(room, 2)``, or with ``(..., 1, 1)``."""
+    keys = np.zeros((room, 2, *np.shape(dropout[0].keys[0])), np.int32)
     keys[: len(dropout)] = [each.keys for each in dropout]
     return dropout[0].least, dropout[0].kept, keys
 
@@ -169,12 +171,12 @@ def train(
         A training step that knows its network, optimiser and kernels.
     params, moments
     data : tuple
-        ``X (m, n_x)``, ``Y (m, n_y)``, their weights (..., 1, m) or None, the numbers of the
-        samples of each step ``(room, size)``, and `count`.
+        ``X (..., m, n_x)``, ``Y (..., m, n_y)``, their weights (..., 1, m) or None, the numbers of
+        the samples of each step ``(room, ..., size)``, and `count`.
     numbers : dict
         Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
     masks : tuple or None
-        The fields of `Dropout`, with keys ``(room, 2)``.
+        The fields of `Dropout`, with keys ``(room, 2)``, or ``(room, 2, ..., 1, 1)``.
     penalty : dict
         `l2`, where that is data.
     """
@@ -203,8 +205,14 @@ def train(
 
 def _taken(X: Any, Y: Any, weight: Any, rows: Any) -> tuple[Any, Any, Any]:
     """The samples of these numbers as columns, and their weights."""
-    take = partial(jnp.take, indices=rows, mode="clip")
-    return take(X, axis=0).T, take(Y, axis=0).T, None if weight is None else take(weight, axis=-1)
+
+    def taken(of_all: Any) -> Any:
+        if of_all.ndim > 2 and rows.ndim > 1:
+            return jnp.take_along_axis(of_all, rows[..., None], axis=-2, mode="clip").mT
+        # Of networks that share samples, or their order.
+        return jnp.take(of_all, rows, axis=-2, mode="clip").mT
+
+    return taken(X), taken(Y), None if weight is None else taken(weight.mT)
 
 
 def compiled_cost(cost: Cost) -> BatchCost:

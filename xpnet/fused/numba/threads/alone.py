@@ -1,6 +1,7 @@
 """Other threads of Python: whether one of them may compute beside this one.
 
-A notebook has several that only pass messages on, and a progress bar has one that looks at a clock.
+A notebook has several that only pass messages on, a progress bar one that looks at a clock, and the
+command line one that loads modules.
 They are known by their class or, where they have none of their own, by the function that they were
 started to run, as of ipykernel 7.4 and tqdm 4.70. Of any other thread nobody knows what it will do
 next.
@@ -22,6 +23,7 @@ COMPUTE_NOTHING = {
     "ipykernel.parentpoller",
     "ipykernel.shellchannel",
     "tqdm._monitor",
+    "xpnet.cli.results.loading",
     "zmq.utils.garbage",
 }
 """Modules whose threads call no product of matrices. By module, as others in these packages run the

@@ -1,0 +1,48 @@
+"""Loading of what draws, beside a training."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+LOADED_LATE = """
+import importlib.util, sys, threading
+from xpnet import cli, fit
+from xpnet.cli.models import fitting
+from xpnet.fused.numba.threads.alone import is_alone
+
+began = threading.Event()
+
+class Late:
+    def find_spec(self, name, path=None, target=None):
+        if name != "matplotlib.axes":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: (began.wait(60), load(module))
+        return spec
+
+def noted(*args, **settings):
+    print("xpnet.plot" in sys.modules, is_alone(), file=sys.stderr)
+    began.set()
+    return fit(*args, **settings)
+
+sys.meta_path.insert(0, Late())
+fitting.fit = noted
+cli.main(["train", "digits", "--epochs", "2", "--hidden", "32"])
+"""
+
+
+def test_a_training_begins_before_all_that_draws_is_there(tmp_path):
+    """And whether the BLAS may be given another number of threads does not depend on it."""
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED_LATE],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"XPNET_FUSED": "0"},
+    )
+    assert (run.returncode, run.stderr) == (0, "False True\n")
+    assert (tmp_path / "xpnet-digits.png").exists()
