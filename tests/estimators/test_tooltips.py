@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -113,10 +114,39 @@ def test_the_nearest_docstring_that_describes_it(estimator, name, text):
     assert shown(made(estimator)).texts[name].startswith(text)
 
 
+def fitted_attributes(model):
+    table = model.fit(X, Y)._get_fitted_attr_html()
+    return _Page(table._repr_html_inner()).texts, sorted(table)
+
+
 def test_fitted_attributes():
+    texts, names = fitted_attributes(LogisticRegression())
+    assert texts["loss_"] == "loss_: floatThe mean loss, penalty included."
+    assert sorted(texts) == names
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_every_fitted_attribute_is_described(estimator):
+    texts, names = fitted_attributes(estimator(max_iter=1))
+    assert sorted(texts) == names
+
+
+def test_a_model_that_was_shown_is_freed_with_the_last_name_of_it():
     model = LogisticRegression().fit(X, Y)
-    page = _Page(model._get_fitted_attr_html()._repr_html_inner())
-    assert page.texts["loss_"] == "loss_: floatThe mean loss, penalty included."
+    assert "coef_: array" in model._repr_html_()
+    coef = weakref.ref(model.coef_)
+    del model
+    assert coef() is None
+
+
+def test_a_docstring_may_change():
+    class Changing(LogisticRegression):
+        pass
+
+    assert shown(Changing()).texts["tol"].startswith("tol: float, default 1e-4")
+    Changing.__doc__ = "My own.\n\nParameters\n----------\ntol : int\n"
+    assert shown(Changing()).texts["tol"] == "tol: int"
 
 
 class Own(MLPClassifier):
@@ -150,13 +180,17 @@ def test_a_name_without_description_stays_as_it_is():
     assert '<td class="param">other</td>' in Other()._get_params_html()._repr_html_inner()
 
 
-def test_the_keyboard_reaches_each_name_once():
+def test_the_keyboard_reaches_and_leaves_each_name_once():
     page = _Page(make_pipeline(StandardScaler(), MLPClassifier(), MLPClassifier())._repr_html_())
     described, ids = page.all("aria-describedby"), page.all("id")
     assert len(described) == 2 * len(MLPClassifier._get_param_names())
     assert set(described) < set(ids)
     assert len(ids) == len(set(ids))
-    assert all(e["tabindex"] == "0" for e in page.elements if "aria-describedby" in e)
+    for element in (e for e in page.elements if "aria-describedby" in e):
+        assert element["tabindex"] == "0"
+        assert "display='block'" in element["onfocus"]
+        assert "display=''" in element["onblur"]
+        assert "Escape" in element["onkeydown"]
 
 
 @pytest.mark.parametrize("line", ["", "Project-URL: Changelog, https://docs.example/changes\n"])
@@ -188,6 +222,15 @@ def test_a_users_own_class_has_descriptions_but_no_link(published):
     assert Own()._get_doc_link() == ""
     assert "tol" in shown(Own()).texts
     assert shown(Own()).all("href") == []
+
+
+def test_a_users_own_class_names_its_documentation_as_scikit_learn_says(published):
+    published("Project-URL: Documentation, https://docs.example\n")
+    Theirs = type("Theirs", (LogisticRegression,), {"__module__": "theirs.models"})
+    Theirs._doc_link_module = "theirs"
+    model = Theirs()
+    model._doc_link_template = "https://theirs.example/{estimator_module}.{estimator_name}.html"
+    assert model._get_doc_link() == "https://theirs.example/theirs.models.Theirs.html"
 
 
 def test_a_table_of_a_later_scikit_learn_stays_as_it_is():

@@ -63,18 +63,16 @@ class DocumentedMixin:
     And links to the documentation, where the installed package says where that is.
     """
 
-    _doc_link_module = "xpnet"
     _public_in = "xpnet"
     _documented_as: tuple[type, ...] = ()
     """Classes that the docstring refers to for what it does not describe itself."""
 
-    @property
-    def _doc_link_template(self) -> str:
+    def _get_doc_link(self) -> str:
+        cls = type(self)
+        if cls.__module__.partition(".")[0] != "xpnet":  # a user's, by scikit-learn's rules
+            return cast(str, cast(Any, super())._get_doc_link())
         base = documentation()
-        return f"{base}/{{estimator_module}}.{{estimator_name}}.html" if base else ""
-
-    def _doc_link_url_param_generator(self) -> dict[str, str]:
-        return {"estimator_module": self._public_in, "estimator_name": type(self).__name__}
+        return f"{base}/{self._public_in}.{cls.__name__}.html" if base else ""
 
     def _get_params_html(self, *args: Any, **named: Any) -> Any:
         return _described(cast(Any, super())._get_params_html(*args, **named), "Parameters")
@@ -84,13 +82,14 @@ class DocumentedMixin:
 
 
 def _described(table: Any, section: str) -> Any:
-    """scikit-learn's `table`, which has tooltips and links of ours when it is shown."""
+    """scikit-learn's `table`, shown with tooltips and links of ours."""
     try:
         plain, cls, page = table._html_repr, table.estimator_class, table.doc_link
     except AttributeError:  # of a later scikit-learn, which shows it as it does all others
         return table
     table.doc_link = ""  # for plain names
-    table._html_repr = lambda: with_tooltips(plain(), cls, section, page)
+    html = with_tooltips(plain(), cls, section, page)
+    table._html_repr = lambda: html  # not of `table`: a cycle would keep fitted arrays alive
     return table
 
 

@@ -33,8 +33,6 @@ class MLPState:
 
     Attributes
     ----------
-    target_kind_ : str
-        ``binary``, ``multiclass`` or ``multilabel-indicator``; of a classifier.
     optimizer_state : OptimizerState or None
     rate : LearningRate
     state_of : str, Optimizer or function

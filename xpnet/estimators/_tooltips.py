@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import lru_cache, partial
 from html import escape
 from inspect import cleandoc
 from itertools import count
@@ -70,7 +70,6 @@ def _described(found: dict[str, Entry], page: str, cell: re.Match[str]) -> str:
     return _TOOLTIP.format(name=cell[1], text=entry.text(), target=target, id=number)
 
 
-@cache
 def entries(cls: type, section: str) -> dict[str, Entry]:
     """What is said of each name in the docstrings of `cls`, its bases and those it refers to.
 
@@ -78,7 +77,7 @@ def entries(cls: type, section: str) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     for each in _documenting(cls):
-        for entry in _entries_of(cleandoc(each.__doc__ or ""), section):
+        for entry in _entries_of(each.__doc__ or "", section):
             for name in entry.names.split(", "):
                 if name not in found or (entry.type and not found[name].type):
                     found[name] = entry
@@ -91,8 +90,12 @@ def _documenting(cls: type) -> Iterator[type]:
         yield from vars(each).get("_documented_as", ())
 
 
-def _entries_of(docstring: str, section: str) -> Iterator[Entry]:
+@lru_cache
+def _entries_of(docstring: str, section: str) -> list[Entry]:
     """The entries of a section of numpydoc's."""
-    found = re.search(_SECTION.format(section), docstring + "\n", re.MULTILINE | re.DOTALL)
-    for names, kind, text in _ENTRY.findall(found[1] if found else ""):
-        yield Entry(names, kind, cleandoc(text).splitlines())
+    pattern = _SECTION.format(section)
+    found = re.search(pattern, cleandoc(docstring) + "\n", re.MULTILINE | re.DOTALL)
+    return [
+        Entry(names, kind, cleandoc(text).splitlines())
+        for names, kind, text in _ENTRY.findall(found[1] if found else "")
+    ]

@@ -99,6 +99,8 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
     ----------
     classes_ : array, shape (n_classes,)
         In X's library if they are numbers.
+    target_kind_ : str
+        ``binary``, ``multiclass`` or ``multilabel-indicator``.
     coefs_, intercepts_ : list of array, shapes (n_in, n_out) and (n_out,)
     loss_, best_loss_ : float
         The loss of the last epoch, and the lowest; None with early stopping.

@@ -49,7 +49,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     --------
     >>> from xpnet import MLPRegressor
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
-    >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=1).fit(X, y)
+    >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0).fit(X, y)
     >>> model.predict([[2.0]]).round(1).tolist()
     [4.0]
     """
