@@ -46,3 +46,49 @@ def test_a_training_begins_before_all_that_draws_is_there(tmp_path):
     )
     assert (run.returncode, run.stderr) == (0, "False True\n")
     assert (tmp_path / "xpnet-digits.png").exists()
+
+
+BROKEN = """
+import importlib.util, sys, threading, time
+from xpnet import cli, fit
+from xpnet.cli.models import fitting
+
+trained = threading.Event()
+
+def broken(module):
+    trained.wait(60)
+    time.sleep(0.5)  # The end of the training may now wait for this.
+    raise ImportError("axes are broken")
+
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name != "matplotlib.axes":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        sys.meta_path.insert(0, self)
+        spec.loader.exec_module = broken
+        return spec
+
+def noted(*args, **settings):
+    result = fit(*args, **settings)
+    trained.set()
+    return result
+
+sys.meta_path.insert(0, Broken())
+fitting.fit = noted
+sys.exit(cli.main(["train", "digits", "--epochs", "2", "--hidden", "32"]))
+"""
+
+
+def test_why_nothing_can_be_drawn_is_said(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", BROKEN],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"XPNET_FUSED": "0"},
+    )
+    assert run.returncode != 0
+    assert "axes are broken" in run.stderr
+    assert (tmp_path / "xpnet-digits.safetensors").exists()

@@ -11,7 +11,6 @@ from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
 from xpnet.estimators._batches import Samples
 from xpnet.estimators._solvers.preconditioner import (
     FEWEST_ROWS,
-    SHRINKAGE,
     Rows,
     inverse_of_lower,
     is_worthwhile,
@@ -134,17 +133,28 @@ def test_a_feature_that_hardly_varies_gets_no_wild_steps(dtype):
     assert steps[3].W[0, 3] == pytest.approx(4.0 / variance[3], rel=0.05)
 
 
-def test_a_feature_that_is_rare_and_certain_in_some_samples_is_not_thought_flat():
-    """Those that correlations are made of are certain wherever the feature is there, others not."""
+@pytest.mark.parametrize("first", [0, 1])
+def test_values_far_out_that_are_certain_are_no_curvature(first):
+    """Whether or not they are among the samples that correlations are made of, every fourth."""
     m = 4 * FEWEST_ROWS
     X = np.zeros((m, 2))
     X[:, 0] = np.random.default_rng(0).normal(size=m)
-    X[::400, 1], X[2::400, 1] = 40.0, 1.0
+    X[first::400, 1], X[2::400, 1] = 40.0, 1.0
     samples = Samples(X, (X[:, :1] > 0).astype(float), None, None)
     params = (Dense(np.asarray([[0.0, 1.0]]), np.zeros((1, 1))),)
     P = preconditioner(Network((2, 1)), samples, 0.0, centred=True)(params)
     ((step, _),) = P((Dense(np.asarray([[0.0, 1.0]]), np.zeros((1, 1))),))
-    assert step[0, 1] <= 1.05 / SHRINKAGE * 4.0 / X[:, 1].var()
+    h = np.exp(-X[:, 1]) / (1.0 + np.exp(-X[:, 1])) ** 2
+    curvature = np.mean(h * (X[:, 1] - np.average(X[:, 1], weights=h)) ** 2)
+    assert step[0, 1] == pytest.approx(1.0 / curvature, rel=0.02)
+
+
+def test_no_weight_where_correlations_are_made_costs_few_steps():
+    """Every second sample has none, and the correlations are those of just these."""
+    rng, m = np.random.default_rng(0), 2 * FEWEST_ROWS
+    X = rng.lognormal(0.0, 2.0, size=(m, 30)) * (rng.random((m, 30)) < 0.01)
+    y = X @ rng.normal(size=30) + rng.logistic(size=m) > 0.5
+    assert LogisticRegression().fit(X, y, sample_weight=np.arange(m) % 2).n_iter_[0] <= 30
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,8 +117,7 @@ def train(
 def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None = None) -> int:
     """Train a network as the options of `job` say, and write its files; the exit code."""
     given, dataset, split, files, chosen = job
-    if files.plot is not None:
-        load_plots()
+    drawing = None if files.plot is None else (files.plot, load_plots())
     plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
     net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
     if given.lr == "find":
@@ -131,8 +131,8 @@ def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None =
     score = _print_scores(split, model, result, plan)
     if code != FAILED:
         files.keep(settings, given.config)
-    if result.history and files.plot is not None:
-        _plot(files.plot, result, f"{dataset.name}: {score}")
+    if result.history and drawing is not None:
+        _plot(*drawing, result, f"{dataset.name}: {score}")
     if files.report is not None:
         _report(files.report, model, split, result, dataset)
     return code
@@ -253,8 +253,9 @@ def _print_defaults_of_few(given: SimpleNamespace, split: Split, plan: Plan) -> 
         typer.echo(f"fewer than {SMALL} training samples: {' and '.join(chosen)} by default")
 
 
-def _plot(path: Path, result: Result, title: str) -> None:
+def _plot(path: Path, loading: Thread, result: Result, title: str) -> None:
     """Draw the learning curve."""
+    loading.join()
     from xpnet.cli.results.plots import write_plot
     from xpnet.plot import learning_curve
 

@@ -10,9 +10,14 @@ from contextlib import suppress
 from threading import Thread
 
 
-def load_plots() -> None:
-    """Begin to import `xpnet.cli.results.plots`; whoever imports it next waits for the end."""
-    Thread(target=_load).start()
+def load_plots() -> Thread:
+    """Begin to import `xpnet.cli.results.plots`; join what is returned before you import it.
+
+    Python gives whoever waits for an import that fails a module with half of its names.
+    """
+    thread = Thread(target=_load)
+    thread.start()
+    return thread
 
 
 def _load() -> None:

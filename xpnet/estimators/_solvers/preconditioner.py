@@ -12,18 +12,14 @@ which is weighted by s h::
 At W = 0, where training starts, this is exact. Later it still contains the scales and
 correlations of the features, which L-BFGS would need many steps to find.
 
-The variances V that s alone weights are those of all samples. Whatever depends on h is that of some
-samples, each feature's share of V and the correlations R, and shrunk, so that a feature that hardly
-varies in these samples does no harm::
-
-    V ((1 − ε) v_sh / v_s + ε)         v the variances of these samples
-    (1 − ε) R + ε I
+The variances are those of all samples: a few that lie far out, and are certain, can make up most of
+a feature's unweighted variance. The correlations R are those of some samples, shrunk to
+``(1 − ε) R + ε I``, so that a feature that hardly varies in these samples does no harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +28,7 @@ from scipy.sparse import issparse
 
 from xpnet import backend
 from xpnet.data.batches import blocks
-from xpnet.estimators._batches import Samples, columns_between, contiguous
+from xpnet.estimators._batches import Samples, columns_between
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._solvers.lbfgs import CACHED_ROWS, rows_a_block
 from xpnet.network import Network
@@ -70,34 +66,21 @@ def preconditioner(
     """
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
-    rows = Rows(samples.X, s, dense_rows_a_block(net, samples))
-    some = _some(rows)
-
-    @cache
-    def variances() -> tuple[Array, ...]:
-        """V and v_s, each about its own mean."""
-        return tuple(variance_of(each, float(centred) * mean_of(each)) for each in (rows, some))
+    S, block = divisor(xp.sum(s)), dense_rows_a_block(net, samples)
 
     def at(params: Params) -> Callable[[Params], Params]:
-        curved = some._replace(weights=some.weights * _curvature(net, params, contiguous(some.X)))
-        share = divisor(xp.sum(curved.weights) / divisor(xp.sum(some.weights)))
-        mean = float(centred) * mean_of(curved)
-        R = _correlations(curved, mean)
+        weights = s * _curvature(net, params, samples.X)
+        rows = Rows(samples.X, weights, block)
+        some = _some(rows)
+        share = divisor(xp.sum(weights) / S)
+        mean = float(centred) * mean_of(some)
+        R = _correlations(some, mean)
         if not bool(xp.all(xp.isfinite(R))):  # the squares of a large X overflow
             return lambda grads: grads
-        variance, of_some = variances()
-        ratio = _shrunk_ratio(variance_of(curved, mean), of_some)
-        inverse = _inverse(R, share * variance * ratio, l2 / divisor(xp.sum(s)))
+        inverse = _inverse(R, share * variance_of(rows, mean), l2 / S)
         return _precondition(inverse, mean, share)
 
     return at
-
-
-def _shrunk_ratio(curved: Array, variance: Array) -> Array:
-    """``(1 − ε) v_sh / v_s + ε``; 1 of a feature that does not vary in these samples."""
-    xp = array_namespace(variance)
-    ratio = xp.where(variance > 0, curved / divisor(variance), 1.0)
-    return (1.0 - SHRINKAGE) * ratio + SHRINKAGE
 
 
 def dense_rows_a_block(net: Network, samples: Samples) -> int:
