@@ -176,6 +176,12 @@ def test_samples_are_copied_where_there_is_room(unfused):
     assert beside_and_alone(np, ("order",), m=100, limit=14_767) == []
 
 
+def test_on_a_device_large_ones_and_few_are_a_stack(cuda_device, unfused, monkeypatch):
+    monkeypatch.setattr("xpnet.train.stacked.LARGE", 0)
+    monkeypatch.setattr("xpnet.train.together.FEW", 5)
+    assert beside_and_alone(cuda_device, ("order",)) == []
+
+
 @pytest.mark.parametrize("error", [MemoryError, RuntimeError])
 def test_without_memory_for_a_stack_each_trains_alone(error, unfused, monkeypatch):
     """As on a device, which has less than the host."""
