@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -13,6 +15,7 @@ from xpnet.data.batches import shuffled
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
+from xpnet.train.stacked import Stack
 from xpnet.train.together import together
 from xpnet.types import Batches, Run
 
@@ -160,15 +163,55 @@ def beside_and_alone(library, own, m=M, **options):
 def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, monkeypatch):
     if eager_xp.name == "numpy":
         monkeypatch.setenv("XPNET_FUSED", "0")  # so that there is a stack, too
-    assert beside_and_alone(eager_xp, own) == []
+    X, *_ = samples_of(eager_xp, 0, 1)
+    gains = not own or eager_xp.name != "jax" or not backend.on_host(backend.near(X))
+    assert beside_and_alone(eager_xp, own) == ([] if gains else [0, 1, 2, 3])
 
 
 def test_samples_are_copied_where_there_is_room(unfused):
-    """There is for the trainings, but not for all that each is trained on."""
+    """Four trainings need 5,168 bytes, and the samples that all are trained on 9,600."""
     own = ("samples",)
-    assert beside_and_alone(np, own, m=100, limit=4500) == [0, 1, 2, 3]
-    assert beside_and_alone(np, own, m=100, limit=5500) == []
-    assert beside_and_alone(np, ("order",), m=100, limit=4500) == []
+    assert beside_and_alone(np, own, m=100, limit=14_767) == [0, 1, 2, 3]
+    assert beside_and_alone(np, own, m=100, limit=14_768) == []
+    assert beside_and_alone(np, ("order",), m=100, limit=14_767) == []
+
+
+def test_on_a_device_large_ones_and_few_are_a_stack(cuda_device, unfused, monkeypatch):
+    monkeypatch.setattr("xpnet.train.stacked.LARGE", 0)
+    monkeypatch.setattr("xpnet.train.together.FEW", 5)
+    assert beside_and_alone(cuda_device, ("order",)) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError])
+def test_without_memory_for_a_stack_each_trains_alone(error, unfused, monkeypatch):
+    """As on a device, which has less than the host."""
+
+    def full(*arrays):
+        raise error
+
+    monkeypatch.setattr("xpnet.train.stacked._joined", full)
+    assert beside_and_alone(np, ("samples",)) == [0, 1, 2, 3]
+
+
+def test_copies_of_samples_are_freed_before_others_are_made(unfused, monkeypatch):
+    """The first ends an epoch before the others, which are a new stack then."""
+    made = []
+
+    class Counted(Stack):
+        def __init__(self, loops):
+            assert not any(one() for one in made)
+            super().__init__(loops)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("xpnet.train.together.Stack", Counted)
+    monkeypatch.setattr("xpnet.train.together.FEW", 3)
+    gc.disable()
+    try:
+        assert beside_and_alone(np, ("samples",)) == []
+    finally:
+        gc.enable()
+    assert len(made) == 2
+    assert not any(one() for one in made)
 
 
 @pytest.mark.parametrize("name", ["LARGE", "FEW"])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_jax_array
 
 from xpnet import backend
 from xpnet.kernels import Dropout, dropout_masks, dropout_of
@@ -47,7 +47,11 @@ class StepDropout:
         if not self.of_each:
             return dropout_of(float(self.rate), self.seed, index)
         keys = [dropout_of(0.0, seed, index).keys for seed in self.seeds]
-        both = self._beside(list(zip(*keys, strict=True)), "int32", 2)
+        both = backend.asarray(list(zip(*keys, strict=True)), backend="numpy", dtype="int32")
+        both = both.reshape(2, *self.lead, 1, 1)
+        # A program of JAX takes the host's, and a run those of all its steps at once.
+        if not is_jax_array(self.like):
+            both = backend.asarray(both, like=self.like, dtype="int32")
         return Dropout(*self.shares, (both[0, ...], both[1, ...]))
 
     def _listed(self, numbers: float | Array) -> list[Any]:
@@ -58,10 +62,10 @@ class StepDropout:
         listed: list[Any] = numbers.ravel().tolist()
         return listed
 
-    def _beside(self, numbers: Sequence[Any], dtype: Any, *rows: int) -> Array:
-        """An array (..., 1, 1) beside the parameters, or so many rows of it."""
+    def _beside(self, numbers: Sequence[Any], dtype: Any) -> Array:
+        """An array (..., 1, 1) beside the parameters."""
         row = backend.asarray(numbers, like=self.like, dtype=dtype)
-        return array_namespace(row).reshape(row, (*rows, *self.lead, 1, 1))
+        return array_namespace(row).reshape(row, (*self.lead, 1, 1))
 
 
 def masks_of(dropout: Dropout, params: Params, like: Array) -> tuple[Array, ...]:

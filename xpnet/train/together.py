@@ -134,8 +134,9 @@ def _bytes(loop: EpochLoop) -> float:
 
 
 def _bytes_of_samples(loop: EpochLoop) -> int:
-    """What a copy of its samples needs."""
-    return int(_itemsize(loop) * loop.run.m * loop.run.net.sizes[0])
+    """What a copy of its samples needs, with targets and weights."""
+    sizes = loop.run.net.sizes
+    return int(_itemsize(loop) * loop.run.m * (sizes[0] + sizes[-1] + 1))
 
 
 def _itemsize(loop: EpochLoop) -> int:
@@ -252,13 +253,15 @@ def _made_in_stacks(
 
     A training that fails, by its schedule say, leaves.
     """
-    before = stacks.copy()
-    stacks.clear()
     made: dict[int, PreparedRun] = {}
-    for numbers in _alike(trainings, epochs, watch, limit):
-        loops = [epochs[k][0] for k in numbers]
+    groups = _alike(trainings, epochs, watch, limit)
+    each = [[epochs[k][0] for k in numbers] for numbers in groups]
+    before = [next((known for known in stacks if known.goes_on(loops)), None) for loops in each]
+    stacks.clear()  # so that the memory of those that do not go on is free for new ones
+    for numbers, loops in zip(groups, each, strict=True):
+        if (known := before.pop(0) or _built(loops)) is None:
+            continue
         try:
-            known = next((known for known in before if known.goes_on(loops)), None) or Stack(loops)
             runs = known.train(dict(zip(loops, numbers.values(), strict=True)))
             made |= {k: runs[loop] for k, loop in zip(numbers, loops, strict=True)}
             stacks.append(known)
@@ -270,12 +273,21 @@ def _made_in_stacks(
     return made
 
 
+def _built(loops: Sequence[EpochLoop]) -> Stack | None:
+    """A stack of these; None where there is no memory for it, such as a device's."""
+    try:
+        return Stack(loops)
+    except (MemoryError, RuntimeError):  # PyTorch's and JAX's are the latter
+        return None
+
+
 def _alike(
     trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float
 ) -> list[dict[int, Numbers]]:
     """The numbers of the steps of trainings that can be a stack, for each that there can be."""
     loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
-    has_room = sum(map(_bytes_of_samples, loops.values())) < limit
+    needed = sum(_bytes(loop) for loop, _ in epochs.values())
+    has_room = needed + sum(map(_bytes_of_samples, loops.values())) <= limit
     known: dict[int, Numbers] = {}
     forms: dict[int, tuple[Any, ...]] = {}
     for k, (loop, (batches,)) in list(epochs.items()):
@@ -331,6 +343,7 @@ def _why_alone(loop: EpochLoop, epochs: Sequence[Batches]) -> str:
             settings.optimizer.apply, "kernel"
         ),
         "a processor is busy with a network as large": is_large(loop),
-        "no other is of its form, or there is no compiled run for such networks": True,
+        "no other is of its form, or too few to gain by it, or there is no compiled run or no "
+        "memory for them": True,
     }
     return next(reason for reason, holds in reasons.items() if holds)
