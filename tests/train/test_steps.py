@@ -128,7 +128,7 @@ def test_dropout_is_repeatable(eager_xp):
         params_and_costs(taken(case, 2, **settings))
         for settings in (
             {"dropout": 0.5, "seed": 1},
-            {"dropout": 0.5, "seed": 1},
+            {"dropout": np.float32(0.5), "seed": 1},
             {"dropout": 0.5, "seed": 2},
             {},
         )

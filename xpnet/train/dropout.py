@@ -32,7 +32,7 @@ class StepDropout:
     def __init__(self, rate: float | Array, seed: int | Array, params: Params) -> None:
         self.rate, self.seed, self.like = rate, seed, params[0][0]
         self.any = bool(rate) if isinstance(rate, float | int) else bool(rate.any())
-        self.of_each = self.any and any(hasattr(given, "ndim") for given in (rate, seed))
+        self.of_each = self.any and any(getattr(given, "ndim", 0) for given in (rate, seed))
         if self.of_each:
             self.lead = leading_axes(params)
             self.seeds = self._listed(seed)
@@ -56,7 +56,7 @@ class StepDropout:
 
     def _listed(self, numbers: float | Array) -> list[Any]:
         """One for each network."""
-        if isinstance(numbers, float | int):
+        if not getattr(numbers, "ndim", 0):
             return [numbers] * math.prod(self.lead)
         numbers = array_namespace(numbers).broadcast_to(numbers[..., 0, 0], self.lead)
         listed: list[Any] = numbers.ravel().tolist()
