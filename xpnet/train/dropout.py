@@ -56,7 +56,7 @@ class StepDropout:
 
     def _listed(self, numbers: float | Array) -> list[Any]:
         """One for each network."""
-        if not getattr(numbers, "ndim", 0):
+        if isinstance(numbers, float | int) or not numbers.ndim:
             return [numbers] * math.prod(self.lead)
         numbers = array_namespace(numbers).broadcast_to(numbers[..., 0, 0], self.lead)
         listed: list[Any] = numbers.ravel().tolist()
