@@ -19,7 +19,7 @@ from xpnet.fused import TrainingRun, TrainingStep
 from xpnet.fused.arguments import are_of_step, are_same
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import Masks, masks_of
-from xpnet.fused.numba.network.loop import Room, of_gather, row_of
+from xpnet.fused.numba.network.loop import Room, of_gather, row_of, table_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.kernels import Dropout
@@ -150,7 +150,7 @@ class RunProgram(Program):
                         dropout=dropout and dropout[part],
                     )
                 )
-                self.room.train(made.arguments[0], self.like)
+                self.room.train(table_of([made.arguments[0]]), self.like)
                 params, moments, costs[part] = made.result
                 steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs

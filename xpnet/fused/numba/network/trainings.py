@@ -20,14 +20,14 @@ import numpy as np
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
-from xpnet.fused.numba.network.loop import ROW, Room
+from xpnet.fused.numba.network.loop import ROW, Room, table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import is_thin
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.number import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
-Arguments: TypeAlias = tuple[Array, RunProgram, dict[str, Array]]
+Arguments: TypeAlias = tuple[tuple[float, ...], RunProgram, dict[str, Array]]
 
 MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
@@ -112,7 +112,7 @@ def _one_each() -> Iterator[None]:
 
 def _make(group: Sequence[Arguments]) -> None:
     """The runs of one group."""
-    rows, (_, program, _) = np.concatenate([row for row, *_ in group]), group[0]
+    rows, (_, program, _) = table_of([row for row, *_ in group]), group[0]
     size, length = int(rows["size"][0]), int(rows["length"][0])
     if len(group) > 1 and not is_thin(program.net):
         rows["transposed"], rows["transposed_last"] = (
@@ -136,7 +136,7 @@ def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
     """Runs of one network on the same samples in the same order, no more than `MOST` together."""
     alike: dict[Any, list[Arguments]] = {}
     for row, program, arrays in calls:
-        key = program.net, *in_common(row.item())
+        key = program.net, *in_common(row)
         alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
