@@ -53,8 +53,7 @@ def test_more_than_go_at_once_begin_when_half_have_ended(monkeypatch):
         lambda k: nullcontext(),
         on_round=lambda numbers, waiting: going.append((numbers, waiting)),
     )
-    two = [([0, 1], 1)] * 2
-    assert going == [*two, ([0, 2], 0), ([2], 0), ([2], 0), ([], 0)]
+    assert going == [([0, 1], 1), ([0], 1), ([2], 0), ([2], 0), ([], 0)]
 
 
 class Ahead(EpochLoop):
@@ -75,6 +74,21 @@ class Ahead(EpochLoop):
 def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
     """Not all at once, whatever time there is: it was measured of few epochs."""
     monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    # The second begins after the first.
+    assert at_once_and_as_alone(limit=1) == [[1, 16, 6]] * 2
+
+
+def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(monkeypatch):
+    trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
+    wait_for = trainings._wait_for
+    monkeypatch.setattr(trainings, "_wait_for", lambda runs, seconds=None: wait_for(runs))
+    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.MOST_ALIKE", 1)  # so that each is a part
+    assert at_once_and_as_alone() == [[1, 16, 6], [16, 7]]
+
+
+def at_once_and_as_alone(**options):
+    """How many epochs two made at a time that may make many; they are as they are alone."""
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(M, 3)), np.eye(2)[rng.integers(0, 2, M)]
     weights = rng.random(M)[None, :]
@@ -86,14 +100,13 @@ def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
         return Ahead(run, params, (), Settings(optim.adam(0.01)), lambda params: {}, gather)
 
     beside, alone = ([made(k) for k in range(2)] for _ in range(2))
-    rounds = [loop.rounds(orders) for loop in beside]
-    together(rounds, X, lambda k: nullcontext(), limit=1)  # the second begins after the first
+    together([loop.rounds(orders) for loop in beside], X, lambda k: nullcontext(), **options)
     for found, loop in zip(beside, alone, strict=True):
-        assert found.at_once == [1, 16, 6]
         expected = loop.fit(orders)
         costs = ([row["cost"] for row in of.history] for of in (found.result, expected))
         np.testing.assert_array_equal(*costs)
         assert_bits(found.result.params, expected.params)
+    return [loop.at_once for loop in beside]
 
 
 def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from itertools import chain
 from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
@@ -33,6 +34,9 @@ AT_ONCE = 80
 PARTS = 6
 """Of a round of runs side by side: Python waits for the first, and computing for the last."""
 
+MOST_ALIKE = 24
+"""Trainings on the same samples in a part: some groups that share what is gathered."""
+
 
 def together(
     trainings: Sequence[Rounds],
@@ -48,7 +52,8 @@ def together(
     Parameters
     ----------
     trainings : sequence of Rounds
-        Those that have ended cost nothing more.
+        Those that have ended cost nothing more. Those on the same samples should follow one
+        another.
     like : array
         Of the library that all compute with.
     watch : function ``number -> context``
@@ -58,8 +63,8 @@ def together(
         Bytes that trainings which go on may need, beside their samples. One of them goes on in any
         case; others begin when there is room.
     on_round : function, optional
-        Called before each round, and after the last one, with the numbers of the trainings that go
-        on, and with how many still wait.
+        Called before each round of trainings that go on, and after the last one, with their numbers
+        and with how many wait: side by side, these may begin in that round, and the first ones do.
     on_alone : function, optional
         Called with the number of a training whose first epochs are not made beside those of others,
         and with the reason. One that outlives those beside it is none of them.
@@ -75,14 +80,17 @@ def together(
     epochs: Epochs = {}
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while True:
-            if not make or len(epochs) <= AT_ONCE // 2:
-                most = AT_ONCE if make else len(trainings)
-                epochs |= _begun(trainings, waiting, watch, most - len(epochs), limit, epochs)
-            on_round(list(epochs), len(waiting))
-            if not epochs:
+            most = AT_ONCE if make else len(trainings)
+            begun = _begun(trainings, waiting, watch, most, limit, epochs)
+            if not make:
+                epochs |= dict(begun)
+            if epochs or not waiting:
+                on_round(list(epochs), len(waiting))
+            if not (epochs or waiting):
                 break
             if make:
-                epochs = _round_side_by_side(trainings, epochs, watch, make, on_alone)
+                coming = chain(epochs.items(), begun if len(epochs) <= AT_ONCE // 2 else ())
+                epochs = _round_side_by_side(trainings, coming, watch, make, on_alone)
             else:
                 made = _made_in_stacks(trainings, epochs, watch, stacks)
                 _train(trainings, epochs, watch, made, on_alone)
@@ -96,19 +104,24 @@ def _begun(
     most: int,
     limit: float,
     going: Epochs,
-) -> Epochs:
-    """The first epochs of so many that wait, at most, as far as there is memory."""
-    begun: Epochs = {}
-    needed = sum(_bytes(loop) for loop, _ in going.values())
-    while waiting and len(begun) < most and (needed < limit or not (begun or going)):
+) -> Iterator[tuple[int, Coming]]:
+    """The first epochs of each that waits, until as many go on as there may be, or memory is for.
+
+    Each begins when it is asked for.
+    """
+    count, needed = len(going), sum(_bytes(loop) for loop, _ in going.values())
+    while waiting and count < most and (needed < limit or not count):
         first = _next_epochs(trainings, (waiting.popleft(),), watch)
-        begun |= first
+        yield from first.items()
+        count += len(first)
         needed += sum(_bytes(loop) for loop, _ in first.values())
-    return begun
 
 
-Epochs: TypeAlias = dict[int, tuple[EpochLoop, Sequence[Batches]]]
-"""What each training is to be trained on next."""
+Coming: TypeAlias = tuple[EpochLoop, list[Batches]]
+"""A training, and what it is to be trained on next."""
+
+Epochs: TypeAlias = dict[int, Coming]
+"""That of each, by its number."""
 
 
 def _next_epochs(trainings: Sequence[Rounds], numbers: Iterable[int], watch: Watch) -> Epochs:
@@ -135,100 +148,128 @@ def _bytes(loop: EpochLoop) -> float:
 
 def _round_side_by_side(
     trainings: Sequence[Rounds],
-    epochs: Epochs,
+    coming: Iterable[tuple[int, Coming]],
     watch: Watch,
     make: SideBySide,
     on_alone: Callable[[int, str], object],
 ) -> Epochs:
-    """Train all on these epochs, and on those after them while there is time; the next ones.
-
-    While runs of some parts are made, those of others are prepared, and what is to be done after
-    them: by Python alone, as the BLAS has one thread for each run then. What may compute, such as a
-    validation, comes when all runs are made.
-    """
-    following: Epochs = {}
-    left: Epochs = {}
-    made: dict[int, PreparedRun] = {}
-    known: dict[Any, Any] = {}
-    began = time.perf_counter()
+    """Train all on what is coming, and on epochs after that while there is time; the next ones."""
+    size = -(-min(AT_ONCE, len(trainings)) // PARTS)
     with make() as submit:
-        going = deque(_begun_part(trainings, part, watch, known, submit) for part in _parts(epochs))
-        while going:
-            part, runs, wait, since = going.popleft()
-            watched = {k: part[k] for k in part if k not in runs or part[k][0].is_watched}
-            left |= watched
-            made |= {k: runs.pop(k) for k in watched if k in runs}
-            if not runs:
-                continue
-            wait()
-            part = {k: part[k] for k in runs}
-            _train(trainings, part, watch, runs, on_alone)
-            now = time.perf_counter()
-            _lengthen(part, now - since)
-            coming = _next_epochs(trainings, part, watch)
-            if coming and now - began < SECONDS:
-                going.append(_begun_part(trainings, coming, watch, known, submit))
-            else:
-                following |= coming
-    _train(trainings, left, watch, made, on_alone)
-    if left:
-        _lengthen(left, time.perf_counter() - began)
-    following |= _next_epochs(trainings, left, watch)
-    return dict(sorted(following.items()))
+        some = _Round(trainings, watch, on_alone, submit)
+        for part in _parts(coming, size):
+            some.go_on(waits=False)
+            some.begin(part)
+        while some.going:
+            some.go_on()
+    return some.end()
 
 
-Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[[], None], float]
+class _Round:
+    """Runs of trainings side by side.
+
+    While runs of some parts are made, those of others are prepared, what is to be done after them
+    is done, and trainings begin: by Python alone, as the BLAS has one thread for each run then.
+    What may compute, such as a validation, comes when all runs are made.
+    """
+
+    def __init__(
+        self,
+        trainings: Sequence[Rounds],
+        watch: Watch,
+        on_alone: Callable[[int, str], object],
+        submit: Callable[[Sequence[PreparedRun]], Callable[..., bool]],
+    ) -> None:
+        self.trainings, self.watch, self.on_alone = trainings, watch, on_alone
+        self.submit = submit
+        self.going: deque[Part] = deque()
+        self.left: Epochs = {}  # until all runs are made
+        self.made: dict[int, PreparedRun] = {}  # the runs of those
+        self.following: Epochs = {}
+        self.known: dict[Any, Any] = {}
+        self.most: dict[Any, int] = {}  # epochs at a time, by the form of training
+        self.began = time.perf_counter()
+
+    def begin(self, part: Epochs) -> None:
+        """Have the runs of a part made."""
+        since = time.perf_counter()
+        runs = self._prepared(part)
+        watched = {k: part[k] for k in part if k not in runs or part[k][0].is_watched}
+        wait = self.submit(list(runs.values()))
+        self.left |= watched
+        self.made |= {k: runs.pop(k) for k in watched if k in runs}
+        if runs:
+            self.going.append(({k: part[k] for k in runs}, runs, wait, since))
+
+    def _prepared(self, part: Epochs) -> dict[int, PreparedRun]:
+        """The runs of those that have one; a training that fails, by its schedule say, leaves."""
+        runs: dict[int, PreparedRun] = {}
+        for k, (loop, batches) in list(part.items()):
+            try:
+                # A first run, too, may be as long as those of others have shown.
+                if not loop.history and (most := self.most.get(_form(loop))):
+                    loop.most = most
+                    loop.extend(batches)
+                if (run := loop.prepared(batches, self.known)) is not None:
+                    runs[k] = run
+            except Exception as error:
+                _fail(self.trainings[k], error, self.watch(k))
+                del part[k]
+        return runs
+
+    def go_on(self, *, waits: bool = True) -> None:
+        """Enter the epochs of the first part, if it `waits` once they are made; begin the next."""
+        if not self.going or not self.going[0][2](None if waits else 0):
+            return
+        part, runs, _, since = self.going.popleft()
+        _train(self.trainings, part, self.watch, runs, self.on_alone)
+        now = time.perf_counter()
+        self._lengthen(part, now - since)
+        coming = _next_epochs(self.trainings, part, self.watch)
+        if coming and now - self.began < SECONDS:
+            self.begin(coming)
+        else:
+            self.following |= coming
+
+    def end(self) -> Epochs:
+        """Do what is left, now that all runs are made; the next epochs of all."""
+        left = self.left
+        _train(self.trainings, left, self.watch, self.made, self.on_alone)
+        if left:
+            self._lengthen(left, time.perf_counter() - self.began)
+        self.following |= _next_epochs(self.trainings, left, self.watch)
+        return dict(sorted(self.following.items()))
+
+    def _lengthen(self, epochs: Epochs, seconds: float) -> None:
+        """Let the next runs be as many epochs as there is time for; these took so many seconds."""
+        longest = max(len(batches) for _, batches in epochs.values())
+        most = max(1, int(SECONDS * longest / seconds))
+        for loop, batches in epochs.values():
+            # One that made fewer than others may take longer for each.
+            loop.most = self.most[_form(loop)] = min(most, GROWTH * len(batches))
+
+
+Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[..., bool], float]
 """Epochs, the runs that are under way, what waits for them, and since when."""
 
 
-def _begun_part(
-    trainings: Sequence[Rounds],
-    part: Epochs,
-    watch: Watch,
-    known: dict[Any, Any],
-    submit: Callable[[Sequence[PreparedRun]], Callable[[], None]],
-) -> Part:
-    """Have the runs of a part made."""
-    since = time.perf_counter()
-    runs = _prepared(trainings, part, watch, known)
-    return part, runs, submit(list(runs.values())), since
+def _form(loop: EpochLoop) -> Any:
+    """What trainings have in common whose epochs take about as long."""
+    return loop.run.net, loop.run.steps_per_epoch
 
 
-def _prepared(
-    trainings: Sequence[Rounds], part: Epochs, watch: Watch, known: dict[Any, Any]
-) -> dict[int, PreparedRun]:
-    """The runs of those that have one; a training that fails, by its schedule say, leaves."""
-    runs: dict[int, PreparedRun] = {}
-    for k, (loop, batches) in list(part.items()):
-        try:
-            if (run := loop.prepared(batches, known)) is not None:
-                runs[k] = run
-        except Exception as error:
-            _fail(trainings[k], error, watch(k))
-            del part[k]
-    return runs
-
-
-def _parts(epochs: Epochs) -> list[Epochs]:
-    """About so many parts, each with all that are trained on the same samples."""
-    alike: dict[int, Epochs] = {}
-    for k, (loop, batches) in epochs.items():
-        alike.setdefault(id(batches[0].X), {})[k] = loop, batches
-    parts: list[Epochs] = [{}]
-    for some in alike.values():
-        if len(parts[-1]) * PARTS >= len(epochs):
-            parts.append({})
-        parts[-1] |= some
-    return parts
-
-
-def _lengthen(epochs: Epochs, seconds: float) -> None:
-    """Let the next round be as many epochs as there is time for, after one that took so long."""
-    longest = max(len(batches) for _, batches in epochs.values())
-    most = max(1, int(SECONDS * longest / seconds))
-    for loop, batches in epochs.values():
-        # One that made fewer than others may take longer for each.
-        loop.most = min(most, GROWTH * len(batches))
+def _parts(coming: Iterable[tuple[int, Coming]], size: int) -> Iterator[Epochs]:
+    """Parts of `size` and more, each with those that are trained on the same samples."""
+    part: Epochs = {}
+    before: Any = None
+    for k, (loop, batches) in coming:
+        X = batches[0].X
+        if len(part) >= (size if X is not before else MOST_ALIKE):
+            yield part
+            part = {}
+        part[k], before = (loop, batches), X
+    if part:
+        yield part
 
 
 def _made_in_stacks(
