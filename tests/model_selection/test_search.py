@@ -9,6 +9,7 @@ import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -256,6 +257,46 @@ def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, c
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_candidates_on_the_same_samples_are_made_as_groups(monkeypatch):
+    trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
+    groups_of, sizes = trainings.groups_of, []
+
+    def noted(calls):
+        groups = groups_of(calls)
+        sizes.extend(map(len, groups))
+        return groups
+
+    monkeypatch.setattr(trainings, "groups_of", noted)
+    ours.GridSearchCV(MLPClassifier(**SMALL), {"alpha": [0.1, 0.2, 0.3]}, cv=4).fit(X, Y)
+    assert set(sizes) == {3}
+
+
+class Scaler(StandardScaler):
+    """Notes whether trainings side by side have the BLAS use one thread each meanwhile."""
+
+    began: ClassVar = []
+
+    def fit(self, X, y=None, sample_weight=None):
+        trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
+        self.began.append(len(trainings._before))
+        if len(X) < 170:
+            raise ValueError("too few")
+        return super().fit(X, y)
+
+
+def test_what_a_pipeline_computes_comes_before_the_trainings(monkeypatch):
+    """It may have other bits with one thread of the BLAS; where it fails, each fit does."""
+    monkeypatch.setattr(Scaler, "began", began := [])
+    model = make_pipeline(Scaler(), MLPClassifier(**SMALL))
+    grid = {"mlpclassifier__alpha": [0.1, 0.2]}
+    search, warned = heard(lambda: ours.GridSearchCV(model, grid, cv=Unequal()).fit(X, Y))
+    assert FitFailedWarning in [category for _, category, _ in warned]
+    assert began[:3] == [0, 0, 0]
+    failed = [np.isnan(search.cv_results_[f"split{k}_test_score"]).tolist() for k in range(3)]
+    assert failed == [[False, False], [True, True], [True, True]]
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_memory_limits_how_many_train_at_once():
     model = MLPClassifier(early_stopping=True, **SMALL)
     results = [
@@ -297,13 +338,12 @@ def test_verbose_says_which_trainings_are_not_made_beside_others(capsys):
 )
 def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
     monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
-    monkeypatch.setattr("xpnet.train.together.SECONDS", 0.0)  # a round is an epoch
+    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 0.0)  # a round is an epoch
     model = MLPClassifier(early_stopping=early_stopping, **SMALL)
     ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
     lines = [line for line in capsys.readouterr().out.splitlines() if "go on" in line]
-    assert len(lines) == SMALL["max_iter"] + 1
-    assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[1])
-    assert lines[0].startswith("4 of 4 trainings go on, no loss yet")
+    assert len(lines) == SMALL["max_iter"]
+    assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[0])
     assert lines[-1].startswith("0 of 4 trainings go on")
 
 

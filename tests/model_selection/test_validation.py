@@ -94,7 +94,7 @@ BETWEEN = {
 @pytest.mark.parametrize("settings", BETWEEN.values(), ids=BETWEEN)
 def test_what_is_done_between_epochs_comes_after_each(settings, monkeypatch):
     """Though there would be time for many epochs in a round."""
-    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
     model = MLPClassifier(**{**SMALL, "max_iter": 8}, **settings)
     found, expected = (
         module.cross_validate(model, X, Y, cv=2, return_estimator=True)["estimator"]

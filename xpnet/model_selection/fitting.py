@@ -7,6 +7,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -111,13 +113,14 @@ class Fold:
 
     def prepare(self, estimator: Any) -> None:
         """Transform, check and encode the samples, as each candidate would by itself."""
-        network = network_of(estimator)
-        with noted(self.said):
+        network, X, before = network_of(estimator), self.X, None
+        said: list[Callable[[], object]] = []
+        with noted(said):
             if network is not estimator:
-                self.before = clone(estimator[:-1])
-                self.X = self.before.fit_transform(self.X, self.y)
-            weight = self.params.get("sample_weight")
-            self.given = network._check_once(self.X, self.y, weight)
+                before = clone(estimator[:-1])
+                X = before.fit_transform(X, self.y)
+            self.given = network._check_once(X, self.y, self.params.get("sample_weight"))
+        self.said, self.before = said, before
         del self.X, self.y
 
     def validation(self) -> Given:
@@ -142,18 +145,32 @@ def fit_all(
     folds = [Fold(estimator, data, train) for train, _ in data.splits]
     pairs = list(product(made, folds))
     fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
-    found = [fit for fit in fits if fit is not None]
-    trainings = [
-        _training(fit, fold) for fit, (_, fold) in zip(fits, pairs, strict=True) if fit is not None
-    ]
-    train_all(found, trainings, stand_in(data.X), limit=bytes_of(memory), verbose=verbose)
+    # Those on the same samples one after another, as they are to train.
+    found = [(fit, fold) for k, fold in enumerate(folds) for fit in fits[k :: len(folds)] if fit]
+    train_all(
+        [fit for fit, _ in found],
+        [_training(fit, fold) for fit, fold in found],
+        stand_in(data.X),
+        limit=bytes_of(memory),
+        verbose=verbose,
+        before=partial(_transform, found),
+    )
     return fits
 
 
 def train_all(
-    fits: Sequence[Fit], trainings: Sequence[Rounds], like: Any, *, limit: float, verbose: Any
+    fits: Sequence[Fit],
+    trainings: Sequence[Rounds],
+    like: Any,
+    *,
+    limit: float,
+    verbose: Any,
+    before: Callable[[], object] = lambda: None,
 ) -> None:
-    """Train side by side; warnings, errors and a share of the time go to the `fits`."""
+    """Train side by side, once `before` is done; a share of the time goes to each of the `fits`.
+
+    So do its warnings and errors.
+    """
     progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
     watch, began = [fit.watched for fit in fits], time.perf_counter()
     alone: dict[int, str] = {}
@@ -163,6 +180,7 @@ def train_all(
             held.clear()  # all that have begun have theirs
             progress(going, waiting)
 
+        before()
         together(
             *(trainings, like, lambda k: watch[k]()),
             limit=limit,
@@ -179,6 +197,17 @@ def say(verbose: Any, text: str) -> None:
     """Write a line, where there is to be any."""
     if verbose > 0:
         sys.stdout.write(f"{text}\n")
+
+
+def _transform(found: Sequence[tuple[Fit, Fold]]) -> None:
+    """Prepare what a pipeline computes, while no other training has the threads of the BLAS.
+
+    What fails does so again for each fit.
+    """
+    for fold, fit in {fold: fit for fit, fold in found}.items():
+        if isinstance(fit.estimator, Pipeline):
+            with suppress(Exception):
+                fold.prepare(fit.estimator)
 
 
 def _training(fit: Fit, fold: Fold) -> Rounds:

@@ -27,7 +27,7 @@ from xpnet.types import (
     count,
 )
 
-Rounds: TypeAlias = "Generator[tuple[EpochLoop, Sequence[Batches]], None, str | None]"
+Rounds: TypeAlias = "Generator[tuple[EpochLoop, list[Batches]], None, str | None]"
 """Epochs of a training, one or some at a time, each to be trained on before more are asked for;
 then why it ended."""
 
@@ -130,6 +130,7 @@ class EpochLoop(Training):
         self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
+        self.coming: Iterator[Batches] = iter(())  # those of the epochs after the ones that began
         self.recorder, self.is_over = Recorder(), not run.epochs
         self.began = self.spent = 0.0
 
@@ -152,9 +153,9 @@ class EpochLoop(Training):
                 self.start()
                 self.recorder.begin(self)
                 left = 0 if self.is_over else self.run.epochs - len(self.history)
-                coming = islice(epochs, left)
-                while not self.is_over and (next_ones := list(islice(coming, self._at_once()))):
-                    self.batches = next_ones[-1]
+                self.coming = islice(epochs, left)
+                next_ones: list[Batches]
+                while not self.is_over and self.extend(next_ones := []):
                     self.began = time.perf_counter() - self.spent
                     yield self, next_ones
                     for row in self._rows(len(next_ones)):
@@ -198,8 +199,16 @@ class EpochLoop(Training):
         """
         return 1
 
-    def _at_once(self) -> int:
-        return max(1, min(self.most, self.ahead()))
+    def extend(self, epochs: list[Batches]) -> bool:
+        """Add the batches of as many epochs as there may be at a time now; whether any are there.
+
+        `rounds` asks for them by this; so may who trains on them, before the first is begun.
+        """
+        most = max(1, min(self.most, self.ahead()))
+        epochs += islice(self.coming, max(0, most - len(epochs)))
+        if epochs:
+            self.batches = epochs[-1]
+        return bool(epochs)
 
     def state(self) -> dict[str, Any]:
         """What a subclass remembers from one epoch to the next, for `restore`."""

@@ -139,12 +139,13 @@ class PreparedRun(NamedTuple):
 
 
 SideBySide: TypeAlias = Callable[
-    [], AbstractContextManager[Callable[[Sequence[PreparedRun]], Callable[[], None]]]
+    [], AbstractContextManager[Callable[[Sequence[PreparedRun]], Callable[..., bool]]]
 ]
 """Makes prepared runs of one library, of as many trainings, at the same time.
 
-A call gives a context. What that yields begins with runs, and returns a function that waits for
-them; the context ends when all are made.
+A call gives a context. What that yields begins with runs, and returns a function ``(timeout) ->
+bool``, which waits for them, so many seconds at the most or until they are made, and says whether
+they are; the context ends when all are made.
 """
 
 

@@ -15,7 +15,7 @@ from xpnet import optim
 from xpnet.callbacks import Callback
 from xpnet.model_selection import GridSearchCV
 from xpnet.train import epochs
-from xpnet.train.stacked import Stack
+from xpnet.train.together.stacked import Stack
 from xpnet.types import map_params, tensors
 
 cupy = pytest.importorskip("cupy")

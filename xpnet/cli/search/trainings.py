@@ -161,7 +161,9 @@ def train_all(members: Sequence[Member]) -> None:
     """
     from xpnet.model_selection.progress import Progress
 
-    like = members[0].fold.split.train[0]
+    like, folds = members[0].fold.split.train[0], {member.fold: None for member in members}
+    # Those on the same samples one after another, as they are to train.
+    members = [member for fold in folds for member in members if member.fold is fold]
     progress = Progress(members, is_shown=True)
     # An overflow shows in the cost.
     with backend.on_device_of(like), backend.quiet(like), np.errstate(all="ignore"):

@@ -56,11 +56,11 @@ def side_by_side() -> Iterator[SideBySide]:
 
 
 @contextmanager
-def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callable[[], None]]]:
+def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callable[..., bool]]]:
     """Context in which runs are given to the threads, and which ends when all are made."""
     futures: list[Future[None]] = []
 
-    def submit(runs: Sequence[PreparedRun]) -> Callable[[], None]:
+    def submit(runs: Sequence[PreparedRun]) -> Callable[..., bool]:
         own = [pool.submit(_make, group) for group in groups_of([run.arguments for run in runs])]
         futures.extend(own)
         return partial(_wait_for, own)
@@ -73,10 +73,13 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
     _wait_for(futures)
 
 
-def _wait_for(futures: Sequence[Future[None]]) -> None:
-    """Wait until all are done; raise the error of the first that failed."""
+def _wait_for(futures: Sequence[Future[None]], timeout: float | None = None) -> bool:
+    """Wait until all are done, and raise the error of the first that failed; whether they are."""
+    if wait(futures, timeout).not_done:
+        return False
     for future in futures:
         future.result()
+    return True
 
 
 _lock = threading.Lock()

@@ -15,8 +15,8 @@ from xpnet.data.batches import shuffled
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
-from xpnet.train.stacked import Stack
 from xpnet.train.together import together
+from xpnet.train.together.stacked import Stack
 from xpnet.types import Batches, Run
 
 NET = Network((3, 4, 2), output="softmax")
@@ -47,7 +47,7 @@ def test_each_training_is_as_it_is_alone(eager_xp):
 
 def test_more_than_go_at_once_begin_when_half_have_ended(monkeypatch):
     pytest.importorskip("numba")  # on NumPy alone, all go as one stack
-    monkeypatch.setattr("xpnet.train.together.AT_ONCE", 2)
+    monkeypatch.setattr("xpnet.train.together.rounds.AT_ONCE", 2)
     X, made, orders = loops(np, "adam")
     going = []
     together(
@@ -56,8 +56,7 @@ def test_more_than_go_at_once_begin_when_half_have_ended(monkeypatch):
         lambda k: nullcontext(),
         on_round=lambda numbers, waiting: going.append((numbers, waiting)),
     )
-    two = [([0, 1], 1)] * 2
-    assert going == [*two, ([0, 2], 0), ([2], 0), ([2], 0), ([], 0)]
+    assert going == [([0, 1], 1), ([0], 1), ([2], 0), ([2], 0), ([], 0)]
 
 
 class Ahead(EpochLoop):
@@ -77,7 +76,22 @@ class Ahead(EpochLoop):
 
 def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
     """Not all at once, whatever time there is: it was measured of few epochs."""
-    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
+    # The second begins after the first.
+    assert at_once_and_as_alone(limit=1) == [[1, 16, 6]] * 2
+
+
+def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(monkeypatch):
+    trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
+    wait_for = trainings._wait_for
+    monkeypatch.setattr(trainings, "_wait_for", lambda runs, seconds=None: wait_for(runs))
+    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.side_by_side.MOST_ALIKE", 1)  # so that each is a part
+    assert at_once_and_as_alone() == [[1, 16, 6], [16, 7]]
+
+
+def at_once_and_as_alone(**options):
+    """How many epochs two made at a time that may make many; they are as they are alone."""
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(M, 3)), np.eye(2)[rng.integers(0, 2, M)]
     weights = rng.random(M)[None, :]
@@ -89,20 +103,19 @@ def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
         return Ahead(run, params, (), Settings(optim.adam(0.01)), lambda params: {}, gather)
 
     beside, alone = ([made(k) for k in range(2)] for _ in range(2))
-    rounds = [loop.rounds(orders) for loop in beside]
-    together(rounds, X, lambda k: nullcontext(), limit=1)  # the second begins after the first
+    together([loop.rounds(orders) for loop in beside], X, lambda k: nullcontext(), **options)
     for found, loop in zip(beside, alone, strict=True):
-        assert found.at_once == [1, 16, 6]
         expected = loop.fit(orders)
         costs = ([row["cost"] for row in of.history] for of in (found.result, expected))
         np.testing.assert_array_equal(*costs)
         assert_bits(found.result.params, expected.params)
+    return [loop.at_once for loop in beside]
 
 
 def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
     """The others do not wait for it, though they begin as one part."""
     pytest.importorskip("numba")
-    monkeypatch.setattr("xpnet.train.together.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
     (X, made, orders), (_, alone, _) = (
         loops(np, "adam", classes=(Ahead, EpochLoop)) for _ in range(2)
     )
@@ -177,8 +190,8 @@ def test_samples_are_copied_where_there_is_room(unfused):
 
 
 def test_on_a_device_large_ones_and_few_are_a_stack(cuda_device, unfused, monkeypatch):
-    monkeypatch.setattr("xpnet.train.stacked.LARGE", 0)
-    monkeypatch.setattr("xpnet.train.together.FEW", 5)
+    monkeypatch.setattr("xpnet.train.together.stacked.LARGE", 0)
+    monkeypatch.setattr("xpnet.train.together.rounds.FEW", 5)
     assert beside_and_alone(cuda_device, ("order",)) == []
 
 
@@ -189,7 +202,7 @@ def test_without_memory_for_a_stack_each_trains_alone(error, unfused, monkeypatc
     def full(*arrays):
         raise error
 
-    monkeypatch.setattr("xpnet.train.stacked._joined", full)
+    monkeypatch.setattr("xpnet.train.together.stacked._joined", full)
     assert beside_and_alone(np, ("samples",)) == [0, 1, 2, 3]
 
 
@@ -203,8 +216,8 @@ def test_copies_of_samples_are_freed_before_others_are_made(unfused, monkeypatch
             super().__init__(loops)
             made.append(weakref.ref(self))
 
-    monkeypatch.setattr("xpnet.train.together.Stack", Counted)
-    monkeypatch.setattr("xpnet.train.together.FEW", 3)
+    monkeypatch.setattr("xpnet.train.together.rounds.Stack", Counted)
+    monkeypatch.setattr("xpnet.train.together.rounds.FEW", 3)
     gc.disable()
     try:
         assert beside_and_alone(np, ("samples",)) == []
@@ -216,8 +229,8 @@ def test_copies_of_samples_are_freed_before_others_are_made(unfused, monkeypatch
 
 @pytest.mark.parametrize("name", ["LARGE", "FEW"])
 def test_on_a_processor_they_are_no_stack_where_none_gains(name, unfused, monkeypatch):
-    monkeypatch.setattr("xpnet.train.stacked.LARGE", 25 if name == "LARGE" else 26)
-    monkeypatch.setattr("xpnet.train.together.FEW", 5 if name == "FEW" else 4)
+    monkeypatch.setattr("xpnet.train.together.stacked.LARGE", 25 if name == "LARGE" else 26)
+    monkeypatch.setattr("xpnet.train.together.rounds.FEW", 5 if name == "FEW" else 4)
     assert beside_and_alone(np, ("order",)) == [0, 1, 2, 3]
 
 
@@ -264,7 +277,7 @@ def test_an_error_of_a_stack_is_that_of_its_members(unfused, monkeypatch):
     def too_large(*_):
         raise MemoryError("of the stack")
 
-    monkeypatch.setattr("xpnet.train.stacked.Stack.train", too_large)
+    monkeypatch.setattr("xpnet.train.together.stacked.Stack.train", too_large)
     X, members, orders = loops(np, "adam")
     _, (_, _, other), _ = loops(np, "sgd")
     errors = {}

@@ -1,0 +1,150 @@
+"""Runs of trainings side by side: some are made while Python does its part of others."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
+from xpnet.types import PreparedRun, SideBySide
+
+SECONDS = 0.2
+"""What runs side by side should take, and after which a round ends: Ctrl-C waits for that."""
+
+GROWTH = 16
+"""Times as many epochs of a training may be made in a round as in an earlier one."""
+
+MOST_ALIKE = 24
+"""Trainings on the same samples in a part: some groups that share what is gathered."""
+
+
+def round_side_by_side(
+    trainings: Sequence[Rounds],
+    coming: Iterable[tuple[int, Coming]],
+    watch: Watch,
+    make: SideBySide,
+    on_alone: Callable[[int, str], object],
+    size: int,
+) -> Epochs:
+    """Train all on what is coming, and on epochs after that while there is time; the next ones.
+
+    Runs are given to `make` in parts of `size` trainings and more.
+    """
+    with make() as submit:
+        some = _Round(trainings, watch, on_alone, submit)
+        for part in _parts(coming, size):
+            some.go_on(waits=False)
+            some.begin(part)
+        while some.going:
+            some.go_on()
+    return some.end()
+
+
+class _Round:
+    """Runs of trainings side by side.
+
+    While runs of some parts are made, those of others are prepared, what is to be done after them
+    is done, and trainings begin: by Python alone, as the BLAS has one thread for each run then.
+    What may compute, such as a validation, comes when all runs are made.
+    """
+
+    def __init__(
+        self,
+        trainings: Sequence[Rounds],
+        watch: Watch,
+        on_alone: Callable[[int, str], object],
+        submit: Callable[[Sequence[PreparedRun]], Callable[..., bool]],
+    ) -> None:
+        self.trainings, self.watch, self.on_alone = trainings, watch, on_alone
+        self.submit = submit
+        self.going: deque[Part] = deque()
+        self.left: Epochs = {}  # until all runs are made
+        self.made: dict[int, PreparedRun] = {}  # the runs of those
+        self.following: Epochs = {}
+        self.known: dict[Any, Any] = {}
+        self.most: dict[Any, int] = {}  # epochs at a time, by the form of training
+        self.began = time.perf_counter()
+
+    def begin(self, part: Epochs) -> None:
+        """Have the runs of a part made."""
+        since = time.perf_counter()
+        runs = self._prepared(part)
+        watched = {k: part[k] for k in part if k not in runs or part[k][0].is_watched}
+        wait = self.submit(list(runs.values()))
+        self.left |= watched
+        self.made |= {k: runs.pop(k) for k in watched if k in runs}
+        if runs:
+            self.going.append(({k: part[k] for k in runs}, runs, wait, since))
+
+    def _prepared(self, part: Epochs) -> dict[int, PreparedRun]:
+        """The runs of those that have one; a training that fails, by its schedule say, leaves."""
+        runs: dict[int, PreparedRun] = {}
+        for k, (loop, batches) in list(part.items()):
+            try:
+                # A first run, too, may be as long as those of others have shown.
+                if not loop.history and (most := self.most.get(_form(loop))):
+                    loop.most = most
+                    loop.extend(batches)
+                if (run := loop.prepared(batches, self.known)) is not None:
+                    runs[k] = run
+            except Exception as error:
+                fail(self.trainings[k], error, self.watch(k))
+                del part[k]
+        return runs
+
+    def go_on(self, *, waits: bool = True) -> None:
+        """Enter the epochs of the first part, if it `waits` once they are made; begin the next."""
+        if not self.going or not self.going[0][2](None if waits else 0):
+            return
+        part, runs, _, since = self.going.popleft()
+        train(self.trainings, part, self.watch, runs, self.on_alone)
+        now = time.perf_counter()
+        self._lengthen(part, now - since)
+        coming = next_epochs(self.trainings, part, self.watch)
+        if coming and now - self.began < SECONDS:
+            self.begin(coming)
+        else:
+            self.following |= coming
+
+    def end(self) -> Epochs:
+        """Do what is left, now that all runs are made; the next epochs of all."""
+        left = self.left
+        train(self.trainings, left, self.watch, self.made, self.on_alone)
+        if left:
+            self._lengthen(left, time.perf_counter() - self.began)
+        self.following |= next_epochs(self.trainings, left, self.watch)
+        return dict(sorted(self.following.items()))
+
+    def _lengthen(self, epochs: Epochs, seconds: float) -> None:
+        """Let the next runs be as many epochs as there is time for; these took so many seconds."""
+        longest = max(len(batches) for _, batches in epochs.values())
+        most = max(1, int(SECONDS * longest / seconds))
+        for loop, batches in epochs.values():
+            # One that made fewer than others may take longer for each.
+            loop.most = self.most[_form(loop)] = min(most, GROWTH * len(batches))
+
+
+Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[..., bool], float]
+"""Epochs, the runs that are under way, what waits for them, and since when."""
+
+
+def _form(loop: EpochLoop) -> Any:
+    """What trainings have in common whose epochs take about as long."""
+    return loop.run.net, loop.run.steps_per_epoch
+
+
+def _parts(coming: Iterable[tuple[int, Coming]], size: int) -> Iterator[Epochs]:
+    """Parts of `size` and more, each with those that are trained on the same samples."""
+    part: Epochs = {}
+    before: Any = None
+    for k, (loop, batches) in coming:
+        X = batches[0].X
+        if len(part) >= (size if X is not before else MOST_ALIKE):
+            yield part
+            part = {}
+        part[k], before = (loop, batches), X
+    if part:
+        yield part
