@@ -164,6 +164,8 @@ class EpochLoop(Training):
                             self.recorder.after_epoch(self)
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
+            finally:
+                self.coming = iter(())  # those epochs may know the loop, which would not be freed
             try:
                 if self.stopped == "interrupted":
                     self.recorder.interrupted(self)
