@@ -296,6 +296,27 @@ def test_what_a_pipeline_computes_comes_before_the_trainings(monkeypatch):
     assert failed == [[False, False], [True, True], [True, True]]
 
 
+class Warns(StandardScaler):
+    """Warns, and fails on few samples."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        warnings.warn(f"of {len(X)}", UserWarning, stacklevel=1)
+        if len(X) < 170:
+            raise ValueError("too few")
+        return super().fit(X, y)
+
+
+def test_what_a_step_of_a_pipeline_warns_of_is_said_by_each_fit_even_where_it_fails():
+    grid = {"mlpclassifier__alpha": [0.1, 0.2]}
+
+    def warned_by(module):
+        model = make_pipeline(Warns(), MLPClassifier(**SMALL))
+        _, warned = heard(lambda: module.GridSearchCV(model, grid, cv=Unequal()).fit(X, Y))
+        return Counter(text for text, category, _ in warned if category is UserWarning)
+
+    assert warned_by(ours) == warned_by(theirs)
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_memory_limits_how_many_train_at_once():
     model = MLPClassifier(early_stopping=True, **SMALL)
@@ -345,6 +366,18 @@ def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
     assert len(lines) == SMALL["max_iter"]
     assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[0])
     assert lines[-1].startswith("0 of 4 trainings go on")
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_verbose_shows_how_far_it_is_where_all_end_in_the_round_they_begin_in(capsys, monkeypatch):
+    pytest.importorskip("numba")  # else a round is an epoch
+    monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
+    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.rounds.AT_ONCE", 2)
+    ours.GridSearchCV(MLPClassifier(**SMALL), RATES, cv=2, verbose=1).fit(X, Y)
+    first, last = (line for line in capsys.readouterr().out.splitlines() if "go on" in line)
+    assert first.startswith("0 of 4 trainings go on, 2 are still to begin, lowest loss")
+    assert last.startswith("0 of 4 trainings go on, lowest loss")
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -112,14 +112,22 @@ class Fold:
         self.given: Given | Checked | None = None
 
     def prepare(self, estimator: Any) -> None:
-        """Transform, check and encode the samples, as each candidate would by itself."""
+        """Transform, check and encode the samples, as each candidate would by itself.
+
+        Warnings are kept for all of them; those of what fails are given, as each fails by itself.
+        """
         network, X, before = network_of(estimator), self.X, None
         said: list[Callable[[], object]] = []
-        with noted(said):
-            if network is not estimator:
-                before = clone(estimator[:-1])
-                X = before.fit_transform(X, self.y)
-            self.given = network._check_once(X, self.y, self.params.get("sample_weight"))
+        try:
+            with noted(said):
+                if network is not estimator:
+                    before = clone(estimator[:-1])
+                    X = before.fit_transform(X, self.y)
+                self.given = network._check_once(X, self.y, self.params.get("sample_weight"))
+        except Exception:
+            for say_again in said:
+                say_again()
+            raise
         self.said, self.before = said, before
         del self.X, self.y
 
@@ -206,7 +214,7 @@ def _transform(found: Sequence[tuple[Fit, Fold]]) -> None:
     """
     for fold, fit in {fold: fit for fit, fold in found}.items():
         if isinstance(fit.estimator, Pipeline):
-            with suppress(Exception):
+            with suppress(Exception), noted([]):
                 fold.prepare(fit.estimator)
 
 

@@ -37,7 +37,9 @@ class Progress:
         left = sum(self.networks[k].max_iter - _epochs(self.networks[k]) for k in going)
         left += sum(one.max_iter for one in others)
         until = f", at most {(now - self.began) * left / done:.0f} s left" if done else ""
-        sys.stdout.write(f"{len(going)} of {count} trainings go on, {_best(begun)}{until}\n")
+        later = f", {waiting} are still to begin" if waiting else ""
+        text = f"{len(going)} of {count} trainings go on{later}, {_best(begun)}{until}"
+        sys.stdout.write(f"{text}\n")
 
 
 def _epochs(network: Any) -> int:

@@ -54,8 +54,9 @@ def together(
         Bytes that trainings which go on may need, beside their samples. One of them goes on in any
         case; others begin when there is room.
     on_round : function, optional
-        Called before each round of trainings that go on, and after the last one, with their numbers
-        and with how many wait: side by side, these may begin in that round, and the first ones do.
+        Called before each round, and after the last one, with the numbers of the trainings that go
+        on and with how many wait: side by side, these may begin in that round. Before the first one
+        it is called only where some have begun.
     on_alone : function, optional
         Called with the number of a training whose first epochs are not made beside those of others,
         and with the reason. One that outlives those beside it is none of them.
@@ -76,7 +77,7 @@ def together(
             begun = _begun(trainings, waiting, watch, most, limit, epochs)
             if not make:
                 epochs |= dict(begun)
-            if epochs or not waiting:
+            if not waiting or len(waiting) < len(trainings):
                 on_round(list(epochs), len(waiting))
             if not (epochs or waiting):
                 break
