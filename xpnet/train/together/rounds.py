@@ -70,7 +70,6 @@ def together(
     stacks: list[Stack] = []
     side_by_side = accelerator_for(like).side_by_side
     epochs: Epochs = {}
-    size = -(-min(AT_ONCE, len(trainings)) // PARTS)
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while True:
             most = AT_ONCE if make else len(trainings)
@@ -82,6 +81,7 @@ def together(
             if not (epochs or waiting):
                 break
             if make:
+                size = -(-min(AT_ONCE, len(epochs) + len(waiting)) // PARTS)
                 coming = chain(epochs.items(), begun if len(epochs) <= AT_ONCE // 2 else ())
                 epochs = round_side_by_side(trainings, coming, watch, make, on_alone, size)
             else:
