@@ -1,0 +1,44 @@
+"""What a trial of one thread against all chooses."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpnet.fused.numba.threads.trial import ENOUGH, Trial
+
+
+def tried(trial, one, every):
+    """Enter parts of so many seconds a step, with one thread and with all, until it chooses."""
+    for _ in range(100):
+        way, count = trial.next()
+        if trial.enter(way, count, count * (one if way else every)):
+            return trial.one
+    raise AssertionError("no choice after 100 parts")
+
+
+@pytest.mark.parametrize(
+    ("began_with_one", "one", "every", "expected"),
+    [
+        (True, 1.0, 0.99, False),  # the first choice is the faster way
+        (True, 0.99, 1.0, True),
+        (False, 0.99, 1.0, True),
+        (False, 1.0, 0.99, False),
+    ],
+)
+def test_the_first_choice_is_the_faster_way(began_with_one, one, every, expected):
+    assert tried(Trial(began_with_one, 0.0), one * ENOUGH / 5, every * ENOUGH / 5) is expected
+
+
+@pytest.mark.parametrize(
+    ("found_one", "one", "every", "expected"),
+    [
+        (True, 1.0, 0.97, False),  # back to all by any gain
+        (False, 0.97, 1.0, False),  # to one thread by a clear one alone
+        (False, 0.85, 1.0, True),
+    ],
+)
+def test_one_thread_again_needs_a_clear_gain(found_one, one, every, expected):
+    trial = Trial(True, 0.0)
+    first = (1.0, 2.0) if found_one else (2.0, 1.0)
+    assert tried(trial, *(seconds * ENOUGH / 5 for seconds in first)) is found_one
+    assert tried(trial, one * ENOUGH / 5, every * ENOUGH / 5) is expected
