@@ -1,7 +1,8 @@
 """``python -m bench.report RESULT.json …``: measurements as Markdown tables and charts.
 
 Takes what ``pytest bench --benchmark-json``, ``python -m bench.peers`` and ``python -m
-bench.search`` write; results of several machines or backends, given together, come side by side.
+bench.search`` write; results of several machines or backends, given together, come side by side. Of
+peers that were measured in several runs, the table has the median of the runs.
 The report of one kind is put beside its first file, with the endings ``.md`` and ``.png``.
 """
 

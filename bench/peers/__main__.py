@@ -19,7 +19,7 @@ from bench.peers.measure import disagreeing, installed, measure, workers
 from bench.peers.run import steps_in
 from bench.peers.tasks import TASKS, Peer
 
-SIZES = ("784-30-10", "784-128-10", "784-512-256-10", "64-32-10", "784-2048-2048-10")
+SIZES = ("784-64-10", "784-128-10", "784-512-256-10", "64-32-10", "784-2048-2048-10")
 BATCHES = (32, 128, 1024)
 PACKAGES = (
     *("xpnet", "numpy", "numba", "cupy-cuda12x", "cupy-cuda13x"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 from bench import machine
@@ -29,10 +30,27 @@ class Results(NamedTuple):
 
 
 def read(results: Sequence[dict[str, Any]]) -> Results:
-    """All cells; where two files have the same one, the later one counts."""
-    cells = {_same_if(cell): cell for result in results for cell in result["cells"]}
+    """All cells; one that some files have is the median of these runs."""
+    runs: dict[tuple[Any, ...], list[Cell]] = {}
+    for result in results:
+        for cell in result["cells"]:
+            runs.setdefault(_same_if(cell), []).append(cell)
     machines = [machine.line(result["machine"]) for result in results]
-    return Results(list(cells.values()), list(dict.fromkeys(machines)))
+    return Results(list(map(_median_of, runs.values())), list(dict.fromkeys(machines)))
+
+
+def _median_of(runs: Sequence[Cell]) -> Cell:
+    """The cell with the medians of some runs for each peer, and the fastest of all rounds."""
+    rows = []
+    for peer in dict.fromkeys(row["peer"] for cell in runs for row in cell["rows"]):
+        of_peer = [row for cell in runs if (row := row_of(cell, peer))]
+        timed = [row for row in of_peer if row["seconds"]]  # without, it missed its goal
+        row = of_peer[-1]
+        if timed:
+            seconds = median(row["seconds"] for row in timed)
+            row = timed[-1] | {"seconds": seconds, "best": min(row["best"] for row in timed)}
+        rows.append(row)
+    return runs[-1] | {"rows": rows}
 
 
 def network_of(cell: Cell) -> str:

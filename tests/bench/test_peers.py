@@ -79,12 +79,17 @@ def test_summary_says_where_xpnet_is_not_the_first(measured):
     ]
 
 
-def test_a_cell_that_was_measured_again_counts_once(peers_json, cell_with):
-    # The steps that fill a time are never quite the same.
-    again = peers_json | {"cells": [cell_with(batch=128, steps=210, floor=20, xpnet=30)]}
-    read = results.read([peers_json, again])
+def test_a_cell_of_three_runs_is_their_median(peers_json, cell_with):
+    # The steps that fill a time are never quite the same; a run may be of some peers alone.
+    runs = [
+        peers_json | {"cells": [cell_with(batch=128, steps=steps, floor=20, xpnet=xpnet)]}
+        for steps, xpnet in ((210, 30), (190, 40))
+    ]
+    read = results.read([peers_json, *runs])
     seconds = [results.row_of(cell, "xpnet")["seconds"] for cell in read.cells]
-    assert seconds == pytest.approx([20e-6, 30e-6, 60e-6])
+    assert seconds == pytest.approx([20e-6, 40e-6, 60e-6])
+    assert results.row_of(read.cells[1], "xpnet")["best"] == pytest.approx(15e-6)
+    assert results.row_of(read.cells[1], "torch")["seconds"] == pytest.approx(100e-6)
     assert len(read.machines) == 1
 
 
