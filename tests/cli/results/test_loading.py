@@ -35,15 +35,20 @@ cli.main(["train", "digits", "--epochs", "2", "--hidden", "32"])
 """
 
 
-def test_a_training_begins_before_all_that_draws_is_there(tmp_path):
-    """And whether the BLAS may be given another number of threads does not depend on it."""
-    run = subprocess.run(
-        [sys.executable, "-c", LOADED_LATE],
+def run_in(code, folder):
+    """A process of its own, with the plain kernels."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=folder,
         env=os.environ | {"XPNET_FUSED": "0"},
     )
+
+
+def test_a_training_begins_before_all_that_draws_is_there(tmp_path):
+    """And whether the BLAS may be given another number of threads does not depend on it."""
+    run = run_in(LOADED_LATE, tmp_path)
     assert (run.returncode, run.stderr) == (0, "False True\n")
     assert (tmp_path / "xpnet-digits.png").exists()
 
@@ -82,13 +87,7 @@ sys.exit(cli.main(["train", "digits", "--epochs", "2", "--hidden", "32"]))
 
 
 def test_why_nothing_can_be_drawn_is_said(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-c", BROKEN],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | {"XPNET_FUSED": "0"},
-    )
+    run = run_in(BROKEN, tmp_path)
     assert run.returncode != 0
     assert "axes are broken" in run.stderr
     assert (tmp_path / "xpnet-digits.safetensors").exists()
