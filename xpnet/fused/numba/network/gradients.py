@@ -17,7 +17,7 @@ from xpnet.fused.numba.activations import piecewise_forward
 from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm
 from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
-from xpnet.fused.numba.compilation.views import matrix_at
+from xpnet.fused.numba.compilation.views import matrix_at, vector_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
 from xpnet.fused.numba.network.places import PASSING, ROW, UNIT, WIDEST, dense, passing, units
@@ -45,12 +45,31 @@ def gradients_at(
     masks: Masks,
     theta: Array,
     work: Array,
+    costs: Array,
     to_gradients: Array,
-) -> float:
-    """`cost_and_gradients` or its thin form at that address, called by Python: runs do without."""
-    data = X, matrix_at(X, 0, 0, 0), Y, weight, l2, masks
-    J: float = number_of(gradients, loops, layout, kinds, slopes, *data, theta, work, to_gradients)
-    return J
+    others: Array,
+    worker: int,
+    workers: int,
+) -> None:
+    """`cost_and_gradients` or its thin form at that address, called by Python: runs do without.
+
+    Of those blocks of samples that fall to a worker: the gradients of the first of all go where
+    they belong, those of each other one to `others`, to be added.
+    """
+    network = loops, layout, kinds, slopes
+    (m, n_x), n_y, blocks, P = X.shape, Y.shape[1], len(costs), len(to_gradients)
+    room, share, length = work.size // m, share_of(weight), (m + len(costs) - 1) // len(costs)
+    for block in range(worker, blocks, workers):
+        before = block * length
+        n = length if length < m - before else m - before
+        samples = matrix_at(X, before * n_x, n, n_x), matrix_at(X, 0, 0, 0)
+        targets = matrix_at(Y, before * n_y, n, n_y), matrix_at(weight, before, 1, n)
+        rest = share, before, l2 if block == 0 else 0.0, masks, theta
+        room_of_block, grads = vector_at(work, before * room, n * room), to_gradients
+        if block > 0:
+            grads = vector_at(others, (block - 1) * P, P)
+        memory = room_of_block, grads
+        costs[block] = number_of(gradients, *network, *samples, *targets, *rest, *memory)
 
 
 @compiled_inner
@@ -63,6 +82,8 @@ def cost_and_gradients(
     X_columns: Array,
     Y: Array,
     weight: Array,
+    share: float,
+    before: int,
     l2: float,
     masks: Masks,
     theta: Array,
@@ -91,6 +112,10 @@ def cost_and_gradients(
         less than it takes to transpose them for one network alone.
     weight : array, shape (1, m)
         Ones where all samples count the same: code for None beside it compiles twice as long.
+    share : float
+        One through the sum of all weights of the batch, of `share_of`.
+    before : int
+        Samples of the batch that come before these.
     l2 : float
     masks : tuple
         Of `masks_of`.
@@ -100,16 +125,15 @@ def cost_and_gradients(
         three rows: m numbers for each row of them.
     """
     m, last = X.shape[0], len(layout) - 1
-    call(loops[FORWARD], loops, layout, kinds, slopes, X, X_columns, masks, theta, work)
+    call(loops[FORWARD], loops, layout, kinds, slopes, X, X_columns, before, masks, theta, work)
     Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
-    share = share_of(weight)
     rest = (kinds[last, PASSING] + 3 * kinds[last, WIDEST]) * m
     s, rows = matrix_at(work, rest, 1, m), matrix_at(work, rest + m, 2, m)
     of_dtype = X.dtype.type(share)
     for j in range(m):
         s[0, j] = weight[0, j] * of_dtype
     J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ, rows)
-    call(loops[BACKWARD], loops, layout, kinds, slopes, X, masks, theta, work, to_gradients)
+    call(loops[BACKWARD], loops, layout, kinds, slopes, X, before, masks, theta, work, to_gradients)
     if l2 != 0.0:
         J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
     return J
@@ -132,6 +156,7 @@ def forward(
     slopes: Array,
     X: Array,
     X_columns: Array,
+    before: int,
     masks: Masks,
     theta: Array,
     work: Array,
@@ -155,7 +180,7 @@ def forward(
         else:
             call(activate, Z, b, A)
         if masks[KEPT] > 0 and layer < last:
-            call(masks[DROP], A, kinds[layer, UNIT], kinds[last, UNIT], masks)
+            call(masks[DROP], A, kinds[layer, UNIT], kinds[last, UNIT] + before, masks)
 
 
 @compiled_inner
@@ -165,6 +190,7 @@ def backward(
     kinds: Array,
     slopes: Array,
     X: Array,
+    before: int,
     masks: Masks,
     theta: Array,
     work: Array,
@@ -186,7 +212,7 @@ def backward(
             dA = passing(work, layout, kinds, DA, layer, m)
             A, row = units(work, layout, kinds, layer, m), kinds[layer, ROW]
             if masks[KEPT] > 0:
-                call(masks[DROP], dA, kinds[layer, UNIT], kinds[last, UNIT], masks)
+                call(masks[DROP], dA, kinds[layer, UNIT], kinds[last, UNIT] + before, masks)
                 call(masks[DIVIDE], A, masks[KEPT])  # the slope's A is without its mask
             if row < 0:
                 call(kinds[layer, MULTIPLY], dA, A, None, slopes[layer], dZ, db)
@@ -224,6 +250,8 @@ def thin_cost_and_gradients(
     X_columns: Array,
     Y: Array,
     weight: Array,
+    share: float,
+    before: int,
     l2: float,
     masks: Masks,
     theta: Array,
@@ -235,7 +263,7 @@ def thin_cost_and_gradients(
     dW, db = dense(to_gradients, layout, 0)
     (m, n_x), n = X.shape, W.shape[0]
     width = ALONE // (n * ROWS)
-    one, zero, share = X.dtype.type(1), X.dtype.type(0), share_of(weight)
+    one, zero = X.dtype.type(1), X.dtype.type(0)
     of_dtype = X.dtype.type(share)
     to_gradients[:] = 0
     J = 0.0

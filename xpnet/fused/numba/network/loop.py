@@ -1,5 +1,8 @@
 """Training loop as one compiled call: gather, gradients, update, and again, of one network or some.
 
+Large batches come in blocks, whose gradients are added up. Each block falls to a worker, a thread
+that makes all steps with the others, and each worker updates its share of the parameters.
+
 Some networks that are trained on the same samples in the same order share what is gathered. For
 them a batch is also transposed, as a product with samples as columns may take half the time.
 
@@ -20,7 +23,9 @@ from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
 from xpnet.fused.numba.gather import gather
-from xpnet.fused.numba.network.gradients import DECAY
+from xpnet.fused.numba.network.gradients import DECAY, share_of
+from xpnet.fused.numba.threads.barrier import wait_for, yielding
+from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
 
@@ -28,16 +33,19 @@ ADDRESSES = (
     *("gradients", "update", "gather", "transpose", "loops", "layout", "kinds", "slopes"),
     *("X", "Y", "weight", "order"),
     *("segments", "rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
-    *("first", "second", "costs", "x", "columns", "y", "s", "work"),
+    *("first", "second", "costs", "x", "columns", "y", "s", "work", "others", "parts_of_cost"),
+    *("arrivals", "yielding"),
 )
 SIZES = (
     *("layers", "kinds_of_layer", "P", "m", "n_x", "n_y", "weights", "epochs", "length", "size"),
     *("steps", "parts", "least", "room_of_sample", "transposed", "transposed_last"),
+    *("blocks", "blocks_last"),
 )
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
-BLOCK = 16  # rows of a matrix that is transposed
+TILE = 16  # rows of a matrix that is transposed
+ALIGNED = 16  # entries: where workers' shares of the parameters may begin
 
 row_at = row_of_table(ROW)
 
@@ -45,8 +53,8 @@ NOTHING = dict.fromkeys(ROW.names or (), 0.0)
 
 
 @compiled
-def train(rows: int, networks: int, like: Array) -> None:
-    """As many steps as a row says, of each of so many networks.
+def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> None:
+    """As many steps as a row says, of each of so many networks; what falls to one worker.
 
     Parameters
     ----------
@@ -69,96 +77,163 @@ def train(rows: int, networks: int, like: Array) -> None:
         - costs (steps,): where they go;
         - x (size, n_x), columns (n_x, size), y (size, n_y), s (size,), work (size *
           room_of_sample,): room for a batch, and for its layers;
-        - transposed, transposed_last: whether whole batches are, and those that are left.
+        - transposed, transposed_last: whether whole batches are, and those that are left;
+        - blocks, blocks_last: how many a batch is of; others ((blocks - 1) * P,), parts_of_cost
+          (blocks,): room for their gradients and costs; arrivals, yielding: of `wait_for`.
     networks : int
     like : array
         Of the dtype of all that are no whole numbers.
+    worker, workers : int
+        Its number, and how many there are.
     """
     first = row_at(rows, 0)
-    X = array_at(first.X, like, first.m, first.n_x)
-    Y = array_at(first.Y, like, first.m, first.n_y)
-    order = array_at(first.order, np.int64, first.epochs, first.length)
-    x = array_at(first.x, like, first.size, first.n_x)
-    y = array_at(first.y, like, first.size, first.n_y)
-    s = array_at(first.s, like, first.size)
+    s = vector_at(array_at(first.s, like, workers * first.size), worker * first.size, first.size)
     for j in range(first.size):
         s[j] = 1
     of_epoch = (first.length + first.size - 1) // first.size
     for i in range(first.steps):
         start = i % of_epoch * first.size
-        chosen = vector_at(order, i // of_epoch * first.length, first.length)
         left = first.length - start
-        m = first.size if first.size < left else left
-        x_of_batch = matrix_at(x, 0, m, first.n_x)
-        y_of_batch = matrix_at(y, 0, m, first.n_y)
-        call(first.gather, X, chosen, start, x_of_batch)
-        call(first.gather, Y, chosen, start, y_of_batch)
+        is_whole = first.size <= left
+        m = first.size if is_whole else left
+        chosen = array_at(first.order, np.int64, first.epochs * first.length)
+        chosen = vector_at(chosen, i // of_epoch * first.length + start, m)
         if first.weights > 0:
             weight = array_at(first.weight, like, first.weights)
             for j in range(m):
-                s[j] = weight[chosen[start + j]]
-        columns = array_at(first.columns, like, first.n_x, 0)
-        if first.transposed if m == first.size else first.transposed_last:
-            columns = array_at(first.columns, like, first.n_x, m)
-            call(first.transpose, x_of_batch, columns)
+                s[j] = weight[chosen[j]]
+        share = share_of(matrix_at(s, 0, 1, m))
+        blocks = first.blocks if is_whole else first.blocks_last
+        n = (m + blocks - 1) // blocks
+        for block in range(worker, blocks, workers):
+            before = block * n
+            of_block = vector_at(chosen, before, n if n < m - before else m - before)
+            weights = matrix_at(s, before, 1, len(of_block))
+            gathered(first, of_block, before, is_whole, like)
+            for k in range(networks):
+                gradients(row_at(rows, k), i, block, before, weights, share, is_whole, like)
+        if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.yielding):
+            return
         for k in range(networks):
-            row = row_at(rows, k)
-            newest = row.odd if i % 2 else row.even
-            theta = array_at(row.theta if i == 0 else newest, like, row.P)
-            gradients(row, i, theta, x_of_batch, columns, y_of_batch, matrix_at(s, 0, 1, m))
-            update(row, i, theta)
+            update(row_at(rows, k), i, blocks, worker, workers, like)
+        if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.yielding):
+            return
 
 
 @compiled_inner
-def gradients(row: Any, i: int, theta: Array, x: Array, columns: Array, y: Array, s: Array) -> None:
-    """Cost and gradients of a network in step i."""
+def gathered(row: Any, chosen: Array, before: int, is_whole: bool, like: Array) -> None:
+    """Gather a block of samples, whose numbers are `chosen`, into its room."""
+    m = len(chosen)
+    x = array_at(row.x, like, row.size * row.n_x)
+    y = array_at(row.y, like, row.size * row.n_y)
+    x_of_block = matrix_at(x, before * row.n_x, m, row.n_x)
+    call(row.gather, array_at(row.X, like, row.m, row.n_x), chosen, 0, x_of_block)
+    y_of_block = matrix_at(y, before * row.n_y, m, row.n_y)
+    call(row.gather, array_at(row.Y, like, row.m, row.n_y), chosen, 0, y_of_block)
+    if row.transposed if is_whole else row.transposed_last:
+        columns = array_at(row.columns, like, row.n_x * row.size)
+        call(row.transpose, x_of_block, matrix_at(columns, before * row.n_x, row.n_x, m))
+
+
+@compiled_inner
+def gradients(
+    row: Any,
+    i: int,
+    block: int,
+    before: int,
+    weights: Array,
+    share: float,
+    is_whole: bool,
+    like: Array,
+) -> None:
+    """Cost and gradients of a network on a block in step i."""
+    m = weights.shape[1]
     network = (
         array_at(row.loops, np.int64, DECAY + 1),
         array_at(row.layout, np.int64, row.layers, 4),
         array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer),
-        array_at(row.slopes, x, row.layers, 2, 3),
+        array_at(row.slopes, like, row.layers, 2, 3),
     )
     keys = array_at(row.keys, np.int64, row.steps, 2)
     masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
-    work = array_at(row.work, x, row.size * row.room_of_sample)
-    grads = array_at(row.grads, x, row.P)
-    data = x, columns, y, s, row.l2, masks, theta, work, grads
-    array_at(row.costs, x, row.steps)[i] = number_of(row.gradients, *network, *data)
+    is_transposed = row.transposed if is_whole else row.transposed_last
+    samples = (
+        matrix_at(array_at(row.x, like, row.size * row.n_x), before * row.n_x, m, row.n_x),
+        matrix_at(
+            array_at(row.columns, like, 1), before * row.n_x, row.n_x, m if is_transposed else 0
+        ),
+        matrix_at(array_at(row.y, like, row.size * row.n_y), before * row.n_y, m, row.n_y),
+    )
+    work, length = array_at(row.work, like, 1), row.room_of_sample
+    work = vector_at(work, before * length, m * length)
+    theta = array_at(newest(row, i), like, row.P)
+    grads = array_at(row.grads, like, row.P)
+    if block > 0:
+        grads = vector_at(array_at(row.others, like, 1), (block - 1) * row.P, row.P)
+    rest = weights, share, before, row.l2 if block == 0 else 0.0, masks, theta, work, grads
+    costs = array_at(row.parts_of_cost, np.float64, block + 1)
+    costs[block] = number_of(row.gradients, *network, *samples, *rest)
 
 
 @compiled_inner
-def update(row: Any, i: int, theta: Array) -> None:
-    """Update the parameters of one network, `theta`, after step i."""
-    grads = array_at(row.grads, theta, row.P)
-    new = array_at(row.even if i % 2 else row.odd, theta, row.P)
-    first = array_at(row.first, theta, row.P)
-    second = array_at(row.second, theta, row.P)
+def newest(row: Any, i: int) -> int:
+    """The address of the parameters before step i."""
+    address: int = row.theta if i == 0 else row.odd if i % 2 else row.even
+    return address
+
+
+@compiled_inner
+def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array) -> None:
+    """Update a worker's share of the parameters of one network after step i."""
+    length = (row.P // workers + ALIGNED - 1) // ALIGNED * ALIGNED
+    low, high = worker * length, (worker + 1) * length
+    high = high if high < row.P else row.P
+    theta, grads = array_at(newest(row, i), like, row.P), array_at(row.grads, like, row.P)
+    others = array_at(row.others, like, 1)
+    for block in range(blocks - 1):
+        add(vector_at(grads, low, high - low), vector_at(others, block * row.P + low, high - low))
+    new = array_at(row.even if i % 2 else row.odd, like, row.P)
+    first, second = array_at(row.first, like, row.P), array_at(row.second, like, row.P)
     segments = array_at(row.segments, np.int64, row.parts, 3)
     rates = array_at(row.rates, np.float64, row.steps)
     values = array_at(row.values, np.float64, row.steps, 2, MOST_VALUES)
     for part in range(row.parts):
-        begin, n = segments[part, 0], segments[part, 1] - segments[part, 0]
+        begin, end = segments[part, 0], segments[part, 1]
+        begin = begin if begin > low else low
+        n = (end if end < high else high) - begin
         v = vector_at(values, (2 * i + segments[part, 2]) * MOST_VALUES, MOST_VALUES)
-        call(
-            row.update,
-            vector_at(theta, begin, n),
-            vector_at(grads, begin, n),
-            vector_at(first, begin, n),
-            vector_at(second, begin, n),
-            vector_at(rates, i, 1),
-            (v[0], v[1], v[2], v[3], v[4], v[5]),
-            vector_at(new, begin, n),
-        )
+        if n > 0:
+            call(
+                row.update,
+                vector_at(theta, begin, n),
+                vector_at(grads, begin, n),
+                vector_at(first, begin, n),
+                vector_at(second, begin, n),
+                vector_at(rates, i, 1),
+                (v[0], v[1], v[2], v[3], v[4], v[5]),
+                vector_at(new, begin, n),
+            )
+    if worker == 0:
+        J, parts = 0.0, array_at(row.parts_of_cost, np.float64, blocks)
+        for block in range(blocks):
+            J += parts[block]
+        array_at(row.costs, like, row.steps)[i] = J
+
+
+@compiled_inner
+def add(to_grads: Array, grads: Array) -> None:
+    for j in range(len(grads)):
+        to_grads[j] += grads[j]
 
 
 @compiled_inner
 def transpose(X: Array, to_X: Array) -> None:
     """The columns of X as rows; of some samples at a time, which stay in the cache."""
     m, n = X.shape
-    whole = m - m % BLOCK
-    for start in range(0, whole, BLOCK):
+    whole = m - m % TILE
+    for start in range(0, whole, TILE):
         for j in range(n):
-            for i in range(BLOCK):  # so many, known here: in vectors, in half the time
+            for i in range(TILE):  # so many, known here: in vectors, in half the time
                 to_X[j, start + i] = X[start + i, j]
     for j in range(n):
         for i in range(whole, m):
@@ -182,21 +257,42 @@ class Room:
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
 
-    def train(self, rows: Array, like: Array) -> None:
+    def train(self, rows: Array, like: Array, workers: int = 1) -> None:
         """Train the networks of these rows in here."""
         first = rows[0]
-        names = "size", "n_x", "n_y", "room_of_sample"
-        size, n_x, n_y, room = (int(first[name]) for name in names)
+        names = "size", "n_x", "n_y", "room_of_sample", "P"
+        size, n_x, n_y, room, P = (int(first[name]) for name in names)
         columns = size * n_x if first["transposed"] or first["transposed_last"] else 0
         if columns:
             rows["transpose"] = _of_transpose(like.dtype)
-        sizes = {"x": size * n_x, "columns": columns, "y": size * n_y, "s": size}
-        for name, length in (sizes | {"work": size * room}).items():
-            array = self.arrays.get(name)
-            if array is None or array.size < length or array.dtype != like.dtype:
-                array = self.arrays[name] = np.empty(length, like.dtype)
-            rows[name] = array.ctypes.data
-        train(rows.ctypes.data, len(rows), like)
+        for name, length in {
+            "x": size * n_x,
+            "columns": columns,
+            "y": size * n_y,
+            "s": size * workers,
+            "work": size * room,
+        }.items():
+            rows[name] = self._array(name, length, like.dtype)
+        blocks = int(max(first["blocks"], first["blocks_last"]))
+        numbers = np.arange(len(rows))
+        others = self._array("others", (blocks - 1) * P * len(rows), like.dtype)
+        rows["others"] = others + numbers * (blocks - 1) * P * like.itemsize
+        costs = self._array("parts_of_cost", blocks * len(rows), np.dtype(np.float64))
+        rows["parts_of_cost"] = costs + numbers * blocks * 8
+        rows["yielding"] = yielding()
+
+        def make(worker: int, workers: int, arrivals: int) -> None:
+            rows["arrivals"] = arrivals
+            train(rows.ctypes.data, len(rows), like, worker, workers)
+
+        on_workers(workers, make)
+
+    def _array(self, name: str, length: int, dtype: Any) -> int:
+        """The address of an array of at least that length."""
+        array = self.arrays.get(name)
+        if array is None or array.size < length or array.dtype != dtype:
+            array = self.arrays[name] = np.empty(length, dtype)
+        return int(array.ctypes.data)
 
 
 @cache

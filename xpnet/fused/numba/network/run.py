@@ -140,12 +140,12 @@ class RunProgram(Program):
         number, size = len(steps.hyperparameters), steps.batches.size
         costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
         with self.threads.parts(number, size, last) as parts:
-            for part in parts:
-                params, moments, costs[part] = self._made(steps, part)
+            for part, workers in parts:
+                params, moments, costs[part] = self._made(steps, part, workers)
                 steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
 
-    def _made(self, steps: TrainingSteps, part: slice) -> Any:
+    def _made(self, steps: TrainingSteps, part: slice, workers: int) -> Any:
         """The result of some of the steps, whose other memory is free again then."""
         batches, dropout = steps.batches, steps.dropout
         order = batches.order[None, part.start * batches.size : part.stop * batches.size]
@@ -156,7 +156,7 @@ class RunProgram(Program):
                 dropout=dropout and dropout[part],
             )
         )
-        self.room.train(table_of([made.arguments[0]]), self.like)
+        self.room.train(table_of([made.arguments[0]]), self.like, workers)
         return made.result
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun:
@@ -178,12 +178,15 @@ class RunProgram(Program):
         arrays |= {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
         arrays |= {"first": first, "second": second, "rates": rates, "values": values}
         arrays |= {"keys": keys, "costs": costs}
+        size, length = batches.size, arrays["order"].shape[1]
         numbers = {
+            "blocks": self.blocks(size),
+            "blocks_last": self.blocks(length % size),
             "m": len(batches.X),
             "weights": arrays["weight"].size if "weight" in arrays else 0,
             "epochs": len(arrays["order"]),
-            "length": arrays["order"].shape[1],
-            "size": batches.size,
+            "length": length,
+            "size": size,
             "steps": number,
             "least": least,
             "kept": kept,

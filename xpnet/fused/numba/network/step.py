@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,11 +35,15 @@ from xpnet.fused.numba.network.gradients import (
     gradients_at,
     thin_cost_and_gradients,
 )
+from xpnet.fused.numba.threads.blocks import blocks_of, one_block
 from xpnet.fused.numba.threads.number import Threads
+from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
+ONE_PART = ((slice(0, 1), 1),)
+"""A step by itself, with one worker."""
 SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
 
@@ -176,7 +180,9 @@ class Program:
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 3  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
-        self.threads = Threads(() if thin else net.sizes, self.dtype)
+        self.costs, self.others = np.empty(0), np.empty(0, self.dtype)
+        self.blocks: Callable[[int], int] = one_block if thin else partial(blocks_of, net.sizes)
+        self.threads = Threads(() if thin else net.sizes, self.dtype, self.blocks)
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -205,18 +211,28 @@ class Program:
         dropout: Dropout | None = None,
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
-        grads = self.flats.fresh()
+        grads, m = self.flats.fresh(), X.shape[1]
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-        weight, work = self._weight(sample_weight, X.shape[1]), self._work(X.shape[1])
+        weight, work = self._weight(sample_weight, m), self._work(m)
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
+        costs, others = self._of_blocks(self.blocks(m))
         data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
-        arguments: Any = (*self.network, *data, theta, work, to_gradients)
-        m = X.shape[1]
+        arguments: Any = (*self.network, *data, theta, work, costs, to_gradients, others)
         # The context alone would take a tenth of a small network's step.
-        with self.threads.parts(1, m) if self.threads.matter(m) else nullcontext((0,)) as parts:
-            for _ in parts:
-                J = gradients_at(self.gradients, *arguments)
-        return self.dtype.type(J), grads
+        choice = self.threads.parts(1, m) if self.threads.matter(m) else nullcontext(ONE_PART)
+        with choice as parts:
+            for _, workers in parts:
+                gradients_by(workers, self.gradients, arguments)
+        for other in others.reshape(len(costs) - 1, -1):
+            to_gradients += other
+        return self.dtype.type(sum(costs)), grads
+
+    def _of_blocks(self, blocks: int) -> tuple[Array, Array]:
+        """Room for the costs of blocks of a batch, and for gradients of all but the first."""
+        if len(self.costs) != blocks:
+            self.costs = np.empty(blocks)
+            self.others = np.empty((blocks - 1) * self.flats.size, self.dtype)
+        return self.costs, self.others
 
     def _penalty(self, l2: Any) -> float:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
@@ -237,6 +253,18 @@ class Program:
         if self.work.size < self.rows * m:
             self.work = np.empty(self.rows * m, self.dtype)
         return self.work
+
+
+def gradients_by(workers: int, gradients: int, arguments: Any) -> None:
+    """`gradients_at` by so many workers."""
+    if workers == 1:
+        gradients_at(gradients, *arguments, 0, 1)
+        return
+
+    def make(worker: int, workers: int, arrivals: int) -> None:
+        gradients_at(gradients, *arguments, worker, workers)
+
+    on_workers(workers, make)
 
 
 @lru_cache(maxsize=64)
@@ -271,7 +299,7 @@ def _of_gradients(thin: bool, dtype: Any) -> int:
     """The address of `cost_and_gradients`, or of its thin form."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    data = X, X, X, X, 0.0, masks_of(None, dtype), vector, vector, vector
+    data = X, X, X, X, 1.0, 0, 0.0, masks_of(None, dtype), vector, vector, vector
     loop = thin_cost_and_gradients if thin else cost_and_gradients
     return address_of(loop, loops, layout, layout, slopes, *data)
 
@@ -291,8 +319,8 @@ def _both_ways(dtype: Any) -> tuple[int, int, int, int]:
     network, data = (loops, layout, layout, slopes), (masks_of(None, dtype), vector, vector)
     return (
         address_of(product, 0, X, AS_IT_IS, X, AS_IT_IS, X),
-        address_of(forward, *network, X, X, *data),
-        address_of(backward, *network, X, *data, vector),
+        address_of(forward, *network, X, X, 0, *data),
+        address_of(backward, *network, X, 0, *data, vector),
         address_of(row_sums, X, X),
     )
 

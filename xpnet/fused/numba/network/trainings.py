@@ -23,6 +23,7 @@ from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, prod
 from xpnet.fused.numba.network.loop import ROW, Room, table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import is_thin
+from xpnet.fused.numba.threads.blocks import lengths_of
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.number import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
@@ -119,7 +120,11 @@ def _make(group: Sequence[Arguments]) -> None:
     size, length = int(rows["size"][0]), int(rows["length"][0])
     if len(group) > 1 and not is_thin(program.net):
         rows["transposed"], rows["transposed_last"] = (
-            m > 0 and columns_agree(*program.net.sizes[1::-1], m, program.dtype)
+            m > 0
+            and all(
+                columns_agree(*program.net.sizes[1::-1], n, program.dtype)
+                for n in lengths_of(m, program.blocks(m))
+            )
             for m in (size, length % size)
         )
     _own.room.train(rows, program.like)

@@ -32,6 +32,7 @@ from xpnet.fused.numba.blas import (
     routine,
 )
 from xpnet.fused.numba.threads.alone import is_alone
+from xpnet.fused.numba.threads.blocks import lengths_of, one_block
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import LONGEST, Trial
 
@@ -59,10 +60,14 @@ class Threads:
     sizes : sequence of int
         Units of each layer, the inputs first; empty of one whose products take one thread.
     dtype : dtype
+    blocks : function ``m -> int``
+        How many blocks a batch is of, for each of which there may be a worker.
     """
 
-    def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
-        self.sizes, self.dtype = tuple(sizes), dtype
+    def __init__(
+        self, sizes: Sequence[int], dtype: Any, blocks: Callable[[int], int] = one_block
+    ) -> None:
+        self.sizes, self.dtype, self.blocks = tuple(sizes), dtype, blocks
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.has_run = False
@@ -74,14 +79,15 @@ class Threads:
         Where a product is for more than one thread, and batches of that size come again: of steps
         given one by one, nobody knows whether they will, but where there was a trial before.
         """
-        if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
+        is_small = self.widest * m <= SMALL and self.blocks(m) == 1
+        if is_small or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
         return self.seen[m] >= USUAL or self._form in _trials
 
     @contextmanager
-    def parts(self, steps: int, *batches: int) -> Iterator[Iterator[slice]]:
-        """Context with the parts of so many steps, each to be made when it comes.
+    def parts(self, steps: int, *batches: int) -> Iterator[Iterator[tuple[slice, int]]]:
+        """Context with the parts of so many steps, and for each how many workers are to make it.
 
         `batches` are the numbers of samples that they may be of. There is one part, but during a
         trial.
@@ -89,7 +95,9 @@ class Threads:
         with closing(self._parts(steps, batches)) as parts:
             yield parts
 
-    def _parts(self, steps: int, batches: Sequence[int]) -> Generator[slice, None, None]:
+    def _parts(
+        self, steps: int, batches: Sequence[int]
+    ) -> Generator[tuple[slice, int], None, None]:
         trial = self._trial(max(batches))
         most, is_due = all_threads(), trial.is_due()
         is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
@@ -104,10 +112,12 @@ class Threads:
             count = min(count, steps - first)
             began = time.perf_counter()
             _within.append(self)
-            is_set = one or (may_set and is_limited)
+            workers = self._workers(batches, most) if may_choose and not one else 1
+            number = most if workers == 1 and not one else 1
+            is_set = number == 1 or (may_set and is_limited)
             try:
-                with at_most(1 if one else most) if is_set else nullcontext():
-                    yield slice(first, first + count)
+                with at_most(number) if is_set else nullcontext():
+                    yield slice(first, first + count), workers
             finally:
                 _within.pop()
             first += count
@@ -124,14 +134,23 @@ class Threads:
             _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
         return _trials[self._form]
 
+    def _workers(self, batches: Sequence[int], most: int) -> int:
+        """How many workers make steps together: one where the BLAS's threads are many more."""
+        blocks = max(map(self.blocks, batches))
+        return min(blocks, most) if most <= 2 * blocks else 1
+
     def _may_choose(self, batches: Sequence[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        return self.widest * max(batches) > SMALL and self._agree(batches) - {None} == {True}
+        are_blocks = max(map(self.blocks, batches)) > 1
+        matters = are_blocks or self.widest * max(batches) > SMALL
+        found = self._agree(batches) if matters else {False}
+        return False not in found and (are_blocks or True in found)
 
     def _agree(self, batches: Iterable[int]) -> set[bool | None]:
         """What `agree` says of these batches, for all the BLAS has and for our cores."""
         numbers = {all_threads(), number_of_threads()[0]()}
-        return {agree(self.sizes, m, self.dtype, number) for m in batches for number in numbers}
+        lengths = set().union(*(lengths_of(m, self.blocks(m)) for m in batches))
+        return {agree(self.sizes, n, self.dtype, number) for n in lengths for number in numbers}
 
 
 def _may_set() -> bool:
