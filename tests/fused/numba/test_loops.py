@@ -22,6 +22,7 @@ from xpnet.fused.numba.network import loop as training
 M = np.ones((8, 64), "float32")
 B = np.ones((8, 1), "float32")
 SLOPE = np.ones((2, 3), "float32")
+V = np.ones(64, "float32")
 RATES = np.asarray([0.1])
 NUMBERS, PLACES, BEGINS = np.ones(9, "float32"), np.zeros(9, "int32"), np.asarray([0, 9], "int32")
 
@@ -58,6 +59,7 @@ SIMD = {
     "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
+    "add": (training.add, (V, V), ("add",)),
     "row_products": (
         sparse.row_products,
         (NUMBERS, PLACES, BEGINS, M, None, 0.0, M),
@@ -142,7 +144,7 @@ def test_every_loop_is_looked_at():
         "decayed",
     }
     calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "train"}
-    calling |= {"forward", "backward", "gradients", "update", "transpose"}
+    calling |= {"forward", "backward", "gradients", "update", "transpose", "gathered", "newest"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 
 

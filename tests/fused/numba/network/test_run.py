@@ -128,7 +128,7 @@ def test_a_run_in_parts_takes_one_vector_more(monkeypatch):
     data, peaks, results = samples((300, 300, 3)), [], []
     for length in (STEPS_AN_EPOCH, 2):
         parts = [
-            slice(k, min(k + length, STEPS_AN_EPOCH)) for k in range(0, STEPS_AN_EPOCH, length)
+            (slice(k, min(k + length, STEPS_AN_EPOCH)), 1) for k in range(0, STEPS_AN_EPOCH, length)
         ]
         monkeypatch.setattr(Threads, "parts", lambda *_, parts=parts: nullcontext(parts))
         trained(*data, epochs=1)  # with all that is compiled

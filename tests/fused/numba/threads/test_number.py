@@ -55,7 +55,7 @@ class Machine:
         """The threads of each step."""
         made: list[tuple[int, int]] = []
         with choice.parts(steps, *batches or (M,)) as parts:
-            for part in parts:
+            for part, _ in parts:
                 threads = self.number()
                 made += [(i, threads) for i in range(steps)[part]]
                 self.now += (part.stop - part.start) * (
@@ -363,11 +363,11 @@ def test_the_choice_changes_no_bit(monkeypatch, all_threads, dtype):
         def _parts(self, steps, batches):
             for i in range(steps):
                 with at_most(1) if next(ways) else threads.nullcontext():
-                    yield slice(i, i + 1)
+                    yield slice(i, i + 1), 1
 
     class All(Threads):
         def _parts(self, steps, batches):
-            yield slice(0, steps)
+            yield slice(0, steps), 1
 
     for way in (All, Alternating, Threads):
         monkeypatch.setattr(step, "Threads", way)

@@ -31,11 +31,9 @@ WHOLE = ir.IntType(64)
 
 @cache
 def yielding() -> int:
-    """The address of what gives a thread's core to another one, or 0."""
-    library: Any = ctypes.windll.kernel32 if os.name == "nt" else ctypes.CDLL(None)
-    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
-    function = getattr(library, name, None)
-    return ctypes.cast(function, ctypes.c_void_p).value or 0 if function else 0
+    """The address of what gives a thread's core to another one."""
+    file, name = ("kernel32", "SwitchToThread") if os.name == "nt" else (None, "sched_yield")
+    return ctypes.cast(getattr(ctypes.CDLL(file), name), ctypes.c_void_p).value or 0
 
 
 @compiled_inner

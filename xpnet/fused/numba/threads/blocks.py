@@ -11,7 +11,7 @@ __all__ = ["blocks_of", "lengths_of", "one_block"]
 FEWEST, MANY = 32, 1024
 """Samples of a batch from which on there are two blocks, and four."""
 ENOUGH = 2**22
-"""Multiplications of a step from which on there are: of fewer, threads would wait for each other."""
+"""Multiplications of a step from which on there are: in less, threads wait for each other."""
 CACHED, LARGE = 2**17, 2**21
 """Parameters whose gradients stay in a core's cache: each block has its own, which are written and
 read again. Of more, a block is of more samples; of a large network there is one."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import pairwise
@@ -113,8 +113,8 @@ class Threads:
             began = time.perf_counter()
             _within.append(self)
             workers = self._workers(batches, most) if may_choose and not one else 1
-            number = most if workers == 1 and not one else 1
-            is_set = number == 1 or (may_set and is_limited)
+            number = 1 if one or workers > 1 else most
+            is_set = number < most or (may_set and is_limited)
             try:
                 with at_most(number) if is_set else nullcontext():
                     yield slice(first, first + count), workers
