@@ -16,7 +16,7 @@ from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import loop, step
 from xpnet.fused.numba.threads import workers as workers_module
 from xpnet.fused.numba.threads.barrier import wait_for, yielding
-from xpnet.fused.numba.threads.blocks import blocks_of, lengths_of
+from xpnet.fused.numba.threads.blocks import block_of, lengths_of, number_of
 from xpnet.fused.numba.threads.number import Threads, at_most
 from xpnet.fused.numba.threads.workers import on_workers
 
@@ -104,21 +104,27 @@ def test_full_batches_of_the_estimators(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-def test_shapes_alone_say_how_many_blocks():
-    assert blocks_of((784, 128, 10), 31) == 1
-    assert blocks_of((784, 128, 10), 32) == 2
-    assert blocks_of((784, 128, 10), 1024) == 4
-    assert blocks_of((64, 32, 10), 128) == 1
-    assert blocks_of((784, 512, 256, 10), 32) == 1
-    assert blocks_of((784, 512, 256, 10), 128) == 2
-    assert blocks_of((784, 2048, 2048, 10), 1024) == 1
+@pytest.mark.parametrize(
+    ("sizes", "m", "blocks"),
+    [
+        ((784, 128, 10), 31, 1),
+        ((784, 128, 10), 32, 2),
+        ((784, 128, 10), 1024, 4),
+        ((64, 32, 10), 128, 1),
+        ((784, 512, 256, 10), 32, 1),
+        ((784, 512, 256, 10), 128, 2),
+        ((784, 2048, 2048, 10), 1024, 1),
+    ],
+)
+def test_shapes_alone_say_how_many_blocks(sizes, m, blocks):
+    assert number_of(m, block_of(sizes, m)) == blocks
 
 
 @pytest.mark.parametrize(
-    ("m", "blocks", "lengths"), [(128, 2, {64}), (101, 2, {51, 50}), (1030, 4, {258, 256})]
+    ("m", "lengths"), [(128, {64}), (101, {56, 45}), (33, {24, 9}), (1030, {264, 238})]
 )
-def test_the_last_block_is_what_is_left(m, blocks, lengths):
-    assert lengths_of(m, blocks) == lengths
+def test_the_last_block_is_what_is_left(m, lengths):
+    assert lengths_of(m, block_of((784, 64, 10), m)) == lengths
 
 
 @numba.njit(nogil=True)

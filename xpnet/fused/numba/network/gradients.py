@@ -45,6 +45,7 @@ def gradients_at(
     masks: Masks,
     theta: Array,
     work: Array,
+    length: int,
     costs: Array,
     to_gradients: Array,
     others: Array,
@@ -53,12 +54,12 @@ def gradients_at(
 ) -> None:
     """`cost_and_gradients` or its thin form at that address, called by Python: runs do without.
 
-    Of those blocks of samples that fall to a worker: the gradients of the first of all go where
+    Of those blocks of so many samples that fall to a worker: the gradients of the first of all go where
     they belong, those of each other one to `others`, to be added.
     """
     network = loops, layout, kinds, slopes
     (m, n_x), n_y, blocks, P = X.shape, Y.shape[1], len(costs), len(to_gradients)
-    room, share, length = work.size // m, share_of(weight), (m + len(costs) - 1) // len(costs)
+    room, share = work.size // m, share_of(weight)
     for block in range(worker, blocks, workers):
         before = block * length
         n = length if length < m - before else m - before

@@ -25,6 +25,7 @@ from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.network.gradients import DECAY, share_of
 from xpnet.fused.numba.threads.barrier import wait_for, yielding
+from xpnet.fused.numba.threads.blocks import number_of as number_of_blocks
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
@@ -39,7 +40,7 @@ ADDRESSES = (
 SIZES = (
     *("layers", "kinds_of_layer", "P", "m", "n_x", "n_y", "weights", "epochs", "length", "size"),
     *("steps", "parts", "least", "room_of_sample", "transposed", "transposed_last"),
-    *("blocks", "blocks_last"),
+    *("block", "block_last"),
 )
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
@@ -78,8 +79,9 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         - x (size, n_x), columns (n_x, size), y (size, n_y), s (size,), work (size *
           room_of_sample,): room for a batch, and for its layers;
         - transposed, transposed_last: whether whole batches are, and those that are left;
-        - blocks, blocks_last: how many a batch is of; others ((blocks - 1) * P,), parts_of_cost
-          (blocks,): room for their gradients and costs; arrivals, yielding: of `wait_for`.
+        - block, block_last: samples of a block, whose gradients are made by themselves; others
+          ((blocks - 1) * P,), parts_of_cost (blocks,): room for the gradients of all but the first,
+          and for costs; arrivals, yielding: of `wait_for`.
     networks : int
     like : array
         Of the dtype of all that are no whole numbers.
@@ -103,8 +105,8 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
             for j in range(m):
                 s[j] = weight[chosen[j]]
         share = share_of(matrix_at(s, 0, 1, m))
-        blocks = first.blocks if is_whole else first.blocks_last
-        n = (m + blocks - 1) // blocks
+        n = first.block if is_whole else first.block_last
+        blocks = (m + n - 1) // n
         for block in range(worker, blocks, workers):
             before = block * n
             of_block = vector_at(chosen, before, n if n < m - before else m - before)
@@ -251,6 +253,16 @@ def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
     return np.array(rows, ROW)
 
 
+def most_blocks(row: Any) -> int:
+    """Blocks of a batch, at the most."""
+    whole, last = int(row["size"]), int(row["length"] % row["size"])
+    return max(
+        number_of_blocks(m, int(row[name]))
+        for m, name in ((whole, "block"), (last, "block_last"))
+        if m
+    )
+
+
 class Room:
     """Memory that steps are made in, used again: one at a time may have it."""
 
@@ -273,7 +285,7 @@ class Room:
             "work": size * room,
         }.items():
             rows[name] = self._array(name, length, like.dtype)
-        blocks = int(max(first["blocks"], first["blocks_last"]))
+        blocks = most_blocks(first)
         numbers = np.arange(len(rows))
         others = self._array("others", (blocks - 1) * P * len(rows), like.dtype)
         rows["others"] = others + numbers * (blocks - 1) * P * like.itemsize

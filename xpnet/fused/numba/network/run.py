@@ -180,8 +180,8 @@ class RunProgram(Program):
         arrays |= {"keys": keys, "costs": costs}
         size, length = batches.size, arrays["order"].shape[1]
         numbers = {
-            "blocks": self.blocks(size),
-            "blocks_last": self.blocks(length % size),
+            "block": self.block(size),
+            "block_last": self.block(length % size),
             "m": len(batches.X),
             "weights": arrays["weight"].size if "weight" in arrays else 0,
             "epochs": len(arrays["order"]),

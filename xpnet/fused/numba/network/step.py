@@ -35,7 +35,7 @@ from xpnet.fused.numba.network.gradients import (
     gradients_at,
     thin_cost_and_gradients,
 )
-from xpnet.fused.numba.threads.blocks import blocks_of, one_block
+from xpnet.fused.numba.threads.blocks import block_of, number_of, whole
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
@@ -181,8 +181,8 @@ class Program:
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
         self.costs, self.others = np.empty(0), np.empty(0, self.dtype)
-        self.blocks: Callable[[int], int] = one_block if thin else partial(blocks_of, net.sizes)
-        self.threads = Threads(() if thin else net.sizes, self.dtype, self.blocks)
+        self.block: Callable[[int], int] = whole if thin else partial(block_of, net.sizes)
+        self.threads = Threads(() if thin else net.sizes, self.dtype, self.block)
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -215,9 +215,10 @@ class Program:
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
         weight, work = self._weight(sample_weight, m), self._work(m)
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
-        costs, others = self._of_blocks(self.blocks(m))
+        block = self.block(m)
+        costs, others = self._of_blocks(number_of(m, block))
         data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
-        memory = theta, work, costs, to_gradients, others
+        memory = theta, work, block, costs, to_gradients, others
         arguments = self.gradients, *self.network, *data, *memory
         # The context alone would take a tenth of a small network's step.
         choice = self.threads.parts(1, m) if self.threads.matter(m) else nullcontext(ONE_PART)

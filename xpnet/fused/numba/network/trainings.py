@@ -123,7 +123,7 @@ def _make(group: Sequence[Arguments]) -> None:
             m > 0
             and all(
                 columns_agree(*program.net.sizes[1::-1], n, program.dtype)
-                for n in lengths_of(m, program.blocks(m))
+                for n in lengths_of(m, program.block(m))
             )
             for m in (size, length % size)
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["blocks_of", "lengths_of", "one_block"]
+__all__ = ["block_of", "lengths_of", "number_of", "whole"]
 
 FEWEST, MANY = 32, 1024
 """Samples of a batch from which on there are two blocks, and four."""
@@ -17,11 +17,16 @@ CACHED, LARGE = 2**17, 2**21
 read again. Of more, a block is of more samples; of a large network there is one."""
 LONGER = 64
 """Samples of a block of a network of more than `CACHED`, at the least."""
+EVEN = 8
+"""Samples that the length of a block is a multiple of: of more products then, one thread and all
+give the same bits."""
 
 
 @lru_cache(maxsize=256)
-def blocks_of(sizes: Sequence[int], m: int) -> int:
-    """How many blocks a batch of m samples is of: by shapes alone, as results depend on it.
+def block_of(sizes: Sequence[int], m: int) -> int:
+    """How many samples of a batch of m a block has: by shapes alone, as results depend on it.
+
+    The last block has what is left.
 
     Parameters
     ----------
@@ -31,18 +36,23 @@ def blocks_of(sizes: Sequence[int], m: int) -> int:
     """
     weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     if m < FEWEST or 3 * m * weights < ENOUGH or weights >= LARGE:
-        return 1
+        return m
     if weights > CACHED and m < 2 * LONGER:
-        return 1
-    return 2 if m < MANY else 4
+        return m
+    blocks = 2 if m < MANY else 4
+    return -(-m // (blocks * EVEN)) * EVEN
 
 
-def one_block(m: int) -> int:
+def whole(m: int) -> int:
     """The same where samples stay together."""
-    return 1
+    return m
 
 
-def lengths_of(m: int, blocks: int) -> set[int]:
-    """Of how many samples the blocks are."""
-    length = -(-m // blocks)
-    return {length, m - (blocks - 1) * length}
+def number_of(m: int, block: int) -> int:
+    """How many blocks of that length there are."""
+    return -(-m // block)
+
+
+def lengths_of(m: int, block: int) -> set[int]:
+    """How many samples the blocks have."""
+    return {block, m - (number_of(m, block) - 1) * block}

@@ -32,7 +32,7 @@ from xpnet.fused.numba.blas import (
     routine,
 )
 from xpnet.fused.numba.threads.alone import is_alone
-from xpnet.fused.numba.threads.blocks import lengths_of, one_block
+from xpnet.fused.numba.threads.blocks import lengths_of, number_of, whole
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import LONGEST, Trial
 
@@ -60,14 +60,14 @@ class Threads:
     sizes : sequence of int
         Units of each layer, the inputs first; empty of one whose products take one thread.
     dtype : dtype
-    blocks : function ``m -> int``
-        How many blocks a batch is of, for each of which there may be a worker.
+    block : function ``m -> int``
+        Samples of a block of a batch; for each block there may be a worker.
     """
 
     def __init__(
-        self, sizes: Sequence[int], dtype: Any, blocks: Callable[[int], int] = one_block
+        self, sizes: Sequence[int], dtype: Any, block: Callable[[int], int] = whole
     ) -> None:
-        self.sizes, self.dtype, self.blocks = tuple(sizes), dtype, blocks
+        self.sizes, self.dtype, self.block = tuple(sizes), dtype, block
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.has_run = False
@@ -79,7 +79,7 @@ class Threads:
         Where a product is for more than one thread, and batches of that size come again: of steps
         given one by one, nobody knows whether they will, but where there was a trial before.
         """
-        is_small = self.widest * m <= SMALL and self.blocks(m) == 1
+        is_small = self.widest * m <= SMALL and self.block(m) == m
         if is_small or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
@@ -136,12 +136,12 @@ class Threads:
 
     def _workers(self, batches: Sequence[int], most: int) -> int:
         """How many workers make steps together: one where the BLAS's threads are many more."""
-        blocks = max(map(self.blocks, batches))
+        blocks = max(number_of(m, self.block(m)) for m in batches)
         return min(blocks, most) if most <= 2 * blocks else 1
 
     def _may_choose(self, batches: Sequence[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        are_blocks = max(map(self.blocks, batches)) > 1
+        are_blocks = any(self.block(m) < m for m in batches)
         matters = are_blocks or self.widest * max(batches) > SMALL
         found = self._agree(batches) if matters else {False}
         return False not in found and (are_blocks or True in found)
@@ -149,7 +149,7 @@ class Threads:
     def _agree(self, batches: Iterable[int]) -> set[bool | None]:
         """What `agree` says of these batches, for all the BLAS has and for our cores."""
         numbers = {all_threads(), number_of_threads()[0]()}
-        lengths = set().union(*(lengths_of(m, self.blocks(m)) for m in batches))
+        lengths = set().union(*(lengths_of(m, self.block(m)) for m in batches))
         return {agree(self.sizes, n, self.dtype, number) for n in lengths for number in numbers}
 
 
