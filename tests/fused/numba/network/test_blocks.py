@@ -146,11 +146,11 @@ def test_an_error_of_one_worker_is_raised_when_all_have_left():
 
 
 def test_where_no_thread_can_be_started_all_is_made_here(monkeypatch):
-    class None_(Thread):
+    class Unstarted(Thread):
         def start(self):
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(workers_module, "Thread", None_)
+    monkeypatch.setattr(workers_module, "Thread", Unstarted)
     made = []
     on_workers(3, lambda worker, number, arrivals: made.append((worker, number)))
     assert made == [(0, 1)]

@@ -54,8 +54,8 @@ def gradients_at(
 ) -> None:
     """`cost_and_gradients` or its thin form at that address, called by Python: runs do without.
 
-    Of those blocks of so many samples that fall to a worker: the gradients of the first of all go where
-    they belong, those of each other one to `others`, to be added.
+    Of those blocks of `length` samples that fall to a worker. Gradients of the first block of all
+    go where they belong, those of each other one to `others`, to be added.
     """
     network = loops, layout, kinds, slopes
     (m, n_x), n_y, blocks, P = X.shape, Y.shape[1], len(costs), len(to_gradients)

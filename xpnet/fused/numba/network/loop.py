@@ -224,6 +224,7 @@ def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array
 
 @compiled_inner
 def add(to_grads: Array, grads: Array) -> None:
+    """Add a block's gradients to the first one's."""
     for j in range(len(grads)):
         to_grads[j] += grads[j]
 
