@@ -164,7 +164,7 @@ def test_trials_take_little_of_the_time(machine):
     [(28e-3, 15e-3), (0.3, 0.15), (1e-3, 4e-4), (1e-3, 8.3e-4), (1e-3, 9.5e-4)],
 )
 def test_on_a_machine_at_rest_trials_take_next_to_nothing(machine, of_one, of_all):
-    """Also of steps so long that one with one thread is felt, as of 784-512-256-10 at batch 1024."""
+    """Also of long steps, of which a single one is felt, as of 784-512-256-10 at batch 1024."""
     machine.of_one, machine.of_all = of_one, of_all
     choice = Threads(LARGE, FLOAT32)
     machine.run(choice, 1)
@@ -265,7 +265,7 @@ def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch
 def test_other_products_have_no_more_threads_than_cores(
     machine, monkeypatch, rng, agrees, expected
 ):
-    """As after a training in a container, where a second thread would wait in a loop, for its turn.
+    """As after a training in a container, where a second thread waits in a loop for its turn.
 
     Not those that take longer to be asked about, nor where a bit would change.
     """
