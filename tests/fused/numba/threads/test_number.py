@@ -111,17 +111,17 @@ def test_short_trainings_make_one_trial_together(machine):
 def test_a_trial_ends_early_where_what_is_in_use_is_clearly_faster(of_one, ends):
     trial = Trial(one=False, due=0.0)
     rounds = range(1, 20)
-    ended = [trial.enter(False, 1, 1e-3) | trial.enter(True, 1, of_one) for _ in rounds]
+    ended = [trial.enter(False, M, 1, 1e-3) | trial.enter(True, M, 1, of_one) for _ in rounds]
     assert rounds[ended.index(True)] == ends
     assert not trial.one
 
 
 def test_a_clear_gain_is_believed_after_a_whole_trial_alone(machine):
     trial = Trial(one=True, due=0.0)
-    parts = [(False, 5, 2e-3), (True, 5, 5e-3), (False, 5, 2e-3)]
+    parts = [(False, M, 5, 2e-3), (True, M, 5, 5e-3), (False, M, 5, 2e-3)]
     assert not any(trial.enter(*part) for part in parts)
-    assert trial.enter(False, 15, 6e-3) is False
-    assert trial.enter(True, 5, 5e-3)
+    assert trial.enter(False, M, 15, 6e-3) is False
+    assert trial.enter(True, M, 5, 5e-3)
     assert not trial.one
 
 
@@ -157,6 +157,47 @@ def test_trials_take_little_of_the_time(machine):
     machine.run(choice, 1)
     made = [number for _ in range(100) for number in machine.run(choice, 100)]
     assert 0 < made.count(2) * machine.of_all < 0.08 * (machine.now - 100)
+
+
+@pytest.mark.parametrize(
+    ("of_one", "of_all"),
+    [(28e-3, 15e-3), (0.3, 0.15), (1e-3, 4e-4), (1e-3, 8.3e-4), (1e-3, 9.5e-4)],
+)
+def test_on_a_machine_at_rest_trials_take_next_to_nothing(machine, of_one, of_all):
+    """Also of long steps, of which a single one is felt, as of 784-512-256-10 at batch 1024."""
+    machine.of_one, machine.of_all = of_one, of_all
+    choice = Threads(LARGE, FLOAT32)
+    machine.run(choice, 1)
+    machine.run(choice, int(1 / of_one))  # what is faster must be found out once
+    began, ones = machine.now, 0
+    while machine.now < began + 100:
+        ones += machine.run(choice, int(0.05 / of_all) + 1).count(1)
+    assert 0 < ones * (of_one - of_all) < 0.005 * (machine.now - began)
+
+
+def test_others_are_noticed_by_the_pace_of_all_threads(machine):
+    """Where a trial is seldom."""
+    machine.of_one, machine.of_all = 28e-3, 15e-3
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(400):
+        machine.run(choice, 3)
+    assert all(machine.run(choice, 3) == [2, 2, 2] for _ in range(20))  # for 0.9 s
+    machine.of_one, machine.of_all = 42e-3, 75e-3  # two others came
+    began = machine.now
+    while machine.run(choice, 3)[-1] == 2:
+        assert machine.now < began + 0.5
+
+
+def test_another_size_of_batch_does_not_put_a_trial_off(machine):
+    """Its steps may be the faster for that alone."""
+    machine.of_one, machine.of_all = 28e-3, 15e-3
+    choice = Threads(LARGE, FLOAT32)
+    machine.run(choice, 1)
+    machine.run(choice, 20)
+    machine.of_one, machine.of_all = 1e-3, 5e-3  # others came
+    began = machine.now
+    while machine.run(choice, 10, M // 4)[-1] == 2:
+        assert machine.now < began + 0.6
 
 
 def test_without_large_products_there_is_no_choice(machine, monkeypatch):
@@ -218,6 +259,25 @@ def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch
     machine.now += 60
     dense._product(A, B, np.empty)
     assert seen == [1, 2]
+
+
+@pytest.mark.parametrize(("agrees", "expected"), [(True, [1, 2]), (False, [2, 2])])
+def test_other_products_have_no_more_threads_than_cores(
+    machine, monkeypatch, rng, agrees, expected
+):
+    """As after a training in a container, where a second thread waits in a loop for its turn.
+
+    Not those that take longer to be asked about, nor where a bit would change.
+    """
+    seen = []
+    monkeypatch.setattr(threads, "cores", lambda: 1)
+    monkeypatch.setattr(threads, "_best", [False, 0.0])
+    monkeypatch.setattr(threads, "_product_agrees", lambda *args: agrees)
+    monkeypatch.setattr(dense, "multiply", lambda A, B, C: seen.append(machine.number()))
+    for m in (32, 512):
+        A, B = (rng.random(shape, "float32") for shape in ((128, 784), (784, m)))
+        dense._product(A, B, np.empty)
+    assert seen == expected
 
 
 def test_a_batch_that_differs_lets_no_choice_for_the_run(machine, monkeypatch):

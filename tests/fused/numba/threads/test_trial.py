@@ -11,7 +11,7 @@ def tried(trial, one, every):
     """Enter parts of so many seconds a step, with one thread and with all, until it chooses."""
     for _ in range(100):
         way, count = trial.next()
-        if trial.enter(way, count, count * (one if way else every)):
+        if trial.enter(way, 128, count, count * (one if way else every)):
             return trial.one
     raise AssertionError("no choice after 100 parts")
 

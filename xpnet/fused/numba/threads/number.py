@@ -44,7 +44,8 @@ USUAL, MOST_SIZES = 2, 16
 """Times that a size of batch has come, and sizes of batches, for which there is a choice: to ask
 whether the bits are the same takes as long as some steps."""
 MODERATE = 2**25
-"""Multiplications of a product outside of trainings up to which there is one."""
+"""Multiplications of a product outside of trainings up to which there is one: larger ones gain from
+threads whatever they wait, and to ask whether the bits are the same takes long."""
 HEAVY, LATER = 2**28, 0.25
 """A step of more multiplications begins with all threads, and the first trial comes after so many
 seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
@@ -98,16 +99,17 @@ class Threads:
     def _parts(
         self, steps: int, batches: Sequence[int]
     ) -> Generator[tuple[slice, int], None, None]:
-        trial = self._trial(max(batches))
+        batch = max(batches)
+        trial = self._trial(batch)
         most, is_due = all_threads(), trial.is_due()
         is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
-        may_set = (trial.one or is_due or is_limited) and _may_set()
+        are_blocks = self._are_blocks(batches)
+        may_set = (trial.one or is_due or is_limited or are_blocks) and _may_set()
         may_choose = may_set and most > 1 and self._may_choose(batches)
-        first, may_try = 0, may_choose and self.has_run
-        self.has_run = True  # the first is slow by itself
+        first, is_first, self.has_run = 0, not self.has_run, True  # which is slow by itself
         while first < steps:
             one, count = may_choose and trial.one, steps
-            if is_tried := may_try and trial.is_due():
+            if is_tried := may_choose and not is_first and trial.is_due():
                 one, count = trial.next()
             count = min(count, steps - first)
             began = time.perf_counter()
@@ -121,18 +123,27 @@ class Threads:
             finally:
                 _within.pop()
             first += count
-            if is_tried and trial.enter(one, count, time.perf_counter() - began):
+            part = batch, count, time.perf_counter() - began
+            if is_tried and trial.enter(one, *part):
                 _best[:] = trial.one, trial.due + LONGEST
+            elif not (is_tried or is_first or one):
+                trial.keep(*part)
 
     def _trial(self, m: int) -> Trial:
-        """That of this form; one begins with one thread, or with all where a step takes long."""
+        """That of this form; one begins with one thread, or with all where a step takes long.
+
+        With workers, too: beside other programs they hardly take longer than one.
+        """
         if self._form not in _trials:
             multiplications = 3 * m * sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
-            one = multiplications <= HEAVY
+            one = multiplications <= HEAVY and not self._are_blocks([m])
             if len(_trials) == MOST_FORMS:
                 _trials.clear()
             _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
         return _trials[self._form]
+
+    def _are_blocks(self, batches: Sequence[int]) -> bool:
+        return any(self.block(m) < m for m in batches)
 
     def _workers(self, batches: Sequence[int], most: int) -> int:
         """How many workers make steps together: one where the BLAS's threads are many more."""
@@ -141,7 +152,7 @@ class Threads:
 
     def _may_choose(self, batches: Sequence[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        are_blocks = any(self.block(m) < m for m in batches)
+        are_blocks = self._are_blocks(batches)
         matters = are_blocks or self.widest * max(batches) > SMALL
         found = self._agree(batches) if matters else {False}
         return False not in found and (are_blocks or True in found)
@@ -164,16 +175,20 @@ _within: list[Threads] = []  # whose parts are being made
 
 
 def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
-    """Context for the product ``A B`` by the newest trial in this process, where there is a choice.
+    """Context for the product ``A B``: no more threads than cores, or one by the newest trial.
 
-    A validation has too few of them for a trial of its own. What is larger gains from threads
-    whatever it waits, and a part of a training has its number already.
+    Where that changes no bit, of products that are soon asked about. There are too few of them, in
+    a validation, for a trial of its own; and a part of a training has its number already.
     """
-    one, until = _best
-    if not one or time.perf_counter() > until or _within or A.size * B.shape[1] > MODERATE:
+    m = B.shape[1]
+    if _within or A.size * m > MODERATE:
         return nullcontext()
-    may = _may_set() and _product_agrees(*A.shape, B.shape[1], A.dtype, all_threads())
-    return at_most(1) if may else nullcontext()
+    (one, until), most, has = _best, all_threads(), number_of_threads()[0]()
+    number = 1 if one and time.perf_counter() <= until else most
+    if number == has or not _may_set():
+        return nullcontext()
+    agrees = all(_product_agrees(*A.shape, m, A.dtype, each) for each in {number, most, has} - {1})
+    return at_most(number) if agrees else nullcontext()
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,8 @@ SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
 COST, MOST = 0.05, 10.0
 """The part of the time that trials may lose, and the most seconds that the next one waits for."""
+COST_AT_REST, MOST_AT_REST = 0.004, 60.0
+"""The same for as long as all threads are faster than one was."""
 ENOUGH, CHUNK = 0.01, 0.0025
 """Seconds that a trial takes either way, and at a time: some time slices of the system."""
 CLEAR, SOON = 1.2, 0.003
@@ -37,6 +39,8 @@ class Trial:
     def __init__(self, one: bool, due: float) -> None:
         self.one, self.due = one, due
         self.wait, self.has_ended = SHORTEST, False
+        self.batch, self._latest, self._pace_of_one = 0, due, 0.0
+        self._kept = 0.0, 0  # seconds and steps of what was chosen, since it was looked at
         self._begin()
 
     def is_due(self) -> bool:
@@ -49,8 +53,23 @@ class Trial:
         seconds, steps = self._seconds[one], self._steps[one]
         return one, max(1, int(CHUNK * steps / seconds)) if seconds else 1
 
-    def enter(self, one: bool, count: int, seconds: float) -> bool:
+    def keep(self, batch: int, count: int, seconds: float) -> None:
+        """Enter a part with all threads outside of trials: at their pace, the next one is put off.
+
+        With one thread it is not, whose pace need not show that others went.
+        """
+        if batch != self.batch:
+            return
+        self._kept = seconds, steps = self._kept[0] + seconds, self._kept[1] + count
+        if seconds >= ENOUGH:
+            if seconds < self._pace_of_one * steps:
+                soon = time.perf_counter() + SHORTEST
+                self.due = max(self.due, min(soon, self._latest))
+            self._kept = 0.0, 0
+
+    def enter(self, one: bool, batch: int, count: int, seconds: float) -> bool:
         """Enter a part; choose, and return true, once there was enough of them."""
+        self.batch = batch
         self._seconds[one] += seconds
         self._steps[one] += count
         if min(self._seconds) < SOON:
@@ -69,8 +88,10 @@ class Trial:
         self.one ^= changes
         lost = self._seconds[not self.one] - pace[self.one] * self._steps[not self.one]
         self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
-        self.due = time.perf_counter() + max(self.wait, min(lost / COST, MOST))
-        self.has_ended = True
+        now, self._pace_of_one = time.perf_counter(), pace[True]
+        self.due = now + max(self.wait, min(lost / COST, MOST))
+        self._latest = now + max(self.wait, min(lost / COST_AT_REST, MOST_AT_REST))
+        self.has_ended, self._kept = True, (0.0, 0)
         self._begin()
 
     def _begin(self) -> None:
