@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ BLOCK = 16  # rows of a matrix that is transposed
 
 row_at = row_of_table(ROW)
 
+_address = attrgetter("ctypes.data")
+
 NOTHING = dict.fromkeys(ROW.names or (), 0.0)
 
 
@@ -54,6 +57,7 @@ def train(rows: int, networks: int, like: Array) -> None:
         The address of a table of ROW, a row for each network:
 
         - gradients, update, gather, transpose: addresses of loops, the last where it is called;
+          without update, parameters stay as they are;
         - loops, layout (layers, 4), kinds (layers, kinds_of_layer), slopes (layers, 2, 3): the
           first arguments of `cost_and_gradients`;
         - X (m, n_x), Y (m, n_y), weight (weights,): the samples; no weights where all count the
@@ -106,7 +110,8 @@ def train(rows: int, networks: int, like: Array) -> None:
             newest = row.odd if i % 2 else row.even
             theta = array_at(row.theta if i == 0 else newest, like, row.P)
             gradients(row, i, theta, x_of_batch, columns, y_of_batch, matrix_at(s, 0, 1, m))
-            update(row, i, theta)
+            if row.update != 0:
+                update(row, i, theta)
 
 
 @compiled_inner
@@ -167,8 +172,8 @@ def transpose(X: Array, to_X: Array) -> None:
 
 def row_of(arrays: dict[str, Array], numbers: dict[str, float]) -> tuple[float, ...]:
     """The row of a network, yet without room, from its arrays, and from numbers and addresses."""
-    values = NOTHING | numbers | {name: array.ctypes.data for name, array in arrays.items()}
-    return tuple(values.values())
+    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
+    return tuple((NOTHING | numbers | addresses).values())
 
 
 def table_of(rows: Sequence[tuple[float, ...]]) -> Array:

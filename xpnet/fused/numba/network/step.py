@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
+from operator import mul
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused import or_else
-from xpnet.fused.arguments import are_dense
+from xpnet.fused import are_dense, or_else
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import (
     KINDS,
@@ -151,10 +151,15 @@ def suits(net: Any, params: Params, X: Any) -> bool:
     return (
         all(tensor.ndim == 2 and tensor.dtype == W.dtype for layer in params for tensor in layer)
         and W.dtype in DTYPES
-        and net.output in OUTPUTS
-        and KINDS.keys() >= set(net.activations)
+        and _has_loops(net)
         and routine(W.dtype) is not None
     )
+
+
+@lru_cache(maxsize=64)
+def _has_loops(net: Any) -> bool:
+    """Whether there are loops for its output and its activations."""
+    return net.output in OUTPUTS and KINDS.keys() >= set(net.activations)
 
 
 def is_thin(net: Any) -> bool:
@@ -176,7 +181,12 @@ class Program:
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 3  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
-        self.threads = Threads(() if thin else net.sizes, self.dtype)
+        self.widest = 0 if thin else max(map(mul, net.sizes, net.sizes[1:]))
+
+    @cached_property
+    def threads(self) -> Threads:
+        """Of products for which the BLAS may take more than one."""
+        return Threads(self.net.sizes if self.widest else (), self.dtype)
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -213,7 +223,8 @@ class Program:
         arguments: Any = (*self.network, *data, theta, work, to_gradients)
         m = X.shape[1]
         # The context alone would take a tenth of a small network's step.
-        with self.threads.parts(1, m) if self.threads.matter(m) else nullcontext((0,)) as parts:
+        matter = self.widest * m > ALONE and self.threads.matter(m)
+        with self.threads.parts(1, m) if matter else nullcontext((0,)) as parts:
             for _ in parts:
                 J = gradients_at(self.gradients, *arguments)
         return self.dtype.type(J), grads
