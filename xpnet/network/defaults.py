@@ -60,9 +60,9 @@ def forward_kernels(W: Array, X: Array) -> Kernels:
 
 
 def training_kernels(X: Array) -> Callable[[], Kernels]:
-    """What makes the same for one training loop, which gives each call what the one before returned.
+    """What makes the same for one training loop, where each call is given what the last returned.
 
-    A loop that has a whole step or run compiled may do without.
+    A loop whose whole step or run is compiled may do without.
     """
     return partial(accelerator_for(X).training_kernels, VECTORIZED)
 
