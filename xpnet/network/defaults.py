@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from array_api_compat import array_namespace
@@ -59,12 +57,9 @@ def forward_kernels(W: Array, X: Array) -> Kernels:
     return VECTORIZED if few else default_kernels(W)
 
 
-def training_kernels(X: Array) -> Callable[[], Kernels]:
-    """What makes the same for one training loop, where each call is given what the last returned.
-
-    A loop whose whole step or run is compiled may do without.
-    """
-    return partial(accelerator_for(X).training_kernels, VECTORIZED)
+def training_kernels(X: Array) -> Kernels:
+    """The same for one training loop, which gives each call what the one before returned."""
+    return accelerator_for(X).training_kernels(VECTORIZED)
 
 
 def kernels_or_default(kernels: Kernels | None, X: Array, *, tracked: bool = False) -> Kernels:

@@ -9,16 +9,10 @@ from typing import Any
 from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
-from xpnet.kernels import Dropout
+from xpnet.kernels import VECTORIZED, Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import (
-    accelerator_for,
-    check_kernels,
-    training_kernels,
-    training_run,
-    training_step,
-)
+from xpnet.network.defaults import accelerator_for, check_kernels, training_run, training_step
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.train.dropout import StepDropout, masks_of
@@ -145,7 +139,7 @@ class Trainer:
     def kernels(self) -> Kernels:
         """Those of this training, made for the first step or run that calls them."""
         given = self.settings.kernels
-        return self._training_kernels() if given is None else given
+        return self._training_kernels(VECTORIZED) if given is None else given
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
         """Train on one batch of columns."""
@@ -290,7 +284,7 @@ class Trainer:
             # Compiled whole where nothing else is asked for.
             step, self._run = training_step(step, Y), training_run(step, Y)
         if kernels is None:
-            self._training_kernels = training_kernels(Y)
+            self._training_kernels = accelerator_for(Y).training_kernels
         else:
             check_kernels(kernels)
         self.may_require_grad = is_torch_array(Y)

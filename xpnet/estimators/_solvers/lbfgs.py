@@ -128,7 +128,7 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     own = [accelerator.value_and_grad(unchecked_value_and_grad) for _ in range(threads)]
     gradient = theirs or (own[0] if threads == 1 else _by_whichever_is_free(own))
     # A gradient is held for one step only: a large one may lie where the last one was.
-    kernels = training_kernels(like)() if issparse(samples.X) else default_kernels(like)
+    kernels = (training_kernels if issparse(samples.X) else default_kernels)(like)
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         options = {"kernels": kernels, "sample_weight": weight, "l2": l2}
