@@ -38,6 +38,14 @@ def test_the_last_updates_damage_is_seen(estimator, dtype, rate, what):
         model.predict(X.astype(dtype))
 
 
+def test_a_cost_beyond_the_dtype_is_no_divergence():
+    """Where the square of the error is infinite, weights and predictions need not be."""
+    model = MLPRegressor(**SETTINGS, learning_rate_init=1e-30, max_iter=1)
+    model.fit(X.astype("f4"), Y * 1e25)
+    assert model.loss_ == np.inf
+    assert np.isfinite(model.predict(X.astype("f4"))).all()
+
+
 @pytest.mark.parametrize("settings", [{"solver": "lbfgs"}, {"solver": "sgd", "max_iter": 1}])
 @pytest.mark.parametrize("before", [False, True], ids=["first", "anew"])
 def test_a_fit_that_diverges_from_its_own_start_leaves_no_model(settings, before):

@@ -17,7 +17,6 @@ from tests.train.cases import Heard, train
 from xpnet import MLPClassifier, optim
 from xpnet.callbacks import Callback
 from xpnet.kernels import VECTORIZED
-from xpnet.network import defaults
 from xpnet.network.gradients import unchecked_cost
 from xpnet.types import Batches
 
@@ -133,7 +132,7 @@ def test_the_programs_are_two_however_long_the_runs(monkeypatch):
         return VECTORIZED.output_cost_backward(output, Z, Y, scale)
 
     record = replace(VECTORIZED, output_cost_backward=counted)
-    monkeypatch.setattr(defaults, "VECTORIZED", record)
+    monkeypatch.setattr(STEPS, "VECTORIZED", record)
     case = case_on_jax()
     for seconds in (0.0, 0.01, 1e9):
         monkeypatch.setattr(EPOCHS, "SECONDS", seconds)

@@ -100,9 +100,10 @@ def _reason(error: Exception) -> str:
 
 def refuse(name: str, dtype: str, device: Any) -> None:
     """Raise `BackendError` if `device` of the library cannot hold `dtype`; say what to do."""
-    refusal = adapter(name).refusal(dtype, device)
-    if refusal is not None:
-        raise BackendError(f"backend {name!r} cannot hold {dtype}: {refusal}")
+    refusal = adapter(name).refusal
+    reason = None if refusal is None else refusal(dtype, device)
+    if reason is not None:
+        raise BackendError(f"backend {name!r} cannot hold {dtype}: {reason}")
 
 
 def name_of_namespace(namespace: ModuleType) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy, deepcopy
-from functools import partial
 from itertools import repeat, tee
 from typing import Any, NamedTuple
 
@@ -20,9 +19,8 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 
 from xpnet import backend
-from xpnet.data.batches import indices, sliced
+from xpnet.data.batches import indices
 from xpnet.kernels.dense import is_sparse
-from xpnet.network.defaults import accelerator_for
 from xpnet.types import Array, Batches, Gather
 
 
@@ -141,13 +139,7 @@ def draws_shared() -> Iterator[dict[Any, Any]]:
         _shared.reset(token)
 
 
-def gather_of(samples: Samples, shuffle: bool) -> Gather:
-    """How a batch is gathered."""
-    gather = accelerator_for(samples.Y).gather(backend.gather) if shuffle else sliced
-    return partial(_of_sparse, gather) if is_sparse(samples.X) else gather
-
-
-def _of_sparse(
+def gather_of_sparse(
     gather: Gather, arrays: tuple[Array, ...], order: Array | None, start: int, stop: int
 ) -> tuple[Array, ...]:
     """What `gather` makes of dense arrays, of a sparse X and dense others."""

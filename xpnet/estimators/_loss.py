@@ -1,33 +1,13 @@
-"""Loss as scikit-learn counts it, and the error where training made it infinite or NaN."""
+"""Loss as scikit-learn counts it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from xpnet.network import Network
 from xpnet.network.gradients import scale_of, unchecked_value_and_grad, with_penalty
 from xpnet.types import Array, Params
-
-
-class DivergedError(ValueError):
-    """scikit-learn's error, of a training that ended in nothing to predict with."""
-
-
-@contextmanager
-def unfitted_where_diverged(model: Any, first: bool) -> Iterator[None]:
-    """A fit that, where it is the `first` and diverges, leaves a model that is not fitted.
-
-    One that continues an earlier fit leaves the parameters of that.
-    """
-    try:
-        yield
-    except DivergedError:
-        if first:
-            for name in model._in_network:
-                delattr(model, name)
-        raise
 
 
 def loss_share(net: Network) -> float:

@@ -20,7 +20,6 @@ from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
 from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
 from xpnet.estimators._labels import Labels, column_raveled
-from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import DocumentedMixin, NamesMixin, checks_parameters
@@ -28,7 +27,7 @@ from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_e
 from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
 from xpnet.estimators._solvers.optimizers import is_stochastic, restart
 from xpnet.estimators._solvers.stochastic import stochastic_rounds
-from xpnet.estimators._state import MLPState, attributes_of
+from xpnet.estimators._state import MLPState, attributes_of, unfitted_where_diverged
 from xpnet.estimators._validation import (
     cast_like,
     checked_samples,

@@ -1,9 +1,13 @@
-"""Fitted state of an estimator: one record, read and set as scikit-learn's attributes."""
+"""Fitted state of an estimator: one record, read and set as scikit-learn's attributes.
+
+A training that diverges leaves none.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, cast
 
@@ -139,3 +143,22 @@ class StateMixin:
         if "_state" in content:
             content["_state"] = copy.copy(content["_state"])
         return content
+
+
+class DivergedError(ValueError):
+    """scikit-learn's error, of a training that ended in nothing to predict with."""
+
+
+@contextmanager
+def unfitted_where_diverged(model: Any, first: bool) -> Iterator[None]:
+    """A fit that, where it is the `first` and diverges, leaves a model that is not fitted.
+
+    One that continues an earlier fit leaves the parameters of that.
+    """
+    try:
+        yield
+    except DivergedError:
+        if first:
+            for name in model._in_network:
+                delattr(model, name)
+        raise

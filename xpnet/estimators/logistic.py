@@ -32,7 +32,6 @@ from xpnet.estimators._labels import (
     of_classes,
     two_or_more,
 )
-from xpnet.estimators._loss import unfitted_where_diverged
 from xpnet.estimators._prediction import ClassPredictionMixin, outputs
 from xpnet.estimators._saving import SaveMixin
 from xpnet.estimators._sklearn_private import DocumentedMixin, checks_parameters
@@ -43,7 +42,7 @@ from xpnet.estimators._solvers.preconditioner import (
     is_worthwhile,
     preconditioner,
 )
-from xpnet.estimators._state import LogisticState, attributes_of
+from xpnet.estimators._state import LogisticState, attributes_of, unfitted_where_diverged
 from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
 from xpnet.kernels.dense import is_sparse
 from xpnet.network import Network

@@ -1,14 +1,18 @@
 """Fused kernels: records of kernels with entries made for one array library.
 
 A fused entry that does not support its arguments returns `NotImplemented`, and the entry that it
-replaces is called with the same. Deleting this folder changes nothing but speed.
+replaces is called with the same. Deleting this folder changes nothing but speed. The conditions on
+arguments that entries of several libraries have in common are here: what is asked at every step is
+a loop, as `all` of a generator takes twice as long, and on a small network that shows.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
@@ -17,8 +21,10 @@ from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
 from xpnet._interrupts import deferred_signals
+from xpnet.kernels import UPDATES
 from xpnet.types import (
     Array,
+    Dense,
     Gather,
     Kernels,
     OptimizerState,
@@ -34,7 +40,13 @@ __all__ = [
     "Accelerator",
     "accelerate",
     "accelerator",
+    "are_dense",
+    "are_floats",
+    "are_of_step",
+    "are_same",
+    "is_known",
     "keeps_waiting",
+    "like",
     "or_else",
     "replaced",
 ]
@@ -76,7 +88,8 @@ class Accelerator:
         place of a result where it does not support such steps. Its next call may write over these
         moments. It has an attribute ``of_each`` where networks of a stack may have samples, orders
         and dropout of their own. Where there is `side_by_side`, its attribute ``prepared`` takes
-        `TrainingSteps` of whole epochs and returns a `PreparedRun`, or None.
+        `TrainingSteps` of whole epochs and returns a `PreparedRun`, or None. An attribute ``cost``,
+        ``(params, batch, l2) -> J or None``, is as `cost` below, by the same program.
     side_by_side : ``() -> context of SideBySide``, or None
         Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None
@@ -217,3 +230,59 @@ def or_else(fused: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..
         return plain(*args, **kwargs) if result is NotImplemented else result
 
     return entry
+
+
+def like(array: Array | None, other: Array) -> bool:
+    """Whether `array`, where there is one, has the shape and dtype of `other`."""
+    return array is None or bool(array.shape == other.shape and array.dtype == other.dtype)
+
+
+def are_dense(*trees: Params) -> bool:
+    """Whether every layer of parameters, gradients and moments is a `Dense`."""
+    for tree in trees:
+        for layer in tree:
+            if type(layer) is not Dense:
+                return False
+    return True
+
+
+def are_floats(numbers: Iterable[Any]) -> bool:
+    """Whether each is one number for all networks of a stack."""
+    for number in numbers:  # noqa: SIM110
+        if not isinstance(number, float):
+            return False
+    return True
+
+
+def _signature(step: Callable[..., Any]) -> tuple[int, set[str]]:
+    """How many moments a step takes beside θ and g, and the names of its hyperparameters."""
+    parameters = inspect.signature(step).parameters.values()
+    names = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return len(parameters) - len(names) - 2, names
+
+
+SIGNATURES = {name: _signature(step.apply) for name, step in UPDATES.items()}
+"""Of each plain step; looked up at every update, which on small networks shows."""
+
+
+def are_of_step(
+    optimizer: str, moments: Sequence[Params], hyperparameters: Mapping[str, Any]
+) -> bool:
+    """Whether the plain step takes as many moments, and hyperparameters of these names."""
+    count, names = SIGNATURES[optimizer]
+    return len(moments) == count and hyperparameters.keys() == names
+
+
+def are_same(returned: Sequence[Params], given: Sequence[Params]) -> bool:
+    """Whether `given` are the very objects that the call before returned.
+
+    In a training loop, which alone holds them, they may be written over.
+    """
+    return returned is given or (
+        len(returned) == len(given) and all(map(operator.is_, returned, given))
+    )
+
+
+def is_known(apply: Callable[..., Any]) -> bool:
+    """Whether this update is ours: parameters and moments come out of it as they went in."""
+    return hasattr(getattr(apply, "then", apply), "kernel")

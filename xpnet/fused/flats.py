@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpnet.fused.arguments import are_dense
+from xpnet.fused import are_dense
 from xpnet.types import Array, Dense, Params
 
 ALIGNED = 16  # entries: a tensor begins where a cache line may begin

@@ -20,8 +20,9 @@ from xpnet._interrupts import deferred_signals
 from xpnet.exceptions import ModelFileError
 from xpnet.persist.atomic import remove_left
 from xpnet.persist.checkpoint import load_checkpoint, save_checkpoint
-from xpnet.train.epochs import EpochLoop, Recorder
+from xpnet.train.epochs import EpochLoop
 from xpnet.train.fingerprint import differences, has_state
+from xpnet.train.training import Recorder
 from xpnet.types import OptimizerState
 
 

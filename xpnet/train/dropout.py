@@ -20,19 +20,18 @@ class StepDropout:
     ----------
     rate, seed : number, or array (..., 1, 1) on the host
         One for all, by which the masks of a stack are drawn as a whole; or for each network, which
-        then has the masks that it has alone.
+        then has the masks that it has alone. Rates are not all 0.
     params : Params
 
     Attributes
     ----------
-    any, of_each : bool
-        Whether anything is dropped; and whether by numbers of each network.
+    of_each : bool
+        Whether by numbers of each network.
     """
 
     def __init__(self, rate: float | Array, seed: int | Array, params: Params) -> None:
         self.rate, self.seed, self.like = rate, seed, params[0][0]
-        self.any = bool(rate) if isinstance(rate, float | int) else bool(rate.any())
-        self.of_each = self.any and any(getattr(given, "ndim", 0) for given in (rate, seed))
+        self.of_each = any(getattr(given, "ndim", 0) for given in (rate, seed))
         if self.of_each:
             self.lead = leading_axes(params)
             self.seeds = self._listed(seed)
@@ -40,10 +39,8 @@ class StepDropout:
             least = self._beside([each.least for each in masks], "int32")
             self.shares = least, self._beside([each.kept for each in masks], self.like.dtype)
 
-    def at(self, index: int) -> Dropout | None:
-        """That of the step of this number; None where nothing is dropped."""
-        if not self.any:
-            return None
+    def at(self, index: int) -> Dropout:
+        """That of the step of this number."""
         if not self.of_each:
             return dropout_of(float(self.rate), self.seed, index)
         keys = [dropout_of(0.0, seed, index).keys for seed in self.seeds]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
 from xpnet import backend
-from xpnet._interrupts import deferred_signals
-from xpnet.data.batches import gathered, nth
+from xpnet.data.batches import gathered, nth, sliced
+from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.costs import EpochCosts, means, weight_of
 from xpnet.train.steps import Trainer
-from xpnet.train.training import Training
+from xpnet.train.training import Recorder, Training
 from xpnet.types import (
     Array,
+    Batch,
     Batches,
     Gather,
     Params,
@@ -51,31 +53,6 @@ PACE = 1e9
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
 
-_AT_ONCE = nullcontext()
-
-
-class Recorder:
-    """What the loop tells of its state, for whoever keeps it; this one keeps nothing.
-
-    While steps and ends of epochs change the state of the loop, it is in the context `undivided`.
-    """
-
-    def begin(self, loop: EpochLoop) -> None:
-        """After `on_start` of the callbacks, before the first step."""
-
-    def undivided(self, deferred: bool = False) -> AbstractContextManager[Any]:
-        """A context in which signals wait if `deferred`."""
-        return deferred_signals() if deferred else _AT_ONCE
-
-    def after_steps(self, loop: EpochLoop) -> None:
-        """After a step or a run of steps, within the context."""
-
-    def after_epoch(self, loop: EpochLoop) -> None:
-        """After an epoch and its callbacks, within the context."""
-
-    def interrupted(self, loop: EpochLoop) -> None:
-        """After an interrupt of the training."""
-
 
 class EpochLoop(Training):
     """Epochs of steps on mini-batches.
@@ -87,8 +64,6 @@ class EpochLoop(Training):
         Of the steps.
     validate : function ``params -> row entries``
         Called after each epoch.
-    gather : Gather
-        Of batches.
     weigh : function ``(m, sample_weight) -> float or array``, optional
         The weight of a batch in the mean cost of its epoch.
 
@@ -115,15 +90,15 @@ class EpochLoop(Training):
         callbacks: Sequence[Any],
         settings: Settings,
         validate: Callable[[Params], dict[str, Any]],
-        gather: Gather,
         weigh: Callable[[int, Array | None], Array | float] = weight_of,
     ) -> None:
         super().__init__(run, params, callbacks)
-        self.validate, self.gather = validate, gather
+        self.validate = validate
         self.costs = EpochCosts(weigh)
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(_wants_every_step, callbacks))
+        self.hearing = [one for one in callbacks if not getattr(one.on_step, "idle", False)]
         self.is_watched = True
         self.most = 1  # epochs at a time
         self.count = _first_count(run, params)  # steps of the next run
@@ -182,11 +157,24 @@ class EpochLoop(Training):
             done = self.steps - number * steps
             if self.in_runs:
                 done = self._in_runs(batches, done)
-            for batch in () if done == steps else gathered(batches, self.gather, done):
+            for batch in () if done == steps else self.gathered(batches, done):
                 weight = self.costs.weigh(batch.X.shape[-1], batch.sample_weight)
                 with self.recorder.undivided():
                     step = self.trainer.step(*batch)
                     self.enter(step, [step.cost], [weight])
+
+    @cached_property
+    def gather(self) -> Gather:
+        """How a batch is gathered in an order, by what the library has for it."""
+        return accelerator_for(self.params[0][0]).gather(backend.gather)
+
+    def gather_of(self, batches: Batches) -> Gather:
+        """How these are gathered: a subclass may have samples that no library gathers."""
+        return sliced if batches.order is None else self.gather
+
+    def gathered(self, batches: Batches, first: int = 0) -> Iterator[Batch]:
+        """Mini-batches as columns, from number `first` on."""
+        return gathered(batches, self.gather_of(batches), first)
 
     def complete(self, row: dict[str, Any]) -> bool:
         """Enter an epoch, and call `on_epoch`; whether it was the last."""
@@ -317,9 +305,10 @@ class EpochLoop(Training):
         """Enter a step or a run of steps, the newest of which the callbacks are given."""
         self.steps, self.params = newest.index, newest.params
         self.costs.enter(costs, weights)
-        told = self.told(newest)
-        for callback in self.callbacks:
-            callback.on_step(told)
+        if self.hearing:
+            told = self.told(newest)
+            for callback in self.hearing:
+                callback.on_step(told)
         self.recorder.after_steps(self)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xpnet import backend
-from xpnet.data.batches import Samples, gathered
+from xpnet.data.batches import Samples
 from xpnet.exceptions import DivergenceError
 from xpnet.network.checks import check_finite
 from xpnet.network.defaults import accelerator_for, kernels_or_default
@@ -96,12 +96,15 @@ class FiniteLoop(EpochLoop):
     def _cost_of(self, batch: Batches) -> Array:
         """The cost of the newest parameters, by the loss that is trained on."""
         net, value_and_grad = self.run.net, self.settings.value_and_grad
+        J = self.trainer.cost(self.params, batch, 0)
+        if J is not None:
+            return J
         options = {"kernels": self.kernels, "l2": self.trainer.l2}
         if value_and_grad is None and self.cost is not None:
             J = self.cost(net, self.params, batch, **options)
             if J is not None:
                 return J
-        X, Y, weight = backend.detached(next(gathered(batch, self.gather)))
+        X, Y, weight = backend.detached(next(self.gathered(batch)))
         options |= {"sample_weight": weight}
         if value_and_grad is None:
             return unchecked_cost(net, self.params, X, Y, **options)

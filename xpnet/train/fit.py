@@ -10,9 +10,8 @@ from array_api_compat import is_dask_array
 
 from xpnet import backend, data
 from xpnet._arguments import whole
-from xpnet.data.batches import Samples, sliced
+from xpnet.data.batches import Samples
 from xpnet.network import Network
-from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
 from xpnet.train.checkpoints import Checkpoints, FileRecorder, check_checkpoint
 from xpnet.train.evaluate import validation_by
@@ -192,9 +191,8 @@ def begun(
         validate = validation_by(net, params, validation, kernels)
         m = X.shape[-1]
         run = Run(net, epochs, -(-m // batch_size), m)
-        gather = accelerator_for(X).gather(backend.gather) if batch_size < m else sliced
         make = partial(StackLoop, validation) if leading_axes(params) else FiniteLoop
-        loop = make(samples, run, params, callbacks, settings, validate, gather)
+        loop = make(samples, run, params, callbacks, settings, validate)
         if checkpoint is not None:
             found = about(loop, settings, samples.epoch(0), validation)
             loop.recorder = FileRecorder(checkpoint, found, resume)

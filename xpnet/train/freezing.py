@@ -47,7 +47,6 @@ class StackLoop(FiniteLoop):
         super().__init__(samples, run, params, *loop)
         self.members, self.frozen = Members(lead), params
         self.all_samples, self.validation = samples, validation
-        self.hears_steps = not all(getattr(one.on_step, "idle", False) for one in self.callbacks)
 
     def fit(self, epochs: Iterable[Batches]) -> Result:
         """Train on the batches of each epoch, and tell the result of each member."""
@@ -69,7 +68,7 @@ class StackLoop(FiniteLoop):
     def told(self, step: Step) -> Step:
         """A step with the parameters of all members; the cost of one that has ended is NaN."""
         members = self.members
-        if not (members.ended and self.hears_steps):
+        if not members.ended:
             return step
         xp = array_namespace(step.cost)
         alive = backend.asarray(members.alive, like=step.cost, dtype="bool")

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
-from xpnet.kernels import Dropout
+from xpnet.kernels import VECTORIZED, Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import (
-    accelerator_for,
-    kernels_or_default,
-    training_kernels,
-    training_run,
-    training_step,
-)
+from xpnet.network.defaults import accelerator_for, check_kernels, training_run, training_step
 from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.train.dropout import StepDropout, masks_of
@@ -134,8 +129,17 @@ class Trainer:
         with self.there:
             self.state = init(self.params)
         self.index = 0
-        self.dropout = StepDropout(settings.dropout, settings.seed, self.params)
+        rate = settings.dropout
+        drops = rate if isinstance(rate, float | int) else rate.any()
+        self.dropout = StepDropout(rate, settings.seed, self.params) if drops else None
         self._step: Callable[..., Any] | None = None
+        self._run: Any = None
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        """Those of this training, made for the first step or run that calls them."""
+        given = self.settings.kernels
+        return self._training_kernels(VECTORIZED) if given is None else given
 
     def step(self, X: Array, Y: Array, weight: Array | None) -> Step:
         """Train on one batch of columns."""
@@ -157,7 +161,7 @@ class Trainer:
                 kernels=self.kernels,
                 sample_weight=weight,
                 l2=self.l2,
-                dropout=self.dropout.at(index),
+                dropout=self.dropout and self.dropout.at(index),
             )
         self.index, self.state = index, OptimizerState(t, moments)
         return Step(index, self.params, J, self.state)
@@ -170,10 +174,19 @@ class Trainer:
         of_each = self._is_of_each(batches)
         if batches.order is None or (self._step is not None and not self._has_run(of_each)):
             return None
-        chosen = slice(first * batches.size, (first + count) * batches.size)
-        part = batches._replace(order=batches.order[..., chosen])
+        part = _part(batches, first, count)
         result = self._call("__call__", part, self.numbers(count), of_each)
         return None if result is None else self.enter(*result)
+
+    def cost(self, params: Params, batches: Batches, number: int) -> Array | None:
+        """What `params` cost on the batch of that number, without dropout, as runs compute it.
+
+        None where the library's do not tell, or none was made.
+        """
+        cost = getattr(self._run, "cost", None)
+        if cost is None or batches.order is None:
+            return None
+        return cost(params, _part(batches, number, 1), self.l2)
 
     def prepared(
         self, epochs: Sequence[Batches], count: int, known: dict[Any, Any]
@@ -221,7 +234,9 @@ class Trainer:
 
     def _is_of_each(self, batches: Batches) -> bool:
         """Whether networks have samples, an order or dropout of their own."""
-        return batches.of_each or self.dropout.of_each
+        is_stack = self.params[0][0].ndim > 2
+        drops_of_each = self.dropout is not None and self.dropout.of_each
+        return drops_of_each or (is_stack and batches.of_each)
 
     def _has_run(self, of_each: bool) -> bool:
         """Whether the library makes runs; of such networks, if need be."""
@@ -242,9 +257,8 @@ class Trainer:
             call = getattr(self._run, method, None)
             if call is None or not self._has_run(of_each):
                 return None
-            dropout = (
-                [self.dropout.at(index + i) for i in range(count)] if self.dropout.any else None
-            )
+            drawn = self.dropout
+            dropout = None if drawn is None else [drawn.at(index + i) for i in range(count)]
             return call(
                 TrainingSteps(
                     self.net,
@@ -253,7 +267,7 @@ class Trainer:
                     batches,
                     numbers,
                     apply=self.settings.optimizer.apply,
-                    kernels=self.kernels,
+                    kernels=lambda: self.kernels,
                     l2=self.l2,
                     dropout=dropout,
                 )
@@ -261,19 +275,27 @@ class Trainer:
 
     def _begin(self, Y: Array, rate: Any) -> Callable[..., Any]:
         """Check the first rate, and choose step, run and kernels for arrays like Y; the step."""
-        check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
-        check_rate(rate, backend.has_values)
+        if not isinstance(rate, float | int):
+            check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
+            check_rate(rate, backend.has_values)
         value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
         step = _default_step if value_and_grad is None else _step_by(value_and_grad)
-        self._run = None
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
             step, self._run = training_step(step, Y), training_run(step, Y)
-        is_default = kernels is None
-        self.kernels = training_kernels(Y) if is_default else kernels_or_default(kernels, Y)
+        if kernels is None:
+            self._training_kernels = accelerator_for(Y).training_kernels
+        else:
+            check_kernels(kernels)
         self.may_require_grad = is_torch_array(Y)
         self._step = step
         return step
+
+
+def _part(batches: Batches, first: int, count: int) -> Batches:
+    """So many batches, from number `first` on."""
+    chosen = slice(first * batches.size, (first + count) * batches.size)
+    return batches._replace(order=batches.order[..., chosen])
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:

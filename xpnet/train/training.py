@@ -1,12 +1,41 @@
-"""One training: its history, the calls of its callbacks, and the ways in which it ends."""
+"""One training: its history, who is told of it, and the ways in which it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
+from xpnet._interrupts import deferred_signals
 from xpnet.types import Epoch, Params, Result, Run, leading_axes
+
+if TYPE_CHECKING:
+    from xpnet.train.epochs import EpochLoop
+
+_AT_ONCE = nullcontext()
+
+
+class Recorder:
+    """What the loop tells of its state, for whoever keeps it; this one keeps nothing.
+
+    While steps and ends of epochs change the state of the loop, it is in the context `undivided`.
+    """
+
+    def begin(self, loop: EpochLoop) -> None:
+        """After `on_start` of the callbacks, before the first step."""
+
+    def undivided(self, deferred: bool = False) -> AbstractContextManager[Any]:
+        """A context in which signals wait if `deferred`."""
+        return deferred_signals() if deferred else _AT_ONCE
+
+    def after_steps(self, loop: EpochLoop) -> None:
+        """After a step or a run of steps, within the context."""
+
+    def after_epoch(self, loop: EpochLoop) -> None:
+        """After an epoch and its callbacks, within the context."""
+
+    def interrupted(self, loop: EpochLoop) -> None:
+        """After an interrupt of the training."""
 
 
 class Training:

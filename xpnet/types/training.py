@@ -106,7 +106,8 @@ class TrainingSteps(NamedTuple):
         Of each step.
     apply : function
         Of the optimiser.
-    kernels : Kernels
+    kernels : function
+        Returns those of the training, which a run may do without.
     l2 : float, or array (..., 1, 1)
     dropout : sequence of `xpnet.kernels.Dropout`, or None
         Of each step.
@@ -118,7 +119,7 @@ class TrainingSteps(NamedTuple):
     batches: Batches
     hyperparameters: Sequence[dict[str, Any]]
     apply: Callable[..., Any]
-    kernels: Kernels
+    kernels: Callable[[], Kernels]
     l2: Any
     dropout: Sequence[Any] | None
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from xpnet import MLPClassifier, backend
-from xpnet.data.batches import gathered
-from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
+from xpnet.data.batches import gathered, sliced
+from xpnet.estimators._batches import Samples, epochs_of_batches
 from xpnet.estimators._solvers import stochastic
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -25,7 +25,7 @@ def test_losses_are_read_once_an_epoch(few, monkeypatch):
     MLPClassifier((4,), max_iter=3, batch_size=30).fit(*few)
     *epochs, finite = sizes
     assert epochs == [7] * 3
-    assert finite == 4 + 2  # weights, and what they predict
+    assert finite in (4 + 1, 4 + 2)  # weights, and their cost in a run, or what they predict
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -33,7 +33,7 @@ def test_an_epoch_trains_on_every_sample_once(few, monkeypatch, shuffle):
     seen = []
 
     def noted(*arguments):
-        gather = gather_of(arguments[0], shuffle)
+        gather = backend.gather if shuffle else sliced
         for batches in epochs_of_batches(*arguments):
             seen.extend(batch.X for batch in gathered(batches, gather))
             yield batches
@@ -50,4 +50,4 @@ def test_an_epoch_trains_on_every_sample_once(few, monkeypatch, shuffle):
 def test_samples_in_order_are_views(few):
     samples = Samples(few.X, few.X[:, :1], None, few.y)
     batches = next(epochs_of_batches(samples, 50, False, np.random.RandomState(0)))
-    assert np.shares_memory(next(gathered(batches, gather_of(samples, False))).X, few.X)
+    assert np.shares_memory(next(gathered(batches, sliced)).X, few.X)

@@ -12,7 +12,6 @@ import pytest
 from tests.kernels.cases import assert_trees_close
 from xpnet import Network, backend, optim
 from xpnet.data.batches import shuffled
-from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
@@ -35,8 +34,7 @@ def loops(library, kind, rates=RATES, classes=(EpochLoop, EpochLoop)):
         params = NET.init(seed=k, like=X)
         run = Run(NET, EPOCHS - (k == 1), -(-M // SIZE), M)
         settings = Settings(KINDS[kind](rate), l2=l2)
-        gather = accelerator_for(X).gather(backend.gather)
-        made.append(classes[k % 2](run, params, (), settings, lambda params: {}, gather))
+        made.append(classes[k % 2](run, params, (), settings, lambda params: {}))
     orders = [shuffled(X, Y, SIZE, 0, epoch, None) for epoch in range(EPOCHS)]
     return X, made, orders
 
@@ -96,11 +94,10 @@ def at_once_and_as_alone(**options):
     X, Y = rng.normal(size=(M, 3)), np.eye(2)[rng.integers(0, 2, M)]
     weights = rng.random(M)[None, :]
     orders = [shuffled(X, Y, SIZE, 0, epoch, weights) for epoch in range(23)]
-    gather = accelerator_for(X).gather(backend.gather)
 
     def made(k):
         run, params = Run(NET, 23, -(-M // SIZE), M), NET.init(seed=k, like=X)
-        return Ahead(run, params, (), Settings(optim.adam(0.01)), lambda params: {}, gather)
+        return Ahead(run, params, (), Settings(optim.adam(0.01)), lambda params: {})
 
     beside, alone = ([made(k) for k in range(2)] for _ in range(2))
     together([loop.rounds(orders) for loop in beside], X, lambda k: nullcontext(), **options)
@@ -142,7 +139,6 @@ def droppers(library, own, m):
     """Four with dropout and their epochs, one fewer of the first; weights are their own."""
     common = samples_of(library, 9, m)
     orders = [np.random.default_rng(epoch).permutation(m) for epoch in range(EPOCHS)]
-    gather = accelerator_for(common[0]).gather(backend.gather)
     for k, rate in enumerate((*RATES, 0.02)):
         *_, weight = mine = samples_of(library, k, m)
         X, Y, _ = mine if "samples" in own else common
@@ -153,7 +149,7 @@ def droppers(library, own, m):
             Batches(X, Y, weight, np.roll(order, k) if "order" in own else order, SIZE)
             for order in orders
         ]
-        loop = EpochLoop(run, params, (), settings, lambda params: {}, gather)
+        loop = EpochLoop(run, params, (), settings, lambda params: {})
         yield loop, epochs[: run.epochs]
 
 

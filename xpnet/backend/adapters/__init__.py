@@ -64,7 +64,7 @@ class Adapter:
         ``Xᵀ`` of a matrix, contiguous, where the library has more to say than `contiguous`.
     pinned_upload : ``(device, dtype) -> (arrays, rows) -> () -> arrays``, or None
         Starts copies of host rows that overlap with computation. See `uploader`.
-    refusal : ``(dtype, device) -> str or None``
+    refusal : ``(dtype, device) -> str or None``, or None
         Why `device` cannot hold `dtype` and what to do, or None where it can.
     """
 
@@ -83,7 +83,7 @@ class Adapter:
     contiguous: Callable[[Any], Any] = _flattened_and_back
     transposed: Callable[[Any], Any] | None = None
     pinned_upload: Callable[..., Any] | None = None
-    refusal: Callable[[str, Any], str | None] = lambda dtype, device: None
+    refusal: Callable[[str, Any], str | None] | None = None
 
 
 def numpy_quiet() -> AbstractContextManager[Any]:

@@ -20,5 +20,6 @@ ADAPTER = Adapter(
     from_numpy=_from_numpy,
     to_numpy=np.asarray,
     on_host=lambda array: True,
+    contiguous=np.ascontiguousarray,
     quiet=numpy_quiet,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,25 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
 from xpnet import backend
-from xpnet.data.batches import gathered
-from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of
+from xpnet.data.batches import nth
+from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of_sparse
 from xpnet.estimators._checkpoints import recorder_of
-from xpnet.estimators._loss import DivergedError, loss_share, sklearn_value_and_grad
+from xpnet.estimators._loss import loss_share, sklearn_value_and_grad
 from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._sklearn_private import warn
 from xpnet.estimators._solvers.callbacks import Patience, ScikitLearnCallbacks, is_exhausted
 from xpnet.estimators._solvers.optimizers import restart, resumed
 from xpnet.estimators._sparse import by_features
+from xpnet.estimators._state import DivergedError
 from xpnet.kernels import OUTPUTS, VECTORIZED
+from xpnet.kernels.dense import is_sparse
 from xpnet.metrics import r2
 from xpnet.network import Network
 from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.types import Array, Batches, Layer, Params, Run
+from xpnet.types import Array, Batches, Gather, Layer, Params, Run
 
 
 def stochastic_rounds(
@@ -63,7 +66,7 @@ def stochastic_rounds(
     loop = _EstimatorLoop(
         *(model, incremental, is_watched),
         *(run, params, callbacks, settings, _validation_by(model, net, validation)),
-        *(gather_of(samples, model.shuffle), _samples_in),
+        _samples_in,
     )
     is_given = rng is model.random_state
     epochs = epochs_of_batches(samples, size, model.shuffle, rng, is_given)
@@ -82,7 +85,7 @@ def _settings(model: Any, net: Network, rng: np.random.RandomState) -> Settings:
     """The settings of the steps; where there is dropout, its seed is drawn from `rng`."""
     return Settings(
         resumed(model),
-        value_and_grad=sklearn_value_and_grad(net),
+        value_and_grad=sklearn_value_and_grad(net) if net.output == "identity" else None,
         l2=float(model.alpha),
         dropout=model.dropout,
         seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
@@ -106,6 +109,11 @@ class _EstimatorLoop(EpochLoop):
         for _ in self.history:
             self.batches = next(epochs)
 
+    def gather_of(self, batches: Batches) -> Gather:
+        """As ever, of a sparse X row by row."""
+        gather = super().gather_of(batches)
+        return partial(gather_of_sparse, gather) if is_sparse(batches.X) else gather
+
     def ahead(self) -> int:
         """As many as patience allows, where nobody looks at the model after each of them."""
         return 1 if self.is_watched else self.callbacks[0].ahead()
@@ -125,28 +133,24 @@ class _EstimatorLoop(EpochLoop):
         # By partial_fit the best epoch's are the result only once patience is at its end.
         if model.early_stopping and (is_exhausted(model) or not self.incremental):
             self.params = model._best_params
-        batch = self.last_batch()
-        if batch is not None:
-            X, Y, _ = backend.detached(next(gathered(batch, self.gather)))
-            self._check_learned(X, Y)
+        if self.batches is not None and self.steps:
+            self._check_learned(self.batches)
         model._hold(self.params)
 
-    def _check_learned(self, X: Array, Y: Array) -> None:
+    def _check_learned(self, batches: Batches) -> None:
         """Raise DivergedError unless weights, predictions and the best score are finite.
 
         An epoch's loss is that of the weights before its last update: only weights and predictions
         show what this one did.
         """
-        net, kernels = self.run.net, default_kernels(Y)
-        with backend.on_device_of(Y), np.errstate(over="ignore", invalid="ignore"):
-            Z = hidden_and_logits(net, self.params, X, kernels, None)[-1].A
-            weights = [array for layer in self.params for array in layer]
-            arrays = *weights, Z, kernels.output_activation(net.output, Z)
-            isfinite, every = array_namespace(Z).isfinite, array_namespace(Z).all
+        weights = [array for layer in self.params for array in layer]
+        with self.trainer.there:
+            arrays = *weights, *self._predictions(batches)
+            isfinite, every = array_namespace(*weights).isfinite, array_namespace(*weights).all
             # One read for all of them.
             finite = backend.read([every(isfinite(array)) for array in arrays])
         found = {
-            "parameter weights": finite[:-2].all(),
+            "parameter weights": finite[: len(weights)].all(),
             "predictions": finite.all(),
             "validation scores": self.model.best_validation_score_ != -math.inf,
         }
@@ -158,6 +162,18 @@ class _EstimatorLoop(EpochLoop):
                     "and need to be preprocessed: scale X, lower learning_rate_init, or set "
                     "clip_norm"
                 )
+
+    def _predictions(self, batches: Batches) -> tuple[Array, ...]:
+        """Logits of the newest batch, and what they predict; of a run, a cost that shows both."""
+        number = (self.steps - 1) % self.run.steps_per_epoch
+        J = self.trainer.cost(self.params, batches, number)
+        if J is not None and math.isfinite(J):
+            return (J,)
+        X, Y, _ = backend.detached(next(self.gathered(nth(batches, number))))
+        net, kernels = self.run.net, default_kernels(Y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = hidden_and_logits(net, self.params, X, kernels, None)[-1].A
+            return Z, kernels.output_activation(net.output, Z)
 
 
 def _samples_in(m: int, s: Array | None) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from xpnet.fused.arguments import are_dense, are_of_step
+from xpnet.fused import are_dense, are_of_step
 from xpnet.fused.cupy.cost import OUTPUTS
 from xpnet.fused.cupy.dense import MOST_NETWORKS, NEEDS_Z
 from xpnet.fused.cupy.driver import Driver, NoKernelError, lies, one_real_dtype

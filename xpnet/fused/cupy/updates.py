@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
+from xpnet.fused import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.cupy.driver import (
     MOST_BLOCKS,
     Driver,

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep
-from xpnet.fused.arguments import are_floats, is_known
+from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep, are_floats, is_known
 from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
@@ -41,7 +40,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         parts = _parts(steps, changing)
         if parts is None:
             return None
-        of_run = step, steps.net, steps.apply, steps.kernels
+        of_run = step, steps.net, steps.apply, steps.kernels()
         chosen, penalty = penalty_of(steps.l2)
         params = steps.params
         moments = steps.moments if steps.moments is mine else copied(steps.moments)

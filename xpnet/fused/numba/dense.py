@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused.arguments import like
+from xpnet.fused import like
 from xpnet.fused.numba.activations import (
     KINDS,
     SLOPES,

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
+from xpnet.fused import are_dense, are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.compilation.views import rows_as

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from xpnet.fused.arguments import like
+from xpnet.fused import like
 from xpnet.fused.torch.activations import softplus
 from xpnet.fused.torch.dense import scales
 from xpnet.types import Array

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from xpnet.fused.arguments import like
+from xpnet.fused import like
 from xpnet.fused.torch.activations import activated, through_activation
 from xpnet.types import Array, Dense, Layer
 

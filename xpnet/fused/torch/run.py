@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from xpnet.fused import TrainingRun, TrainingStep
-from xpnet.fused.arguments import are_dense, are_floats, are_same, is_known
+from xpnet.fused import TrainingRun, TrainingStep, are_dense, are_floats, are_same, is_known
 from xpnet.fused.torch.activations import activated, through_activation
 from xpnet.fused.torch.dense import decayed
 from xpnet.fused.torch.updates import FLUSH_EVERY, adam, copies, flush, long_ago
@@ -65,7 +64,7 @@ class Program:
 
     def __init__(self, first: TrainingSteps) -> None:
         net, params, size = first.net, first.params, first.batches.size
-        self.net, self.apply, self.kernels = net, first.apply, first.kernels
+        self.net, self.apply, self.kernels = net, first.apply, first.kernels()
         self.activations = (*net.activations, "identity")
         self.grads = tuple(Dense(W.new_empty(W.shape), b.new_empty(b.shape)) for W, b in params)
         self.counted = long_ago(params[0].W)

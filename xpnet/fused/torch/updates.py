@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from xpnet.fused.arguments import are_dense, are_floats, are_of_step, are_same
+from xpnet.fused import are_dense, are_floats, are_of_step, are_same
 from xpnet.types import Array, Dense, Params, tensors
 
 LONG_AGO = 1e30

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
 from xpnet import backend
-from xpnet.data.batches import gathered
 from xpnet.network import stack, unstack
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.steps import Trainer
@@ -141,7 +140,7 @@ class Stack:
 
     def train(self, numbers: Mapping[EpochLoop, Numbers]) -> dict[EpochLoop, PreparedRun]:
         """Make the epoch of those whose numbers are given; what it leaves of each."""
-        some, gather = next(iter(numbers.values())), self.loops[0].gather
+        some = next(iter(numbers.values()))
         # One that has ended takes any: it might have no more of its own.
         each = [numbers.get(loop, some) for loop in self.loops]
         steps = enumerate(zip(*each, strict=True), self.trainer.state.t + 1)
@@ -151,7 +150,7 @@ class Stack:
         batches = self.samples._replace(order=order)
         costs = self.trainer.run(batches, 0, len(some))
         if costs is None:
-            costs = [self.trainer.step(*batch).cost for batch in gathered(batches, gather)]
+            costs = [self.trainer.step(*batch).cost for batch in self.loops[0].gathered(batches)]
         host = backend.read(list(costs))  # once for all
         with backend.on_device_of(self.like):
             params = unstack(self.trainer.params)

@@ -58,7 +58,7 @@ def test_any_number_of_workers(name, dtype, monkeypatch):
         settings = {"optimizer": OPTIMIZERS[name], "batch_size": BATCH_SIZE}
         results.append(trained(*data, **settings))
         results.append(trained(*data, callbacks=[Heard()], **settings))
-        assert workers in counts
+        assert workers == 1 or workers in counts
     for result in results[1:]:
         assert_equal(result, results[0])
 

@@ -97,7 +97,8 @@ def cost_and_gradients(
     ----------
     loops : array of int, shape (7,)
         The addresses of the BLAS's `routine`, of `product`, `forward`, `backward` and `row_sums`,
-        of the output's loop, and of `decayed` where `l2` is not 0.
+        of the output's loop, and of `decayed` where `l2` is not 0. Without `backward`, gradients
+        are any numbers.
     layout : array of int, shape (L, 4)
     kinds : array of int, shape (L, 7)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
@@ -134,7 +135,9 @@ def cost_and_gradients(
     for j in range(m):
         s[0, j] = weight[0, j] * of_dtype
     J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ, rows)
-    call(loops[BACKWARD], loops, layout, kinds, slopes, X, before, masks, theta, work, to_gradients)
+    if loops[BACKWARD] != 0:
+        rest = before, masks, theta, work, to_gradients
+        call(loops[BACKWARD], loops, layout, kinds, slopes, X, *rest)
     if l2 != 0.0:
         J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
     return J

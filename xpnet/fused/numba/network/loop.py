@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.network.gradients import DECAY, share_of
 from xpnet.fused.numba.threads.barrier import wait_for, yielding
-from xpnet.fused.numba.threads.blocks import number_of as number_of_blocks
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
@@ -45,10 +45,14 @@ SIZES = (
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
+OF_BLOCKS = "size", "length", "block", "block_last", "P"
+
 TILE = 16  # rows of a matrix that is transposed
 ALIGNED = 16  # entries: where workers' shares of the parameters may begin
 
 row_at = row_of_table(ROW)
+
+_address = attrgetter("ctypes.data")
 
 NOTHING = dict.fromkeys(ROW.names or (), 0.0)
 
@@ -63,6 +67,7 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         The address of a table of ROW, a row for each network:
 
         - gradients, update, gather, transpose: addresses of loops, the last where it is called;
+          without update, parameters stay as they are;
         - loops, layout (layers, 4), kinds (layers, kinds_of_layer), slopes (layers, 2, 3): the
           first arguments of `cost_and_gradients`;
         - X (m, n_x), Y (m, n_y), weight (weights,): the samples; no weights where all count the
@@ -186,7 +191,14 @@ def newest(row: Any, i: int) -> int:
 
 @compiled_inner
 def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array) -> None:
-    """Update a worker's share of the parameters of one network after step i."""
+    """Update a worker's share of the parameters of one network, unless its cost is all."""
+    if worker == 0:
+        J, parts = 0.0, array_at(row.parts_of_cost, np.float64, blocks)
+        for block in range(blocks):
+            J += parts[block]
+        array_at(row.costs, like, row.steps)[i] = J
+    if row.update == 0:
+        return
     length = (row.P // workers + ALIGNED - 1) // ALIGNED * ALIGNED
     low, high = worker * length, (worker + 1) * length
     high = high if high < row.P else row.P
@@ -215,11 +227,6 @@ def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array
                 (v[0], v[1], v[2], v[3], v[4], v[5]),
                 vector_at(new, begin, n),
             )
-    if worker == 0:
-        J, parts = 0.0, array_at(row.parts_of_cost, np.float64, blocks)
-        for block in range(blocks):
-            J += parts[block]
-        array_at(row.costs, like, row.steps)[i] = J
 
 
 @compiled_inner
@@ -245,23 +252,13 @@ def transpose(X: Array, to_X: Array) -> None:
 
 def row_of(arrays: dict[str, Array], numbers: dict[str, float]) -> tuple[float, ...]:
     """The row of a network, yet without room, from its arrays, and from numbers and addresses."""
-    values = NOTHING | numbers | {name: array.ctypes.data for name, array in arrays.items()}
-    return tuple(values.values())
+    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
+    return tuple((NOTHING | numbers | addresses).values())
 
 
 def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
     """The table of some networks; to join tables of one row takes NumPy some times as long."""
     return np.array(rows, ROW)
-
-
-def most_blocks(row: Any) -> int:
-    """Blocks of a batch, at the most."""
-    whole, last = int(row["size"]), int(row["length"] % row["size"])
-    return max(
-        number_of_blocks(m, int(row[name]))
-        for m, name in ((whole, "block"), (last, "block_last"))
-        if m
-    )
 
 
 class Room:
@@ -273,8 +270,8 @@ class Room:
     def train(self, rows: Array, like: Array, workers: int = 1) -> None:
         """Train the networks of these rows in here."""
         first = rows[0]
-        names = "size", "n_x", "n_y", "room_of_sample", "P"
-        size, n_x, n_y, room, P = (int(first[name]) for name in names)
+        names = "size", "n_x", "n_y", "room_of_sample"
+        size, n_x, n_y, room = (int(first[name]) for name in names)
         columns = size * n_x if first["transposed"] or first["transposed_last"] else 0
         if columns:
             rows["transpose"] = _of_transpose(like.dtype)
@@ -286,12 +283,10 @@ class Room:
             "work": size * room,
         }.items():
             rows[name] = self._array(name, length, like.dtype)
-        blocks = most_blocks(first)
-        numbers = np.arange(len(rows))
-        others = self._array("others", (blocks - 1) * P * len(rows), like.dtype)
-        rows["others"] = others + numbers * (blocks - 1) * P * like.itemsize
-        costs = self._array("parts_of_cost", blocks * len(rows), np.dtype(np.float64))
-        rows["parts_of_cost"] = costs + numbers * blocks * 8
+        self._add_blocks(rows, like)
+        if workers == 1:
+            train(rows.ctypes.data, len(rows), like, 0, 1)
+            return
         rows["yielding"] = yielding()
 
         def make(worker: int, workers: int, arrivals: int) -> None:
@@ -299,6 +294,16 @@ class Room:
             train(rows.ctypes.data, len(rows), like, worker, workers)
 
         on_workers(workers, make)
+
+    def _add_blocks(self, rows: Array, like: Array) -> None:
+        """Room for gradients and costs of the blocks of a batch."""
+        size, length, block, last, P = map(int, map(rows[0].__getitem__, OF_BLOCKS))
+        blocks = max(-(-size // block), -(-(length % size) // (last or 1)))
+        numbers = np.arange(len(rows))
+        costs = self._array("parts_of_cost", blocks * len(rows), np.dtype(np.float64))
+        rows["parts_of_cost"] = costs + numbers * blocks * 8
+        others = self._array("others", (blocks - 1) * P * len(rows), like.dtype)
+        rows["others"] = others + numbers * (blocks - 1) * P * like.itemsize
 
     def _array(self, name: str, length: int, dtype: Any) -> int:
         """The address of an array of at least that length."""

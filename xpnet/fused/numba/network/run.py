@@ -8,6 +8,7 @@ and nothing is compiled twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from itertools import chain
 from operator import is_, itemgetter
@@ -15,23 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun, TrainingStep
-from xpnet.fused.arguments import are_of_step, are_same
+from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
+from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.compilation.address import address_of
-from xpnet.fused.numba.dropout import Masks, masks_of
+from xpnet.fused.numba.dropout import masks_of
+from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import Room, of_gather, row_of, table_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.kernels import Dropout
-from xpnet.types import (
-    Array,
-    Batches,
-    Hyperparameters,
-    Params,
-    PreparedRun,
-    TrainingSteps,
-    count,
-)
+from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps, count
 
 LARGE = 2**21
 """Parameters from which on steps are made one by one."""
@@ -40,7 +33,8 @@ LARGE = 2**21
 def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
-    Its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet.
+    Its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet; its
+    ``cost`` is that of one batch, where there was a run.
     """
     program: RunProgram | None = None
 
@@ -63,7 +57,10 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         fitting = found(steps)
         return fitting and fitting.prepared(steps)
 
-    run.prepared = prepared  # type: ignore[attr-defined]
+    def cost(params: Params, batch: Batches, l2: Any) -> Any:
+        return program and program.cost(params, batch, l2)
+
+    run.prepared, run.cost = prepared, cost  # type: ignore[attr-defined]
     return run
 
 
@@ -112,7 +109,7 @@ class RunProgram(Program):
         return (
             isinstance(steps.l2, float | int)
             and all(map(self.flats.fits, (steps.params, *steps.moments)))
-            and (all(map(is_, batches, self.samples)) or self._fits_samples(batches))
+            and self._fits_samples(batches)
             and are_of_step(self.optimizer, steps.moments, hyperparameters[0])
             and (
                 bool(_made_of(hyperparameters))  # which have been looked at
@@ -121,6 +118,8 @@ class RunProgram(Program):
         )
 
     def _fits_samples(self, batches: Batches) -> bool:
+        if all(map(is_, batches, self.samples)):
+            return True
         X, Y, s, *_ = batches
         m = X.shape[0]
         fits = (
@@ -139,7 +138,10 @@ class RunProgram(Program):
         """Parameters, moments and costs after all of them."""
         number, size = len(steps.hyperparameters), steps.batches.size
         costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
-        with self.threads.parts(number, size, last) as parts:
+        # Of products that the BLAS makes in one thread anyway.
+        alone = self.widest * min(size, len(steps.batches.order)) <= ALONE
+        choice = nullcontext([(slice(0, number), 1)])
+        with choice if alone else self.threads.parts(number, size, last) as parts:
             for part, workers in parts:
                 params, moments, costs[part] = self._made(steps, part, workers)
                 steps = steps._replace(params=params, moments=moments)
@@ -172,35 +174,60 @@ class RunProgram(Program):
         theta, *others = map(self.flats.vector, (steps.params, odd, even, grads))
         first, second = (*self.memory, others[-1], others[-1])[:2]
         rates, values = self._numbers(steps.hyperparameters)
-        keys, (*_, least, kept, drop, divide) = self._masks(steps.dropout, number)
-        costs = np.empty(number, self.dtype)
-        arrays = self._of_samples(batches)
-        arrays |= {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
+        arrays = {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
         arrays |= {"first": first, "second": second, "rates": rates, "values": values}
-        arrays |= {"keys": keys, "costs": costs}
-        size, length = batches.size, arrays["order"].shape[1]
-        numbers = {
-            "block": self.block(size),
-            "block_last": self.block(length % size),
-            "m": len(batches.X),
-            "weights": arrays["weight"].size if "weight" in arrays else 0,
-            "epochs": len(arrays["order"]),
-            "length": length,
-            "size": size,
-            "steps": number,
-            "least": least,
-            "kept": kept,
-            "l2": self._penalty(steps.l2),
-        }
-        addresses = self.addresses | {"drop": drop, "divide": divide}
-        row = row_of(arrays, addresses | self.sizes | numbers)
-        result = odd if number % 2 else even, self.moments, costs
+        masks = {}
+        if steps.dropout is not None:
+            arrays["keys"] = np.array([each.keys for each in steps.dropout])
+            *_, least, kept, drop, divide = masks_of(steps.dropout[0], self.dtype)
+            masks = {"least": least, "kept": kept, "drop": drop, "divide": divide}
+        row, arrays = self._row(batches, number, steps.l2, arrays, masks)
+        result = odd if number % 2 else even, self.moments, arrays["costs"]
         return PreparedRun((row, self, arrays), result)
 
-    def _of_samples(self, batches: Batches) -> dict[str, Array]:
+    def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
+        """What `params` cost on the only batch of these, without dropout; None where not known."""
+        is_scalar = isinstance(l2, float | int)
+        if not (is_scalar and self.flats.fits(params) and self._fits_samples(batch)):
+            return None
+        forward = self.network[0].copy()
+        forward[BACKWARD] = 0
+        theta = self.flats.vector(params)
+        grads = self.flats.vector(self.flats.fresh())
+        arrays = {"theta": theta, "grads": grads, "loops": forward}
+        batch = batch._replace(order=batch.order[None])
+        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
+        self.room.train(table_of([row]), self.like)
+        return arrays["costs"][0]
+
+    def _row(
+        self,
+        batches: Batches,
+        steps: int,
+        l2: Any,
+        arrays: dict[str, Array],
+        numbers: dict[str, Any],
+    ) -> tuple[tuple[float, ...], dict[str, Array]]:
+        """The row of so many steps, and the arrays that it points to, those of samples included."""
         order, s = np.ascontiguousarray(batches.order, np.int64), batches.sample_weight
-        samples = {"X": batches.X, "Y": batches.Y, "order": order}
-        return samples if s is None else samples | {"weight": np.ascontiguousarray(s[0])}
+        arrays = {"keys": np.zeros((steps, 2), np.int64), **arrays}
+        arrays |= {"X": batches.X, "Y": batches.Y, "order": order}
+        arrays["costs"] = np.empty(steps, self.dtype)
+        if s is not None:
+            arrays["weight"] = np.ascontiguousarray(s[0])
+        epochs, length = order.shape
+        of_samples = {
+            "block": self.block(batches.size),
+            "block_last": self.block(length % batches.size),
+            "m": len(batches.X),
+            "weights": 0 if s is None else s.size,
+            "epochs": epochs,
+            "length": length,
+            "size": batches.size,
+            "steps": steps,
+            "l2": self._penalty(l2),
+        }
+        return row_of(arrays, self.addresses | self.sizes | of_samples | numbers), arrays
 
     def _segments(self) -> Array:
         """What is updated at once: begin, end, and whether it is a bias, which does not decay."""
@@ -225,12 +252,6 @@ class RunProgram(Program):
             made[self.names] = rates, values
         numbers: tuple[Array, Array] = made[self.names]
         return numbers
-
-    def _masks(self, dropout: Sequence[Dropout] | None, steps: int) -> tuple[Array, Masks]:
-        """The keys of each step, and what else its masks are made by."""
-        if dropout is None:
-            return np.zeros((steps, 2), np.int64), masks_of(None, self.dtype)
-        return np.array([each.keys for each in dropout]), masks_of(dropout[0], self.dtype)
 
 
 def _made_of(hyperparameters: Sequence[dict[str, Any]]) -> dict[Any, Any]:

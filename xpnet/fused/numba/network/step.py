@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
+from operator import mul
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused import or_else
-from xpnet.fused.arguments import are_dense
+from xpnet.fused import are_dense, or_else
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import (
     KINDS,
@@ -155,10 +155,15 @@ def suits(net: Any, params: Params, X: Any) -> bool:
     return (
         all(tensor.ndim == 2 and tensor.dtype == W.dtype for layer in params for tensor in layer)
         and W.dtype in DTYPES
-        and net.output in OUTPUTS
-        and KINDS.keys() >= set(net.activations)
+        and _has_loops(net)
         and routine(W.dtype) is not None
     )
+
+
+@lru_cache(maxsize=64)
+def _has_loops(net: Any) -> bool:
+    """Whether there are loops for its output and its activations."""
+    return net.output in OUTPUTS and KINDS.keys() >= set(net.activations)
 
 
 def is_thin(net: Any) -> bool:
@@ -181,8 +186,13 @@ class Program:
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
         self.costs, self.others = np.empty(0), np.empty(0, self.dtype)
+        self.widest = 0 if thin else max(map(mul, net.sizes, net.sizes[1:]))
         self.block: Callable[[int], int] = whole if thin else partial(block_of, net.sizes)
-        self.threads = Threads(() if thin else net.sizes, self.dtype, self.block)
+
+    @cached_property
+    def threads(self) -> Threads:
+        """Of products for which the BLAS may take more than one."""
+        return Threads(self.net.sizes if self.widest else (), self.dtype, self.block)
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -221,8 +231,8 @@ class Program:
         memory = theta, work, block, costs, to_gradients, others
         arguments = self.gradients, *self.network, *data, *memory
         # The context alone would take a tenth of a small network's step.
-        choice = self.threads.parts(1, m) if self.threads.matter(m) else nullcontext(ONE_PART)
-        with choice as parts:
+        matter = self.widest * m > ALONE and self.threads.matter(m)
+        with self.threads.parts(1, m) if matter else nullcontext(ONE_PART) as parts:
             for _, workers in parts:
                 gradients_by(workers, *arguments)
         for block in range(len(costs) - 1):
