@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -198,5 +199,6 @@ def test_unfused_is_as_it_was():
     assert all(getattr(fused.UNFUSED, name) is None for name in absent)
     assert fused.UNFUSED.run(step) is fused.UNFUSED.cost(step) is None
     assert fused.UNFUSED.threads(None) == 1
-    for name in names - absent - {"run", "cost", "threads"}:
+    assert isinstance(fused.UNFUSED.undivided(None), nullcontext)
+    for name in names - absent - {"run", "cost", "threads", "undivided"}:
         assert getattr(fused.UNFUSED, name)(step) is step

@@ -13,7 +13,7 @@ import inspect
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -108,6 +108,9 @@ class Accelerator:
         is given.
     threads : ``(Network) -> int``
         How many threads gain by calling such a `value_and_grad` at once, each one of its own.
+    undivided : ``(Network) -> context``
+        Context for a search that calls them so: all its products take the thread that makes them,
+        as threads of the library's would take the cores from ours.
     """
 
     kernels: Callable[[Kernels], Kernels] = _as_it_is
@@ -122,6 +125,7 @@ class Accelerator:
     cost: Callable[[Cost], BatchCost | None] = lambda cost: None
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
     threads: Callable[[Any], int] = lambda net: 1
+    undivided: Callable[[Any], AbstractContextManager[None]] = lambda net: nullcontext()
 
 
 UNFUSED = Accelerator()

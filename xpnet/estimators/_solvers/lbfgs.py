@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -29,6 +29,8 @@ from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.optim.lbfgs import Minimum, lbfgs
 from xpnet.train.training import Training
 from xpnet.types import Array, Params, Run
+
+Found = TypeVar("Found")
 
 CACHED_ROWS = 1024
 """A block whose activations a processor's cache holds."""
@@ -68,7 +70,7 @@ def fit_lbfgs(
         return training.stopped
 
     model._hold(params)
-    with training.ending():
+    with training.ending(), _undivided(net, samples):
         training.start()
         if model.max_iter:
             scikit_learns.begin_round()
@@ -123,8 +125,7 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     Y = array_namespace(like).matrix_transpose(like)
     weight = None if s is None else s[None, :]
     accelerator, theirs = accelerator_for(like), sklearn_value_and_grad(net)
-    rows = rows_a_block(net, samples)
-    threads = 1 if theirs else min(accelerator.threads(net), -(-samples.m // rows))
+    rows, threads = rows_a_block(net, samples), 1 if theirs else threads_for(net, samples)
     own = [accelerator.value_and_grad(unchecked_value_and_grad) for _ in range(threads)]
     gradient = theirs or (own[0] if threads == 1 else _by_whichever_is_free(own))
     # A gradient is held for one step only: a large one may lie where the last one was.
@@ -132,13 +133,34 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
 
     def value_and_grad(params: Params) -> tuple[Array, Params]:
         options = {"kernels": kernels, "sample_weight": weight, "l2": l2}
-        if threads > 1:
-            # Once the program has ended, the threads that go on may start no others.
-            with suppress(RuntimeError), ThreadPoolExecutor(threads) as pool:
-                return in_blocks(gradient, rows, each=pool.map)(net, params, X, Y, **options)
-        return in_blocks(gradient, rows)(net, params, X, Y, **options)
+        return on_threads(
+            threads,
+            lambda each: in_blocks(gradient, rows, each=each)(net, params, X, Y, **options),
+        )
 
     return value_and_grad
+
+
+def _undivided(net: Network, samples: Samples) -> AbstractContextManager[None]:
+    """Of a sparse X in one block, the library's threads share what lies between two products."""
+    if issparse(samples.X) and threads_for(net, samples) == 1:
+        return nullcontext()
+    return accelerator_for(samples.Y).undivided(net)
+
+
+def threads_for(net: Network, samples: Samples) -> int:
+    """How many threads take blocks of the samples in turn."""
+    blocks = -(-samples.m // rows_a_block(net, samples))
+    return min(accelerator_for(samples.Y).threads(net), blocks)
+
+
+def on_threads(number: int, function: Callable[[Callable[..., Any]], Found]) -> Found:
+    """Return ``function(each)``, where `each` is `map`, or that of so many threads."""
+    if number > 1:
+        # Once the program has ended, the threads that go on may start no others.
+        with suppress(RuntimeError), ThreadPoolExecutor(number) as pool:
+            return function(pool.map)
+    return function(map)
 
 
 def _by_whichever_is_free(functions: list[Callable[..., Any]]) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ a feature's unweighted variance. The correlations R are those of some samples, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +30,18 @@ from xpnet import backend
 from xpnet.data.batches import blocks
 from xpnet.estimators._batches import Samples, columns_between
 from xpnet.estimators._prediction import outputs
-from xpnet.estimators._solvers.lbfgs import CACHED_ROWS, rows_a_block
+from xpnet.estimators._solvers.lbfgs import (
+    CACHED_ROWS,
+    on_threads,
+    rows_a_block,
+    threads_for,
+)
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Params
 
 SHRINKAGE = 0.01  # ε
 FEWEST_ROWS, ROWS_A_FEATURE = 8192, 8
+PARTS = 8  # of the samples, which threads take in turn
 HALVED = 256  # a triangular matrix is inverted by halves that have no more rows than this
 ROUNDING = 32.0  # units in the last place
 
@@ -67,10 +73,11 @@ def preconditioner(
     xp = array_namespace(samples.Y)
     s = xp.ones_like(samples.Y[:, 0]) if samples.weights is None else samples.weights
     S, block = divisor(xp.sum(s)), dense_rows_a_block(net, samples)
+    threads = threads_for(net, samples)
 
     def at(params: Params) -> Callable[[Params], Params]:
         weights = s * _curvature(net, params, samples.X)
-        rows = Rows(samples.X, weights, block)
+        rows = Rows(samples.X, weights, block, threads)
         some = _some(rows)
         share = divisor(xp.sum(weights) / S)
         mean = float(centred) * mean_of(some)
@@ -110,29 +117,42 @@ def _curvature(net: Network, params: Params, X: Array) -> Array:
 
 
 class Rows(NamedTuple):
-    """Samples as rows ``(m, n)``, their weights ``(m,)``, and the number of rows in a block."""
+    """Samples as rows ``(m, n)``, the rows of a block, and how many threads take blocks."""
 
     X: Array
-    weights: Array
+    weights: Array  # (m,)
     block: int
+    threads: int = 1
 
     def shares(self) -> Array:
         """p, (m,)."""
         return self.weights / divisor(array_namespace(self.weights).sum(self.weights))
 
-    def blocks(self) -> Iterator[tuple[Array, Array]]:
-        """Blocks of columns ``(n, block)`` with ``p (block, 1)``, weights that add up to 1."""
-        p = self.shares()
-        for start, stop in blocks(self.X.shape[0], self.block):
-            X = columns_between(self.X, start, stop)
-            yield X.toarray() if issparse(X) else X, p[start:stop, None]
+    def total(self, of_block: Callable[[Array, Array], Array]) -> Array:
+        """The sum of what `of_block` makes of blocks of columns X ``(n, block)`` and p.
+
+        p ``(block, 1)`` are weights that add up to 1 over all blocks. In `PARTS` whatever the
+        number of threads, so that it changes no bit.
+        """
+        p, bounds = self.shares(), list(blocks(self.X.shape[0], self.block))
+        length = -(-len(bounds) // PARTS)
+
+        def of_part(first: int) -> Array:
+            return sum(map(of_bounds, bounds[first : first + length]))
+
+        def of_bounds(bounds: tuple[int, int]) -> Array:
+            X = columns_between(self.X, *bounds)
+            return of_block(X.toarray() if issparse(X) else X, p[slice(*bounds), None])
+
+        parts = range(0, len(bounds), length)
+        return on_threads(self.threads, lambda each: sum(each(of_part, parts)))
 
 
 def _some(rows: Rows) -> Rows:
     """Samples evenly spaced, enough for correlations."""
     m, n = rows.X.shape
     stride = max(1, m // max(FEWEST_ROWS, ROWS_A_FEATURE * n))
-    return Rows(rows.X[::stride, :], rows.weights[::stride], rows.block)
+    return rows._replace(X=rows.X[::stride, :], weights=rows.weights[::stride])
 
 
 def divisor(numbers: Array) -> Array:
@@ -144,7 +164,7 @@ def mean_of(rows: Rows) -> Array:
     """``Σ p x``, (n, 1)."""
     if issparse(rows.X):
         return rows.X.T @ rows.shares()[:, None]
-    return sum(X @ p for X, p in rows.blocks())
+    return rows.total(lambda X, p: X @ p)
 
 
 def variance_of(rows: Rows, mean: Array) -> Array:
@@ -153,7 +173,7 @@ def variance_of(rows: Rows, mean: Array) -> Array:
     if issparse(rows.X):
         variance = _sparse_variance(rows, mean)
     else:
-        variance = sum((X - mean) ** 2 @ p for X, p in rows.blocks())
+        variance = rows.total(lambda X, p: (X - mean) ** 2 @ p)
     rounding = ROUNDING * float(xp.finfo(mean.dtype).eps) * mean
     return xp.where(variance > rounding**2, variance, 0.0)
 
@@ -171,10 +191,12 @@ def _sparse_variance(rows: Rows, mean: Array) -> Array:
 def _correlations(rows: Rows, mean: Array) -> Array:
     """R, (n, n); 0 where a feature does not vary."""
     xp = array_namespace(mean)
-    C = 0.0
-    for X, p in rows.blocks():
+
+    def of_block(X: Array, p: Array) -> Array:
         X = (X - mean) * xp.matrix_transpose(xp.sqrt(p))
-        C = C + X @ xp.matrix_transpose(X)
+        return X @ xp.matrix_transpose(X)
+
+    C = rows.total(of_block)
     deviation = divisor(xp.sqrt(xp.linalg.diagonal(C)))
     return C / deviation / deviation[:, None]
 

@@ -5,6 +5,7 @@ A training step of one network is joined to two calls in all: see `step`.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.network.run import compiled_run
 from xpnet.fused.numba.network.step import compiled_step, compiled_value_and_grad, is_thin
-from xpnet.fused.numba.network.trainings import side_by_side
+from xpnet.fused.numba.network.trainings import one_each, side_by_side
 from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
@@ -48,6 +49,11 @@ def _threads(net: Any) -> int:
     return all_threads() if is_thin(net) else 1
 
 
+def _undivided(net: Any) -> AbstractContextManager[None]:
+    """Between such products, the BLAS's threads would wait for its next one by spinning."""
+    return one_each() if is_thin(net) else nullcontext()
+
+
 def _gather(plain: Gather) -> Gather:
     return or_else(gathered, plain)
 
@@ -61,6 +67,7 @@ _COMPILED = Accelerator(
     gather=_gather,
     value_and_grad=compiled_value_and_grad,
     threads=_threads,
+    undivided=_undivided,
 )
 # With NUMBA_DISABLE_JIT numba's own functions are Python, which no compiled loop can call.
 ACCELERATOR = UNFUSED if config.DISABLE_JIT else _COMPILED  # type: ignore[attr-defined]

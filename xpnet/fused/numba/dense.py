@@ -20,9 +20,10 @@ from xpnet.fused.numba.activations import (
     piecewise_backward,
     piecewise_forward,
 )
-from xpnet.fused.numba.blas import ALONE, multiply
+from xpnet.fused.numba.blas import ALONE, is_for_product, multiply, routine
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.sparse import sparse_gradient, sparse_product
+from xpnet.fused.numba.thin import MOST_OUTPUTS, thin_product
 from xpnet.fused.numba.threads.number import chosen
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout, is_sparse
@@ -161,6 +162,9 @@ def _product(A: Array, B: Array, empty: Empty) -> Array:
         return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
     if A.ndim == 2:
         C = empty((A.shape[0], B.shape[1]), A.dtype)
+        if _is_thin(A, B):
+            thin_product(routine(A.dtype) or 0, A, B.T, C)
+            return C
         if A.size * B.shape[1] > ALONE:
             with chosen(A, B):
                 if multiply(A, B, C) is not NotImplemented:
@@ -168,6 +172,19 @@ def _product(A: Array, B: Array, empty: Empty) -> Array:
         return np.dot(A, B, out=C)
     product = _product(_rows(A), B, empty)
     return product.reshape(*A.shape[:-1], B.shape[-1])
+
+
+def _is_thin(A: Array, B: Array) -> bool:
+    """Whether few rows, but not one alone, are multiplied by many samples that lie one by one."""
+    return (
+        1 < A.shape[0] <= MOST_OUTPUTS
+        and A.size * B.shape[1] > ALONE
+        and A.flags.c_contiguous
+        and B.flags.f_contiguous
+        and is_for_product(A)
+        and is_for_product(B)
+        and routine(A.dtype) is not None
+    )
 
 
 def _rows(array: Array | None) -> Array | None:

@@ -13,13 +13,13 @@ from tests.kernels.cases import random_case
 from xpnet import value_and_grad
 from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.network.gradients import MOST_OUTPUTS, ROWS
+from xpnet.fused.numba.thin import FEWEST, MOST, MOST_OUTPUTS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for
 from xpnet.types import Dense
 
-WIDTH = ALONE // (MOST_OUTPUTS * ROWS)  # of features in one product
+WIDTH = ALONE // (MOST_OUTPUTS * FEWEST)  # of features in one product
 
 
 def refuse(*args: Any, **kwargs: Any) -> Any:
@@ -32,7 +32,7 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
     [
         *((name, weighted, 3, 70) for name in OUTPUTS for weighted in (False, True)),
         *(("sigmoid", True, n_y, 70) for n_y in (1, MOST_OUTPUTS, MOST_OUTPUTS + 1)),
-        *(("softmax", False, 3, m) for m in (1, ROWS, 3 * ROWS + 5)),
+        *(("softmax", False, 3, m) for m in (1, MOST, 3 * MOST + 5)),
     ],
 )
 def test_a_single_layer(output, weighted, n_y, m, dtype):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 
@@ -25,7 +26,7 @@ def blas(monkeypatch):
 
 
 def test_the_number_of_threads_is_as_it_was_when_the_last_one_leaves(blas):
-    first, second = trainings._one_each(), trainings._one_each()
+    first, second = trainings.one_each(), trainings.one_each()
     first.__enter__()
     second.__enter__()
     assert trainings._number() == 3
@@ -35,9 +36,26 @@ def test_the_number_of_threads_is_as_it_was_when_the_last_one_leaves(blas):
     assert blas == [3]
 
 
+@pytest.mark.parametrize("when", [1, 3], ids=["on the way in", "on the way out"])
+def test_ctrl_c_leaves_the_number_of_threads_as_it_was(when, monkeypatch):
+    number = [3]
+
+    def set_(to):
+        number[0] = to
+        if to == when:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(trainings, "number_of_threads", lambda: (lambda: number[0], set_))
+    before = sys.getswitchinterval()
+    with pytest.raises(KeyboardInterrupt), trainings.one_each():
+        assert number == [1]
+    assert number == [3]
+    assert sys.getswitchinterval() == before
+
+
 def test_threads_soon_have_their_turn_until_the_last_one_leaves(blas):
     before = sys.getswitchinterval()
-    first, second = trainings._one_each(), trainings._one_each()
+    first, second = trainings.one_each(), trainings.one_each()
     with second:
         with first:
             assert sys.getswitchinterval() == pytest.approx(trainings.SWITCH)

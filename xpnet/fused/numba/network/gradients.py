@@ -21,10 +21,8 @@ from xpnet.fused.numba.compilation.views import matrix_at, vector_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
 from xpnet.fused.numba.network.places import PASSING, ROW, UNIT, WIDEST, dense, passing, units
+from xpnet.fused.numba.thin import samples_at_once
 from xpnet.types import Array
-
-MOST_OUTPUTS = 16
-ROWS = 64  # samples that lie in the cache between their way forward and their way back
 
 BLAS, PRODUCT, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(7)  # of `loops`
 ACTIVATE, DERIVE, MULTIPLY = range(3)  # of `kinds`, and those of `places`
@@ -266,13 +264,14 @@ def thin_cost_and_gradients(
     W, b = dense(theta, layout, 0)
     dW, db = dense(to_gradients, layout, 0)
     (m, n_x), n = X.shape, W.shape[0]
-    width = ALONE // (n * ROWS)
+    at_once = samples_at_once(n, n_x)  # in the cache between their way forward and back
+    width = ALONE // (n * at_once)
     one, zero = X.dtype.type(1), X.dtype.type(0)
     of_dtype = X.dtype.type(share)
     to_gradients[:] = 0
     J = 0.0
-    for start in range(0, m, ROWS):
-        rows = ROWS if start + ROWS <= m else m - start
+    for start in range(0, m, at_once):
+        rows = at_once if start + at_once <= m else m - start
         Z, dZ = matrix_at(work, 0, n, rows), matrix_at(work, n * rows, n, rows)
         s, Y_of_rows = matrix_at(work, 2 * n * rows, 1, rows), matrix_at(Y, start * n, rows, n)
         room = matrix_at(work, (2 * n + 1) * rows, 2, rows)

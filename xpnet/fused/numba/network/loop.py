@@ -45,7 +45,8 @@ SIZES = (
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
-OF_BLOCKS = "size", "length", "block", "block_last", "P"
+OF_ROOM = "size", "n_x", "n_y", "P", "room_of_sample"
+OF_BLOCKS = "size", "length", "block", "block_last"
 
 TILE = 16  # rows of a matrix that is transposed
 ALIGNED = 16  # entries: where workers' shares of the parameters may begin
@@ -261,6 +262,12 @@ def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
     return np.array(rows, ROW)
 
 
+def most_blocks(row: Any) -> int:
+    """How many blocks a batch is of, at the most."""
+    size, length, block, last = map(int, map(row.__getitem__, OF_BLOCKS))
+    return max(-(-size // block), -(-(length % size) // (last or 1)))
+
+
 class Room:
     """Memory that steps are made in, used again: one at a time may have it."""
 
@@ -269,48 +276,36 @@ class Room:
 
     def train(self, rows: Array, like: Array, workers: int = 1) -> None:
         """Train the networks of these rows in here."""
-        first = rows[0]
-        names = "size", "n_x", "n_y", "room_of_sample"
-        size, n_x, n_y, room = (int(first[name]) for name in names)
-        columns = size * n_x if first["transposed"] or first["transposed_last"] else 0
+        size, n_x, n_y, P, room = map(int, map(rows[0].__getitem__, OF_ROOM))
+        columns = size * n_x if rows["transposed"][0] or rows["transposed_last"][0] else 0
         if columns:
             rows["transpose"] = _of_transpose(like.dtype)
-        for name, length in {
-            "x": size * n_x,
-            "columns": columns,
-            "y": size * n_y,
-            "s": size * workers,
-            "work": size * room,
-        }.items():
-            rows[name] = self._array(name, length, like.dtype)
-        self._add_blocks(rows, like)
+        blocks, networks = most_blocks(rows[0]), len(rows)
+        self._take(rows, like.dtype, x=size * n_x, columns=columns, y=size * n_y)
+        self._take(rows, like.dtype, s=size * workers, work=size * room)
+        self._take(rows, like.dtype, others=(blocks - 1) * P * networks)
+        self._take(rows, np.dtype(np.float64), parts_of_cost=blocks * networks)
+        numbers = np.arange(networks)
+        rows["others"] += numbers * (blocks - 1) * P * like.itemsize
+        rows["parts_of_cost"] += numbers * blocks * 8
         if workers == 1:
-            train(rows.ctypes.data, len(rows), like, 0, 1)
+            train(rows.ctypes.data, networks, like, 0, 1)
             return
         rows["yielding"] = yielding()
 
         def make(worker: int, workers: int, arrivals: int) -> None:
             rows["arrivals"] = arrivals
-            train(rows.ctypes.data, len(rows), like, worker, workers)
+            train(rows.ctypes.data, networks, like, worker, workers)
 
         on_workers(workers, make)
 
-    def _add_blocks(self, rows: Array, like: Array) -> None:
-        """Room for gradients and costs of the blocks of a batch."""
-        size, length, block, last, P = map(int, map(rows[0].__getitem__, OF_BLOCKS))
-        blocks = max(-(-size // block), -(-(length % size) // (last or 1)))
-        numbers = np.arange(len(rows))
-        costs = self._array("parts_of_cost", blocks * len(rows), np.dtype(np.float64))
-        rows["parts_of_cost"] = costs + numbers * blocks * 8
-        others = self._array("others", (blocks - 1) * P * len(rows), like.dtype)
-        rows["others"] = others + numbers * (blocks - 1) * P * like.itemsize
-
-    def _array(self, name: str, length: int, dtype: Any) -> int:
-        """The address of an array of at least that length."""
-        array = self.arrays.get(name)
-        if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = np.empty(length, dtype)
-        return int(array.ctypes.data)
+    def _take(self, rows: Array, dtype: Any, **lengths: int) -> None:
+        """Enter the addresses of arrays of at least these lengths."""
+        for name, length in lengths.items():
+            array = self.arrays.get(name)
+            if array is None or array.size < length or array.dtype != dtype:
+                array = self.arrays[name] = np.empty(length, dtype)
+            rows[name] = array.ctypes.data
 
 
 @cache

@@ -27,7 +27,6 @@ from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network.gradients import (
     DECAY,
-    MOST_OUTPUTS,
     backward,
     cost_and_gradients,
     decayed,
@@ -35,6 +34,7 @@ from xpnet.fused.numba.network.gradients import (
     gradients_at,
     thin_cost_and_gradients,
 )
+from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.blocks import block_of, number_of, whole
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.workers import on_workers

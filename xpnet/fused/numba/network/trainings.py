@@ -66,7 +66,7 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
         futures.extend(own)
         return partial(_wait_for, own)
 
-    with deferred_signals(), _one_each():
+    with deferred_signals(), one_each():
         try:
             yield submit
         finally:
@@ -93,25 +93,37 @@ def _number() -> int:
 
 
 @contextmanager
-def _one_each() -> Iterator[None]:
+def one_each() -> Iterator[None]:
     """Context in which the BLAS uses one thread for each that calls it, whoever else wants that.
 
     And in which threads soon have their turn. Both are the process's: they are as they were when
-    the last one has left.
+    the last one has left. An interrupt finds each change made or not begun.
     """
-    set_ = number_of_threads()[1]
-    with _lock:
-        _before.append(_before[0] if _before else (_number(), sys.getswitchinterval()))
-        set_(1)
-        sys.setswitchinterval(SWITCH)
+    entered: list[bool] = []
     try:
+        with deferred_signals():
+            _enter()
+            entered.append(True)
         yield
     finally:
-        with _lock:
-            number, interval = _before.pop()
-            if not _before:
-                set_(number)
-                sys.setswitchinterval(interval)
+        with deferred_signals():
+            if entered:
+                _leave()
+
+
+def _enter() -> None:
+    with _lock:
+        _before.append(_before[0] if _before else (_number(), sys.getswitchinterval()))
+        number_of_threads()[1](1)
+        sys.setswitchinterval(SWITCH)
+
+
+def _leave() -> None:
+    with _lock:
+        number, interval = _before.pop()
+        if not _before:
+            number_of_threads()[1](number)
+            sys.setswitchinterval(interval)
 
 
 def _make(group: Sequence[Arguments]) -> None:
