@@ -38,7 +38,7 @@ class ModelFileError(ValueError):
 
 
 class NotFiniteError(ValueError):
-    """Parameters that are not saved, as some are NaN or infinite."""
+    """NaN or infinity where a file or a search is to begin: in parameters, or in their cost."""
 
 
 class DivergenceError(ArithmeticError):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import sys
 from itertools import product
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from xpnet import backend
+from xpnet.backend.libraries import adapter
 from xpnet.types import Dense, OptimizerState
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -124,6 +126,11 @@ def test_there_and_back(xp, targets):
     assert len(targets) >= 4
     for target, dtype in product(targets, DTYPES):
         array = xp.asarray(VALUES, dtype)
+        refusal = adapter(target.name).refusal
+        if refusal is not None and (reason := refusal(dtype, target.device)) is not None:
+            with pytest.raises(backend.BackendError, match=re.escape(reason)):
+                backend.to_device(array, target)
+            continue
         there = backend.to_device(array, target)
         assert backend.where(there) == f"{target.name} on {target.device}"
         assert dtype_of(there) == dtype

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from array_api_compat import array_namespace
 
 from xpnet._arguments import whole
+from xpnet.exceptions import NotFiniteError
 from xpnet.optim._check import tolerances
 from xpnet.optim.inverse_hessian import InverseHessian
 from xpnet.optim.line_search import Iterate, Ray, to_floats
@@ -265,7 +266,7 @@ class Function:
 def start_of(function: Function) -> Iterate:
     """The iterate at ``function.params``.
 
-    Raises ValueError if the cost is not 0-dimensional, or something is not finite there.
+    Raises ValueError if the cost is not 0-dimensional, NotFiniteError if something is not finite.
     """
     x = flatten(function.params)
     xp = array_namespace(x)
@@ -278,7 +279,7 @@ def start_of(function: Function) -> Iterate:
         )
     cost_on_host, norm = to_floats(cost, xp.max(xp.abs(g)))
     if not (math.isfinite(cost_on_host) and math.isfinite(norm)):
-        raise ValueError(
+        raise NotFiniteError(
             f"value_and_grad gives cost {cost_on_host} and a largest gradient of {norm} at params: "
             "expected finite numbers; look for NaN or infinity in the data, scale X, or start "
             "from smaller params"

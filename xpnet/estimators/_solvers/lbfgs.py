@@ -22,6 +22,7 @@ from xpnet.estimators._sklearn_private import warn
 from xpnet.estimators._solvers.callbacks import ScikitLearnCallbacks, say
 from xpnet.estimators._sparse import SparseColumns, lbfgs_by_features
 from xpnet.estimators._state import DivergedError
+from xpnet.exceptions import NotFiniteError
 from xpnet.network import Network
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for, default_kernels, training_kernels
@@ -89,7 +90,7 @@ def _searched(training: Training, search: Callable[[], Minimum]) -> Minimum:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             best = search()
-    except ValueError as error:
+    except NotFiniteError as error:
         if training.history:
             raise
         raise DivergedError(
