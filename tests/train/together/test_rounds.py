@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import weakref
 from contextlib import contextmanager, nullcontext
 
@@ -124,6 +125,28 @@ def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
     for found, loop in zip(made, alone, strict=True):
         assert_bits(found.result.params, loop.fit(orders).params)
     assert [loop.at_once for loop in made[::2]] == [[1, 2], [1, 2]]
+
+
+class Interrupted(Ahead):
+    """A Ctrl-C comes when its first epoch has been made."""
+
+    def ahead(self):
+        return 1
+
+    def enter_prepared(self, epochs, made):
+        super().enter_prepared(epochs, made)
+        if len(self.at_once) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_ends_a_round(monkeypatch):
+    """Not all that there is time for."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr("xpnet.train.together.side_by_side.ROUND", 1e9)
+    X, made, orders = loops(np, "adam", classes=(Interrupted, Ahead))
+    with pytest.raises(KeyboardInterrupt):
+        together([loop.rounds(orders) for loop in made], X, lambda k: nullcontext())
+    assert [loop.at_once for loop in made] == [[1]] * 3
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,7 +18,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
 from xpnet.fused.numba.network.loop import ROW, Room, table_of
 from xpnet.fused.numba.network.run import RunProgram
@@ -65,7 +64,7 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
         futures.extend(own)
         return partial(_wait_for, own)
 
-    with deferred_signals(), _one_each():
+    with _one_each():
         try:
             yield submit
         finally:
