@@ -4,11 +4,13 @@ import importlib.util
 import math
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from xpnet import backend
+from xpnet.backend.libraries import adapter
 from xpnet.types import Dense, OptimizerState
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -216,6 +218,44 @@ def test_synchronize_computes_no_dask_graph():
     assert not computed
     array.compute()
     assert computed
+
+
+def test_free_memory_of_the_host_is_not_that_of_a_device():
+    for name in ("numpy", "torch", "jax.numpy"):
+        array = pytest.importorskip(name).asarray(VALUES)
+        if backend.on_host(backend.near(array)):
+            assert backend.free_memory(array) is None
+
+
+def test_free_memory_of_a_device(cuda_device):
+    array = cuda_device.asarray(VALUES)
+    free = backend.free_memory(array)
+    assert free is not None
+    assert 0 < free < 2**50
+
+
+def test_free_memory_is_what_torch_keeps_too(monkeypatch):
+    torch = pytest.importorskip("torch")
+    module = SimpleNamespace(
+        mem_get_info=lambda device: (1_000, 9_000),
+        memory_reserved=lambda device: 300,
+        memory_allocated=lambda device: 200,
+    )
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    assert backend.free_memory(torch.zeros(1)) == 1_100
+
+
+def test_free_memory_on_jax_is_that_of_the_fullest_device():
+    pytest.importorskip("jax")
+    free_memory = adapter("jax").free_memory
+
+    def array(*stats):
+        devices = [SimpleNamespace(memory_stats=lambda found=found: found) for found in stats]
+        return SimpleNamespace(devices=lambda: devices)
+
+    full, empty = ({"bytes_limit": 1_000, "bytes_in_use": used} for used in (900, 100))
+    assert free_memory(array(full, empty)) == 100
+    assert free_memory(array(full, None)) is None
 
 
 def test_where_a_library_computes_is_left_to_it(xp):

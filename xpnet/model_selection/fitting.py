@@ -155,11 +155,12 @@ def fit_all(
     fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
     # Those on the same samples one after another, as they are to train.
     found = [(fit, fold) for k, fold in enumerate(folds) for fit in fits[k :: len(folds)] if fit]
+    like = stand_in(data.X)
     train_all(
         [fit for fit, _ in found],
         [_training(fit, fold) for fit, fold in found],
-        stand_in(data.X),
-        limit=bytes_of(memory),
+        like,
+        limit=bytes_of(memory, like),
         verbose=verbose,
         before=partial(_transform, found),
     )
