@@ -22,6 +22,10 @@ ROUND = 1.0
 GROWTH = 16
 """Times as many epochs of a training may be made in a round as in an earlier one."""
 
+FIRST = 1, 4
+"""Trainings in the first parts: few, so that computing begins soon; and of the very first it is
+seen how long an epoch takes, before others begin with as many as there is time for."""
+
 MOST_ALIKE = 24
 """Trainings on the same samples in a part: some groups that share what is gathered."""
 
@@ -145,14 +149,20 @@ def _form(loop: EpochLoop) -> Any:
 
 
 def _parts(coming: Iterable[tuple[int, Coming]], size: int) -> Iterator[Epochs]:
-    """Parts of `size` and more, each with those that are trained on the same samples."""
+    """Parts of `size` and more, each with those that are trained on the same samples.
+
+    Where trainings begin, those of `FIRST` come before.
+    """
     part: Epochs = {}
     before: Any = None
+    first = iter(FIRST)
+    most_of_first = next(first)
     for k, (loop, batches) in coming:
         X = batches[0].X
-        if len(part) >= (size if X is not before else MOST_ALIKE):
+        most = size if X is not before else MOST_ALIKE
+        if len(part) >= (most if loop.history else min(most, most_of_first)):
             yield part
-            part = {}
+            part, most_of_first = {}, next(first, MOST_ALIKE)
         part[k], before = (loop, batches), X
     if part:
         yield part
