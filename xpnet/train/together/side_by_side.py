@@ -12,7 +12,7 @@ from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
 from xpnet.types import PreparedRun, SideBySide
 
-SECONDS = 0.2
+SECONDS = 0.5
 """What runs side by side should take, as Ctrl-C waits for them; and a round, where validations wait
 for its end."""
 
