@@ -5,6 +5,7 @@ import math
 import re
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_there_and_back(xp, targets):
     for target, dtype in product(targets, DTYPES):
         array = xp.asarray(VALUES, dtype)
         refusal = adapter(target.name).refusal
-        if refusal is not None and (reason := refusal(dtype, target.device)) is not None:
+        if refusal is not None and (reason := refusal(dtype, target.device_object)) is not None:
             with pytest.raises(backend.BackendError, match=re.escape(reason)):
                 backend.to_device(array, target)
             continue
@@ -223,6 +224,44 @@ def test_synchronize_computes_no_dask_graph():
     assert not computed
     array.compute()
     assert computed
+
+
+def test_free_memory_of_the_host_is_not_that_of_a_device():
+    for name in ("numpy", "torch", "jax.numpy"):
+        array = pytest.importorskip(name).asarray(VALUES)
+        if backend.on_host(backend.near(array)):
+            assert backend.free_memory(array) is None
+
+
+def test_free_memory_of_a_device(cuda_device):
+    array = cuda_device.asarray(VALUES)
+    free = backend.free_memory(array)
+    assert free is not None
+    assert 0 < free < 2**50
+
+
+def test_free_memory_is_what_torch_keeps_too(monkeypatch):
+    torch = pytest.importorskip("torch")
+    module = SimpleNamespace(
+        mem_get_info=lambda device: (1_000, 9_000),
+        memory_reserved=lambda device: 300,
+        memory_allocated=lambda device: 200,
+    )
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    assert backend.free_memory(torch.zeros(1)) == 1_100
+
+
+def test_free_memory_on_jax_is_that_of_the_fullest_device():
+    pytest.importorskip("jax")
+    free_memory = adapter("jax").free_memory
+
+    def array(*stats):
+        devices = [SimpleNamespace(memory_stats=lambda found=found: found) for found in stats]
+        return SimpleNamespace(devices=lambda: devices)
+
+    full, empty = ({"bytes_limit": 1_000, "bytes_in_use": used} for used in (900, 100))
+    assert free_memory(array(full, empty)) == 100
+    assert free_memory(array(full, None)) is None
 
 
 def test_where_a_library_computes_is_left_to_it(xp):

@@ -7,12 +7,27 @@ import warnings
 import numpy as np
 from sklearn.datasets import load_diabetes, load_digits
 
+from xpnet import optim
+
 X, Y = load_digits(return_X_y=True)
 X, Y = (X[:203] / 16).astype(np.float32), Y[:203]
 REAL_X, REAL_Y = load_diabetes(return_X_y=True)
 REAL_X, REAL_Y = REAL_X[:101], REAL_Y[:101] / 100
 
 SMALL = {"hidden_layer_sizes": (5,), "batch_size": 40, "max_iter": 4, "random_state": 0}
+LONG = {**SMALL, "max_iter": 12}
+RATES = {"learning_rate_init": [1e-3, 3e-2]}
+
+
+def failing(rate):
+    """A solver that has no rate from some step of the second epoch on."""
+
+    def schedule(t):
+        if t > 4:
+            raise ArithmeticError("there is no rate")
+        return rate(t)
+
+    return optim.adam(schedule)
 
 
 class Unequal:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
-import warnings
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from itertools import product
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.model_selection.cases import (
+    LONG,
+    RATES,
     REAL_X,
     REAL_Y,
     SMALL,
@@ -27,27 +24,14 @@ from tests.model_selection.cases import (
     X,
     Y,
     assert_same_results,
+    failing,
     heard,
 )
-from xpnet import Checkpoints, LogisticRegression, MLPClassifier, MLPRegressor, optim
+from xpnet import Checkpoints, LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
-from xpnet.estimators._sklearn_private import warnings_noted
 
-RATES = {"learning_rate_init": [1e-3, 3e-2]}
-LONG = {**SMALL, "max_iter": 12}
 CLASSIFY, REGRESS = (X, Y), (REAL_X, REAL_Y)
-
-
-def failing(rate):
-    """A solver that has no rate from some step of the second epoch on."""
-
-    def schedule(t):
-        if t > 4:
-            raise ArithmeticError("there is no rate")
-        return rate(t)
-
-    return optim.adam(schedule)
 
 
 SEARCHES = {
@@ -188,198 +172,6 @@ def test_a_candidate_that_diverges_leaves_the_others_as_they_are(error_score):
     assert scores[1] == alone.best_score_
 
 
-def half_an_answer(epoch):
-    return 7 if epoch.number == 2 else None
-
-
-OTHERS_FAIL = {
-    "schedule": {"solver": ["adam", failing, optim.adam(0.02)]},
-    "answer": {
-        "callbacks": [
-            [type("Wrong", (Callback,), {"every_step": False, "on_epoch": on_epoch})()]
-            for on_epoch in (staticmethod(half_an_answer), staticmethod(lambda epoch: None))
-        ]
-    },
-    "a third diverge": {"learning_rate_init": [1e30, 1e-2, 3e-2], "solver": ["sgd"]},
-}
-
-
-@pytest.mark.parametrize(
-    ("library", "case"),
-    [
-        *product(["torch"], OTHERS_FAIL),
-        # Whose stack goes on with one that has ended; JAX compiles for each case.
-        ("jax.numpy", "a third diverge"),
-    ],
-)
-def test_on_other_libraries_too_one_that_fails_leaves_the_others(library, case):
-    asarray, grid = pytest.importorskip(library).asarray, OTHERS_FAIL[case]
-
-    def search(module, asarray):
-        made = module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, error_score=-1.0)
-        return heard(lambda: made.fit(asarray(X), asarray(Y)).cv_results_["mean_test_score"])
-
-    (found, warned), (expected, expected_warned) = search(ours, asarray), search(theirs, np.asarray)
-    assert -1.0 in expected
-    assert max(expected) > 0.0
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert Counter(warned) == Counter(expected_warned)
-
-
-TOGETHER = {
-    "dropout": ({}, {"dropout": [0.1, 0.4], "alpha": [1e-4, 1.0]}, {}),
-    "weights": ({}, RATES, {"sample_weight": np.linspace(0.1, 1, len(Y), dtype="f4")}),
-    "orders": ({}, {"random_state": [0, 1, 2, 3]}, {}),
-    "stopping": (
-        {"early_stopping": True, "n_iter_no_change": 1},
-        {"random_state": [0, 1, 2, 3]},
-        {},
-    ),
-}
-
-
-@pytest.mark.parametrize(("model", "grid", "of_fit"), TOGETHER.values(), ids=TOGETHER)
-def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, capsys):
-    asarray = pytest.importorskip("torch").asarray
-
-    def results(module, asarray):
-        search = module.GridSearchCV(MLPClassifier(**model, **LONG), grid, cv=2, verbose=1)
-        there = {name: asarray(values) for name, values in of_fit.items()}
-        return heard(lambda: search.fit(asarray(X), asarray(Y), **there).cv_results_)
-
-    (found, warned), (expected, expected_warned) = (
-        results(ours, asarray),
-        results(theirs, np.asarray),
-    )
-    np.testing.assert_allclose(found["mean_test_score"], expected["mean_test_score"], rtol=1e-6)
-    assert Counter(warned) == Counter(expected_warned)
-    assert "one after another" not in capsys.readouterr().out
-
-
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_candidates_on_the_same_samples_are_made_as_groups(monkeypatch):
-    trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
-    groups_of, sizes = trainings.groups_of, []
-
-    def noted(calls):
-        groups = groups_of(calls)
-        sizes.extend(map(len, groups))
-        return groups
-
-    monkeypatch.setattr(trainings, "groups_of", noted)
-    ours.GridSearchCV(MLPClassifier(**SMALL), {"alpha": [0.1, 0.2, 0.3]}, cv=4).fit(X, Y)
-    assert set(sizes) == {3}
-
-
-class Scaler(StandardScaler):
-    """Notes whether trainings side by side have the BLAS use one thread each meanwhile."""
-
-    began: ClassVar = []
-
-    def fit(self, X, y=None, sample_weight=None):
-        trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
-        self.began.append(len(trainings._before))
-        if len(X) < 170:
-            raise ValueError("too few")
-        return super().fit(X, y)
-
-
-def test_what_a_pipeline_computes_comes_before_the_trainings(monkeypatch):
-    """It may have other bits with one thread of the BLAS; where it fails, each fit does."""
-    monkeypatch.setattr(Scaler, "began", began := [])
-    model = make_pipeline(Scaler(), MLPClassifier(**SMALL))
-    grid = {"mlpclassifier__alpha": [0.1, 0.2]}
-    search, warned = heard(lambda: ours.GridSearchCV(model, grid, cv=Unequal()).fit(X, Y))
-    assert FitFailedWarning in [category for _, category, _ in warned]
-    assert began[:3] == [0, 0, 0]
-    failed = [np.isnan(search.cv_results_[f"split{k}_test_score"]).tolist() for k in range(3)]
-    assert failed == [[False, False], [True, True], [True, True]]
-
-
-class Warns(StandardScaler):
-    """Warns, and fails on few samples."""
-
-    def fit(self, X, y=None, sample_weight=None):
-        warnings.warn(f"of {len(X)}", UserWarning, stacklevel=1)
-        if len(X) < 170:
-            raise ValueError("too few")
-        return super().fit(X, y)
-
-
-def test_what_a_step_of_a_pipeline_warns_of_is_said_by_each_fit_even_where_it_fails():
-    grid = {"mlpclassifier__alpha": [0.1, 0.2]}
-
-    def warned_by(module):
-        model = make_pipeline(Warns(), MLPClassifier(**SMALL))
-        _, warned = heard(lambda: module.GridSearchCV(model, grid, cv=Unequal()).fit(X, Y))
-        return Counter(text for text, category, _ in warned if category is UserWarning)
-
-    assert warned_by(ours) == warned_by(theirs)
-
-
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_memory_limits_how_many_train_at_once():
-    model = MLPClassifier(early_stopping=True, **SMALL)
-    results = [
-        ours.GridSearchCV(model, RATES, cv=2, memory=memory).fit(X, Y).cv_results_
-        for memory in (None, "1 KiB")
-    ]
-    assert_same_results(*results)
-    with pytest.raises(ValueError, match="memory is '1 pint': expected a number of bytes"):
-        ours.GridSearchCV(model, RATES, cv=2, memory="1 pint").fit(X, Y)
-
-
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
-def test_verbose_says_what_is_trained_one_by_one(capsys):
-    grid = {"solver": ["lbfgs", "adam"]}
-    ours.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, verbose=1).fit(X, Y)
-    text = "1 of 2 candidates are trained one by one: lbfgs has no mini-batches\n"
-    assert text in capsys.readouterr().out
-    ours.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, verbose=1).fit(X, Y)
-    assert "one by one: LogisticRegression is none of" in capsys.readouterr().out
-
-
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_verbose_says_which_trainings_are_not_made_beside_others(capsys):
-    grid = {"clip_norm": [None, 1.0, 2.0], "hidden_layer_sizes": [(3,), (4, 2)]}
-    ours.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, verbose=1).fit(X, Y)
-    clips = "its optimiser does more than one update, such as to clip gradients"
-    assert f"8 of 12 trainings were made one after another: {clips}\n" in capsys.readouterr().out
-    model = MLPClassifier(shuffle=False, **SMALL)
-    ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
-    said = "4 of 4 trainings were made one after another: its samples are not shuffled\n"
-    assert said in capsys.readouterr().out
-    ours.GridSearchCV(model.set_params(shuffle=True), RATES, cv=2, verbose=1).fit(X, Y)
-    assert "one after another" not in capsys.readouterr().out
-
-
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-@pytest.mark.parametrize(
-    ("early_stopping", "best"), [(False, "lowest loss"), (True, "best validation score")]
-)
-def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
-    monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
-    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 0.0)  # a round is an epoch
-    model = MLPClassifier(early_stopping=early_stopping, **SMALL)
-    ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "go on" in line]
-    assert len(lines) == SMALL["max_iter"]
-    assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[0])
-    assert lines[-1].startswith("0 of 4 trainings go on")
-
-
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_verbose_shows_how_far_it_is_where_all_end_in_the_round_they_begin_in(capsys, monkeypatch):
-    pytest.importorskip("numba")  # else a round is an epoch
-    monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
-    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
-    monkeypatch.setattr("xpnet.train.together.rounds.AT_ONCE", 2)
-    ours.GridSearchCV(MLPClassifier(**SMALL), RATES, cv=2, verbose=1).fit(X, Y)
-    first, last = (line for line in capsys.readouterr().out.splitlines() if "go on" in line)
-    assert first.startswith("0 of 4 trainings go on, 2 are still to begin, lowest loss")
-    assert last.startswith("0 of 4 trainings go on, lowest loss")
-
-
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize(
     ("model", "grid"), [(MLPClassifier(**SMALL), RATES), (LogisticRegression(), {"C": [1.0]})]
@@ -418,23 +210,3 @@ def test_ctrl_c_ends_the_search(moment):
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
     assert search.estimator is model
-
-
-@pytest.mark.filterwarnings("always:of ")
-def test_after_searches_in_two_threads_warnings_are_shown_again():
-    """The first to begin is the first to end."""
-    first, second, before = warnings_noted(), warnings_noted(), warnings.showwarning
-    with (
-        ThreadPoolExecutor(1) as one,
-        ThreadPoolExecutor(1) as other,
-        warnings.catch_warnings(record=True) as shown,
-    ):
-        one.submit(first.__enter__).result()
-        other.submit(second.__enter__).result()
-        warnings.warn("of no search", stacklevel=1)
-        one.submit(first.__exit__, None, None, None).result()
-        other.submit(warnings.warn, "of the second").result()
-        assert [str(w.message) for w in shown] == ["of no search"]
-        other.submit(second.__exit__, None, None, None).result()
-        assert warnings.showwarning is before
-    assert [str(w.message) for w in shown] == ["of no search", "of the second"]

@@ -157,6 +157,9 @@ ON_A_DEVICE = {
     "nothing": (lambda a: cupy.empty((0, 3)).data.ptr, 0),
     "a product of scalars": (lambda a: a @ a[0, 0], ValueError),
     # cupy/cuda/memory.pyx: what is freed is handed out next
+    "free in the pool": (lambda a: cupy.get_default_memory_pool().free_bytes() >= 0, True),
+    # cupy_backends/cuda/api/runtime.pyx: free and in all
+    "memGetInfo": (lambda a: len(cupy.cuda.runtime.memGetInfo()), 2),
     "the pool": (lambda a: cupy.empty(999).data.ptr == cupy.empty(999).data.ptr, True),
 }
 

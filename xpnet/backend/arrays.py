@@ -204,6 +204,12 @@ def on_host(array: Any) -> bool:
     return _asked(array, "on_host")
 
 
+def free_memory(array: Any) -> int | None:
+    """Return how many bytes are free where `array` lies; None on the host, or if nobody knows."""
+    name = library_name(array)
+    return adapter(name).free_memory(array) if name in LIBRARIES else None
+
+
 def near(array: Any) -> Any:
     """Return `array`, whose values can be read, as the host's where that shares its memory.
 

@@ -134,7 +134,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         fits = [fit for fit, *_ in members]
         like = stand_in(members[0][1] if self._there is None else self._there)
         trainings = [_rounds(*of_one) for of_one in given]
-        train_all(fits, trainings, like, limit=bytes_of(None), verbose=self.verbose)
+        train_all(fits, trainings, like, limit=bytes_of(None, like), verbose=self.verbose)
         for fit in fits:
             fit.repeat()
 

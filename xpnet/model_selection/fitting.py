@@ -6,9 +6,8 @@ import copy
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -155,29 +154,28 @@ def fit_all(
     fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
     # Those on the same samples one after another, as they are to train.
     found = [(fit, fold) for k, fold in enumerate(folds) for fit in fits[k :: len(folds)] if fit]
+    like = stand_in(data.X)
     train_all(
         [fit for fit, _ in found],
-        [_training(fit, fold) for fit, fold in found],
-        stand_in(data.X),
-        limit=bytes_of(memory),
+        _trainings(found),
+        like,
+        limit=bytes_of(memory, like),
         verbose=verbose,
-        before=partial(_transform, found),
     )
     return fits
 
 
 def train_all(
     fits: Sequence[Fit],
-    trainings: Sequence[Rounds],
+    trainings: Iterable[Rounds],
     like: Any,
     *,
     limit: float,
     verbose: Any,
-    before: Callable[[], object] = lambda: None,
 ) -> None:
-    """Train side by side, once `before` is done; a share of the time goes to each of the `fits`.
+    """Train side by side; a share of the time goes to each of the `fits`.
 
-    So do its warnings and errors.
+    So do its warnings and errors. What `trainings` do before the first of them is part of that.
     """
     progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
     watch, began = [fit.watched for fit in fits], time.perf_counter()
@@ -188,9 +186,8 @@ def train_all(
             held.clear()  # all that have begun have theirs
             progress(going, waiting)
 
-        before()
         together(
-            *(trainings, like, lambda k: watch[k]()),
+            *(list(trainings), like, lambda k: watch[k]()),
             limit=limit,
             on_round=on_round,
             on_alone=alone.setdefault,
@@ -207,15 +204,18 @@ def say(verbose: Any, text: str) -> None:
         sys.stdout.write(f"{text}\n")
 
 
-def _transform(found: Sequence[tuple[Fit, Fold]]) -> None:
-    """Prepare what a pipeline computes, while no other training has the threads of the BLAS.
+def _trainings(found: Sequence[tuple[Fit, Fold]]) -> Iterator[Rounds]:
+    """The epochs of each fit.
 
-    What fails does so again for each fit.
+    What a pipeline computes comes before all, while no training has the threads of the BLAS; what
+    fails does so again for each fit.
     """
     for fold, fit in {fold: fit for fit, fold in found}.items():
         if isinstance(fit.estimator, Pipeline):
             with suppress(Exception), noted([]):
                 fold.prepare(fit.estimator)
+    for fit, fold in found:
+        yield _training(fit, fold)
 
 
 def _training(fit: Fit, fold: Fold) -> Rounds:

@@ -131,7 +131,7 @@ return_train_score
         `xpnet.use_threads` allows.
     memory : int or str, optional
         What the trainings may need beside the samples, such as ``"1GiB"``; others begin when there
-        is room. Half of what is free by default.
+        is room. Half of what is free by default, on the device that X lies on.
 
     Attributes
     ----------

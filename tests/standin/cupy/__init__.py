@@ -21,6 +21,7 @@ from cupy._functions import (
     get_array_module,
 )
 from cupy._kernels import ElementwiseKernel, RawModule
+from cupy.cuda.memory import get_default_memory_pool
 
 __version__ = "14.2.0"
 

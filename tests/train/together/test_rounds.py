@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import weakref
 from contextlib import contextmanager, nullcontext
 
@@ -15,6 +16,7 @@ from xpnet.data.batches import shuffled
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
+from xpnet.train.together.side_by_side import _parts
 from xpnet.train.together.stacked import Stack
 from xpnet.types import Batches, Run
 
@@ -79,6 +81,18 @@ def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
     assert at_once_and_as_alone(limit=1) == [[1, 16, 6]] * 2
 
 
+def test_the_first_parts_are_small():
+    """So that the second thread does not wait for many to begin; those that go on are no such."""
+    _, made, orders = loops(np, "adam")
+    coming = [(k, (made[k % 3], [orders[0]])) for k in range(70)]
+    parts = list(_parts(coming, 20))
+    assert [len(part) for part in parts] == [1, 4, 24, 24, 17]
+    assert [k for part in parts for k in part] == list(range(70))
+    made[0].history.append({})
+    going = [(k, (made[0], [orders[0]])) for k in range(30)]
+    assert [len(part) for part in _parts(going, 20)] == [24, 6]
+
+
 def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(monkeypatch):
     trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
     wait_for = trainings._wait_for
@@ -113,6 +127,7 @@ def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
     """The others do not wait for it, though they begin as one part."""
     pytest.importorskip("numba")
     monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
+    monkeypatch.setattr("xpnet.train.together.side_by_side.FIRST", (3,))
     (X, made, orders), (_, alone, _) = (
         loops(np, "adam", classes=(Ahead, EpochLoop)) for _ in range(2)
     )
@@ -121,6 +136,28 @@ def test_one_that_is_watched_goes_beside_others_that_are_not(monkeypatch):
     for found, loop in zip(made, alone, strict=True):
         assert_bits(found.result.params, loop.fit(orders).params)
     assert [loop.at_once for loop in made[::2]] == [[1, 2], [1, 2]]
+
+
+class Interrupted(Ahead):
+    """A Ctrl-C comes when its first epoch has been made."""
+
+    def ahead(self):
+        return 1
+
+    def enter_prepared(self, epochs, made):
+        super().enter_prepared(epochs, made)
+        if len(self.at_once) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_ends_a_round(monkeypatch):
+    """Not all that there is time for."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr("xpnet.train.together.side_by_side.ROUND", 1e9)
+    X, made, orders = loops(np, "adam", classes=(Interrupted, Interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        together([loop.rounds(orders) for loop in made], X, lambda k: nullcontext())
+    assert [loop.at_once for loop in made] == [[1]] * 3
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -55,6 +55,8 @@ class Adapter:
         Whether its values lie in the host's memory, so that reading them waits for nothing.
     near : ``(array) -> array``
         The host's array where it shares the memory of `array`, which is slow to ask for a number.
+    free_memory : ``(array) -> int or None``
+        Bytes that are free where `array` lies; None where that is the host, or nothing is known.
     quiet : ``() -> context manager``
         Within it, the library does not warn of overflow and NaN.
     contiguous : ``(array) -> array``
@@ -79,6 +81,7 @@ class Adapter:
     has_values: Callable[[Any], bool] = lambda array: True
     on_host: Callable[[Any], bool] = lambda array: False
     near: Callable[[Any], Any] = lambda array: array
+    free_memory: Callable[[Any], int | None] = lambda array: None
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     contiguous: Callable[[Any], Any] = _flattened_and_back
     transposed: Callable[[Any], Any] | None = None

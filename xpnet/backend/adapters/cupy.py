@@ -44,6 +44,13 @@ def _on_device(array: Any) -> AbstractContextManager[Any]:
     return device
 
 
+def _free_memory(array: Any) -> int:
+    with array.device:
+        free, _ = cupy.cuda.runtime.memGetInfo()
+        # What CuPy keeps for arrays to come is not free for others.
+        return int(free + cupy.get_default_memory_pool().free_bytes())
+
+
 def _multiply_in_tf32(device: AbstractContextManager[Any]) -> None:
     """Let this thread round the factors of float32 products there, of matrices and of stacks."""
     products = cupy._core._routines_linalg
@@ -119,5 +126,6 @@ ADAPTER = Adapter(
     to_numpy=cupy.asnumpy,
     synchronize=_synchronize,
     on_device=_on_device,
+    free_memory=_free_memory,
     pinned_upload=_pinned_upload,
 )

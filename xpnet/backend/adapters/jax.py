@@ -50,6 +50,13 @@ def _has_values(array: Any) -> bool:
     return not any(isinstance(a, jax.core.Tracer) for a in (array, xp.add(0, 0)))
 
 
+def _free_memory(array: Any) -> int | None:
+    found = [device.memory_stats() or {} for device in array.devices()]
+    if not all({"bytes_limit", "bytes_in_use"} <= stats.keys() for stats in found):
+        return None
+    return min(int(stats["bytes_limit"] - stats["bytes_in_use"]) for stats in found)
+
+
 def _near(array: Any) -> Any:
     on_processor = {device.platform for device in array.devices()} == {"cpu"}
     return np.asarray(array) if on_processor else array
@@ -88,5 +95,6 @@ ADAPTER = Adapter(
     contiguous=lambda array: array,  # as all are; to reshape would copy
     transposed=_transposed,
     near=_near,
+    free_memory=_free_memory,
     refusal=_refusal,
 )

@@ -52,6 +52,16 @@ def _has_values(array: Any) -> bool:
     return type(array) in (torch.Tensor, torch.nn.Parameter) and array.device.type != "meta"
 
 
+def _free_memory(array: Any) -> int | None:
+    module = torch.get_device_module(array.device)
+    if not hasattr(module, "mem_get_info"):  # as that of the processor has not
+        return None
+    free, _ = module.mem_get_info(array.device)
+    # What torch keeps for tensors to come is not free for others.
+    kept = module.memory_reserved(array.device) - module.memory_allocated(array.device)
+    return int(free + kept)
+
+
 def _refusal(dtype: str, device: Any) -> str | None:
     if device.type == "mps" and dtype in ("float64", "complex128"):
         return "Apple's GPUs have no double precision: use float32, or the device 'cpu'"
@@ -69,5 +79,6 @@ ADAPTER = Adapter(
     synchronize=_synchronize,
     has_values=_has_values,
     on_host=lambda array: array.device.type == "cpu" and _has_values(array),
+    free_memory=_free_memory,
     refusal=_refusal,
 )

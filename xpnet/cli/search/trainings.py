@@ -14,7 +14,6 @@ from xpnet import DivergenceError, backend, callbacks, evaluate
 from xpnet.cli.training import networks
 from xpnet.cli.training.plan import Plan
 from xpnet.cli.training.splits import Split
-from xpnet.data.memory import default_limit
 from xpnet.network import Network
 from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.train.fit import begun
@@ -159,6 +158,7 @@ def train_all(members: Sequence[Member]) -> None:
 
     Raises KeyboardInterrupt at a signal: what was learned by then can be scored.
     """
+    from xpnet.model_selection.memory import bytes_of
     from xpnet.model_selection.progress import Progress
 
     like, folds = members[0].fold.split.train[0], {member.fold: None for member in members}
@@ -171,6 +171,6 @@ def train_all(members: Sequence[Member]) -> None:
             [member.rounds() for member in members],
             like,
             lambda k: members[k].watched(),
-            limit=float(default_limit()),
+            limit=bytes_of(None, like),
             on_round=progress,
         )

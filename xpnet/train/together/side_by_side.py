@@ -7,15 +7,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from xpnet._interrupts import deferred_signals
 from xpnet.train.epochs import EpochLoop, Rounds
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
 from xpnet.types import PreparedRun, SideBySide
 
-SECONDS = 0.2
-"""What runs side by side should take, and after which a round ends: Ctrl-C waits for that."""
+SECONDS = 0.5
+"""What runs side by side should take, as Ctrl-C waits for them; and a round, where validations wait
+for its end."""
+
+ROUND = 1.0
+"""What any other round takes at most: its end is when a line of progress may be written."""
 
 GROWTH = 16
 """Times as many epochs of a training may be made in a round as in an earlier one."""
+
+FIRST = 1, 4
+"""Trainings in the first parts: few, so that computing begins soon; and of the very first it is
+seen how long an epoch takes, before others begin with as many as there is time for."""
 
 MOST_ALIKE = 24
 """Trainings on the same samples in a part: some groups that share what is gathered."""
@@ -31,10 +40,11 @@ def round_side_by_side(
 ) -> Epochs:
     """Train all on what is coming, and on epochs after that while there is time; the next ones.
 
-    Runs are given to `make` in parts of `size` trainings and more.
+    Runs are given to `make` in parts of `size` trainings and more. A signal, which is deferred,
+    ends the round once those that were given are made.
     """
-    with make() as submit:
-        some = _Round(trainings, watch, on_alone, submit)
+    with deferred_signals() as noted, make() as submit:
+        some = _Round(trainings, watch, on_alone, submit, noted)
         for part in _parts(coming, size):
             some.go_on(waits=False)
             some.begin(part)
@@ -57,9 +67,10 @@ class _Round:
         watch: Watch,
         on_alone: Callable[[int, str], object],
         submit: Callable[[Sequence[PreparedRun]], Callable[..., bool]],
+        noted: Sequence[int],
     ) -> None:
         self.trainings, self.watch, self.on_alone = trainings, watch, on_alone
-        self.submit = submit
+        self.submit, self.noted = submit, noted  # the signals that came so far
         self.going: deque[Part] = deque()
         self.left: Epochs = {}  # until all runs are made
         self.made: dict[int, PreparedRun] = {}  # the runs of those
@@ -104,7 +115,8 @@ class _Round:
         now = time.perf_counter()
         self._lengthen(part, now - since)
         coming = next_epochs(self.trainings, part, self.watch)
-        if coming and now - self.began < SECONDS:
+        limit = SECONDS if self.left else ROUND
+        if coming and not self.noted and now - self.began < limit:
             self.begin(coming)
         else:
             self.following |= coming
@@ -137,14 +149,20 @@ def _form(loop: EpochLoop) -> Any:
 
 
 def _parts(coming: Iterable[tuple[int, Coming]], size: int) -> Iterator[Epochs]:
-    """Parts of `size` and more, each with those that are trained on the same samples."""
+    """Parts of `size` and more, each with those that are trained on the same samples.
+
+    Where trainings begin, those of `FIRST` come before.
+    """
     part: Epochs = {}
     before: Any = None
+    first = iter(FIRST)
+    most_of_first = next(first)
     for k, (loop, batches) in coming:
         X = batches[0].X
-        if len(part) >= (size if X is not before else MOST_ALIKE):
+        most = size if X is not before else MOST_ALIKE
+        if len(part) >= (most if loop.history else min(most, most_of_first)):
             yield part
-            part = {}
+            part, most_of_first = {}, next(first, MOST_ALIKE)
         part[k], before = (loop, batches), X
     if part:
         yield part

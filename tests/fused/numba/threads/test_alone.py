@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
+from joblib.externals import loky
 
 from xpnet.fused.numba.threads.alone import is_alone
 
@@ -80,3 +82,26 @@ def test_a_users_class_is_known_whatever_code_runs_it():
 def test_one_that_may_compute_is_enough():
     with waiting("ipykernel.iostream"), waiting("__main__"):
         assert not is_alone()
+
+
+def test_processes_of_joblib_that_wait_for_work():
+    begun, release = Event(), Event()
+    executor = loky.ProcessPoolExecutor(1)
+    try:
+        assert executor.submit(int).result() == 0
+        until = time.monotonic() + 10
+        while not is_alone() and time.monotonic() < until:
+            time.sleep(0.01)  # in which joblib's thread goes back to wait
+        assert is_alone()
+
+        def follow(future):  # in joblib's thread
+            begun.set()
+            release.wait()
+
+        executor.submit(int).add_done_callback(follow)
+        begun.wait()
+        assert not is_alone()
+        release.set()
+    finally:
+        release.set()
+        executor.shutdown()

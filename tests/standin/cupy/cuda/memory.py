@@ -57,6 +57,20 @@ def allocate(shape: Sequence[int], dtype: Any, order: str = "C") -> np.ndarray:
     return np.ndarray(shape, dtype, block, order=order)
 
 
+class MemoryPool:
+    """The pool as CuPy shows it: what it keeps for arrays to come."""
+
+    def free_bytes(self) -> int:
+        return sum(len(memory) for kept in _FREED.values() for memory in kept)
+
+
+_POOL = MemoryPool()
+
+
+def get_default_memory_pool() -> MemoryPool:
+    return _POOL
+
+
 def _first(memory: Any) -> int:
     """Where in `memory` the address is a multiple of ``ALLOCATION_UNIT_SIZE`` of memory.pyx."""
     return -np.frombuffer(memory, np.uint8).ctypes.data % _UNIT

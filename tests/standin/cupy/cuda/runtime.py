@@ -12,6 +12,7 @@ __all__ = [
     "getDevice",
     "getDeviceCount",
     "getDeviceProperties",
+    "memGetInfo",
     "runtimeGetVersion",
     "setDevice",
 ]
@@ -30,6 +31,11 @@ def getDeviceCount() -> int:  # noqa: N802
 
 def getDeviceProperties(device: int) -> dict[str, Any]:  # noqa: N802
     return {"name": b"CuPy's stand-in", "totalGlobalMem": 8 * 2**30}
+
+
+def memGetInfo() -> tuple[int, int]:  # noqa: N802
+    """Free and in all."""
+    return 6 * 2**30, 8 * 2**30
 
 
 def driverGetVersion() -> int:  # noqa: N802

@@ -66,7 +66,7 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
         futures.extend(own)
         return partial(_wait_for, own)
 
-    with deferred_signals(), one_each():
+    with one_each():
         try:
             yield submit
         finally:

@@ -22,12 +22,16 @@ COMPUTE_NOTHING = {
     "ipykernel.iostream",
     "ipykernel.parentpoller",
     "ipykernel.shellchannel",
+    "joblib.externals.loky.backend.queues",
     "tqdm._monitor",
     "xpnet.cli.results.loading",
     "zmq.utils.garbage",
 }
 """Modules whose threads call no product of matrices. By module, as others in these packages run the
 user's code."""
+
+MANAGER = "joblib.externals.loky.process_executor"
+"""Module of the thread that hands work to joblib's processes, which stay when it is done."""
 
 
 def is_alone() -> bool:
@@ -44,7 +48,17 @@ def is_alone() -> bool:
 
 def _computes_nothing(thread: threading.Thread, frame: FrameType | None) -> bool:
     module = type(thread).__module__
+    if module == MANAGER:
+        return _waits_for_work(thread, frame)
     return (_outermost(frame) if module == "threading" else module) in COMPUTE_NOTHING
+
+
+def _waits_for_work(manager: threading.Thread, frame: FrameType | None) -> bool:
+    """Whether joblib's processes have none: else their results may lead to the user's code."""
+    has_none = not getattr(manager, "pending_work_items", True)
+    while frame is not None and frame.f_code.co_name != "wait_result_broken_or_wakeup":
+        frame = frame.f_back
+    return has_none and frame is not None
 
 
 def _outermost(frame: FrameType | None) -> str | None:

@@ -1,0 +1,83 @@
+"""Searches on arrays of other libraries: results of NumPy's, also where some fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from sklearn import model_selection as theirs
+
+from tests.model_selection.cases import LONG, RATES, SMALL, X, Y, failing, heard
+from xpnet import MLPClassifier, optim
+from xpnet import model_selection as ours
+from xpnet.callbacks import Callback
+
+
+def half_an_answer(epoch):
+    return 7 if epoch.number == 2 else None
+
+
+OTHERS_FAIL = {
+    "schedule": {"solver": ["adam", failing, optim.adam(0.02)]},
+    "answer": {
+        "callbacks": [
+            [type("Wrong", (Callback,), {"every_step": False, "on_epoch": on_epoch})()]
+            for on_epoch in (staticmethod(half_an_answer), staticmethod(lambda epoch: None))
+        ]
+    },
+    "a third diverge": {"learning_rate_init": [1e30, 1e-2, 3e-2], "solver": ["sgd"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("library", "case"),
+    [
+        *product(["torch"], OTHERS_FAIL),
+        # Whose stack goes on with one that has ended; JAX compiles for each case.
+        ("jax.numpy", "a third diverge"),
+    ],
+)
+def test_on_other_libraries_too_one_that_fails_leaves_the_others(library, case):
+    asarray, grid = pytest.importorskip(library).asarray, OTHERS_FAIL[case]
+
+    def search(module, asarray):
+        made = module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, error_score=-1.0)
+        return heard(lambda: made.fit(asarray(X), asarray(Y)).cv_results_["mean_test_score"])
+
+    (found, warned), (expected, expected_warned) = search(ours, asarray), search(theirs, np.asarray)
+    assert -1.0 in expected
+    assert max(expected) > 0.0
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert Counter(warned) == Counter(expected_warned)
+
+
+TOGETHER = {
+    "dropout": ({}, {"dropout": [0.1, 0.4], "alpha": [1e-4, 1.0]}, {}),
+    "weights": ({}, RATES, {"sample_weight": np.linspace(0.1, 1, len(Y), dtype="f4")}),
+    "orders": ({}, {"random_state": [0, 1, 2, 3]}, {}),
+    "stopping": (
+        {"early_stopping": True, "n_iter_no_change": 1},
+        {"random_state": [0, 1, 2, 3]},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "grid", "of_fit"), TOGETHER.values(), ids=TOGETHER)
+def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, capsys):
+    asarray = pytest.importorskip("torch").asarray
+
+    def results(module, asarray):
+        search = module.GridSearchCV(MLPClassifier(**model, **LONG), grid, cv=2, verbose=1)
+        there = {name: asarray(values) for name, values in of_fit.items()}
+        return heard(lambda: search.fit(asarray(X), asarray(Y), **there).cv_results_)
+
+    (found, warned), (expected, expected_warned) = (
+        results(ours, asarray),
+        results(theirs, np.asarray),
+    )
+    np.testing.assert_allclose(found["mean_test_score"], expected["mean_test_score"], rtol=1e-6)
+    assert Counter(warned) == Counter(expected_warned)
+    assert "one after another" not in capsys.readouterr().out

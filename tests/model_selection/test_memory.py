@@ -1,0 +1,31 @@
+"""Memory that trainings side by side may need."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model_selection.cases import RATES, SMALL, X, Y, assert_same_results
+from xpnet import MLPClassifier, backend
+from xpnet import model_selection as ours
+from xpnet.data.memory import default_limit
+from xpnet.model_selection.memory import bytes_of
+
+
+def test_half_of_what_is_free_where_the_samples_lie(cuda_device):
+    array = cuda_device.asarray([1.0])
+    half = backend.free_memory(array) / 2
+    assert bytes_of(None, array) == pytest.approx(half, rel=0.1)
+    assert bytes_of(None, X) == pytest.approx(default_limit(), rel=0.1)
+    assert bytes_of("1 kB", array) == 1_000
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_memory_limits_how_many_train_at_once():
+    model = MLPClassifier(early_stopping=True, **SMALL)
+    results = [
+        ours.GridSearchCV(model, RATES, cv=2, memory=memory).fit(X, Y).cv_results_
+        for memory in (None, "1 KiB")
+    ]
+    assert_same_results(*results)
+    with pytest.raises(ValueError, match="memory is '1 pint': expected a number of bytes"):
+        ours.GridSearchCV(model, RATES, cv=2, memory="1 pint").fit(X, Y)
