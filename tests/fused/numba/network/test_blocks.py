@@ -15,7 +15,7 @@ from xpnet import VECTORIZED, MLPClassifier
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import loop, step
 from xpnet.fused.numba.threads import workers as workers_module
-from xpnet.fused.numba.threads.barrier import wait_for, yielding
+from xpnet.fused.numba.threads.barrier import sleep, wait_for
 from xpnet.fused.numba.threads.blocks import block_of, lengths_of, number_of
 from xpnet.fused.numba.threads.number import Threads, at_most
 from xpnet.fused.numba.threads.workers import on_workers
@@ -138,7 +138,7 @@ def test_an_error_of_one_worker_is_raised_when_all_have_left():
     def make(worker, number, arrivals):
         if worker == 1:
             raise ZeroDivisionError
-        left.append(waits(arrivals, number, yielding()))
+        left.append(waits(arrivals, number, sleep()))
 
     with pytest.raises(ZeroDivisionError):
         on_workers(2, make)

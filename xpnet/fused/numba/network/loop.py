@@ -25,7 +25,7 @@ from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.network.gradients import DECAY, share_of
-from xpnet.fused.numba.threads.barrier import wait_for, yielding
+from xpnet.fused.numba.threads.barrier import sleep, wait_for
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
@@ -35,7 +35,7 @@ ADDRESSES = (
     *("X", "Y", "weight", "order"),
     *("segments", "rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work", "others", "parts_of_cost"),
-    *("arrivals", "yielding"),
+    *("arrivals", "sleep"),
 )
 SIZES = (
     *("layers", "kinds_of_layer", "P", "m", "n_x", "n_y", "weights", "epochs", "length", "size"),
@@ -87,7 +87,7 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         - transposed, transposed_last: whether whole batches are, and those that are left;
         - block, block_last: samples of a block, whose gradients are made by themselves; others
           ((blocks - 1) * P,), parts_of_cost (blocks,): room for the gradients of all but the first,
-          and for costs; arrivals, yielding: of `wait_for`.
+          and for costs; arrivals, sleep: of `wait_for`.
     networks : int
     like : array
         Of the dtype of all that are no whole numbers.
@@ -120,11 +120,11 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
             gathered(first, of_block, before, is_whole, like)
             for k in range(networks):
                 gradients(row_at(rows, k), i, block, before, weights, share, is_whole, like)
-        if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.yielding):
+        if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
             return
         for k in range(networks):
             update(row_at(rows, k), i, blocks, worker, workers, like)
-        if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.yielding):
+        if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
             return
 
 
@@ -291,7 +291,7 @@ class Room:
         if workers == 1:
             train(rows.ctypes.data, networks, like, 0, 1)
             return
-        rows["yielding"] = yielding()
+        rows["sleep"] = sleep()
 
         def make(worker: int, workers: int, arrivals: int) -> None:
             rows["arrivals"] = arrivals

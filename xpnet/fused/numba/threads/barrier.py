@@ -1,7 +1,10 @@
 """Barrier of compiled loops: each of some threads waits there for the others.
 
 Python's own would need the interpreter's lock, and takes longer than a step of a small network. Who
-waits looks again at once for some microseconds, then gives its core to whoever wants it.
+waits looks again at once for some time, as the others should soon be there, then sleeps for some
+microseconds and looks again: so no core is kept from whom it waits for. Linux puts a new thread on
+the core of the one that started it, and moves only what rests there for half a millisecond; whoever
+sleeps wakes on a core that is idle.
 """
 
 from __future__ import annotations
@@ -18,8 +21,11 @@ from numba.extending import intrinsic
 
 from xpnet.fused.numba.compilation.compiler import compiled_inner
 
-LOOKS = 2000
-"""Times that one looks before it gives its core away: some microseconds."""
+LOOKS = 2**15
+"""Times that one looks before it sleeps: some tens of microseconds."""
+
+NAP = 20 if os.name != "nt" else 0
+"""Microseconds of a sleep; Windows has no such, but gives the core to whoever wants it."""
 
 ARRIVED, LEFT = 0, 8
 """Places of both counters, each in a cache line of its own."""
@@ -30,14 +36,14 @@ WHOLE = ir.IntType(64)
 
 
 @cache
-def yielding() -> int:
-    """The address of what gives a thread's core to another one."""
-    file, name = ("kernel32", "SwitchToThread") if os.name == "nt" else (None, "sched_yield")
+def sleep() -> int:
+    """The address of a C function that sleeps for so many of its units."""
+    file, name = ("kernel32", "Sleep") if os.name == "nt" else (None, "usleep")
     return ctypes.cast(getattr(ctypes.CDLL(file), name), ctypes.c_void_p).value or 0
 
 
 @compiled_inner
-def wait_for(arrivals: int, number: int, give_way: int) -> bool:
+def wait_for(arrivals: int, number: int, sleep: int) -> bool:
     """Arrive, and wait until so many have; false where one has left for good.
 
     Parameters
@@ -46,8 +52,8 @@ def wait_for(arrivals: int, number: int, give_way: int) -> bool:
         The address of `PLACES` whole numbers, which were 0 at first.
     number : int
         Arrivals since then, of all threads together.
-    give_way : int
-        The address of `yielding`.
+    sleep : int
+        The address of `sleep`.
     """
     counted(arrivals, ARRIVED)
     looks = 0
@@ -56,7 +62,7 @@ def wait_for(arrivals: int, number: int, give_way: int) -> bool:
             return False
         looks += 1
         if looks > LOOKS:
-            called(give_way)
+            called(sleep, NAP)
     return True
 
 
@@ -84,15 +90,18 @@ def _typed_read(typing: Any, address: Any, number: Any) -> tuple[Any, Callable[.
     return types.int64(types.int64, types.int64), generate
 
 
-def _typed_called(typing: Any, address: Any) -> tuple[Any, Callable[..., Any]]:
-    """Call a C function without arguments."""
+def _typed_called(typing: Any, address: Any, argument: Any) -> tuple[Any, Callable[..., Any]]:
+    """Call a C function of one whole number."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        of_type = ir.FunctionType(ir.IntType(32), [])
-        builder.call(builder.inttoptr(args[0], of_type.as_pointer()), [])
+        short = ir.IntType(32)
+        of_type = ir.FunctionType(short, [short])
+        address, argument = args
+        number = builder.trunc(argument, short)
+        builder.call(builder.inttoptr(address, of_type.as_pointer()), [number])
         return context.get_dummy_value()
 
-    return types.void(types.int64), generate
+    return types.void(types.int64, types.int64), generate
 
 
 counted: Any = intrinsic(_typed_counted)
