@@ -141,7 +141,7 @@ class RunProgram(Program):
         # Of products that the BLAS makes in one thread anyway.
         alone = self.widest * min(size, len(steps.batches.order)) <= ALONE
         choice = nullcontext([(slice(0, number), 1)])
-        with choice if alone else self.threads.parts(number, size, last) as parts:
+        with choice if alone else self.threads.parts(number, size, last, by_workers=True) as parts:
             for part, workers in parts:
                 params, moments, costs[part] = self._made(steps, part, workers)
                 steps = steps._replace(params=params, moments=moments)
