@@ -51,7 +51,8 @@ HEAVY, LATER = 2**28, 0.25
 """A step of more multiplications begins with all threads, and the first trial comes after so many
 seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
 WORTH = 2**25
-"""Samples times weights of some steps from which on workers are started for them."""
+"""Samples times weights of some steps from which on workers are started for them; fewer are soon
+made by one thread."""
 
 
 class Threads:
@@ -112,6 +113,7 @@ class Threads:
         may_set = (trial.one or is_due or is_limited or are_blocks) and _may_set()
         may_choose = may_set and most > 1 and self._may_choose(batches)
         first, is_first, self.has_run = 0, not self.has_run, True  # which is slow by itself
+        team = self._team(batches, most) if by_workers and may_choose else 1
         while first < steps:
             one, count = may_choose and trial.one, steps
             if is_tried := may_choose and not is_first and trial.is_due():
@@ -119,9 +121,9 @@ class Threads:
             count = min(count, steps - first)
             began = time.perf_counter()
             _within.append(self)
-            may_share = by_workers and may_choose and not one
-            workers = self._workers(count, batches, most) if may_share else 1
-            number = 1 if one or workers > 1 else most
+            is_much = is_tried or count * batch * self._weights() >= WORTH
+            workers = team if is_much and not one else 1
+            number = 1 if one or team > 1 else most
             is_set = number < most or (may_set and is_limited)
             try:
                 with at_most(number) if is_set else nullcontext():
@@ -155,14 +157,10 @@ class Threads:
     def _are_blocks(self, batches: Sequence[int]) -> bool:
         return any(self.block(m) < m for m in batches)
 
-    def _workers(self, steps: int, batches: Sequence[int], most: int) -> int:
-        """How many make so many steps together: one where the BLAS's threads are many more.
-
-        And where that takes hardly longer than to start some.
-        """
+    def _team(self, batches: Sequence[int], most: int) -> int:
+        """How many workers make steps together: one where the BLAS's threads are many more."""
         blocks = max(blocks_in(m, self.block(m)) for m in batches)
-        is_much = steps * max(batches) * self._weights() >= WORTH
-        return min(blocks, most) if is_much and most <= 2 * blocks else 1
+        return min(blocks, most) if most <= 2 * blocks else 1
 
     def _may_choose(self, batches: Sequence[int]) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
