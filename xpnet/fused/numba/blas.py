@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,21 @@ def routine(dtype: Any) -> int | None:
 def number_of_threads() -> tuple[Callable[[], int], Callable[[int], object]]:
     """What gets and what sets the number of threads, where there is a `routine`."""
     get, set_ = (_function(f"scipy_openblas_{verb}_num_threads64_") for verb in ("get", "set"))
-    return (get or (lambda: 1)), (set_ or (lambda number: None))
+    number, most = map(_variable, ("blas_cpu_number", "blas_num_threads"))
+    if get is None or set_ is None:
+        return (lambda: 1), (lambda number: None)
+    return get, set_ if number is None or most is None else partial(_set, number, most, set_)
+
+
+def _set(variable: Any, most: Any, function: Callable[[int], object], number: int) -> None:
+    """Set the number as OpenBLAS does, which also begins anew the threads that `end_threads` ended.
+
+    It is done without where there were so many before.
+    """
+    if number <= most.value:
+        variable.value = number
+    else:
+        function(number)
 
 
 def end_threads() -> None:
@@ -83,6 +97,14 @@ def _function(name: str) -> Any:
     for file in _libraries():
         with suppress(AttributeError, OSError):
             return getattr(ctypes.CDLL(file), name)
+    return None
+
+
+def _variable(name: str) -> Any:
+    """A whole number of NumPy's BLAS; None where it shows none of that name."""
+    for file in _libraries():
+        with suppress(ValueError, OSError):
+            return ctypes.c_int.in_dll(ctypes.CDLL(file), name)
     return None
 
 
