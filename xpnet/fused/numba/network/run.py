@@ -22,7 +22,7 @@ from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import Room, of_gather, of_thread, row_of, table_of
-from xpnet.fused.numba.network.step import ONE_PART, Program, suits
+from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps, count
 
@@ -86,7 +86,7 @@ class RunProgram(Program):
         self.moments: tuple[Params, ...] = ()
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
-        self.room, self.like = Room(), np.empty(0, self.dtype)
+        self.batch_room, self.like = Room(), np.empty(0, self.dtype)
         self.addresses = {
             "gradients": self.gradients,
             "update": _of_update(self.loop, self.dtype),
@@ -165,7 +165,7 @@ class RunProgram(Program):
                 dropout=dropout and dropout[part],
             )
         )
-        self.room.train(table_of([made.arguments[0]]), self.like, workers)
+        self.batch_room.train(table_of([made.arguments[0]]), self.like, workers)
         return made.result
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun:
@@ -206,11 +206,11 @@ class RunProgram(Program):
         batch = batch._replace(order=batch.order[None])
         row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
-        room, table = self.room if self.room.arrays else of_thread.room, table_of([row])
-        m = batch.order.size
-        with self._one_more(m) if self._may_share(m) else nullcontext(ONE_PART) as parts:
+        room = self.batch_room if self.batch_room.arrays else of_thread.room
+        m, whole = batch.order.size, nullcontext([(slice(0, 1), 1)])
+        with self._one_more(m) if self._may_share(m) else whole as parts:
             for _, workers in parts:
-                room.train(table, self.like, workers)
+                room.train(table_of([row]), self.like, workers)
         return arrays["costs"][0]
 
     def _one_more(self, m: int) -> AbstractContextManager[Iterable[tuple[slice, int]]]:
