@@ -59,7 +59,7 @@ SIMD = {
     "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
-    "add": (training.add, (V, V), ("add",)),
+    "add": (gradients.add, (V, V), ("add",)),
     "row_products": (
         sparse.row_products,
         (NUMBERS, PLACES, BEGINS, M, None, 0.0, M),
@@ -144,7 +144,16 @@ def test_every_loop_is_looked_at():
         "decayed",
     }
     calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "train"}
-    calling |= {"forward", "backward", "gradients", "update", "transpose", "gathered", "newest"}
+    calling |= {
+        "forward",
+        "backward",
+        "gradients",
+        "update",
+        "transpose",
+        "gathered",
+        "newest",
+        "total",
+    }
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 
 

@@ -63,6 +63,21 @@ def number_of_threads() -> tuple[Callable[[], int], Callable[[int], object]]:
     return (get or (lambda: 1)), (set_ or (lambda number: None))
 
 
+def end_threads() -> None:
+    """End the threads that NumPy's BLAS has waiting, which it starts again when it needs them.
+
+    OpenBLAS's wait in a loop for a tenth of a second after a product, and keep their cores from
+    other threads for so long. It ends them in the same way before a process forks.
+    """
+    if (end := _end_of_threads()) is not None:
+        end()
+
+
+@cache
+def _end_of_threads() -> Any:
+    return _function("blas_thread_shutdown_")
+
+
 def _function(name: str) -> Any:
     """A function of NumPy's BLAS; None where it has none of that name."""
     for file in _libraries():

@@ -144,7 +144,7 @@ def test_a_run_in_parts_takes_one_vector_more(monkeypatch):
         parts = [
             (slice(k, min(k + length, STEPS_AN_EPOCH)), 1) for k in range(0, STEPS_AN_EPOCH, length)
         ]
-        monkeypatch.setattr(Threads, "parts", lambda *_, parts=parts: nullcontext(parts))
+        monkeypatch.setattr(Threads, "parts", lambda *_, parts=parts, **options: nullcontext(parts))
         trained(*data, epochs=1)  # with all that is compiled
         tracemalloc.start()
         results.append(trained(*data))

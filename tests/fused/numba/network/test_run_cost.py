@@ -177,6 +177,6 @@ def test_programs_of_runs_side_by_side_share_a_threads_room(large):
             submit([prepared])
         J = other.cost(trainer.params, batches, 1)
     _, program, _ = prepared.arguments
-    assert not program.batch_room.arrays
+    assert not program.room.arrays
     assert not loop.of_thread.room.arrays
     assert trainer.cost(trainer.params, batches, 1) == J

@@ -420,13 +420,13 @@ def test_the_choice_changes_no_bit(monkeypatch, all_threads, dtype):
     ways = cycle([True, False, False])
 
     class Alternating(Threads):
-        def _parts(self, steps, batches):
+        def _parts(self, steps, batches, by_workers):
             for i in range(steps):
                 with at_most(1) if next(ways) else threads.nullcontext():
                     yield slice(i, i + 1), 1
 
     class All(Threads):
-        def _parts(self, steps, batches):
+        def _parts(self, steps, batches, by_workers):
             yield slice(0, steps), 1
 
     for way in (All, Alternating, Threads):

@@ -44,31 +44,34 @@ def gradients_at(
     theta: Array,
     work: Array,
     length: int,
-    costs: Array,
+    room: Array,
     to_gradients: Array,
-    others: Array,
-    worker: int,
-    workers: int,
-) -> None:
+) -> float:
     """`cost_and_gradients` or its thin form at that address, called by Python: runs do without.
 
-    Of those blocks of `length` samples that fall to a worker. Gradients of the first block of all
-    go where they belong, those of each other one to `others`, to be added.
+    Of blocks of `length` samples one after the other; `room` is for gradients of all but the first.
     """
     network = loops, layout, kinds, slopes
-    (m, n_x), n_y, blocks, P = X.shape, Y.shape[1], len(costs), len(to_gradients)
-    room, share = work.size // m, share_of(weight)
-    for block in range(worker, blocks, workers):
-        before = block * length
+    (m, n_x), n_y, share, rows = X.shape, Y.shape[1], share_of(weight), work.size // X.shape[0]
+    J = 0.0
+    for before in range(0, m, length):
         n = length if length < m - before else m - before
         samples = matrix_at(X, before * n_x, n, n_x), matrix_at(X, 0, 0, 0)
         targets = matrix_at(Y, before * n_y, n, n_y), matrix_at(weight, before, 1, n)
-        rest = share, before, l2 if block == 0 else 0.0, masks, theta
-        room_of_block, grads = vector_at(work, before * room, n * room), to_gradients
-        if block > 0:
-            grads = vector_at(others, (block - 1) * P, P)
-        memory = room_of_block, grads
-        costs[block] = number_of(gradients, *network, *samples, *targets, *rest, *memory)
+        rest = share, before, l2 if before == 0 else 0.0, masks, theta
+        grads = to_gradients if before == 0 else room
+        memory = vector_at(work, before * rows, n * rows), grads
+        J += number_of(gradients, *network, *samples, *targets, *rest, *memory)
+        if before > 0:
+            add(to_gradients, room)
+    return J
+
+
+@compiled_inner
+def add(to_gradients: Array, gradients: Array) -> None:
+    """Add those of a block to those of the first."""
+    for j in range(len(gradients)):
+        to_gradients[j] += gradients[j]
 
 
 @compiled_inner
@@ -138,6 +141,19 @@ def cost_and_gradients(
         call(loops[BACKWARD], loops, layout, kinds, slopes, X, *rest)
     if l2 != 0.0:
         J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
+    return J
+
+
+@compiled_inner
+def total(costs: Array) -> float:
+    """The sum over blocks, of which there are four at the most: in no loop, to be in one order."""
+    J: float = costs[0]
+    if len(costs) > 1:
+        J += costs[1]
+    if len(costs) > 2:
+        J += costs[2]
+    if len(costs) > 3:
+        J += costs[3]
     return J
 
 

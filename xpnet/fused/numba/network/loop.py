@@ -25,7 +25,7 @@ from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
 from xpnet.fused.numba.gather import gather
-from xpnet.fused.numba.network.gradients import DECAY, share_of
+from xpnet.fused.numba.network.gradients import DECAY, add, share_of, total
 from xpnet.fused.numba.threads.barrier import sleep, wait_for
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
@@ -195,13 +195,11 @@ def newest(row: Any, i: int) -> int:
 def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array) -> None:
     """Update a worker's share of the parameters of one network, unless its cost is all."""
     if worker == 0:
-        J, parts = 0.0, array_at(row.parts_of_cost, np.float64, blocks)
-        for block in range(blocks):
-            J += parts[block]
-        array_at(row.costs, like, row.steps)[i] = J
+        costs = array_at(row.parts_of_cost, np.float64, blocks)
+        array_at(row.costs, like, row.steps)[i] = total(costs)
     if row.update == 0:
         return
-    length = (row.P // workers + ALIGNED - 1) // ALIGNED * ALIGNED
+    length = (row.P + workers * ALIGNED - 1) // (workers * ALIGNED) * ALIGNED
     low, high = worker * length, (worker + 1) * length
     high = high if high < row.P else row.P
     theta, grads = array_at(newest(row, i), like, row.P), array_at(row.grads, like, row.P)
@@ -229,13 +227,6 @@ def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array
                 (v[0], v[1], v[2], v[3], v[4], v[5]),
                 vector_at(new, begin, n),
             )
-
-
-@compiled_inner
-def add(to_grads: Array, grads: Array) -> None:
-    """Add a block's gradients to the first one's."""
-    for j in range(len(grads)):
-        to_grads[j] += grads[j]
 
 
 @compiled_inner

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import chain
 from operator import is_, itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from xpnet.fused.numba.network.loop import Room, of_gather, of_thread, row_of, t
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps, count
+
+Parts: TypeAlias = AbstractContextManager[Iterable[tuple[slice, int]]]
+"""Context of `Threads.parts`."""
 
 LARGE = 2**21
 """Parameters from which on steps are made one by one."""
@@ -86,7 +89,7 @@ class RunProgram(Program):
         self.moments: tuple[Params, ...] = ()
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
-        self.batch_room, self.like = Room(), np.empty(0, self.dtype)
+        self.room, self.like = Room(), np.empty(0, self.dtype)
         self.addresses = {
             "gradients": self.gradients,
             "update": _of_update(self.loop, self.dtype),
@@ -142,9 +145,10 @@ class RunProgram(Program):
         """Parameters, moments and costs after all of them."""
         number, size = len(steps.hyperparameters), steps.batches.size
         costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
-        may_share = self._may_share(min(size, len(steps.batches.order)))
-        whole = nullcontext([(slice(0, number), 1)])
-        with self.threads.parts(number, size, last) if may_share else whole as parts:
+        choice: Parts = nullcontext([(slice(0, number), 1)])
+        if self._may_share(min(size, len(steps.batches.order))):
+            choice = self.threads.parts(number, size, last, by_workers=True)
+        with choice as parts:
             for part, workers in parts:
                 params, moments, costs[part] = self._made(steps, part, workers)
                 steps = steps._replace(params=params, moments=moments)
@@ -165,7 +169,7 @@ class RunProgram(Program):
                 dropout=dropout and dropout[part],
             )
         )
-        self.batch_room.train(table_of([made.arguments[0]]), self.like, workers)
+        self.room.train(table_of([made.arguments[0]]), self.like, workers)
         return made.result
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun:
@@ -197,26 +201,29 @@ class RunProgram(Program):
         is_scalar = isinstance(l2, float | int)
         if not (is_scalar and self.flats.fits(params) and self._fits_samples(batch)):
             return None
-        l2 = self._penalty(l2)  # now, as it enters a loop to be copied
+        row, arrays = self._row_of_cost(params, batch, self._penalty(l2))
+        # The programs of runs side by side have no room of their own, and there are many.
+        room = self.room if self.room.arrays else of_thread.room
+        choice: Parts = nullcontext([(slice(0, 1), 1)])
+        if self._may_share(m := batch.order.size):
+            self.threads.has_run = False  # forward alone, it is no evidence of how long steps take
+            choice = self.threads.parts(1, m, by_workers=True)
+        with choice as parts:
+            for _, workers in parts:
+                room.train(table_of([row]), self.like, workers)
+        return arrays["costs"][0]
+
+    def _row_of_cost(
+        self, params: Params, batch: Batches, l2: float
+    ) -> tuple[tuple[float, ...], dict[str, Array]]:
+        """The row of a step that is only forward; its loops are copied, with that of the penalty."""
         forward = self.network[0].copy()
         forward[BACKWARD] = 0
         theta = self.flats.vector(params)
         grads = self.flats.vector(self.flats.fresh())
         arrays = {"theta": theta, "grads": grads, "loops": forward}
         batch = batch._replace(order=batch.order[None])
-        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
-        # The programs of runs side by side have no room of their own, and there are many.
-        room = self.batch_room if self.batch_room.arrays else of_thread.room
-        m, whole = batch.order.size, nullcontext([(slice(0, 1), 1)])
-        with self._one_more(m) if self._may_share(m) else whole as parts:
-            for _, workers in parts:
-                room.train(table_of([row]), self.like, workers)
-        return arrays["costs"][0]
-
-    def _one_more(self, m: int) -> AbstractContextManager[Iterable[tuple[slice, int]]]:
-        """Context of a step that is only forward: with the threads that steps have now."""
-        self.threads.has_run = False  # so it is no evidence of how long they take
-        return self.threads.parts(1, m)
+        return self._row(batch, 1, l2, arrays, {"update": 0})
 
     def _row(
         self,

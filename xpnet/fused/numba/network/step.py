@@ -35,15 +35,12 @@ from xpnet.fused.numba.network.gradients import (
     thin_cost_and_gradients,
 )
 from xpnet.fused.numba.thin import MOST_OUTPUTS
-from xpnet.fused.numba.threads.blocks import block_of, number_of, whole
+from xpnet.fused.numba.threads.blocks import block_of, whole
 from xpnet.fused.numba.threads.number import Threads
-from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
-ONE_PART = ((slice(0, 1), 1),)
-"""A step by itself, with one worker."""
 SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
 
@@ -185,7 +182,7 @@ class Program:
         self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 3  # of `work`, at the most
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
-        self.costs, self.others = np.empty(0), np.empty(0, self.dtype)
+        self.others = np.empty(0, self.dtype)  # for gradients of a block
         # As of `threads`, which small networks do without.
         self.widest = 0 if thin else max(map(mul, net.sizes, net.sizes[1:]))
         self.block: Callable[[int], int] = whole if thin else partial(block_of, net.sizes)
@@ -227,25 +224,16 @@ class Program:
         weight, work = self._weight(sample_weight, m), self._work(m)
         theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
         block = self.block(m)
-        costs, others = self._of_blocks(number_of(m, block))
+        if block < m and not self.others.size:
+            self.others = np.empty(self.flats.size, self.dtype)
         data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
-        memory = theta, work, block, costs, to_gradients, others
-        arguments = self.gradients, *self.network, *data, *memory
+        arguments: Any = (*self.network, *data, theta, work, block, self.others, to_gradients)
         # The context alone would take a tenth of a small network's step.
         matter = self.widest * m > ALONE and self.threads.matter(m)
-        with self.threads.parts(1, m) if matter else nullcontext(ONE_PART) as parts:
-            for _, workers in parts:
-                gradients_by(workers, *arguments)
-        for block in range(len(costs) - 1):
-            to_gradients += others[block * theta.size : (block + 1) * theta.size]
-        return self.dtype.type(sum(costs)), grads
-
-    def _of_blocks(self, blocks: int) -> tuple[Array, Array]:
-        """Room for the costs of blocks of a batch, and for gradients of all but the first."""
-        if len(self.costs) != blocks:
-            self.costs = np.empty(blocks)
-            self.others = np.empty((blocks - 1) * self.flats.size, self.dtype)
-        return self.costs, self.others
+        with self.threads.parts(1, m) if matter else nullcontext((0,)) as parts:
+            for _ in parts:
+                J = gradients_at(self.gradients, *arguments)
+        return self.dtype.type(J), grads
 
     def _penalty(self, l2: Any) -> float:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
@@ -266,18 +254,6 @@ class Program:
         if self.work.size < self.rows * m:
             self.work = np.empty(self.rows * m, self.dtype)
         return self.work
-
-
-def gradients_by(workers: int, *arguments: Any) -> None:
-    """`gradients_at` by so many workers."""
-
-    def make(worker: int, workers: int, arrivals: int) -> None:
-        gradients_at(*arguments, worker, workers)  # type: ignore[call-arg]
-
-    if workers == 1:
-        make(0, 1, 0)  # by itself, as counters would cost a small network's step 3 %
-    else:
-        on_workers(workers, make)
 
 
 @lru_cache(maxsize=64)

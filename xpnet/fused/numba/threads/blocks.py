@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["block_of", "lengths_of", "number_of", "whole"]
+__all__ = ["block_of", "blocks_in", "lengths_of", "whole"]
 
 FEWEST, MANY = 32, 1024
 """Samples of a batch from which on there are two blocks, and four."""
 ENOUGH = 2**22
-"""Multiplications of a step from which on there are: in less, threads wait for each other."""
-CACHED, LARGE = 2**17, 2**21
-"""Parameters whose gradients stay in a core's cache: each block has its own, which are written and
-read again. Of more, a block is of more samples; of a large network there is one."""
+"""Multiplications of a step below which there is one block: threads would wait for each other."""
+CACHED, LARGE = 2**17, 2**20
+"""Weights whose gradients stay in a core's cache: each block has its own, which are written, then
+read again. Of more weights, a block has more samples; for a large network there is one block."""
 LONGER = 64
 """Samples of a block of a network of more than `CACHED`, at the least."""
-EVEN = 8
-"""Samples that the length of a block is a multiple of: of more products then, one thread and all
-give the same bits."""
+EVEN = 4, 8
+"""Samples that the length of a block is a multiple of, the second from `LONGER` on: of more
+products then, one thread and all give the same bits."""
 
 
 @lru_cache(maxsize=256)
@@ -40,7 +40,8 @@ def block_of(sizes: Sequence[int], m: int) -> int:
     if weights > CACHED and m < 2 * LONGER:
         return m
     blocks = 2 if m < MANY else 4
-    return -(-m // (blocks * EVEN)) * EVEN
+    even = EVEN[m >= 2 * LONGER]
+    return -(-m // (blocks * even)) * even
 
 
 def whole(m: int) -> int:
@@ -48,11 +49,11 @@ def whole(m: int) -> int:
     return m
 
 
-def number_of(m: int, block: int) -> int:
+def blocks_in(m: int, block: int) -> int:
     """How many blocks of that length there are."""
     return -(-m // block)
 
 
 def lengths_of(m: int, block: int) -> set[int]:
     """How many samples the blocks have."""
-    return {block, m - (number_of(m, block) - 1) * block}
+    return {block, m - (blocks_in(m, block) - 1) * block}

@@ -27,12 +27,13 @@ from xpnet.fused.numba.blas import (
     AS_IT_IS,
     SMALL,
     TRANSPOSED,
+    end_threads,
     number_of_threads,
     product,
     routine,
 )
 from xpnet.fused.numba.threads.alone import is_alone
-from xpnet.fused.numba.threads.blocks import lengths_of, number_of, whole
+from xpnet.fused.numba.threads.blocks import blocks_in, lengths_of, whole
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import LONGEST, Trial
 
@@ -49,6 +50,9 @@ threads whatever they wait, and to ask whether the bits are the same takes long.
 HEAVY, LATER = 2**28, 0.25
 """A step of more multiplications begins with all threads, and the first trial comes after so many
 seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
+WORTH = 2**25
+"""Samples times weights of some steps from which on workers are started for them; fewer are soon
+made by one thread."""
 
 
 class Threads:
@@ -87,17 +91,19 @@ class Threads:
         return self.seen[m] >= USUAL or self._form in _trials
 
     @contextmanager
-    def parts(self, steps: int, *batches: int) -> Iterator[Iterator[tuple[slice, int]]]:
+    def parts(
+        self, steps: int, *batches: int, by_workers: bool = False
+    ) -> Iterator[Iterator[tuple[slice, int]]]:
         """Context with the parts of so many steps, and for each how many workers are to make it.
 
-        `batches` are the numbers of samples that they may be of. There is one part, but during a
-        trial.
+        `batches` are the numbers of samples that they may be of; `by_workers`, there may be some.
+        There is one part, but during a trial.
         """
-        with closing(self._parts(steps, batches)) as parts:
+        with closing(self._parts(steps, batches, by_workers)) as parts:
             yield parts
 
     def _parts(
-        self, steps: int, batches: Sequence[int]
+        self, steps: int, batches: Sequence[int], by_workers: bool
     ) -> Generator[tuple[slice, int], None, None]:
         batch = max(batches)
         trial = self._trial(batch)
@@ -107,6 +113,7 @@ class Threads:
         may_set = (trial.one or is_due or is_limited or are_blocks) and _may_set()
         may_choose = may_set and most > 1 and self._may_choose(batches)
         first, is_first, self.has_run = 0, not self.has_run, True  # which is slow by itself
+        team = self._team(batches, most) if by_workers and may_choose else 1
         while first < steps:
             one, count = may_choose and trial.one, steps
             if is_tried := may_choose and not is_first and trial.is_due():
@@ -114,11 +121,14 @@ class Threads:
             count = min(count, steps - first)
             began = time.perf_counter()
             _within.append(self)
-            workers = self._workers(batches, most) if may_choose and not one else 1
-            number = 1 if one or workers > 1 else most
+            is_much = is_tried or count * batch * self._weights() >= WORTH
+            workers = team if is_much and not one else 1
+            number = 1 if one or team > 1 else most
             is_set = number < most or (may_set and is_limited)
             try:
                 with at_most(number) if is_set else nullcontext():
+                    if workers > 1:
+                        end_threads()
                     yield slice(first, first + count), workers
             finally:
                 _within.pop()
@@ -135,19 +145,21 @@ class Threads:
         With workers, too: beside other programs they hardly take longer than one.
         """
         if self._form not in _trials:
-            multiplications = 3 * m * sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
-            one = multiplications <= HEAVY and not self._are_blocks([m])
+            one = 3 * m * self._weights() <= HEAVY and not self._are_blocks([m])
             if len(_trials) == MOST_FORMS:
                 _trials.clear()
             _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
         return _trials[self._form]
 
+    def _weights(self) -> int:
+        return sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
+
     def _are_blocks(self, batches: Sequence[int]) -> bool:
         return any(self.block(m) < m for m in batches)
 
-    def _workers(self, batches: Sequence[int], most: int) -> int:
+    def _team(self, batches: Sequence[int], most: int) -> int:
         """How many workers make steps together: one where the BLAS's threads are many more."""
-        blocks = max(number_of(m, self.block(m)) for m in batches)
+        blocks = max(blocks_in(m, self.block(m)) for m in batches)
         return min(blocks, most) if most <= 2 * blocks else 1
 
     def _may_choose(self, batches: Sequence[int]) -> bool:

@@ -16,6 +16,8 @@ __all__ = ["on_workers"]
 def on_workers(workers: int, make: Callable[[int, int, int], object]) -> None:
     """Call ``make(worker, number, arrivals)`` once for each worker, for the first one here.
 
+    All have ended when this does, however it does.
+
     Parameters
     ----------
     workers : int
@@ -25,32 +27,48 @@ def on_workers(workers: int, make: Callable[[int, int, int], object]) -> None:
 
     Raises
     ------
-    Exception
+    BaseException
         The first that a worker raised; the others have left their work then.
     """
     arrivals = np.zeros(PLACES, np.int64)
-    address: int = arrivals.ctypes.data
     threads: list[Thread] = []
     errors: list[BaseException] = []
-    all_started = Event()
+    may_begin = Event()
 
     def share(worker: int) -> None:
-        all_started.wait()
+        may_begin.wait()
+        if arrivals[LEFT]:
+            return
         try:
-            make(worker, len(threads) + 1, address)
+            make(worker, len(threads) + 1, arrivals.ctypes.data)
         except BaseException as error:
             errors.append(error)
             arrivals[LEFT] = 1
 
-    # At the end of a program no thread can be started.
-    with suppress(RuntimeError):
-        for worker in range(1, workers):
-            thread = Thread(target=share, args=(worker,), name="xpnet worker", daemon=True)
-            thread.start()
-            threads.append(thread)
-    all_started.set()
-    share(0)
-    for thread in threads:
-        thread.join()
+    try:
+        # At the end of a program no thread can be started.
+        with suppress(RuntimeError):
+            for worker in range(1, workers):
+                threads.append(Thread(target=share, args=(worker,), name="xpnet", daemon=True))
+                _start(threads)
+        may_begin.set()
+        share(0)
+    except BaseException:
+        arrivals[LEFT] = 1
+        raise
+    finally:
+        may_begin.set()
+        for thread in threads:
+            thread.join()
     if errors:
         raise errors[0]
+
+
+def _start(threads: list[Thread]) -> None:
+    """Start the last of these, or take it off again."""
+    try:
+        threads[-1].start()
+    except BaseException:
+        if not threads[-1].ident:
+            threads.pop()
+        raise
