@@ -161,7 +161,7 @@ def test_a_large_batch_takes_the_workers_that_runs_have_and_is_no_part_of_a_tria
         patch.setattr(loop, "on_workers", noted)
         for number in (1, 2):
             parts = nullcontext([(slice(0, 1), number)])
-            patch.setattr(Threads, "parts", lambda *_, parts=parts: parts)
+            patch.setattr(Threads, "parts", lambda *_, parts=parts, **options: parts)
             workers.append(trainer.cost(params, batches, 1))
     alone, number, together = workers
     assert (number, together) == (2, alone)

@@ -145,14 +145,17 @@ class RunProgram(Program):
         """Parameters, moments and costs after all of them."""
         number, size = len(steps.hyperparameters), steps.batches.size
         costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
-        choice: Parts = nullcontext([(slice(0, number), 1)])
-        if self._may_share(min(size, len(steps.batches.order))):
-            choice = self.threads.parts(number, size, last, by_workers=True)
-        with choice as parts:
+        with self._parts(number, min(size, len(steps.batches.order)), size, last) as parts:
             for part, workers in parts:
                 params, moments, costs[part] = self._made(steps, part, workers)
                 steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
+
+    def _parts(self, steps: int, m: int, *batches: int) -> Parts:
+        """The parts of so many steps, and workers; one where m samples have no product to share."""
+        if self._may_share(m):
+            return self.threads.parts(steps, *batches, by_workers=True)
+        return nullcontext([(slice(0, steps), 1)])
 
     def _may_share(self, m: int) -> bool:
         """Whether m samples have a product that the BLAS may make in more than one thread."""
@@ -201,29 +204,22 @@ class RunProgram(Program):
         is_scalar = isinstance(l2, float | int)
         if not (is_scalar and self.flats.fits(params) and self._fits_samples(batch)):
             return None
-        row, arrays = self._row_of_cost(params, batch, self._penalty(l2))
-        # The programs of runs side by side have no room of their own, and there are many.
-        room = self.room if self.room.arrays else of_thread.room
-        choice: Parts = nullcontext([(slice(0, 1), 1)])
-        if self._may_share(m := batch.order.size):
-            self.threads.has_run = False  # forward alone, it is no evidence of how long steps take
-            choice = self.threads.parts(1, m, by_workers=True)
-        with choice as parts:
-            for _, workers in parts:
-                room.train(table_of([row]), self.like, workers)
-        return arrays["costs"][0]
-
-    def _row_of_cost(
-        self, params: Params, batch: Batches, l2: float
-    ) -> tuple[tuple[float, ...], dict[str, Array]]:
-        """The row of a step that is only forward; its loops are copied, with that of the penalty."""
+        l2 = self._penalty(l2)  # now, as it enters a loop to be copied
         forward = self.network[0].copy()
         forward[BACKWARD] = 0
         theta = self.flats.vector(params)
         grads = self.flats.vector(self.flats.fresh())
         arrays = {"theta": theta, "grads": grads, "loops": forward}
         batch = batch._replace(order=batch.order[None])
-        return self._row(batch, 1, l2, arrays, {"update": 0})
+        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
+        # The programs of runs side by side have no room of their own, and there are many.
+        room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
+        if self._may_share(m):
+            self.threads.has_run = False  # forward alone, it is no evidence of how long steps take
+        with self._parts(1, m, m) as parts:
+            for _, workers in parts:
+                room.train(table_of([row]), self.like, workers)
+        return arrays["costs"][0]
 
     def _row(
         self,
