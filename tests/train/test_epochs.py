@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 
@@ -218,3 +219,59 @@ def test_a_cost_stays_on_the_device_until_it_is_asked_for(case):
     heard = Heard()
     train(case.on(There, "float64"), callbacks=[heard])
     assert {backend.where(step.cost) for step in heard.steps} == {"array_api_strict on device1"}
+
+
+def _set_at_the_start(hear):
+    callback = Callback()
+    callback.on_start = lambda run: setattr(callback, "on_step", hear)
+    return callback
+
+
+def _set_after_an_epoch(hear):
+    callback = Callback()
+    callback.on_epoch = lambda epoch: setattr(callback, "on_step", hear)
+    return callback
+
+
+def _mocked(make):
+    def made(hear):
+        callback = make()
+        callback.on_step.side_effect = hear
+        callback.on_epoch.return_value = callback.on_end.return_value = None
+        return callback
+
+    return made
+
+
+def _patched(hear):
+    callback = Callback()
+    callback.on_step = mock.MagicMock(wraps=callback.on_step, side_effect=hear)
+    return callback
+
+
+LATE_OR_MOCKED = {
+    "set at the start": _set_at_the_start,
+    "set after an epoch": _set_after_an_epoch,
+    "a mock": _mocked(mock.MagicMock),
+    "a mock with a spec": _mocked(lambda: mock.Mock(spec=Callback)),
+    "an autospec": _mocked(lambda: mock.create_autospec(Callback, instance=True)),
+    "a patch": _patched,
+}
+
+
+@pytest.mark.parametrize("make", LATE_OR_MOCKED.values(), ids=LATE_OR_MOCKED)
+@pytest.mark.usefixtures("plain_and_fused")
+def test_whatever_on_step_is_by_then_is_called(case, make):
+    """Also where it was the base class's when the training began, and where all attributes do."""
+    heard = []
+    result = train(case, callbacks=[make(lambda step: heard.append(step.index))])
+    assert heard[-1] == result.steps
+
+
+def test_the_steps_of_a_mock_are_not_made_in_runs(case):
+    """Whoever overrides `on_step` gets every step; a mock says nothing else."""
+    heard = []
+    for make in (_mocked(lambda: mock.Mock(spec=Callback)), _patched):
+        heard.clear()
+        train(case, callbacks=[make(lambda step: heard.append(step.index))])
+        assert heard == list(range(1, 2 * STEPS_AN_EPOCH + 1))

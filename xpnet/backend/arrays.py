@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -245,7 +246,7 @@ def gather(arrays: Sequence[Any], order: Any, start: int, stop: int) -> tuple[An
 def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     """Return `tree` with `function` applied to its arrays; None and plain numbers stay."""
     if isinstance(tree, tuple):
-        branches = (map_arrays(function, branch) for branch in tree)
+        branches = map(partial(map_arrays, function), tree)
         # A named tuple is made from its fields one by one.
         return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
     return tree if tree is None or _is_number(tree) else function(tree)

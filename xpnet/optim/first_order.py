@@ -17,14 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xpnet.optim._check import at_least_zero, fractions, shares, single
-from xpnet.optim.schedules import (
-    Rate,
-    Schedule,
-    constant,
-    rate_corrected,
-    with_corrections,
-    with_shares,
-)
+from xpnet.optim.corrections import rate_corrected, with_corrections, with_shares
+from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Kernels, Optimizer, OptimizerState, Params, map_params
 
 Moments: TypeAlias = tuple[Params, ...]

@@ -1,25 +1,17 @@
-"""Hyperparameters as functions of the step: learning-rate schedules and bias corrections.
-
-A schedule is a function of the step ``t = 1, 2, …`` that returns a rate.
+"""Learning-rate schedules: functions of the step ``t = 1, 2, …`` that return a rate.
 
 A rate is a number, or an array ``(K, 1, 1)`` with one for each network of a stack. A schedule can
 stand wherever a rate can, so they compose: ``warmup(cosine(1e-3, 10_000), 500)``. A function of
 one's own is called at every step, and the rate that it returns is checked there.
-
-A bias correction, of Adam and its kind, is a function ``(rate, t, settings) -> dict`` of that rate,
-the step and what its optimiser was made with, for a row of `xpnet.optim.OPTIMIZERS`. Both run on
-the host.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from numbers import Real
-from typing import Any, TypeAlias
-
-from array_api_compat import array_namespace
+from typing import TypeAlias
 
 from xpnet.optim._check import at_least_zero, check_kind, positive
 from xpnet.types import Array
@@ -176,57 +168,3 @@ def _cosine(base: Schedule, steps: int, final: float, t: int) -> Rate:
 
 def _warmup(base: Schedule, steps: int, t: int) -> Rate:
     return base(t) * min(t / steps, 1.0)
-
-
-def rate_corrected(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
-    """Adam's: both corrections of its moments as one of the rate."""
-    correction = _sqrt(1.0 - settings["beta2"] ** t) / (1.0 - settings["beta1"] ** t)
-    return {"rate": rate * correction, **settings}
-
-
-def with_corrections(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
-    """AdamW's: a correction for each of its moments."""
-    corrections = {"c1": 1.0 - settings["beta1"] ** t, "c2": 1.0 - settings["beta2"] ** t}
-    return {"rate": rate, **settings, **corrections}
-
-
-def with_shares(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
-    """NAdam's: what the gradient and its average have in the step, and the correction of v."""
-    settings = dict(settings)
-    beta1, decay = float(settings["beta1"]), float(settings.pop("momentum_decay"))
-    mu, next_mu = _mu(beta1, decay, t), _mu(beta1, decay, t + 1)
-    product = _product_of_mu(beta1, decay, t)
-    a, b = (1.0 - mu) / (1.0 - product), next_mu / (1.0 - product * next_mu)
-    return {"rate": rate, **settings, "a": a, "b": b, "c2": 1.0 - settings["beta2"] ** t}
-
-
-def _mu(beta1: float, decay: float, t: int) -> float:
-    return beta1 * (1.0 - 0.5 * math.pow(0.96, t * decay))
-
-
-def _product_of_mu(beta1: float, decay: float, t: int) -> float:
-    """``μ₁ μ₂ … μₜ``; 0 where it no longer changes 1 less it, after some fifty factors.
-
-    The latest product is kept, as the next step needs one factor more; it is one tuple, which
-    threads replace as a whole.
-    """
-    latest = _latest_product(beta1, decay)
-    i, product = latest[0] if latest[0][0] <= t else (0, 1.0)
-    while i < t and product >= 2.0**-54:
-        i += 1
-        product *= _mu(beta1, decay, i)
-    latest[0] = i, product
-    return product if product >= 2.0**-54 else 0.0
-
-
-@lru_cache(maxsize=128)
-def _latest_product(beta1: float, decay: float) -> list[tuple[int, float]]:
-    """One entry: the latest step asked for, and its product."""
-    return [(0, 1.0)]
-
-
-def _sqrt(number: float | Array) -> float | Array:
-    # The type first: asking the abstract class takes longer than the root.
-    if type(number) is float or isinstance(number, Real):
-        return math.sqrt(number)
-    return array_namespace(number).sqrt(number)

@@ -181,7 +181,7 @@ class Trainer:
     def cost(self, params: Params, batches: Batches, number: int) -> Array | None:
         """What `params` cost on the batch of that number, without dropout, as runs compute it.
 
-        None where the library's do not tell, or none was made.
+        None where the library's runs tell no cost, or no run was made.
         """
         cost = getattr(self._run, "cost", None)
         if cost is None or batches.order is None:

@@ -9,23 +9,32 @@ from xpnet import MLPClassifier, backend
 from xpnet.data.batches import gathered, sliced
 from xpnet.estimators._batches import Samples, epochs_of_batches
 from xpnet.estimators._solvers import stochastic
+from xpnet.train.steps import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def test_losses_are_read_once_an_epoch(few, monkeypatch):
-    sizes, read = [], backend.read
+@pytest.mark.parametrize("fused", ["1", "0"])
+def test_losses_are_read_once_an_epoch(few, monkeypatch, fused):
+    monkeypatch.setenv("XPNET_FUSED", fused)
+    sizes, read, runs, run = [], backend.read, [], Trainer.run
 
     def counted(arrays):
         if not isinstance(arrays[0], float):  # the weights of batches are known to the host
             sizes.append(len(arrays))
         return read(arrays)
 
+    def noted(*arguments):
+        runs.append(run(*arguments))
+        return runs[-1]
+
     monkeypatch.setattr(backend, "read", counted)
+    monkeypatch.setattr(Trainer, "run", noted)
     MLPClassifier((4,), max_iter=3, batch_size=30).fit(*few)
     *epochs, finite = sizes
     assert epochs == [7] * 3
-    assert finite in (4 + 1, 4 + 2)  # weights, and their cost in a run, or what they predict
+    # Weights; and their cost as the runs tell it, or logits and what they predict.
+    assert finite == 4 + (2 if runs[-1] is None else 1)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

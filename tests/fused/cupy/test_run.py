@@ -171,7 +171,12 @@ def run():
         numbers = [
             optimizer.hyperparameters(t) | changes.pop("numbers", {}) for t in range(1, steps + 1)
         ]
-        settings = {"apply": optimizer.apply, "kernels": VECTORIZED, "l2": 0.0, "dropout": None}
+        settings = {
+            "apply": optimizer.apply,
+            "kernels": lambda: VECTORIZED,
+            "l2": 0.0,
+            "dropout": None,
+        }
         return made(TrainingSteps(NET, params, moments, batches, numbers, **settings | changes))
 
     called.begin = lambda: (  # type: ignore[attr-defined]

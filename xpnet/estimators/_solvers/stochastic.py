@@ -110,7 +110,7 @@ class _EstimatorLoop(EpochLoop):
             self.batches = next(epochs)
 
     def gather_of(self, batches: Batches) -> Gather:
-        """As ever, of a sparse X row by row."""
+        """What gathers these: the library's; of a sparse X, one that takes its rows by number."""
         gather = super().gather_of(batches)
         return partial(gather_of_sparse, gather) if is_sparse(batches.X) else gather
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from contextlib import nullcontext
-from copy import deepcopy
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -15,15 +14,13 @@ import pytest
 
 from tests.fused.cases import OPTIMIZERS
 from tests.train.cases import Heard
-from xpnet import MLPClassifier, Network, cost, fit, fused, optim
-from xpnet.backend import leaves
+from xpnet import MLPClassifier, Network, fit, fused, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.updates import LOOPS
-from xpnet.train.arguments import Settings
-from xpnet.types import Batches, count, map_params
+from xpnet.types import count
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -124,32 +121,6 @@ def test_runs_of_any_length(seconds, monkeypatch):
     newest = rarely.steps[-1]
     assert newest.params is result.params
     assert newest.state.t == 21
-
-
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("sizes", [(5, 3), (5, 7, 4, 3)], ids=str)
-def test_the_cost_of_a_batch_after_a_run(sizes, weighted, rng):
-    """Of any parameters, without dropout; what is trained stays as it is."""
-    net, params, X, Y = samples(sizes)
-    weight = rng.random((1, M), dtype="float32") if weighted else None
-    trainer = STEPS.Trainer(
-        *(net, params, Settings(optim.adam(0.01), l2=0.3, dropout=0.4)), fixed=True
-    )
-    order = rng.permutation(M)
-    batches = Batches(*map(np.ascontiguousarray, (X.T, Y.T)), weight, order, BATCH_SIZE)
-    assert trainer.cost(params, batches, 0) is None  # nothing is compiled for it alone
-    trainer.run(batches, 0, 3)
-    kept = deepcopy((trainer.params, trainer.state))
-    for theta in (params, trainer.params):
-        for number in (1, STEPS_AN_EPOCH - 1):
-            chosen = order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
-            s = None if weight is None else weight[:, chosen]
-            J = cost(net, theta, X[:, chosen], Y[:, chosen], sample_weight=s, l2=0.3)
-            assert trainer.cost(theta, batches, number) == pytest.approx(float(J), rel=1e-5)
-    infinite = map_params(lambda tensor: tensor * np.float32(1e30), params)
-    assert not np.isfinite(trainer.cost(infinite, batches, 0))
-    for tensor, before in zip(leaves((trainer.params, trainer.state)), leaves(kept), strict=True):
-        np.testing.assert_array_equal(tensor, before)
 
 
 def test_kernels_are_not_made_for_runs_alone(monkeypatch):

@@ -12,6 +12,7 @@ a call takes rows of as many networks as there are.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import cache
 from operator import attrgetter
@@ -297,6 +298,16 @@ class Room:
             if array is None or array.size < length or array.dtype != dtype:
                 array = self.arrays[name] = np.empty(length, dtype)
             rows[name] = array.ctypes.data
+
+
+class _OfThread(threading.local):
+    """Of each thread, for whoever has none of their own."""
+
+    def __init__(self) -> None:
+        self.room = Room()
+
+
+of_thread = _OfThread()
 
 
 @cache

@@ -7,12 +7,12 @@ and nothing is compiled twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import chain
 from operator import is_, itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,10 +21,13 @@ from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import Room, of_gather, row_of, table_of
+from xpnet.fused.numba.network.loop import Room, of_gather, of_thread, row_of, table_of
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps, count
+
+Parts: TypeAlias = AbstractContextManager[Iterable[tuple[slice, int]]]
+"""Context of `Threads.parts`."""
 
 LARGE = 2**21
 """Parameters from which on steps are made one by one."""
@@ -34,12 +37,13 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
     Its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet; its
-    ``cost`` is that of one batch, where there was a run.
+    ``cost`` is that of one batch, where there was a run or one was prepared.
     """
     program: RunProgram | None = None
+    has_run = False
 
     def found(steps: TrainingSteps) -> RunProgram | None:
-        nonlocal program
+        nonlocal program, has_run
         optimizer = getattr(steps.apply, "kernel", None)  # of an update that is this kernel alone
         if optimizer not in LOOPS or is_large(steps.params):
             return None
@@ -47,7 +51,10 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
             if not suits(steps.net, steps.params, steps.batches.X):
                 return None
             program = RunProgram(steps.net, steps.params, optimizer)
-        return program if program.fits_run(steps) else None
+        if not program.fits_run(steps):
+            return None
+        has_run = True
+        return program
 
     def run(steps: TrainingSteps) -> Any:
         fitting = found(steps)
@@ -58,7 +65,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         return fitting and fitting.prepared(steps)
 
     def cost(params: Params, batch: Batches, l2: Any) -> Any:
-        return program and program.cost(params, batch, l2)
+        return program.cost(params, batch, l2) if program and has_run else None
 
     run.prepared, run.cost = prepared, cost  # type: ignore[attr-defined]
     return run
@@ -138,14 +145,21 @@ class RunProgram(Program):
         """Parameters, moments and costs after all of them."""
         number, size = len(steps.hyperparameters), steps.batches.size
         costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
-        # Of products that the BLAS makes in one thread anyway.
-        alone = self.widest * min(size, len(steps.batches.order)) <= ALONE
-        choice = nullcontext([(slice(0, number), 1)])
-        with choice if alone else self.threads.parts(number, size, last, by_workers=True) as parts:
+        with self._parts(number, min(size, len(steps.batches.order)), size, last) as parts:
             for part, workers in parts:
                 params, moments, costs[part] = self._made(steps, part, workers)
                 steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
+
+    def _parts(self, steps: int, m: int, *batches: int) -> Parts:
+        """The parts of so many steps, and workers; one where m samples have no product to share."""
+        if self._may_share(m):
+            return self.threads.parts(steps, *batches, by_workers=True)
+        return nullcontext([(slice(0, steps), 1)])
+
+    def _may_share(self, m: int) -> bool:
+        """Whether m samples have a product that the BLAS may make in more than one thread."""
+        return self.widest * m > ALONE
 
     def _made(self, steps: TrainingSteps, part: slice, workers: int) -> Any:
         """The result of some of the steps, whose other memory is free again then."""
@@ -190,6 +204,7 @@ class RunProgram(Program):
         is_scalar = isinstance(l2, float | int)
         if not (is_scalar and self.flats.fits(params) and self._fits_samples(batch)):
             return None
+        l2 = self._penalty(l2)  # now, as it enters a loop to be copied
         forward = self.network[0].copy()
         forward[BACKWARD] = 0
         theta = self.flats.vector(params)
@@ -197,7 +212,13 @@ class RunProgram(Program):
         arrays = {"theta": theta, "grads": grads, "loops": forward}
         batch = batch._replace(order=batch.order[None])
         row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
-        self.room.train(table_of([row]), self.like)
+        # The programs of runs side by side have no room of their own, and there are many.
+        room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
+        if self._may_share(m):
+            self.threads.has_run = False  # forward alone, it is no evidence of how long steps take
+        with self._parts(1, m, m) as parts:
+            for _, workers in parts:
+                room.train(table_of([row]), self.like, workers)
         return arrays["costs"][0]
 
     def _row(

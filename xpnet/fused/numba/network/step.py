@@ -159,7 +159,7 @@ def suits(net: Any, params: Params, X: Any) -> bool:
 
 @lru_cache(maxsize=64)
 def _has_loops(net: Any) -> bool:
-    """Whether there are loops for its output and its activations."""
+    """Whether there are loops for its output and its activations; nothing is added to them."""
     return net.output in OUTPUTS and KINDS.keys() >= set(net.activations)
 
 
@@ -183,6 +183,7 @@ class Program:
         self.work = np.empty(0, self.dtype)
         self.ones = np.empty((1, 0), self.dtype)
         self.others = np.empty(0, self.dtype)  # for gradients of a block
+        # As of `threads`, which small networks do without.
         self.widest = 0 if thin else max(map(mul, net.sizes, net.sizes[1:]))
         self.block: Callable[[int], int] = whole if thin else partial(block_of, net.sizes)
 

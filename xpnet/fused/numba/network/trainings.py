@@ -20,7 +20,7 @@ import numpy as np
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
-from xpnet.fused.numba.network.loop import ROW, Room, table_of
+from xpnet.fused.numba.network.loop import ROW, Room, of_thread, table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import is_thin
 from xpnet.fused.numba.threads.blocks import lengths_of
@@ -51,8 +51,11 @@ in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
 @contextmanager
 def side_by_side() -> Iterator[SideBySide]:
     """Yield what makes runs, on as many threads as the BLAS has and there are cores for."""
-    with ThreadPoolExecutor(min(_number(), cores())) as pool:
-        yield partial(_round, pool)
+    try:
+        with ThreadPoolExecutor(min(_number(), cores())) as pool:
+            yield partial(_round, pool)
+    finally:
+        of_thread.room = Room()  # costs were computed in, and this thread may stay
     prefer_one()
 
 
@@ -139,17 +142,7 @@ def _make(group: Sequence[Arguments]) -> None:
             )
             for m in (size, length % size)
         )
-    _own.room.train(rows, program.like)
-
-
-class _Own(threading.local):
-    """Of each thread."""
-
-    def __init__(self) -> None:
-        self.room = Room()
-
-
-_own = _Own()
+    of_thread.room.train(rows, program.like)
 
 
 def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
