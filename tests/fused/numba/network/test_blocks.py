@@ -188,6 +188,6 @@ def test_real_workers_are_chosen(monkeypatch):
     before = get()
     set_(2)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
-    trained(*samples((784, 128, 10), m=3200), batch_size=32, epochs=1)
+    trained(*samples((784, 128, 10), m=3200), batch_size=64, epochs=1)
     set_(before)
     assert counts == [2]

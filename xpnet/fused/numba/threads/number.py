@@ -47,9 +47,12 @@ whether the bits are the same takes as long as some steps."""
 MODERATE = 2**25
 """Multiplications of a product outside of trainings up to which there is one: larger ones gain from
 threads whatever they wait, and to ask whether the bits are the same takes long."""
-HEAVY, LATER = 2**28, 0.25
-"""A step of more multiplications begins with all threads, and the first trial comes after so many
-seconds: one step with one thread is felt in a short training, and a wait is not in such a step."""
+HEAVY, LATER = 2**26, 0.25
+"""Samples times weights of a step that begins with all threads, and seconds after which its first
+trial comes: one step with one thread is felt in a short training, and a wait is not in such a
+step."""
+SHARED = 2**22
+"""The same of a step that begins with workers: in less, they may wait longer than they work."""
 WORTH = 2**25
 """Samples times weights of some steps from which on workers are started for them; fewer are soon
 made by one thread."""
@@ -142,10 +145,11 @@ class Threads:
     def _trial(self, m: int) -> Trial:
         """That of this form; one begins with one thread, or with all where a step takes long.
 
-        With workers, too: beside other programs they hardly take longer than one.
+        Or with workers, which beside other programs hardly take longer than one.
         """
         if self._form not in _trials:
-            one = 3 * m * self._weights() <= HEAVY and not self._are_blocks([m])
+            step = m * self._weights()
+            one = step < (SHARED if self._are_blocks([m]) else HEAVY)
             if len(_trials) == MOST_FORMS:
                 _trials.clear()
             _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
