@@ -110,37 +110,49 @@ class Threads:
     ) -> Generator[tuple[slice, int], None, None]:
         batch = max(batches)
         trial = self._trial(batch)
-        most, is_due = all_threads(), trial.is_due()
-        is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
-        are_blocks = self._are_blocks(batches)
-        may_set = (trial.one or is_due or is_limited or are_blocks) and _may_set()
-        may_choose = may_set and most > 1 and self._may_choose(batches)
+        may_choose, is_limited, most, team = self._options(trial, batches, by_workers)
         first, is_first, self.has_run = 0, not self.has_run, True  # which is slow by itself
-        team = self._team(batches, most) if by_workers and may_choose else 1
         while first < steps:
             one, count = may_choose and trial.one, steps
             if is_tried := may_choose and not is_first and trial.is_due():
                 one, count = trial.next()
             count = min(count, steps - first)
-            began = time.perf_counter()
-            _within.append(self)
             is_much = is_tried or count * batch * self._weights() >= WORTH
             workers = team if is_much and not one else 1
             number = 1 if one or team > 1 else most
-            is_set = number < most or (may_set and is_limited)
-            try:
-                with at_most(number) if is_set else nullcontext():
-                    if workers > 1:
-                        end_threads()
-                    yield slice(first, first + count), workers
-            finally:
-                _within.pop()
+            began = time.perf_counter()
+            with self._context(number if number < most or is_limited else None, workers):
+                yield slice(first, first + count), workers
             first += count
             part = batch, count, time.perf_counter() - began
             if is_tried and trial.enter(one, *part):
                 _best[:] = trial.one, trial.due + LONGEST
             elif not (is_tried or is_first or one):
                 trial.keep(*part)
+
+    def _options(
+        self, trial: Trial, batches: Sequence[int], by_workers: bool
+    ) -> tuple[bool, bool, int, int]:
+        """Whether there is a choice, whether all are fewer than the BLAS has; all, and workers."""
+        most = all_threads()
+        is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
+        matters = trial.one or is_limited or trial.is_due() or self._are_blocks(batches)
+        may_set = matters and _may_set()
+        may_choose = may_set and most > 1 and self._may_choose(batches)
+        team = self._team(batches, most) if by_workers and may_choose else 1
+        return may_choose, may_set and is_limited, most, team
+
+    @contextmanager
+    def _context(self, number: int | None, workers: int) -> Iterator[None]:
+        """Context of a part: with that number of the BLAS's threads, and none where others work."""
+        _within.append(self)
+        try:
+            with nullcontext() if number is None else at_most(number):
+                if workers > 1:
+                    end_threads()
+                yield
+        finally:
+            _within.pop()
 
     def _trial(self, m: int) -> Trial:
         """That of this form; one begins with one thread, or with all where a step takes long.
