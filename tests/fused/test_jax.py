@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
+from importlib import import_module
 from functools import lru_cache, partial
 
 import numpy as np
@@ -29,6 +30,8 @@ JAX = Library("jax")
 LAST_BATCH = M - (STEPS_AN_EPOCH - 1) * BATCH_SIZE
 HALF = M // 2  # a batch size of which all batches are
 
+STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
+
 
 @pytest.fixture
 def case():
@@ -47,6 +50,7 @@ def traces(monkeypatch):
 
     record = replace(VECTORIZED, output_cost_backward=counted)
     monkeypatch.setattr(defaults, "VECTORIZED", record)
+    monkeypatch.setattr(STEPS, "VECTORIZED", record)
     return seen
 
 
