@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
-from importlib import import_module
 from functools import lru_cache, partial
+from importlib import import_module
 
 import numpy as np
 import pytest
