@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-SIGNALS = tuple(getattr(signal, s) for s in ("SIGHUP", "SIGTERM", "SIGINT") if hasattr(signal, s))
+SIGNALS = tuple(
+    getattr(signal, s) for s in ("SIGHUP", "SIGTERM", "SIGINT", "SIGALRM") if hasattr(signal, s)
+)
 
 
 @contextmanager

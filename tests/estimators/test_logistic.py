@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from dataclasses import replace
+from importlib import import_module
 
 import joblib
 import numpy as np
@@ -389,6 +390,8 @@ def test_products_between_the_blocks_take_one_thread(classes, expected, end, mon
         return value_and_grad
 
     monkeypatch.setattr(logistic, "loss_on", watched)
+    # pytest-xdist has threads.
+    monkeypatch.setattr(import_module("xpnet.fused.numba"), "is_alone", lambda: True)
     set_(2)
     try:
         LogisticRegression(max_iter=200).fit(X, y)

@@ -54,7 +54,8 @@ def _free_memory(array: Any) -> int | None:
     found = [device.memory_stats() or {} for device in array.devices()]
     if not all({"bytes_limit", "bytes_in_use"} <= stats.keys() for stats in found):
         return None
-    return min(int(stats["bytes_limit"] - stats["bytes_in_use"]) for stats in found)
+    free = min(int(stats["bytes_limit"] - stats["bytes_in_use"]) for stats in found)
+    return free if free >= 0 else None  # a limit of -1 is one that is not known
 
 
 def _near(array: Any) -> Any:

@@ -56,7 +56,10 @@ def _free_memory(array: Any) -> int | None:
     module = torch.get_device_module(array.device)
     if not hasattr(module, "mem_get_info"):  # as that of the processor has not
         return None
-    free, _ = module.mem_get_info(array.device)
+    try:
+        free, _ = module.mem_get_info(array.device)
+    except RuntimeError:  # of a driver that does not tell
+        return None
     # What torch keeps for tensors to come is not free for others.
     kept = module.memory_reserved(array.device) - module.memory_allocated(array.device)
     return int(free + kept)

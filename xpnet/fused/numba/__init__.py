@@ -19,6 +19,7 @@ from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.network.run import compiled_run
 from xpnet.fused.numba.network.step import compiled_step, compiled_value_and_grad, is_thin
 from xpnet.fused.numba.network.trainings import one_each, side_by_side
+from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.updates import fused_update
 from xpnet.types import Gather, Kernels
@@ -50,8 +51,11 @@ def _threads(net: Any) -> int:
 
 
 def _undivided(net: Any) -> AbstractContextManager[None]:
-    """Between such products, the BLAS's threads would wait for its next one by spinning."""
-    return one_each() if is_thin(net) else nullcontext()
+    """Between such products, the BLAS's threads would wait for its next one by spinning.
+
+    Not beside other threads of Python, whose results would have the bits of one thread.
+    """
+    return one_each() if is_thin(net) and is_alone() else nullcontext()
 
 
 def _gather(plain: Gather) -> Gather:

@@ -76,7 +76,7 @@ class _Round:
         self.made: dict[int, PreparedRun] = {}  # the runs of those
         self.following: Epochs = {}
         self.known: dict[Any, Any] = {}
-        self.most: dict[Any, int] = {}  # epochs at a time, by the form of training
+        self.shown: dict[Any, tuple[float, int]] = {}  # by form: seconds an epoch, most at a time
         self.began = time.perf_counter()
 
     def begin(self, part: Epochs) -> None:
@@ -93,11 +93,13 @@ class _Round:
     def _prepared(self, part: Epochs) -> dict[int, PreparedRun]:
         """The runs of those that have one; a training that fails, by its schedule say, leaves."""
         runs: dict[int, PreparedRun] = {}
+        count = len(part)
         for k, (loop, batches) in list(part.items()):
             try:
                 # A first run, too, may be as long as those of others have shown.
-                if not loop.history and (most := self.most.get(_form(loop))):
-                    loop.most = most
+                if not loop.history and (shown := self.shown.get(_form(loop))):
+                    seconds, most = shown
+                    loop.most = max(1, min(most, int(SECONDS / (seconds * count))))
                     loop.extend(batches)
                 if (run := loop.prepared(batches, self.known)) is not None:
                     runs[k] = run
@@ -136,7 +138,8 @@ class _Round:
         most = max(1, int(SECONDS * longest / seconds))
         for loop, batches in epochs.values():
             # One that made fewer than others may take longer for each.
-            loop.most = self.most[_form(loop)] = min(most, GROWTH * len(batches))
+            loop.most = min(most, GROWTH * len(batches))
+            self.shown[_form(loop)] = seconds / longest / len(epochs), GROWTH * len(batches)
 
 
 Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[..., bool], float]

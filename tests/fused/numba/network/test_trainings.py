@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
 
 from xpnet import Network, optim
 from xpnet.data.batches import shuffled
+from xpnet.fused import numba as fused_numba
+from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network import trainings
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
@@ -143,3 +146,39 @@ def test_what_differs_is_no_group():
     ]
     groups = trainings.groups_of([run.arguments for run in runs])
     assert sorted(map(len, groups)) == [1, 1, 1, 2]
+
+
+def test_a_fit_beside_others_leaves_the_blas_its_threads(monkeypatch):
+    """A logistic regression gives it one thread only where nobody else computes."""
+    given = []
+
+    def noted():
+        given.append(True)
+        return nullcontext()
+
+    monkeypatch.setattr(fused_numba, "one_each", noted)
+    net = Network((20, 3))
+    for alone in (True, False):
+        monkeypatch.setattr(fused_numba, "is_alone", lambda alone=alone: alone)
+        with fused_numba.ACCELERATOR.undivided(net):
+            pass
+    assert given == [True]
+
+
+def test_an_interrupt_on_the_way_out_leaves_all_threads(monkeypatch):
+    """Also one that comes before it is deferred."""
+    get, _ = number_of_threads()
+    before = get()
+
+    @contextmanager
+    def interrupted():
+        raise KeyboardInterrupt
+        yield
+
+    context = trainings.one_each()
+    context.__enter__()
+    assert get() == 1
+    monkeypatch.setattr(trainings, "deferred_signals", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        context.__exit__(None, None, None)
+    assert get() == before

@@ -105,24 +105,30 @@ def one_each() -> Iterator[None]:
     entered: list[bool] = []
     try:
         with deferred_signals():
-            _enter()
-            entered.append(True)
+            _enter(entered)
         yield
     finally:
-        with deferred_signals():
-            if entered:
-                _leave()
+        try:
+            with deferred_signals():
+                _leave(entered)
+        finally:  # an interrupt may come before they are deferred
+            _leave(entered)
 
 
-def _enter() -> None:
+def _enter(entered: list[bool]) -> None:
     with _lock:
+        entered.append(True)
         _before.append(_before[0] if _before else (_number(), sys.getswitchinterval()))
         number_of_threads()[1](1)
         sys.setswitchinterval(SWITCH)
 
 
-def _leave() -> None:
+def _leave(entered: list[bool]) -> None:
+    """Leave, unless that was done."""
     with _lock:
+        if not entered:
+            return
+        entered.clear()
         number, interval = _before.pop()
         if not _before:
             number_of_threads()[1](number)

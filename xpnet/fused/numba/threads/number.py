@@ -134,8 +134,10 @@ class Threads:
         self, trial: Trial, batches: Sequence[int], by_workers: bool
     ) -> tuple[bool, bool, int, int]:
         """Whether there is a choice, whether all are fewer than the BLAS has; all, and workers."""
-        most = all_threads()
-        is_limited = most < number_of_threads()[0]() and False not in self._agree(batches)
+        has = number_of_threads()[0]()
+        most = min(has, cores())
+        # To ask whether bits agree sets the number, too.
+        is_limited = most < has and _may_set() and False not in self._agree(batches)
         matters = trial.one or is_limited or trial.is_due() or self._are_blocks(batches)
         may_set = matters and _may_set()
         may_choose = may_set and most > 1 and self._may_choose(batches)
