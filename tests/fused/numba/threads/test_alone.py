@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -105,3 +107,30 @@ def test_processes_of_joblib_that_wait_for_work():
     finally:
         release.set()
         executor.shutdown()
+
+
+def test_callers_leave_nothing_behind():
+    """No frame of theirs lies in a cycle, with all that it holds."""
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait)
+    thread.start()
+    gc.collect()
+    gc.disable()
+    try:
+        held = Held()
+        left = weakref.ref(held)
+        asked(held)
+        del held
+        assert left() is None
+    finally:
+        gc.enable()
+        ends.set()
+        thread.join()
+
+
+class Held:
+    """What a caller holds."""
+
+
+def asked(held):
+    return is_alone()

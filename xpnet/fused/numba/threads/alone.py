@@ -39,6 +39,8 @@ def is_alone() -> bool:
     if threading.active_count() == 1:
         return True
     frames, this = sys._current_frames(), threading.current_thread()
+    # This one's frame would hold itself, and what its callers hold, until garbage is collected.
+    frames.pop(threading.get_ident(), None)
     return all(
         _computes_nothing(thread, frames.get(thread.ident or 0))
         for thread in threading.enumerate()
