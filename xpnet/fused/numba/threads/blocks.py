@@ -8,18 +8,16 @@ from itertools import pairwise
 
 __all__ = ["block_of", "blocks_in", "lengths_of", "whole"]
 
-FEWEST, MANY = 32, 1024
-"""Samples of a batch from which on there are two blocks, and four."""
+FEWEST, MANY = 512, 1024
+"""Samples of a batch from which on there are two blocks, and four: with fewer, starting workers and
+what they wait for each other took as long as they saved, in trainings of a hundred steps."""
 ENOUGH = 2**22
 """Multiplications of a step below which there is one block: threads would wait for each other."""
-CACHED, LARGE = 2**17, 2**20
-"""Weights whose gradients stay in a core's cache: each block has its own, which are written, then
-read again. Of more weights, a block has more samples; for a large network there is one block."""
-LONGER = 64
-"""Samples of a block of a network of more than `CACHED`, at the least."""
-EVEN = 4, 8
-"""Samples that the length of a block is a multiple of, the second from `LONGER` on: of more
-products then, one thread and all give the same bits."""
+LARGE = 2**20
+"""Weights of a network from which on there is one block: each has gradients of its own."""
+EVEN = 8
+"""Samples that the length of a block is a multiple of: of more products then, one thread and all
+give the same bits."""
 
 
 @lru_cache(maxsize=256)
@@ -37,11 +35,8 @@ def block_of(sizes: Sequence[int], m: int) -> int:
     weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     if m < FEWEST or 3 * m * weights < ENOUGH or weights >= LARGE:
         return m
-    if weights > CACHED and m < 2 * LONGER:
-        return m
     blocks = 2 if m < MANY else 4
-    even = EVEN[m >= 2 * LONGER]
-    return -(-m // (blocks * even)) * even
+    return -(-m // (blocks * EVEN)) * EVEN
 
 
 def whole(m: int) -> int:
