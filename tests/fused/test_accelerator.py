@@ -199,6 +199,6 @@ def test_unfused_is_as_it_was():
     assert all(getattr(fused.UNFUSED, name) is None for name in absent)
     assert fused.UNFUSED.run(step) is fused.UNFUSED.cost(step) is None
     assert fused.UNFUSED.threads(None) == 1
-    assert isinstance(fused.UNFUSED.undivided(None), nullcontext)
-    for name in names - absent - {"run", "cost", "threads", "undivided"}:
+    assert isinstance(fused.UNFUSED.without_threads(None), nullcontext)
+    for name in names - absent - {"run", "cost", "threads", "without_threads"}:
         assert getattr(fused.UNFUSED, name)(step) is step

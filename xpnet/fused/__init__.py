@@ -108,7 +108,7 @@ class Accelerator:
         is given.
     threads : ``(Network) -> int``
         How many threads gain by calling such a `value_and_grad` at once, each one of its own.
-    undivided : ``(Network) -> context``
+    without_threads : ``(Network) -> context``
         Context for a search that calls them so: all its products take the thread that makes them,
         as threads of the library's would take the cores from ours.
     """
@@ -125,7 +125,7 @@ class Accelerator:
     cost: Callable[[Cost], BatchCost | None] = lambda cost: None
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
     threads: Callable[[Any], int] = lambda net: 1
-    undivided: Callable[[Any], AbstractContextManager[None]] = lambda net: nullcontext()
+    without_threads: Callable[[Any], AbstractContextManager[None]] = lambda net: nullcontext()
 
 
 UNFUSED = Accelerator()

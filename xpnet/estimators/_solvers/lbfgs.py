@@ -71,7 +71,7 @@ def fit_lbfgs(
         return training.stopped
 
     model._hold(params)
-    with training.ending(), _undivided(net, samples):
+    with training.ending(), _without_threads(net, samples):
         training.start()
         if model.max_iter:
             scikit_learns.begin_round()
@@ -142,11 +142,11 @@ def loss_on(net: Network, samples: Samples, l2: float) -> Callable[[Params], tup
     return value_and_grad
 
 
-def _undivided(net: Network, samples: Samples) -> AbstractContextManager[None]:
+def _without_threads(net: Network, samples: Samples) -> AbstractContextManager[None]:
     """Of a sparse X in one block, the library's threads share what lies between two products."""
     if issparse(samples.X) and threads_for(net, samples) == 1:
         return nullcontext()
-    return accelerator_for(samples.Y).undivided(net)
+    return accelerator_for(samples.Y).without_threads(net)
 
 
 def threads_for(net: Network, samples: Samples) -> int:

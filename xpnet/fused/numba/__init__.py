@@ -50,7 +50,7 @@ def _threads(net: Any) -> int:
     return all_threads() if is_thin(net) else 1
 
 
-def _undivided(net: Any) -> AbstractContextManager[None]:
+def _without_threads(net: Any) -> AbstractContextManager[None]:
     """Between such products, the BLAS's threads would wait for its next one by spinning.
 
     Not beside other threads of Python, whose results would have the bits of one thread.
@@ -71,7 +71,7 @@ _COMPILED = Accelerator(
     gather=_gather,
     value_and_grad=compiled_value_and_grad,
     threads=_threads,
-    undivided=_undivided,
+    without_threads=_without_threads,
 )
 # With NUMBA_DISABLE_JIT numba's own functions are Python, which no compiled loop can call.
 ACCELERATOR = UNFUSED if config.DISABLE_JIT else _COMPILED  # type: ignore[attr-defined]

@@ -67,9 +67,9 @@ def number_of_threads() -> tuple[Callable[[], int], Callable[[int], object]]:
 
 
 def _set(variable: Any, most: Any, function: Callable[[int], object], number: int) -> None:
-    """Set the number as OpenBLAS does, which also begins anew the threads that `end_threads` ended.
+    """Set the number: by the variable alone, where there were so many threads before.
 
-    It is done without where there were so many before.
+    OpenBLAS's function also starts those again that `end_threads` ended.
     """
     if number <= most.value:
         variable.value = number

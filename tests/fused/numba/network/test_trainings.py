@@ -160,7 +160,7 @@ def test_a_fit_beside_others_leaves_the_blas_its_threads(monkeypatch):
     net = Network((20, 3))
     for alone in (True, False):
         monkeypatch.setattr(fused_numba, "is_alone", lambda alone=alone: alone)
-        with fused_numba.ACCELERATOR.undivided(net):
+        with fused_numba.ACCELERATOR.without_threads(net):
             pass
     assert given == [True]
 

@@ -2,9 +2,7 @@
 
 Python's own would need the interpreter's lock, and takes longer than a step of a small network. Who
 waits looks again at once for some time, as the others should soon be there, then sleeps for some
-microseconds and looks again: so no core is kept from whom it waits for. Linux puts a new thread on
-the core of the one that started it, and moves only what rests there for half a millisecond; whoever
-sleeps wakes on a core that is idle.
+microseconds and looks again: so no core is kept from whom it waits for.
 """
 
 from __future__ import annotations
