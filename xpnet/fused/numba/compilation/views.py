@@ -96,6 +96,17 @@ def _typed_array(typing: Any, address: Any, like: Any, *lengths: Any) -> Typed:
     return of_type(types.int64, like, whole), generate
 
 
+def _typed_address(typing: Any, array: Any, begin: Any) -> Typed:
+    """The address of an entry of a contiguous array."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, begin = args
+        return builder.ptrtoint(data_of(context, builder, array, value, begin), WHOLE)
+
+    return types.int64(array, types.int64), generate
+
+
+address_at: Any = intrinsic(_typed_address)
 vector_at: Any = intrinsic(_typed_vector)
 matrix_at: Any = intrinsic(_typed_matrix)
 rows_as: Any = intrinsic(_typed_rows)

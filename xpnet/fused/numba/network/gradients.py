@@ -16,144 +16,89 @@ import numpy as np
 from xpnet.fused.numba.activations import piecewise_forward
 from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm
 from xpnet.fused.numba.compilation.address import call, number_of
-from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
-from xpnet.fused.numba.compilation.views import matrix_at, vector_at
+from xpnet.fused.numba.compilation.compiler import compiled_inner
+from xpnet.fused.numba.compilation.views import address_at, matrix_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
-from xpnet.fused.numba.network.places import PASSING, ROW, UNIT, WIDEST, dense, passing, units
+from xpnet.fused.numba.network.places import (
+    ACROSS,
+    DA,
+    DZ,
+    N_IN,
+    REST,
+    A,
+    Z,
+    dense,
+    rows_of,
+)
 from xpnet.fused.numba.thin import samples_at_once
 from xpnet.types import Array
 
-BLAS, PRODUCT, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(7)  # of `loops`
+BLAS, MATMUL, TRANSPOSE, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(8)  # of `loops`
 ACTIVATE, DERIVE, MULTIPLY = range(3)  # of `kinds`, and those of `places`
-DA = 2  # of `passing`
+
+ROWS = 64
+"""Rows of W that are read at a time across: of more, their places in memory would be looked up anew
+for each few columns."""
 
 
-@compiled
-def gradients_at(
-    gradients: int,
+@compiled_inner
+def cost_and_differences(
     loops: Array,
     layout: Array,
     kinds: Array,
     slopes: Array,
-    X: Array,
-    Y: Array,
-    weight: Array,
-    l2: float,
-    masks: Masks,
-    theta: Array,
-    work: Array,
-    length: int,
-    room: Array,
-    to_gradients: Array,
-) -> float:
-    """`cost_and_gradients` or its thin form at that address, called by Python: runs do without.
-
-    Of blocks of `length` samples one after the other; `room` is for gradients of all but the first.
-    """
-    network = loops, layout, kinds, slopes
-    (m, n_x), n_y, share, rows = X.shape, Y.shape[1], share_of(weight), work.size // X.shape[0]
-    J = 0.0
-    for before in range(0, m, length):
-        n = length if length < m - before else m - before
-        samples = matrix_at(X, before * n_x, n, n_x), matrix_at(X, 0, 0, 0)
-        targets = matrix_at(Y, before * n_y, n, n_y), matrix_at(weight, before, 1, n)
-        rest = share, before, l2 if before == 0 else 0.0, masks, theta
-        grads = to_gradients if before == 0 else room
-        memory = vector_at(work, before * rows, n * rows), grads
-        J += number_of(gradients, *network, *samples, *targets, *rest, *memory)
-        if before > 0:
-            add(to_gradients, room)
-    return J
-
-
-@compiled_inner
-def add(to_gradients: Array, gradients: Array) -> None:
-    """Add those of a block to those of the first."""
-    for j in range(len(gradients)):
-        to_gradients[j] += gradients[j]
-
-
-@compiled_inner
-def cost_and_gradients(
-    loops: Array,
-    layout: Array,
-    kinds: Array,
-    slopes: Array,
-    X: Array,
-    X_columns: Array,
+    columns: Array,
     Y: Array,
     weight: Array,
     share: float,
     before: int,
-    l2: float,
     masks: Masks,
     theta: Array,
     work: Array,
-    to_gradients: Array,
 ) -> float:
-    """Forward, cost and backward; returns J.
+    """Forward, cost and backward up to dZ of every layer, of a block of samples; its part of J.
 
     Parameters
     ----------
-    loops : array of int, shape (7,)
-        The addresses of the BLAS's `routine`, of `product`, `forward`, `backward` and `row_sums`,
-        of the output's loop, and of `decayed` where `l2` is not 0. Without `backward`, gradients
-        are any numbers.
+    loops : array of int, shape (8,)
+        The addresses of the BLAS's `routine`, of `matmul`, `transpose`, `forward`, `backward` and
+        `row_sums`, of the output's loop, and of `decayed` where there is a penalty. Without
+        `backward` there is the cost alone.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 7)
+    kinds : array of int, shape (L, 9)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
-        derivative by Z; what multiplies by the derivative. Then the numbers of its first unit, and
-        of the row in `work` where its Z begins, or -1 where the derivative does without; and, the
-        same for all layers, the row where matrices of the widest begin, and how wide that is.
+        derivative by Z; what multiplies by the derivative. Then the rows of `work` where its
+        matrices begin: A, whose row is also the number of its first unit; Z, or -1 where the
+        derivative does without; dZ; A across, samples as rows; dA; and what else there is.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
-    X, Y : array, shapes (m, n_x) and (m, n_y)
-        Samples as rows, C-contiguous.
-    X_columns : array, shape (n_x, m)
-        The same as columns, C-contiguous, or empty: some BLAS take half the time for them, which is
-        less than it takes to transpose them for one network alone.
+    columns : array, shape (n_x * m,)
+        Samples as columns.
+    Y : array, shape (m, n_y)
     weight : array, shape (1, m)
         Ones where all samples count the same: code for None beside it compiles twice as long.
     share : float
         One through the sum of all weights of the batch, of `share_of`.
     before : int
         Samples of the batch that come before these.
-    l2 : float
     masks : tuple
         Of `masks_of`.
-    theta, to_gradients : array, shape (P,)
+    theta : array, shape (P,)
     work : array
-        Room for A of every layer, each Z that is kept, three matrices of the widest layer, and
-        three rows: m numbers for each row of them.
+        Room for those matrices, of m numbers a row; then three rows, and db of every layer.
     """
-    m, last = X.shape[0], len(layout) - 1
-    call(loops[FORWARD], loops, layout, kinds, slopes, X, X_columns, before, masks, theta, work)
-    Z, dZ = units(work, layout, kinds, last, m), passing(work, layout, kinds, last % 2, last, m)
-    rest = (kinds[last, PASSING] + 3 * kinds[last, WIDEST]) * m
+    m, last = Y.shape[0], len(layout) - 1
+    call(loops[FORWARD], loops, layout, kinds, slopes, columns, m, before, masks, theta, work)
+    to_dZ, rest = rows_of(work, layout, kinds, DZ, last, m), kinds[last, REST] * m
     s, rows = matrix_at(work, rest, 1, m), matrix_at(work, rest + m, 2, m)
-    of_dtype = X.dtype.type(share)
+    of_dtype = work.dtype.type(share)
     for j in range(m):
         s[0, j] = weight[0, j] * of_dtype
-    J: float = number_of(loops[OUTPUT], Z, Y.T, 1.0, s, dZ, rows)
+    logits = rows_of(work, layout, kinds, A, last, m)
+    J: float = number_of(loops[OUTPUT], logits, Y.T, 1.0, s, to_dZ, rows)
     if loops[BACKWARD] != 0:
-        rest = before, masks, theta, work, to_gradients
-        call(loops[BACKWARD], loops, layout, kinds, slopes, X, *rest)
-    if l2 != 0.0:
-        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
-    return J
-
-
-@compiled_inner
-def total(costs: Array) -> float:
-    """The sum over blocks, of which there are four at the most: in no loop, to be in one order."""
-    J: float = costs[0]
-    if len(costs) > 1:
-        J += costs[1]
-    if len(costs) > 2:
-        J += costs[2]
-    if len(costs) > 3:
-        J += costs[3]
+        call(loops[BACKWARD], loops, layout, kinds, slopes, m, before, masks, theta, work)
     return J
 
 
@@ -172,33 +117,35 @@ def forward(
     layout: Array,
     kinds: Array,
     slopes: Array,
-    X: Array,
-    X_columns: Array,
+    columns: Array,
+    m: int,
     before: int,
     masks: Masks,
     theta: Array,
     work: Array,
 ) -> None:
-    """A of every layer, and each Z that is kept."""
-    m, last = X.shape[0], len(layout) - 1
+    """A of every layer, each Z that is kept, and A across where there is a way back."""
+    last = len(layout) - 1
+    A_prev = address_at(columns, 0)
     for layer in range(last + 1):
         W, b = dense(theta, layout, layer)
-        activate, row = kinds[layer, ACTIVATE], kinds[layer, ROW]
-        A = units(work, layout, kinds, layer, m)
-        Z = A if row < 0 else matrix_at(work, row * m, len(W), m)
-        if layer == 0 and X_columns.size > 0:
-            call(loops[PRODUCT], loops[BLAS], W, AS_IT_IS, X_columns, AS_IT_IS, Z)
-        elif layer == 0:
-            call(loops[PRODUCT], loops[BLAS], W, AS_IT_IS, X, TRANSPOSED, Z)
+        n, n_in = W.shape
+        activate, is_kept = kinds[layer, ACTIVATE], kinds[layer, Z] >= 0
+        to_A = rows_of(work, layout, kinds, A, layer, m)
+        to_Z = rows_of(work, layout, kinds, Z if is_kept else A, layer, m)
+        product = address_at(W, 0), n_in, 1, A_prev, m, n_in, 0, address_at(to_Z, 0), m, n, m
+        call(loops[MATMUL], *product, theta)
+        if is_kept:
+            call(activate, to_Z, b, to_A)
         else:
-            A_prev = units(work, layout, kinds, layer - 1, m)
-            call(loops[PRODUCT], loops[BLAS], W, AS_IT_IS, A_prev, AS_IT_IS, Z)
-        if row < 0:
-            call(activate, A, b, np.float64(slopes[layer, 1, 0]), None)
-        else:
-            call(activate, Z, b, A)
-        if masks[KEPT] > 0 and layer < last:
-            call(masks[DROP], A, kinds[layer, UNIT], kinds[last, UNIT] + before, masks)
+            call(activate, to_A, b, np.float64(slopes[layer, 1, 0]), None)
+        A_prev = address_at(to_A, 0)
+        if layer < last:
+            if masks[KEPT] > 0:
+                call(masks[DROP], to_A, kinds[layer, A], kinds[last, A] + before, masks)
+            if loops[BACKWARD] != 0:
+                across = address_at(work, kinds[layer, ACROSS] * m)
+                call(loops[TRANSPOSE], A_prev, m, across, n, n, m, theta)
 
 
 @compiled_inner
@@ -207,55 +154,113 @@ def backward(
     layout: Array,
     kinds: Array,
     slopes: Array,
-    X: Array,
+    m: int,
     before: int,
     masks: Masks,
     theta: Array,
     work: Array,
-    to_gradients: Array,
 ) -> None:
-    """From the last layer's dZ, which is in its place, to all gradients.
-
-    The first two matrices of the widest layer hold dZ of one layer and the next in turn, the third
-    dA.
-    """
-    m, last = X.shape[0], len(layout) - 1
+    """From the last layer's dZ, which is in its place, to those of all layers, and their db."""
+    last = len(layout) - 1
     for layer in range(last, -1, -1):
         W, _ = dense(theta, layout, layer)
-        dW, db = dense(to_gradients, layout, layer)
-        dZ = passing(work, layout, kinds, layer % 2, layer, m)
+        n, n_in = W.shape
+        dZ = rows_of(work, layout, kinds, DZ, layer, m)
+        db = matrix_at(work, (kinds[layer, REST] + 3) * m + kinds[layer, A], n, 1)
         if layer == last:
             call(loops[SUMS], dZ, db)
         else:
-            dA = passing(work, layout, kinds, DA, layer, m)
-            A, row = units(work, layout, kinds, layer, m), kinds[layer, ROW]
+            dA = rows_of(work, layout, kinds, DA, layer, m)
+            of_A = rows_of(work, layout, kinds, A, layer, m)
             if masks[KEPT] > 0:
-                call(masks[DROP], dA, kinds[layer, UNIT], kinds[last, UNIT] + before, masks)
-                call(masks[DIVIDE], A, masks[KEPT])  # the slope's A is without its mask
-            if row < 0:
-                call(kinds[layer, MULTIPLY], dA, A, None, slopes[layer], dZ, db)
+                call(masks[DROP], dA, kinds[layer, A], kinds[last, A] + before, masks)
+                call(masks[DIVIDE], of_A, masks[KEPT])  # the slope's A is without its mask
+            if kinds[layer, Z] < 0:
+                call(kinds[layer, MULTIPLY], dA, of_A, None, slopes[layer], dZ, db)
             else:
-                call(kinds[layer, DERIVE], matrix_at(work, row * m, len(W), m), dZ)
+                call(kinds[layer, DERIVE], rows_of(work, layout, kinds, Z, layer, m), dZ)
                 call(kinds[layer, MULTIPLY], dA, dZ, None, dZ, db)
-        if layer == 0:
-            call(loops[PRODUCT], loops[BLAS], dZ, AS_IT_IS, X, AS_IT_IS, dW)
-        else:
-            A_prev = units(work, layout, kinds, layer - 1, m)
-            call(loops[PRODUCT], loops[BLAS], dZ, AS_IT_IS, A_prev, TRANSPOSED, dW)
-            dA = passing(work, layout, kinds, DA, layer - 1, m)
-            call(loops[PRODUCT], loops[BLAS], W, TRANSPOSED, dZ, AS_IT_IS, dA)
+        if layer > 0:
+            to_dA = address_at(work, kinds[layer - 1, DA] * m)
+            for start in range(0, n, ROWS):
+                k = ROWS if n - start > ROWS else n - start
+                across = address_at(W, start * n_in), 1, n_in
+                product = *across, address_at(dZ, start * m), m, k, min(start, 1), to_dA, m, n_in, m
+                call(loops[MATMUL], *product, theta)
 
 
 @compiled_inner
-def decayed(layout: Array, theta: Array, decay: float, to_gradients: Array) -> float:
-    """In place: ``dW ← dW + decay · W``; returns ``½ decay Σ ‖W‖²``."""
-    total = 0.0
-    for layer in range(len(layout)):
-        W, _ = dense(theta, layout, layer)
-        dW, _ = dense(to_gradients, layout, layer)
-        add_scaled(W, decay, dW)
-        total += square_sum(W)
-    return 0.5 * decay * total
+def weight_gradients(
+    loops: Array,
+    layout: Array,
+    kinds: Array,
+    layer: int,
+    first: int,
+    n: int,
+    x: Array,
+    work: Array,
+    room: int,
+    m: int,
+    length: int,
+    to_dW: Array,
+) -> None:
+    """So many rows of dW of a layer, from dZ of all blocks.
+
+    Parameters
+    ----------
+    loops, layout, kinds : array
+        Of `cost_and_differences`.
+    layer, first, n : int
+        The rows from `first` on.
+    x : array, shape (m * n_x,)
+        Samples as rows.
+    work : array
+    room : int
+        Numbers in `work` for a sample.
+    m, length : int
+        Samples of the batch, and of a block.
+    to_dW : array, shape (n * n_in,)
+    """
+    n_in = layout[layer, N_IN]
+    for before in range(0, m, length):
+        q = length if length < m - before else m - before
+        begin = before * room
+        A_prev = address_at(x, before * n_in)
+        if layer > 0:
+            A_prev = address_at(work, begin + kinds[layer - 1, ACROSS] * q)
+        dZ = address_at(work, begin + (kinds[layer, DZ] + first) * q)
+        product = dZ, q, 1, A_prev, n_in, q, min(before, 1), address_at(to_dW, 0), n_in, n, n_in
+        call(loops[MATMUL], *product, to_dW)
+
+
+@compiled_inner
+def bias_gradients(
+    kinds: Array,
+    layer: int,
+    first: int,
+    work: Array,
+    room: int,
+    m: int,
+    length: int,
+    to_db: Array,
+) -> None:
+    """The same of db, which is added up over blocks."""
+    for i in range(len(to_db)):
+        to_db[i] = 0
+    for before in range(0, m, length):
+        q = length if length < m - before else m - before
+        begin = before * room + (kinds[layer, REST] + 3) * q + kinds[layer, A] + first
+        for i in range(len(to_db)):
+            to_db[i] += work[begin + i]
+
+
+@compiled_inner
+def decayed(W: Array, decay: float, to_dW: Array, to_squares: Array) -> None:
+    """In place: ``dW ← dW + decay · W``; and ``Σ w²`` of each row."""
+    add_scaled(W, decay, to_dW)
+    n, n_in = W.shape
+    for i in range(n):
+        to_squares[i] = square_sum(matrix_at(W, i * n_in, 1, n_in))
 
 
 @compiled_inner
@@ -265,18 +270,14 @@ def thin_cost_and_gradients(
     kinds: Array,
     slopes: Array,
     X: Array,
-    X_columns: Array,
     Y: Array,
     weight: Array,
     share: float,
-    before: int,
-    l2: float,
-    masks: Masks,
     theta: Array,
     work: Array,
     to_gradients: Array,
 ) -> float:
-    """The same of a single thin layer, from the same arguments, of which it does without three."""
+    """Cost and gradients of a single thin layer, from much the same arguments."""
     W, b = dense(theta, layout, 0)
     dW, db = dense(to_gradients, layout, 0)
     (m, n_x), n = X.shape, W.shape[0]
@@ -313,6 +314,4 @@ def thin_cost_and_gradients(
             for j in range(rows):
                 total += dZ[i, j]
             db[i, 0] += total
-    if l2 != 0.0:
-        J += number_of(loops[DECAY], layout, theta, l2 * share, to_gradients)
     return J

@@ -1,10 +1,10 @@
 """Training loop as one compiled call: gather, gradients, update, and again, of one network or some.
 
-Large batches come in blocks, whose gradients are added up. Each block falls to a worker, a thread
-that makes all steps with the others, and each worker updates its share of the parameters.
+A batch comes in blocks of samples, which go forward and back by themselves. Then gradients are made
+of all blocks, some rows of a layer at a time, and used for the update while they lie in the cache.
+Workers, threads that make all steps together, have blocks and rows of their own.
 
-Some networks that are trained on the same samples in the same order share what is gathered. For
-them a batch is also transposed, as a product with samples as columns may take half the time.
+Some networks that are trained on the same samples in the same order share what is gathered.
 
 A network's arguments are a row of a table: numbers, and the addresses and sizes of arrays, so that
 a call takes rows of as many networks as there are.
@@ -23,34 +23,42 @@ import numpy as np
 from xpnet.fused.numba.compilation.address import address_of, call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
-from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
+from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
 from xpnet.fused.numba.gather import gather
-from xpnet.fused.numba.network.gradients import DECAY, add, share_of, total
+from xpnet.fused.numba.network.gradients import (
+    BACKWARD,
+    DECAY,
+    TRANSPOSE,
+    bias_gradients,
+    share_of,
+    weight_gradients,
+)
+from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
 from xpnet.fused.numba.threads.barrier import sleep, wait_for
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
 
 ADDRESSES = (
-    *("gradients", "update", "gather", "transpose", "loops", "layout", "kinds", "slopes"),
+    *("gradients", "update", "gather", "loops", "layout", "kinds", "slopes"),
     *("X", "Y", "weight", "order"),
-    *("segments", "rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
-    *("first", "second", "costs", "x", "columns", "y", "s", "work", "others", "parts_of_cost"),
-    *("arrivals", "sleep"),
+    *("rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
+    *("first", "second", "costs", "x", "columns", "y", "s", "work", "pieces"),
+    *("parts_of_cost", "squares", "arrivals", "sleep"),
 )
 SIZES = (
-    *("layers", "kinds_of_layer", "P", "m", "n_x", "n_y", "weights", "epochs", "length", "size"),
-    *("steps", "parts", "least", "room_of_sample", "transposed", "transposed_last"),
-    *("block", "block_last"),
+    *("thin", "layers", "kinds_of_layer", "units", "P", "m", "n_x", "n_y", "weights", "epochs"),
+    *("length", "size", "steps", "least", "room_of_sample", "piece", "block", "block_last"),
 )
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
-OF_ROOM = "size", "n_x", "n_y", "P", "room_of_sample"
-OF_BLOCKS = "size", "length", "block", "block_last"
+OF_ROOM = "size", "n_x", "n_y", "room_of_sample", "piece", "units"
 
-TILE = 16  # rows of a matrix that is transposed
-ALIGNED = 16  # entries: where workers' shares of the parameters may begin
+PIECE, ROWS = 2**15, 12
+"""Numbers of dW, and rows, that are made and used at once, while they lie in the cache."""
+
+EVEN = 4  # rows of a layer that workers' shares are multiples of
 
 row_at = row_of_table(ROW)
 
@@ -68,120 +76,123 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
     rows : int
         The address of a table of ROW, a row for each network:
 
-        - gradients, update, gather, transpose: addresses of loops, the last where it is called;
-          without update, parameters stay as they are;
+        - gradients, update, gather: addresses of loops; without update, parameters stay as they
+          are, and without gather, x and y are the samples of the only step;
         - loops, layout (layers, 4), kinds (layers, kinds_of_layer), slopes (layers, 2, 3): the
-          first arguments of `cost_and_gradients`;
+          first arguments of `cost_and_differences`; thin: whether they are those of
+          `thin_cost_and_gradients`;
         - X (m, n_x), Y (m, n_y), weight (weights,): the samples; no weights where all count the
           same;
         - order (epochs, length): the samples of each epoch, `size` of them a step; the last step of
           an epoch takes those that are left;
-        - l2; segments (parts, 3): begin and end of what is updated at once, and which of its
-          step's values it takes;
-        - rates (steps,), values (steps, 2, 6); keys (steps, 2), least, kept, drop, divide: the
-          dropout of `masks_of`;
+        - l2; rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
+          least, kept, drop, divide: the dropout of `masks_of`;
         - theta (P,), which is left as it is; odd (P,), even (P,): after the first, third, … step,
-          and after the others; grads (P,); first, second (P,): moments;
+          and after the others; grads (P,), where gradients are asked for; first, second (P,):
+          moments;
         - costs (steps,): where they go;
-        - x (size, n_x), columns (n_x, size), y (size, n_y), s (size,), work (size *
-          room_of_sample,): room for a batch, and for its layers;
-        - transposed, transposed_last: whether whole batches are, and those that are left;
-        - block, block_last: samples of a block, whose gradients are made by themselves; others
-          ((blocks - 1) * P,), parts_of_cost (blocks,): room for the gradients of all but the first,
-          and for costs; arrivals, sleep: of `wait_for`.
+        - x (size, n_x), columns (n_x, size), y (size, n_y), s (workers, size), work (size *
+          room_of_sample,), pieces (workers, piece): room for a batch, for its layers, and for
+          gradients;
+        - block, block_last: samples of a block, of a whole batch and of what is left;
+        - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
+          blocks, and sums of the squares of weights;
+        - arrivals, sleep: of `wait_for`.
     networks : int
+        One, where there are some workers.
     like : array
         Of the dtype of all that are no whole numbers.
     worker, workers : int
         Its number, and how many there are.
     """
     first = row_at(rows, 0)
-    s = vector_at(array_at(first.s, like, workers * first.size), worker * first.size, first.size)
-    for j in range(first.size):
-        s[j] = 1
     of_epoch = (first.length + first.size - 1) // first.size
     for i in range(first.steps):
         start = i % of_epoch * first.size
         left = first.length - start
-        is_whole = first.size <= left
-        m = first.size if is_whole else left
+        m = first.size if first.size <= left else left
+        length = first.block if first.size <= left else first.block_last
         chosen = array_at(first.order, np.int64, first.epochs * first.length)
         chosen = vector_at(chosen, i // of_epoch * first.length + start, m)
-        if first.weights > 0:
-            weight = array_at(first.weight, like, first.weights)
-            for j in range(m):
-                s[j] = weight[chosen[j]]
-        share = share_of(matrix_at(s, 0, 1, m))
-        n = first.block if is_whole else first.block_last
-        blocks = (m + n - 1) // n
-        for block in range(worker, blocks, workers):
-            before = block * n
-            of_block = vector_at(chosen, before, n if n < m - before else m - before)
-            weights = matrix_at(s, before, 1, len(of_block))
-            gathered(first, of_block, before, is_whole, like)
-            for k in range(networks):
-                gradients(row_at(rows, k), i, block, before, weights, share, is_whole, like)
-        if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
-            return
+        s = array_at(first.s + worker * first.size * like.itemsize, like, 1, m)
+        share = weighted(first, chosen, s, like)
         for k in range(networks):
-            update(row_at(rows, k), i, blocks, worker, workers, like)
-        if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
-            return
+            row = row_at(rows, k)
+            for before in range(worker * length, m, workers * length):
+                n = length if length < m - before else m - before
+                if k == 0:
+                    gathered(first, vector_at(chosen, before, n), before, like)
+                gradients(row, i, before, length, matrix_at(s, before, 1, n), share, like)
+            if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
+                return
+            for layer in range(row.layers):
+                update(row, i, layer, m, length, row.l2 * share, worker, workers, like)
+            if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
+                return
+            if worker == 0:
+                enter_cost(row, i, (m + length - 1) // length, row.l2 * share, like)
 
 
 @compiled_inner
-def gathered(row: Any, chosen: Array, before: int, is_whole: bool, like: Array) -> None:
-    """Gather a block of samples, whose numbers are `chosen`, into its room."""
+def weighted(row: Any, chosen: Array, s: Array, like: Array) -> float:
+    """Gather the weights of samples, and return one through their sum."""
+    m = len(chosen)
+    if row.weights > 0:
+        weight = array_at(row.weight, like, row.weights)
+        for j in range(m):
+            s[0, j] = weight[chosen[j]]
+    else:
+        for j in range(m):
+            s[0, j] = 1
+    share: float = share_of(s)
+    return share
+
+
+@compiled_inner
+def gathered(row: Any, chosen: Array, before: int, like: Array) -> None:
+    """Gather a block of samples, whose numbers are `chosen`, into its room, as rows and columns."""
     m = len(chosen)
     x = array_at(row.x, like, row.size * row.n_x)
-    y = array_at(row.y, like, row.size * row.n_y)
-    x_of_block = matrix_at(x, before * row.n_x, m, row.n_x)
-    call(row.gather, array_at(row.X, like, row.m, row.n_x), chosen, 0, x_of_block)
-    y_of_block = matrix_at(y, before * row.n_y, m, row.n_y)
-    call(row.gather, array_at(row.Y, like, row.m, row.n_y), chosen, 0, y_of_block)
-    if row.transposed if is_whole else row.transposed_last:
-        columns = array_at(row.columns, like, row.n_x * row.size)
-        call(row.transpose, x_of_block, matrix_at(columns, before * row.n_x, row.n_x, m))
+    if row.gather != 0:
+        y = array_at(row.y, like, row.size * row.n_y)
+        x_of_block = matrix_at(x, before * row.n_x, m, row.n_x)
+        call(row.gather, array_at(row.X, like, row.m, row.n_x), chosen, 0, x_of_block)
+        y_of_block = matrix_at(y, before * row.n_y, m, row.n_y)
+        call(row.gather, array_at(row.Y, like, row.m, row.n_y), chosen, 0, y_of_block)
+    if row.thin == 0:
+        begin = before * row.n_x
+        columns = row.columns + begin * like.itemsize
+        transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
+        call(transpose, address_at(x, begin), row.n_x, columns, m, m, row.n_x, like)
 
 
 @compiled_inner
 def gradients(
-    row: Any,
-    i: int,
-    block: int,
-    before: int,
-    weights: Array,
-    share: float,
-    is_whole: bool,
-    like: Array,
+    row: Any, i: int, before: int, length: int, weights: Array, share: float, like: Array
 ) -> None:
-    """Cost and gradients of a network on a block in step i."""
-    m = weights.shape[1]
-    network = (
-        array_at(row.loops, np.int64, DECAY + 1),
-        array_at(row.layout, np.int64, row.layers, 4),
-        array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer),
-        array_at(row.slopes, like, row.layers, 2, 3),
-    )
-    keys = array_at(row.keys, np.int64, row.steps, 2)
-    masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
-    is_transposed = row.transposed if is_whole else row.transposed_last
-    samples = (
-        matrix_at(array_at(row.x, like, row.size * row.n_x), before * row.n_x, m, row.n_x),
-        matrix_at(
-            array_at(row.columns, like, 1), before * row.n_x, row.n_x, m if is_transposed else 0
-        ),
-        matrix_at(array_at(row.y, like, row.size * row.n_y), before * row.n_y, m, row.n_y),
-    )
-    work, length = array_at(row.work, like, 1), row.room_of_sample
-    work = vector_at(work, before * length, m * length)
+    """Cost and differences of a network on a block in step i."""
+    m, block = weights.shape[1], before // length
+    loops = array_at(row.loops, np.int64, DECAY + 1)
+    layout = array_at(row.layout, np.int64, row.layers, 4)
+    kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
+    network = loops, layout, kinds, array_at(row.slopes, like, row.layers, 2, 3)
+    Y = matrix_at(array_at(row.y, like, row.size * row.n_y), before * row.n_y, m, row.n_y)
+    work, room = array_at(row.work, like, row.size * row.room_of_sample), row.room_of_sample
+    work = vector_at(work, before * room, m * room)
     theta = array_at(newest(row, i), like, row.P)
-    grads = array_at(row.grads, like, row.P)
-    if block > 0:
-        grads = vector_at(array_at(row.others, like, 1), (block - 1) * row.P, row.P)
-    rest = weights, share, before, row.l2 if block == 0 else 0.0, masks, theta, work, grads
-    costs = array_at(row.parts_of_cost, np.float64, block + 1)
-    costs[block] = number_of(row.gradients, *network, *samples, *rest)
+    if row.thin != 0:
+        X = array_at(row.x, like, m, row.n_x)
+        of_vectors = theta, work, array_at(row.grads, like, row.P)
+        J = number_of(row.gradients, *network, X, Y, weights, share, *of_vectors)
+    else:
+        keys = array_at(row.keys, np.int64, row.steps, 2)
+        masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
+        columns = array_at(row.columns, like, row.size * row.n_x)
+        columns = vector_at(columns, before * row.n_x, m * row.n_x)
+        rest = Y, weights, share, before, masks, theta, work
+        J = number_of(row.gradients, *network, columns, *rest)
+    costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
+    costs[i % 2 * row.size + block] = J
 
 
 @compiled_inner
@@ -192,55 +203,95 @@ def newest(row: Any, i: int) -> int:
 
 
 @compiled_inner
-def update(row: Any, i: int, blocks: int, worker: int, workers: int, like: Array) -> None:
-    """Update a worker's share of the parameters of one network, unless its cost is all."""
-    if worker == 0:
-        costs = array_at(row.parts_of_cost, np.float64, blocks)
-        array_at(row.costs, like, row.steps)[i] = total(costs)
-    if row.update == 0:
-        return
-    length = (row.P + workers * ALIGNED - 1) // (workers * ALIGNED) * ALIGNED
-    low, high = worker * length, (worker + 1) * length
-    high = high if high < row.P else row.P
-    theta, grads = array_at(newest(row, i), like, row.P), array_at(row.grads, like, row.P)
-    others = array_at(row.others, like, 1)
-    for block in range(blocks - 1):
-        add(vector_at(grads, low, high - low), vector_at(others, block * row.P + low, high - low))
-    new = array_at(row.even if i % 2 else row.odd, like, row.P)
-    first, second = array_at(row.first, like, row.P), array_at(row.second, like, row.P)
-    segments = array_at(row.segments, np.int64, row.parts, 3)
-    rates = array_at(row.rates, np.float64, row.steps)
-    values = array_at(row.values, np.float64, row.steps, 2, MOST_VALUES)
-    for part in range(row.parts):
-        begin, end = segments[part, 0], segments[part, 1]
-        begin = begin if begin > low else low
-        n = (end if end < high else high) - begin
-        v = vector_at(values, (2 * i + segments[part, 2]) * MOST_VALUES, MOST_VALUES)
-        if n > 0:
-            call(
-                row.update,
-                vector_at(theta, begin, n),
-                vector_at(grads, begin, n),
-                vector_at(first, begin, n),
-                vector_at(second, begin, n),
-                vector_at(rates, i, 1),
-                (v[0], v[1], v[2], v[3], v[4], v[5]),
-                vector_at(new, begin, n),
-            )
+def update(
+    row: Any,
+    i: int,
+    layer: int,
+    m: int,
+    length: int,
+    decay: float,
+    worker: int,
+    workers: int,
+    like: Array,
+) -> None:
+    """Gradients of a worker's share of the rows of a layer, and their update, piece by piece."""
+    loops = array_at(row.loops, np.int64, DECAY + 1)
+    layout = array_at(row.layout, np.int64, row.layers, 4)
+    kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
+    n_out, n_in = layout[layer, N_OUT], layout[layer, N_IN]
+    share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
+    low, high = worker * share, (worker + 1) * share
+    high = high if high < n_out else n_out
+    at_once = PIECE // n_in // ROWS * ROWS
+    at_once = at_once if at_once > ROWS else ROWS
+    x, room = array_at(row.x, like, row.size * row.n_x), row.room_of_sample
+    work = array_at(row.work, like, row.size * room)
+    theta = array_at(newest(row, i), like, row.P)
+    squares = array_at(row.squares, np.float64, 2 * row.units)
+    is_made = row.thin == 0 and loops[BACKWARD] != 0
+    for start in range(low, high, at_once):
+        n = at_once if at_once < high - start else high - start
+        begin = layout[layer, WEIGHTS] + start * n_in
+        dW = array_at(place_of(row, begin, worker, like), like, n * n_in)
+        if is_made:
+            weight_gradients(loops, layout, kinds, layer, start, n, x, work, room, m, length, dW)
+        if decay != 0.0:
+            of_rows = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
+            W, to_dW = matrix_at(theta, begin, n, n_in), matrix_at(dW, 0, n, n_in)
+            call(loops[DECAY], W, decay, to_dW, of_rows)
+        updated(row, i, 0, begin, dW, like)
+    if low < high:
+        begin = layout[layer, BIAS] + low
+        db = array_at(place_of(row, begin, worker, like), like, high - low)
+        if is_made:
+            bias_gradients(kinds, layer, low, work, room, m, length, db)
+        updated(row, i, 1, begin, db, like)
 
 
 @compiled_inner
-def transpose(X: Array, to_X: Array) -> None:
-    """The columns of X as rows; of some samples at a time, which stay in the cache."""
-    m, n = X.shape
-    whole = m - m % TILE
-    for start in range(0, whole, TILE):
-        for j in range(n):
-            for i in range(TILE):  # so many, known here: in vectors, in half the time
-                to_X[j, start + i] = X[start + i, j]
-    for j in range(n):
-        for i in range(whole, m):
-            to_X[j, i] = X[i, j]
+def place_of(row: Any, begin: int, worker: int, like: Array) -> int:
+    """The address where gradients go: among all, or where a worker's next ones go, too."""
+    address: int = row.pieces + worker * row.piece * like.itemsize
+    if row.grads != 0:
+        address = row.grads + begin * like.itemsize
+    return address
+
+
+@compiled_inner
+def updated(row: Any, i: int, is_bias: int, begin: int, grads: Array, like: Array) -> None:
+    """The parameters from `begin` on that have these gradients, and their moments."""
+    if row.update == 0:
+        return
+    n = len(grads)
+    theta, new = newest(row, i), row.even if i % 2 else row.odd
+    values = array_at(row.values, np.float64, row.steps, 2, MOST_VALUES)
+    v = vector_at(values, (2 * i + is_bias) * MOST_VALUES, MOST_VALUES)
+    call(
+        row.update,
+        vector_at(array_at(theta, like, row.P), begin, n),
+        grads,
+        vector_at(array_at(row.first, like, row.P), begin, n),
+        vector_at(array_at(row.second, like, row.P), begin, n),
+        vector_at(array_at(row.rates, np.float64, row.steps), i, 1),
+        (v[0], v[1], v[2], v[3], v[4], v[5]),
+        vector_at(array_at(new, like, row.P), begin, n),
+    )
+
+
+@compiled_inner
+def enter_cost(row: Any, i: int, blocks: int, decay: float, like: Array) -> None:
+    """The cost of step i: the sum over blocks, and the penalty."""
+    costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
+    J = 0.0
+    for block in range(blocks):
+        J += costs[i % 2 * row.size + block]
+    if decay != 0.0:
+        squares = array_at(row.squares, np.float64, 2 * row.units)
+        total = 0.0
+        for unit in range(row.units):
+            total += squares[i % 2 * row.units + unit]
+        J += 0.5 * decay * total
+    array_at(row.costs, like, row.steps)[i] = J
 
 
 def row_of(arrays: dict[str, Array], numbers: dict[str, float]) -> tuple[float, ...]:
@@ -254,12 +305,6 @@ def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
     return np.array(rows, ROW)
 
 
-def most_blocks(row: Any) -> int:
-    """How many blocks a batch is of, at the most."""
-    size, length, block, last = map(int, map(row.__getitem__, OF_BLOCKS))
-    return max(-(-size // block), -(-(length % size) // (last or 1)))
-
-
 class Room:
     """Memory that steps are made in, used again: one at a time may have it."""
 
@@ -268,26 +313,22 @@ class Room:
 
     def train(self, rows: Array, like: Array, workers: int = 1) -> None:
         """Train the networks of these rows in here."""
-        size, n_x, n_y, P, room = map(int, map(rows[0].__getitem__, OF_ROOM))
-        columns = size * n_x if rows["transposed"][0] or rows["transposed_last"][0] else 0
-        if columns:
-            rows["transpose"] = _of_transpose(like.dtype)
-        blocks, networks = most_blocks(rows[0]), len(rows)
-        self._take(rows, like.dtype, x=size * n_x, columns=columns, y=size * n_y)
-        self._take(rows, like.dtype, s=size * workers, work=size * room)
-        self._take(rows, like.dtype, others=(blocks - 1) * P * networks)
-        self._take(rows, np.dtype(np.float64), parts_of_cost=blocks * networks)
-        numbers = np.arange(networks)
-        rows["others"] += numbers * (blocks - 1) * P * like.itemsize
-        rows["parts_of_cost"] += numbers * blocks * 8
+        size, n_x, n_y, room, piece, units = map(int, map(rows[0].__getitem__, OF_ROOM))
+        dtype, is_gathered, is_thin = like.dtype, rows["gather"][0] != 0, rows["thin"][0] != 0
+        if is_gathered:
+            self._take(rows, dtype, x=size * n_x, y=size * n_y)
+        if not is_thin:
+            self._take(rows, dtype, columns=size * n_x, pieces=workers * piece)
+        self._take(rows, dtype, s=size * workers, work=size * room)
+        self._take(rows, np.dtype(np.float64), parts_of_cost=2 * size, squares=2 * units)
         if workers == 1:
-            train(rows.ctypes.data, networks, like, 0, 1)
+            train(rows.ctypes.data, len(rows), like, 0, 1)
             return
         rows["sleep"] = sleep()
 
         def make(worker: int, workers: int, arrivals: int) -> None:
             rows["arrivals"] = arrivals
-            train(rows.ctypes.data, networks, like, worker, workers)
+            train(rows.ctypes.data, 1, like, worker, workers)
 
         on_workers(workers, make)
 
@@ -315,10 +356,3 @@ def of_gather(dtype: Any) -> int:
     """The address of `gather`."""
     X = np.empty((1, 1), dtype)
     return address_of(gather, X, np.empty(1, np.int64), 0, X)
-
-
-@cache
-def _of_transpose(dtype: Any) -> int:
-    """The address of `transpose`."""
-    X = np.empty((1, 1), dtype)
-    return address_of(transpose, X, X)

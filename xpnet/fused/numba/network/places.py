@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from xpnet.fused.numba.compilation.views import WHOLE, Typed, data_of, made_view
 
 N_OUT, N_IN, WEIGHTS, BIAS = range(4)  # of `layout`
-UNIT, ROW, PASSING, WIDEST = range(3, 7)  # of `kinds`
+A, Z, DZ, ACROSS, DA, REST = range(3, 9)  # of `kinds`
 
 
 def _entry(context: Any, builder: Any, table: Any, value: Any, layer: Any, column: int) -> Any:
@@ -48,39 +48,22 @@ def _typed_dense(typing: Any, vector: Any, layout: Any, layer: Any) -> Typed:
     return types.UniTuple(matrix, 2)(vector, layout, types.int64), generate
 
 
-def _typed_units(typing: Any, work: Any, layout: Any, kinds: Any, layer: Any, m: Any) -> Typed:
-    """A of a layer, in `work`."""
-    matrix = types.Array(work.dtype, 2, "C")
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value, sizes, table, layer, m = args
-        row = _entry(context, builder, kinds, table, layer, UNIT)
-        n = _entry(context, builder, layout, sizes, layer, N_OUT)
-        data = data_of(context, builder, work, value, builder.mul(row, m))
-        return made_view(context, builder, matrix, data, (n, m))
-
-    return matrix(work, layout, kinds, types.int64, types.int64), generate
-
-
-def _typed_passing(
-    typing: Any, work: Any, layout: Any, kinds: Any, number: Any, layer: Any, m: Any
+def _typed_rows(
+    typing: Any, work: Any, layout: Any, kinds: Any, place: Any, layer: Any, m: Any
 ) -> Typed:
-    """The matrix of that number, 0 to 2, of those that are as large as the widest layer's A."""
+    """The matrix of a layer, (n_out, m), that begins at the row which `kinds` has at a place."""
     matrix = types.Array(work.dtype, 2, "C")
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value, sizes, table, number, layer, m = args
-        row, widest = (
-            _entry(context, builder, kinds, table, layer, column) for column in (PASSING, WIDEST)
-        )
+        value, sizes, table, place, layer, m = args
+        array = context.make_array(kinds)(context, builder, table)
+        entry = cgutils.get_item_pointer(context, builder, kinds, array, (layer, place))
         n = _entry(context, builder, layout, sizes, layer, N_OUT)
-        row = builder.add(row, builder.mul(number, widest))
-        data = data_of(context, builder, work, value, builder.mul(row, m))
+        data = data_of(context, builder, work, value, builder.mul(builder.load(entry), m))
         return made_view(context, builder, matrix, data, (n, m))
 
     return matrix(work, layout, kinds, types.int64, types.int64, types.int64), generate
 
 
 dense: Any = intrinsic(_typed_dense)
-units: Any = intrinsic(_typed_units)
-passing: Any = intrinsic(_typed_passing)
+rows_of: Any = intrinsic(_typed_rows)

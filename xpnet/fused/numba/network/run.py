@@ -7,27 +7,21 @@ and nothing is compiled twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from operator import is_, itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
-from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.compilation.address import address_of
-from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import Room, of_gather, of_thread, row_of, table_of
-from xpnet.fused.numba.network.step import Program, suits
+from xpnet.fused.numba.network.loop import of_gather, of_thread, table_of
+from xpnet.fused.numba.network.step import Program, masks_in_row, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps, count
-
-Parts: TypeAlias = AbstractContextManager[Iterable[tuple[slice, int]]]
-"""Context of `Threads.parts`."""
 
 LARGE = 2**21
 """Parameters from which on steps are made one by one."""
@@ -89,25 +83,9 @@ class RunProgram(Program):
         self.moments: tuple[Params, ...] = ()
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
-        self.room, self.like = Room(), np.empty(0, self.dtype)
-        self.addresses = {
-            "gradients": self.gradients,
+        self.numbers |= {
             "update": _of_update(self.loop, self.dtype),
             "gather": of_gather(self.dtype),
-        }
-        loops, layout, kinds, slopes = self.network
-        self.segments = segments = self._segments()
-        lasting = {"loops": loops, "layout": layout, "kinds": kinds, "slopes": slopes}
-        lasting["segments"] = segments
-        self.addresses |= {name: array.ctypes.data for name, array in lasting.items()}
-        self.sizes = {
-            "layers": len(layout),
-            "kinds_of_layer": kinds.shape[1],
-            "P": self.flats.size,
-            "n_x": self.n_x,
-            "n_y": self.n_y,
-            "parts": len(segments),
-            "room_of_sample": self.rows,
         }
 
     def fits_run(self, steps: TrainingSteps) -> bool:
@@ -143,23 +121,12 @@ class RunProgram(Program):
 
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
-        number, size = len(steps.hyperparameters), steps.batches.size
-        costs, last = np.empty(number, self.dtype), len(steps.batches.order) - size * (number - 1)
-        with self._parts(number, min(size, len(steps.batches.order)), size, last) as parts:
-            for part, workers in parts:
-                params, moments, costs[part] = self._made(steps, part, workers)
-                steps = steps._replace(params=params, moments=moments)
+        number, batches = len(steps.hyperparameters), steps.batches
+        costs, m = np.empty(number, self.dtype), min(batches.size, len(batches.order))
+        for part, workers in self.team.parts(number, m):
+            params, moments, costs[part] = self._made(steps, part, workers)
+            steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
-
-    def _parts(self, steps: int, m: int, *batches: int) -> Parts:
-        """The parts of so many steps, and workers; one where m samples have no product to share."""
-        if self._may_share(m):
-            return self.threads.parts(steps, *batches, by_workers=True)
-        return nullcontext([(slice(0, steps), 1)])
-
-    def _may_share(self, m: int) -> bool:
-        """Whether m samples have a product that the BLAS may make in more than one thread."""
-        return self.widest * m > ALONE
 
     def _made(self, steps: TrainingSteps, part: slice, workers: int) -> Any:
         """The result of some of the steps, whose other memory is free again then."""
@@ -183,19 +150,20 @@ class RunProgram(Program):
             # Now, as a vector that is long in use may no longer be known.
             self.memory = [self.flats.vector(moment) for moment in self.moments]
         # What an odd number of steps ends in, and what an even number.
-        number, odd, grads = len(steps.hyperparameters), self.flats.fresh(), self.flats.fresh()
+        number, odd = len(steps.hyperparameters), self.flats.fresh()
         even = self.flats.fresh() if number > 1 else odd
-        theta, *others = map(self.flats.vector, (steps.params, odd, even, grads))
-        first, second = (*self.memory, others[-1], others[-1])[:2]
-        rates, values = self._numbers(steps.hyperparameters)
-        arrays = {"theta": theta, **dict(zip(("odd", "even", "grads"), others, strict=True))}
+        theta, *others = map(self.flats.vector, (steps.params, odd, even))
+        first, second = (*self.memory, others[0], others[0])[:2]
+        rates, values = self._values(steps.hyperparameters)
+        arrays = {"theta": theta, **dict(zip(("odd", "even"), others, strict=True))}
         arrays |= {"first": first, "second": second, "rates": rates, "values": values}
-        masks = {}
+        if self.is_thin:
+            arrays["grads"] = self.flats.vector(self.flats.fresh())
+        masks: dict[str, float] = {}
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
-            *_, least, kept, drop, divide = masks_of(steps.dropout[0], self.dtype)
-            masks = {"least": least, "kept": kept, "drop": drop, "divide": divide}
-        row, arrays = self._row(batches, number, steps.l2, arrays, masks)
+            _, masks = masks_in_row(steps.dropout[0], self.dtype)
+        row, arrays = self._row_of_batches(batches, number, steps.l2, arrays, masks)
         result = odd if number % 2 else even, self.moments, arrays["costs"]
         return PreparedRun((row, self, arrays), result)
 
@@ -207,21 +175,19 @@ class RunProgram(Program):
         l2 = self._penalty(l2)  # now, as it enters a loop to be copied
         forward = self.network[0].copy()
         forward[BACKWARD] = 0
-        theta = self.flats.vector(params)
-        grads = self.flats.vector(self.flats.fresh())
-        arrays = {"theta": theta, "grads": grads, "loops": forward}
+        arrays = {"theta": self.flats.vector(params), "loops": forward}
+        if self.is_thin:
+            arrays["grads"] = self.flats.vector(self.flats.fresh())
         batch = batch._replace(order=batch.order[None])
-        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
+        row, arrays = self._row_of_batches(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
-        if self._may_share(m):
-            self.threads.has_run = False  # forward alone, it is no evidence of how long steps take
-        with self._parts(1, m, m) as parts:
-            for _, workers in parts:
-                room.train(table_of([row]), self.like, workers)
+        self.team.has_run = False  # forward alone, it is no evidence of how long steps take
+        for _, workers in self.team.parts(1, m):
+            room.train(table_of([row]), self.like, workers)
         return arrays["costs"][0]
 
-    def _row(
+    def _row_of_batches(
         self,
         batches: Batches,
         steps: int,
@@ -229,37 +195,19 @@ class RunProgram(Program):
         arrays: dict[str, Array],
         numbers: dict[str, Any],
     ) -> tuple[tuple[float, ...], dict[str, Array]]:
-        """The row of so many steps, and the arrays that it points to, those of samples included."""
+        """The row of so many steps on these, and the arrays that it points to."""
         order, s = np.ascontiguousarray(batches.order, np.int64), batches.sample_weight
-        arrays = {"keys": np.zeros((steps, 2), np.int64), **arrays}
-        arrays |= {"X": batches.X, "Y": batches.Y, "order": order}
-        arrays["costs"] = np.empty(steps, self.dtype)
+        arrays = {**arrays, "X": batches.X, "Y": batches.Y}
         if s is not None:
             arrays["weight"] = np.ascontiguousarray(s[0])
-        epochs, length = order.shape
         of_samples = {
-            "block": self.block(batches.size),
-            "block_last": self.block(length % batches.size),
             "m": len(batches.X),
             "weights": 0 if s is None else s.size,
-            "epochs": epochs,
-            "length": length,
-            "size": batches.size,
-            "steps": steps,
             "l2": self._penalty(l2),
         }
-        return row_of(arrays, self.addresses | self.sizes | of_samples | numbers), arrays
+        return self._row(steps, order, batches.size, arrays, of_samples | numbers)
 
-    def _segments(self) -> Array:
-        """What is updated at once: begin, end, and whether it is a bias, which does not decay."""
-        if "decay" not in self.names:
-            return np.array([(0, self.flats.size, 0)])
-        rows = []
-        for n_out, n_in, W, b in self.flats.layout.tolist():
-            rows += [(W, W + n_out * n_in, 0), (b, b + n_out, 1)]
-        return np.array(rows)
-
-    def _numbers(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
+    def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""
         made = _made_of(hyperparameters)
         if self.names not in made:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache, cached_property, lru_cache, partial
-from operator import mul
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,24 +17,28 @@ from xpnet.fused.numba.activations import (
     multiply_backward,
     piecewise_backward,
 )
-from xpnet.fused.numba.blas import ALONE, AS_IT_IS, is_for_product, product, routine
+from xpnet.fused.numba.blas import ALONE, is_for_product, routine
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
+from xpnet.fused.numba.matmul import matmul
 from xpnet.fused.numba.network.gradients import (
     DECAY,
     backward,
-    cost_and_gradients,
+    cost_and_differences,
     decayed,
     forward,
-    gradients_at,
     thin_cost_and_gradients,
 )
+from xpnet.fused.numba.network.loop import PIECE, ROWS, Room, row_of, table_of
+from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
-from xpnet.fused.numba.threads.blocks import block_of, whole
+from xpnet.fused.numba.threads.blocks import block_of
 from xpnet.fused.numba.threads.number import Threads
+from xpnet.fused.numba.threads.team import Team
+from xpnet.fused.numba.transpose import transpose
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
@@ -97,10 +99,8 @@ def _on_chosen_threads(step: Callable[..., Any]) -> Callable[..., Any]:
         threads = threads or Threads((n_in, networks * n_out), X.dtype)
         if not threads.matter(X.shape[1]):
             return step(net, params, moments, X, *args, **settings)
-        with threads.parts(1, X.shape[1]) as parts:
-            for _ in parts:
-                done = step(net, params, moments, X, *args, **settings)
-        return done
+        with threads.chosen_for(X.shape[1]):
+            return step(net, params, moments, X, *args, **settings)
 
     return threaded_step
 
@@ -175,22 +175,38 @@ class Program:
         self.net, self.dtype = net, params[0].W.dtype
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
-        thin = is_thin(net)
-        self.gradients = _of_gradients(thin, self.dtype)
-        loops, kinds, slopes = network_of(net, self.dtype, thin)
+        self.is_thin = is_thin(net)
+        loops, kinds, slopes = network_of(net, self.dtype, self.is_thin)
         self.network = loops.copy(), self.flats.layout, kinds, slopes
-        self.rows = 2 * sum(net.sizes[1:]) + 3 * max(net.sizes[1:]) + 3  # of `work`, at the most
-        self.work = np.empty(0, self.dtype)
-        self.ones = np.empty((1, 0), self.dtype)
-        self.others = np.empty(0, self.dtype)  # for gradients of a block
-        # As of `threads`, which small networks do without.
-        self.widest = 0 if thin else max(map(mul, net.sizes, net.sizes[1:]))
-        self.block: Callable[[int], int] = whole if thin else partial(block_of, net.sizes)
+        self.room, self.like = Room(), np.empty(0, self.dtype)
+        self.team = Team(net.sizes) if not self.is_thin else Team(())
+        self.numbers = self._numbers()
+        self.latest: tuple[int, Any, Any] = 0, None, None
 
-    @cached_property
-    def threads(self) -> Threads:
-        """Of products for which the BLAS may take more than one."""
-        return Threads(self.net.sizes if self.widest else (), self.dtype, self.block)
+    def _numbers(self) -> dict[str, int]:
+        """What is the same in all rows: sizes, and addresses of what lasts."""
+        loops, layout, kinds, slopes = self.network
+        units, widest = sum(self.net.sizes[1:]), max(self.net.sizes)
+        return {
+            "gradients": _of_gradients(self.is_thin, self.dtype),
+            "loops": loops.ctypes.data,
+            "layout": layout.ctypes.data,
+            "kinds": kinds.ctypes.data,
+            "slopes": slopes.ctypes.data,
+            "thin": self.is_thin,
+            "layers": len(layout),
+            "kinds_of_layer": kinds.shape[1],
+            "units": units,
+            "P": self.flats.size,
+            "n_x": self.n_x,
+            "n_y": self.n_y,
+            "room_of_sample": int(kinds[0, REST]) + 3 + units,
+            "piece": max(PIECE, ROWS * widest),
+        }
+
+    def block(self, m: int) -> int:
+        """Samples of a block."""
+        return m if self.is_thin else block_of(self.net.sizes, m)
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -221,19 +237,28 @@ class Program:
         """J and its gradients, which are flat."""
         grads, m = self.flats.fresh(), X.shape[1]
         samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-        weight, work = self._weight(sample_weight, m), self._work(m)
-        theta, to_gradients = self.flats.vector(params), self.flats.vector(grads)
-        block = self.block(m)
-        if block < m and not self.others.size:
-            self.others = np.empty(self.flats.size, self.dtype)
-        data = samples, targets, weight, self._penalty(l2), masks_of(dropout, self.dtype)
-        arguments: Any = (*self.network, *data, theta, work, block, self.others, to_gradients)
-        # The context alone would take a tenth of a small network's step.
-        matter = self.widest * m > ALONE and self.threads.matter(m)
-        with self.threads.parts(1, m) if matter else nullcontext((0,)) as parts:
-            for _ in parts:
-                J = gradients_at(self.gradients, *arguments)
-        return self.dtype.type(J), grads
+        arrays = {"theta": self.flats.vector(params), "grads": self.flats.vector(grads)}
+        arrays |= {"x": samples, "y": targets}
+        if sample_weight is not None:
+            arrays["weight"] = np.ascontiguousarray(sample_weight[0])
+        table, more = self._table(m)
+        for name, array in arrays.items():
+            table[name] = array.ctypes.data
+        table["weights"], table["l2"] = 0 if sample_weight is None else m, self._penalty(l2)
+        more["keys"][0], others = masks_in_row(dropout, self.dtype)
+        for name, number in others.items():
+            table[name] = number
+        for _, workers in self.team.parts(1, m):
+            self.room.train(table, self.like, workers)
+        return more["costs"][0], grads
+
+    def _table(self, m: int) -> tuple[Array, dict[str, Array]]:
+        """The table of a step of m samples, and its own arrays; the latest is used again."""
+        if self.latest[0] != m:
+            row, arrays = self._row(1, np.arange(m)[None], m, {}, {"gather": 0, "update": 0})
+            self.latest = m, table_of([row]), arrays
+        _, table, arrays = self.latest
+        return table, arrays
 
     def _penalty(self, l2: Any) -> float:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
@@ -242,74 +267,95 @@ class Program:
             loops[DECAY] = _of_penalty(self.dtype)
         return float(l2)
 
-    def _weight(self, sample_weight: Array | None, m: int) -> Array:
-        if sample_weight is not None:
-            # `gradients_at` passes on what it is given to loops that are compiled for this.
-            return np.ascontiguousarray(sample_weight)
-        if self.ones.shape[1] != m:
-            self.ones = np.ones((1, m), self.dtype)
-        return self.ones
-
-    def _work(self, m: int) -> Array:
-        if self.work.size < self.rows * m:
-            self.work = np.empty(self.rows * m, self.dtype)
-        return self.work
+    def _row(
+        self,
+        steps: int,
+        order: Array,
+        size: int,
+        arrays: dict[str, Array],
+        numbers: dict[str, Any],
+    ) -> tuple[tuple[float, ...], dict[str, Array]]:
+        """The row of so many steps, and the arrays that it points to."""
+        epochs, length = order.shape
+        arrays = {"keys": np.zeros((steps, 2), np.int64), "order": order, **arrays}
+        arrays["costs"] = np.empty(steps, self.dtype)
+        of_samples = {
+            "epochs": epochs,
+            "length": length,
+            "size": size,
+            "steps": steps,
+            "block": self.block(size),
+            "block_last": self.block(length % size),
+        }
+        return row_of(arrays, self.numbers | of_samples | numbers), arrays
 
 
 @lru_cache(maxsize=64)
 def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
-    """The first arguments of `cost_and_gradients` but `layout`; a thin layer takes the last loop.
+    """The first arguments of `cost_and_differences` but `layout`; of a thin layer, few of them.
 
     The same for all programs of the latest networks: of a step alone they take a tenth.
     """
     activations = (*net.activations, "identity")
     sizes = np.array(net.sizes[1:])
     from_a = [KINDS[name].slope is not None for name in activations]
-    kept = np.where(from_a, 0, sizes)
-    units, rows = (np.cumsum(each) - each for each in (sizes, kept))
-    end = np.full_like(sizes, sizes.sum() + kept.sum())
+    units, kept = (np.cumsum(each) - each for each in (sizes, np.where(from_a, 0, sizes)))
+    S = sizes.sum()
+    dZ = S + np.where(from_a, 0, sizes).sum()
     kinds = np.column_stack(
         [
             [(0, 0, 0) if thin else _of_activation(name, dtype) for name in activations],
             units,
-            np.where(from_a, -1, sizes.sum() + rows),
-            end,
-            np.full_like(sizes, sizes.max()),
+            np.where(from_a, -1, S + kept),
+            dZ + units,
+            dZ + S + units,
+            np.full_like(sizes, dZ + 2 * S),
+            np.full_like(sizes, dZ + 2 * S + sizes.max()),
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
-    ways = (0, 0, 0, 0) if thin else _both_ways(dtype)
+    ways = (0, 0, 0, 0, 0) if thin else _both_ways(dtype)
     loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
     return loops, kinds, slopes
 
 
+def masks_in_row(dropout: Dropout | None, dtype: Any) -> tuple[tuple[int, int], dict[str, float]]:
+    """The keys of a dropout, and what else a row has of it."""
+    key, other_key, least, kept, drop, divide = masks_of(dropout, dtype)
+    return (key, other_key), {"least": least, "kept": kept, "drop": drop, "divide": divide}
+
+
 @cache
 def _of_gradients(thin: bool, dtype: Any) -> int:
-    """The address of `cost_and_gradients`, or of its thin form."""
+    """The address of `cost_and_differences`, or of what does the same and more for a thin layer."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    data = X, X, X, X, 1.0, 0, 0.0, masks_of(None, dtype), vector, vector, vector
-    loop = thin_cost_and_gradients if thin else cost_and_gradients
-    return address_of(loop, loops, layout, layout, slopes, *data)
+    network = loops, layout, layout, slopes
+    if thin:
+        data = X, X, X, 1.0, vector, vector, vector
+        return address_of(thin_cost_and_gradients, *network, *data)
+    rest = 1.0, 0, masks_of(None, dtype), vector, vector
+    return address_of(cost_and_differences, *network, vector, X, X, *rest)
 
 
 @cache
 def _of_penalty(dtype: Any) -> int:
     """The address of `decayed`."""
-    vector = np.empty(1, dtype)
-    return address_of(decayed, np.empty((1, 1), int), vector, 0.0, vector)
+    W = np.empty((1, 1), dtype)
+    return address_of(decayed, W, 0.0, W, np.empty(1))
 
 
 @cache
-def _both_ways(dtype: Any) -> tuple[int, int, int, int]:
-    """The addresses of `product`, `forward`, `backward` and `row_sums`."""
+def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
+    """The addresses of `matmul`, `transpose`, `forward`, `backward` and `row_sums`."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network, data = (loops, layout, layout, slopes), (masks_of(None, dtype), vector, vector)
+    network, rest = (loops, layout, layout, slopes), (masks_of(None, dtype), vector, vector)
     return (
-        address_of(product, 0, X, AS_IT_IS, X, AS_IT_IS, X),
-        address_of(forward, *network, X, X, 0, *data),
-        address_of(backward, *network, X, 0, *data, vector),
+        address_of(matmul, *[0] * 11, vector),
+        address_of(transpose, *[0] * 6, vector),
+        address_of(forward, *network, vector, 0, 0, *rest),
+        address_of(backward, *network, 0, 0, *rest),
         address_of(row_sums, X, X),
     )
 

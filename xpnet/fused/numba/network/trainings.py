@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.blas import AS_IT_IS, TRANSPOSED, number_of_threads, product, routine
+from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network.loop import ROW, Room, of_thread, table_of
 from xpnet.fused.numba.network.run import RunProgram
-from xpnet.fused.numba.network.step import is_thin
-from xpnet.fused.numba.threads.blocks import lengths_of
 from xpnet.fused.numba.threads.cores import cores
-from xpnet.fused.numba.threads.number import prefer_one
+from xpnet.fused.numba.threads.number import prefer
+from xpnet.fused.numba.threads.trial import LONGEST
 from xpnet.types import Array, PreparedRun, SideBySide
 
 Arguments: TypeAlias = tuple[tuple[float, ...], RunProgram, dict[str, Array]]
@@ -37,12 +35,9 @@ SWITCH = 2e-4
 """Seconds after which a thread whose run is made gets its turn in Python: by default 5 ms, in which
 it could make the next one."""
 
-ENOUGH = 64
-"""Numbers of a product to compare: a few may be the same by chance."""
-
 IN_COMMON = (
     *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
-    *("steps", "P", "parts"),
+    *("steps", "P"),
 )
 """Of a row, what is the same in all of a group, beside their network."""
 in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
@@ -56,7 +51,7 @@ def side_by_side() -> Iterator[SideBySide]:
             yield partial(_round, pool)
     finally:
         of_thread.room = Room()  # costs were computed in, and this thread may stay
-    prefer_one()
+    prefer(True, time.perf_counter() + LONGEST)  # as trainings side by side did
 
 
 @contextmanager
@@ -138,16 +133,6 @@ def _leave(entered: list[bool]) -> None:
 def _make(group: Sequence[Arguments]) -> None:
     """The runs of one group."""
     rows, (_, program, _) = table_of([row for row, *_ in group]), group[0]
-    size, length = int(rows["size"][0]), int(rows["length"][0])
-    if len(group) > 1 and not is_thin(program.net):
-        rows["transposed"], rows["transposed_last"] = (
-            m > 0
-            and all(
-                columns_agree(*program.net.sizes[1::-1], n, program.dtype)
-                for n in lengths_of(m, program.block(m))
-            )
-            for m in (size, length % size)
-        )
     of_thread.room.train(rows, program.like)
 
 
@@ -162,17 +147,3 @@ def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
         size = -(-len(some) // -(-len(some) // MOST))
         groups += [some[i : i + size] for i in range(0, len(some), size)]
     return groups
-
-
-@lru_cache(maxsize=256)
-def columns_agree(n: int, n_x: int, m: int, dtype: Any) -> bool:
-    """Whether a product has the same bits with samples as columns as with samples as rows."""
-    rng, blas = np.random.default_rng(0), routine(dtype) or 0
-    for _ in range(-(-ENOUGH // (n * m))):
-        W, X = rng.random((n, n_x), dtype), rng.random((m, n_x), dtype)
-        by_rows, by_columns = np.empty((2, n, m), dtype)
-        product(blas, W, AS_IT_IS, X, TRANSPOSED, by_rows)
-        product(blas, W, AS_IT_IS, np.ascontiguousarray(X.T), AS_IT_IS, by_columns)
-        if (by_rows != by_columns).any():
-            return False
-    return True

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -27,17 +27,16 @@ from xpnet.fused.numba.blas import (
     AS_IT_IS,
     SMALL,
     TRANSPOSED,
-    end_threads,
     number_of_threads,
     product,
     routine,
 )
 from xpnet.fused.numba.threads.alone import is_alone
-from xpnet.fused.numba.threads.blocks import blocks_in, lengths_of, whole
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import LONGEST, Trial
+from xpnet.fused.numba.threads.work import weights_of
 
-__all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer_one"]
+__all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer"]
 
 MOST_FORMS = 64
 """Forms of network whose last trial is remembered."""
@@ -51,11 +50,6 @@ HEAVY, LATER = 2**26, 0.25
 """Samples times weights of a step that begins with all threads, and seconds after which its first
 trial comes: one step with one thread is felt in a short training, and a wait is not in such a
 step."""
-SHARED = 2**22
-"""The same of a step that begins with workers: in less, they may wait longer than they work."""
-WORTH = 2**25
-"""Samples times weights of some steps from which on workers are started for them; fewer are soon
-made by one thread."""
 
 
 class Threads:
@@ -66,132 +60,72 @@ class Threads:
     Parameters
     ----------
     sizes : sequence of int
-        Units of each layer, the inputs first; empty of one whose products take one thread.
+        Units of each layer, the inputs first.
     dtype : dtype
-    block : function ``m -> int``
-        Samples of a block of a batch; for each block there may be a worker.
     """
 
-    def __init__(
-        self, sizes: Sequence[int], dtype: Any, block: Callable[[int], int] = whole
-    ) -> None:
-        self.sizes, self.dtype, self.block = tuple(sizes), dtype, block
+    def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
+        self.sizes, self.dtype = tuple(sizes), dtype
         self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.has_run = False
         self.seen: Counter[int] = Counter()  # of each size of batch
 
     def matter(self, m: int) -> bool:
-        """Whether a step by itself, for m samples, is to be made in `parts`.
+        """Whether a step for m samples is to be made in `parts`.
 
         Where a product is for more than one thread, and batches of that size come again: of steps
         given one by one, nobody knows whether they will, but where there was a trial before.
         """
-        is_small = self.widest * m <= SMALL and self.block(m) == m
-        if is_small or len(self.seen) > MOST_SIZES:
+        if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
         return self.seen[m] >= USUAL or self._form in _trials
 
     @contextmanager
-    def parts(
-        self, steps: int, *batches: int, by_workers: bool = False
-    ) -> Iterator[Iterator[tuple[slice, int]]]:
-        """Context with the parts of so many steps, and for each how many workers are to make it.
-
-        `batches` are the numbers of samples that they may be of; `by_workers`, there may be some.
-        There is one part, but during a trial.
-        """
-        with closing(self._parts(steps, batches, by_workers)) as parts:
-            yield parts
-
-    def _parts(
-        self, steps: int, batches: Sequence[int], by_workers: bool
-    ) -> Generator[tuple[slice, int], None, None]:
-        batch = max(batches)
-        trial = self._trial(batch)
-        may_choose, is_limited, most, team = self._options(trial, batches, by_workers)
-        first, is_first, self.has_run = 0, not self.has_run, True  # which is slow by itself
-        while first < steps:
-            one, count = may_choose and trial.one, steps
-            if is_tried := may_choose and not is_first and trial.is_due():
-                one, count = trial.next()
-            count = min(count, steps - first)
-            is_much = is_tried or count * batch * self._weights() >= WORTH
-            workers = team if is_much and not one else 1
-            number = 1 if one or team > 1 else most
-            began = time.perf_counter()
-            with self._context(number if number < most or is_limited else None, workers):
-                yield slice(first, first + count), workers
-            first += count
-            part = batch, count, time.perf_counter() - began
-            if is_tried and trial.enter(one, *part):
-                _best[:] = trial.one, trial.due + LONGEST
-            elif not (is_tried or is_first or one):
-                trial.keep(*part)
-
-    def _options(
-        self, trial: Trial, batches: Sequence[int], by_workers: bool
-    ) -> tuple[bool, bool, int, int]:
-        """Whether there is a choice, whether all are fewer than the BLAS has; all, and workers."""
+    def chosen_for(self, m: int) -> Iterator[None]:
+        """Context of a step for m samples, with that number of threads."""
         has = number_of_threads()[0]()
-        most = min(has, cores())
+        trial, most = self._trial(m), min(has, cores())
         # To ask whether bits agree sets the number, too.
-        is_limited = most < has and _may_set() and False not in self._agree(batches)
-        matters = trial.one or is_limited or trial.is_due() or self._are_blocks(batches)
-        may_set = matters and _may_set()
-        may_choose = may_set and most > 1 and self._may_choose(batches)
-        team = self._team(batches, most) if by_workers and may_choose else 1
-        return may_choose, may_set and is_limited, most, team
-
-    @contextmanager
-    def _context(self, number: int | None, workers: int) -> Iterator[None]:
-        """Context of a part: with that number of the BLAS's threads, and none where others work."""
+        is_limited = most < has and _may_set() and False not in self._agree(m)
+        may_choose = (trial.one or is_limited or trial.is_due()) and self._may_choose(m, most)
+        is_first, self.has_run = not self.has_run, True  # which is slow by itself
+        one = may_choose and trial.one
+        if is_tried := may_choose and not is_first and trial.is_due():
+            one, _ = trial.next()
+        number = 1 if one else most
+        began = time.perf_counter()
         _within.append(self)
         try:
-            with nullcontext() if number is None else at_most(number):
-                if workers > 1:
-                    end_threads()
+            with at_most(number) if number < most or is_limited else nullcontext():
                 yield
         finally:
             _within.pop()
+        part = m, 1, time.perf_counter() - began
+        if is_tried and trial.enter(one, *part):
+            prefer(trial.one, trial.due + LONGEST)
+        elif not (is_tried or is_first or one):
+            trial.keep(*part)
 
     def _trial(self, m: int) -> Trial:
-        """That of this form; one begins with one thread, or with all where a step takes long.
-
-        Or with workers, which beside other programs hardly take longer than one.
-        """
+        """That of this form; one begins with one thread, or with all where a step takes long."""
         if self._form not in _trials:
-            step = m * self._weights()
-            one = step < (SHARED if self._are_blocks([m]) else HEAVY)
+            one = m * weights_of(self.sizes) < HEAVY
             if len(_trials) == MOST_FORMS:
                 _trials.clear()
             _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
         return _trials[self._form]
 
-    def _weights(self) -> int:
-        return sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
-
-    def _are_blocks(self, batches: Sequence[int]) -> bool:
-        return any(self.block(m) < m for m in batches)
-
-    def _team(self, batches: Sequence[int], most: int) -> int:
-        """How many workers make steps together: one where the BLAS's threads are many more."""
-        blocks = max(blocks_in(m, self.block(m)) for m in batches)
-        return min(blocks, most) if most <= 2 * blocks else 1
-
-    def _may_choose(self, batches: Sequence[int]) -> bool:
+    def _may_choose(self, m: int, most: int) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
-        are_blocks = self._are_blocks(batches)
-        matters = are_blocks or self.widest * max(batches) > SMALL
-        found = self._agree(batches) if matters else {False}
-        return False not in found and (are_blocks or True in found)
+        found = self._agree(m) if _may_set() and most > 1 else {False}
+        return False not in found and True in found
 
-    def _agree(self, batches: Iterable[int]) -> set[bool | None]:
-        """What `agree` says of these batches, for all the BLAS has and for our cores."""
+    def _agree(self, m: int) -> set[bool | None]:
+        """What `agree` says of a batch, for all the BLAS has and for our cores."""
         numbers = {all_threads(), number_of_threads()[0]()}
-        lengths = set().union(*(lengths_of(m, self.block(m)) for m in batches))
-        return {agree(self.sizes, n, self.dtype, number) for n in lengths for number in numbers}
+        return {agree(self.sizes, m, self.dtype, number) for number in numbers}
 
 
 def _may_set() -> bool:
@@ -230,9 +164,9 @@ def _product_agrees(n_out: int, n_in: int, m: int, dtype: Any, threads: int) -> 
     return _layer_agrees(n_in, n_out, m, dtype, threads)
 
 
-def prefer_one() -> None:
-    """Let products outside of trainings use one thread for now, as trainings side by side did."""
-    _best[:] = True, time.perf_counter() + LONGEST
+def prefer(one: bool, until: float) -> None:
+    """Let products outside of trainings use one thread, or all, until then."""
+    _best[:] = one, until
 
 
 def all_threads() -> int:
