@@ -20,6 +20,7 @@ from xpnet.fused.numba.compilation.views import WHOLE
 from xpnet.fused.numba.registers import Vectors, registers_of
 from xpnet.types import Array
 
+AHEAD = 16
 MOST, MOST_OF_FEW = 12, 6
 """Rows of a tile of two vectors, where there are 32 registers and where there are 16."""
 
@@ -161,6 +162,9 @@ def _tile(
     sums = [builder.phi(on.type) for _ in places]
     from_a = on.place(A, builder.mul(p, column))
     from_b = on.place(B, builder.mul(p, row_B))
+    soon = on.place(from_b, builder.mul(row_B, ir.Constant(WHOLE, AHEAD)))
+    for v in range(vectors):
+        on.prefetch(soon, v)
     b = [on.load(from_b, v, masks[v]) for v in range(vectors)]
     of_a = [builder.mul(row, ir.Constant(WHOLE, r)) for r in range(rows)]
     a = [on.spread(on.place(from_a, each)) for each in of_a]

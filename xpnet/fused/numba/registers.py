@@ -71,6 +71,15 @@ class Vectors:
         store = self._function(f"llvm.masked.store.{self.name}.p0", of_type)
         self.builder.call(store, [value, self._at(address, vector), self._align(), mask])
 
+    def prefetch(self, address: Any, vector: int) -> None:
+        """Ask for the cache line where a vector begins, without waiting for it."""
+        byte = ir.IntType(8).as_pointer()
+        of_type = ir.FunctionType(ir.VoidType(), [byte, SHORT, SHORT, SHORT])
+        to_read, in_all_caches, data = (ir.Constant(SHORT, value) for value in (0, 3, 1))
+        place = self.builder.bitcast(self._at(address, vector), byte)
+        prefetch = self._function("llvm.prefetch.p0", of_type)
+        self.builder.call(prefetch, [place, to_read, in_all_caches, data])
+
     def spread(self, address: Any) -> Any:
         """One number in all lanes."""
         pointer = self.builder.inttoptr(address, self.real.as_pointer())

@@ -21,10 +21,10 @@ from xpnet.fused.numba.compilation.views import address_at, matrix_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
 from xpnet.fused.numba.network.places import (
-    ACROSS,
     DA,
     DZ,
     N_IN,
+    N_OUT,
     REST,
     A,
     Z,
@@ -40,6 +40,8 @@ ACTIVATE, DERIVE, MULTIPLY = range(3)  # of `kinds`, and those of `places`
 ROWS = 64
 """Rows of W that are read at a time across: of more, their places in memory would be looked up anew
 for each few columns."""
+SAMPLES = 256
+"""Samples whose products are added up at a time: their rows of A lie in the cache."""
 
 
 @compiled_inner
@@ -56,6 +58,7 @@ def cost_and_differences(
     masks: Masks,
     theta: Array,
     work: Array,
+    across: Array,
 ) -> float:
     """Forward, cost and backward up to dZ of every layer, of a block of samples; its part of J.
 
@@ -66,11 +69,11 @@ def cost_and_differences(
         `row_sums`, of the output's loop, and of `decayed` where there is a penalty. Without
         `backward` there is the cost alone.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 9)
+    kinds : array of int, shape (L, 8)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
         derivative by Z; what multiplies by the derivative. Then the rows of `work` where its
         matrices begin: A, whose row is also the number of its first unit; Z, or -1 where the
-        derivative does without; dZ; A across, samples as rows; dA; and what else there is.
+        derivative does without; dZ; dA; and what else there is.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
     columns : array, shape (n_x * m,)
@@ -87,9 +90,12 @@ def cost_and_differences(
     theta : array, shape (P,)
     work : array
         Room for those matrices, of m numbers a row; then three rows, and db of every layer.
+    across : array, shape (2 * units * size,)
+        A and dZ of every layer with the samples of the batch as rows, those of all A first.
     """
     m, last = Y.shape[0], len(layout) - 1
-    call(loops[FORWARD], loops, layout, kinds, slopes, columns, m, before, masks, theta, work)
+    of_block = m, before, masks, theta, work, across
+    call(loops[FORWARD], loops, layout, kinds, slopes, columns, *of_block)
     to_dZ, rest = rows_of(work, layout, kinds, DZ, last, m), kinds[last, REST] * m
     s, rows = matrix_at(work, rest, 1, m), matrix_at(work, rest + m, 2, m)
     of_dtype = work.dtype.type(share)
@@ -98,7 +104,7 @@ def cost_and_differences(
     logits = rows_of(work, layout, kinds, A, last, m)
     J: float = number_of(loops[OUTPUT], logits, Y.T, 1.0, s, to_dZ, rows)
     if loops[BACKWARD] != 0:
-        call(loops[BACKWARD], loops, layout, kinds, slopes, m, before, masks, theta, work)
+        call(loops[BACKWARD], loops, layout, kinds, slopes, *of_block)
     return J
 
 
@@ -123,6 +129,7 @@ def forward(
     masks: Masks,
     theta: Array,
     work: Array,
+    across: Array,
 ) -> None:
     """A of every layer, each Z that is kept, and A across where there is a way back."""
     last = len(layout) - 1
@@ -144,8 +151,8 @@ def forward(
             if masks[KEPT] > 0:
                 call(masks[DROP], to_A, kinds[layer, A], kinds[last, A] + before, masks)
             if loops[BACKWARD] != 0:
-                across = address_at(work, kinds[layer, ACROSS] * m)
-                call(loops[TRANSPOSE], A_prev, m, across, n, n, m, theta)
+                to_rows = address_at(across, side(across, layout, kinds, layer, before, 0))
+                call(loops[TRANSPOSE], A_prev, m, to_rows, n, n, m, theta)
 
 
 @compiled_inner
@@ -159,6 +166,7 @@ def backward(
     masks: Masks,
     theta: Array,
     work: Array,
+    across: Array,
 ) -> None:
     """From the last layer's dZ, which is in its place, to those of all layers, and their db."""
     last = len(layout) - 1
@@ -180,13 +188,25 @@ def backward(
             else:
                 call(kinds[layer, DERIVE], rows_of(work, layout, kinds, Z, layer, m), dZ)
                 call(kinds[layer, MULTIPLY], dA, dZ, None, dZ, db)
+        rows = address_at(across, side(across, layout, kinds, layer, before, 1))
+        call(loops[TRANSPOSE], address_at(dZ, 0), m, rows, n, n, m, theta)
         if layer > 0:
             to_dA = address_at(work, kinds[layer - 1, DA] * m)
             for start in range(0, n, ROWS):
                 k = ROWS if n - start > ROWS else n - start
-                across = address_at(W, start * n_in), 1, n_in
-                product = *across, address_at(dZ, start * m), m, k, min(start, 1), to_dA, m, n_in, m
+                of_W, of_dZ = address_at(W, start * n_in), address_at(dZ, start * m)
+                product = of_W, 1, n_in, of_dZ, m, k, min(start, 1), to_dA, m, n_in, m
                 call(loops[MATMUL], *product, theta)
+
+
+@compiled_inner
+def side(across: Array, layout: Array, kinds: Array, layer: int, before: int, is_dZ: int) -> int:
+    """Where A of a layer, or its dZ, begins in `across`, from one sample on."""
+    last = len(layout) - 1
+    units = kinds[last, A] + layout[last, N_OUT]
+    size = len(across) // (2 * units)
+    begin: int = (is_dZ * units + kinds[layer, A]) * size + before * layout[layer, N_OUT]
+    return begin
 
 
 @compiled_inner
@@ -198,38 +218,30 @@ def weight_gradients(
     first: int,
     n: int,
     x: Array,
-    work: Array,
-    room: int,
+    across: Array,
     m: int,
-    length: int,
     to_dW: Array,
 ) -> None:
-    """So many rows of dW of a layer, from dZ of all blocks.
+    """So many rows of dW of a layer, from `first` on, of all samples of a batch.
 
     Parameters
     ----------
-    loops, layout, kinds : array
+    loops, layout, kinds, across : array
         Of `cost_and_differences`.
     layer, first, n : int
-        The rows from `first` on.
     x : array, shape (m * n_x,)
         Samples as rows.
-    work : array
-    room : int
-        Numbers in `work` for a sample.
-    m, length : int
-        Samples of the batch, and of a block.
+    m : int
     to_dW : array, shape (n * n_in,)
     """
-    n_in = layout[layer, N_IN]
-    for before in range(0, m, length):
-        q = length if length < m - before else m - before
-        begin = before * room
+    n_out, n_in = layout[layer, N_OUT], layout[layer, N_IN]
+    for before in range(0, m, SAMPLES):
+        k = SAMPLES if m - before > SAMPLES else m - before
         A_prev = address_at(x, before * n_in)
         if layer > 0:
-            A_prev = address_at(work, begin + kinds[layer - 1, ACROSS] * q)
-        dZ = address_at(work, begin + (kinds[layer, DZ] + first) * q)
-        product = dZ, q, 1, A_prev, n_in, q, min(before, 1), address_at(to_dW, 0), n_in, n, n_in
+            A_prev = address_at(across, side(across, layout, kinds, layer - 1, before, 0))
+        dZ = address_at(across, side(across, layout, kinds, layer, before, 1) + first)
+        product = dZ, 1, n_out, A_prev, n_in, k, min(before, 1), address_at(to_dW, 0), n_in, n, n_in
         call(loops[MATMUL], *product, to_dW)
 
 

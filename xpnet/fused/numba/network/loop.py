@@ -43,8 +43,8 @@ ADDRESSES = (
     *("gradients", "update", "gather", "loops", "layout", "kinds", "slopes"),
     *("X", "Y", "weight", "order"),
     *("rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
-    *("first", "second", "costs", "x", "columns", "y", "s", "work", "pieces"),
-    *("parts_of_cost", "squares", "arrivals", "sleep"),
+    *("first", "second", "costs", "x", "columns", "y", "s", "work", "across"),
+    *("pieces", "parts_of_cost", "squares", "arrivals", "sleep"),
 )
 SIZES = (
     *("thin", "layers", "kinds_of_layer", "units", "P", "m", "n_x", "n_y", "weights", "epochs"),
@@ -55,7 +55,7 @@ ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float)
 
 OF_ROOM = "size", "n_x", "n_y", "room_of_sample", "piece", "units"
 
-PIECE, ROWS = 2**15, 12
+PIECE, ROWS = 2**16, 12
 """Numbers of dW, and rows, that are made and used at once, while they lie in the cache."""
 
 EVEN = 4  # rows of a layer that workers' shares are multiples of
@@ -92,8 +92,8 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           moments;
         - costs (steps,): where they go;
         - x (size, n_x), columns (n_x, size), y (size, n_y), s (workers, size), work (size *
-          room_of_sample,), pieces (workers, piece): room for a batch, for its layers, and for
-          gradients;
+          room_of_sample,), across (2 * units * size,), pieces (workers, piece): room for a batch,
+          for its layers, and for gradients;
         - block, block_last: samples of a block, of a whole batch and of what is left;
         - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
           blocks, and sums of the squares of weights;
@@ -189,7 +189,8 @@ def gradients(
         masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
         columns = array_at(row.columns, like, row.size * row.n_x)
         columns = vector_at(columns, before * row.n_x, m * row.n_x)
-        rest = Y, weights, share, before, masks, theta, work
+        across = array_at(row.across, like, 2 * row.units * row.size)
+        rest = Y, weights, share, before, masks, theta, work, across
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
     costs[i % 2 * row.size + block] = J
@@ -234,7 +235,8 @@ def update(
         begin = layout[layer, WEIGHTS] + start * n_in
         dW = array_at(place_of(row, begin, worker, like), like, n * n_in)
         if is_made:
-            weight_gradients(loops, layout, kinds, layer, start, n, x, work, room, m, length, dW)
+            across = array_at(row.across, like, 2 * row.units * row.size)
+            weight_gradients(loops, layout, kinds, layer, start, n, x, across, m, dW)
         if decay != 0.0:
             of_rows = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
             W, to_dW = matrix_at(theta, begin, n, n_in), matrix_at(dW, 0, n, n_in)
@@ -318,7 +320,8 @@ class Room:
         if is_gathered:
             self._take(rows, dtype, x=size * n_x, y=size * n_y)
         if not is_thin:
-            self._take(rows, dtype, columns=size * n_x, pieces=workers * piece)
+            self._take(rows, dtype, columns=size * n_x, across=2 * units * size)
+            self._take(rows, dtype, pieces=workers * piece)
         self._take(rows, dtype, s=size * workers, work=size * room)
         self._take(rows, np.dtype(np.float64), parts_of_cost=2 * size, squares=2 * units)
         if workers == 1:

@@ -21,10 +21,7 @@ from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import of_gather, of_thread, table_of
 from xpnet.fused.numba.network.step import Program, masks_in_row, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps, count
-
-LARGE = 2**21
-"""Parameters from which on steps are made one by one."""
+from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -39,7 +36,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     def found(steps: TrainingSteps) -> RunProgram | None:
         nonlocal program, has_run
         optimizer = getattr(steps.apply, "kernel", None)  # of an update that is this kernel alone
-        if optimizer not in LOOPS or is_large(steps.params):
+        if optimizer not in LOOPS:
             return None
         if program is None:
             if not suits(steps.net, steps.params, steps.batches.X):
@@ -63,14 +60,6 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
 
     run.prepared, run.cost = prepared, cost  # type: ignore[attr-defined]
     return run
-
-
-def is_large(params: Params) -> bool:
-    """Whether Python takes nothing beside a step.
-
-    Step by step there are no more parameters than the old and the new.
-    """
-    return count(params) >= LARGE
 
 
 class RunProgram(Program):

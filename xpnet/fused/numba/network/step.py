@@ -308,9 +308,8 @@ def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
             units,
             np.where(from_a, -1, S + kept),
             dZ + units,
-            dZ + S + units,
-            np.full_like(sizes, dZ + 2 * S),
-            np.full_like(sizes, dZ + 2 * S + sizes.max()),
+            np.full_like(sizes, dZ + S),
+            np.full_like(sizes, dZ + S + sizes.max()),
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
@@ -334,7 +333,7 @@ def _of_gradients(thin: bool, dtype: Any) -> int:
     if thin:
         data = X, X, X, 1.0, vector, vector, vector
         return address_of(thin_cost_and_gradients, *network, *data)
-    rest = 1.0, 0, masks_of(None, dtype), vector, vector
+    rest = 1.0, 0, masks_of(None, dtype), vector, vector, vector
     return address_of(cost_and_differences, *network, vector, X, X, *rest)
 
 
@@ -350,7 +349,7 @@ def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
     """The addresses of `matmul`, `transpose`, `forward`, `backward` and `row_sums`."""
     vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network, rest = (loops, layout, layout, slopes), (masks_of(None, dtype), vector, vector)
+    network, rest = (loops, layout, layout, slopes), (masks_of(None, dtype), *[vector] * 3)
     return (
         address_of(matmul, *[0] * 11, vector),
         address_of(transpose, *[0] * 6, vector),

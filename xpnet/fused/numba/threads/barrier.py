@@ -19,8 +19,8 @@ from numba.extending import intrinsic
 
 from xpnet.fused.numba.compilation.compiler import compiled_inner
 
-LOOKS = 2**15
-"""Times that one looks before it sleeps: some tens of microseconds."""
+LOOKS = 2**18
+"""Times that one looks before it sleeps: some tenths of a millisecond, as many sleeps take."""
 
 NAP = 20 if os.name != "nt" else 0
 """Microseconds of a sleep; Windows has no such, but gives the core to whoever wants it."""
