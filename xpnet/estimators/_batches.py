@@ -1,22 +1,26 @@
 """Samples as rows: split for validation, and in batches of columns.
 
-Order and split are scikit-learn's, from its generator, but rows are gathered where they lie.
+Order and split are scikit-learn's, from its generator, but rows are gathered where they lie. What
+is drawn from one in the same state is drawn once for some trainings.
 SciPy's sparse rows stay sparse; those of cupyx are made dense by the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy, deepcopy
+from functools import cached_property
 from itertools import repeat, tee
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
 
 from xpnet import backend
 from xpnet.data.batches import indices
@@ -48,6 +52,92 @@ class Samples(NamedTuple):
         return int(self.X.shape[0])
 
 
+_shared: ContextVar[dict[Any, Any] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def draws_shared() -> Iterator[dict[Any, Any]]:
+    """Context in which trainings whose generators are in the same state draw once for all.
+
+    Yields
+    ------
+    dict
+        Holds all that is drawn, until it is cleared once all trainings have begun.
+    """
+    held: dict[Any, Any] = {}
+    token = _shared.set(held)
+    try:
+        yield held
+    finally:
+        _shared.reset(token)
+
+
+class Draws:
+    """What one fit draws, one thing after another.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        As of the estimator. A generator that the caller has given, and may go on with, is left as
+        scikit-learn leaves it.
+
+    Attributes
+    ----------
+    is_given : bool
+        Whether it is such a generator.
+    are_shared : bool
+        Whether other trainings may draw the same.
+    """
+
+    def __init__(self, random_state: Any) -> None:
+        self.random_state = random_state
+        self.is_given = isinstance(random_state, np.random.RandomState)
+        self._held = _shared.get()
+        self._state: Any = None  # of the generator, where that is yet to be made
+        self._past: Any = ("seed", random_state)  # all that the next draw depends on
+        if self.are_shared and not isinstance(random_state, Integral):
+            state = self.generator.get_state(legacy=False)["state"]
+            self._past = state["key"].tobytes(), state["pos"]
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether the fit began in the context of `draws_shared`."""
+        return self._held is not None
+
+    @cached_property
+    def generator(self) -> np.random.RandomState:
+        """The generator. To make one takes longer than to begin a small training."""
+        generator: np.random.RandomState = check_random_state(self.random_state)
+        if self._state is not None:
+            generator.set_state(self._state)
+        return generator
+
+    def once(
+        self, key: Any, draw: Callable[[np.random.RandomState], Any], *, is_kept: bool = True
+    ) -> Any:
+        """What `draw` makes of the generator, not to be written to: others may share it.
+
+        Those of the same `key`, and that have drawn the same before, would draw the same. What is
+        not to be kept for them, as it is large, each draws by itself.
+        """
+        if self._held is None:
+            return draw(self.generator)
+        self._past = self._past, key
+        if self._past in self._held:
+            drawn, self._state = self._held[self._past]
+            if "generator" in vars(self):
+                self.generator.set_state(self._state)
+            return drawn
+        drawn = draw(self.generator)
+        if is_kept:
+            self._held[self._past] = drawn, self.generator.get_state()
+        return drawn
+
+    def seed(self, use: str) -> int:
+        """A whole number, for a generator of its own for this `use`."""
+        return int(self.once(use, lambda rng: rng.randint(2**31)))
+
+
 def check_outputs(Y: Array, n_outputs: int, name: str) -> None:
     """Raise ValueError unless the targets, called `name`, have so many columns."""
     if Y.shape[1] != n_outputs:
@@ -75,30 +165,32 @@ def _as_columns(X: Array) -> Array:
 
 
 def epochs_of_batches(
-    samples: Samples, size: int, shuffle: bool, rng: np.random.RandomState, is_given: bool = False
+    samples: Samples, size: int, shuffle: bool, draws: Draws
 ) -> Iterator[Batches]:
     """The batches of one epoch after another, without end.
 
-    As in scikit-learn, each epoch shuffles the order that the epoch before left. Where `rng` is one
-    that the caller has given, and may go on with, it is left as that leaves it.
+    As in scikit-learn, each epoch shuffles the order that the epoch before left.
     """
     X, Y, weights, _ = samples
     weight = None if weights is None else weights[None, :]
-    orders: Iterator[Any] = _orders(samples.m, rng, is_given) if shuffle else repeat(None)
+    orders: Iterator[Any] = _orders(samples.m, draws) if shuffle else repeat(None)
     return (Batches(X, Y, weight, order, size) for order in orders)
 
 
-def _orders(m: int, rng: np.random.RandomState, is_given: bool) -> Iterator[np.ndarray]:
+def _orders(m: int, draws: Draws) -> Iterator[np.ndarray]:
     """The order of one epoch after another, without end."""
-    shared, own = _shared.get(), _drawn(m, rng)
-    if shared is None:
-        return own
-    key = m, *_state(rng)
-    if key not in shared:
-        (shared[key],) = tee(_drawn(m, deepcopy(rng)) if is_given else own, 1)
-    orders = copy(shared[key])
-    # Both draw the same: one that other trainings have, too, and one that moves `rng` on.
-    return (order for order, _ in zip(orders, own, strict=False)) if is_given else orders
+    if not draws.are_shared:
+        return _drawn(m, draws.generator)
+
+    def of_all(rng: np.random.RandomState) -> Any:
+        return tee(_drawn(m, deepcopy(rng) if draws.is_given else rng), 1)[0]
+
+    orders: Iterator[np.ndarray] = copy(draws.once(("orders", m), of_all))
+    if not draws.is_given:
+        return orders
+    # Both draw the same: one that other trainings have, too, and one that moves the given one on.
+    own = _drawn(m, draws.generator)
+    return (order for order, _ in zip(orders, own, strict=False))
 
 
 def _drawn(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
@@ -111,34 +203,6 @@ def _drawn(m: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
         yield order
 
 
-def _state(rng: np.random.RandomState) -> tuple[Any, ...]:
-    """What all that is drawn next depends on."""
-    state = rng.get_state(legacy=False)["state"]
-    return state["key"].tobytes(), state["pos"]
-
-
-_shared: ContextVar[dict[Any, Any] | None] = ContextVar("shared", default=None)
-
-
-@contextmanager
-def draws_shared() -> Iterator[dict[Any, Any]]:
-    """Context in which trainings on the same samples draw orders and splits once for all.
-
-    Those whose generators are in the same state would draw the same.
-
-    Yields
-    ------
-    dict
-        Holds all that is drawn, until it is cleared once all trainings have begun.
-    """
-    held: dict[Any, Any] = {}
-    token = _shared.set(held)
-    try:
-        yield held
-    finally:
-        _shared.reset(token)
-
-
 def gather_of_sparse(
     gather: Gather, arrays: tuple[Array, ...], order: Array | None, start: int, stop: int
 ) -> tuple[Array, ...]:
@@ -149,22 +213,17 @@ def gather_of_sparse(
 
 
 def split(
-    samples: Samples, fraction: float, stratify: bool, rng: np.random.RandomState
+    samples: Samples, fraction: float, stratify: bool, draws: Draws
 ) -> tuple[Samples, Samples]:
     """Return what to train on and what to validate on, a `fraction` of the samples.
 
     With `stratify` both get their share of each of two classes. Raises ValueError if fewer than
     two samples are to validate on, a class has too few, or all samples of one part weigh 0.
     """
-    shared = _shared.get()
-    if shared is None:
-        return _split(samples, fraction, stratify, rng)
-    key = *map(id, samples), fraction, stratify, *_state(rng)
-    if key not in shared:
-        # With the samples, so that their ids stay theirs.
-        shared[key] = _split(samples, fraction, stratify, rng), rng.get_state(), samples
-    sides: tuple[Samples, Samples] = shared[key][0]
-    rng.set_state(shared[key][1])
+    key = "split", *map(id, samples), fraction, stratify
+    sides: tuple[Samples, Samples]
+    # With the samples, so that their ids stay theirs.
+    sides, _ = draws.once(key, lambda rng: (_split(samples, fraction, stratify, rng), samples))
     return sides
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache, partial
@@ -12,11 +13,10 @@ import numpy as np
 from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
 
 from xpnet import backend, init
 from xpnet.estimators import _constraints
-from xpnet.estimators._batches import Samples, check_outputs, contiguous, split
+from xpnet.estimators._batches import Draws, Samples, check_outputs, contiguous, split
 from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
 from xpnet.estimators._labels import Labels, column_raveled
@@ -42,6 +42,9 @@ Self = TypeVar("Self", bound="BaseMLP")
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "identity": "identity", "exp": "exp"}
 """scikit-learn's name of an output activation, and xpnet's."""
+
+MOST_KEPT = 2**16
+"""Weights that are drawn once for some trainings: where there are more, memory is scarcer."""
 
 
 class Given(NamedTuple):
@@ -169,13 +172,13 @@ class BaseMLP(
             samples, labels = self._encode(given, first, incremental)
         samples = samples._replace(weights=self._class_weighted(samples, labels))
         validation_samples = self._validation_set(validation, samples, labels)
-        rng = check_random_state(self.random_state)
+        draws = Draws(self.random_state)
         if first:
-            self._begin(samples, labels, rng)
+            self._begin(samples, labels, draws)
         if is_stochastic(self.solver):
             begin_counts(self, afresh=first)
         with unfitted_where_diverged(self, first):
-            return (yield from self._train(samples, validation_samples, rng, incremental))
+            return (yield from self._train(samples, validation_samples, draws, incremental))
 
     def _encode(self, given: Given, first: bool, incremental: bool) -> tuple[Samples, Any]:
         """Samples and labels as they were given, checked."""
@@ -202,7 +205,7 @@ class BaseMLP(
         self,
         samples: Samples,
         validation_samples: Samples | None,
-        rng: np.random.RandomState,
+        draws: Draws,
         incremental: bool,
     ) -> Rounds:
         net, params = self._net(), self._params()
@@ -213,10 +216,10 @@ class BaseMLP(
             return None
         if self.early_stopping and validation_samples is None:
             stratify = self.out_activation_ == "logistic" and self.n_outputs_ == 1
-            samples, validation_samples = split(samples, self.validation_fraction, stratify, rng)
+            samples, validation_samples = split(samples, self.validation_fraction, stratify, draws)
         return (
             yield from stochastic_rounds(
-                self, net, params, samples, validation_samples, rng, incremental=incremental
+                self, net, params, samples, validation_samples, draws, incremental=incremental
             )
         )
 
@@ -253,11 +256,11 @@ class BaseMLP(
         """The weights of samples, times those of their classes."""
         return samples.weights
 
-    def _begin(self, samples: Samples, labels: Any, rng: np.random.RandomState) -> None:
+    def _begin(self, samples: Samples, labels: Any, draws: Draws) -> None:
         """Initialise the parameters, and forget every earlier fit."""
         units = hidden_sizes(self.hidden_layer_sizes)
         sizes = (samples.X.shape[1], *units, samples.Y.shape[1])
-        params = self._first_params(sizes, rng, reference(samples.X))
+        params = self._first_params(sizes, draws, reference(samples.X))
         self._state = MLPState(
             n_iter_=0,
             t_=0,
@@ -306,17 +309,15 @@ class BaseMLP(
             raise ValueError(f"its attributes are not those of {net}")
         check_counts(self)
 
-    def _first_params(
-        self, sizes: tuple[int, ...], rng: np.random.RandomState, like: Array
-    ) -> Params:
+    def _first_params(self, sizes: tuple[int, ...], draws: Draws, like: Array) -> Params:
         """Parameters to start from: by a scheme of `xpnet.init`, or scikit-learn's."""
         hidden = activation_names(self.activation, len(sizes) - 2)
         if self.init is not None:
-            layers = init.initial_params(sizes, int(rng.randint(2**31)), self.init)
+            layers = init.initial_params(sizes, draws.seed("init"), self.init)
         else:
             # The output layer's interval is that of the last hidden layer, as in scikit-learn.
             last = hidden[-1:] or activation_names(self.activation, 1)
-            layers = _uniform(sizes, (*hidden, *last), rng)
+            layers = _uniform(sizes, (*hidden, *last), draws)
         there = partial(backend.asarray, like=like)
         return map_params(there, layers)
 
@@ -327,18 +328,21 @@ def _network(sizes: tuple[int, ...], hidden: tuple[str, ...], output: str) -> Ne
     return Network(sizes, hidden=hidden, output=output)
 
 
-def _uniform(
-    sizes: Sequence[int], activations: Sequence[str], rng: np.random.RandomState
-) -> Params:
+def _uniform(sizes: Sequence[int], activations: tuple[str, ...], draws: Draws) -> Params:
     """Weights and biases of each layer from ``U(±√(6 / (n_in + n_out)))``, W before b.
 
     Of layers with ``sigmoid``, 2 stands in place of 6.
     """
-    layers = []
-    for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
-        bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
-        W = rng.uniform(-bound, bound, (n_in, n_out))
-        b = rng.uniform(-bound, bound, n_out)
-        # In C order: updates are entry by entry, and gradients come in C order.
-        layers.append(Dense(np.ascontiguousarray(W.T), b[:, None]))
-    return tuple(layers)
+
+    def drawn(rng: np.random.RandomState) -> list[tuple[np.ndarray, np.ndarray]]:
+        layers = []
+        for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
+            bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
+            W = rng.uniform(-bound, bound, (n_in, n_out))
+            layers.append((W.T, rng.uniform(-bound, bound, (n_out, 1))))
+        return layers
+
+    is_kept = sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
+    layers = draws.once(("uniform", sizes, activations), drawn, is_kept=is_kept)
+    # Copies in C order: updates are entry by entry, and gradients come in C order.
+    return tuple(Dense(np.array(W, order="C"), np.array(b)) for W, b in layers)

@@ -7,7 +7,7 @@ import pytest
 
 from xpnet import MLPClassifier, backend
 from xpnet.data.batches import gathered, sliced
-from xpnet.estimators._batches import Samples, epochs_of_batches
+from xpnet.estimators._batches import Draws, Samples, epochs_of_batches
 from xpnet.estimators._solvers import stochastic
 from xpnet.train.steps import Trainer
 
@@ -58,5 +58,5 @@ def test_an_epoch_trains_on_every_sample_once(few, monkeypatch, shuffle):
 
 def test_samples_in_order_are_views(few):
     samples = Samples(few.X, few.X[:, :1], None, few.y)
-    batches = next(epochs_of_batches(samples, 50, False, np.random.RandomState(0)))
+    batches = next(epochs_of_batches(samples, 50, False, Draws(0)))
     assert np.shares_memory(next(gathered(batches, sliced)).X, few.X)

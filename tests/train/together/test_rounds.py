@@ -16,7 +16,7 @@ from xpnet.data.batches import shuffled
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
-from xpnet.train.together.side_by_side import _parts
+from xpnet.train.together.side_by_side import _parts, _Round
 from xpnet.train.together.stacked import Stack
 from xpnet.types import Batches, Run
 
@@ -94,12 +94,18 @@ def test_the_first_parts_are_small():
 
 
 def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(monkeypatch):
-    trainings = pytest.importorskip("xpnet.fused.numba.network.trainings")
-    wait_for = trainings._wait_for
-    monkeypatch.setattr(trainings, "_wait_for", lambda runs, seconds=None: wait_for(runs))
+    pytest.importorskip("numba")
     monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
     monkeypatch.setattr("xpnet.train.together.side_by_side.MOST_ALIKE", 1)  # so that each is a part
     assert at_once_and_as_alone() == [[1, 16, 6], [16, 7]]
+
+
+def test_what_has_waited_for_threads_does_not_make_later_ones_short():
+    _, (loop, *_), (batches, *_) = loops(np, "adam")
+    some = _Round([], nullcontext, nullcontext, nullcontext, ())
+    for seconds in (8.0, 1.0, 4.0):
+        some._lengthen({0: (loop, [batches])}, seconds)
+    assert list(some.shown.values()) == [(1.0, 16)]
 
 
 def at_once_and_as_alone(**options):

@@ -105,9 +105,10 @@ class Patience(Callback):
         state.t_ += self.m
         state.loss_ = loss
         state.loss_curve_.append(loss)
-        say(model, f"Iteration {state.n_iter_}, loss = {loss:.8f}")
-        if "val_cost" in epoch.row:
-            say(model, f"Validation score: {state.validation_scores_[-1]:f}")
+        if model.verbose:  # to make the texts takes as long as the rest
+            say(model, f"Iteration {state.n_iter_}, loss = {loss:.8f}")
+            if "val_cost" in epoch.row:
+                say(model, f"Validation score: {state.validation_scores_[-1]:f}")
         self._compare(epoch)
         state.rate.end_epoch(state.t_)
         reason = self._reason()

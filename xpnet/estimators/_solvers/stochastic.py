@@ -16,7 +16,7 @@ from sklearn.metrics import check_scoring
 
 from xpnet import backend
 from xpnet.data.batches import nth
-from xpnet.estimators._batches import Samples, epochs_of_batches, gather_of_sparse
+from xpnet.estimators._batches import Draws, Samples, epochs_of_batches, gather_of_sparse
 from xpnet.estimators._checkpoints import recorder_of
 from xpnet.estimators._loss import loss_share, sklearn_value_and_grad
 from xpnet.estimators._prediction import counted, outputs
@@ -42,19 +42,19 @@ def stochastic_rounds(
     params: Params,
     samples: Samples,
     validation: Samples | None,
-    rng: np.random.RandomState,
+    draws: Draws,
     *,
     incremental: bool,
 ) -> Rounds:
     """``max_iter`` epochs, or until there is no improvement; one epoch if `incremental`.
 
     With `incremental`, `samples` are one chunk of many, as in partial_fit, and the optimiser goes
-    on. `rng` draws the order of samples and dropout.
+    on. `draws` are of the order of samples and of dropout.
     """
     size = _batch_size(model, samples.m)
     if not incremental:
         restart(model)
-    settings = _settings(model, net, rng)
+    settings = _settings(model, net, draws)
     if issparse(samples.X):
         params = by_features(params)
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
@@ -68,8 +68,7 @@ def stochastic_rounds(
         *(run, params, callbacks, settings, _validation_by(model, net, validation)),
         _samples_in,
     )
-    is_given = rng is model.random_state
-    epochs = epochs_of_batches(samples, size, model.shuffle, rng, is_given)
+    epochs = epochs_of_batches(samples, size, model.shuffle, draws)
     if model.checkpoint is not None:
         loop.resume(samples, validation, epochs)
     try:
@@ -81,14 +80,14 @@ def stochastic_rounds(
     return stopped
 
 
-def _settings(model: Any, net: Network, rng: np.random.RandomState) -> Settings:
-    """The settings of the steps; where there is dropout, its seed is drawn from `rng`."""
+def _settings(model: Any, net: Network, draws: Draws) -> Settings:
+    """The settings of the steps; where there is dropout, its seed is drawn."""
     return Settings(
         resumed(model),
         value_and_grad=sklearn_value_and_grad(net) if net.output == "identity" else None,
         l2=float(model.alpha),
         dropout=model.dropout,
-        seed=int(rng.randint(2**31)) + model.t_ if model.dropout else 0,
+        seed=draws.seed("dropout") + model.t_ if model.dropout else 0,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +49,8 @@ def round_side_by_side(
         for part in _parts(coming, size):
             some.go_on(waits=False)
             some.begin(part)
+            if not (some.shown or any(loop.history for loop, _ in part.values())):
+                some.go_on()  # so that no other work delays what the very first shows
         while some.going:
             some.go_on()
     return some.end()
@@ -139,7 +142,10 @@ class _Round:
         for loop, batches in epochs.values():
             # One that made fewer than others may take longer for each.
             loop.most = min(most, GROWTH * len(batches))
-            self.shown[_form(loop)] = seconds / longest / len(epochs), GROWTH * len(batches)
+            # Those that waited for threads seem to take longer.
+            least, _ = self.shown.get(_form(loop), (math.inf, 0))
+            each = min(least, seconds / longest / len(epochs))
+            self.shown[_form(loop)] = each, GROWTH * len(batches)
 
 
 Part: TypeAlias = tuple[Epochs, dict[int, PreparedRun], Callable[..., bool], float]
