@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numba import jit, typeof
 
-from xpnet.fused.numba import activations, cost, dense, dropout, sparse, updates
+from xpnet.fused.numba import activations, cost, dense, dropout, matmul, sparse, updates
 from xpnet.fused.numba.compilation.compiler import Dispatcher
 from xpnet.fused.numba.network import gradients
 from xpnet.fused.numba.network import loop as training
@@ -59,7 +59,7 @@ SIMD = {
     "divide": (dropout.divide, (M, 1.25), ("mul",)),
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
-    "add": (gradients.add, (V, V), ("add",)),
+    "matmul": (matmul.matmul, (*[0] * 11, V), ("mul", "add")),
     "row_products": (
         sparse.row_products,
         (NUMBERS, PLACES, BEGINS, M, None, 0.0, M),
@@ -128,7 +128,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, dropout, gradients, training, sparse, updates):
+    for room in (activations, cost, dense, dropout, gradients, matmul, training, sparse, updates):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop
@@ -138,22 +138,10 @@ def test_every_loop_is_looked_at():
     looked_at = {loop.py_func.__name__ for loop, _, _ in SIMD.values()}
     # Of log1p there is no packed instruction.
     no_simd = {"sigmoid_cost", "softplus_forward"}
-    # These call loops that are looked at, or only cut an array.
-    calling = {
-        "share_of",
-        "decayed",
-    }
-    calling |= {"gradients_at", "cost_and_gradients", "thin_cost_and_gradients", "train"}
-    calling |= {
-        "forward",
-        "backward",
-        "gradients",
-        "update",
-        "transpose",
-        "gathered",
-        "newest",
-        "total",
-    }
+    # These call loops that are looked at, or only find places in memory.
+    calling = {"cost_and_differences", "thin_cost_and_gradients", "forward", "backward", "train"}
+    calling |= {"weight_gradients", "bias_gradients", "side", "share_of", "decayed", "gradients"}
+    calling |= {"gathered", "weighted", "newest", "update", "updated", "place_of", "enter_cost"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from tests.fused.cases import OPTIMIZERS
 from tests.fused.numba.network.test_run import (
-    EPOCHS,
     assert_equal,
     assert_the_same,
     samples,
@@ -19,37 +18,39 @@ from tests.fused.numba.network.test_run import (
 )
 from tests.train.cases import Heard
 from xpnet import VECTORIZED
-from xpnet.fused.numba.blas import number_of_threads, routine
-from xpnet.fused.numba.network import loop, step
-from xpnet.fused.numba.threads import number as number_module
+from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.network import room, step
+from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
 from xpnet.fused.numba.threads.barrier import sleep, wait_for
-from xpnet.fused.numba.threads.blocks import block_of, blocks_in, lengths_of
-from xpnet.fused.numba.threads.number import Threads, at_most
+from xpnet.fused.numba.threads.blocks import block_of, blocks_in
+from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
 )
 
-SIZES, M, BATCH_SIZE = (300, 90, 40, 3), 1300, 515  # two batches, and one of 270 in one block
+SIZES, M, BATCH_SIZE = (300, 90, 40, 3), 500, 205  # two batches, and one of 90
 
 
 def made_by(monkeypatch, workers):
     """Let so many workers make all runs from now on; how many each of these had."""
     counts = []
 
-    class Chosen(Threads):
-        def _parts(self, steps, batches, by_workers):
-            with at_most(1):
-                yield slice(0, steps), workers
+    class Chosen(Team):
+        def most(self, m):
+            return workers
+
+        def parts(self, steps, m):
+            yield slice(0, steps), workers
 
     def noted(number, make):
         counts.append(number)
         on_workers(number, make)
 
-    monkeypatch.setattr(step, "Threads", Chosen)
-    monkeypatch.setattr(loop, "on_workers", noted)
+    monkeypatch.setattr(step, "Team", Chosen)
+    monkeypatch.setattr(room, "on_workers", noted)
     return counts
 
 
@@ -61,8 +62,7 @@ def test_any_number_of_workers(name, dtype, monkeypatch):
         counts = made_by(monkeypatch, workers)
         settings = {"optimizer": OPTIMIZERS[name], "batch_size": BATCH_SIZE}
         results.append(trained(*data, **settings))
-        with at_most(1):  # which in double precision has bits of its own
-            results.append(trained(*data, callbacks=[Heard()], **settings))
+        results.append(trained(*data, callbacks=[Heard()], **settings))
         assert set(counts) == {workers} - {1}
     for result in results[1:]:
         assert_equal(result, results[0])
@@ -74,7 +74,7 @@ def test_any_number_of_workers(name, dtype, monkeypatch):
         {"dropout": 0.4, "seed": 2},
         {"l2": 0.3},
         {"sample_weight": 10.0 ** np.linspace(-6, 6, M)[None]},
-        {"batch_size": 650, "optimizer": OPTIMIZERS["adamw"]},
+        {"batch_size": 250, "optimizer": OPTIMIZERS["adamw"]},
     ],
     ids=["dropout", "penalty", "weights", "adamw"],
 )
@@ -85,12 +85,17 @@ def test_steps_one_by_one(workers, settings, monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [1, 3, 4])
-def test_four_blocks(workers, monkeypatch):
+def test_many_blocks_and_a_short_last_one(workers, monkeypatch):
     """In double precision, in which costs show the order of their sum."""
     made_by(monkeypatch, workers)
-    data = samples((40, 60, 3), m=2100, dtype="float64")
-    assert blocks_in(1024, block_of((40, 60, 3), 1024)) == 4
-    assert_the_same(*data, batch_size=1024, epochs=20, optimizer=OPTIMIZERS["adamw"])
+    data = samples((40, 60, 3), m=700, dtype="float64")
+    assert blocks_in(333, block_of((40, 60, 3), 333)) == 6
+    assert_the_same(*data, batch_size=333, epochs=20, l2=0.1, optimizer=OPTIMIZERS["adamw"])
+
+
+def test_more_workers_than_blocks_and_rows(monkeypatch):
+    made_by(monkeypatch, 4)
+    assert_the_same(*samples((300, 90, 3), m=60), batch_size=20)
 
 
 @pytest.mark.parametrize(
@@ -113,26 +118,19 @@ def test_the_kernels_as_they_are_written(settings):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "m", "blocks"),
+    ("sizes", "m", "length"),
     [
-        ((784, 128, 10), 511, 1),
-        ((784, 128, 10), 512, 2),
-        ((784, 128, 10), 1024, 4),
-        ((64, 32, 10), 512, 1),
-        ((64, 32, 10), 1024, 4),
-        ((784, 512, 256, 10), 600, 2),
-        ((784, 2048, 2048, 10), 1024, 1),
+        ((64, 32, 10), 16, 64),
+        ((64, 32, 10), 64, 64),
+        ((64, 32, 10), 128, 32),
+        ((784, 128, 10), 32, 16),
+        ((784, 128, 10), 128, 32),
+        ((784, 128, 10), 200, 32),
+        ((784, 512, 256, 10), 1024, 64),
     ],
 )
-def test_shapes_alone_say_how_many_blocks(sizes, m, blocks):
-    assert blocks_in(m, block_of(sizes, m)) == blocks
-
-
-@pytest.mark.parametrize(
-    ("m", "lengths"), [(512, {256}), (515, {264, 251}), (600, {304, 296}), (1030, {264, 238})]
-)
-def test_the_last_block_is_what_is_left(m, lengths):
-    assert lengths_of(m, block_of((784, 64, 10), m)) == lengths
+def test_shapes_alone_say_how_long_blocks_are(sizes, m, length):
+    assert block_of(sizes, m) == length
 
 
 @numba.njit(nogil=True)
@@ -173,23 +171,11 @@ def test_where_a_thread_cannot_be_started(error, made, monkeypatch):
 
 
 def test_real_workers_are_chosen(monkeypatch):
-    """A training alone on two cores has them from the beginning."""
-    counts = []
-
-    def noted(number, make):
-        counts.append(number)
-        on_workers(number, make)
-
-    monkeypatch.setattr(loop, "on_workers", noted)
-    monkeypatch.setattr(number_module, "_trials", {})
-    monkeypatch.setattr(number_module, "is_alone", lambda: True)  # pytest-xdist has threads
-    monkeypatch.setattr(number_module, "cores", lambda: 2)
-    get, set_ = number_of_threads()
-    before = get()
-    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
-    set_(2)
-    try:
-        trained(*samples((784, 128, 10), m=4096), batch_size=512, epochs=1)
-    finally:
-        set_(before)
+    """A training alone on two cores has them from its second run on, in which they are tried."""
+    counts = made_by(monkeypatch, 1)
+    monkeypatch.setattr(step, "Team", Team)
+    monkeypatch.setattr(trial, "_trials", {})
+    monkeypatch.setattr(team, "is_alone", lambda: True)  # pytest-xdist has threads
+    monkeypatch.setattr(team, "cores", lambda: 2)
+    trained(*samples((784, 128, 10), m=1024), batch_size=256, epochs=2)
     assert set(counts) == {2}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -18,7 +17,7 @@ from xpnet import MLPClassifier, Network, fit, fused, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.threads.number import Threads
+from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.types import count
 
@@ -144,7 +143,7 @@ def test_a_run_in_parts_takes_one_vector_more(monkeypatch):
         parts = [
             (slice(k, min(k + length, STEPS_AN_EPOCH)), 1) for k in range(0, STEPS_AN_EPOCH, length)
         ]
-        monkeypatch.setattr(Threads, "parts", lambda *_, parts=parts, **options: nullcontext(parts))
+        monkeypatch.setattr(Team, "parts", lambda *_, parts=parts: parts)
         trained(*data, epochs=1)  # with all that is compiled
         tracemalloc.start()
         results.append(trained(*data))

@@ -12,19 +12,16 @@ a call takes rows of as many networks as there are.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused.numba.compilation.address import address_of, call, number_of
+from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
-from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
@@ -34,8 +31,7 @@ from xpnet.fused.numba.network.gradients import (
     weight_gradients,
 )
 from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
-from xpnet.fused.numba.threads.barrier import sleep, wait_for
-from xpnet.fused.numba.threads.workers import on_workers
+from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
 
@@ -52,8 +48,6 @@ SIZES = (
 )
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
-
-OF_ROOM = "size", "n_x", "n_y", "room_of_sample", "piece", "units"
 
 PIECE, ROWS = 2**16, 12
 """Numbers of dW, and rows, that are made and used at once, while they lie in the cache."""
@@ -305,57 +299,3 @@ def row_of(arrays: dict[str, Array], numbers: dict[str, float]) -> tuple[float, 
 def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
     """The table of some networks; to join tables of one row takes NumPy some times as long."""
     return np.array(rows, ROW)
-
-
-class Room:
-    """Memory that steps are made in, used again: one at a time may have it."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
-
-    def train(self, rows: Array, like: Array, workers: int = 1) -> None:
-        """Train the networks of these rows in here."""
-        size, n_x, n_y, room, piece, units = map(int, map(rows[0].__getitem__, OF_ROOM))
-        dtype, is_gathered, is_thin = like.dtype, rows["gather"][0] != 0, rows["thin"][0] != 0
-        if is_gathered:
-            self._take(rows, dtype, x=size * n_x, y=size * n_y)
-        if not is_thin:
-            self._take(rows, dtype, columns=size * n_x, across=2 * units * size)
-            self._take(rows, dtype, pieces=workers * piece)
-        self._take(rows, dtype, s=size * workers, work=size * room)
-        self._take(rows, np.dtype(np.float64), parts_of_cost=2 * size, squares=2 * units)
-        if workers == 1:
-            train(rows.ctypes.data, len(rows), like, 0, 1)
-            return
-        rows["sleep"] = sleep()
-
-        def make(worker: int, workers: int, arrivals: int) -> None:
-            rows["arrivals"] = arrivals
-            train(rows.ctypes.data, 1, like, worker, workers)
-
-        on_workers(workers, make)
-
-    def _take(self, rows: Array, dtype: Any, **lengths: int) -> None:
-        """Enter the addresses of arrays of at least these lengths."""
-        for name, length in lengths.items():
-            array = self.arrays.get(name)
-            if array is None or array.size < length or array.dtype != dtype:
-                array = self.arrays[name] = np.empty(length, dtype)
-            rows[name] = array.ctypes.data
-
-
-class _OfThread(threading.local):
-    """Of each thread, for whoever has none of their own."""
-
-    def __init__(self) -> None:
-        self.room = Room()
-
-
-of_thread = _OfThread()
-
-
-@cache
-def of_gather(dtype: Any) -> int:
-    """The address of `gather`."""
-    X = np.empty((1, 1), dtype)
-    return address_of(gather, X, np.empty(1, np.int64), 0, X)

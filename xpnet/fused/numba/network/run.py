@@ -8,7 +8,6 @@ and nothing is compiled twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
@@ -16,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
-from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import of_gather, of_thread, table_of
-from xpnet.fused.numba.network.step import Program, masks_in_row, suits
+from xpnet.fused.numba.network.loop import table_of
+from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
+from xpnet.fused.numba.network.room import of_thread
+from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps
 
@@ -73,7 +73,7 @@ class RunProgram(Program):
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.memory: list[Array] = []
         self.numbers |= {
-            "update": _of_update(self.loop, self.dtype),
+            "update": of_update(self.loop, self.dtype),
             "gather": of_gather(self.dtype),
         }
 
@@ -128,7 +128,9 @@ class RunProgram(Program):
                 dropout=dropout and dropout[part],
             )
         )
-        self.room.train(table_of([made.arguments[0]]), self.like, workers)
+        rows = table_of([made.arguments[0]])
+        self.room.enter(rows, self.like, workers)
+        self.room.train(rows, self.like, workers)
         return made.result
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun:
@@ -173,7 +175,9 @@ class RunProgram(Program):
         room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
         self.team.has_run = False  # forward alone, it is no evidence of how long steps take
         for _, workers in self.team.parts(1, m):
-            room.train(table_of([row]), self.like, workers)
+            rows = table_of([row])
+            room.enter(rows, self.like, workers)
+            room.train(rows, self.like, workers)
         return arrays["costs"][0]
 
     def _row_of_batches(
@@ -221,10 +225,3 @@ def _are_floats(hyperparameters: Sequence[dict[str, Any]]) -> bool:
     """Whether each is one number at every step; by kinds, as there are many steps."""
     kinds = set(map(type, chain.from_iterable(map(dict.values, hyperparameters))))
     return all(issubclass(kind, float) for kind in kinds)
-
-
-@cache
-def _of_update(loop: Any, dtype: Any) -> int:
-    """The address of an optimiser's loop."""
-    vector = np.empty(1, dtype)
-    return address_of(loop, *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector)

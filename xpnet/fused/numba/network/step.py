@@ -4,47 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from xpnet.fused import are_dense, or_else
 from xpnet.fused.flats import Flats
-from xpnet.fused.numba.activations import (
-    KINDS,
-    SLOPES,
-    multiply_backward,
-    piecewise_backward,
-)
+from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import ALONE, is_for_product, routine
-from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.dense import row_sums
-from xpnet.fused.numba.dropout import masks_of
-from xpnet.fused.numba.matmul import matmul
-from xpnet.fused.numba.network.gradients import (
-    DECAY,
-    backward,
-    cost_and_differences,
-    decayed,
-    forward,
-    thin_cost_and_gradients,
-)
-from xpnet.fused.numba.network.loop import PIECE, ROWS, Room, row_of, table_of
+from xpnet.fused.numba.network.gradients import DECAY
+from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS, row_of, table_of
+from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
 from xpnet.fused.numba.network.places import REST
+from xpnet.fused.numba.network.room import Room
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.blocks import block_of
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.team import Team
-from xpnet.fused.numba.transpose import transpose
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
 SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
+
+
+OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
+WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
 def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,14 +170,14 @@ class Program:
         self.room, self.like = Room(), np.empty(0, self.dtype)
         self.team = Team(net.sizes) if not self.is_thin else Team(())
         self.numbers = self._numbers()
-        self.latest: tuple[int, Any, Any] = 0, None, None
+        self.latest: tuple[tuple[int, int], Any, Any] = (0, 0), None, None
 
     def _numbers(self) -> dict[str, int]:
         """What is the same in all rows: sizes, and addresses of what lasts."""
         loops, layout, kinds, slopes = self.network
         units, widest = sum(self.net.sizes[1:]), max(self.net.sizes)
         return {
-            "gradients": _of_gradients(self.is_thin, self.dtype),
+            "gradients": of_gradients(self.is_thin, self.dtype),
             "loops": loops.ctypes.data,
             "layout": layout.ctypes.data,
             "kinds": kinds.ctypes.data,
@@ -236,27 +225,31 @@ class Program:
     ) -> tuple[Array, Params]:
         """J and its gradients, which are flat."""
         grads, m = self.flats.fresh(), X.shape[1]
-        samples, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-        arrays = {"theta": self.flats.vector(params), "grads": self.flats.vector(grads)}
-        arrays |= {"x": samples, "y": targets}
-        if sample_weight is not None:
-            arrays["weight"] = np.ascontiguousarray(sample_weight[0])
+        arrays = [self.flats.vector(params), self.flats.vector(grads)]
+        arrays += [np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)]
         table, more = self._table(m)
-        for name, array in arrays.items():
-            table[name] = array.ctypes.data
-        table["weights"], table["l2"] = 0 if sample_weight is None else m, self._penalty(l2)
-        more["keys"][0], others = masks_in_row(dropout, self.dtype)
-        for name, number in others.items():
-            table[name] = number
+        # As numbers, since by their names it would take some times as long.
+        whole, real = table.view(np.int64), table.view(np.float64)
+        whole[OF_STEP] = [array.ctypes.data for array in arrays]
+        real[L2], real[KEPT], whole[WEIGHTS] = self._penalty(l2), 0.0, 0
+        if sample_weight is not None:
+            arrays.append(np.ascontiguousarray(sample_weight[0]))
+            table["weight"], whole[WEIGHTS] = arrays[-1].ctypes.data, m
+        if dropout is not None:
+            more["keys"][0], numbers = masks_in_row(dropout, self.dtype)
+            for name, number in numbers.items():
+                table[name] = number
         for _, workers in self.team.parts(1, m):
             self.room.train(table, self.like, workers)
         return more["costs"][0], grads
 
     def _table(self, m: int) -> tuple[Array, dict[str, Array]]:
         """The table of a step of m samples, and its own arrays; the latest is used again."""
-        if self.latest[0] != m:
+        if self.latest[0] != (m, self.room.serial):
             row, arrays = self._row(1, np.arange(m)[None], m, {}, {"gather": 0, "update": 0})
-            self.latest = m, table_of([row]), arrays
+            table = table_of([row])
+            self.room.enter(table, self.like, self.team.most(m))
+            self.latest = (m, self.room.serial), table, arrays
         _, table, arrays = self.latest
         return table, arrays
 
@@ -264,7 +257,7 @@ class Program:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
         loops = self.network[0]
         if l2 and not loops[DECAY]:
-            loops[DECAY] = _of_penalty(self.dtype)
+            loops[DECAY] = of_penalty(self.dtype)
         return float(l2)
 
     def _row(
@@ -288,90 +281,3 @@ class Program:
             "block_last": self.block(length % size),
         }
         return row_of(arrays, self.numbers | of_samples | numbers), arrays
-
-
-@lru_cache(maxsize=64)
-def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
-    """The first arguments of `cost_and_differences` but `layout`; of a thin layer, few of them.
-
-    The same for all programs of the latest networks: of a step alone they take a tenth.
-    """
-    activations = (*net.activations, "identity")
-    sizes = np.array(net.sizes[1:])
-    from_a = [KINDS[name].slope is not None for name in activations]
-    units, kept = (np.cumsum(each) - each for each in (sizes, np.where(from_a, 0, sizes)))
-    S = sizes.sum()
-    dZ = S + np.where(from_a, 0, sizes).sum()
-    kinds = np.column_stack(
-        [
-            [(0, 0, 0) if thin else _of_activation(name, dtype) for name in activations],
-            units,
-            np.where(from_a, -1, S + kept),
-            dZ + units,
-            np.full_like(sizes, dZ + S),
-            np.full_like(sizes, dZ + S + sizes.max()),
-        ]
-    )
-    slopes = np.array([SLOPES[name, dtype] for name in activations])
-    ways = (0, 0, 0, 0, 0) if thin else _both_ways(dtype)
-    loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
-    return loops, kinds, slopes
-
-
-def masks_in_row(dropout: Dropout | None, dtype: Any) -> tuple[tuple[int, int], dict[str, float]]:
-    """The keys of a dropout, and what else a row has of it."""
-    key, other_key, least, kept, drop, divide = masks_of(dropout, dtype)
-    return (key, other_key), {"least": least, "kept": kept, "drop": drop, "divide": divide}
-
-
-@cache
-def _of_gradients(thin: bool, dtype: Any) -> int:
-    """The address of `cost_and_differences`, or of what does the same and more for a thin layer."""
-    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
-    loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network = loops, layout, layout, slopes
-    if thin:
-        data = X, X, X, 1.0, vector, vector, vector
-        return address_of(thin_cost_and_gradients, *network, *data)
-    rest = 1.0, 0, masks_of(None, dtype), vector, vector, vector
-    return address_of(cost_and_differences, *network, vector, X, X, *rest)
-
-
-@cache
-def _of_penalty(dtype: Any) -> int:
-    """The address of `decayed`."""
-    W = np.empty((1, 1), dtype)
-    return address_of(decayed, W, 0.0, W, np.empty(1))
-
-
-@cache
-def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
-    """The addresses of `matmul`, `transpose`, `forward`, `backward` and `row_sums`."""
-    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
-    loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network, rest = (loops, layout, layout, slopes), (masks_of(None, dtype), *[vector] * 3)
-    return (
-        address_of(matmul, *[0] * 11, vector),
-        address_of(transpose, *[0] * 6, vector),
-        address_of(forward, *network, vector, 0, 0, *rest),
-        address_of(backward, *network, 0, 0, *rest),
-        address_of(row_sums, X, X),
-    )
-
-
-@cache
-def _of_activation(name: str, dtype: Any) -> tuple[int, int, int]:
-    """The addresses of an activation, its derivative by Z or 0, and what multiplies by that."""
-    kind, Z = KINDS[name], np.empty((1, 1), dtype)
-    if kind.derivative is None:
-        multiply = address_of(piecewise_backward, Z, Z, None, SLOPES[name, dtype], Z, Z)
-        return address_of(kind.forward, Z, Z, 0.0, None), 0, multiply
-    multiply = address_of(multiply_backward, Z, Z, None, Z, Z)
-    return address_of(kind.forward, Z, Z, Z), address_of(kind.derivative, Z, Z), multiply
-
-
-@cache
-def _of_output(name: str, dtype: Any) -> int:
-    """The address of a cost, for targets that lie as samples do."""
-    Z = np.empty((2, 2), dtype)
-    return address_of(OUTPUTS[name], Z, Z.T, 1.0, Z, Z, Z)

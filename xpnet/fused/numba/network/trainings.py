@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,11 +18,11 @@ from typing import Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.network.loop import ROW, Room, of_thread, table_of
+from xpnet.fused.numba.network.loop import ROW, table_of
+from xpnet.fused.numba.network.room import Room, of_thread
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.threads.cores import cores
-from xpnet.fused.numba.threads.number import prefer
-from xpnet.fused.numba.threads.trial import LONGEST
+from xpnet.fused.numba.threads.trial import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
 Arguments: TypeAlias = tuple[tuple[float, ...], RunProgram, dict[str, Array]]
@@ -51,7 +50,7 @@ def side_by_side() -> Iterator[SideBySide]:
             yield partial(_round, pool)
     finally:
         of_thread.room = Room()  # costs were computed in, and this thread may stay
-    prefer(True, time.perf_counter() + LONGEST)  # as trainings side by side did
+    prefer_one()
 
 
 @contextmanager
@@ -133,7 +132,8 @@ def _leave(entered: list[bool]) -> None:
 def _make(group: Sequence[Arguments]) -> None:
     """The runs of one group."""
     rows, (_, program, _) = table_of([row for row, *_ in group]), group[0]
-    of_thread.room.train(rows, program.like)
+    of_thread.room.enter(rows, program.like, 1)
+    of_thread.room.train(rows, program.like, 1)
 
 
 def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:

@@ -11,7 +11,6 @@ own, as NumPy's wheels have it, sets it for all by ``openblas_set_num_threads_lo
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -33,23 +32,17 @@ from xpnet.fused.numba.blas import (
 )
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.cores import cores
-from xpnet.fused.numba.threads.trial import LONGEST, Trial
+from xpnet.fused.numba.threads.trial import is_known, parts, prefers_one, trial_of
 from xpnet.fused.numba.threads.work import weights_of
 
-__all__ = ["Threads", "agree", "all_threads", "at_most", "chosen", "prefer"]
+__all__ = ["Threads", "agree", "all_threads", "at_most", "chosen"]
 
-MOST_FORMS = 64
-"""Forms of network whose last trial is remembered."""
 USUAL, MOST_SIZES = 2, 16
 """Times that a size of batch has come, and sizes of batches, for which there is a choice: to ask
 whether the bits are the same takes as long as some steps."""
 MODERATE = 2**25
 """Multiplications of a product outside of trainings up to which there is one: larger ones gain from
 threads whatever they wait, and to ask whether the bits are the same takes long."""
-HEAVY, LATER = 2**26, 0.25
-"""Samples times weights of a step that begins with all threads, and seconds after which its first
-trial comes: one step with one thread is felt in a short training, and a wait is not in such a
-step."""
 
 
 class Threads:
@@ -66,13 +59,12 @@ class Threads:
 
     def __init__(self, sizes: Sequence[int], dtype: Any) -> None:
         self.sizes, self.dtype = tuple(sizes), dtype
-        self._form = self.sizes, dtype
         self.widest = max((n_in * n_out for n_in, n_out in pairwise(sizes)), default=0)
         self.has_run = False
         self.seen: Counter[int] = Counter()  # of each size of batch
 
     def matter(self, m: int) -> bool:
-        """Whether a step for m samples is to be made in `parts`.
+        """Whether a step for m samples is to be made with a chosen number.
 
         Where a product is for more than one thread, and batches of that size come again: of steps
         given one by one, nobody knows whether they will, but where there was a trial before.
@@ -80,42 +72,24 @@ class Threads:
         if self.widest * m <= SMALL or len(self.seen) > MOST_SIZES:
             return False
         self.seen[m] += 1
-        return self.seen[m] >= USUAL or self._form in _trials
+        return self.seen[m] >= USUAL or is_known((self.sizes, self.dtype))
 
     @contextmanager
     def chosen_for(self, m: int) -> Iterator[None]:
         """Context of a step for m samples, with that number of threads."""
         has = number_of_threads()[0]()
-        trial, most = self._trial(m), min(has, cores())
+        most = min(has, cores())
+        trial = trial_of((self.sizes, self.dtype), m * weights_of(self.sizes))
         # To ask whether bits agree sets the number, too.
         is_limited = most < has and _may_set() and False not in self._agree(m)
-        may_choose = (trial.one or is_limited or trial.is_due()) and self._may_choose(m, most)
-        is_first, self.has_run = not self.has_run, True  # which is slow by itself
-        one = may_choose and trial.one
-        if is_tried := may_choose and not is_first and trial.is_due():
-            one, _ = trial.next()
-        number = 1 if one else most
-        began = time.perf_counter()
-        _within.append(self)
-        try:
-            with at_most(number) if number < most or is_limited else nullcontext():
+        if not self._may_choose(m, most):
+            with _within(most if is_limited else None):
                 yield
-        finally:
-            _within.pop()
-        part = m, 1, time.perf_counter() - began
-        if is_tried and trial.enter(one, *part):
-            prefer(trial.one, trial.due + LONGEST)
-        elif not (is_tried or is_first or one):
-            trial.keep(*part)
-
-    def _trial(self, m: int) -> Trial:
-        """That of this form; one begins with one thread, or with all where a step takes long."""
-        if self._form not in _trials:
-            one = m * weights_of(self.sizes) < HEAVY
-            if len(_trials) == MOST_FORMS:
-                _trials.clear()
-            _trials[self._form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
-        return _trials[self._form]
+            return
+        is_first, self.has_run = not self.has_run, True
+        for _, one in parts(trial, 1, m, is_first):
+            with _within(1 if one else most):
+                yield
 
     def _may_choose(self, m: int, most: int) -> bool:
         """Whether both ways give the same bits, and do not take the same time in any case."""
@@ -133,9 +107,19 @@ def _may_set() -> bool:
     return number_of_threads()[0]() > 1 and is_alone()
 
 
-_trials: dict[Any, Trial] = {}  # for layers and dtype
-_best = [False, 0.0]  # whether one thread, and until when that is to be believed
-_within: list[Threads] = []  # whose parts are being made
+_parts = 0  # that are being made
+
+
+@contextmanager
+def _within(number: int | None) -> Iterator[None]:
+    """Context of a part: with that number of the BLAS's threads, or as many as there are."""
+    global _parts
+    _parts += 1
+    try:
+        with nullcontext() if number is None else at_most(number):
+            yield
+    finally:
+        _parts -= 1
 
 
 def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
@@ -145,10 +129,10 @@ def chosen(A: Any, B: Any) -> AbstractContextManager[None]:
     a validation, for a trial of its own; and a part of a training has its number already.
     """
     m = B.shape[1]
-    if _within or A.size * m > MODERATE:
+    if _parts or A.size * m > MODERATE:
         return nullcontext()
-    (one, until), most, has = _best, all_threads(), number_of_threads()[0]()
-    number = 1 if one and time.perf_counter() <= until else most
+    most, has = all_threads(), number_of_threads()[0]()
+    number = 1 if prefers_one() else most
     if number == has or not _may_set():
         return nullcontext()
     agrees = all(_product_agrees(*A.shape, m, A.dtype, each) for each in {number, most, has} - {1})
@@ -162,11 +146,6 @@ def _product_agrees(n_out: int, n_in: int, m: int, dtype: Any, threads: int) -> 
     Of few outputs and many samples, a product too small to gain is left to all threads.
     """
     return _layer_agrees(n_in, n_out, m, dtype, threads)
-
-
-def prefer(one: bool, until: float) -> None:
-    """Let products outside of trainings use one thread, or all, until then."""
-    _best[:] = one, until
 
 
 def all_threads() -> int:

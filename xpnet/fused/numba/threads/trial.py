@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable, Iterator
 
-__all__ = ["LONGEST", "Trial"]
+__all__ = ["Trial", "is_known", "parts", "prefer_one", "prefers_one", "trial_of"]
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
@@ -21,6 +22,14 @@ GAIN = 0.9
 """One thread, where a trial found that all are faster, must take less than this part of their time,
 or chance would decide. Back to all, any gain will do: they are the faster on a machine at rest, and
 on one in use one thread is so by far."""
+
+
+HEAVY, LATER = 2**26, 0.25
+"""Samples times weights of a step that begins with all threads, and seconds after which its first
+trial comes: one step with one thread is felt in a short training, and a wait is not in such a
+step."""
+MOST_FORMS = 64
+"""Forms of network whose last trial is remembered."""
 
 
 class Trial:
@@ -97,3 +106,62 @@ class Trial:
     def _begin(self) -> None:
         """Seconds and steps with all threads, and with one."""
         self._seconds, self._steps = [0.0, 0.0], [0, 0]
+
+
+_trials: dict[Hashable, Trial] = {}
+_newest = [False, 0.0]  # whether the newest trial chose one thread, and until when that counts
+
+
+def trial_of(form: Hashable, work: int) -> Trial:
+    """That of this form of network; one begins with one thread, or with all where a step is long.
+
+    Parameters
+    ----------
+    form : hashable
+    work : int
+        Samples times weights of a step.
+    """
+    if form not in _trials:
+        one = work < HEAVY
+        if len(_trials) == MOST_FORMS:
+            _trials.clear()
+        _trials[form] = Trial(one, 0.0 if one else time.perf_counter() + LATER)
+    return _trials[form]
+
+
+def is_known(form: Hashable) -> bool:
+    """Whether this form of network had a trial before."""
+    return form in _trials
+
+
+def parts(trial: Trial, steps: int, batch: int, is_first: bool) -> Iterator[tuple[slice, bool]]:
+    """The parts of so many steps, and for each whether it is for one thread.
+
+    There is one part, but during a trial. The first steps of a training are slow by themselves, and
+    enter none.
+    """
+    first = 0
+    while first < steps:
+        one, count = trial.one, steps
+        if is_tried := not is_first and trial.is_due():
+            one, count = trial.next()
+        count = min(count, steps - first)
+        began = time.perf_counter()
+        yield slice(first, first + count), one
+        first += count
+        part = batch, count, time.perf_counter() - began
+        if is_tried and trial.enter(one, *part):
+            _newest[:] = trial.one, trial.due + LONGEST
+        elif not (is_tried or is_first or one):
+            trial.keep(*part)
+
+
+def prefers_one() -> bool:
+    """Whether the newest trial, of whatever form, chose one thread a short while ago."""
+    one, until = _newest
+    return bool(one) and time.perf_counter() <= until
+
+
+def prefer_one() -> None:
+    """Let it be so for a while, as where trainings side by side have used one thread each."""
+    _newest[:] = True, time.perf_counter() + LONGEST
