@@ -27,5 +27,6 @@ def test_memory_limits_how_many_train_at_once():
         for memory in (None, "1 KiB")
     ]
     assert_same_results(*results)
-    with pytest.raises(ValueError, match="memory is '1 pint': expected a number of bytes"):
-        ours.GridSearchCV(model, RATES, cv=2, memory="1 pint").fit(X, Y)
+    for wrong in ("1 pint", "0 GiB", 0):
+        with pytest.raises(ValueError, match=f"memory is {wrong!r}: expected a number of bytes"):
+            ours.GridSearchCV(model, RATES, cv=2, memory=wrong).fit(X, Y)
