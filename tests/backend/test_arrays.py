@@ -71,6 +71,7 @@ def test_arrays_of_the_library_are_cast_and_those_of_another_brought_over(xp):
         assert backend.where(array) == f"{xp.backend.name} on {xp.backend.device}"
         assert dtype_of(array) == "float32"
         np.testing.assert_array_equal(backend.to_numpy(array), VALUES)
+        assert dtype_of(backend.asarray(values, like=array)) == "float32"
 
 
 def test_jax_does_not_see_later_writes_to_the_host_array():
