@@ -5,7 +5,7 @@ import math
 import re
 import sys
 from itertools import product
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +113,15 @@ def test_to_numpy_reads_torch_tensors_detached():
 def test_to_numpy_wants_an_array():
     with pytest.raises(TypeError):
         backend.to_numpy([1.0])
+
+
+def test_to_numpy_wants_an_array_of_a_library_in_the_table():
+    class Foreign:
+        def __array_namespace__(self, *, api_version=None):
+            return ModuleType("foreign")
+
+    with pytest.raises(TypeError, match="^array of foreign: xpnet moves arrays of numpy, cupy, "):
+        backend.to_numpy(Foreign())
 
 
 # to_device

@@ -233,17 +233,6 @@ def test_layers(layers, message):
         checks.check_layers(SIZES, np.zeros((4, 7)), layers)
 
 
-def test_the_last_layer_has_logits():
-    """A kernel may leave those of a hidden layer out."""
-    first, last = (made(n) for n in SIZES[1:])
-    checks.check_layers(SIZES, np.zeros((4, 7)), (first, last._replace(Z=last.A)))
-    with raises(
-        ValueError,
-        "Z of the last of layers is None: expected its logits, as xpnet.forward returns them",
-    ):
-        checks.check_layers(SIZES, np.zeros((4, 7)), (first, last))
-
-
 def test_what_is_not_finite_in_a_stack_is_named_by_its_row_and_sample():
     stacked = np.zeros((2, 3, 4))
     stacked[1, 2, 3] = np.inf

@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 import pytest
-from sklearn import linear_model
+from sklearn import linear_model, model_selection
 from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.model_selection import GridSearchCV
 
 import xpnet
+import xpnet.model_selection
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet.callbacks import Callback, Checkpoint, EarlyStopping, JSONLog, Progress
 
@@ -232,9 +232,22 @@ def test_scikit_learns_callbacks_may_stop(few):
 
 def test_progress_bar_through_a_grid_search(few, capsys):
     pytest.importorskip("rich")
-    search = GridSearchCV(MLPClassifier(**SETTINGS), {"alpha": [0.1, 1.0]}, cv=2)
+    search = model_selection.GridSearchCV(MLPClassifier(**SETTINGS), {"alpha": [0.1, 1.0]}, cv=2)
     search.set_callbacks(ProgressBar()).fit(*few)
     assert "MLPClassifier - fit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("on", ["search", "estimator"])
+def test_a_search_whose_fits_are_followed_makes_one_after_another(few, on):
+    events = []
+    for module in (model_selection, xpnet.model_selection):
+        tasks, model = Tasks(), MLPClassifier(**SETTINGS)
+        search = module.GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2, refit=False)
+        (search if on == "search" else model).set_callbacks(tasks)
+        search.fit(*few)
+        events.append(tasks.events)
+    assert events[0]
+    assert events[0] == events[1]
 
 
 def test_a_callback_that_returns_nothing_at_the_end_changes_nothing():
