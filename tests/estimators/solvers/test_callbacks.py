@@ -14,6 +14,7 @@ import xpnet
 import xpnet.model_selection
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet.callbacks import Callback, Checkpoint, EarlyStopping, JSONLog, Progress
+from xpnet.exceptions import NotFiniteError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -77,6 +78,15 @@ def test_a_failure_reaches_on_end(few):
     with pytest.raises(RuntimeError, match="no space left"):
         MLPClassifier(**SETTINGS, callbacks=[diary, Fails()]).fit(*few)
     assert diary.events[-1] == ("end", 1, "failed: no space left")
+
+
+def test_numbers_that_a_callback_refuses_are_not_the_first_loss(few):
+    class Refuses(Callback):
+        def on_epoch(self, epoch):
+            raise NotFiniteError("W of layer 1 is odd")
+
+    with pytest.raises(NotFiniteError, match="^W of layer 1 is odd$"):
+        MLPClassifier(**SETTINGS, solver="lbfgs", callbacks=[Refuses()]).fit(*few)
 
 
 class Breaks(Callback):
