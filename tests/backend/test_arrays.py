@@ -120,7 +120,7 @@ def test_to_numpy_wants_an_array_of_a_library_in_the_table():
         def __array_namespace__(self, *, api_version=None):
             return ModuleType("foreign")
 
-    with pytest.raises(TypeError, match="^array of foreign: xpnet moves arrays of numpy, cupy, "):
+    with pytest.raises(TypeError, match=r"^array of foreign: xpnet moves arrays of numpy, cupy, "):
         backend.to_numpy(Foreign())
 
 

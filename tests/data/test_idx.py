@@ -42,7 +42,7 @@ def test_both_parts_together_are_within_the_limit(idx_folder, images):
     images |= {f"t10k-{of}": images[f"train-{of}"] for of in ("images", "labels")}
     folder = idx_folder(images)  # 30 bytes each, and four times as many once scaled
     assert len(read_idx_folder(folder, 180).X_test) == 5
-    with pytest.raises(DataError, match="t10k-images.* takes 150 bytes .* at most 149 bytes"):
+    with pytest.raises(DataError, match=r"t10k-images.* takes 150 bytes .* at most 149 bytes"):
         read_idx_folder(folder, 179)
 
 

@@ -211,8 +211,8 @@ def test_a_fit_takes_its_share_of_the_time():
     searched = ours.GridSearchCV(model, RATES, cv=2, refit=False).fit(X, Y).cv_results_
     validated = ours.cross_validate(model, X, Y, cv=2)
     shares = 2 * searched["mean_fit_time"].sum(), validated["fit_time"].sum()
-    assert 0.12 < shares[0]
-    assert 0.06 < shares[1]
+    assert shares[0] > 0.12
+    assert shares[1] > 0.06
     assert sum(shares) < time.perf_counter() - began
 
 

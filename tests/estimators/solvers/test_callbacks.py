@@ -85,7 +85,7 @@ def test_numbers_that_a_callback_refuses_are_not_the_first_loss(few):
         def on_epoch(self, epoch):
             raise NotFiniteError("W of layer 1 is odd")
 
-    with pytest.raises(NotFiniteError, match="^W of layer 1 is odd$"):
+    with pytest.raises(NotFiniteError, match=r"^W of layer 1 is odd$"):
         MLPClassifier(**SETTINGS, solver="lbfgs", callbacks=[Refuses()]).fit(*few)
 
 
