@@ -5,7 +5,7 @@ import math
 import re
 import sys
 from itertools import product
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,6 +71,7 @@ def test_arrays_of_the_library_are_cast_and_those_of_another_brought_over(xp):
         assert backend.where(array) == f"{xp.backend.name} on {xp.backend.device}"
         assert dtype_of(array) == "float32"
         np.testing.assert_array_equal(backend.to_numpy(array), VALUES)
+        assert dtype_of(backend.asarray(values, like=array)) == "float32"
 
 
 def test_jax_does_not_see_later_writes_to_the_host_array():
@@ -112,6 +113,15 @@ def test_to_numpy_reads_torch_tensors_detached():
 def test_to_numpy_wants_an_array():
     with pytest.raises(TypeError):
         backend.to_numpy([1.0])
+
+
+def test_to_numpy_wants_an_array_of_a_library_in_the_table():
+    class Foreign:
+        def __array_namespace__(self, *, api_version=None):
+            return ModuleType("foreign")
+
+    with pytest.raises(TypeError, match=r"^array of foreign: xpnet moves arrays of numpy, cupy, "):
+        backend.to_numpy(Foreign())
 
 
 # to_device

@@ -202,6 +202,9 @@ def test_bad_argument_does_not_blame_the_environment(environment):
     with pytest.raises(BackendError) as caught:
         resolve("numpy", device="gpu", dtype="float32")
     assert str(caught.value) == "backend 'numpy' has no device 'gpu' here: choose one of cpu"
+    environment(DEVICE="gpu")  # which the argument hides, though both are the same
+    with pytest.raises(BackendError, match=r"here: choose one of cpu$"):
+        resolve("numpy", device="gpu", dtype="float32")
 
 
 @pytest.mark.usefixtures("jax_without_x64")

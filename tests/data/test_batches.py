@@ -46,6 +46,7 @@ def test_an_epoch_holds_every_sample_once(samples, batch_size):
         sizes = [batch.X.shape[1] for batch in batches]
         assert sizes == [min(batch_size, M - start) for start in range(0, M, batch_size)]
         assert sorted(order_of(batches)) == list(range(M))
+        assert (order_of(batches) == list(range(M))) == (not shuffle or batch_size >= M)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 23, 100])

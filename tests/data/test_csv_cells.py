@@ -77,6 +77,21 @@ def test_numbers_with_a_unit_are_not_encoded(csv_file):
     assert doses.columns.words == (("0 mg", "10 mg", "5 mg"),)
 
 
+def test_as_few_sizes_as_twenty_may_be_words(csv_file):
+    rows = [f"{k % 20} l,{'xy'[k % 2]}" for k in range(40)]
+    assert len(load(csv_file("\n".join(["size,kind", *rows])), words=True).columns.words[0]) == 20
+    rows = [f"{k % 21} l,{'xy'[k % 2]}" for k in range(42)]
+    with pytest.raises(DataError, match="numbers with a unit in 'size'"):
+        load(csv_file("\n".join(["size,kind", *rows])), words=True)
+
+
+def test_numbers_beside_words_and_others_with_a_decimal_comma(csv_file):
+    cells = "one", "1,5", "2,5", "two", "7"
+    rows = [f"{cell};{'xy'[k % 2]}" for k, cell in enumerate(cells)]
+    with pytest.raises(DataError, match=r"line 2 has 'one' .* numbers written otherwise in 'a' "):
+        load(csv_file("\n".join(["a;kind", *rows])), words=True)
+
+
 MEASURED = "{}kg", "{}%", "-{} °C", "−{} ℃", "{}.5 km/h", "£{}", "-${},000", "EUR {}", "{} Sq Ft"
 WORDS = "{}th", "{}A", "10{} AB", "{} Downing St", "{} S", "A{}", "{}+", "{}. Klasse", "12{}-678"
 

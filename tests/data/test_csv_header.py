@@ -39,10 +39,11 @@ def test_numbers_may_name_columns(csv_file, head):
         "3,7,1,2\n4,5,6,0\n7,8,9,0\n1,1,2,0\n",
         "1,3,7,9\n4,5,6,0\n7,8,9,0\n1,1,2,0\n",
         "3,7,1,rosa\n4,5,6,b\n7,8,9,b\n1,1,2,b\n",
+        "0,1,2\n3,1,2\n4,0,2\n5,6,0\n",
     ],
     ids=[
         *("words", "mixed", "counted", "numbers", "fractions", "all different"),
-        *("rare number", "uneven steps", "rare word"),
+        *("rare number", "uneven steps", "rare word", "counted to two"),
     ],
 )
 def test_samples_that_look_like_a_header(csv_file, text):

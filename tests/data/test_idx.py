@@ -38,6 +38,14 @@ def test_samples_to_predict_are_the_test_part_and_need_no_labels(idx_folder, ima
     np.testing.assert_array_equal(X, images["t10k-images"].reshape(3, 6))
 
 
+def test_both_parts_together_are_within_the_limit(idx_folder, images):
+    images |= {f"t10k-{of}": images[f"train-{of}"] for of in ("images", "labels")}
+    folder = idx_folder(images)  # 30 bytes each, and four times as many once scaled
+    assert len(read_idx_folder(folder, 180).X_test) == 5
+    with pytest.raises(DataError, match=r"t10k-images.* takes 150 bytes .* at most 149 bytes"):
+        read_idx_folder(folder, 179)
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4", "f4", "f8"])
 def test_every_type_of_element(idx_folder, dtype):
     array = np.arange(6).reshape(1, 2, 3).astype(dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xpnet.data import Classes, Columns, DataError, Dataset, load
-from xpnet.data.labels import check_classes
+from xpnet.data.labels import check_classes, may_be_classes
 
 
 @pytest.mark.parametrize(
@@ -228,3 +228,9 @@ def test_fractions_of_many_samples_each_are_classes_where_their_column_is_chosen
     assert classes.encode(again.y_train).sum(axis=0).tolist() == [10] * 8
     with pytest.raises(DataError, match=r"labels; quantities are learned by regression"):
         load(path, label="z")
+
+
+def test_a_column_of_few_whole_numbers_that_are_there_five_times_may_be_classes():
+    assert may_be_classes(np.repeat([0.0, 1.0], 5))
+    for values in (np.repeat([0.0, 1.0], (5, 4)), np.repeat([0.0, 0.5], 5), np.zeros(10)):
+        assert not may_be_classes(values)

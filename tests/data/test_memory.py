@@ -122,3 +122,9 @@ def test_the_default_is_half_of_what_is_free(monkeypatch, tmp_path):
     assert memory.default_limit() == GIGA
     says(**{"memory.max": f"{10**18}", "meminfo": "nonsense\n"})
     assert memory.default_limit() == memory._UNKNOWN // 2
+
+
+def test_what_takes_all_that_there_may_be_fits():
+    memory.check_fits(1000, 1000, "it")
+    with pytest.raises(DataError, match="it takes 1 kB of memory: expected at most 999 bytes"):
+        memory.check_fits(1000, 999, "it")

@@ -21,6 +21,11 @@ def test_one_part(npz, names):
     np.testing.assert_array_equal(dataset.y_train, Y)
 
 
+def test_samples_whose_features_lie_together(npz):
+    dataset = read_npz(npz(X=np.asfortranarray(X), y=Y), LIMIT)
+    np.testing.assert_array_equal(dataset.X_train, X)
+
+
 def test_two_parts_and_pixels_as_keras_ships_them(npz):
     pixels = np.full((4, 2, 2), 200, dtype=np.uint8)
     dataset = read_npz(npz(x_train=pixels, y_train=Y, x_test=pixels[:1], y_test=Y[:1]), LIMIT)

@@ -68,6 +68,13 @@ def test_balanced_classes_weigh_the_same_in_all(few, classes):
     np.testing.assert_allclose(model.coefs_[0], reference.coefs_[0], atol=1e-6)
 
 
+def test_a_class_whose_samples_weigh_nothing_is_balanced_by_nothing(few):
+    y, s = few.y % 2, np.asarray(few.y % 2, float)
+    model = MLPClassifier(**SETTINGS, class_weight="balanced").fit(few.X, y, s)
+    reference = MLPClassifier(**SETTINGS, class_weight={1: 0.5}).fit(few.X, y, s)
+    np.testing.assert_allclose(model.coefs_[0], reference.coefs_[0], atol=1e-6)
+
+
 def test_class_weight_where_it_has_no_meaning(few):
     with pytest.raises(ValueError, match=r"no meaning for a multilabel target.*sample_weight"):
         MLPClassifier(class_weight="balanced").fit(few.X, np.eye(10, dtype=int)[few.y])

@@ -144,6 +144,11 @@ REFUSED = {
     "missing": ("fitted", {"n_iter_": None}, "n_iter_ is None"),
     "other-outputs": ("fitted", {"out_activation_": "identity"}, "are not those of Network"),
     "other-features": ("fitted", {"n_features_in_": 7}, "features are not 3"),
+    "fewer-names": (
+        "fitted",
+        {"feature_names_in_": {"names": ["a", "b"], "kind": "O"}},
+        "features are not 3",
+    ),
     "fewer-classes": (
         "fitted",
         {"classes_": {"names": ["a", "b"], "kind": "U"}},
@@ -162,6 +167,15 @@ def test_what_is_wrong_is_said(files, tmp_path, part, change, reason):
     path = tmp_path / "model"
     path.write_bytes(joined(header, record, body))
     with pytest.raises(ModelFileError, match=reason):
+        MLPClassifier.load(path)
+
+
+def test_what_epochs_leave_is_there_as_a_whole(files, tmp_path):
+    header, record, body = parts(files["names"])
+    del record["metadata"]["fitted"]["loss_curve_"]
+    path = tmp_path / "model"
+    path.write_bytes(joined(header, record, body))
+    with pytest.raises(ModelFileError, match="it has not all of loss_curve_, validation_scores_,"):
         MLPClassifier.load(path)
 
 

@@ -53,3 +53,8 @@ def test_labels_of_a_library_that_leaves_them_unsorted(monkeypatch, y):
     monkeypatch.setattr(strict, "unique_values", lambda x: strict.flip(distinct(x)))
     classes = labels_of(strict.asarray(y)).classes
     assert np.asarray(classes).tolist() == sorted(set(y))
+
+
+def test_labels_that_hardly_ever_come_again_are_warned_of():
+    with pytest.warns(UserWarning, match="number of unique classes is greater than 50% of the"):
+        labels_of(np.arange(30) % 20)

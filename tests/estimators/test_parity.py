@@ -201,3 +201,11 @@ def test_one_class_alone_is_always_right():
         room.MLPClassifier(**settings).fit(X, np.zeros(60, int)) for room in (xpnet, theirs)
     )
     assert ours.validation_scores_ == scikit_learns.validation_scores_ == [1.0] * 3
+
+
+def test_without_tol_a_score_that_stays_the_same_is_not_worse():
+    X, settings = np.random.default_rng(0).normal(size=(60, 3)), {"n_iter_no_change": 1}
+    settings |= {"early_stopping": True, "random_state": 0, "hidden_layer_sizes": (), "tol": 0.0}
+    settings |= {"learning_rate_init": 1e-12, "max_iter": 5}
+    y = (X[:, 0] > 0).astype(int)
+    assert {room.MLPClassifier(**settings).fit(X, y).n_iter_ for room in (xpnet, theirs)} == {5}

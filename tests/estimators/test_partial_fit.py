@@ -74,6 +74,7 @@ def test_early_stopping_ends_at_the_best_chunk(digits):
     model = MLPClassifier((16,), early_stopping=True, n_iter_no_change=3, random_state=0, tol=1e-3)
     calls = 0
     while not getattr(model, "stopped_", "").startswith("Validation score did not improve"):
+        assert not calls or model.score(X[900:], y[900:]) == model.validation_scores_[-1]
         model.partial_fit(X[:900], y[:900], classes=range(10), X_val=X[900:], y_val=y[900:])
         calls += 1
         assert calls < 300

@@ -167,6 +167,7 @@ def test_parameters_of_another_kind(setting, message):
     [
         ({0: -3.0}, "class_weight gives class 0 a weight of -3.0: expected a number, 0 or more"),
         ({1: np.nan}, "class_weight gives class 1 a weight of nan"),
+        ({1: np.inf}, "class_weight gives class 1 a weight of inf"),
         ({0: 0.0, 1: 0.0}, "class_weight gives every class a weight of 0"),
     ],
 )

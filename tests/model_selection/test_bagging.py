@@ -9,6 +9,8 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from sklearn import ensemble as theirs
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from tests.model_selection.cases import REAL_X, REAL_Y, SMALL, X, Y, heard
 from xpnet import (
@@ -54,7 +56,31 @@ def test_members_that_disagree_spread():
     np.testing.assert_allclose(deviation, np.std(answers, axis=0))
     classifier = BaggingClassifier(MLPClassifier(**SMALL), 3, random_state=0).fit(X, Y)
     answers = [member.predict_proba(X) for member in classifier.estimators_]
-    np.testing.assert_allclose(classifier.predict_spread(X), np.std(answers, axis=0), rtol=1e-5)
+    spread = classifier.predict_spread(X)
+    np.testing.assert_allclose(spread, np.std(answers, axis=0), rtol=1e-5)
+    assert spread.dtype == classifier.predict_proba(X).dtype == "float64"
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:Got `batch_size`")
+def test_members_that_know_fewer_classes_spread():
+    """A pipeline takes no weights: it is given the samples that were drawn."""
+    member = make_pipeline(MLPClassifier(**SMALL))
+    model = BaggingClassifier(member, 2, max_samples=12, random_state=0).fit(X, Y)
+    answers = np.zeros((2, len(X), 10))
+    for answer, member in zip(answers, model.estimators_, strict=True):
+        assert len(member.classes_) < 10
+        answer[:, model.classes_[member.classes_]] = member.predict_proba(X)
+    np.testing.assert_allclose(model.predict_spread(X), np.std(answers, axis=0), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_members_whose_first_steps_make_numpys_arrays():
+    asarray = pytest.importorskip("torch").asarray
+    member = make_pipeline(FunctionTransformer(np.asarray), MLPClassifier(**SMALL))
+    model = BaggingClassifier(member, 2, random_state=0)
+    expected = model.fit(X, Y).predict(X)
+    found = model.fit(asarray(X), asarray(Y)).predict(asarray(X))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_members_do_not_write_into_one_folder(tmp_path):

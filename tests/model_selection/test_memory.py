@@ -27,5 +27,15 @@ def test_memory_limits_how_many_train_at_once():
         for memory in (None, "1 KiB")
     ]
     assert_same_results(*results)
-    with pytest.raises(ValueError, match="memory is '1 pint': expected a number of bytes"):
-        ours.GridSearchCV(model, RATES, cv=2, memory="1 pint").fit(X, Y)
+    for wrong in ("1 pint", "0 GiB", 0):
+        with pytest.raises(ValueError, match=f"memory is {wrong!r}: expected a number of bytes"):
+            ours.GridSearchCV(model, RATES, cv=2, memory=wrong).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_what_there_is_no_room_for_begins_later(capsys, monkeypatch):
+    monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
+    model = MLPClassifier(early_stopping=True, **SMALL)
+    ours.GridSearchCV(model, RATES, cv=2, memory="1 KiB", verbose=1).fit(X, Y)
+    first = next(line for line in capsys.readouterr().out.splitlines() if "go on" in line)
+    assert " of 4 trainings go on, 3 are still to begin, " in first

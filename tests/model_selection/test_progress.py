@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
 
 from tests.model_selection.cases import RATES, SMALL, X, Y
-from xpnet import LogisticRegression, MLPClassifier
+from xpnet import Checkpoints, LogisticRegression, MLPClassifier
 from xpnet import model_selection as ours
+from xpnet.model_selection.progress import Progress
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
@@ -19,6 +24,21 @@ def test_verbose_says_what_is_trained_one_by_one(capsys):
     assert text in capsys.readouterr().out
     ours.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, verbose=1).fit(X, Y)
     assert "one by one: LogisticRegression is none of" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_verbose_says_why_all_are_trained_one_by_one(tmp_path, capsys):
+    cached = make_pipeline(MLPClassifier(**SMALL), memory=str(tmp_path / "cache"))
+    ours.cross_val_score(cached, X, Y, cv=2, verbose=1)
+    assert "Trained one by one: the pipeline has a memory\n" in capsys.readouterr().out
+    kept = MLPClassifier(checkpoint=Checkpoints(tmp_path / "one"), **SMALL)
+    ours.cross_val_score(kept, X, Y, cv=[(np.arange(100), np.arange(100, 203))], verbose=1)
+    assert "one by one: checkpoint is the folder of one fit\n" in capsys.readouterr().out
+    ours.cross_val_score(MLPClassifier(verbose=True, **SMALL), X, Y, cv=2, verbose=1)
+    said = [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert said[0].endswith("one by one: verbose=True writes of one fit after another")
+    each = [f"Iteration {number}" for number in range(1, SMALL["max_iter"] + 1)]
+    assert [line for line in said if line.startswith("Iteration")] == 2 * each
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -61,3 +81,16 @@ def test_verbose_shows_how_far_it_is_where_all_end_in_the_round_they_begin_in(ca
     first, last = (line for line in capsys.readouterr().out.splitlines() if "go on" in line)
     assert first.startswith("0 of 4 trainings go on, 2 are still to begin, lowest loss")
     assert last.startswith("0 of 4 trainings go on, lowest loss")
+
+
+def test_a_line_a_second_says_what_is_left(capsys, monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    clock = SimpleNamespace(perf_counter=lambda: now.seconds)
+    monkeypatch.setattr("xpnet.model_selection.progress.time", clock)
+    # Two of ten epochs are done; no score is finite yet; the other training has not begun.
+    begun = SimpleNamespace(max_iter=10, n_iter_=2, loss_=0.5, best_validation_score_=-math.inf)
+    progress = Progress([begun, SimpleNamespace(max_iter=10)], is_shown=True)
+    for now.seconds in (0.9, 4.0, 4.9):
+        progress([0], 1)
+    line = "1 of 2 trainings go on, 1 are still to begin, lowest loss 0.5000, at most 36 s left\n"
+    assert capsys.readouterr().out == line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 from collections import Counter
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn import model_selection as theirs
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KernelCenterer, StandardScaler
 
 from tests.model_selection.cases import (
     LONG,
@@ -78,6 +79,13 @@ SEARCHES = {
         CLASSIFY,
         {},
         {"mlpclassifier__sample_weight": np.linspace(0.1, 1, len(Y))},
+    ),
+    "pairwise": (
+        make_pipeline(KernelCenterer(), MLPClassifier(**SMALL)),
+        {"mlpclassifier__alpha": [1e-5, 1.0]},
+        (X @ X.T, Y),
+        {},
+        {},
     ),
     "regression": (MLPRegressor(**SMALL), RATES, REGRESS, {}, {}),
     "two-outputs": (MLPRegressor(**SMALL), RATES, (REAL_X, np.c_[REAL_Y, -REAL_Y]), {}, {}),
@@ -182,8 +190,30 @@ def test_the_search_is_left_as_scikit_learns_is(model, grid):
     assert vars(search).keys() - {"memory"} == vars(expected).keys()
     assert search.estimator is model
     assert vars(search.best_estimator_).keys() == vars(expected.best_estimator_).keys()
-    assert pickle.loads(pickle.dumps(search)).best_score_ == search.best_score_
+    pickled = pickle.dumps(search)
+    assert b"handover" not in pickled  # the scorer holds an estimator like any other
+    assert pickle.loads(pickled).best_score_ == search.best_score_
     clone(search).fit(X, Y)
+
+
+def test_what_fit_does_not_take_is_an_error():
+    with pytest.raises(ValueError, match=r"(?s)All the 4 fits failed.*argument 'epochs'"):
+        ours.GridSearchCV(MLPClassifier(**SMALL), RATES, cv=2).fit(X, Y, epochs=3)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_fit_takes_its_share_of_the_time():
+    class Sleeps(Callback):
+        def on_start(self, run):
+            time.sleep(0.03)
+
+    model, began = MLPClassifier(callbacks=[Sleeps()], **SMALL), time.perf_counter()
+    searched = ours.GridSearchCV(model, RATES, cv=2, refit=False).fit(X, Y).cv_results_
+    validated = ours.cross_validate(model, X, Y, cv=2)
+    shares = 2 * searched["mean_fit_time"].sum(), validated["fit_time"].sum()
+    assert shares[0] > 0.12
+    assert shares[1] > 0.06
+    assert sum(shares) < time.perf_counter() - began
 
 
 def test_a_checkpoint_is_not_for_a_search(tmp_path):

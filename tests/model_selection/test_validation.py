@@ -26,6 +26,18 @@ CALLS = {
     ),
     "labels": ("cross_val_predict", MODEL, LETTERS, {}),
     "probabilities": ("cross_val_predict", MODEL, LETTERS, {"method": "predict_proba"}),
+    "a class missing": (
+        "cross_val_predict",
+        MODEL,
+        np.where((LETTERS == "a") & (np.arange(203) < 101), "b", LETTERS),
+        {"method": "predict_proba", "cv": theirs.KFold(2)},
+    ),
+    "columns": (
+        "cross_val_predict",
+        MODEL,
+        np.stack([Y > 4, Y % 2], axis=1),
+        {"method": "predict_proba"},
+    ),
     "curve": (
         "validation_curve",
         make_pipeline(StandardScaler(), MODEL),

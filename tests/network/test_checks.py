@@ -233,6 +233,13 @@ def test_layers(layers, message):
         checks.check_layers(SIZES, np.zeros((4, 7)), layers)
 
 
+def test_what_is_not_finite_in_a_stack_is_named_by_its_row_and_sample():
+    stacked = np.zeros((2, 3, 4))
+    stacked[1, 2, 3] = np.inf
+    with pytest.raises(ValueError, match=r"^X holds inf at feature 2 of sample 3 "):
+        checks.check_finite("X", stacked, "feature")
+
+
 def test_what_fits_passes(xp):
     params = tuple(Dense(*(xp.asarray(array) for array in dense)) for dense in GOOD)
     X, Y, weight = (xp.asarray(np.zeros((n, 7))) for n in (4, 2, 1))

@@ -100,6 +100,17 @@ def test_the_entries_compared_are_spread_over_a_tensor():
     assert check_gradients(*case.data, kernels=changed_grads(middle_off), most=2) > 5e-4
 
 
+def test_the_worst_of_all_that_is_computed_at_once_counts(monkeypatch):
+    monkeypatch.setattr("xpnet.network.gradient_check.NUMBERS_AT_ONCE", 12)  # entries one by one
+
+    def first_off(grads):
+        off = np.zeros_like(grads.W)
+        off[0, 0] = 1e-3
+        return Dense(grads.W + off, grads.b)
+
+    assert check_gradients(*random_case((3, 4)).data, kernels=changed_grads(first_off)) > 5e-4
+
+
 def test_what_does_not_fit_is_refused():
     net, params, X, Y = random_case().data
     with pytest.raises(ValueError, match=r"X has shape \(7, 3\)"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -229,3 +230,15 @@ def assert_cast(xp, l2):
         backend.check_together(got=got, X=case.X)
         assert {leaf.dtype for leaf in tree_leaves(got)} == {case.X.dtype}
         assert_trees_close(got, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_samples_need_no_gradient():
+    asked = []
+
+    def backward(*args, need_dA_prev=True, **options):
+        asked.append(need_dA_prev)
+        return VECTORIZED.activation_dense_backward(*args, need_dA_prev=need_dA_prev, **options)
+
+    kernels = replace(VECTORIZED, activation_dense_backward=backward)
+    value_and_grad(*random_case((4, 3, 3, 2)).data, kernels=kernels)
+    assert asked == [True, True, False]

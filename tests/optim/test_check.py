@@ -139,6 +139,13 @@ def test_what_a_schedule_of_ones_own_returns_is_checked(xp):
         optim.constant(lambda t: below[:, 0, 0])(2)
 
 
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, np.float32(-0.1)])
+def test_a_rate_out_of_range_that_a_schedule_of_ones_own_returns(bad):
+    message = f"^learning_rate at step 3, which the schedule returned, is {bad}: expected 0 or more"
+    with pytest.raises(ValueError, match=message):
+        optim.constant(lambda t: bad)(3)
+
+
 def test_a_schedule_is_checked_once_however_deep():
     schedule = optim.cosine(0.1, 5)
     assert optim.constant(schedule) is schedule

@@ -155,6 +155,14 @@ def test_the_start_is_not_written_to():
     assert all(not array.any() for array in start[0])
 
 
+def test_a_start_without_a_slope_leads_nowhere():
+    """Where no gradient is good enough, not even 0: it has no direction."""
+    function, start = quadratic()
+    best = lbfgs(function, unflatten(TARGET, start), tol=-1.0)
+    assert (best.converged, best.iterations, best.evaluations) == (False, 0, 2)
+    assert best.message.startswith("no step lowers the cost")
+
+
 @pytest.mark.parametrize("tol", [1e-4, 0.0])
 def test_a_start_that_is_good_enough_costs_one_evaluation(tol):
     function, start = quadratic()
@@ -229,6 +237,7 @@ def test_limits_end_the_search():
     assert 4 <= best.evaluations < 4 + 20
     assert best.message == "all evaluations of max_evaluations done"
     assert lbfgs(function, start, max_iter=0).params[0].W.tolist() == [[0, 0], [0, 0]]
+    assert lbfgs(function, start, max_iter=3, memory=10**9).iterations == 3  # takes room for 3
 
 
 def test_a_limit_is_reached_before_a_tolerance_is_met():
@@ -254,8 +263,9 @@ def test_a_wrong_gradient_ends_the_search():
         cost, ((dW, db),) = rosenbrock(params)
         return cost, (Dense(-dW, -db),)
 
-    best = lbfgs(wrong, ROSENBROCK_START)
-    assert (best.converged, best.iterations) == (False, 0)
+    seen = []
+    best = lbfgs(wrong, ROSENBROCK_START, callback=seen.append)
+    assert (best.converged, best.iterations, seen) == (False, 0, [])
     assert best.message.startswith("no step lowers the cost: rounding hides what is left")
 
 
@@ -307,6 +317,8 @@ def test_steps_that_mislead_are_forgotten(W, b):
 def test_a_start_that_is_not_finite_is_an_error(bad):
     with pytest.raises(ValueError, match=f"gives cost {bad} .* scale X, or start from smaller"):
         lbfgs(lambda params: (np.asarray(bad), params), ROSENBROCK_START)
+    with pytest.raises(ValueError, match=f"gives cost 1.0 and a largest gradient of {bad} "):
+        lbfgs(lambda params: (np.asarray(1.0), scaled(bad, 0.0, params)[1]), ROSENBROCK_START)
 
 
 def test_a_stack_is_an_error():

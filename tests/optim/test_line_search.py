@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from xpnet.optim.line_search import C1, C2, Point, strong_wolfe
+from xpnet.optim.line_search import C1, C2, Iterate, Point, Ray, Wolfe, strong_wolfe
 
 
 def along(phi, slope):
@@ -96,6 +96,15 @@ def test_steps_where_cost_or_slope_is_not_finite_are_drawn_back(bad, of):
     assert 0 < found.length <= 1.0
 
 
+def test_a_thousandth_of_what_the_slope_promises_is_not_quite_gained():
+    """At 1 the slope is 0, but the cost only 0.0005 lower: SciPy goes on, too."""
+    a, b = 1.9985, -0.999
+    evaluate = along(lambda t: -t + a * t**2 + b * t**3, lambda t: -1.0 + 2 * a * t + 3 * b * t**2)
+    _, found = searched(evaluate, 1.0)
+    assert found.length < 0.9
+    assert found.cost < -1e-3 * found.length
+
+
 def test_a_cost_of_minus_infinity_is_no_minimum():
     evaluate = along(
         lambda t: -math.inf if t > 1.0 else (t - 0.9) ** 2,
@@ -134,10 +143,27 @@ def test_a_bracket_without_width_ends_the_search():
     assert len(evaluate.steps) < 20
 
 
+@pytest.mark.parametrize("first", [0.9, 0.01])
 @pytest.mark.parametrize(("noise", "found"), [(1e-6, True), (0.0, False)])
-def test_costs_that_differ_by_noise_leave_the_decision_to_the_slope(noise, found):
+def test_costs_that_differ_by_noise_leave_the_decision_to_the_slope(noise, found, first):
     # The cost is computed too high everywhere but at 0, as rounding would have it.
     evaluate = along(lambda t: 1e-8 * (t - 1.0) ** 2 + 1e-7, lambda t: 2e-8 * (t - 1.0))
     start = Point(0.0, 1e-8, -2e-8)
-    point = strong_wolfe(evaluate, start, evaluate(0.9), noise=noise)
+    point = strong_wolfe(evaluate, start, evaluate(first), noise=noise)
     assert (point is not None) == found
+
+
+def test_a_cost_that_noise_hides_is_low_unless_the_slope_has_turned():
+    wolfe = Wolfe(Point(0.0, 1.0, -1.0), noise=1e-6)
+    assert wolfe.low(Point(1.0, 1.0, 0.997))
+    assert not wolfe.low(Point(1.0, 1.0, 0.999))
+
+
+@pytest.mark.parametrize(("change", "known"), [(2.0**-53, False), (2.0**-40, True)])
+def test_a_change_of_the_gradient_by_rounding_says_nothing_of_the_curvature(change, known):
+    def function(x):
+        return x[0], np.where(x < 1.0, 1.0 - change, 1.0)
+
+    start = Iterate(np.ones(1), np.ones(1), 1.0, 1.0)
+    found = Ray(function, start, np.array([-1.0])).search()
+    assert (found.pair is not None) == known

@@ -131,6 +131,37 @@ def test_entries_cross_zero_to_the_other_side():
     assert (signs * np.sign(TARGET) == 1).any()
 
 
+@pytest.mark.parametrize("seed", [4, 45, 70, 129])
+def test_a_narrow_valley_among_the_orthants(seed):
+    """Curvatures of 1 to 10,000: steps bend uphill at an entry near 0 (70), or mislead (others)."""
+    rng = np.random.default_rng(seed)
+    Q, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+    A = Q @ np.diag(np.logspace(0, 4, 6)) @ Q.T
+    target, far = 3.0 * rng.standard_normal((2, 6))
+
+    def valley(params):
+        r = flatten(params) - target
+        return np.asarray(0.5 * r @ A @ r), unflatten(A @ r, params)
+
+    best = owlqn(valley, unflatten(far, quadratic()[1]), [(3.0, 3.0)], tol=0.0, max_iter=300)
+    assert best.converged
+    assert best.evaluations < 200
+
+
+def test_a_step_that_is_cut_at_zero_may_gain_next_to_nothing():
+    """W is all but 0, where it is to stay; b has its own way to go, which is too short to bend."""
+
+    def needle(params):
+        ((W, b),) = params
+        r = b - 1e-6
+        return np.sum(0.4 * W + 0.5e8 * r**2), (Dense(np.full_like(W, 0.4), 1e8 * r),)
+
+    best = owlqn(needle, (Dense(np.array([[1e-18]]), np.array([[0.0]])),), [(0.5, 0.0)])
+    assert best.message == "the gradient is within tol"
+    assert best.params[0].W == 0
+    assert best.params[0].b == pytest.approx(1e-6)
+
+
 def test_a_penalty_that_is_larger_than_every_gradient_keeps_all_at_zero():
     function, start = quadratic()
     best = owlqn(function, start, [(1000.0, 1000.0)])
@@ -201,8 +232,9 @@ def test_a_wrong_gradient_ends_the_search():
         cost, ((dW, db),) = function(params)
         return cost, (Dense(-dW, -db),)
 
-    best = owlqn(wrong, start, [(L1, L1)])
-    assert (best.converged, best.iterations) == (False, 0)
+    seen = []
+    best = owlqn(wrong, start, [(L1, L1)], callback=seen.append)
+    assert (best.converged, best.iterations, seen) == (False, 0, [])
     assert best.message.startswith("no step lowers the cost: rounding hides what is left")
 
 

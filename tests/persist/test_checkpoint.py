@@ -114,3 +114,17 @@ def test_a_fingerprint_is_of_every_byte_and_of_shape_and_dtype(eager_xp, monkeyp
     assert len(set(found)) == 4
     assert found[0] == whole
     assert whole.startswith("float32 (7, 6), sha256 ")
+
+
+def test_numbers_of_numpys_are_plain_ones(path):
+    numbers = {"count": np.int64(3), "rate": np.float32(0.5), "on": np.bool_(True)}
+    save_checkpoint(path, NET, PARAMS, numbers, {})
+    assert as_bits(read(path)) == as_bits({"count": 3, "rate": 0.5, "on": True})
+
+
+def test_a_format_that_is_newer(path, state, monkeypatch):
+    with monkeypatch.context() as later:
+        later.setattr("xpnet.persist.checkpoint._FORMAT", 2)
+        save_checkpoint(path, NET, PARAMS, state, {})
+    with pytest.raises(ModelFileError, match="step is of a newer xpnet: pip install -U xpnet"):
+        read(path)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,6 +170,41 @@ def test_what_is_interrupted_half_way_is_not_written(case, tmp_path):
     assert as_bits(run(case, tmp_path)) == as_bits(run(case))
 
 
+@pytest.fixture
+def slow_step(monkeypatch):
+    """A callback: its fourth step takes ten seconds, by a clock that shows a ms more each time."""
+    passed = []
+
+    def now():
+        passed.append(1e-3)
+        return sum(passed)
+
+    clock = SimpleNamespace(monotonic=now, perf_counter=now)
+    monkeypatch.setattr("xpnet.train.checkpoints.time", clock)
+    monkeypatch.setattr("xpnet.train.epochs.time", clock)
+
+    def pass_time(moment, event):
+        if moment == "step" and event.index == 4:
+            passed.append(10.0)
+
+    return Heard(pass_time)
+
+
+def test_files_are_as_many_seconds_apart_but_for_the_last(case, tmp_path, slow_step):
+    checkpoint = Checkpoints(tmp_path, keep=9, every=5.0)
+    run(case, tmp_path, slow_step, checkpoint=checkpoint, epochs=2)
+    assert [file.name for file in checkpoint.files] == [
+        f"step-{step:010d}.safetensors" for step in (2 * STEPS_AN_EPOCH, 4)
+    ]
+
+
+def test_the_seconds_of_an_epoch_count_on(case, tmp_path, slow_step):
+    callbacks = [EarlyStopping(patience=3), slow_step]
+    killed(case, tmp_path, STEPS_AN_EPOCH + 2, every=EACH_STEP, callbacks=callbacks)
+    seconds = [row["seconds"] for row in run(case, tmp_path).history]
+    assert max(seconds[0], *seconds[2:]) < 10.0 < seconds[1]
+
+
 def test_a_run_that_is_over_returns_its_result_at_once(case, tmp_path):
     heard, whole = Heard(), run(case, tmp_path)
     assert as_bits(run(case, tmp_path, heard)) == as_bits(whole)
@@ -284,7 +320,7 @@ def test_a_run_in_the_way_is_not_written_over(case, tmp_path):
         run(case, tmp_path, resume=False)
 
 
-def test_arguments(case, tmp_path):
+def test_arguments(case, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="there is no checkpoint to go on from"):
         run(case, resume=True)
     with pytest.raises(TypeError, match=r"checkpoint is a str: expected an xpnet\.Checkpoints"):
@@ -292,6 +328,9 @@ def test_arguments(case, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ModelFileError, match="cannot make the folder"):
         run(case, tmp_path / "file")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ModelFileError, match="no permission to write in "):
+        run(case, tmp_path)
 
 
 @pytest.mark.parametrize(

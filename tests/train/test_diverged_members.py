@@ -83,8 +83,25 @@ def test_the_best_by_its_cost_is_not_that_of_one_that_diverged(stack):
     result = train(stack, optimizer=last_of_second, epochs=4, callbacks=[stopping])
     failed = result.members[1]
     assert len(failed.history) == 1
+    assert result.history[-1]["cost"][1] == failed.history[0]["cost"]
     alone = train(stack.member(1), optimizer=optim.sgd(0.1), epochs=1)
     assert_trees_close(failed.params, alone.params, "float64")
+
+
+def test_what_a_validation_has_shown_to_be_sound_is_kept(stack):
+    heard = Heard()
+
+    def gradient(net, params, X, Y, **settings):
+        """A cost that is NaN at the first step of the second epoch."""
+        costs = np.zeros(params[-1].b.shape[:-2])
+        costs[1] = math.nan if len(heard.steps) == STEPS_AN_EPOCH else 0.0
+        return costs, params
+
+    options = {"value_and_grad": gradient, "validation": (stack.X, stack.Y)}
+    failed = train(stack, optimizer=optim.sgd(0.1), callbacks=[heard], **options).members[1]
+    assert len(failed.history) == 1
+    sound = of_member(1, heard.epochs[0].params)
+    assert_trees_close(failed.params, sound, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("ends", [[9, 2, 9], [1, 2, 2], [2, 9, 9]])

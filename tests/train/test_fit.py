@@ -140,3 +140,11 @@ def test_given_kernels_load_no_others(case, monkeypatch):
     assert asked == []
     train(case, batch_size=M)
     assert asked
+
+
+def test_samples_that_weigh_nothing_cost_nothing(case):
+    weight = np.zeros_like(case.X[:1, :])
+    result = train(case, sample_weight=weight, l2=0.0, optimizer=optim.sgd(0.1))
+    assert costs_of(result) == [0.0, 0.0]
+    for found, given in zip(leaves(result.params), leaves(case.params), strict=True):
+        np.testing.assert_array_equal(found, given)

@@ -7,13 +7,14 @@ import json
 
 import numpy as np
 import pytest
-from sklearn import linear_model
+from sklearn import linear_model, model_selection
 from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.model_selection import GridSearchCV
 
 import xpnet
+import xpnet.model_selection
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet.callbacks import Callback, Checkpoint, EarlyStopping, JSONLog, Progress
+from xpnet.exceptions import NotFiniteError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -77,6 +78,15 @@ def test_a_failure_reaches_on_end(few):
     with pytest.raises(RuntimeError, match="no space left"):
         MLPClassifier(**SETTINGS, callbacks=[diary, Fails()]).fit(*few)
     assert diary.events[-1] == ("end", 1, "failed: no space left")
+
+
+def test_numbers_that_a_callback_refuses_are_not_the_first_loss(few):
+    class Refuses(Callback):
+        def on_epoch(self, epoch):
+            raise NotFiniteError("W of layer 1 is odd")
+
+    with pytest.raises(NotFiniteError, match=r"^W of layer 1 is odd$"):
+        MLPClassifier(**SETTINGS, solver="lbfgs", callbacks=[Refuses()]).fit(*few)
 
 
 class Breaks(Callback):
@@ -232,9 +242,24 @@ def test_scikit_learns_callbacks_may_stop(few):
 
 def test_progress_bar_through_a_grid_search(few, capsys):
     pytest.importorskip("rich")
-    search = GridSearchCV(MLPClassifier(**SETTINGS), {"alpha": [0.1, 1.0]}, cv=2)
+    search = model_selection.GridSearchCV(MLPClassifier(**SETTINGS), {"alpha": [0.1, 1.0]}, cv=2)
     search.set_callbacks(ProgressBar()).fit(*few)
     assert "MLPClassifier - fit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("on", ["search", "estimator"])
+def test_a_search_whose_fits_are_followed_makes_one_after_another(few, on):
+    events = []
+    for module in (model_selection, xpnet.model_selection):
+        tasks, model = Tasks(), MLPClassifier(**SETTINGS)
+        if on == "search":
+            tasks.max_propagation_depth = None  # it follows the fits, too
+        search = module.GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2, refit=False)
+        (search if on == "search" else model).set_callbacks(tasks)
+        search.fit(*few)
+        events.append(tasks.events)
+    assert ("begin", "epoch", 0) in events[0]
+    assert events[0] == events[1]
 
 
 def test_a_callback_that_returns_nothing_at_the_end_changes_nothing():

@@ -213,3 +213,10 @@ def test_mean_and_variance_of_sparse_samples(dtype):
     variance = variance_of(found, mean_of(found))
     assert variance.dtype == dtype
     np.testing.assert_allclose(variance[:, 0], (p * (dense - mean.T) ** 2).sum(axis=0), **tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rounding_is_no_variance(dtype):
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, 1001).astype(dtype)
+    rows = Rows(np.full((1001, 1), 0.1, dtype), weights, 64)
+    assert variance_of(rows, mean_of(rows)) == 0.0
