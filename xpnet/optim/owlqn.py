@@ -204,7 +204,7 @@ class _Cost:
 
     def _step(self, start: _Place) -> _Place | None:
         """The first place along a direction that is low enough."""
-        d = _against(start, _direction(start.slope, start.free), self.l1)
+        d = _direction(start.slope, start.free)
         t, cut = 1.0, False
         for trial in range(TRIALS):
             if trial == BENT:
@@ -289,14 +289,8 @@ def _direction(slope: Array, pairs: Sequence[Pair]) -> Array:
     return -r
 
 
-def _against(start: _Place, d: Array, l1: Array) -> Array:
-    """The direction d, but 0 where a penalised entry would leave 0 uphill."""
-    uphill = (start.at.x == 0) & (l1 > 0) & (d * start.slope >= 0)
-    return array_namespace(d).where(uphill, 0.0, d)
-
-
 def _landed(start: _Place, step: Array, l1: Array) -> Array:
-    """Where a step ends; a penalised entry that would change its sign ends at 0."""
+    """Where a step ends; a penalised entry that would change its sign, or go uphill from 0, is 0."""
     xp, x = array_namespace(step), start.at.x
     sign = xp.where(x == 0, -xp.sign(start.slope), xp.sign(x))
     there = x + step
