@@ -290,7 +290,7 @@ def _direction(slope: Array, pairs: Sequence[Pair]) -> Array:
 
 
 def _landed(start: _Place, step: Array, l1: Array) -> Array:
-    """Where a step ends; a penalised entry that would change its sign, or go uphill from 0, is 0."""
+    """Where a step ends: a penalised entry is 0 that would change its sign, or leave 0 uphill."""
     xp, x = array_namespace(step), start.at.x
     sign = xp.where(x == 0, -xp.sign(start.slope), xp.sign(x))
     there = x + step

@@ -19,7 +19,7 @@ from tests.fused.numba.network.test_run import (
 from tests.train.cases import Heard
 from xpnet import VECTORIZED
 from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.network import room, step
+from xpnet.fused.numba.network import step
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
 from xpnet.fused.numba.threads.barrier import sleep, wait_for
@@ -50,7 +50,7 @@ def made_by(monkeypatch, workers):
         on_workers(number, make)
 
     monkeypatch.setattr(step, "Team", Chosen)
-    monkeypatch.setattr(room, "on_workers", noted)
+    monkeypatch.setattr(step, "on_workers", noted)
     return counts
 
 

@@ -13,7 +13,7 @@ from tests.train.cases import Heard
 from xpnet import DivergenceError, MLPClassifier, Network, cost, fit, optim
 from xpnet.backend import leaves
 from xpnet.fused.numba.blas import ALONE, routine
-from xpnet.fused.numba.network import room, run, trainings
+from xpnet.fused.numba.network import run, step, trainings
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.trial import Trial
 from xpnet.train.arguments import Settings
@@ -142,7 +142,7 @@ def test_a_large_batch_takes_the_workers_that_runs_have_and_is_no_part_of_a_tria
     large, monkeypatch
 ):
     trainer, batches = large
-    entered, workers, on_workers = [], [], room.on_workers
+    entered, workers, on_workers = [], [], step.on_workers
 
     def noted(number, make):
         workers.append(number)
@@ -157,7 +157,7 @@ def test_a_large_batch_takes_the_workers_that_runs_have_and_is_no_part_of_a_tria
         assert trainer.cost(trainer.params, batches, 0) < J
     params = deepcopy(trainer.params)
     with monkeypatch.context() as patch:
-        patch.setattr(room, "on_workers", noted)
+        patch.setattr(step, "on_workers", noted)
         for number in (1, 2):
             patch.setattr(Team, "parts", lambda *_, number=number: [(slice(0, 1), number)])
             workers.append(trainer.cost(params, batches, 1))
@@ -176,5 +176,5 @@ def test_programs_of_runs_side_by_side_share_a_threads_room(large):
         J = other.cost(trainer.params, batches, 1)
     _, program, _ = prepared.arguments
     assert not program.room.arrays
-    assert not room.of_thread.room.arrays
+    assert not step.of_thread.room.arrays
     assert trainer.cost(trainer.params, batches, 1) == J

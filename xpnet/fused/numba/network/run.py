@@ -18,8 +18,8 @@ from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
-from xpnet.fused.numba.network.room import of_thread
-from xpnet.fused.numba.network.step import Program, suits
+from xpnet.fused.numba.network.step import Program, of_thread, suits
+from xpnet.fused.numba.threads.team import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps
 
@@ -112,7 +112,7 @@ class RunProgram(Program):
         """Parameters, moments and costs after all of them."""
         number, batches = len(steps.hyperparameters), steps.batches
         costs, m = np.empty(number, self.dtype), min(batches.size, len(batches.order))
-        for part, workers in self.team.parts(number, m):
+        for part, workers in self.parts(number, m):
             params, moments, costs[part] = self._made(steps, part, workers)
             steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
@@ -173,8 +173,9 @@ class RunProgram(Program):
         row, arrays = self._row_of_batches(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
-        self.team.has_run = False  # forward alone, it is no evidence of how long steps take
-        for _, workers in self.team.parts(1, m):
+        if m * self.work >= LEAST:
+            self.team.has_run = False  # forward alone, it is no evidence of how long steps take
+        for _, workers in self.parts(1, m):
             rows = table_of([row])
             room.enter(rows, self.like, workers)
             room.train(rows, self.like, workers)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,15 @@ from xpnet.fused.numba.blas import ALONE, is_for_product, routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS, row_of, table_of
+from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS, row_of, table_of, train
 from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
 from xpnet.fused.numba.network.places import REST
-from xpnet.fused.numba.network.room import Room
 from xpnet.fused.numba.thin import MOST_OUTPUTS
-from xpnet.fused.numba.threads.blocks import block_of
+from xpnet.fused.numba.threads.barrier import sleep
+from xpnet.fused.numba.threads.blocks import block_of, weights_of
 from xpnet.fused.numba.threads.number import Threads
-from xpnet.fused.numba.threads.team import Team
+from xpnet.fused.numba.threads.team import LEAST, Team
+from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
@@ -33,6 +35,7 @@ SMALL = 2**17
 
 
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
+OF_ROOM = "size", "n_x", "n_y", "room_of_sample", "piece", "units"
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
@@ -168,7 +171,9 @@ class Program:
         loops, kinds, slopes = network_of(net, self.dtype, self.is_thin)
         self.network = loops.copy(), self.flats.layout, kinds, slopes
         self.room, self.like = Room(), np.empty(0, self.dtype)
-        self.team = Team(net.sizes) if not self.is_thin else Team(())
+        # Of a batch of m samples, how many a block has.
+        self.block: Callable[[int], int] = int if self.is_thin else partial(block_of, net.sizes)
+        self.work = 0 if self.is_thin else weights_of(net.sizes)  # of a sample
         self.numbers = self._numbers()
         self.latest: tuple[tuple[int, int], Any, Any] = (0, 0), None, None
 
@@ -193,9 +198,14 @@ class Program:
             "piece": max(PIECE, ROWS * widest),
         }
 
-    def block(self, m: int) -> int:
-        """Samples of a block."""
-        return m if self.is_thin else block_of(self.net.sizes, m)
+    @cached_property
+    def team(self) -> Team:
+        """The workers of steps that there may be some for."""
+        return Team(self.net.sizes)
+
+    def parts(self, steps: int, m: int) -> Iterable[tuple[slice, int]]:
+        """The parts of so many steps of m samples, and for each how many workers."""
+        return self.team.parts(steps, m) if m * self.work >= LEAST else [(slice(0, steps), 1)]
 
     def fits(self, params: Params, X: Array, Y: Array, sample_weight: Any, l2: Any) -> bool:
         """Whether the batch can lie as rows, and the rest is of one network."""
@@ -239,7 +249,7 @@ class Program:
             more["keys"][0], numbers = masks_in_row(dropout, self.dtype)
             for name, number in numbers.items():
                 table[name] = number
-        for _, workers in self.team.parts(1, m):
+        for _, workers in self.parts(1, m):
             self.room.train(table, self.like, workers)
         return more["costs"][0], grads
 
@@ -248,7 +258,8 @@ class Program:
         if self.latest[0] != (m, self.room.serial):
             row, arrays = self._row(1, np.arange(m)[None], m, {}, {"gather": 0, "update": 0})
             table = table_of([row])
-            self.room.enter(table, self.like, self.team.most(m))
+            most = self.team.most(m) if m * self.work >= LEAST else 1
+            self.room.enter(table, self.like, most)
             self.latest = (m, self.room.serial), table, arrays
         _, table, arrays = self.latest
         return table, arrays
@@ -281,3 +292,62 @@ class Program:
             "block_last": self.block(length % size),
         }
         return row_of(arrays, self.numbers | of_samples | numbers), arrays
+
+
+class Room:
+    """Memory that steps are made in, used again: one at a time may have it.
+
+    Attributes
+    ----------
+    arrays : dict
+    serial : int
+        Another one each time that what was entered before holds no more.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self.serial = 0
+
+    def enter(self, rows: Array, like: Array, workers: int) -> None:
+        """Enter the memory that these rows need into them."""
+        size, n_x, n_y, room, piece, units = map(int, map(rows[0].__getitem__, OF_ROOM))
+        lengths = {"s": size * workers, "work": size * room}
+        if rows["gather"][0]:
+            lengths |= {"x": size * n_x, "y": size * n_y}
+        if not rows["thin"][0]:
+            lengths |= {"columns": size * n_x, "across": 2 * units * size}
+            lengths["pieces"] = workers * piece
+        doubles = {"parts_of_cost": 2 * size, "squares": 2 * units}
+        for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):
+            for name, length in names.items():
+                rows[name] = self._array(name, length, dtype).ctypes.data
+
+    def train(self, rows: Array, like: Array, workers: int) -> None:
+        """Train the networks of these rows, by so many workers that room was entered for."""
+        if workers == 1:
+            train(rows.ctypes.data, len(rows), like, 0, 1)
+            return
+        rows["sleep"] = sleep()
+
+        def make(worker: int, workers: int, arrivals: int) -> None:
+            rows["arrivals"] = arrivals
+            train(rows.ctypes.data, 1, like, worker, workers)
+
+        on_workers(workers, make)
+
+    def _array(self, name: str, length: int, dtype: Any) -> Array:
+        array = self.arrays.get(name)
+        if array is None or array.size < length or array.dtype != dtype:
+            array = self.arrays[name] = np.empty(length, dtype)
+            self.serial += 1
+        return array
+
+
+class _OfThread(threading.local):
+    """Of each thread, for whoever has none of their own."""
+
+    def __init__(self) -> None:
+        self.room = Room()
+
+
+of_thread = _OfThread()

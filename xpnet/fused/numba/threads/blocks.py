@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
-from xpnet.fused.numba.threads.work import weights_of
-
-__all__ = ["block_of", "blocks_in"]
+__all__ = ["block_of", "blocks_in", "weights_of"]
 
 LENGTHS = 64, 32, 16
 """Samples of a block: whole registers, and few enough that a layer's matrices lie in the cache."""
@@ -37,3 +36,15 @@ def block_of(sizes: Sequence[int], m: int) -> int:
 def blocks_in(m: int, block: int) -> int:
     """How many blocks of that length there are."""
     return -(-m // block)
+
+
+@lru_cache(maxsize=256)
+def weights_of(sizes: Sequence[int]) -> int:
+    """How many weights a network has: each is multiplied by each sample, forward and twice back.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Units of each layer, the inputs first.
+    """
+    return sum(n_in * n_out for n_in, n_out in pairwise(sizes))

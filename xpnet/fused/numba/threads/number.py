@@ -31,9 +31,9 @@ from xpnet.fused.numba.blas import (
     routine,
 )
 from xpnet.fused.numba.threads.alone import is_alone
+from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import is_known, parts, prefers_one, trial_of
-from xpnet.fused.numba.threads.work import weights_of
 
 __all__ = ["Threads", "agree", "all_threads", "at_most", "chosen"]
 

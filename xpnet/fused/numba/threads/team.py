@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence
 
 from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.threads.alone import is_alone
-from xpnet.fused.numba.threads.blocks import block_of, blocks_in
+from xpnet.fused.numba.threads.blocks import block_of, blocks_in, weights_of
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import parts, trial_of
-from xpnet.fused.numba.threads.work import weights_of
 
 __all__ = ["Team"]
 
 EACH = 2**18
 """Samples times weights of a step for each worker: with less, they wait longer than they work."""
+LEAST = 2 * EACH
+"""The same of a step that there may be two for."""
 WORTH = 2**23
 """The same of some steps from which on workers are started for them; fewer are soon made by one."""
 
@@ -42,7 +43,7 @@ class Team:
     def most(self, m: int) -> int:
         """How many workers there may be for a batch of m samples."""
         work = m * weights_of(self.sizes)
-        if work < 2 * EACH or cores() == 1:
+        if work < LEAST or cores() == 1:
             return 1
         return min(cores(), work // EACH, blocks_in(m, block_of(self.sizes, m)))
 
