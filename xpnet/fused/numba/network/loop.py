@@ -12,7 +12,7 @@ a call takes rows of as many networks as there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -290,10 +290,10 @@ def enter_cost(row: Any, i: int, blocks: int, decay: float, like: Array) -> None
     array_at(row.costs, like, row.steps)[i] = J
 
 
-def row_of(arrays: dict[str, Array], numbers: dict[str, float]) -> tuple[float, ...]:
+def row_of(arrays: dict[str, Array], numbers: Mapping[str, float]) -> tuple[float, ...]:
     """The row of a network, yet without room, from its arrays, and from numbers and addresses."""
     addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
-    return tuple((NOTHING | numbers | addresses).values())
+    return tuple({**NOTHING, **numbers, **addresses}.values())
 
 
 def table_of(rows: Sequence[tuple[float, ...]]) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import table_of
+from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
 from xpnet.fused.numba.threads.team import LEAST
@@ -154,7 +154,7 @@ class RunProgram(Program):
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
             _, masks = masks_in_row(steps.dropout[0], self.dtype)
-        row, arrays = self._row_of_batches(batches, number, steps.l2, arrays, masks)
+        row, arrays = self._row(batches, number, steps.l2, arrays, masks)
         result = odd if number % 2 else even, self.moments, arrays["costs"]
         return PreparedRun((row, self, arrays), result)
 
@@ -170,7 +170,7 @@ class RunProgram(Program):
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
         batch = batch._replace(order=batch.order[None])
-        row, arrays = self._row_of_batches(batch, 1, l2, arrays, {"update": 0})
+        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
         if m * self.work >= LEAST:
@@ -181,7 +181,7 @@ class RunProgram(Program):
             room.train(rows, self.like, workers)
         return arrays["costs"][0]
 
-    def _row_of_batches(
+    def _row(
         self,
         batches: Batches,
         steps: int,
@@ -191,15 +191,19 @@ class RunProgram(Program):
     ) -> tuple[tuple[float, ...], dict[str, Array]]:
         """The row of so many steps on these, and the arrays that it points to."""
         order, s = np.ascontiguousarray(batches.order, np.int64), batches.sample_weight
-        arrays = {**arrays, "X": batches.X, "Y": batches.Y}
+        arrays = {"keys": np.zeros((steps, 2), np.int64), **arrays}
+        arrays |= {"X": batches.X, "Y": batches.Y, "order": order}
+        arrays["costs"] = np.empty(steps, self.dtype)
         if s is not None:
             arrays["weight"] = np.ascontiguousarray(s[0])
         of_samples = {
             "m": len(batches.X),
             "weights": 0 if s is None else s.size,
+            "steps": steps,
             "l2": self._penalty(l2),
+            **self._of_samples(order, batches.size),
         }
-        return self._row(steps, order, batches.size, arrays, of_samples | numbers)
+        return row_of(arrays, self.numbers | of_samples | numbers), arrays
 
     def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""

@@ -256,8 +256,10 @@ class Program:
     def _table(self, m: int) -> tuple[Array, dict[str, Array]]:
         """The table of a step of m samples, and its own arrays; the latest is used again."""
         if self.latest[0] != (m, self.room.serial):
-            row, arrays = self._row(1, np.arange(m)[None], m, {}, {"gather": 0, "update": 0})
-            table = table_of([row])
+            order, costs = np.arange(m)[None], np.empty(1, self.dtype)
+            arrays = {"keys": np.zeros((1, 2), np.int64), "order": order, "costs": costs}
+            numbers = self.numbers | self._of_samples(order, m) | {"steps": 1}
+            table = table_of([row_of(arrays, numbers | {"gather": 0, "update": 0})])
             most = self.team.most(m) if m * self.work >= LEAST else 1
             self.room.enter(table, self.like, most)
             self.latest = (m, self.room.serial), table, arrays
@@ -271,27 +273,12 @@ class Program:
             loops[DECAY] = of_penalty(self.dtype)
         return float(l2)
 
-    def _row(
-        self,
-        steps: int,
-        order: Array,
-        size: int,
-        arrays: dict[str, Array],
-        numbers: dict[str, Any],
-    ) -> tuple[tuple[float, ...], dict[str, Array]]:
-        """The row of so many steps, and the arrays that it points to."""
+    def _of_samples(self, order: Array, size: int) -> dict[str, int]:
+        """What a row has of the samples that its steps take."""
         epochs, length = order.shape
-        arrays = {"keys": np.zeros((steps, 2), np.int64), "order": order, **arrays}
-        arrays["costs"] = np.empty(steps, self.dtype)
-        of_samples = {
-            "epochs": epochs,
-            "length": length,
-            "size": size,
-            "steps": steps,
-            "block": self.block(size),
-            "block_last": self.block(length % size),
-        }
-        return row_of(arrays, self.numbers | of_samples | numbers), arrays
+        last = self.block(length % size)
+        sizes = {"epochs": epochs, "length": length, "size": size}
+        return {**sizes, "block": self.block(size), "block_last": last}
 
 
 class Room:
