@@ -21,6 +21,7 @@ from xpnet.fused.numba.registers import Vectors, registers_of
 from xpnet.types import Array
 
 AHEAD = 16
+"""Rows of B that are asked for ahead: where another core made them, they are far away."""
 MOST, MOST_OF_FEW = 12, 6
 """Rows of a tile of two vectors, where there are 32 registers and where there are 16."""
 
@@ -62,26 +63,20 @@ def matmul(
         while i < n:
             left = n - i
             a, b, c = A + i * row * size, B + j * size, to_C + (i * row_C + j) * size
-            sums = a, row, column, b, row_B, k, adds, c, row_C, columns, like
+            sums = a, row, column, b, row_B, k, adds, c, row_C, left, columns, like
             if columns > lanes:
                 if left >= most:
                     wide_tile(*sums)
                     i += most
-                elif left >= 4:
+                else:
                     wide_tile_of_4(*sums)
                     i += 4
-                else:
-                    wide_tile_of_1(*sums)
-                    i += 1
             elif left >= most:
                 tile(*sums)
                 i += most
-            elif left >= 4:
+            else:
                 tile_of_4(*sums)
                 i += 4
-            else:
-                tile_of_1(*sums)
-                i += 1
 
 
 def _most(context: Any) -> int:
@@ -118,6 +113,7 @@ def _tile_of(rows: int | None, vectors: int) -> Any:
         adds: Any,
         to_C: Any,
         row_C: Any,
+        left: Any,
         columns: Any,
         like: Any,
     ) -> tuple[Any, Callable[..., Any]]:
@@ -126,7 +122,7 @@ def _tile_of(rows: int | None, vectors: int) -> Any:
             _tile(on, rows or _most(context), vectors, *args[:-1])
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 10, like), generate
+        return types.void(*[types.int64] * 11, like), generate
 
     return intrinsic(typed)
 
@@ -144,15 +140,28 @@ def _tile(
     adds: Any,
     to_C: Any,
     row_C: Any,
+    left: Any,
     columns: Any,
 ) -> None:
-    """The code of it: the sums stay in registers from one turn of the loop to the next."""
+    """The code of it: the sums stay in registers from one turn of the loop to the next.
+
+    Of some rows `left` may be fewer: then the first one is read in place of others.
+    """
     builder, zero, one = on.builder, ir.Constant(WHOLE, 0), ir.Constant(WHOLE, 1)
+    numbers = [ir.Constant(WHOLE, r) for r in range(rows)]
+    are_rows = [builder.icmp_signed("<", r, left) for r in numbers]
     masks = [on.mask(v * on.lanes, columns) for v in range(vectors)]
-    added = [on.mask(v * on.lanes, builder.mul(columns, adds)) for v in range(vectors)]
+    of_rows = [on.place(to_C, builder.mul(row_C, r)) for r in numbers]
     places = [(r, v) for r in range(rows) for v in range(vectors)]
-    of_rows = [on.place(to_C, builder.mul(row_C, ir.Constant(WHOLE, r))) for r in range(rows)]
-    first = [on.load(of_rows[r], v, added[v]) for r, v in places]
+    first = []
+    for r, v in places:
+        added = builder.select(are_rows[r], builder.mul(columns, adds), zero)
+        first.append(on.load(of_rows[r], v, on.mask(v * on.lanes, added)))
+
+    of_a = [
+        builder.mul(row, builder.select(is_row, r, zero))
+        for r, is_row in zip(numbers, are_rows, strict=True)
+    ]
 
     before, loop = builder.block, builder.append_basic_block("sum")
     end = builder.append_basic_block("summed")
@@ -166,8 +175,7 @@ def _tile(
     for v in range(vectors):
         on.prefetch(soon, v)
     b = [on.load(from_b, v, masks[v]) for v in range(vectors)]
-    of_a = [builder.mul(row, ir.Constant(WHOLE, r)) for r in range(rows)]
-    a = [on.spread(on.place(from_a, each)) for each in of_a]
+    a = [on.spread(on.place(from_a, of_row)) for of_row in of_a]
     new = [on.plus_product(a[r], b[v], s) for (r, v), s in zip(places, sums, strict=True)]
     following = builder.add(p, one)
     builder.cbranch(builder.icmp_signed("<", following, k), loop, end)
@@ -177,8 +185,9 @@ def _tile(
 
     builder.position_at_end(end)
     for (r, v), value in zip(places, new, strict=True):
-        on.store(value, of_rows[r], v, masks[v])
+        written = on.mask(v * on.lanes, builder.select(are_rows[r], columns, zero))
+        on.store(value, of_rows[r], v, written)
 
 
-wide_tile, wide_tile_of_4, wide_tile_of_1 = (_tile_of(rows, 2) for rows in (None, 4, 1))
-tile, tile_of_4, tile_of_1 = (_tile_of(rows, 1) for rows in (None, 4, 1))
+wide_tile, wide_tile_of_4 = (_tile_of(rows, 2) for rows in (None, 4))
+tile, tile_of_4 = (_tile_of(rows, 1) for rows in (None, 4))

@@ -23,8 +23,6 @@ from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
 from xpnet.fused.numba.network.places import (
     DA,
     DZ,
-    N_IN,
-    N_OUT,
     REST,
     A,
     Z,
@@ -82,7 +80,7 @@ def cost_and_differences(
     weight : array, shape (1, m)
         Ones where all samples count the same: code for None beside it compiles twice as long.
     share : float
-        One through the sum of all weights of the batch, of `share_of`.
+        One through the sum of all weights of the batch.
     before : int
         Samples of the batch that come before these.
     masks : tuple
@@ -90,8 +88,8 @@ def cost_and_differences(
     theta : array, shape (P,)
     work : array
         Room for those matrices, of m numbers a row; then three rows, and db of every layer.
-    across : array, shape (2 * units * size,)
-        A and dZ of every layer with the samples of the batch as rows, those of all A first.
+    across : array, shape (m * 2 * units,)
+        A row for each sample: A of every layer, and then dZ of every layer.
     """
     m, last = Y.shape[0], len(layout) - 1
     of_block = m, before, masks, theta, work, across
@@ -106,15 +104,6 @@ def cost_and_differences(
     if loops[BACKWARD] != 0:
         call(loops[BACKWARD], loops, layout, kinds, slopes, *of_block)
     return J
-
-
-@compiled_inner
-def share_of(weight: Array) -> float:
-    """``1 / Σ s`` in double precision, 0 of 0: in single a million loses three digits."""
-    S = 0.0
-    for j in range(weight.shape[1]):
-        S += weight[0, j]
-    return 1.0 / S if S > 0 else 0.0
 
 
 @compiled_inner
@@ -151,8 +140,8 @@ def forward(
             if masks[KEPT] > 0:
                 call(masks[DROP], to_A, kinds[layer, A], kinds[last, A] + before, masks)
             if loops[BACKWARD] != 0:
-                to_rows = address_at(across, side(across, layout, kinds, layer, before, 0))
-                call(loops[TRANSPOSE], A_prev, m, to_rows, n, n, m, theta)
+                rows = address_at(across, kinds[layer, A])
+                call(loops[TRANSPOSE], A_prev, m, rows, len(across) // m, n, m, theta)
 
 
 @compiled_inner
@@ -188,8 +177,9 @@ def backward(
             else:
                 call(kinds[layer, DERIVE], rows_of(work, layout, kinds, Z, layer, m), dZ)
                 call(kinds[layer, MULTIPLY], dA, dZ, None, dZ, db)
-        rows = address_at(across, side(across, layout, kinds, layer, before, 1))
-        call(loops[TRANSPOSE], address_at(dZ, 0), m, rows, n, n, m, theta)
+        of_sample = len(across) // m
+        rows = address_at(across, of_sample // 2 + kinds[layer, A])
+        call(loops[TRANSPOSE], address_at(dZ, 0), m, rows, of_sample, n, m, theta)
         if layer > 0:
             to_dA = address_at(work, kinds[layer - 1, DA] * m)
             for start in range(0, n, ROWS):
@@ -200,23 +190,11 @@ def backward(
 
 
 @compiled_inner
-def side(across: Array, layout: Array, kinds: Array, layer: int, before: int, is_dZ: int) -> int:
-    """Where A of a layer, or its dZ, begins in `across`, from one sample on."""
-    last = len(layout) - 1
-    units = kinds[last, A] + layout[last, N_OUT]
-    size = len(across) // (2 * units)
-    begin: int = (is_dZ * units + kinds[layer, A]) * size + before * layout[layer, N_OUT]
-    return begin
-
-
-@compiled_inner
-def weight_gradients(
+def layer_gradients(
     loops: Array,
-    layout: Array,
     kinds: Array,
     layer: int,
     first: int,
-    n: int,
     x: Array,
     across: Array,
     m: int,
@@ -226,44 +204,26 @@ def weight_gradients(
 
     Parameters
     ----------
-    loops, layout, kinds, across : array
-        Of `cost_and_differences`.
-    layer, first, n : int
+    loops, kinds, across : array
+        Of `cost_and_differences`, the latter of the batch.
+    layer, first : int
     x : array, shape (m * n_x,)
         Samples as rows.
     m : int
-    to_dW : array, shape (n * n_in,)
+    to_dW : array, shape (n, n_in)
     """
-    n_out, n_in = layout[layer, N_OUT], layout[layer, N_IN]
+    n, n_in = to_dW.shape
+    of_sample = len(across) // m
+    dZ = of_sample // 2 + kinds[layer, A] + first
     for before in range(0, m, SAMPLES):
         k = SAMPLES if m - before > SAMPLES else m - before
-        A_prev = address_at(x, before * n_in)
+        A_prev, row = address_at(x, before * n_in), n_in
         if layer > 0:
-            A_prev = address_at(across, side(across, layout, kinds, layer - 1, before, 0))
-        dZ = address_at(across, side(across, layout, kinds, layer, before, 1) + first)
-        product = dZ, 1, n_out, A_prev, n_in, k, min(before, 1), address_at(to_dW, 0), n_in, n, n_in
-        call(loops[MATMUL], *product, to_dW)
-
-
-@compiled_inner
-def bias_gradients(
-    kinds: Array,
-    layer: int,
-    first: int,
-    work: Array,
-    room: int,
-    m: int,
-    length: int,
-    to_db: Array,
-) -> None:
-    """The same of db, which is added up over blocks."""
-    for i in range(len(to_db)):
-        to_db[i] = 0
-    for before in range(0, m, length):
-        q = length if length < m - before else m - before
-        begin = before * room + (kinds[layer, REST] + 3) * q + kinds[layer, A] + first
-        for i in range(len(to_db)):
-            to_db[i] += work[begin + i]
+            A_prev = address_at(across, before * of_sample + kinds[layer - 1, A])
+            row = of_sample
+        factors = address_at(across, before * of_sample + dZ), 1, of_sample, A_prev, row
+        place = address_at(to_dW, 0), n_in, n, n_in
+        call(loops[MATMUL], *factors, k, min(before, 1), *place, to_dW)
 
 
 @compiled_inner

@@ -26,11 +26,9 @@ from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
     TRANSPOSE,
-    bias_gradients,
-    share_of,
-    weight_gradients,
+    layer_gradients,
 )
-from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
+from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, REST, WEIGHTS, A
 from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
@@ -86,7 +84,7 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           moments;
         - costs (steps,): where they go;
         - x (size, n_x), columns (n_x, size), y (size, n_y), s (workers, size), work (size *
-          room_of_sample,), across (2 * units * size,), pieces (workers, piece): room for a batch,
+          room_of_sample,), across (size, 2 * units), pieces (workers, piece): room for a batch,
           for its layers, and for gradients;
         - block, block_last: samples of a block, of a whole batch and of what is left;
         - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
@@ -129,17 +127,15 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
 
 @compiled_inner
 def weighted(row: Any, chosen: Array, s: Array, like: Array) -> float:
-    """Gather the weights of samples, and return one through their sum."""
-    m = len(chosen)
-    if row.weights > 0:
-        weight = array_at(row.weight, like, row.weights)
-        for j in range(m):
-            s[0, j] = weight[chosen[j]]
-    else:
-        for j in range(m):
-            s[0, j] = 1
-    share: float = share_of(s)
-    return share
+    """Gather the weights of samples; return one through their sum, or 0 of 0.
+
+    It is added up in double precision: in single a million of them lose three digits.
+    """
+    S = 0.0
+    for j in range(len(chosen)):
+        s[0, j] = array_at(row.weight, like, row.weights)[chosen[j]] if row.weights > 0 else 1
+        S += s[0, j]
+    return 1.0 / S if S > 0 else 0.0
 
 
 @compiled_inner
@@ -183,7 +179,9 @@ def gradients(
         masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
         columns = array_at(row.columns, like, row.size * row.n_x)
         columns = vector_at(columns, before * row.n_x, m * row.n_x)
-        across = array_at(row.across, like, 2 * row.units * row.size)
+        of_sample = 2 * row.units
+        across = array_at(row.across, like, row.size * of_sample)
+        across = vector_at(across, before * of_sample, m * of_sample)
         rest = Y, weights, share, before, masks, theta, work, across
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
@@ -213,35 +211,38 @@ def update(
     loops = array_at(row.loops, np.int64, DECAY + 1)
     layout = array_at(row.layout, np.int64, row.layers, 4)
     kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
-    n_out, n_in = layout[layer, N_OUT], layout[layer, N_IN]
+    n_out, n_in, bias = layout[layer, N_OUT], layout[layer, N_IN], layout[layer, BIAS]
     share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
     low, high = worker * share, (worker + 1) * share
     high = high if high < n_out else n_out
     at_once = PIECE // n_in // ROWS * ROWS
     at_once = at_once if at_once > ROWS else ROWS
-    x, room = array_at(row.x, like, row.size * row.n_x), row.room_of_sample
-    work = array_at(row.work, like, row.size * room)
-    theta = array_at(newest(row, i), like, row.P)
-    squares = array_at(row.squares, np.float64, 2 * row.units)
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     for start in range(low, high, at_once):
         n = at_once if at_once < high - start else high - start
         begin = layout[layer, WEIGHTS] + start * n_in
-        dW = array_at(place_of(row, begin, worker, like), like, n * n_in)
+        dW = array_at(place_of(row, begin, worker, like), like, n, n_in)
         if is_made:
-            across = array_at(row.across, like, 2 * row.units * row.size)
-            weight_gradients(loops, layout, kinds, layer, start, n, x, across, m, dW)
+            x = array_at(row.x, like, m * row.n_x)
+            across = array_at(row.across, like, m * 2 * row.units)
+            layer_gradients(loops, kinds, layer, start, x, across, m, dW)
         if decay != 0.0:
-            of_rows = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
-            W, to_dW = matrix_at(theta, begin, n, n_in), matrix_at(dW, 0, n, n_in)
-            call(loops[DECAY], W, decay, to_dW, of_rows)
-        updated(row, i, 0, begin, dW, like)
+            W = matrix_at(array_at(newest(row, i), like, row.P), begin, n, n_in)
+            squares = array_at(row.squares, np.float64, 2 * row.units)
+            squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
+            call(loops[DECAY], W, decay, dW, squares)
+        updated(row, i, begin >= bias, begin, vector_at(dW, 0, n * n_in), like)
     if low < high:
-        begin = layout[layer, BIAS] + low
-        db = array_at(place_of(row, begin, worker, like), like, high - low)
-        if is_made:
-            bias_gradients(kinds, layer, low, work, room, m, length, db)
-        updated(row, i, 1, begin, db, like)
+        n, begin = high - low, bias + low
+        db = array_at(place_of(row, begin, worker, like), like, n)
+        for block in range((m + length - 1) // length if is_made else 0):
+            q = length if length < m - block * length else m - block * length
+            place = block * length * row.room_of_sample + (kinds[layer, REST] + 3) * q
+            part = array_at(row.work, like, row.size * row.room_of_sample)
+            part = vector_at(part, place + kinds[layer, A] + low, n)
+            for j in range(n):
+                db[j] = part[j] if block == 0 else db[j] + part[j]
+        updated(row, i, begin >= bias, begin, db, like)
 
 
 @compiled_inner
@@ -254,7 +255,7 @@ def place_of(row: Any, begin: int, worker: int, like: Array) -> int:
 
 
 @compiled_inner
-def updated(row: Any, i: int, is_bias: int, begin: int, grads: Array, like: Array) -> None:
+def updated(row: Any, i: int, is_bias: bool, begin: int, grads: Array, like: Array) -> None:
     """The parameters from `begin` on that have these gradients, and their moments."""
     if row.update == 0:
         return
