@@ -25,6 +25,7 @@ COMPUTE_NOTHING = {
     "joblib.externals.loky.backend.queues",
     "tqdm._monitor",
     "xpnet.cli.results.loading",
+    "xpnet.fused.numba.threads.workers",
     "zmq.utils.garbage",
 }
 """Modules whose threads call no product of matrices. By module, as others in these packages run the

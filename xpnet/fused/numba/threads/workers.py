@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Event, Thread
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 import numpy as np
 
@@ -31,16 +34,14 @@ def on_workers(workers: int, make: Callable[[int, int, int], object]) -> None:
         The first that a worker raised; the others have left their work then.
     """
     arrivals = np.zeros(PLACES, np.int64)
-    threads: list[Thread] = []
+    team: list[_Worker] = []
     errors: list[BaseException] = []
-    may_begin = Event()
 
     def share(worker: int) -> None:
-        may_begin.wait()
         if arrivals[LEFT]:
             return
         try:
-            make(worker, len(threads) + 1, arrivals.ctypes.data)
+            make(worker, len(team) + 1, arrivals.ctypes.data)
         except BaseException as error:
             errors.append(error)
             arrivals[LEFT] = 1
@@ -48,27 +49,57 @@ def on_workers(workers: int, make: Callable[[int, int, int], object]) -> None:
     try:
         # At the end of a program no thread can be started.
         with suppress(RuntimeError):
-            for worker in range(1, workers):
-                threads.append(Thread(target=share, args=(worker,), name="xpnet", daemon=True))
-                _start(threads)
-        may_begin.set()
+            while len(team) < workers - 1:
+                team.append(_idle.pop() if _idle else _Worker())
+        for number, worker in enumerate(team, 1):
+            worker.tasks.put(partial(share, number))
         share(0)
     except BaseException:
         arrivals[LEFT] = 1
         raise
     finally:
-        may_begin.set()
-        for thread in threads:
-            thread.join()
+        for worker in team:
+            worker.finish()
+        _idle.extend(team)
     if errors:
         raise errors[0]
 
 
-def _start(threads: list[Thread]) -> None:
-    """Start the last of these, or take it off again."""
-    try:
-        threads[-1].start()
-    except BaseException:
-        if not threads[-1].ident:
-            threads.pop()
-        raise
+class _Worker(Thread):
+    """A thread that waits for what it is to do: to start one for each call takes longer."""
+
+    def __init__(self) -> None:
+        super().__init__(name="xpnet", daemon=True)
+        self.tasks: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.has_finished = Lock()
+        self.has_finished.acquire()
+        self.start()
+
+    def run(self) -> None:
+        """Do one task after another, until there is None."""
+        while (task := self.tasks.get()) is not None:
+            task()
+            del task  # and what it holds
+
+    def finish(self) -> None:
+        """Wait until all is done that it was given."""
+        self.tasks.put(self.has_finished.release)
+        self.has_finished.acquire()
+
+    def end(self) -> None:
+        """End the thread."""
+        self.tasks.put(None)
+        self.join()
+
+
+_idle: list[_Worker] = []
+
+
+def _end_idle() -> None:
+    """A process that forks should have no threads beside."""
+    while _idle:
+        _idle.pop().end()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_end_idle)
