@@ -57,26 +57,21 @@ def matmul(
     """
     size, most = like.itemsize, tile_rows(like)
     lanes = register_size(like) // size
-    for j in range(0, m, 2 * lanes):
-        columns = m - j
-        i = 0
+    j = 0
+    while j < m:
+        columns, i = m - j, 0
         while i < n:
             left = n - i
             a, b, c = A + i * row * size, B + j * size, to_C + (i * row_C + j) * size
             sums = a, row, column, b, row_B, k, adds, c, row_C, left, columns, like
-            if columns > lanes:
-                if left >= most:
-                    wide_tile(*sums)
-                    i += most
-                else:
-                    wide_tile_of_4(*sums)
-                    i += 4
-            elif left >= most:
-                tile(*sums)
-                i += most
+            if columns < lanes:
+                narrow_tile_of_4(*sums)
+            elif left < most:
+                tile_of_4(*sums) if columns < 2 * lanes else wide_tile_of_4(*sums)
             else:
-                tile_of_4(*sums)
-                i += 4
+                tile(*sums) if columns < 2 * lanes else wide_tile(*sums)
+            i += most if left >= most and columns >= lanes else 4
+        j += lanes if columns < 2 * lanes else 2 * lanes
 
 
 def _most(context: Any) -> int:
@@ -99,8 +94,8 @@ tile_rows = _constant_of(_most)
 register_size = _constant_of(lambda context: registers_of(context).size)
 
 
-def _tile_of(rows: int | None, vectors: int) -> Any:
-    """What makes a tile of so many rows, all there may be without a number, in one loop over k."""
+def _tile_of(rows: int | None, vectors: int, is_narrow: bool = False) -> Any:
+    """What makes a tile: of up to so many rows, or of all there may be; of fewer columns."""
 
     def typed(
         typing: Any,
@@ -119,7 +114,12 @@ def _tile_of(rows: int | None, vectors: int) -> Any:
     ) -> tuple[Any, Callable[..., Any]]:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             on = Vectors(context, builder, like.dtype)
-            _tile(on, rows or _most(context), vectors, *args[:-1])
+            *matrices, left, columns, _ = args
+            numbers = [ir.Constant(WHOLE, r) for r in range(rows or _most(context))]
+            # Of a mask that is known, nothing is left in the loop.
+            mask = on.mask(columns) if is_narrow else on.all
+            are_rows = [builder.icmp_signed("<", r, left) for r in numbers] if rows else []
+            _tile(on, numbers, are_rows, [mask] * vectors, *matrices)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 11, like), generate
@@ -129,8 +129,9 @@ def _tile_of(rows: int | None, vectors: int) -> Any:
 
 def _tile(
     on: Vectors,
-    rows: int,
-    vectors: int,
+    numbers: list[Any],
+    are_rows: list[Any],
+    masks: list[Any],
     A: Any,
     row: Any,
     column: Any,
@@ -140,54 +141,51 @@ def _tile(
     adds: Any,
     to_C: Any,
     row_C: Any,
-    left: Any,
-    columns: Any,
 ) -> None:
-    """The code of it: the sums stay in registers from one turn of the loop to the next.
+    """The code of one loop over k, in which the sums stay in registers from one turn to the next.
 
-    Of some rows `left` may be fewer: then the first one is read in place of others.
+    Where it says which rows there are, the first one is read in place of others.
     """
     builder, zero, one = on.builder, ir.Constant(WHOLE, 0), ir.Constant(WHOLE, 1)
-    numbers = [ir.Constant(WHOLE, r) for r in range(rows)]
-    are_rows = [builder.icmp_signed("<", r, left) for r in numbers]
-    masks = [on.mask(v * on.lanes, columns) for v in range(vectors)]
-    of_rows = [on.place(to_C, builder.mul(row_C, r)) for r in numbers]
-    places = [(r, v) for r in range(rows) for v in range(vectors)]
-    first = []
-    for r, v in places:
-        added = builder.select(are_rows[r], builder.mul(columns, adds), zero)
-        first.append(on.load(of_rows[r], v, on.mask(v * on.lanes, added)))
+    of_a, of_c = ([builder.mul(each, r) for r in numbers] for each in (row, row_C))
+    places = [(r, v) for r in range(len(numbers)) for v in range(len(masks))]
+    written = [masks[v] for _, v in places]
+    if are_rows:
+        of_a = [builder.select(*each, zero) for each in zip(are_rows, of_a, strict=True)]
+        written = [on.where(are_rows[r], masks[v]) for r, v in places]
 
-    of_a = [
-        builder.mul(row, builder.select(is_row, r, zero))
-        for r, is_row in zip(numbers, are_rows, strict=True)
-    ]
-
-    before, loop = builder.block, builder.append_basic_block("sum")
-    end = builder.append_basic_block("summed")
+    fresh, begun = builder.block, builder.append_basic_block("begun")
+    loop, end = builder.append_basic_block("sum"), builder.append_basic_block("summed")
+    builder.cbranch(builder.icmp_signed("==", adds, zero), loop, begun)
+    builder.position_at_end(begun)
+    to_rows = [on.place(to_C, of_row) for of_row in of_c]
+    first = [on.load(to_rows[r], v, mask) for (r, v), mask in zip(places, written, strict=True)]
     builder.branch(loop)
+
     builder.position_at_end(loop)
-    p = builder.phi(WHOLE)
-    sums = [builder.phi(on.type) for _ in places]
+    p, *sums = (builder.phi(each) for each in (WHOLE, *[on.type] * len(places)))
     from_a = on.place(A, builder.mul(p, column))
     from_b = on.place(B, builder.mul(p, row_B))
     soon = on.place(from_b, builder.mul(row_B, ir.Constant(WHOLE, AHEAD)))
-    for v in range(vectors):
+    for v in range(len(masks)):
         on.prefetch(soon, v)
-    b = [on.load(from_b, v, masks[v]) for v in range(vectors)]
+    b = [on.load(from_b, v, mask) for v, mask in enumerate(masks)]
     a = [on.spread(on.place(from_a, of_row)) for of_row in of_a]
     new = [on.plus_product(a[r], b[v], s) for (r, v), s in zip(places, sums, strict=True)]
     following = builder.add(p, one)
     builder.cbranch(builder.icmp_signed("<", following, k), loop, end)
-    for phi, begin, then in zip([p, *sums], [zero, *first], [following, *new], strict=True):
-        phi.add_incoming(begin, before)
-        phi.add_incoming(then, loop)
+    nothing = [zero, *[on.zero] * len(places)]
+    for phi, *values in zip([p, *sums], nothing, [zero, *first], [following, *new], strict=True):
+        for value, block in zip(values, (fresh, begun, loop), strict=True):
+            phi.add_incoming(value, block)
 
     builder.position_at_end(end)
-    for (r, v), value in zip(places, new, strict=True):
-        written = on.mask(v * on.lanes, builder.select(are_rows[r], columns, zero))
-        on.store(value, of_rows[r], v, written)
+    to_rows = [on.place(to_C, of_row) for of_row in of_c]
+    for (r, v), mask, value in zip(places, written, new, strict=True):
+        on.store(value, to_rows[r], v, mask)
 
 
-wide_tile, wide_tile_of_4 = (_tile_of(rows, 2) for rows in (None, 4))
-tile, tile_of_4 = (_tile_of(rows, 1) for rows in (None, 4))
+wide_tile, wide_tile_of_4, tile, tile_of_4 = (
+    _tile_of(rows, n) for n in (2, 1) for rows in (None, 4)
+)
+narrow_tile_of_4 = _tile_of(4, 1, is_narrow=True)

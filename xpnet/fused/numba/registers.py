@@ -44,6 +44,7 @@ class Vectors:
         self.lanes = self.registers.size // self.itemsize
         self.type = ir.VectorType(self.real, self.lanes)
         self.zero = ir.Constant(self.type, [0.0] * self.lanes)
+        self.all = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), [1] * self.lanes)
         self.name = f"v{self.lanes}f{8 * self.itemsize}"
 
     def place(self, address: Any, entries: Any) -> Any:
@@ -51,11 +52,15 @@ class Vectors:
         size = ir.Constant(WHOLE, self.itemsize)
         return self.builder.add(address, self.builder.mul(entries, size))
 
-    def mask(self, first: int, number: Any) -> Any:
-        """True in the lanes of a vector that begins at entry `first` of so many."""
-        lanes = ir.VectorType(WHOLE, self.lanes)
-        numbers = ir.Constant(lanes, [first + lane for lane in range(self.lanes)])
-        return self.builder.icmp_signed("<", numbers, self._same(number, lanes))
+    def mask(self, number: Any) -> Any:
+        """True in the first lanes, so many."""
+        lanes = ir.VectorType(SHORT, self.lanes)
+        number = self._same(self.builder.trunc(number, SHORT), lanes)
+        return self.builder.icmp_signed("<", ir.Constant(lanes, list(range(self.lanes))), number)
+
+    def where(self, is_true: Any, mask: Any) -> Any:
+        """The mask, or none of its lanes."""
+        return self.builder.select(is_true, mask, ir.Constant(mask.type, [0] * self.lanes))
 
     def load(self, address: Any, vector: int, mask: Any) -> Any:
         """The vector of that number from an address on; 0 where the mask is false."""

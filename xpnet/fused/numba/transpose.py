@@ -42,11 +42,11 @@ def _typed_square(
         rows = []
         for i in numbers:
             of_row = builder.select(builder.icmp_signed("<", i, n), m, numbers[0])
-            rows.append(on.load(on.place(A, builder.mul(row_A, i)), 0, on.mask(0, of_row)))
+            rows.append(on.load(on.place(A, builder.mul(row_A, i)), 0, on.mask(of_row)))
         rows = _transposed(on, rows)
         for j, row in zip(numbers, rows, strict=True):
             of_row = builder.select(builder.icmp_signed("<", j, m), n, numbers[0])
-            on.store(row, on.place(to_B, builder.mul(row_B, j)), 0, on.mask(0, of_row))
+            on.store(row, on.place(to_B, builder.mul(row_B, j)), 0, on.mask(of_row))
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 6, like), generate
