@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.peers.cell import Cell
 from bench.peers.tasks import TRAINING
+from xpnet.fused.numba.threads.trial import Trial
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in test_peers.py
 
@@ -45,7 +47,8 @@ def test_training(name, busy, way, benchmark, monkeypatch):
     if missing := peer.missing():
         pytest.skip(f"{', '.join(missing)} not installed")
     if threads == "all threads":
-        monkeypatch.setattr("xpnet.fused.numba.threads.number.agree", lambda *args: False)
+        always = Trial(one=False, due=math.inf)
+        monkeypatch.setattr("xpnet.fused.numba.threads.team.trial_of", lambda *args: always)
     cell = CELLS[name]
     if not benchmark.enabled:
         cell = replace(cell, epochs=1, m=10 * cell.batch)

@@ -211,6 +211,6 @@ def test_real_workers_are_chosen(monkeypatch):
     monkeypatch.setattr(step, "Team", Team)
     monkeypatch.setattr(trial, "_trials", {})
     monkeypatch.setattr(team, "is_alone", lambda: True)  # pytest-xdist has threads
-    monkeypatch.setattr(team, "cores", lambda: 2)
+    monkeypatch.setattr(team, "all_threads", lambda: 2)
     trained(*samples((784, 128, 10), m=1024), batch_size=256, epochs=2)
     assert set(counts) == {2}

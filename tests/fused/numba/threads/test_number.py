@@ -106,8 +106,8 @@ def test_a_share_of_the_cores_changes_no_bit(monkeypatch, all_threads, sizes):
     for cores in (1, 2):
         for alone in (True, False):
             monkeypatch.setattr(trial, "_trials", {})
+            monkeypatch.setattr(threads, "cores", lambda cores=cores: cores)
             for module in (threads, team):
-                monkeypatch.setattr(module, "cores", lambda cores=cores: cores)
                 monkeypatch.setattr(module, "is_alone", lambda alone=alone: alone)
             results.append(trained(*data, batch_size=100, epochs=1))
     for result in results[1:]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xpnet.fused.numba.threads import team, trial
+from xpnet.fused.numba.threads.number import at_most
 from xpnet.fused.numba.threads.team import Team
 
 LARGE, M = (784, 128, 10), 128
@@ -20,7 +21,7 @@ class Machine:
         monkeypatch.setattr(trial, "_trials", {})
         monkeypatch.setattr(trial, "_newest", [False, 0.0])
         monkeypatch.setattr(team, "is_alone", lambda: True)  # pytest-xdist has threads
-        monkeypatch.setattr(team, "cores", lambda: 2)
+        monkeypatch.setattr(team, "all_threads", lambda: 2)
 
     def run(self, choice: Team, steps: int, m: int = M) -> list[int]:
         """The workers of each step."""
@@ -163,8 +164,14 @@ def test_another_size_of_batch_does_not_put_a_trial_off(machine):
 )
 def test_workers_are_as_many_as_have_something_to_do(sizes, m, cores, most, monkeypatch):
     """A block of a batch each, and a core."""
-    monkeypatch.setattr(team, "cores", lambda: cores)
+    monkeypatch.setattr(team, "all_threads", lambda: cores)
     assert Team(sizes).most(m) == most
+
+
+def test_whoever_asks_for_one_thread_has_one_worker():
+    """As by `xpnet.use_threads` or OMP_NUM_THREADS, which set the number of the BLAS."""
+    with at_most(1):
+        assert Team(LARGE).most(M) == 1
 
 
 def test_beside_other_threads_there_is_one(machine, monkeypatch):

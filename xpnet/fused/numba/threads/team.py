@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.blocks import block_of, blocks_in, weights_of
-from xpnet.fused.numba.threads.cores import cores
+from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.threads.trial import parts, trial_of
 
 __all__ = ["Team"]
@@ -41,11 +41,11 @@ class Team:
         self.has_run = False
 
     def most(self, m: int) -> int:
-        """How many workers there may be for a batch of m samples."""
+        """How many workers there may be for a batch of m samples, no more than the BLAS has threads."""
         work = m * weights_of(self.sizes)
-        if work < LEAST or cores() == 1:
+        if work < LEAST:
             return 1
-        return min(cores(), work // EACH, blocks_in(m, block_of(self.sizes, m)))
+        return min(all_threads(), work // EACH, blocks_in(m, block_of(self.sizes, m)))
 
     def parts(self, steps: int, m: int) -> Iterator[tuple[slice, int]]:
         """The parts of so many steps of batches of m samples, and for each how many workers."""
