@@ -175,7 +175,7 @@ class Program:
         self.block: Callable[[int], int] = int if self.is_thin else partial(block_of, net.sizes)
         self.work = 0 if self.is_thin else weights_of(net.sizes)  # of a sample
         self.numbers = self._numbers()
-        self.latest: tuple[tuple[int, int], Any, Any] = (0, 0), None, None
+        self.latest: tuple[tuple[int, int, int], Any, Any] = (0, 0, 0), None, None
 
     def _numbers(self) -> dict[str, int]:
         """What is the same in all rows: sizes, and addresses of what lasts."""
@@ -250,19 +250,19 @@ class Program:
             for name, number in numbers.items():
                 table[name] = number
         for _, workers in self.parts(1, m):
-            self.room.train(table, self.like, workers)
+            self.room.train(table, self.like, min(workers, self.latest[0][1]))
         return more["costs"][0], grads
 
     def _table(self, m: int) -> tuple[Array, dict[str, Array]]:
         """The table of a step of m samples, and its own arrays; the latest is used again."""
-        if self.latest[0] != (m, self.room.serial):
+        most = self.team.most(m) if m * self.work >= LEAST else 1
+        if self.latest[0] != (m, most, self.room.serial):
             order, costs = np.arange(m)[None], np.empty(1, self.dtype)
             arrays = {"keys": np.zeros((1, 2), np.int64), "order": order, "costs": costs}
             numbers = self.numbers | self._of_samples(order, m) | {"steps": 1}
             table = table_of([row_of(arrays, numbers | {"gather": 0, "update": 0})])
-            most = self.team.most(m) if m * self.work >= LEAST else 1
             self.room.enter(table, self.like, most)
-            self.latest = (m, self.room.serial), table, arrays
+            self.latest = (m, most, self.room.serial), table, arrays
         _, table, arrays = self.latest
         return table, arrays
 

@@ -41,7 +41,7 @@ class Team:
         self.has_run = False
 
     def most(self, m: int) -> int:
-        """How many workers there may be for a batch of m samples, no more than the BLAS has threads."""
+        """How many workers a batch of m samples may have, no more than the BLAS has threads."""
         work = m * weights_of(self.sizes)
         if work < LEAST:
             return 1
