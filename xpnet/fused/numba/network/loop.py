@@ -28,7 +28,7 @@ from xpnet.fused.numba.network.gradients import (
     TRANSPOSE,
     layer_gradients,
 )
-from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, REST, WEIGHTS, A
+from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
 from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.types import Array
@@ -38,11 +38,12 @@ ADDRESSES = (
     *("X", "Y", "weight", "order"),
     *("rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work", "across"),
-    *("pieces", "parts_of_cost", "squares", "arrivals", "sleep"),
+    *("pieces", "biases", "parts_of_cost", "squares", "arrivals", "sleep"),
 )
 SIZES = (
     *("thin", "layers", "kinds_of_layer", "units", "P", "m", "n_x", "n_y", "weights", "epochs"),
     *("length", "size", "steps", "least", "room_of_sample", "piece", "block", "block_last"),
+    *("longest", "blocks", "shared"),
 )
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
@@ -83,10 +84,12 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           and after the others; grads (P,), where gradients are asked for; first, second (P,):
           moments;
         - costs (steps,): where they go;
-        - x (size, n_x), columns (n_x, size), y (size, n_y), s (workers, size), work (size *
-          room_of_sample,), across (size, 2 * units), pieces (workers, piece): room for a batch,
-          for its layers, and for gradients;
-        - block, block_last: samples of a block, of a whole batch and of what is left;
+        - x (size, n_x), y (size, n_y), s (workers, size): room for a batch; columns (n_x, longest)
+          and work (longest * room_of_sample,) of each worker: for a block, the former of all blocks
+          where networks have them in common, `shared`; across (size, 2 * units), biases (blocks,
+          units), pieces (workers, piece): for gradients;
+        - block, block_last: samples of a block, of a whole batch and of what is left; longest and
+          blocks: samples of one, and how many there are, at the most;
         - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
           blocks, and sums of the squares of weights;
         - arrivals, sleep: of `wait_for`.
@@ -112,9 +115,11 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
             row = row_at(rows, k)
             for before in range(worker * length, m, workers * length):
                 n = length if length < m - before else m - before
+                place = before if first.shared > 0 else worker * first.longest
                 if k == 0:
-                    gathered(first, vector_at(chosen, before, n), before, like)
-                gradients(row, i, before, length, matrix_at(s, before, 1, n), share, like)
+                    gathered(first, vector_at(chosen, before, n), before, place, like)
+                weights = matrix_at(s, before, 1, n)
+                gradients(row, i, before, length, place, worker, weights, share, like)
             if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
                 return
             for layer in range(row.layers):
@@ -139,8 +144,8 @@ def weighted(row: Any, chosen: Array, s: Array, like: Array) -> float:
 
 
 @compiled_inner
-def gathered(row: Any, chosen: Array, before: int, like: Array) -> None:
-    """Gather a block of samples, whose numbers are `chosen`, into its room, as rows and columns."""
+def gathered(row: Any, chosen: Array, before: int, place: int, like: Array) -> None:
+    """Gather a block of samples, whose numbers are `chosen`, as rows, and as columns at a place."""
     m = len(chosen)
     x = array_at(row.x, like, row.size * row.n_x)
     if row.gather != 0:
@@ -150,15 +155,23 @@ def gathered(row: Any, chosen: Array, before: int, like: Array) -> None:
         y_of_block = matrix_at(y, before * row.n_y, m, row.n_y)
         call(row.gather, array_at(row.Y, like, row.m, row.n_y), chosen, 0, y_of_block)
     if row.thin == 0:
-        begin = before * row.n_x
-        columns = row.columns + begin * like.itemsize
+        columns = row.columns + place * row.n_x * like.itemsize
         transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
-        call(transpose, address_at(x, begin), row.n_x, columns, m, m, row.n_x, like)
+        rows = address_at(x, before * row.n_x)
+        call(transpose, rows, row.n_x, columns, m, m, row.n_x, like)
 
 
 @compiled_inner
 def gradients(
-    row: Any, i: int, before: int, length: int, weights: Array, share: float, like: Array
+    row: Any,
+    i: int,
+    before: int,
+    length: int,
+    place: int,
+    worker: int,
+    weights: Array,
+    share: float,
+    like: Array,
 ) -> None:
     """Cost and differences of a network on a block in step i."""
     m, block = weights.shape[1], before // length
@@ -167,8 +180,8 @@ def gradients(
     kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
     network = loops, layout, kinds, array_at(row.slopes, like, row.layers, 2, 3)
     Y = matrix_at(array_at(row.y, like, row.size * row.n_y), before * row.n_y, m, row.n_y)
-    work, room = array_at(row.work, like, row.size * row.room_of_sample), row.room_of_sample
-    work = vector_at(work, before * room, m * room)
+    work = row.work + worker * row.longest * row.room_of_sample * like.itemsize
+    work = array_at(work, like, m * row.room_of_sample)
     theta = array_at(newest(row, i), like, row.P)
     if row.thin != 0:
         X = array_at(row.x, like, m, row.n_x)
@@ -177,12 +190,13 @@ def gradients(
     else:
         keys = array_at(row.keys, np.int64, row.steps, 2)
         masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
-        columns = array_at(row.columns, like, row.size * row.n_x)
-        columns = vector_at(columns, before * row.n_x, m * row.n_x)
+        columns = row.columns + place * row.n_x * like.itemsize
+        columns = array_at(columns, like, m * row.n_x)
         of_sample = 2 * row.units
         across = array_at(row.across, like, row.size * of_sample)
         across = vector_at(across, before * of_sample, m * of_sample)
-        rest = Y, weights, share, before, masks, theta, work, across
+        db = array_at(row.biases + block * row.units * like.itemsize, like, row.units)
+        rest = Y, weights, share, before, masks, theta, work, across, db
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
     costs[i % 2 * row.size + block] = J
@@ -236,10 +250,8 @@ def update(
         n, begin = high - low, bias + low
         db = array_at(place_of(row, begin, worker, like), like, n)
         for block in range((m + length - 1) // length if is_made else 0):
-            q = length if length < m - block * length else m - block * length
-            place = block * length * row.room_of_sample + (kinds[layer, REST] + 3) * q
-            part = array_at(row.work, like, row.size * row.room_of_sample)
-            part = vector_at(part, place + kinds[layer, A] + low, n)
+            part = row.biases + (block * row.units + kinds[layer, A] + low) * like.itemsize
+            part = array_at(part, like, n)
             for j in range(n):
                 db[j] = part[j] if block == 0 else db[j] + part[j]
         updated(row, i, begin >= bias, begin, db, like)

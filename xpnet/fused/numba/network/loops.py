@@ -76,7 +76,7 @@ def of_gradients(thin: bool, dtype: Any) -> int:
     if thin:
         data = X, X, X, 1.0, vector, vector, vector
         return address_of(thin_cost_and_gradients, *network, *data)
-    rest = 1.0, 0, masks_of(None, dtype), vector, vector, vector
+    rest = 1.0, 0, masks_of(None, dtype), vector, vector, vector, vector
     return address_of(cost_and_differences, *network, vector, X, X, *rest)
 
 
@@ -97,7 +97,7 @@ def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
         address_of(matmul, *[0] * 11, vector),
         address_of(transpose, *[0] * 6, vector),
         address_of(forward, *network, vector, 0, 0, *rest),
-        address_of(backward, *network, 0, 0, *rest),
+        address_of(backward, *network, 0, 0, *rest, vector),
         address_of(row_sums, X, X),
     )
 

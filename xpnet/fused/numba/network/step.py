@@ -22,7 +22,7 @@ from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradien
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
-from xpnet.fused.numba.threads.blocks import block_of, weights_of
+from xpnet.fused.numba.threads.blocks import block_of, blocks_in, weights_of
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.team import LEAST, Team
 from xpnet.fused.numba.threads.workers import on_workers
@@ -35,7 +35,7 @@ SMALL = 2**17
 
 
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
-OF_ROOM = "size", "n_x", "n_y", "room_of_sample", "piece", "units"
+OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
@@ -194,7 +194,7 @@ class Program:
             "P": self.flats.size,
             "n_x": self.n_x,
             "n_y": self.n_y,
-            "room_of_sample": int(kinds[0, REST]) + 3 + units,
+            "room_of_sample": int(kinds[0, REST]) + 3,
             "piece": max(PIECE, ROWS * widest),
         }
 
@@ -276,9 +276,17 @@ class Program:
     def _of_samples(self, order: Array, size: int) -> dict[str, int]:
         """What a row has of the samples that its steps take."""
         epochs, length = order.shape
-        last = self.block(length % size)
         sizes = {"epochs": epochs, "length": length, "size": size}
-        return {**sizes, "block": self.block(size), "block_last": last}
+        batches = [m for m in (min(size, length), length % size) if m]
+        blocks = [self.block(m) for m in batches]
+        each = list(zip(batches, blocks, strict=True))
+        return {
+            **sizes,
+            "block": blocks[0],
+            "block_last": blocks[-1],
+            "longest": max(min(m, block) for m, block in each),
+            "blocks": max(blocks_in(m, block) for m, block in each),
+        }
 
 
 class Room:
@@ -297,12 +305,15 @@ class Room:
 
     def enter(self, rows: Array, like: Array, workers: int) -> None:
         """Enter the memory that these rows need into them."""
-        size, n_x, n_y, room, piece, units = map(int, map(rows[0].__getitem__, OF_ROOM))
-        lengths = {"s": size * workers, "work": size * room}
+        sizes = map(int, map(rows[0].__getitem__, OF_ROOM))
+        size, longest, blocks, n_x, n_y, room, piece, units = sizes
+        rows["shared"] = is_shared = len(rows) > 1
+        lengths = {"s": size * workers, "work": workers * longest * room}
         if rows["gather"][0]:
             lengths |= {"x": size * n_x, "y": size * n_y}
         if not rows["thin"][0]:
-            lengths |= {"columns": size * n_x, "across": 2 * units * size}
+            lengths["columns"] = n_x * (size if is_shared else workers * longest)
+            lengths |= {"across": 2 * units * size, "biases": blocks * units}
             lengths["pieces"] = workers * piece
         doubles = {"parts_of_cost": 2 * size, "squares": 2 * units}
         for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 
 import numpy as np
 
+from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.threads.barrier import LEFT, PLACES
 
 __all__ = ["on_workers"]
@@ -50,7 +51,7 @@ def on_workers(workers: int, make: Callable[[int, int, int], object]) -> None:
         # At the end of a program no thread can be started.
         with suppress(RuntimeError):
             while len(team) < workers - 1:
-                team.append(_idle.pop() if _idle else _Worker())
+                team.append(_idle_one() or _Worker())
         for number, worker in enumerate(team, 1):
             worker.tasks.put(partial(share, number))
         share(0)
@@ -58,9 +59,10 @@ def on_workers(workers: int, make: Callable[[int, int, int], object]) -> None:
         arrivals[LEFT] = 1
         raise
     finally:
-        for worker in team:
-            worker.finish()
-        _idle.extend(team)
+        with deferred_signals():  # or they might still write when this has ended
+            for worker in team:
+                worker.finish()
+            _idle.extend(team)
     if errors:
         raise errors[0]
 
@@ -95,10 +97,17 @@ class _Worker(Thread):
 _idle: list[_Worker] = []
 
 
+def _idle_one() -> _Worker | None:
+    """One of them, which other threads of Python take, too."""
+    with suppress(IndexError):
+        return _idle.pop()
+    return None
+
+
 def _end_idle() -> None:
     """A process that forks should have no threads beside."""
-    while _idle:
-        _idle.pop().end()
+    while worker := _idle_one():
+        worker.end()
 
 
 if hasattr(os, "register_at_fork"):
