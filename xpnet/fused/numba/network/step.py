@@ -22,7 +22,7 @@ from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradien
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
-from xpnet.fused.numba.threads.blocks import block_of, blocks_in, weights_of
+from xpnet.fused.numba.threads.blocks import block_of, weights_of
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.team import LEAST, Team
 from xpnet.fused.numba.threads.workers import on_workers
@@ -285,7 +285,7 @@ class Program:
             "block": blocks[0],
             "block_last": blocks[-1],
             "longest": max(min(m, block) for m, block in each),
-            "blocks": max(blocks_in(m, block) for m, block in each),
+            "blocks": max(-(-m // block) for m, block in each),
         }
 
 
