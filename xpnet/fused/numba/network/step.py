@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
+from operator import floordiv, neg
 from typing import Any
 
 import numpy as np
@@ -277,15 +278,14 @@ class Program:
         """What a row has of the samples that its steps take."""
         epochs, length = order.shape
         sizes = {"epochs": epochs, "length": length, "size": size}
-        batches = [m for m in (min(size, length), length % size) if m]
-        blocks = [self.block(m) for m in batches]
-        each = list(zip(batches, blocks, strict=True))
+        batches = list(filter(None, (min(size, length), length % size)))
+        blocks = list(map(self.block, batches))
         return {
             **sizes,
             "block": blocks[0],
             "block_last": blocks[-1],
-            "longest": max(min(m, block) for m, block in each),
-            "blocks": max(-(-m // block) for m, block in each),
+            "longest": max(map(min, batches, blocks)),
+            "blocks": -min(map(floordiv, map(neg, batches), blocks)),  # rounded up
         }
 
 
