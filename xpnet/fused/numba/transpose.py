@@ -27,29 +27,40 @@ def transpose(A: int, row_A: int, to_B: int, row_B: int, n: int, m: int, like: A
     for i in range(0, n, lanes):
         for j in range(0, m, lanes):
             a, b = A + (i * row_A + j) * size, to_B + (j * row_B + i) * size
-            square(a, row_A, b, row_B, n - i, m - j, like)
+            if n - i >= lanes and m - j >= lanes:
+                square(a, row_A, b, row_B, n, m, like)
+            else:
+                part_of_square(a, row_A, b, row_B, n - i, m - j, like)
 
 
-def _typed_square(
-    typing: Any, A: Any, row_A: Any, to_B: Any, row_B: Any, n: Any, m: Any, like: Any
-) -> tuple[Any, Callable[..., Any]]:
-    """As many rows and columns, up to n and m, as a register has lanes."""
+def _square(is_part: bool) -> Any:
+    """What transposes as many rows and columns as a register has lanes, or up to n and m."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        on = Vectors(context, builder, like.dtype)
-        A, row_A, to_B, row_B, n, m, _ = args
-        numbers = [ir.Constant(WHOLE, lane) for lane in range(on.lanes)]
-        rows = []
-        for i in numbers:
-            of_row = builder.select(builder.icmp_signed("<", i, n), m, numbers[0])
-            rows.append(on.load(on.place(A, builder.mul(row_A, i)), 0, on.mask(of_row)))
-        rows = _transposed(on, rows)
-        for j, row in zip(numbers, rows, strict=True):
-            of_row = builder.select(builder.icmp_signed("<", j, m), n, numbers[0])
-            on.store(row, on.place(to_B, builder.mul(row_B, j)), 0, on.mask(of_row))
-        return context.get_dummy_value()
+    def typed(
+        typing: Any, A: Any, row_A: Any, to_B: Any, row_B: Any, n: Any, m: Any, like: Any
+    ) -> tuple[Any, Callable[..., Any]]:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            on = Vectors(context, builder, like.dtype)
+            A, row_A, to_B, row_B, n, m, _ = args
+            numbers = [ir.Constant(WHOLE, lane) for lane in range(on.lanes)]
 
-    return types.void(*[types.int64] * 6, like), generate
+            def masks(rows: Any, columns: Any) -> list[Any]:
+                """Of rows from the first on, which lanes are within the matrix."""
+                if not is_part:
+                    return [on.all] * on.lanes
+                mask = on.mask(columns)
+                return [on.where(builder.icmp_signed("<", i, rows), mask) for i in numbers]
+
+            rows = []
+            for i, mask in zip(numbers, masks(n, m), strict=True):
+                rows.append(on.load(on.place(A, builder.mul(row_A, i)), 0, mask))
+            for j, row, mask in zip(numbers, _transposed(on, rows), masks(m, n), strict=True):
+                on.store(row, on.place(to_B, builder.mul(row_B, j)), 0, mask)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 6, like), generate
+
+    return intrinsic(typed)
 
 
 def _transposed(on: Vectors, rows: list[Any]) -> list[Any]:
@@ -66,4 +77,4 @@ def _transposed(on: Vectors, rows: list[Any]) -> list[Any]:
     return rows
 
 
-square: Any = intrinsic(_typed_square)
+square, part_of_square = map(_square, (False, True))
