@@ -140,7 +140,7 @@ def test_every_loop_is_looked_at():
     no_simd = {"sigmoid_cost", "softplus_forward"}
     # These call loops that are looked at, or only find places in memory.
     calling = {"cost_and_differences", "thin_cost_and_gradients", "forward", "backward", "train"}
-    calling |= {"layer_gradients", "decayed", "gradients"}
+    calling |= {"layer_gradients", "few", "decayed", "gradients"}
     calling |= {"gathered", "weighted", "newest", "update", "updated", "place_of", "enter_cost"}
     assert looked_at == {name for name, _ in loops()} - no_simd - calling
 
