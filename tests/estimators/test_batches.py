@@ -43,6 +43,19 @@ def test_a_given_generator_is_left_as_it_would_be(is_shared):
     assert len({rng.uniform() for rng in given}) == 1
 
 
+def test_a_given_generator_of_another_kind_and_one_with_a_number_at_hand():
+    """Of normal numbers two are made at a time, and the second is kept."""
+    for kind in (np.random.MT19937, np.random.PCG64):
+        generators = [np.random.RandomState(kind(3)) for _ in range(3)]
+        generators[0].normal()
+        generators[2].normal()
+        with draws_shared():
+            drawn = [Draws(rng).once(*numbers(5)) for rng in generators]
+        assert np.array_equal(drawn[0], drawn[2])
+        assert not np.array_equal(drawn[0], drawn[1])
+        assert generators[0].normal() == generators[2].normal()
+
+
 def test_what_is_not_kept_is_drawn_by_each():
     with draws_shared() as held:
         draws = Draws(3), Draws(3)

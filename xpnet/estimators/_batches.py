@@ -130,7 +130,7 @@ class Draws:
             return drawn
         drawn = draw(self.generator)
         if is_kept:
-            self._held[self._past] = drawn, self.generator.get_state()
+            self._held[self._past] = drawn, self.generator.get_state(legacy=False)
         return drawn
 
     def seed(self, use: str) -> int:
