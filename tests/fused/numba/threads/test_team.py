@@ -51,6 +51,14 @@ def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
     assert machine.run(choice, 30) == [best] * 30
 
 
+def test_the_first_run_of_a_training_is_a_trial_but_for_its_first_step(machine):
+    machine.of_all = 4e-4
+    made = machine.run(Team(LARGE), 100)
+    assert made[0] == 1
+    assert set(made[1:30]) == {1, 2}
+    assert made[-40:] == [2] * 40
+
+
 def test_the_next_training_of_the_same_form_begins_with_what_was_found(machine):
     machine.of_all = 4e-4
     former = Team(LARGE)

@@ -137,23 +137,26 @@ def is_known(form: Hashable) -> bool:
 def parts(trial: Trial, steps: int, batch: int, is_first: bool) -> Iterator[tuple[slice, bool]]:
     """The parts of so many steps, and for each whether it is for one thread.
 
-    There is one part, but during a trial. The first steps of a training are slow by themselves, and
-    enter none.
+    There is one part, but during a trial. The first step of a training is slow by itself, and
+    enters none.
     """
     first = 0
     while first < steps:
-        one, count = trial.one, steps
-        if is_tried := not is_first and trial.is_due():
+        one, count, is_tried = trial.one, steps, trial.is_due()
+        if is_tried and is_first:
+            count = 1
+        elif is_tried:
             one, count = trial.next()
         count = min(count, steps - first)
         began = time.perf_counter()
         yield slice(first, first + count), one
         first += count
         part = batch, count, time.perf_counter() - began
-        if is_tried and trial.enter(one, *part):
+        if is_tried and not is_first and trial.enter(one, *part):
             _newest[:] = trial.one, trial.due + LONGEST
         elif not (is_tried or is_first or one):
             trial.keep(*part)
+        is_first = False
 
 
 def prefers_one() -> bool:
