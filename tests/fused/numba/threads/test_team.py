@@ -66,11 +66,21 @@ def test_the_next_training_of_the_same_form_begins_with_what_was_found(machine):
     machine.run(former, 100)
     assert machine.run(Team(LARGE), 30) == [2] * 30
     assert machine.run(Team((784, 127, 10)), 1) == [1]
-    machine.of_all = 9e-3  # others came, and the next trial is due
-    machine.now += 60
+    machine.of_all = 9e-3  # others came, which is noticed by the pace
     later = Team(LARGE)
     assert machine.run(later, 1) == [2]
+    machine.run(later, 20)
     assert machine.run(later, 100)[-40:] == [1] * 40
+
+
+def test_time_between_trainings_is_none_until_the_next_trial(machine):
+    machine.of_all = 4e-4
+    machine.run(Team(LARGE), 100)
+    made = []
+    for _ in range(40):
+        machine.now += 30
+        made += machine.run(Team(LARGE), 20)
+    assert made.count(1) < 80  # trials take a part of 0.3 s of training, and no more
 
 
 def test_short_trainings_make_one_trial_together(machine):

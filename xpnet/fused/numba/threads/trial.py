@@ -42,15 +42,25 @@ class Trial:
     one : bool
         Whether one thread is to begin with.
     due : float
-        When the first trial is to begin, by ``time.perf_counter``.
+        When the first trial is to begin, by ``time.perf_counter``, if until then there is training
+        alone.
     """
 
     def __init__(self, one: bool, due: float) -> None:
         self.one, self.due = one, due
+        self.seen = time.perf_counter()
         self.wait, self.has_ended = SHORTEST, False
         self.batch, self._latest, self._pace_of_one = 0, due, 0.0
         self._kept = 0.0, 0  # seconds and steps of what was chosen, since it was looked at
         self._begin()
+
+    def resume(self) -> None:
+        """Let the time in which nothing was trained not count for when the next trial is due.
+
+        Many short trainings would all be trials otherwise.
+        """
+        idle = time.perf_counter() - self.seen
+        self.due, self._latest = self.due + idle, self._latest + idle
 
     def is_due(self) -> bool:
         """Whether it is time for a trial, or one has begun."""
@@ -141,6 +151,7 @@ def parts(trial: Trial, steps: int, batch: int, is_first: bool) -> Iterator[tupl
     enters none.
     """
     first = 0
+    trial.resume()
     while first < steps:
         one, count, is_tried = trial.one, steps, trial.is_due()
         if is_tried and is_first:
@@ -151,7 +162,8 @@ def parts(trial: Trial, steps: int, batch: int, is_first: bool) -> Iterator[tupl
         began = time.perf_counter()
         yield slice(first, first + count), one
         first += count
-        part = batch, count, time.perf_counter() - began
+        trial.seen = time.perf_counter()
+        part = batch, count, trial.seen - began
         if is_tried and not is_first and trial.enter(one, *part):
             _newest[:] = trial.one, trial.due + LONGEST
         elif not (is_tried or is_first or one):
