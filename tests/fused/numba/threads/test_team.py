@@ -45,7 +45,7 @@ def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
     machine.of_one, machine.of_all = of_one, of_all
     choice = Team(LARGE)
     assert machine.run(choice, 1) == [1]
-    made = machine.run(choice, 100)
+    made = machine.run(choice, 150)
     assert set(made[:30]) == {1, 2}
     assert made[-40:] == [best] * 40
     assert machine.run(choice, 30) == [best] * 30
@@ -53,7 +53,7 @@ def test_the_faster_way_is_found_and_kept(machine, of_one, of_all, best):
 
 def test_the_first_run_of_a_training_is_a_trial_but_for_its_first_step(machine):
     machine.of_all = 4e-4
-    made = machine.run(Team(LARGE), 100)
+    made = machine.run(Team(LARGE), 150)
     assert made[0] == 1
     assert set(made[1:30]) == {1, 2}
     assert made[-40:] == [2] * 40
@@ -63,19 +63,20 @@ def test_the_next_training_of_the_same_form_begins_with_what_was_found(machine):
     machine.of_all = 4e-4
     former = Team(LARGE)
     machine.run(former, 1)
-    machine.run(former, 100)
+    machine.run(former, 150)
     assert machine.run(Team(LARGE), 30) == [2] * 30
     assert machine.run(Team((784, 127, 10)), 1) == [1]
     machine.of_all = 9e-3  # others came, which is noticed by the pace
     later = Team(LARGE)
     assert machine.run(later, 1) == [2]
-    machine.run(later, 20)
-    assert machine.run(later, 100)[-40:] == [1] * 40
+    for _ in range(2):
+        machine.run(later, 20)
+    assert machine.run(later, 150)[-40:] == [1] * 40
 
 
 def test_time_between_trainings_is_none_until_the_next_trial(machine):
     machine.of_all = 4e-4
-    machine.run(Team(LARGE), 100)
+    machine.run(Team(LARGE), 150)
     made = []
     for _ in range(40):
         machine.now += 30
@@ -85,7 +86,7 @@ def test_time_between_trainings_is_none_until_the_next_trial(machine):
 
 def test_short_trainings_make_one_trial_together(machine):
     machine.of_all = 1.1e-3
-    for _ in range(6):
+    for _ in range(12):
         choice = Team(LARGE)
         machine.run(choice, 1)
         machine.run(choice, 5)

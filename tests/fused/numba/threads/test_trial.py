@@ -44,10 +44,10 @@ def test_one_thread_again_needs_a_clear_gain(found_one, one, every, expected):
     assert tried(trial, one * ENOUGH / 5, every * ENOUGH / 5) is expected
 
 
-@pytest.mark.parametrize(("of_one", "ends"), [(1.1e-3, 10), (1.5e-3, 3)])
+@pytest.mark.parametrize(("of_one", "ends"), [(1.1e-3, 20), (1.5e-3, 10)])
 def test_a_trial_ends_early_where_what_is_in_use_is_clearly_faster(of_one, ends):
     trial = Trial(one=False, due=0.0)
-    rounds = range(1, 20)
+    rounds = range(1, 40)
     ended = [trial.enter(False, 128, 1, 1e-3) | trial.enter(True, 128, 1, of_one) for _ in rounds]
     assert rounds[ended.index(True)] == ends
     assert not trial.one
@@ -55,8 +55,8 @@ def test_a_trial_ends_early_where_what_is_in_use_is_clearly_faster(of_one, ends)
 
 def test_a_clear_gain_is_believed_after_a_whole_trial_alone():
     trial = Trial(one=True, due=0.0)
-    parts = [(False, 128, 5, 2e-3), (True, 128, 5, 5e-3), (False, 128, 5, 2e-3)]
+    parts = [(False, 128, 10, 4e-3), (True, 128, 10, 10e-3), (False, 128, 10, 4e-3)]
     assert not any(trial.enter(*part) for part in parts)
-    assert trial.enter(False, 128, 15, 6e-3) is False
-    assert trial.enter(True, 128, 5, 5e-3)
+    assert trial.enter(False, 128, 30, 12e-3) is False
+    assert trial.enter(True, 128, 10, 10e-3)
     assert not trial.one

@@ -13,9 +13,10 @@ COST, MOST = 0.05, 10.0
 """The part of the time that trials may lose, and the most seconds that the next one waits for."""
 COST_AT_REST, MOST_AT_REST = 0.004, 60.0
 """The same for as long as all threads are faster than one was."""
-ENOUGH, CHUNK = 0.01, 0.0025
-"""Seconds that a trial takes either way, and at a time: some time slices of the system."""
-CLEAR, SOON = 1.2, 0.003
+ENOUGH, CHUNK = 0.02, 0.01
+"""Seconds that a trial takes either way, and at a time: some time slices of the system. Another
+core wakes up and fills its caches first, so that in shorter times all threads look slow."""
+CLEAR, SOON = 1.2, 0.01
 """A trial ends after so many seconds where the other way takes so many times as long: to change
 nothing needs less evidence."""
 GAIN = 0.9
@@ -68,8 +69,10 @@ class Trial:
 
     def next(self) -> tuple[bool, int]:
         """Whether the next part is to have one thread, and how many steps it is to be of."""
-        one = self._seconds[True] < self._seconds[False]
-        seconds, steps = self._seconds[one], self._steps[one]
+        one = self._seconds[True] <= self._seconds[False]
+        # As many as of the other way, where this one is new: to begin it takes a while by itself.
+        way = one if self._seconds[one] else not one
+        seconds, steps = self._seconds[way], self._steps[way]
         return one, max(1, int(CHUNK * steps / seconds)) if seconds else 1
 
     def keep(self, batch: int, count: int, seconds: float) -> None:
