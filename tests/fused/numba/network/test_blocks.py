@@ -19,7 +19,8 @@ from tests.fused.numba.network.test_run import (
     trained,
 )
 from tests.train.cases import Heard
-from xpnet import VECTORIZED
+from xpnet import VECTORIZED, value_and_grad
+from xpnet.backend import leaves
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import step
 from xpnet.fused.numba.threads import team, trial
@@ -133,6 +134,33 @@ def test_the_kernels_as_they_are_written(settings):
 )
 def test_shapes_alone_say_how_long_blocks_are(sizes, m, length):
     assert block_of(sizes, m) == length
+
+
+def test_a_step_by_more_workers_than_the_one_before_has_room_for_them(monkeypatch):
+    number, entered, enter = [1], [], step.Room.enter
+
+    class Chosen(Team):
+        def most(self, m):
+            return number[0]
+
+        def parts(self, steps, m):
+            yield slice(0, steps), number[0]
+
+    def noted(room, rows, like, workers):
+        entered.append(workers)
+        enter(room, rows, like, workers)
+
+    monkeypatch.setattr(step, "Team", Chosen)
+    monkeypatch.setattr(step.Room, "enter", noted)
+    net, params, X, Y = samples(SIZES, m=BATCH_SIZE)
+    gradient = step.compiled_value_and_grad(value_and_grad)
+    J, grads = gradient(net, params, X, Y)
+    number[0] = 3
+    other_J, others = gradient(net, params, X, Y)
+    assert entered == [1, 3]
+    assert other_J == J
+    for array, other in zip(leaves(grads), leaves(others), strict=True):
+        np.testing.assert_array_equal(other, array)
 
 
 @numba.njit(nogil=True)

@@ -111,4 +111,5 @@ def _end_idle() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_end_idle)
+    # One that another thread gave back meanwhile does not exist in the child.
+    os.register_at_fork(before=_end_idle, after_in_child=_idle.clear)
