@@ -35,13 +35,15 @@ then why it ended."""
 
 
 def alone(rounds: Rounds) -> None:
-    """Train each epoch by itself; what is raised there is raised within `rounds`."""
+    """Train on one after another; what is raised there is raised within `rounds`."""
     for loop, epochs in rounds:
+        began = time.perf_counter()
         try:
             loop.train(epochs)
         except BaseException as error:
             with suppress(StopIteration):
                 rounds.throw(error)
+        loop.lengthen(len(epochs), time.perf_counter() - began)
 
 
 SECONDS = 0.05
@@ -49,6 +51,9 @@ SECONDS = 0.05
 
 PACE = 1e9
 """Multiplications a second that any machine makes, by which the first run is cut."""
+
+GROWTH = 16
+"""Times as many epochs may be one run as were before, by whose time it is cut."""
 
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
@@ -122,22 +127,20 @@ class EpochLoop(Training):
         All but the training of an epoch is done here, so that it is the same for one network and
         for many side by side.
         """
+        next_ones: list[Batches] = []
         with self.ending():
             try:
                 self.start()
                 self.recorder.begin(self)
                 left = 0 if self.is_over else self.run.epochs - len(self.history)
                 self.coming = islice(epochs, left)
-                next_ones: list[Batches]
                 while not self.is_over and self.extend(next_ones := []):
                     self.began = time.perf_counter() - self.spent
                     yield self, next_ones
-                    for row in self._rows(len(next_ones)):
-                        with self.recorder.undivided():
-                            self.is_over = self.complete(row)
-                            self.recorder.after_epoch(self)
+                    self._enter_rows(len(next_ones))
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
+                self._enter_whole(next_ones)
             finally:
                 self.coming = iter(())  # those epochs may know the loop, which would not be freed
             try:
@@ -151,6 +154,8 @@ class EpochLoop(Training):
 
     def train(self, epochs: Sequence[Batches]) -> None:
         """Train on the batches of some epochs; of the first, on those that are left."""
+        if len(epochs) > 1 and self._in_one_run(epochs):
+            return
         steps = self.run.steps_per_epoch
         for number, batches in enumerate(epochs, len(self.history)):
             done = self.steps - number * steps
@@ -187,6 +192,12 @@ class EpochLoop(Training):
         A subclass that knows its callbacks may say more than 1: those are trained as one run.
         """
         return 1
+
+    def lengthen(self, epochs: int, seconds: float) -> None:
+        """Let so many be one run as there is time for, by the seconds that these took."""
+        if self.has_run and self.trainer.has_run_of_epochs:
+            fitting = int(SECONDS * epochs / seconds)
+            self.most = max(1, min(fitting, GROWTH * epochs))
 
     def extend(self, epochs: list[Batches]) -> bool:
         """Add the batches of as many epochs as there may be at a time now; whether any are there.
@@ -232,6 +243,20 @@ class EpochLoop(Training):
             return None
         return nth(self.batches, (self.steps - 1) % self.run.steps_per_epoch)
 
+    def _enter_rows(self, epochs: int) -> None:
+        """Enter epochs that are over; of some, a signal finds all or none."""
+        with self.recorder.undivided(deferred=epochs > 1):
+            for row in self._rows(epochs):
+                with self.recorder.undivided():
+                    self.is_over = self.complete(row)
+                    self.recorder.after_epoch(self)
+
+    def _enter_whole(self, epochs: Sequence[Batches]) -> None:
+        """Enter the epochs of one run after whose end an interrupt came, which has waited for it."""
+        whole = len(self.history) + len(epochs)
+        if len(epochs) > 1 and self.steps == whole * self.run.steps_per_epoch:
+            self._enter_rows(len(epochs))
+
     def _rows(self, epochs: int) -> Iterator[dict[str, Any]]:
         """The rows of epochs that are over; their costs are read all in one go."""
         costs, weights = self.costs.read()
@@ -259,7 +284,7 @@ class EpochLoop(Training):
                 if costs is None:
                     break
                 seconds = time.perf_counter() - began
-                self._enter_run(batches, done, costs)
+                self._enter_run([batches], done, costs)
                 self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
             done += count
@@ -276,23 +301,28 @@ class EpochLoop(Training):
 
     def enter_prepared(self, epochs: Sequence[Batches], made: PreparedRun) -> None:
         """Enter such a run, which has been made."""
-        costs, steps = self.trainer.enter(*made.result), self.run.steps_per_epoch
-        weights_of = self.costs.weights_of
+        self._enter_run(epochs, 0, self.trainer.enter(*made.result))
+
+    def _in_one_run(self, epochs: Sequence[Batches]) -> bool:
+        """Train on whole epochs in one run; whether the library has one for them."""
+        with self.recorder.undivided(deferred=True):
+            costs = self.trainer.run_of_epochs(epochs, self.run.steps_per_epoch)
+            if costs is None:
+                return False
+            self._enter_run(epochs, 0, costs)
+        return True
+
+    def _enter_run(self, epochs: Sequence[Batches], first: int, costs: Sequence[Array]) -> None:
+        """Enter a run of whole epochs, or of batches of one, from number `first` on."""
+        weights_of, count = self.costs.weights_of, len(costs) // len(epochs)
         if epochs[0].sample_weight is None:
-            weights = weights_of(epochs[0], 0, steps) * len(epochs)
+            weights = weights_of(epochs[0], first, count) * len(epochs)
         else:
-            weights = [weight for each in epochs for weight in weights_of(each, 0, steps)]
-        self.enter(self._newest(costs), costs, weights)
-
-    def _enter_run(self, batches: Batches, first: int, costs: Sequence[Array]) -> None:
-        weights = self.costs.weights_of(batches, first, len(costs))
-        if batches.sample_weight is not None:
+            weights = [weight for each in epochs for weight in weights_of(each, first, count)]
             weights = list(backend.asarray(weights, like=costs[0]))  # to be read with them
-        self.enter(self._newest(costs), costs, weights)
-
-    def _newest(self, costs: Sequence[Array]) -> Step:
         trainer = self.trainer
-        return Step(trainer.index, trainer.params, costs[-1], trainer.state)
+        newest = Step(trainer.index, trainer.params, costs[-1], trainer.state)
+        self.enter(newest, costs, weights)
 
     def _adapt(self, count: int, share: float) -> None:
         """Choose the length of the next run; `share` is the time there is by that of `count`."""

@@ -178,6 +178,20 @@ class Trainer:
         result = self._call("__call__", part, self.numbers(count), of_each)
         return None if result is None else self.enter(*result)
 
+    def run_of_epochs(self, epochs: Sequence[Batches], count: int) -> Sequence[Array] | None:
+        """The same for whole epochs of `count` batches."""
+        if not self._are_of_one(epochs):
+            return None
+        orders = [batches.order for batches in epochs]
+        batches = epochs[0]._replace(order=array_namespace(*orders).stack(orders))
+        result = self._call("epochs", batches, self.numbers(count * len(epochs)))
+        return None if result is None else self.enter(*result)
+
+    @property
+    def has_run_of_epochs(self) -> bool:
+        """Whether there was a run, and the library makes one of whole epochs."""
+        return hasattr(self._run, "epochs")
+
     def cost(self, params: Params, batches: Batches, number: int) -> Array | None:
         """What `params` cost on the batch of that number, without dropout, as runs compute it.
 
@@ -196,7 +210,7 @@ class Trainer:
         `enter` its result then. What is `known` are the numbers of these steps, for those that
         share an optimiser, and the order of these samples, for those that share it.
         """
-        if any(batches.order is None or self._is_of_each(batches) for batches in epochs):
+        if not self._are_of_one(epochs):
             return None
         steps, orders = count * len(epochs), [batches.order for batches in epochs]
         optimizer = self.settings.optimizer
@@ -231,6 +245,10 @@ class Trainer:
                 if t not in made:
                     made[t] = hyperparameters(t)
         return [made[t] for t in coming]
+
+    def _are_of_one(self, epochs: Sequence[Batches]) -> bool:
+        """Whether each epoch has one order, for one network or for all of a stack."""
+        return not any(batches.order is None or self._is_of_each(batches) for batches in epochs)
 
     def _is_of_each(self, batches: Batches) -> bool:
         """Whether networks have samples, an order or dropout of their own."""

@@ -100,8 +100,7 @@ class TrainingSteps(NamedTuple):
     moments : tuple of Params
         What the optimiser remembers, which the run may write over if the run before returned it.
     batches : Batches
-        `order` has the samples of these steps alone; for a `PreparedRun`, those of whole epochs,
-        shape (epochs, m).
+        `order` has the samples of these steps alone, or those of whole epochs, shape (epochs, m).
     hyperparameters : sequence of dict
         Of each step.
     apply : function

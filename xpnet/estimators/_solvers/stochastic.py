@@ -61,7 +61,11 @@ def stochastic_rounds(
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
     callbacks = (Patience(model), *model.callbacks, scikit_learns)
     is_watched = bool(
-        validation is not None or model.callbacks or model.verbose or scikit_learns.task
+        validation is not None
+        or model.callbacks
+        or model.verbose
+        or model.checkpoint is not None
+        or scikit_learns.task
     )
     loop = _EstimatorLoop(
         *(model, incremental, is_watched),

@@ -7,7 +7,7 @@ and nothing is compiled twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
@@ -27,8 +27,9 @@ from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, Tr
 def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
-    Its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet; its
-    ``cost`` is that of one batch, where there was a run or one was prepared.
+    Its ``epochs`` takes the order of whole epochs; its ``prepared`` returns a `PreparedRun`, of a
+    call of `train` that is not made yet; its ``cost`` is that of one batch, where there was a run
+    or one was prepared.
     """
     program: RunProgram | None = None
     has_run = False
@@ -58,7 +59,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     def cost(params: Params, batch: Batches, l2: Any) -> Any:
         return program.cost(params, batch, l2) if program and has_run else None
 
-    run.prepared, run.cost = prepared, cost  # type: ignore[attr-defined]
+    run.epochs, run.prepared, run.cost = run, prepared, cost  # type: ignore[attr-defined]
     return run
 
 
@@ -110,17 +111,18 @@ class RunProgram(Program):
 
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
-        number, batches = len(steps.hyperparameters), steps.batches
-        costs, m = np.empty(number, self.dtype), min(batches.size, len(batches.order))
-        for part, workers in self.parts(number, m):
-            params, moments, costs[part] = self._made(steps, part, workers)
-            steps = steps._replace(params=params, moments=moments)
+        number, (_, _, _, order, size) = len(steps.hyperparameters), steps.batches
+        orders = np.atleast_2d(order)  # of one epoch, or of some
+        costs, m = np.empty(number, self.dtype), min(size, orders.shape[1])
+        for each, workers in self.parts(number, m):
+            for part, order in _orders_of(each, orders, size):
+                params, moments, costs[part] = self._made(steps, part, order, workers)
+                steps = steps._replace(params=params, moments=moments)
         return steps.params, steps.moments, costs
 
-    def _made(self, steps: TrainingSteps, part: slice, workers: int) -> Any:
+    def _made(self, steps: TrainingSteps, part: slice, order: Array, workers: int) -> Any:
         """The result of some of the steps, whose other memory is free again then."""
         batches, dropout = steps.batches, steps.dropout
-        order = batches.order[None, part.start * batches.size : part.stop * batches.size]
         made = self.prepared(
             steps._replace(
                 batches=batches._replace(order=order),
@@ -219,6 +221,18 @@ class RunProgram(Program):
             made[self.names] = rates, values
         numbers: tuple[Array, Array] = made[self.names]
         return numbers
+
+
+def _orders_of(part: slice, orders: Array, size: int) -> Iterator[tuple[slice, Array]]:
+    """Some of the steps, cut where whole epochs begin and end, and the order of each piece."""
+    per_epoch, first = -(-orders.shape[1] // size), part.start
+    while first < part.stop:
+        (epoch, batch), left = divmod(first, per_epoch), part.stop - first
+        whole = 0 if batch else left // per_epoch
+        count = whole * per_epoch or min(per_epoch - batch, left)
+        samples = slice(None) if whole else slice(batch * size, (batch + count) * size)
+        yield slice(first, first + count), orders[epoch : epoch + max(1, whole), samples]
+        first += count
 
 
 def _made_of(hyperparameters: Sequence[dict[str, Any]]) -> dict[Any, Any]:
