@@ -252,7 +252,7 @@ class EpochLoop(Training):
                     self.recorder.after_epoch(self)
 
     def _enter_whole(self, epochs: Sequence[Batches]) -> None:
-        """Enter the epochs of one run after whose end an interrupt came, which has waited for it."""
+        """Enter the epochs of a run whose end an interrupt has waited for."""
         whole = len(self.history) + len(epochs)
         if len(epochs) > 1 and self.steps == whole * self.run.steps_per_epoch:
             self._enter_rows(len(epochs))
