@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
+from xpnet.fused.numba.registers import prefetch_line
 from xpnet.types import Array
 
 CACHE_LINE = 64  # bytes
@@ -53,17 +53,13 @@ def gather(X: Array, order: Array, start: int, to_X: Array) -> None:
 
 
 def _typed_prefetch(typing: Any, X: Any, i: Any, j: Any) -> Any:
-    """Ask for the cache line of ``X[i, j]``, without waiting for it."""
+    """Ask for the cache line of ``X[i, j]``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         matrix, *place = args
         array = context.make_array(X)(context, builder, matrix)
         address = cgutils.get_item_pointer(context, builder, X, array, place)
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        of_type = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        prefetch = cgutils.get_or_insert_function(builder.module, of_type, "llvm.prefetch.p0")
-        to_read, in_all_caches, data = (ir.Constant(number, value) for value in (0, 3, 1))
-        builder.call(prefetch, [builder.bitcast(address, byte), to_read, in_all_caches, data])
+        prefetch_line(builder, address)
         return context.get_dummy_value()
 
     return types.void(X, types.intp, types.intp), generate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from llvmlite import ir
+from numba.core.cgutils import get_or_insert_function
 
 from xpnet.fused.numba.compilation.views import WHOLE
 
@@ -31,6 +32,15 @@ def registers_of(context: Any) -> Registers:
     if "+avx512f" in has:
         return Registers(64, 32, True)
     return Registers(32, 16, "+fma" in has) if "+avx" in has else Registers(16, 16, False)
+
+
+def prefetch_line(builder: Any, pointer: Any) -> None:
+    """Ask for the cache line that a pointer leads to, without waiting for it."""
+    byte = ir.IntType(8).as_pointer()
+    of_type = ir.FunctionType(ir.VoidType(), [byte, SHORT, SHORT, SHORT])
+    to_read, in_all_caches, data = (ir.Constant(SHORT, value) for value in (0, 3, 1))
+    prefetch = get_or_insert_function(builder.module, of_type, "llvm.prefetch.p0")
+    builder.call(prefetch, [builder.bitcast(pointer, byte), to_read, in_all_caches, data])
 
 
 class Vectors:
@@ -77,13 +87,8 @@ class Vectors:
         self.builder.call(store, [value, self._at(address, vector), self._align(), mask])
 
     def prefetch(self, address: Any, vector: int) -> None:
-        """Ask for the cache line where a vector begins, without waiting for it."""
-        byte = ir.IntType(8).as_pointer()
-        of_type = ir.FunctionType(ir.VoidType(), [byte, SHORT, SHORT, SHORT])
-        to_read, in_all_caches, data = (ir.Constant(SHORT, value) for value in (0, 3, 1))
-        place = self.builder.bitcast(self._at(address, vector), byte)
-        prefetch = self._function("llvm.prefetch.p0", of_type)
-        self.builder.call(prefetch, [place, to_read, in_all_caches, data])
+        """Ask for the cache line where a vector begins."""
+        prefetch_line(self.builder, self._at(address, vector))
 
     def spread(self, address: Any) -> Any:
         """One number in all lanes."""
@@ -115,5 +120,4 @@ class Vectors:
         return ir.Constant(SHORT, self.itemsize)
 
     def _function(self, name: str, of_type: Any) -> Any:
-        module = self.builder.module
-        return module.globals.get(name) or ir.Function(module, of_type, name)
+        return get_or_insert_function(self.builder.module, of_type, name)

@@ -7,7 +7,7 @@ and the others wait for it, and one may be faster by far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.threads.alone import is_alone
@@ -33,11 +33,11 @@ class Team:
     Parameters
     ----------
     sizes : tuple of int
-        Units of each layer, the inputs first; empty of a network that one thread trains.
+        Units of each layer, the inputs first.
     """
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        self.sizes = tuple(sizes)
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        self.sizes = sizes
         self.has_run = False
 
     def most(self, m: int) -> int:
