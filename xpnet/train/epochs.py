@@ -37,13 +37,13 @@ then why it ended."""
 def alone(rounds: Rounds) -> None:
     """Train on one after another; what is raised there is raised within `rounds`."""
     for loop, epochs in rounds:
-        began = time.perf_counter()
         try:
+            began = time.perf_counter()
             loop.train(epochs)
+            loop.lengthen(len(epochs), time.perf_counter() - began)
         except BaseException as error:
             with suppress(StopIteration):
                 rounds.throw(error)
-        loop.lengthen(len(epochs), time.perf_counter() - began)
 
 
 SECONDS = 0.05
@@ -140,11 +140,11 @@ class EpochLoop(Training):
                     self._enter_rows(len(next_ones))
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
-                self._enter_whole(next_ones)
             finally:
                 self.coming = iter(())  # those epochs may know the loop, which would not be freed
             try:
                 if self.stopped == "interrupted":
+                    self._enter_whole(next_ones)
                     self.recorder.interrupted(self)
                 self.finish()
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be

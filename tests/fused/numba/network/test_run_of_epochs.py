@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partialmethod
 from importlib import import_module
 
 import numpy as np
@@ -144,3 +145,20 @@ def test_ctrl_c_waits_for_the_run_and_loses_nothing(data, epochs_in_runs, monkey
     assert (fitted.n_iter_, fitted.stopped_) == (17, "interrupted")
     expected = model(max_iter=17, callbacks=[Callback()]).fit(*data)
     np.testing.assert_array_equal(fitted.coefs_[0], expected.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "methods", [["lengthen"], ["enter", "complete"]], ids=["after a run", "twice, amid its rows"]
+)
+def test_no_ctrl_c_gets_out_of_a_fit(methods, data, epochs_in_runs, monkeypatch):
+    def interrupted(loop, called, *arguments):
+        if epochs_in_runs:
+            signal.raise_signal(signal.SIGINT)
+        return called(loop, *arguments)
+
+    for method in methods:
+        called = getattr(EPOCHS.EpochLoop, method)
+        monkeypatch.setattr(EPOCHS.EpochLoop, method, partialmethod(interrupted, called))
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        fitted = model().fit(*data)
+    assert (fitted.n_iter_, fitted.stopped_) == (17, "interrupted")
