@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
 from xpnet import backend
+from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import gathered, nth, sliced
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.costs import EpochCosts, means, weight_of
 from xpnet.train.steps import Trainer
-from xpnet.train.training import Recorder, Training
+from xpnet.train.training import Recorder, Training, hears_steps, wants_every_step
 from xpnet.types import (
     Array,
     Batch,
@@ -102,7 +103,7 @@ class EpochLoop(Training):
         self.costs = EpochCosts(weigh)
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
-        self.in_runs = not any(map(_wants_every_step, callbacks))
+        self.in_runs = not any(map(wants_every_step, callbacks))
         self.is_watched = True
         self.most = 1  # epochs at a time
         self.count = _first_count(run, params)  # steps of the next run
@@ -244,8 +245,8 @@ class EpochLoop(Training):
         return nth(self.batches, (self.steps - 1) % self.run.steps_per_epoch)
 
     def _enter_rows(self, epochs: int) -> None:
-        """Enter epochs that are over; of some, a signal finds all or none."""
-        with self.recorder.undivided(deferred=epochs > 1):
+        """Enter epochs that are over; of some, unwatched, a signal finds all or none."""
+        with deferred_signals() if epochs > 1 else nullcontext():
             for row in self._rows(epochs):
                 with self.recorder.undivided():
                     self.is_over = self.complete(row)
@@ -335,7 +336,7 @@ class EpochLoop(Training):
         self.steps, self.params = newest.index, newest.params
         self.costs.enter(costs, weights)
         # Asked each time: a callback may be given its `on_step` at the start, or after an epoch.
-        if hearing := [callback for callback in self.callbacks if _hears(callback)]:
+        if hearing := [callback for callback in self.callbacks if hears_steps(callback)]:
             told = self.told(newest)
             for callback in hearing:
                 callback.on_step(told)
@@ -346,14 +347,3 @@ def _first_count(run: Run, params: Params) -> int:
     """How many steps take at most `SECONDS` wherever it is: forward, and back to W and to A."""
     size = -(-run.m // run.steps_per_epoch)
     return max(1, int(SECONDS * PACE / (3 * size * count(params))))
-
-
-def _wants_every_step(callback: Any) -> bool:
-    """Whether a callback says so, or overrides `on_step` and does not say otherwise."""
-    asked: bool | None = getattr(callback, "every_step", None)
-    return _hears(callback) if asked is None else asked
-
-
-def _hears(callback: Any) -> bool:
-    """Whether `on_step` may do something; a mock's has whatever it is asked for, and all true."""
-    return getattr(callback.on_step, "idle", False) is not True
