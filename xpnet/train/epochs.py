@@ -50,6 +50,9 @@ def alone(rounds: Rounds) -> None:
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
 
+TICK = 1e-9
+"""Seconds that any run takes, where the clock stands still, as it does for some tests of users."""
+
 PACE = 1e9
 """Multiplications a second that any machine makes, by which the first run is cut."""
 
@@ -104,10 +107,9 @@ class EpochLoop(Training):
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
         self.in_runs = not any(map(wants_every_step, callbacks))
-        self.is_watched = True
+        self.is_watched, self.has_run = True, False
         self.most = 1  # epochs at a time
         self.count = _first_count(run, params)  # steps of the next run
-        self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.coming: Iterator[Batches] = iter(())  # those of the epochs after the ones that began
@@ -197,7 +199,7 @@ class EpochLoop(Training):
     def lengthen(self, epochs: int, seconds: float) -> None:
         """Let so many be one run as there is time for, by the seconds that these took."""
         if self.has_run and self.trainer.has_run_of_epochs:
-            fitting = int(SECONDS * epochs / seconds)
+            fitting = int(SECONDS * epochs / max(seconds, TICK))
             self.most = max(1, min(fitting, GROWTH * epochs))
 
     def extend(self, epochs: list[Batches]) -> bool:
@@ -284,7 +286,7 @@ class EpochLoop(Training):
                 costs = self.trainer.run(batches, done, count)
                 if costs is None:
                     break
-                seconds = time.perf_counter() - began
+                seconds = max(time.perf_counter() - began, TICK)
                 self._enter_run([batches], done, costs)
                 self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
@@ -308,10 +310,9 @@ class EpochLoop(Training):
         """Train on whole epochs in one run; whether the library has one for them."""
         with self.recorder.undivided(deferred=True):
             costs = self.trainer.run_of_epochs(epochs, self.run.steps_per_epoch)
-            if costs is None:
-                return False
-            self._enter_run(epochs, 0, costs)
-        return True
+            if costs is not None:
+                self._enter_run(epochs, 0, costs)
+        return costs is not None
 
     def _enter_run(self, epochs: Sequence[Batches], first: int, costs: Sequence[Array]) -> None:
         """Enter a run of whole epochs, or of batches of one, from number `first` on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from functools import partialmethod
 from importlib import import_module
 
@@ -14,6 +15,7 @@ from xpnet import Checkpoints, MLPClassifier
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
+from xpnet.model_selection import GridSearchCV
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -162,3 +164,12 @@ def test_no_ctrl_c_gets_out_of_a_fit(methods, data, epochs_in_runs, monkeypatch)
     with pytest.warns(UserWarning, match="interrupted by user"):
         fitted = model().fit(*data)
     assert (fitted.n_iter_, fitted.stopped_) == (17, "interrupted")
+
+
+def test_the_clock_may_stand_still(data, epochs_in_runs, monkeypatch):
+    """As in a user's test that freezes it."""
+    monkeypatch.setattr(time, "perf_counter", lambda: 1.0)
+    assert_as_one_by_one(model().fit(*data), data)
+    assert epochs_in_runs == [16, 13]
+    search = GridSearchCV(model(), {"alpha": [0.0, 0.1]}, cv=2, refit=False).fit(*data)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
