@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from functools import partial
 from itertools import chain
 
@@ -77,6 +78,22 @@ def test_a_killed_fit_ends_to_the_bit_as_one_that_was_not(tmp_path, settings, ki
     assert as_bits(fitted(model, data, checkpoint=checkpoint)) == as_bits(whole)
     # And the one that is over, at once.
     assert as_bits(fitted(model, data, checkpoint=checkpoint)) == as_bits(whole)
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted", "ignore:Stochastic Optimizer")
+def test_ctrl_c_waits_for_no_validation(tmp_path):
+    scores = []
+
+    def scoring(model, X, y, sample_weight):
+        if len(scores) == 2:
+            scores.append("interrupted")
+            signal.raise_signal(signal.SIGINT)
+        scores.append(0.5)
+        return 0.5
+
+    model = MLPRegressor(early_stopping=True, scoring=scoring, **SETTINGS)
+    fitted(model, X, checkpoint=Checkpoints(tmp_path))
+    assert scores == [0.5, 0.5, "interrupted"]
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

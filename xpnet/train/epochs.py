@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
 from xpnet import backend
+from xpnet._interrupts import deferred_signals
 from xpnet.data.batches import gathered, nth, sliced
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.costs import EpochCosts, means, weight_of
 from xpnet.train.steps import Trainer
-from xpnet.train.training import Recorder, Training
+from xpnet.train.training import Recorder, Training, hears_steps, wants_every_step
 from xpnet.types import (
     Array,
     Batch,
@@ -37,17 +38,20 @@ then why it ended."""
 def alone(rounds: Rounds) -> None:
     """Train on one after another; what is raised there is raised within `rounds`."""
     for loop, epochs in rounds:
-        began = time.perf_counter()
         try:
+            began = time.perf_counter()
             loop.train(epochs)
+            loop.lengthen(len(epochs), time.perf_counter() - began)
         except BaseException as error:
             with suppress(StopIteration):
                 rounds.throw(error)
-        loop.lengthen(len(epochs), time.perf_counter() - began)
 
 
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
+
+TICK = 1e-9
+"""Seconds that any run takes, where the clock stands still, as it does for some tests of users."""
 
 PACE = 1e9
 """Multiplications a second that any machine makes, by which the first run is cut."""
@@ -102,11 +106,10 @@ class EpochLoop(Training):
         self.costs = EpochCosts(weigh)
         self.settings = settings
         self.trainer = Trainer(run.net, params, settings, fixed=True)
-        self.in_runs = not any(map(_wants_every_step, callbacks))
-        self.is_watched = True
+        self.in_runs = not any(map(wants_every_step, callbacks))
+        self.is_watched, self.has_run = True, False
         self.most = 1  # epochs at a time
         self.count = _first_count(run, params)  # steps of the next run
-        self.has_run = False
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.coming: Iterator[Batches] = iter(())  # those of the epochs after the ones that began
@@ -140,11 +143,11 @@ class EpochLoop(Training):
                     self._enter_rows(len(next_ones))
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
-                self._enter_whole(next_ones)
             finally:
                 self.coming = iter(())  # those epochs may know the loop, which would not be freed
             try:
                 if self.stopped == "interrupted":
+                    self._enter_whole(next_ones)
                     self.recorder.interrupted(self)
                 self.finish()
             except KeyboardInterrupt:  # what was learned is kept, and must be checked to be
@@ -196,7 +199,7 @@ class EpochLoop(Training):
     def lengthen(self, epochs: int, seconds: float) -> None:
         """Let so many be one run as there is time for, by the seconds that these took."""
         if self.has_run and self.trainer.has_run_of_epochs:
-            fitting = int(SECONDS * epochs / seconds)
+            fitting = int(SECONDS * epochs / max(seconds, TICK))
             self.most = max(1, min(fitting, GROWTH * epochs))
 
     def extend(self, epochs: list[Batches]) -> bool:
@@ -244,8 +247,8 @@ class EpochLoop(Training):
         return nth(self.batches, (self.steps - 1) % self.run.steps_per_epoch)
 
     def _enter_rows(self, epochs: int) -> None:
-        """Enter epochs that are over; of some, a signal finds all or none."""
-        with self.recorder.undivided(deferred=epochs > 1):
+        """Enter epochs that are over; of some, unwatched, a signal finds all or none."""
+        with deferred_signals() if epochs > 1 else nullcontext():
             for row in self._rows(epochs):
                 with self.recorder.undivided():
                     self.is_over = self.complete(row)
@@ -283,7 +286,7 @@ class EpochLoop(Training):
                 costs = self.trainer.run(batches, done, count)
                 if costs is None:
                     break
-                seconds = time.perf_counter() - began
+                seconds = max(time.perf_counter() - began, TICK)
                 self._enter_run([batches], done, costs)
                 self.has_run = True
             self._adapt(count, self.patience * SECONDS / seconds)
@@ -307,10 +310,9 @@ class EpochLoop(Training):
         """Train on whole epochs in one run; whether the library has one for them."""
         with self.recorder.undivided(deferred=True):
             costs = self.trainer.run_of_epochs(epochs, self.run.steps_per_epoch)
-            if costs is None:
-                return False
-            self._enter_run(epochs, 0, costs)
-        return True
+            if costs is not None:
+                self._enter_run(epochs, 0, costs)
+        return costs is not None
 
     def _enter_run(self, epochs: Sequence[Batches], first: int, costs: Sequence[Array]) -> None:
         """Enter a run of whole epochs, or of batches of one, from number `first` on."""
@@ -335,7 +337,7 @@ class EpochLoop(Training):
         self.steps, self.params = newest.index, newest.params
         self.costs.enter(costs, weights)
         # Asked each time: a callback may be given its `on_step` at the start, or after an epoch.
-        if hearing := [callback for callback in self.callbacks if _hears(callback)]:
+        if hearing := [callback for callback in self.callbacks if hears_steps(callback)]:
             told = self.told(newest)
             for callback in hearing:
                 callback.on_step(told)
@@ -346,14 +348,3 @@ def _first_count(run: Run, params: Params) -> int:
     """How many steps take at most `SECONDS` wherever it is: forward, and back to W and to A."""
     size = -(-run.m // run.steps_per_epoch)
     return max(1, int(SECONDS * PACE / (3 * size * count(params))))
-
-
-def _wants_every_step(callback: Any) -> bool:
-    """Whether a callback says so, or overrides `on_step` and does not say otherwise."""
-    asked: bool | None = getattr(callback, "every_step", None)
-    return _hears(callback) if asked is None else asked
-
-
-def _hears(callback: Any) -> bool:
-    """Whether `on_step` may do something; a mock's has whatever it is asked for, and all true."""
-    return getattr(callback.on_step, "idle", False) is not True

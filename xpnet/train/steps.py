@@ -189,7 +189,7 @@ class Trainer:
 
     @property
     def has_run_of_epochs(self) -> bool:
-        """Whether there was a run, and the library makes one of whole epochs."""
+        """Whether the library's run, once it is chosen, takes whole epochs."""
         return hasattr(self._run, "epochs")
 
     def cost(self, params: Params, batches: Batches, number: int) -> Array | None:

@@ -127,6 +127,17 @@ class Training:
         return params
 
 
+def wants_every_step(callback: Any) -> bool:
+    """Whether a callback says so, or overrides `on_step` and does not say otherwise."""
+    asked: bool | None = getattr(callback, "every_step", None)
+    return hears_steps(callback) if asked is None else asked
+
+
+def hears_steps(callback: Any) -> bool:
+    """Whether `on_step` may do something; a mock's has whatever it is asked for, and all true."""
+    return getattr(callback.on_step, "idle", False) is not True
+
+
 def _is_reason(reason: Any, lead: tuple[int, ...]) -> bool:
     """Whether it is a text or None, or lists of them nested as `lead`."""
     if not lead:

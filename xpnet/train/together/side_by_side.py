@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals
-from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.epochs import TICK, EpochLoop, Rounds
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
 from xpnet.types import PreparedRun, SideBySide
 
@@ -137,7 +137,7 @@ class _Round:
 
     def _lengthen(self, epochs: Epochs, seconds: float) -> None:
         """Let the next runs be as many epochs as there is time for; these took so many seconds."""
-        longest = max(len(batches) for _, batches in epochs.values())
+        longest, seconds = max(len(batches) for _, batches in epochs.values()), max(seconds, TICK)
         most = max(1, int(SECONDS * longest / seconds))
         for loop, batches in epochs.values():
             # One that made fewer than others may take longer for each.

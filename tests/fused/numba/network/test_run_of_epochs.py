@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import time
+from functools import partialmethod
 from importlib import import_module
 
 import numpy as np
@@ -13,6 +15,7 @@ from xpnet import Checkpoints, MLPClassifier
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
+from xpnet.model_selection import GridSearchCV
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -144,3 +147,29 @@ def test_ctrl_c_waits_for_the_run_and_loses_nothing(data, epochs_in_runs, monkey
     assert (fitted.n_iter_, fitted.stopped_) == (17, "interrupted")
     expected = model(max_iter=17, callbacks=[Callback()]).fit(*data)
     np.testing.assert_array_equal(fitted.coefs_[0], expected.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "methods", [["lengthen"], ["enter", "complete"]], ids=["after a run", "twice, amid its rows"]
+)
+def test_no_ctrl_c_gets_out_of_a_fit(methods, data, epochs_in_runs, monkeypatch):
+    def interrupted(loop, called, *arguments):
+        if epochs_in_runs:
+            signal.raise_signal(signal.SIGINT)
+        return called(loop, *arguments)
+
+    for method in methods:
+        called = getattr(EPOCHS.EpochLoop, method)
+        monkeypatch.setattr(EPOCHS.EpochLoop, method, partialmethod(interrupted, called))
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        fitted = model().fit(*data)
+    assert (fitted.n_iter_, fitted.stopped_) == (17, "interrupted")
+
+
+def test_the_clock_may_stand_still(data, epochs_in_runs, monkeypatch):
+    """As in a user's test that freezes it."""
+    monkeypatch.setattr(time, "perf_counter", lambda: 1.0)
+    assert_as_one_by_one(model().fit(*data), data)
+    assert epochs_in_runs == [16, 13]
+    search = GridSearchCV(model(), {"alpha": [0.0, 0.1]}, cv=2, refit=False).fit(*data)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
