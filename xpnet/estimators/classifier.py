@@ -41,8 +41,8 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         ``logistic``, scikit-learn's name of ``sigmoid``.
     solver : str, Optimizer or function, default "adam"
         ``lbfgs``, ``sgd`` or another name of `xpnet.optim.OPTIMIZERS`; an optimiser of
-        `xpnet.optim`, which has its own learning rate; or a function of the learning rate that
-        returns one, such as ``xpnet.optim.adamw``.
+        `xpnet.optim`, which has its own learning rate, a schedule of it being asked for some epochs
+        ahead; or a function of the learning rate that returns one, such as ``xpnet.optim.adamw``.
     alpha : float, default 1e-4
         λ of the penalty on weights, ``λ / 2S Σ ‖W‖²``, S the sum of a batch's sample weights.
     batch_size : int or "auto", default "auto"

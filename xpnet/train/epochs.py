@@ -157,7 +157,7 @@ class EpochLoop(Training):
 
     def train(self, epochs: Sequence[Batches]) -> None:
         """Train on the batches of some epochs; of the first, on those that are left."""
-        if len(epochs) > 1 and self._in_one_run(epochs):
+        if self.in_runs and len(epochs) > 1 and self._in_one_run(epochs):
             return
         steps = self.run.steps_per_epoch
         for number, batches in enumerate(epochs, len(self.history)):
