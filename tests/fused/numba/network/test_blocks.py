@@ -163,6 +163,46 @@ def test_a_step_by_more_workers_than_the_one_before_has_room_for_them(monkeypatc
         np.testing.assert_array_equal(other, array)
 
 
+@pytest.fixture
+def fences(monkeypatch):
+    """What lies behind each array of a room: numbers that nobody may write, nor use."""
+    behind = []
+
+    def fenced(room, name, length, dtype):
+        array = np.full(2 * length + 64, np.nan, dtype)
+        behind.append(array[length:])
+        return array[:length]
+
+    monkeypatch.setattr(step.Room, "_array", fenced)
+    return behind
+
+
+@pytest.mark.parametrize(
+    ("sizes", "m", "batch_size", "workers"),
+    [
+        (SIZES, M, BATCH_SIZE, 1),
+        (SIZES, M, BATCH_SIZE, 3),
+        ((5, 3), 90, 40, 1),
+        ((6000, 13, 2), 20, 12, 1),
+    ],
+    ids=["blocks", "workers", "thin", "wide rows"],
+)
+def test_steps_stay_in_their_room(sizes, m, batch_size, workers, fences, monkeypatch, rng):
+    made_by(monkeypatch, workers)
+    settings = {"batch_size": batch_size, "l2": 0.1, "sample_weight": rng.random((1, m))}
+    for callbacks in ([], [Heard()]):
+        result = trained(*samples(sizes, m=m), epochs=2, callbacks=callbacks, **settings)
+        assert np.isfinite([row["cost"] for row in result.history]).all()
+    assert all(np.isnan(fence).all() for fence in fences)
+    assert len(fences) > 3
+
+
+def test_a_room_of_one_dtype_is_none_of_another():
+    room = step.Room()
+    for dtype in map(np.dtype, ("float32", "float64")):
+        assert room._array("x", 8, dtype).dtype == dtype
+
+
 @numba.njit(nogil=True)
 def waits(arrivals, number, give_way):
     return wait_for(arrivals, number, give_way)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import time
+from functools import partial
 from importlib import import_module
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from xpnet import Checkpoints, MLPClassifier
+from xpnet import Checkpoints, MLPClassifier, Network, fit, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
@@ -144,3 +146,99 @@ def test_ctrl_c_waits_for_the_run_and_loses_nothing(data, epochs_in_runs, monkey
     assert (fitted.n_iter_, fitted.stopped_) == (17, "interrupted")
     expected = model(max_iter=17, callbacks=[Callback()]).fit(*data)
     np.testing.assert_array_equal(fitted.coefs_[0], expected.coefs_[0])
+
+
+def test_ctrl_c_before_a_run_is_made(data, epochs_in_runs, monkeypatch):
+    """Its epochs have not been."""
+
+    def interrupted(trainer, epochs, count):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(STEPS.Trainer, "run_of_epochs", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        fitted = model().fit(*data)
+    assert (fitted.n_iter_, fitted.stopped_, len(fitted.loss_curve_)) == (1, "interrupted", 1)
+    assert_as_first(fitted, data, 1)
+
+
+def test_ctrl_c_while_epochs_are_entered_waits_for_all_of_the_run(
+    data, epochs_in_runs, monkeypatch
+):
+    complete = EPOCHS.EpochLoop.complete
+
+    def interrupted(loop, row):
+        if len(loop.history) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return complete(loop, row)
+
+    monkeypatch.setattr(EPOCHS.EpochLoop, "complete", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        fitted = model().fit(*data)
+    assert (fitted.n_iter_, fitted.stopped_, len(fitted.loss_curve_)) == (17, "interrupted", 17)
+    monkeypatch.undo()
+    assert_as_first(fitted, data, 17)
+
+
+def assert_as_first(fitted, data, epochs):
+    expected = model(max_iter=epochs, callbacks=[Callback()]).fit(*data)
+    np.testing.assert_array_equal(fitted.coefs_[0], expected.coefs_[0])
+
+
+def test_a_run_is_longer_than_the_one_before(data, epochs_in_runs):
+    model(max_iter=300, n_iter_no_change=999).fit(*data)
+    assert epochs_in_runs == [16, 256, 27]
+
+
+def test_where_no_run_was_accepted_epochs_are_alone(data, epochs_in_runs):
+    model(solver=optim.lion(0.01)).fit(*data)
+    assert epochs_in_runs == []
+
+
+def test_where_a_library_has_runs_of_one_epoch_alone(data, epochs_in_runs, monkeypatch):
+    made = STEPS.training_run
+    monkeypatch.setattr(STEPS, "training_run", lambda *given: partial(made(*given)))
+    fitted = model().fit(*data)
+    assert epochs_in_runs == []
+    assert_as_one_by_one(fitted, data)
+
+
+def test_where_a_run_is_declined_its_epochs_are_trained_one_by_one(data, monkeypatch):
+    declined = []
+
+    def decline(trainer, epochs, count):
+        declined.append(len(epochs))
+
+    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
+    monkeypatch.setattr(STEPS.Trainer, "run_of_epochs", decline)
+    fitted = model().fit(*data)
+    assert declined == [16, 13]
+    assert_as_one_by_one(fitted, data)
+
+
+def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, monkeypatch):
+    """Of a rate that changes at each step; the time of a run is divided among its epochs."""
+    X, y = data
+    net = Network((5, 7, 3), output="softmax")
+    start, Y = net.init(0, like=X), np.eye(3, dtype="float32")[y]
+    loops, results = [], []
+    for ahead in (99, 1):
+
+        def noted(loop, ahead=ahead):
+            loops.append(loop)
+            return ahead
+
+        monkeypatch.setattr(EPOCHS.EpochLoop, "ahead", noted)
+        began = time.perf_counter()
+        optimizer = optim.adam(optim.cosine(0.1, 300))
+        results.append(
+            fit(net, start, X.T, Y.T, optimizer=optimizer, epochs=30, batch_size=BATCH_SIZE)
+        )
+        spent = time.perf_counter() - began
+        assert sum(row["seconds"] for row in results[-1].history) < spent
+    assert epochs_in_runs == [16, 13]
+    together, alone = (
+        [{name: row[name] for name in ("epoch", "cost", "learning_rate")} for row in each.history]
+        for each in results
+    )
+    assert together == alone
+    np.testing.assert_array_equal(loops[0].last_batch().order, loops[-1].last_batch().order)

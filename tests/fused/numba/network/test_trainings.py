@@ -93,16 +93,20 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
             np.testing.assert_array_equal(found.W, expected.W)
 
 
-@pytest.mark.parametrize(("hidden", "sizes"), [("relu", (5, 4, 6, 3)), ("gelu", (64, 2, 3))])
-def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, monkeypatch):
+@pytest.mark.parametrize(
+    ("hidden", "sizes", "m", "size"),
+    [("relu", (5, 4, 6, 3), 23, 9), ("gelu", (64, 2, 3), 23, 9), ("relu", (5, 4, 3), 230, 90)],
+)
+def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypatch):
     """Of an activation whose derivative needs A, and of one whose needs Z.
 
-    The second is so narrow that OpenBLAS adds up in another order where samples are columns.
+    The second is so narrow that OpenBLAS adds up in another order where samples are columns. The
+    third has batches of two blocks, which all networks find where the first has gathered them.
     """
     monkeypatch.setattr(trainings, "MOST", 3)
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(23, sizes[0])), np.eye(3)[rng.integers(0, 3, 23)]
-    epochs = [shuffled(X, Y, 9, 0, epoch, None) for epoch in range(3)]
+    X, Y = rng.normal(size=(m, sizes[0])), np.eye(3)[rng.integers(0, 3, m)]
+    epochs = [shuffled(X, Y, size, 0, epoch, None) for epoch in range(3)]
     net = Network(sizes, hidden=hidden, output="softmax")
     settings = [
         Settings(optim.adam(10.0**-k), l2=0.1 * k, dropout=0.1 * k, seed=k) for k in range(4)
