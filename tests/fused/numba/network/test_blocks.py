@@ -21,14 +21,18 @@ from tests.fused.numba.network.test_run import (
 from tests.train.cases import Heard
 from xpnet import VECTORIZED, value_and_grad
 from xpnet.backend import leaves
+from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import step
+from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
 from xpnet.fused.numba.threads.barrier import sleep, wait_for
 from xpnet.fused.numba.threads.blocks import block_of, blocks_in
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
+from xpnet.train.arguments import Settings
+from xpnet.train.steps import Trainer
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
@@ -195,6 +199,27 @@ def test_steps_stay_in_their_room(sizes, m, batch_size, workers, fences, monkeyp
         assert np.isfinite([row["cost"] for row in result.history]).all()
     assert all(np.isnan(fence).all() for fence in fences)
     assert len(fences) > 3
+
+
+def test_a_group_stays_in_its_room(fences):
+    """Its networks find all blocks of a batch where the first has gathered them."""
+    net, params, X, Y = samples((5, 4, 3), m=230)
+    batches = shuffled(np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T), 90, 0, 0, None)
+    known, settings = {}, Settings(OPTIMIZERS["adam"])
+    runs = [Trainer(net, params, settings, fixed=True).prepared([batches], 3, known) for _ in "ab"]
+    with side_by_side() as make, make() as submit:
+        submit(runs)
+    assert all(np.isfinite(made.result[2]).all() for made in runs)
+    assert all(np.isnan(fence).all() for fence in fences)
+    assert len(fences) > 3
+
+
+def test_no_more_workers_than_there_is_room_for(monkeypatch):
+    """The BLAS may be given more threads between the choice of both."""
+    counts = made_by(monkeypatch, 3)
+    monkeypatch.setattr(step.Team, "most", lambda team, m: 1)
+    step.compiled_value_and_grad(value_and_grad)(*samples(SIZES, m=BATCH_SIZE))
+    assert counts == []
 
 
 def test_a_room_of_one_dtype_is_none_of_another():

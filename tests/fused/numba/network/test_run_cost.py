@@ -132,15 +132,15 @@ def test_no_run_on_samples_that_the_loops_do_not_take(unfit, known, accepted):
     assert made(steps._replace(batches=given)) is not None
 
 
-def test_no_run_from_moments_that_do_not_fit(accepted):
+def test_a_run_goes_on_from_the_moments_that_it_is_given(accepted):
+    """Whatever it has returned before; others than the optimiser's it does not take."""
     optimizer, made, (_, steps, _) = optim.momentum(0.1), run.compiled_run(None), accepted
     moments = optimizer.init(steps.params).moments
-    steps = steps._replace(
-        apply=optimizer.apply,
-        moments=moments,
-        hyperparameters=[optimizer.hyperparameters(1)],
-    )
-    assert made(steps) is not None
+    numbers = [optimizer.hyperparameters(1)]
+    steps = steps._replace(apply=optimizer.apply, moments=moments, hyperparameters=numbers)
+    (first, _, _), (again, _, _) = made(steps), made(steps)
+    for tensor, same in zip(leaves(first), leaves(again), strict=True):
+        np.testing.assert_array_equal(tensor, same)
     other = tuple(map_params(lambda tensor: tensor.astype("float64"), each) for each in moments)
     assert made(steps._replace(moments=other)) is None
     assert made(steps._replace(moments=())) is None

@@ -97,7 +97,7 @@ def test_a_run_is_cut_anywhere(length, data, epochs_in_runs, monkeypatch):
         return [(slice(k, min(k + length, steps)), 1) for k in range(0, steps, length)]
 
     monkeypatch.setattr(RunProgram, "parts", parts)
-    fitted = model().fit(*data)
+    fitted = model(dropout=0.3).fit(*data)
     monkeypatch.undo()
     assert epochs_in_runs == [16, 13]
     assert_as_one_by_one(fitted, data)
@@ -215,11 +215,12 @@ def test_where_a_run_is_declined_its_epochs_are_trained_one_by_one(data, monkeyp
     assert_as_one_by_one(fitted, data)
 
 
-def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, monkeypatch):
+def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, monkeypatch, rng):
     """Of a rate that changes at each step; the time of a run is divided among its epochs."""
     X, y = data
     net = Network((5, 7, 3), output="softmax")
     start, Y = net.init(0, like=X), np.eye(3, dtype="float32")[y]
+    options = {"epochs": 30, "batch_size": BATCH_SIZE, "sample_weight": rng.random((1, M))}
     loops, results = [], []
     for ahead in (99, 1):
 
@@ -230,9 +231,7 @@ def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, m
         monkeypatch.setattr(EPOCHS.EpochLoop, "ahead", noted)
         began = time.perf_counter()
         optimizer = optim.adam(optim.cosine(0.1, 300))
-        results.append(
-            fit(net, start, X.T, Y.T, optimizer=optimizer, epochs=30, batch_size=BATCH_SIZE)
-        )
+        results.append(fit(net, start, X.T, Y.T, optimizer=optimizer, **options))
         spent = time.perf_counter() - began
         assert sum(row["seconds"] for row in results[-1].history) < spent
     assert epochs_in_runs == [16, 13]
