@@ -148,8 +148,9 @@ for dtype in ("float32", "float64"):
         order, found = last(np.arange(n)), np.empty((n, k), dtype)
         gather(A, order, 0, found)
         np.testing.assert_array_equal(found, A)
-        columns, begins = last(np.arange(n)), np.arange(n + 1)
-        row_products(last(A[:, 0].copy()), columns, begins, C, None, 0.0, across.T.copy())
+        columns, found = last(np.arange(n)), np.empty((1, m), dtype)
+        row_products(last(A[:, 0].copy()), columns, np.array([0, n]), C, None, 0.0, found)
+        np.testing.assert_allclose(found[0], A[:, 0] @ C, rtol=1e-5)
 """
 
 

@@ -6,6 +6,7 @@ import os
 import warnings
 from contextlib import nullcontext
 from threading import Event, Thread, active_count, current_thread
+from unittest import mock
 
 import numba
 import numpy as np
@@ -173,7 +174,7 @@ def fences(monkeypatch):
     behind = []
 
     def fenced(room, name, length, dtype):
-        array = np.full(2 * length + 64, np.nan, dtype)
+        array = np.full(3 * length + 64, np.nan, dtype)
         behind.append(array[length:])
         return array[:length]
 
@@ -264,6 +265,21 @@ def test_where_a_thread_cannot_be_started(error, made, monkeypatch):
     with pytest.raises(MemoryError) if error is MemoryError else nullcontext():
         on_workers(3, lambda worker, number, arrivals: seen.append((worker, number)))
     assert sorted(seen) == made
+
+
+def test_an_interrupt_before_all_have_begun_lets_those_go_that_have(monkeypatch):
+    class Interrupted:
+        finish = mock.Mock()
+
+        class tasks:  # noqa: N801
+            put = mock.Mock(side_effect=KeyboardInterrupt)
+
+    worker, left = workers_module._Worker(), []
+    monkeypatch.setattr(workers_module, "_idle", [Interrupted, worker])
+    with pytest.raises(KeyboardInterrupt):
+        on_workers(3, lambda _, number, arrivals: left.append(waits(arrivals, number, sleep())))
+    worker.end()
+    assert left in ([], [False])  # which has begun, or not
 
 
 def test_threads_are_used_again_also_after_an_error():

@@ -139,6 +139,25 @@ def test_samples_without_weight():
     assert all((array == 0).all() for layer in grads for array in layer)
 
 
+@pytest.mark.parametrize("sizes", [(7, 3), (7, 5, 3)], ids=["thin", "hidden"])
+def test_weights_so_small_that_one_through_their_sum_is_infinite(sizes):
+    """Without a penalty, what adds one is not compiled, and must not be called."""
+    case = random_case(sizes, output="softmax", weighted=True)
+    X, Y, s = fortran(case.X), fortran(case.Y), np.full_like(case.sample_weight, 1e-310)
+    J, _ = accelerator_for(X).value_and_grad(refuse)(case.net, case.params, X, Y, sample_weight=s)
+    assert not np.isfinite(J)
+
+
+def test_masks_are_left_to_the_kernels():
+    case = random_case((7, 5, 3), hidden="relu", output="softmax", dropout=0.5)
+    X, Y = fortran(case.X), fortran(case.Y)
+    gradients, options = accelerator_for(X).value_and_grad(value_and_grad), {"masks": case.masks}
+    J, grads = gradients(case.net, case.params, X, Y, **options)
+    plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED, **options)
+    np.testing.assert_allclose(J, plain_J)
+    assert_alike(grads, plain, "float64")
+
+
 def test_what_it_does_not_take_is_left_to_the_kernels():
     case = random_case((7, 3), output="exp", weighted=True)
     given = replace(case, X=fortran(case.X), Y=fortran(case.Y))

@@ -15,6 +15,8 @@ from xpnet import Checkpoints, MLPClassifier, Network, fit, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
+from xpnet.train.arguments import Settings
+from xpnet.types import Batches
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -241,3 +243,12 @@ def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, m
     )
     assert together == alone
     np.testing.assert_array_equal(loops[0].last_batch().order, loops[-1].last_batch().order)
+
+
+def test_samples_in_their_own_order_are_no_run(data):
+    X, y = data
+    net = Network((5, 7, 3), output="softmax")
+    batches = Batches(X, np.eye(3, dtype="float32")[y], None, None, BATCH_SIZE)
+    trainer = STEPS.Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
+    assert trainer.run_of_epochs([batches, batches], STEPS_AN_EPOCH) is None
+    assert trainer.prepared([batches, batches], STEPS_AN_EPOCH, {}) is None

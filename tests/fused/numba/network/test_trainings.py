@@ -135,6 +135,7 @@ def test_what_differs_is_no_group():
     X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
     net, other = (Network((3, n, 2), output="softmax") for n in (4, 5))
     first, second = (shuffled(X, Y, 5, seed, 0, None) for seed in (0, 1))
+    others = {"X": X + 1, "Y": Y[::-1].copy(), "sample_weight": np.ones((1, 12)), "size": 4}
     known = {}
     runs = [
         Trainer(each, each.init(0, like=X), Settings(optimizer), fixed=True).prepared(
@@ -146,10 +147,21 @@ def test_what_differs_is_no_group():
             (net, optim.sgd(0.1), first),
             (net, optim.adam(0.1), second),
             (net, optim.adam(0.2), first),
+            *((net, optim.adam(0.1), first._replace(**{name: others[name]})) for name in others),
         ]
     ]
     groups = trainings.groups_of([run.arguments for run in runs])
-    assert sorted(map(len, groups)) == [1, 1, 1, 2]
+    assert sorted(map(len, groups)) == [1] * 7 + [2]
+
+
+def test_an_error_that_nobody_waited_for_is_raised_in_the_end(monkeypatch):
+    def fail(group):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(trainings, "_make", fail)
+    monkeypatch.setattr(trainings, "groups_of", lambda calls: [calls])
+    with pytest.raises(ZeroDivisionError), trainings.side_by_side() as make, make() as submit:
+        submit([])
 
 
 def test_a_fit_beside_others_leaves_the_blas_its_threads(monkeypatch):
