@@ -129,7 +129,6 @@ UNFIT = {
     "dtype of dW": (Dense(SINGLE[0].astype(float), SINGLE[1]), 0.1),
     "dtype of db": (Dense(SINGLE[0], SINGLE[1].astype(float)), 0.1),
     "rates of a stack": (Dense(*SINGLE), np.full((2, 1, 1), 0.1)),
-    "a rate for each unit": (Dense(*SINGLE), np.full((1, 2, 1), 0.1)),
 }
 
 
@@ -144,3 +143,11 @@ def test_what_does_not_fit_goes_to_the_kernel_replaced(way, layer, rate):
     if isinstance(rate, float):
         assert update("momentum", (layer,), whole, (whole,), rate=rate, mu=0.9) == "left"
         assert update("momentum", whole, whole, ((),), rate=rate, mu=0.9) == "left"
+
+
+@BOTH
+def test_a_rate_for_each_unit_of_a_stack_goes_to_the_kernel_replaced(way):
+    update = way(replace(VECTORIZED, update=lambda *args, **kwargs: "left"), np).update
+    stack = (Dense(*(array[None] for array in SINGLE)),)
+    assert update("sgd", stack, stack, (), rate=np.full((1, 1, 1), 0.1)) != "left"
+    assert update("sgd", stack, stack, (), rate=np.full((1, 2, 1), 0.1)) == "left"

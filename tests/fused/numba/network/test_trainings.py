@@ -133,9 +133,10 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
 def test_what_differs_is_no_group():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
-    net, other = (Network((3, n, 2), output="softmax") for n in (4, 5))
+    net, wider = (Network((3, n, 2), output="softmax") for n in (4, 5))
     first, second = (shuffled(X, Y, 5, seed, 0, None) for seed in (0, 1))
-    others = {"X": X + 1, "Y": Y[::-1].copy(), "sample_weight": np.ones((1, 12)), "size": 4}
+    others = [{"X": X + 1}, {"Y": Y[::-1].copy()}, {"size": 4}]
+    others += [{"sample_weight": rng.random((1, 12))} for _ in range(2)]
     known = {}
     runs = [
         Trainer(each, each.init(0, like=X), Settings(optimizer), fixed=True).prepared(
@@ -143,15 +144,15 @@ def test_what_differs_is_no_group():
         )
         for each, optimizer, batches in [
             (net, optim.adam(0.1), first),
-            (other, optim.adam(0.1), first),
+            (wider, optim.adam(0.1), first),
             (net, optim.sgd(0.1), first),
             (net, optim.adam(0.1), second),
             (net, optim.adam(0.2), first),
-            *((net, optim.adam(0.1), first._replace(**{name: others[name]})) for name in others),
+            *((net, optim.adam(0.1), first._replace(**other)) for other in others),
         ]
     ]
     groups = trainings.groups_of([run.arguments for run in runs])
-    assert sorted(map(len, groups)) == [1] * 7 + [2]
+    assert sorted(map(len, groups)) == [1] * 8 + [2]
 
 
 def test_an_error_that_nobody_waited_for_is_raised_in_the_end(monkeypatch):
