@@ -130,6 +130,7 @@ def test_the_kernels_as_they_are_written(settings):
     [
         ((64, 32, 10), 16, 64),
         ((64, 32, 10), 64, 64),
+        ((64, 64), 64, 16),  # as little as workers may have
         ((64, 32, 10), 128, 32),
         ((784, 128, 10), 32, 16),
         ((784, 128, 10), 128, 32),
