@@ -14,6 +14,7 @@ from xpnet.fused.numba.matmul import matmul
 from xpnet.fused.numba.transpose import transpose
 
 SHAPES = [(1, 1, 1), (12, 32, 5), (13, 33, 7), (6, 16, 64), (25, 10, 300), (3, 70, 2), (40, 7, 9)]
+SHAPES += [(14, 16, 3), (25, 8, 3)]  # one register a row, and more rows than a tile has
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
 
@@ -111,3 +112,49 @@ def test_other_registers(name, features, tmp_path):
     chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
     chosen["NUMBA_CACHE_DIR"] = str(tmp_path)
     subprocess.run([sys.executable, "-c", OTHERS], check=True, env={**os.environ, **chosen})
+
+
+AT_THE_END = """
+import ctypes, mmap
+import numpy as np
+from xpnet.fused.numba.gather import gather
+from xpnet.fused.numba.matmul import matmul
+from xpnet.fused.numba.sparse import row_products
+from xpnet.fused.numba.transpose import transpose
+
+PAGE, kept = mmap.PAGESIZE, []
+
+def last(array):
+    pages = mmap.mmap(-1, 5 * PAGE)
+    kept.append(pages)
+    whole = np.frombuffer(pages, np.uint8)
+    closed = ctypes.c_void_p(whole.ctypes.data + 4 * PAGE)
+    assert ctypes.CDLL(None).mprotect(closed, PAGE, 0) == 0
+    found = whole[: 4 * PAGE][-array.nbytes :].view(array.dtype).reshape(array.shape)
+    found[:] = array
+    return found
+
+rng = np.random.default_rng(0)
+for dtype in ("float32", "float64"):
+    for n, k, m in ((3, 4, 5), (14, 3, 17), (1, 9, 40)):
+        A, B, C = (last(rng.random(shape).astype(dtype)) for shape in ((n, k), (k, m), (n, m)))
+        across, expected = last(np.empty((m, n), dtype)), C + A @ B
+        a, b, c, to = (array.ctypes.data for array in (A, B, C, across))
+        like = np.empty(0, dtype)
+        matmul(a, k, 1, b, m, k, 1, c, m, n, m, like)
+        np.testing.assert_allclose(C, expected, rtol=1e-5)
+        transpose(c, m, to, n, n, m, like)
+        np.testing.assert_array_equal(across, C.T)
+        order, found = last(np.arange(n)), np.empty((n, k), dtype)
+        gather(A, order, 0, found)
+        np.testing.assert_array_equal(found, A)
+        columns, found = last(np.arange(n)), np.empty((1, m), dtype)
+        row_products(last(A[:, 0].copy()), columns, np.array([0, n]), C, None, 0.0, found)
+        np.testing.assert_allclose(found[0], A[:, 0] @ C, rtol=1e-5)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="closes a page as Linux does")
+def test_memory_behind_what_is_given_is_not_read():
+    """It may be nobody's, and to read there would end the process."""
+    subprocess.run([sys.executable, "-c", AT_THE_END], check=True)

@@ -49,3 +49,10 @@ def test_other_products_are_left_to_the_blas(n, m, lies, rng, monkeypatch):
     )
     plain = VECTORIZED.dense_activation("relu", given.W, given.b, given.A_prev)
     assert_alike(found.A, plain.A, "float64")
+
+
+def test_samples_so_long_that_one_is_more_than_a_product_is_to_have(rng):
+    given = random_layer(rng, n_out=16, n_in=ALONE // 16 + 1, m=35)
+    W, b, samples = given.W, given.b, fortran(given.A_prev)
+    found = unyielding(NUMPY, accelerate).dense_activation("relu", W, b, samples)
+    assert_alike(found.A, VECTORIZED.dense_activation("relu", W, b, samples).A, "float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -119,3 +120,34 @@ def test_weights_in_fortran_order_stay_in_it(way, optimizer, rng):
         assert all(layer.W.flags.f_contiguous for tree in (new, *kept) for layer in tree)
         again, _ = kernels.update(optimizer, new, other, kept, **numbers)
         assert_alike(again, expected, "float64")
+
+
+SINGLE = np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32")
+UNFIT = {
+    "shape of dW": (Dense(SINGLE[0][:, :2], SINGLE[1]), 0.1),
+    "shape of db": (Dense(SINGLE[0], SINGLE[1][:1]), 0.1),
+    "dtype of dW": (Dense(SINGLE[0].astype(float), SINGLE[1]), 0.1),
+    "dtype of db": (Dense(SINGLE[0], SINGLE[1].astype(float)), 0.1),
+    "rates of a stack": (Dense(*SINGLE), np.full((2, 1, 1), 0.1)),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("layer", "rate"), UNFIT.values(), ids=UNFIT)
+def test_what_does_not_fit_goes_to_the_kernel_replaced(way, layer, rate):
+    """Its shapes are not looked at again."""
+    update = way(replace(VECTORIZED, update=lambda *args, **kwargs: "left"), np).update
+    whole = (Dense(*SINGLE),)
+    assert update("momentum", whole, whole, (whole,), rate=0.1, mu=0.9) != "left"
+    assert update("momentum", whole, (layer,), (whole,), rate=rate, mu=0.9) == "left"
+    if isinstance(rate, float):
+        assert update("momentum", (layer,), whole, (whole,), rate=rate, mu=0.9) == "left"
+        assert update("momentum", whole, whole, ((),), rate=rate, mu=0.9) == "left"
+
+
+@BOTH
+def test_a_rate_for_each_unit_of_a_stack_goes_to_the_kernel_replaced(way):
+    update = way(replace(VECTORIZED, update=lambda *args, **kwargs: "left"), np).update
+    stack = (Dense(*(array[None] for array in SINGLE)),)
+    assert update("sgd", stack, stack, (), rate=np.full((1, 1, 1), 0.1)) != "left"
+    assert update("sgd", stack, stack, (), rate=np.full((1, 2, 1), 0.1)) == "left"

@@ -6,6 +6,7 @@ import os
 import warnings
 from contextlib import nullcontext
 from threading import Event, Thread, active_count, current_thread
+from unittest import mock
 
 import numba
 import numpy as np
@@ -21,14 +22,18 @@ from tests.fused.numba.network.test_run import (
 from tests.train.cases import Heard
 from xpnet import VECTORIZED, value_and_grad
 from xpnet.backend import leaves
+from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import step
+from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
 from xpnet.fused.numba.threads.barrier import sleep, wait_for
 from xpnet.fused.numba.threads.blocks import block_of, blocks_in
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
+from xpnet.train.arguments import Settings
+from xpnet.train.steps import Trainer
 
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
@@ -125,6 +130,7 @@ def test_the_kernels_as_they_are_written(settings):
     [
         ((64, 32, 10), 16, 64),
         ((64, 32, 10), 64, 64),
+        ((64, 64), 64, 16),  # as little as workers may have
         ((64, 32, 10), 128, 32),
         ((784, 128, 10), 32, 16),
         ((784, 128, 10), 128, 32),
@@ -163,6 +169,67 @@ def test_a_step_by_more_workers_than_the_one_before_has_room_for_them(monkeypatc
         np.testing.assert_array_equal(other, array)
 
 
+@pytest.fixture
+def fences(monkeypatch):
+    """What lies behind each array of a room: numbers that nobody may write, nor use."""
+    behind = []
+
+    def fenced(room, name, length, dtype):
+        array = np.full(3 * length + 64, np.nan, dtype)
+        behind.append(array[length:])
+        return array[:length]
+
+    monkeypatch.setattr(step.Room, "_array", fenced)
+    return behind
+
+
+@pytest.mark.parametrize(
+    ("sizes", "m", "batch_size", "workers"),
+    [
+        (SIZES, M, BATCH_SIZE, 1),
+        (SIZES, M, BATCH_SIZE, 3),
+        ((5, 3), 90, 40, 1),
+        ((6000, 13, 2), 20, 12, 1),
+    ],
+    ids=["blocks", "workers", "thin", "wide rows"],
+)
+def test_steps_stay_in_their_room(sizes, m, batch_size, workers, fences, monkeypatch, rng):
+    made_by(monkeypatch, workers)
+    settings = {"batch_size": batch_size, "l2": 0.1, "sample_weight": rng.random((1, m))}
+    for callbacks in ([], [Heard()]):
+        result = trained(*samples(sizes, m=m), epochs=2, callbacks=callbacks, **settings)
+        assert np.isfinite([row["cost"] for row in result.history]).all()
+    assert all(np.isnan(fence).all() for fence in fences)
+    assert len(fences) > 3
+
+
+def test_a_group_stays_in_its_room(fences):
+    """Its networks find all blocks of a batch where the first has gathered them."""
+    net, params, X, Y = samples((5, 4, 3), m=230)
+    batches = shuffled(np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T), 90, 0, 0, None)
+    known, settings = {}, Settings(OPTIMIZERS["adam"])
+    runs = [Trainer(net, params, settings, fixed=True).prepared([batches], 3, known) for _ in "ab"]
+    with side_by_side() as make, make() as submit:
+        submit(runs)
+    assert all(np.isfinite(made.result[2]).all() for made in runs)
+    assert all(np.isnan(fence).all() for fence in fences)
+    assert len(fences) > 3
+
+
+def test_no_more_workers_than_there_is_room_for(monkeypatch):
+    """The BLAS may be given more threads between the choice of both."""
+    counts = made_by(monkeypatch, 3)
+    monkeypatch.setattr(step.Team, "most", lambda team, m: 1)
+    step.compiled_value_and_grad(value_and_grad)(*samples(SIZES, m=BATCH_SIZE))
+    assert counts == []
+
+
+def test_a_room_of_one_dtype_is_none_of_another():
+    room = step.Room()
+    for dtype in map(np.dtype, ("float32", "float64")):
+        assert room._array("x", 8, dtype).dtype == dtype
+
+
 @numba.njit(nogil=True)
 def waits(arrivals, number, give_way):
     return wait_for(arrivals, number, give_way)
@@ -199,6 +266,21 @@ def test_where_a_thread_cannot_be_started(error, made, monkeypatch):
     with pytest.raises(MemoryError) if error is MemoryError else nullcontext():
         on_workers(3, lambda worker, number, arrivals: seen.append((worker, number)))
     assert sorted(seen) == made
+
+
+def test_an_interrupt_before_all_have_begun_lets_those_go_that_have(monkeypatch):
+    class Interrupted:
+        finish = mock.Mock()
+
+        class tasks:  # noqa: N801
+            put = mock.Mock(side_effect=KeyboardInterrupt)
+
+    worker, left = workers_module._Worker(), []
+    monkeypatch.setattr(workers_module, "_idle", [Interrupted, worker])
+    with pytest.raises(KeyboardInterrupt):
+        on_workers(3, lambda _, number, arrivals: left.append(waits(arrivals, number, sleep())))
+    worker.end()
+    assert left in ([], [False])  # which has begun, or not
 
 
 def test_threads_are_used_again_also_after_an_error():

@@ -1,4 +1,4 @@
-"""A single layer with few outputs, as logistic regression uses it."""
+"""Gradients of a whole network; a single layer with few outputs, as logistic regression has it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.kernels.cases import random_case
 from xpnet import value_and_grad
 from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.network.gradients import FEW
 from xpnet.fused.numba.thin import FEWEST, MOST, MOST_OUTPUTS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.blocks import in_blocks
@@ -57,6 +58,26 @@ def test_features_in_pieces_that_take_one_thread(over):
     X, Y = fortran(case.X), fortran(case.Y)
     J, grads = accelerator_for(X).value_and_grad(refuse)(case.net, case.params, X, Y)
     plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED)
+    np.testing.assert_allclose(J, plain_J, rtol=1e-12)
+    assert_alike(grads, plain, "float64")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "m"),
+    [
+        ((1000, 70, 66, 3), 300),  # sums over inputs, units and samples in pieces; some blocks
+        ((1000, 70, 66, 3), FEW),  # rows in pieces
+        ((1000, 70, 66, 3), FEW + 1),
+        ((ALONE // FEW + 1, 2, 3), FEW),  # one row is more than a piece
+    ],
+)
+def test_sums_in_parts(sizes, m):
+    """Also of the penalty, as rows of W come in pieces."""
+    case = random_case(sizes, hidden="tanh", output="softmax", m=m, l2=0.1)
+    params = tuple(Dense(W / np.sqrt(W.shape[1]), b) for W, b in case.params)
+    X, Y = fortran(case.X), fortran(case.Y)
+    J, grads = accelerator_for(X).value_and_grad(refuse)(case.net, params, X, Y, l2=0.1)
+    plain_J, plain = value_and_grad(case.net, params, X, Y, kernels=VECTORIZED, l2=0.1)
     np.testing.assert_allclose(J, plain_J, rtol=1e-12)
     assert_alike(grads, plain, "float64")
 
@@ -116,6 +137,25 @@ def test_samples_without_weight():
     )
     assert J == 0
     assert all((array == 0).all() for layer in grads for array in layer)
+
+
+@pytest.mark.parametrize("sizes", [(7, 3), (7, 5, 3)], ids=["thin", "hidden"])
+def test_weights_so_small_that_one_through_their_sum_is_infinite(sizes):
+    """Without a penalty, what adds one is not compiled, and must not be called."""
+    case = random_case(sizes, output="softmax", weighted=True)
+    X, Y, s = fortran(case.X), fortran(case.Y), np.full_like(case.sample_weight, 1e-310)
+    J, _ = accelerator_for(X).value_and_grad(refuse)(case.net, case.params, X, Y, sample_weight=s)
+    assert not np.isfinite(J)
+
+
+def test_masks_are_left_to_the_kernels():
+    case = random_case((7, 5, 3), hidden="relu", output="softmax", dropout=0.5)
+    X, Y = fortran(case.X), fortran(case.Y)
+    gradients, options = accelerator_for(X).value_and_grad(value_and_grad), {"masks": case.masks}
+    J, grads = gradients(case.net, case.params, X, Y, **options)
+    plain_J, plain = value_and_grad(case.net, case.params, X, Y, kernels=VECTORIZED, **options)
+    np.testing.assert_allclose(J, plain_J)
+    assert_alike(grads, plain, "float64")
 
 
 def test_what_it_does_not_take_is_left_to_the_kernels():

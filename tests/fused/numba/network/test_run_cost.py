@@ -112,6 +112,40 @@ def test_no_cost_of_what_the_loops_do_not_take(accepted):
     assert made.cost(params, batches, 0.0) is not None
 
 
+UNFIT = {
+    "X": lambda b: {"X": np.asfortranarray(b.X)},
+    "Y": lambda b: {"Y": np.asfortranarray(b.Y)},
+    "dtype of Y": lambda b: {"Y": b.Y.astype("float64")},
+    "dtype of weights": lambda b: {"sample_weight": np.ones((1, len(b.X)))},
+    "shape of weights": lambda b: {"sample_weight": np.ones((1, len(b.X) - 1), "float32")},
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT)
+@pytest.mark.parametrize("known", [True, False])
+def test_no_run_on_samples_that_the_loops_do_not_take(unfit, known, accepted):
+    """Also where some of them are those of the run before."""
+    made, steps, _ = accepted
+    given = steps.batches if known else steps.batches._replace(X=steps.batches.X.copy())
+    assert made(steps._replace(batches=given)) is not None
+    assert made(steps._replace(batches=given._replace(**unfit(given)))) is None
+    assert made(steps._replace(batches=given)) is not None
+
+
+def test_a_run_goes_on_from_the_moments_that_it_is_given(accepted):
+    """Whatever it has returned before; others than the optimiser's it does not take."""
+    optimizer, made, (_, steps, _) = optim.momentum(0.1), run.compiled_run(None), accepted
+    moments = optimizer.init(steps.params).moments
+    numbers = [optimizer.hyperparameters(1)]
+    steps = steps._replace(apply=optimizer.apply, moments=moments, hyperparameters=numbers)
+    (first, _, _), (again, _, _) = made(steps), made(steps)
+    for tensor, same in zip(leaves(first), leaves(again), strict=True):
+        np.testing.assert_array_equal(tensor, same)
+    other = tuple(map_params(lambda tensor: tensor.astype("float64"), each) for each in moments)
+    assert made(steps._replace(moments=other)) is None
+    assert made(steps._replace(moments=())) is None
+
+
 def test_a_penalty_that_only_double_precision_can_add_up():
     """The sum of all W² is beyond float32, and the cost is not: runs tell it, single steps not."""
     net, params, X, Y = samples((5, 3))

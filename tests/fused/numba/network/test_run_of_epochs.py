@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import signal
 import time
-from functools import partialmethod
+from functools import partial, partialmethod
 from importlib import import_module
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from xpnet import Checkpoints, MLPClassifier
+from xpnet import Checkpoints, MLPClassifier, Network, fit, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.model_selection import GridSearchCV
+from xpnet.train.arguments import Settings
+from xpnet.types import Batches
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -98,7 +100,7 @@ def test_a_run_is_cut_anywhere(length, data, epochs_in_runs, monkeypatch):
         return [(slice(k, min(k + length, steps)), 1) for k in range(0, steps, length)]
 
     monkeypatch.setattr(RunProgram, "parts", parts)
-    fitted = model().fit(*data)
+    fitted = model(dropout=0.3).fit(*data)
     monkeypatch.undo()
     assert epochs_in_runs == [16, 13]
     assert_as_one_by_one(fitted, data)
@@ -173,3 +175,107 @@ def test_the_clock_may_stand_still(data, epochs_in_runs, monkeypatch):
     assert epochs_in_runs == [16, 13]
     search = GridSearchCV(model(), {"alpha": [0.0, 0.1]}, cv=2, refit=False).fit(*data)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_ctrl_c_before_a_run_is_made(data, epochs_in_runs, monkeypatch):
+    """Its epochs have not been."""
+
+    def interrupted(trainer, epochs, count):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(STEPS.Trainer, "run_of_epochs", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        fitted = model().fit(*data)
+    assert (fitted.n_iter_, fitted.stopped_, len(fitted.loss_curve_)) == (1, "interrupted", 1)
+    assert_as_first(fitted, data, 1)
+
+
+def test_ctrl_c_while_epochs_are_entered_waits_for_all_of_the_run(
+    data, epochs_in_runs, monkeypatch
+):
+    complete = EPOCHS.EpochLoop.complete
+
+    def interrupted(loop, row):
+        if len(loop.history) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return complete(loop, row)
+
+    monkeypatch.setattr(EPOCHS.EpochLoop, "complete", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        fitted = model().fit(*data)
+    assert (fitted.n_iter_, fitted.stopped_, len(fitted.loss_curve_)) == (17, "interrupted", 17)
+    monkeypatch.undo()
+    assert_as_first(fitted, data, 17)
+
+
+def assert_as_first(fitted, data, epochs):
+    expected = model(max_iter=epochs, callbacks=[Callback()]).fit(*data)
+    np.testing.assert_array_equal(fitted.coefs_[0], expected.coefs_[0])
+
+
+def test_a_run_is_longer_than_the_one_before(data, epochs_in_runs):
+    model(max_iter=300, n_iter_no_change=999).fit(*data)
+    assert epochs_in_runs == [16, 256, 27]
+
+
+def test_where_no_run_was_accepted_epochs_are_alone(data, epochs_in_runs):
+    model(solver=optim.lion(0.01)).fit(*data)
+    assert epochs_in_runs == []
+
+
+def test_where_a_library_has_runs_of_one_epoch_alone(data, epochs_in_runs, monkeypatch):
+    made = STEPS.training_run
+    monkeypatch.setattr(STEPS, "training_run", lambda *given: partial(made(*given)))
+    fitted = model().fit(*data)
+    assert epochs_in_runs == []
+    assert_as_one_by_one(fitted, data)
+
+
+def test_where_a_run_is_declined_its_epochs_are_trained_one_by_one(data, monkeypatch):
+    declined = []
+
+    def decline(trainer, epochs, count):
+        declined.append(len(epochs))
+
+    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
+    monkeypatch.setattr(STEPS.Trainer, "run_of_epochs", decline)
+    fitted = model().fit(*data)
+    assert declined == [16, 13]
+    assert_as_one_by_one(fitted, data)
+
+
+def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, monkeypatch, rng):
+    """Of a rate that changes at each step; the time of a run is divided among its epochs."""
+    X, y = data
+    net = Network((5, 7, 3), output="softmax")
+    start, Y = net.init(0, like=X), np.eye(3, dtype="float32")[y]
+    options = {"epochs": 30, "batch_size": BATCH_SIZE, "sample_weight": rng.random((1, M))}
+    loops, results = [], []
+    for ahead in (99, 1):
+
+        def noted(loop, ahead=ahead):
+            loops.append(loop)
+            return ahead
+
+        monkeypatch.setattr(EPOCHS.EpochLoop, "ahead", noted)
+        began = time.perf_counter()
+        optimizer = optim.adam(optim.cosine(0.1, 300))
+        results.append(fit(net, start, X.T, Y.T, optimizer=optimizer, **options))
+        spent = time.perf_counter() - began
+        assert sum(row["seconds"] for row in results[-1].history) < spent
+    assert epochs_in_runs == [16, 13]
+    together, alone = (
+        [{name: row[name] for name in ("epoch", "cost", "learning_rate")} for row in each.history]
+        for each in results
+    )
+    assert together == alone
+    np.testing.assert_array_equal(loops[0].last_batch().order, loops[-1].last_batch().order)
+
+
+def test_samples_in_their_own_order_are_no_run(data):
+    X, y = data
+    net = Network((5, 7, 3), output="softmax")
+    batches = Batches(X, np.eye(3, dtype="float32")[y], None, None, BATCH_SIZE)
+    trainer = STEPS.Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
+    assert trainer.run_of_epochs([batches, batches], STEPS_AN_EPOCH) is None
+    assert trainer.prepared([batches, batches], STEPS_AN_EPOCH, {}) is None

@@ -146,6 +146,17 @@ def test_batches_of_several_sizes():
         assert_alike(last(), plain, "float64")
 
 
+def test_a_batch_without_weights_after_one_that_has_some():
+    case = mapped_arrays(random_case((7, 5, 3), output="softmax", weighted=True), fortran)
+    batches = [(case.X, case.Y, case.sample_weight), (case.X, case.Y), (case.X, case.Y)]
+    updates = [
+        list(steps(case.net, case.params, batches, optimizer=optim.sgd(0.1), **options))
+        for options in ({}, {"kernels": VECTORIZED})
+    ]
+    for step, plain in zip(*updates, strict=True):
+        assert_alike(step.params, plain.params, "float64")
+
+
 LEFT = {
     "a stack": (random_case((7, 5, 3), hidden="relu", output="softmax", stack=(2,)), {}),
     "another cost": (random_case((7, 5, 3), hidden="relu", output="exp"), {}),
@@ -159,6 +170,25 @@ def test_what_is_left_to_the_kernels_one_by_one(case, options):
     plain = trained(case, **options, kernels=VECTORIZED)
     for (params, _), (expected, _) in zip(compiled, plain, strict=True):
         assert_alike(params, expected, "float64")
+
+
+def test_what_a_program_is_not_made_for():
+    """All that it does not look at again is an address to compiled code."""
+    case = mapped_arrays(CASE, lambda array: fortran(array.astype("float32")))
+    (first, second), X, Y = case.params, case.X, case.Y
+    s, wrong = np.ones((1, 11), "float32"), np.float64
+    assert compiled.suits(case.net, case.params, X)
+    assert not compiled.suits(case.net, (first, Dense(second.W, second.b.astype(wrong))), X)
+    halves = mapped(lambda array: array.astype("float16"), case.params)
+    assert not compiled.suits(case.net, halves, X)
+    fits = compiled.Program(case.net, case.params).fits
+    assert fits(case.params, X, Y, s, 0.0)
+    for data in (
+        *((X[:, :0], Y[:, :0], None), (X.astype(wrong), Y, None), (X, Y.astype(wrong), None)),
+        *((X[1:], Y, None), (X, Y[1:], None), (X, Y[:, 1:], None)),
+        *((X, Y, s.astype(wrong)), (X, Y, s[:, 1:]), (X, Y, s[0])),
+    ):
+        assert not fits(case.params, *data, 0.0)
 
 
 @pytest.mark.parametrize("small", [True, False], ids=["copied", "left to the kernels"])

@@ -93,16 +93,20 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
             np.testing.assert_array_equal(found.W, expected.W)
 
 
-@pytest.mark.parametrize(("hidden", "sizes"), [("relu", (5, 4, 6, 3)), ("gelu", (64, 2, 3))])
-def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, monkeypatch):
+@pytest.mark.parametrize(
+    ("hidden", "sizes", "m", "size"),
+    [("relu", (5, 4, 6, 3), 23, 9), ("gelu", (64, 2, 3), 23, 9), ("relu", (5, 4, 3), 230, 90)],
+)
+def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypatch):
     """Of an activation whose derivative needs A, and of one whose needs Z.
 
-    The second is so narrow that OpenBLAS adds up in another order where samples are columns.
+    The second is so narrow that OpenBLAS adds up in another order where samples are columns. The
+    third has batches of two blocks, which all networks find where the first has gathered them.
     """
     monkeypatch.setattr(trainings, "MOST", 3)
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(23, sizes[0])), np.eye(3)[rng.integers(0, 3, 23)]
-    epochs = [shuffled(X, Y, 9, 0, epoch, None) for epoch in range(3)]
+    X, Y = rng.normal(size=(m, sizes[0])), np.eye(3)[rng.integers(0, 3, m)]
+    epochs = [shuffled(X, Y, size, 0, epoch, None) for epoch in range(3)]
     net = Network(sizes, hidden=hidden, output="softmax")
     settings = [
         Settings(optim.adam(10.0**-k), l2=0.1 * k, dropout=0.1 * k, seed=k) for k in range(4)
@@ -129,8 +133,10 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, monkeypatch):
 def test_what_differs_is_no_group():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
-    net, other = (Network((3, n, 2), output="softmax") for n in (4, 5))
+    net, wider = (Network((3, n, 2), output="softmax") for n in (4, 5))
     first, second = (shuffled(X, Y, 5, seed, 0, None) for seed in (0, 1))
+    others = [{"X": X + 1}, {"Y": Y[::-1].copy()}, {"size": 4}]
+    others += [{"sample_weight": rng.random((1, 12))} for _ in range(2)]
     known = {}
     runs = [
         Trainer(each, each.init(0, like=X), Settings(optimizer), fixed=True).prepared(
@@ -138,14 +144,25 @@ def test_what_differs_is_no_group():
         )
         for each, optimizer, batches in [
             (net, optim.adam(0.1), first),
-            (other, optim.adam(0.1), first),
+            (wider, optim.adam(0.1), first),
             (net, optim.sgd(0.1), first),
             (net, optim.adam(0.1), second),
             (net, optim.adam(0.2), first),
+            *((net, optim.adam(0.1), first._replace(**other)) for other in others),
         ]
     ]
     groups = trainings.groups_of([run.arguments for run in runs])
-    assert sorted(map(len, groups)) == [1, 1, 1, 2]
+    assert sorted(map(len, groups)) == [1] * 8 + [2]
+
+
+def test_an_error_that_nobody_waited_for_is_raised_in_the_end(monkeypatch):
+    def fail(group):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(trainings, "_make", fail)
+    monkeypatch.setattr(trainings, "groups_of", lambda calls: [calls])
+    with pytest.raises(ZeroDivisionError), trainings.side_by_side() as make, make() as submit:
+        submit([])
 
 
 def test_a_fit_beside_others_leaves_the_blas_its_threads(monkeypatch):

@@ -276,3 +276,10 @@ def test_what_a_part_calls_has_the_threads_of_the_part(machine, monkeypatch, rng
     with choice.chosen_for(M):
         dense._product(A, B, np.empty)
     assert seen == [1, 2]
+
+
+def test_at_most_is_never_more():
+    get, _ = number_of_threads()
+    before = get()
+    with at_most(before + 1):
+        assert get() == before

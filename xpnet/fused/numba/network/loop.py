@@ -113,6 +113,8 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         share = weighted(first, chosen, s, like)
         for k in range(networks):
             row = row_at(rows, k)
+            # One through the sum of tiny weights is infinite, and times 0 it would be NaN.
+            decay = row.l2 * share if row.l2 != 0.0 else 0.0
             for before in range(worker * length, m, workers * length):
                 n = length if length < m - before else m - before
                 place = before if first.shared > 0 else worker * first.longest
@@ -123,11 +125,11 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
             if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
                 return
             for layer in range(row.layers):
-                update(row, i, layer, m, length, row.l2 * share, worker, workers, like)
+                update(row, i, layer, m, length, decay, worker, workers, like)
             if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
                 return
             if worker == 0:
-                enter_cost(row, i, (m + length - 1) // length, row.l2 * share, like)
+                enter_cost(row, i, (m + length - 1) // length, decay, like)
 
 
 @compiled_inner
