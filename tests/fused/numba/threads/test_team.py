@@ -117,7 +117,7 @@ def test_a_heavy_step_begins_with_all_and_is_tried_later(machine):
     assert machine.run(choice, 16) == [2] * 16
     machine.of_one = 0.005
     assert machine.run(choice, 20) == [2] * 20  # up to 0.37 s
-    assert machine.run(choice, 8)[-3:] == [1] * 3
+    assert machine.run(choice, 20)[-3:] == [1] * 3
 
 
 def test_trials_take_little_of_the_time(machine):
@@ -137,7 +137,7 @@ def test_on_a_machine_at_rest_trials_take_next_to_nothing(machine, of_one, of_al
     machine.of_one, machine.of_all = of_one, of_all
     choice = Team(LARGE)
     machine.run(choice, 1)
-    machine.run(choice, int(1 / of_one))  # what is faster must be found out once
+    machine.run(choice, int(2 / of_one))  # what is faster must be found out once
     began, ones = machine.now, 0
     while machine.now < began + 100:
         ones += machine.run(choice, int(0.05 / of_all) + 1).count(1)
@@ -166,7 +166,7 @@ def test_another_size_of_batch_does_not_put_a_trial_off(machine):
     machine.of_one, machine.of_all = 1e-3, 5e-3  # others came
     began = machine.now
     while machine.run(choice, 10, M // 4)[-1] == 2:
-        assert machine.now < began + 0.6
+        assert machine.now < began + 0.7
 
 
 @pytest.mark.parametrize(

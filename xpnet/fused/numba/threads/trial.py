@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterator
+from statistics import median
 
 __all__ = ["Trial", "is_known", "parts", "prefer_one", "prefers_one", "trial_of"]
 
@@ -13,12 +14,12 @@ COST, MOST = 0.05, 10.0
 """The part of the time that trials may lose, and the most seconds that the next one waits for."""
 COST_AT_REST, MOST_AT_REST = 0.004, 60.0
 """The same for as long as all threads are faster than one was."""
-ENOUGH, CHUNK = 0.02, 0.01
-"""Seconds that a trial takes either way, and at a time: some time slices of the system. Another
-core wakes up and fills its caches first, so that in shorter times all threads look slow."""
-CLEAR, SOON = 1.2, 0.01
-"""A trial ends after so many seconds where the other way takes so many times as long: to change
-nothing needs less evidence."""
+CHUNK, CHUNKS = 0.01, 3
+"""Seconds of a trial at a time, and how often either way. The median counts: another core wakes up
+and fills its caches first, and another program may come between."""
+CLEAR, SOON = 1.2, 2
+"""A trial ends after so many of each where the other way takes so many times as long in its fastest
+one: to change nothing needs less evidence."""
 GAIN = 0.9
 """One thread, where a trial found that all are faster, must take less than this part of their time,
 or chance would decide. Back to all, any gain will do: they are the faster on a machine at rest, and
@@ -69,11 +70,12 @@ class Trial:
 
     def next(self) -> tuple[bool, int]:
         """Whether the next part is to have one thread, and how many steps it is to be of."""
-        one = self._seconds[True] <= self._seconds[False]
+        of_all, of_one = self._made()
+        one = of_one <= of_all
         # As many as of the other way, where this one is new: to begin it takes a while by itself.
-        way = one if self._seconds[one] else not one
-        seconds, steps = self._seconds[way], self._steps[way]
-        return one, max(1, int(CHUNK * steps / seconds)) if seconds else 1
+        chunks = self._chunks[one] or self._chunks[not one]
+        pace = _pace(chunks) if chunks else 0.0
+        return one, max(1, int(CHUNK / pace)) if pace else 1
 
     def keep(self, batch: int, count: int, seconds: float) -> None:
         """Enter a part with all threads outside of trials: at their pace, the next one is put off.
@@ -83,7 +85,7 @@ class Trial:
         if batch != self.batch:
             return
         self._kept = seconds, steps = self._kept[0] + seconds, self._kept[1] + count
-        if seconds >= ENOUGH:
+        if seconds >= 2 * CHUNK:
             if seconds < self._pace_of_one * steps:
                 soon = time.perf_counter() + SHORTEST
                 self.due = max(self.due, min(soon, self._latest))
@@ -92,23 +94,27 @@ class Trial:
     def enter(self, one: bool, batch: int, count: int, seconds: float) -> bool:
         """Enter a part; choose, and return true, once there was enough of them."""
         self.batch = batch
-        self._seconds[one] += seconds
-        self._steps[one] += count
-        if min(self._seconds) < SOON:
+        chunks = self._chunks[one]
+        # Parts that a training cuts short count together.
+        before = (0.0, 0) if not chunks or _is_made(chunks[-1]) else chunks.pop()
+        chunks.append((before[0] + seconds, before[1] + count))
+        made = self._made()
+        if min(made) < SOON:
             return False
-        pace = [s / n for s, n in zip(self._seconds, self._steps, strict=True)]
-        is_clear = pace[not self.one] >= CLEAR * pace[self.one]
-        if min(self._seconds) >= ENOUGH or is_clear:
-            self._choose(pace)
-            return True
-        return False
+        pace = list(map(_pace, self._chunks))
+        fastest = min(seconds / count for seconds, count in self._chunks[not self.one])
+        if min(made) < CHUNKS and fastest < CLEAR * pace[self.one]:
+            return False
+        self._choose(pace)
+        return True
 
     def _choose(self, pace: list[float]) -> None:
         """The faster way, by the seconds of a step with all threads and with one."""
         gain = GAIN if self.has_ended and not self.one else 1.0
         changes = pace[not self.one] < gain * pace[self.one]
         self.one ^= changes
-        lost = self._seconds[not self.one] - pace[self.one] * self._steps[not self.one]
+        seconds, steps = map(sum, zip(*self._chunks[not self.one], strict=True))
+        lost = seconds - pace[self.one] * steps
         self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
         now, self._pace_of_one = time.perf_counter(), pace[True]
         self.due = now + max(self.wait, min(lost / COST, MOST))
@@ -117,8 +123,21 @@ class Trial:
         self._begin()
 
     def _begin(self) -> None:
-        """Seconds and steps with all threads, and with one."""
-        self._seconds, self._steps = [0.0, 0.0], [0, 0]
+        """Seconds and steps of each chunk with all threads, and with one."""
+        self._chunks: tuple[list[tuple[float, int]], ...] = [], []
+
+    def _made(self) -> list[int]:
+        """How many chunks with all threads, and with one, are long enough."""
+        return [sum(map(_is_made, chunks)) for chunks in self._chunks]
+
+
+def _is_made(chunk: tuple[float, int]) -> bool:
+    return chunk[0] >= 0.5 * CHUNK
+
+
+def _pace(chunks: list[tuple[float, int]]) -> float:
+    """Seconds of a step, by the median chunk."""
+    return median(seconds / count for seconds, count in chunks)
 
 
 _trials: dict[Hashable, Trial] = {}
