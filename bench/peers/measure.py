@@ -87,13 +87,14 @@ def disagreeing(cell: dict[str, Any]) -> list[str]:
 
 
 def _prepared(cell: Cell, staff: Sequence[Worker], say: Say) -> list[Worker]:
-    """The workers that are ready: all compile at once; one that fails is left out by name."""
-    for worker in staff:
-        worker.prepare(cell)
+    """The workers that are ready; one that fails is left out by name.
+
+    One after another: who looks what else the machine does must not find the others compile.
+    """
     able = []
     for worker in staff:
         try:
-            worker.ready()
+            worker.prepare(cell)
             able.append(worker)
         except PeerError as error:
             say(f"{worker.peer.name} left out: {error}")

@@ -27,7 +27,7 @@ class PeerError(Exception):
 
 
 class Worker:
-    """The parent's end: `prepare` asks, `ready` waits for its answer; `run` and `learn` do both."""
+    """The parent's end: each method asks, and waits for the answer."""
 
     def __init__(self, task: str, peer: Peer) -> None:
         self.peer = peer
@@ -41,8 +41,6 @@ class Worker:
 
     def prepare(self, cell: Cell) -> None:
         self._ask({"cell": asdict(cell)})
-
-    def ready(self) -> None:
         self._answer()
 
     def run(self, epochs: int) -> Run:
