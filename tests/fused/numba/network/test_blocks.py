@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from contextlib import nullcontext
+from itertools import count
 from threading import Event, Thread, active_count, current_thread
+from types import SimpleNamespace
 from unittest import mock
 
 import numba
@@ -316,7 +318,12 @@ def test_a_process_forks_without_them_and_has_workers_of_its_own():
 
 
 def test_real_workers_are_chosen(monkeypatch):
-    """A training alone on two cores has them from its second run on, in which they are tried."""
+    """A training alone on two cores has them from its second run on, in which they are tried.
+
+    A clock that goes on by a chunk whenever it is read makes each step one, however fast it is.
+    """
+    ticks = count(step=trial.CHUNK)
+    monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     counts = made_by(monkeypatch, 1)
     monkeypatch.setattr(step, "Team", Team)
     monkeypatch.setattr(trial, "_trials", {})
