@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import re
-import time
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -125,25 +126,35 @@ def test_functions_take_turns():
     assert list(medians) == ["a", "b"]
 
 
-def test_a_turn_is_long_enough_and_the_median_is_of_a_call():
-    calls = []
+@pytest.fixture
+def sleep(monkeypatch) -> Callable[[float], tuple[()]]:
+    """Lets that many seconds pass, by the only clock there is."""
+    now = [100.0]
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: now[0]))
 
-    def sleep():
-        calls.append(1)
-        time.sleep(0.002)
+    def sleep(seconds):
+        now[0] += seconds
         return ()
 
-    medians = interleaved_medians({"sleep": sleep}, rounds=1, at_least=0.01)
-    assert 0.002 <= medians["sleep"] < 0.1
-    assert 2 <= len(calls) <= 10
+    return sleep
 
 
-def test_one_slow_turn_does_not_count():
+def test_a_turn_is_long_enough_and_the_median_is_of_a_call(sleep):
+    calls = []
+
+    def nap():
+        calls.append(1)
+        return sleep(0.003)
+
+    medians = interleaved_medians({"nap": nap}, rounds=1, at_least=0.01)
+    assert medians == {"nap": pytest.approx(0.003)}
+    assert len(calls) == 2 * 4
+
+
+def test_one_slow_turn_does_not_count(sleep):
     naps = iter([0.0, 0.001, 0.2, 0.001])
-    medians = interleaved_medians(
-        {"nap": lambda: time.sleep(next(naps)) or ()}, rounds=3, at_least=0.0
-    )
-    assert 0.001 <= medians["nap"] < 0.1
+    medians = interleaved_medians({"nap": lambda: sleep(next(naps))}, rounds=3, at_least=0.0)
+    assert medians == {"nap": pytest.approx(0.001)}
 
 
 def test_every_array_is_waited_for(monkeypatch):

@@ -93,11 +93,22 @@ def test_the_first_parts_are_small():
     assert [len(part) for part in _parts(going, 20)] == [24, 6]
 
 
-def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(monkeypatch):
+@pytest.mark.parametrize(("are_made", "expected"), [(False, [16, 7]), (True, [23])])
+def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(
+    are_made, expected, monkeypatch
+):
+    """Which is more where 16 epochs of the first are made when the second begins."""
     pytest.importorskip("numba")
     monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
     monkeypatch.setattr("xpnet.train.together.side_by_side.MOST_ALIKE", 1)  # so that each is a part
-    assert at_once_and_as_alone() == [[1, 16, 6], [16, 7]]
+    go_on = _Round.go_on
+
+    def looked_at(some, *, waits=True):
+        if waits or are_made:
+            go_on(some)
+
+    monkeypatch.setattr(_Round, "go_on", looked_at)
+    assert at_once_and_as_alone() == [[1, 16, 6], expected]
 
 
 def test_what_has_waited_for_threads_does_not_make_later_ones_short():
