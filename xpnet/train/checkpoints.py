@@ -136,7 +136,7 @@ class FileRecorder(Recorder):
             stateful = [callback for callback in loop.callbacks if has_state(callback)]
             for callback, state in zip(stateful, self.state["callbacks"], strict=True):
                 callback.restore(state)
-        self.state, self.is_whole, self.written = None, True, time.monotonic()
+        self.state, self.is_whole, self.written = None, True, time.perf_counter()
 
     @contextmanager
     def undivided(self, deferred: bool = False) -> Iterator[None]:
@@ -149,7 +149,7 @@ class FileRecorder(Recorder):
     def after_steps(self, loop: EpochLoop) -> None:
         """Write, if it is time."""
         every = self.checkpoints.every
-        if not isinstance(every, str) and time.monotonic() - self.written >= every:
+        if not isinstance(every, str) and time.perf_counter() - self.written >= every:
             self._write(loop)
 
     def after_epoch(self, loop: EpochLoop) -> None:
@@ -200,7 +200,7 @@ class FileRecorder(Recorder):
         for file in checkpoints.files:
             if file not in kept:
                 file.unlink(missing_ok=True)
-        self.written = time.monotonic()
+        self.written = time.perf_counter()
 
     def _failed(self, path: Path, error: OSError) -> OSError:
         left = [file.name for file in self.checkpoints.files if file != path]

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from threading import Event, Thread
 
 import pytest
@@ -87,7 +88,7 @@ def test_one_that_may_compute_is_enough():
 
 
 def test_processes_of_joblib_that_wait_for_work():
-    begun, release = Event(), Event()
+    called, release, this = SimpleQueue(), Event(), threading.current_thread()
     executor = loky.ProcessPoolExecutor(1)
     try:
         assert executor.submit(int).result() == 0
@@ -96,12 +97,14 @@ def test_processes_of_joblib_that_wait_for_work():
             time.sleep(0.01)  # in which joblib's thread goes back to wait
         assert is_alone()
 
-        def follow(future):  # in joblib's thread
-            begun.set()
-            release.wait()
+        def follow(future):  # in joblib's thread, or here if it is done by then
+            called.put(threading.current_thread())
+            if threading.current_thread() is not this:
+                release.wait()
 
         executor.submit(int).add_done_callback(follow)
-        begun.wait()
+        while called.get() is this:
+            executor.submit(int).add_done_callback(follow)
         assert not is_alone()
         release.set()
     finally:
