@@ -47,7 +47,8 @@ class Machine:
         monkeypatch.setattr(trial.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(trial, "_trials", {})
         monkeypatch.setattr(trial, "_newest", [False, 0.0])
-        monkeypatch.setattr(threads, "agree", lambda *args: True)
+        monkeypatch.setattr(threads, "agree", lambda *args: True)  # whatever this BLAS does
+        monkeypatch.setattr(threads, "_product_agrees", lambda *args: True)
         monkeypatch.setattr(threads, "is_alone", lambda: True)  # pytest-xdist has threads
         monkeypatch.setattr(threads, "cores", lambda: 2)
 
@@ -160,8 +161,12 @@ def test_a_batch_that_differs_lets_no_choice(machine, monkeypatch):
     [((), 999, None), ((64, 128, 10), 16, None), ((784, 128, 10), 128, True)],
     ids=["no products", "small", "large"],
 )
-def test_agreement(sizes, m, expected, all_threads):
+def test_agreement(sizes, m, expected, all_threads, monkeypatch):
+    """Of products that are the same with one thread and with two, as those of some BLAS are not."""
+    seen = []
+    monkeypatch.setattr(threads, "_products", lambda *args: seen.append(all_threads()) or args)
     assert threads.agree.__wrapped__(sizes, m, FLOAT32, 2) is expected
+    assert seen == [1, 2] * bool(expected)
 
 
 def test_disagreement_is_found(monkeypatch):
