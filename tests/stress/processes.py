@@ -45,8 +45,8 @@ COMMAND = (
     "import signal; from xpnet.cli import main; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "print('up', flush=True); main()",
 )
-"""What the script ``xpnet`` does; it says when it is our turn. A Ctrl-C that comes before it is heard,
-as on a busy machine, ends the process and prints nothing."""
+"""What the script ``xpnet`` does; it says when it is our turn. A Ctrl-C that comes before one is
+heard, as on a busy machine, ends the process and prints nothing."""
 
 LONGEST = 240
 """Seconds after which a process is killed: many times what any takes on a busy machine."""
