@@ -99,7 +99,8 @@ def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(
 ):
     """Which is more where 16 epochs of the first are made when the second begins."""
     pytest.importorskip("numba")
-    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
+    for limit in ("SECONDS", "ROUND"):
+        monkeypatch.setattr(f"xpnet.train.together.side_by_side.{limit}", 1e9)
     monkeypatch.setattr("xpnet.train.together.side_by_side.MOST_ALIKE", 1)  # so that each is a part
     go_on = _Round.go_on
 
