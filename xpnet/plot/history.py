@@ -97,7 +97,7 @@ def _curve(
     lines[0].set_label(f"{name}, {len(lines)} networks" if is_stack else name)
     axes.set(xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.legend()
+    axes.legend(loc="best")  # named, or matplotlib warns where this takes a second
     axes.grid(visible=True, alpha=0.3)
 
 

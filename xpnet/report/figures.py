@@ -116,7 +116,7 @@ def calibration(scores: Classification) -> Drawing:
         axes.scatter(confidence, accuracy, areas, color=COLOURS[0])
         axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.05), ylim=(-0.05, 1.05))
         _percent(axes.xaxis, axes.yaxis)
-        axes.legend()
+        axes.legend(loc="best")  # named, or matplotlib warns where this takes a second
         axes.grid(visible=True, alpha=0.25)
 
     words = (
@@ -139,7 +139,7 @@ def confidences(scores: Classification) -> Drawing:
         )
         axes.set(xlabel="confidence", ylabel="samples", xlim=(0, 1.02))
         _percent(axes.xaxis)
-        axes.legend()
+        axes.legend(loc="best")  # named, or matplotlib warns where this takes a second
 
     words = "How many samples are in each bin, those that are right and those that are wrong."
     return _drawing("Confidence", words, draw)
@@ -158,7 +158,7 @@ def predicted(y: np.ndarray, predictions: np.ndarray) -> Drawing:
         axes.plot(ends, ends, color=_INK, linewidth=0.8, linestyle="--", label="exact")
         _points(axes, y, predictions)
         axes.set(xlabel="true", ylabel="predicted")
-        axes.legend()
+        axes.legend(loc="best")  # named, or matplotlib warns where this takes a second
 
     words = f"A point is a sample{_thinned(y)}; exact predictions lie on the diagonal."
     return _drawing("Predicted over true values", words, draw)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,6 +32,10 @@ def brief(monkeypatch):
 
 
 def test_a_table_and_a_plot(run, tmp_path, monkeypatch, brief):
+    """Also where it takes seconds to find a place for a legend."""
+    pytest.importorskip("matplotlib")
+    seconds = SimpleNamespace(perf_counter=count(step=2.0).__next__)
+    monkeypatch.setattr("matplotlib.legend.time", seconds)
     monkeypatch.setattr(bench, "UNITS", (2, 4))
     result = run("bench", "--plot", "chart.png")
     assert (result.code, result.err) == (0, "")

@@ -46,7 +46,7 @@ def _times(axes: Axes, group: Sequence[Comparison]) -> None:
     axes.margins(x=0.12, y=0.12)
     axes.set_xticks(units, labels=map(str, units))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend()
+    axes.legend(loc="best")  # named, or matplotlib warns where this takes a second
     axes.grid(visible=True, alpha=0.3)
 
 
