@@ -55,6 +55,11 @@ def test_a_cost_below_zero_is_drawn_on_a_plain_scale():
     assert figure.axes[1].get_title() == "validation D²"
 
 
+def test_any_score_is_drawn_under_its_name():
+    row = {"epoch": 1, "cost": 0.5, "val_cost": 1.0, "val_share_below": 0.1}
+    assert shown(learning_curve([row]))["validation share below"] == {"validation": [[1, 0.1]]}
+
+
 def test_a_stack_has_a_line_for_each_network():
     rows = [{"epoch": k, "cost": [1.0 / k, 2.0 / k, 3.0 / k]} for k in (1, 2)]
     axes = learning_curve(rows).axes[0]

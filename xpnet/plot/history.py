@@ -18,8 +18,8 @@ from matplotlib.ticker import (
 
 from xpnet.plot.figures import COLOURS, titled
 
-_SCORES = {"accuracy": "accuracy", "r2": "R²", "d2": "D²"}
-"""What the columns of a history that are best high are called in a plot."""
+_TITLES = {"r2": "R²", "d2": "D²"}
+"""What scores are called in a plot, where it is not their name in words."""
 
 _MOST_MARKED = 100
 """Epochs whose points are told apart in a plot."""
@@ -61,9 +61,11 @@ def learning_curve(history: Sequence[Mapping[str, Any]], title: str = "") -> Fig
 def curves(history: Sequence[Mapping[str, Any]]) -> dict[str, Callable[[Axes], None]]:
     """The curves of a `history` of one epoch or more: what draws each on axes, by its title."""
     parts: dict[str, Callable[[Axes], None]] = {"cost": partial(_costs, history=history)}
-    score = next((name for name in _SCORES if f"val_{name}" in history[0]), None)
+    validated = (name.removeprefix("val_") for name in history[0] if name.startswith("val_"))
+    score = next((name for name in validated if name != "cost"), None)
     if score is not None:
-        parts[f"validation {_SCORES[score]}"] = partial(_scores, history=history, score=score)
+        title = _TITLES.get(score, score.replace("_", " "))
+        parts[f"validation {title}"] = partial(_scores, history=history, score=score)
     return parts
 
 

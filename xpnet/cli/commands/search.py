@@ -32,8 +32,6 @@ from xpnet.cli.training.plan import VALIDATION
 from xpnet.cli.training.splits import Split
 from xpnet.kernels import OUTPUTS
 
-_SCORES = {"accuracy": "accuracy", "r2": "R2", "d2": "D2"}
-
 
 def search(
     context: typer.Context,
@@ -154,7 +152,7 @@ def _searched(job: Job, params: Sequence[dict[str, Any]]) -> Results:
     began = time.perf_counter()
     signal = _trained(members)
     scores = np.asarray([member.score for member in members]).reshape(len(params), -1)
-    results = Results(params, scores, _SCORES[OUTPUTS[output].metric.name])
+    results = Results(params, scores, OUTPUTS[output].metric.name)
     _print(results, members, time.perf_counter() - began)
     if signal is not None:
         raise Interrupted(signal, "nothing is saved")
