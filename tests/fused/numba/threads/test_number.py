@@ -114,9 +114,7 @@ def test_a_share_of_the_cores_changes_no_bit(monkeypatch, all_threads, sizes):
         assert_equal(result, results[0])
 
 
-def test_all_that_the_blas_has_must_agree_too_where_there_are_more_than_cores(
-    machine, monkeypatch
-):
+def test_all_that_the_blas_has_must_agree_too_where_there_are_more_than_cores(machine, monkeypatch):
     """Their bits are the result beside other threads of Python, where nothing is set."""
     number = [3]
     both = lambda: number[0], lambda to: number.__setitem__(0, to)
