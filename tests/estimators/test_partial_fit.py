@@ -86,6 +86,15 @@ def test_early_stopping_ends_at_the_best_chunk(digits):
     assert len(model.loss_curve_) == calls
 
 
+def test_chunks_that_come_after_patience_is_at_its_end_are_learned_from(few):
+    """As many epochs as it allows would be none."""
+    model = MLPClassifier((3,), tol=1e9, n_iter_no_change=1, random_state=0)
+    for number in range(1, 6):
+        model.partial_fit(*few, classes=range(10))
+        assert (model.t_, len(model.loss_curve_)) == (number * len(few[1]), number)
+    assert model.stopped_.startswith("Training loss did not improve")
+
+
 def test_early_stopping_validates_on_some_of_each_chunk(digits):
     model = in_chunks(MLPClassifier((8,), early_stopping=True), digits, classes=range(10))
     assert model.t_ == len(CHUNKS) * 270

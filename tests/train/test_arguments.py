@@ -42,6 +42,12 @@ def test_what_is_no_floating_point_number_is_cast(eager_xp, case, dtype):
     assert results[0].history[0]["val_cost"] == results[1].history[0]["val_cost"]
 
 
+@pytest.mark.usefixtures("plain_and_fused")
+def test_the_rate_of_one_network_may_stand_in_an_array(case):
+    number, array = (train(case, dropout=rate, seed=3) for rate in (0.5, np.asarray([[0.5]])))
+    assert_trees_close(array.params, number.params, rtol=0, atol=0)
+
+
 def test_no_epochs_learn_nothing(case):
     result = train(case, epochs=0)
     assert (result.history, result.stopped) == ((), "all epochs done")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import weakref
 from dataclasses import replace
 from unittest import mock
 
@@ -275,3 +277,18 @@ def test_the_steps_of_a_mock_are_not_made_in_runs(case):
         heard.clear()
         train(case, callbacks=[make(lambda step: heard.append(step.index))])
         assert heard == list(range(1, 2 * STEPS_AN_EPOCH + 1))
+
+
+def test_a_training_that_is_over_is_freed_at_once(case):
+    """Also where epochs were left: what would yield them knows the loop, and the loop them."""
+    heard = Heard(lambda moment, event: "enough" if moment == "epoch" else None)
+    known = weakref.ref(heard)
+    gc.collect()
+    gc.disable()
+    try:
+        result = train(case, callbacks=[heard], epochs=5)
+        del heard
+        assert known() is None
+    finally:
+        gc.enable()
+    assert result.stopped == "enough"

@@ -14,6 +14,7 @@ from tests.kernels.cases import assert_trees_close, mapped, of_member, random_ca
 from tests.train.cases import STEPS_AN_EPOCH, Heard, M, ending, rates, train, unreal_gradient
 from xpnet import Checkpoints, optim
 from xpnet.callbacks import EarlyStopping
+from xpnet.train.dropout import StepDropout
 
 K = 3
 SEEDS = [4, 0, 9]
@@ -61,6 +62,25 @@ def test_each_has_the_seed_dropout_patience_and_end_that_it_has_alone(eager_xp, 
             **options,
         )
         assert_as_alone(member, alone, rtol=1e-6)
+
+
+def test_what_has_no_run_draws_no_masks_and_asks_no_schedule_in_vain(stack, monkeypatch):
+    """What a run takes is made before it; not where it is known that there is none."""
+    drawn, asked, at = [], [], StepDropout.at
+
+    def noted(dropout, index):
+        drawn.append(index)
+        return at(dropout, index)
+
+    def rate(step):
+        asked.append(step)
+        return 0.1
+
+    monkeypatch.setattr(StepDropout, "at", noted)
+    train(stack, optimizer=optim.sgd(rate), epochs=3, dropout=DROPOUT)
+    assert drawn == list(range(1, 3 * STEPS_AN_EPOCH + 1))
+    last_of_run = 2 * STEPS_AN_EPOCH + 1
+    assert asked.count(last_of_run) == 1
 
 
 @pytest.mark.usefixtures("plain_and_fused")

@@ -188,7 +188,7 @@ def _rates(dropout: Any, params: Params) -> float | Array:
         rates = backend.to_numpy(dropout)
         for rate in rates.ravel().tolist():
             _check_share(rate)
-        return rates
+        return rates if leading_axes(params) else float(rates.item())
     if not isinstance(dropout, Real):
         each = ", or (K, 1, 1), one a network" if leading_axes(params) else ""
         raise TypeError(f"dropout is {dropout!r}: expected a number, a share of units{each}")

@@ -87,7 +87,7 @@ class EpochLoop(Training):
         Whether more may be computed after an epoch than its row of the history: by a validation,
         by callbacks.
     most : int
-        Epochs that may be asked for at a time; `ahead` has the last word.
+        Epochs that may be asked for at a time, one in any case; `ahead` has the last word.
     began, spent : float
         When the epoch began, by `time.perf_counter`, and its seconds in an earlier process.
     """
@@ -135,8 +135,7 @@ class EpochLoop(Training):
             try:
                 self.start()
                 self.recorder.begin(self)
-                left = 0 if self.is_over else self.run.epochs - len(self.history)
-                self.coming = islice(epochs, left)
+                self.coming = islice(epochs, self.run.epochs - len(self.history))
                 while not self.is_over and self.extend(next_ones := []):
                     self.began = time.perf_counter() - self.spent
                     yield self, next_ones
@@ -200,7 +199,7 @@ class EpochLoop(Training):
         """Let so many be one run as there is time for, by the seconds that these took."""
         if self.has_run and self.trainer.has_run_of_epochs:
             fitting = int(SECONDS * epochs / max(seconds, TICK))
-            self.most = max(1, min(fitting, GROWTH * epochs))
+            self.most = min(fitting, GROWTH * epochs)
 
     def extend(self, epochs: list[Batches]) -> bool:
         """Add the batches of as many epochs as there may be at a time now; whether any are there.
@@ -296,9 +295,10 @@ class EpochLoop(Training):
     def prepared(self, epochs: Sequence[Batches], known: dict[Any, Any]) -> PreparedRun | None:
         """Epochs as one run, to be made beside those of other trainings; None where it cannot.
 
+        None of them has begun: what goes on from a checkpoint is not beside others.
         What is `known` in this round of trainings is as `Trainer.prepared` has it.
         """
-        if not self.in_runs or self.steps % self.run.steps_per_epoch:
+        if not self.in_runs:
             return None
         return self.trainer.prepared(epochs, self.run.steps_per_epoch, known)
 

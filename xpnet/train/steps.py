@@ -180,7 +180,7 @@ class Trainer:
 
     def run_of_epochs(self, epochs: Sequence[Batches], count: int) -> Sequence[Array] | None:
         """The same for whole epochs of `count` batches."""
-        if not self._are_of_one(epochs):
+        if any(batches.order is None for batches in epochs):
             return None
         orders = [batches.order for batches in epochs]
         batches = epochs[0]._replace(order=array_namespace(*orders).stack(orders))
@@ -210,7 +210,7 @@ class Trainer:
         `enter` its result then. What is `known` are the numbers of these steps, for those that
         share an optimiser, and the order of these samples, for those that share it.
         """
-        if not self._are_of_one(epochs):
+        if any(batches.order is None for batches in epochs):
             return None
         steps, orders = count * len(epochs), [batches.order for batches in epochs]
         optimizer = self.settings.optimizer
@@ -245,10 +245,6 @@ class Trainer:
                 if t not in made:
                     made[t] = hyperparameters(t)
         return [made[t] for t in coming]
-
-    def _are_of_one(self, epochs: Sequence[Batches]) -> bool:
-        """Whether each epoch has one order, for one network or for all of a stack."""
-        return not any(batches.order is None or self._is_of_each(batches) for batches in epochs)
 
     def _is_of_each(self, batches: Batches) -> bool:
         """Whether networks have samples, an order or dropout of their own."""

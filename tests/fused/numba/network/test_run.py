@@ -14,11 +14,14 @@ import pytest
 from tests.fused.cases import OPTIMIZERS
 from tests.train.cases import Heard
 from xpnet import MLPClassifier, Network, fit, fused, optim
+from xpnet.backend import gather
 from xpnet.callbacks import Callback
+from xpnet.data.batches import gathered, shuffled
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.updates import LOOPS
+from xpnet.train.arguments import Settings
 from xpnet.types import count
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
@@ -241,6 +244,23 @@ def test_estimators_are_fitted_in_runs(settings):
     model.partial_fit(X.T, y)
     expected.partial_fit(X.T, y)
     np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
+def test_steps_and_runs_take_turns():
+    """What an optimiser remembers goes from one to the other and back."""
+    net, start, X, Y = samples((5, 7, 3))
+    settings = Settings(optim.adam(0.01))
+    one, other = (STEPS.Trainer(net, start, settings, fixed=True) for _ in range(2))
+    batches = shuffled(X.T.copy(), Y.T.copy(), BATCH_SIZE, 0, 0, None)
+    each = list(gathered(batches, gather))
+    for batch in each[:4]:
+        other.step(*batch)
+    one.step(*each[0])
+    assert one.run(batches, 1, 2) is not None
+    one.step(*each[3])
+    assert one.state.t == other.state.t == 4
+    for layer, its in zip(one.params, other.params, strict=True):
+        np.testing.assert_array_equal(layer.W, its.W)
 
 
 def test_ctrl_c_within_a_run(monkeypatch):

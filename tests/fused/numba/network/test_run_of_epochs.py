@@ -6,6 +6,7 @@ import signal
 import time
 from functools import partial, partialmethod
 from importlib import import_module
+from itertools import count
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.model_selection import GridSearchCV
 from xpnet.train.arguments import Settings
+from xpnet.train.fit import begun
 from xpnet.types import Batches
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
@@ -279,3 +281,46 @@ def test_samples_in_their_own_order_are_no_run(data):
     trainer = STEPS.Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
     assert trainer.run_of_epochs([batches, batches], STEPS_AN_EPOCH) is None
     assert trainer.prepared([batches, batches], STEPS_AN_EPOCH, {}) is None
+
+
+def test_no_more_epochs_are_asked_for_than_are_left(data, monkeypatch, tmp_path):
+    """Of a training that goes on from a checkpoint; asked again, those that are there count."""
+    X, y = data
+    net = Network((5, 7, 3), output="softmax")
+    given = net, net.init(0, like=X), X.T, np.eye(3, dtype="float32")[y].T
+    options = {"epochs": 6, "batch_size": BATCH_SIZE, "seed": 0, "optimizer": optim.adam(0.1)}
+
+    class Interrupt(Callback):
+        def on_step(self, step):
+            if step.index == 2 * STEPS_AN_EPOCH + 3:
+                raise KeyboardInterrupt
+
+    fit(*given, **options, callbacks=[Interrupt()], checkpoint=Checkpoints(tmp_path))
+    loop = begun(*given, **options, checkpoint=Checkpoints(tmp_path), resume=True)
+    assert len(loop.history) == 2
+    monkeypatch.setattr(EPOCHS.EpochLoop, "ahead", lambda loop: 99)
+    loop.most = 3
+    rounds = loop.rounds(map(loop.samples.epoch, count(2)))
+    _, epochs = next(rounds)
+    assert len(epochs) == 3
+    for loop.most in (3, 1):
+        loop.extend(epochs)
+        assert len(epochs) == 3
+    loop.most = 9
+    loop.extend(epochs)
+    assert len(epochs) == 4
+    rounds.close()
+
+
+def test_as_many_epochs_are_one_run_as_there_is_time_for(data, epochs_in_runs, monkeypatch):
+    loops, lengthen = [], EPOCHS.EpochLoop.lengthen
+
+    def noted(loop, *given):
+        loops.append(loop)
+        lengthen(loop, *given)
+
+    monkeypatch.setattr(EPOCHS.EpochLoop, "lengthen", noted)
+    model(max_iter=2).fit(*data)
+    monkeypatch.setattr(EPOCHS, "SECONDS", 0.5)
+    loops[0].lengthen(8, 0.25)
+    assert loops[0].most == 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import weakref
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -15,6 +16,7 @@ from xpnet.data.batches import shuffled
 from xpnet.fused import numba as fused_numba
 from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network import trainings
+from xpnet.fused.numba.network.step import of_thread
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
 
@@ -199,3 +201,43 @@ def test_an_interrupt_on_the_way_out_leaves_all_threads(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         context.__exit__(None, None, None)
     assert get() == before
+
+
+def test_the_room_that_costs_were_computed_in_is_given_back():
+    """The thread may stay for as long as the program."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
+    batches = shuffled(X, Y, 5, 0, 0, None)
+    net = Network((3, 4, 2), output="softmax")
+    trainer = Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
+    with trainings.side_by_side():
+        trainer.prepared([batches], 3, {})
+        assert np.isfinite(trainer.cost(trainer.params, batches, 0))
+        arrays = [weakref.ref(array) for array in of_thread.room.arrays.values()]
+    assert arrays
+    assert not any(array() is not None for array in arrays)
+
+
+def test_what_is_known_of_steps_is_of_their_numbers_and_of_an_order_while_it_lasts():
+    """Another order might come to lie where one was that is gone."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
+    net, settings = Network((3, 4, 2), output="softmax"), Settings(optim.adam(0.1))
+    first, later, expected = (
+        Trainer(net, net.init(0, like=X), settings, fixed=True) for _ in range(3)
+    )
+    batches = shuffled(X, Y, 5, 0, 0, None)
+    for each in (later, expected):
+        each.run(batches, 0, 3)
+    known = {}
+    runs = [each.prepared([batches], 3, known) for each in (first, later)]
+    with trainings.side_by_side() as make, make() as submit:
+        submit(runs)
+    costs = expected.run(batches, 0, 3)
+    np.testing.assert_array_equal(runs[1].result[2], costs)
+    np.testing.assert_array_equal(runs[1].result[0][0].W, expected.params[0].W)
+    order = weakref.ref(batches.order)
+    del batches
+    assert order() is not None
+    known.clear()
+    assert order() is None

@@ -115,6 +115,18 @@ def test_a_share_of_the_cores_changes_no_bit(monkeypatch, all_threads, sizes):
         assert_equal(result, results[0])
 
 
+def test_all_that_the_blas_has_must_agree_too_where_there_are_more_than_cores(machine, monkeypatch):
+    """Their bits are the result beside other threads of Python, where nothing is set."""
+    number = [3]
+    both = lambda: number[0], lambda to: number.__setitem__(0, to)
+    monkeypatch.setattr(threads, "number_of_threads", lambda: both)
+    monkeypatch.setattr(threads, "agree", lambda sizes, m, dtype, number: number == 2)
+    machine.number = lambda: number[0]
+    choice = Threads(LARGE, FLOAT32)
+    for _ in range(3):
+        assert machine.run(choice, 20) == [3] * 20
+
+
 def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch, rng):
     seen = []
     monkeypatch.setattr(dense, "multiply", lambda A, B, C: seen.append(machine.number()))
@@ -145,6 +157,19 @@ def test_other_products_have_no_more_threads_than_cores(
         A, B = (rng.random(shape, "float32") for shape in ((128, 784), (784, m)))
         dense._product(A, B, np.empty)
     assert seen == expected
+
+
+def test_other_products_beside_other_threads_are_left_alone(machine, monkeypatch, rng):
+    """The number is one for the whole process."""
+    seen = []
+    monkeypatch.setattr(threads, "cores", lambda: 1)
+    monkeypatch.setattr(threads, "_product_agrees", lambda *args: True)
+    monkeypatch.setattr(dense, "multiply", lambda A, B, C: seen.append(machine.number()))
+    A, B = (rng.random(shape, "float32") for shape in ((128, 784), (784, 32)))
+    for alone in (True, False):
+        monkeypatch.setattr(threads, "is_alone", lambda alone=alone: alone)
+        dense._product(A, B, np.empty)
+    assert seen == [1, 2]
 
 
 def test_a_batch_that_differs_lets_no_choice(machine, monkeypatch):
@@ -179,6 +204,13 @@ def test_disagreement_is_found(monkeypatch):
 
     monkeypatch.setattr(threads, "_products", other_each_time)
     assert threads.agree.__wrapped__((784, 128, 10), 128, FLOAT32, 2) is False
+
+
+def test_every_product_of_a_layer_is_asked_about(rng):
+    W, A, dZ = (rng.random(shape) for shape in ((4, 5), (5, 7), (4, 7)))
+    found = threads._products(W, A, dZ)
+    for product, expected in zip(found, (W @ A, dZ @ A.T, W.T @ dZ), strict=True):
+        np.testing.assert_allclose(product, expected)
 
 
 def test_products_too_small_to_gain_must_agree_too(all_threads, monkeypatch):
