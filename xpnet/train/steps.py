@@ -182,8 +182,7 @@ class Trainer:
         """The same for whole epochs of `count` batches."""
         if any(batches.order is None for batches in epochs):
             return None
-        orders = [batches.order for batches in epochs]
-        batches = epochs[0]._replace(order=array_namespace(*orders).stack(orders))
+        batches = epochs[0]._replace(order=_orders_of(epochs))
         result = self._call("epochs", batches, self.numbers(count * len(epochs)))
         return None if result is None else self.enter(*result)
 
@@ -212,15 +211,15 @@ class Trainer:
         """
         if any(batches.order is None for batches in epochs):
             return None
-        steps, orders = count * len(epochs), [batches.order for batches in epochs]
-        optimizer = self.settings.optimizer
-        of_steps, of_samples = (optimizer, self.state.t, steps), (*map(id, orders),)
+        steps, optimizer = count * len(epochs), self.settings.optimizer
+        of_steps = optimizer, self.state.t, steps
+        of_samples = tuple(id(batches.order) for batches in epochs)
         if of_steps not in known:
             made = known.setdefault(optimizer, {})
             known[of_steps] = Hyperparameters(self.numbers(steps, made))
         if of_samples not in known:
-            # With the orders, so that their ids stay theirs.
-            known[of_samples] = array_namespace(*orders).stack(orders), orders
+            # With the epochs, so that the ids of their orders stay theirs.
+            known[of_samples] = _orders_of(epochs), tuple(epochs)
         batches = epochs[0]._replace(order=known[of_samples][0])
         run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
         return run
@@ -304,6 +303,12 @@ class Trainer:
         self.may_require_grad = is_torch_array(Y)
         self._step = step
         return step
+
+
+def _orders_of(epochs: Sequence[Batches]) -> Array:
+    """The order of samples in each epoch, a row each."""
+    orders = [batches.order for batches in epochs]
+    return array_namespace(*orders).stack(orders)
 
 
 def _part(batches: Batches, first: int, count: int) -> Batches:
