@@ -31,13 +31,7 @@ TINY = 1e-30
 
 @compiled
 def sgd(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    values: Values,
-    to_theta: Array | None,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g = rows_as(theta, rates), rows_as(g, rates)
     new = t if to_theta is None else rows_as(to_theta, rates)
@@ -49,13 +43,7 @@ def sgd(
 
 @compiled
 def momentum(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    values: Values,
-    to_theta: Array | None,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
     new = t if to_theta is None else rows_as(to_theta, rates)
@@ -72,13 +60,7 @@ def momentum(
 
 @compiled
 def nesterov(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    values: Values,
-    to_theta: Array | None,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
     new = t if to_theta is None else rows_as(to_theta, rates)
@@ -95,13 +77,7 @@ def nesterov(
 
 @compiled
 def rmsprop(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    values: Values,
-    to_theta: Array | None,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
     new = t if to_theta is None else rows_as(to_theta, rates)
@@ -119,13 +95,7 @@ def rmsprop(
 
 @compiled
 def adam(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    values: Values,
-    to_theta: Array | None,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
     v = rows_as(v, rates)
@@ -148,13 +118,7 @@ def adam(
 
 @compiled
 def adamw(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rates: Array,
-    values: Values,
-    to_theta: Array | None,
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
     v = rows_as(v, rates)

@@ -22,6 +22,7 @@ from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
+from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
@@ -48,8 +49,8 @@ SIZES = (
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
-PIECE, ROWS = 2**16, 12
-"""Numbers of dW, and rows, that are made and used at once, while they lie in the cache."""
+PIECE = 2**16
+"""Numbers of dW that are made and used at once, while they lie in the cache."""
 
 EVEN = 4  # rows of a layer that workers' shares are multiples of
 
@@ -223,8 +224,9 @@ def update(
     share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
     low, high = worker * share, (worker + 1) * share
     high = high if high < n_out else n_out
-    at_once = PIECE // n_in // ROWS * ROWS
-    at_once = at_once if at_once > ROWS else ROWS
+    rows = tile_rows(like)
+    at_once = PIECE // n_in // rows * rows
+    at_once = at_once if at_once > rows else rows
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     for start in range(low, high, at_once):
         n = at_once if at_once < high - start else high - start

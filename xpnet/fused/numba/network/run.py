@@ -1,8 +1,8 @@
 """Run of training steps as one compiled call: gather, gradients, update, and again.
 
 Between two steps of a small network, Python takes longer than both. Gradients and update are the
-very loops that single steps call, given by their addresses: their results are the same to the bit,
-and nothing is compiled twice.
+very loops that single steps call, given by their addresses: their results are the same to the bit.
+Only the update is compiled for itself, as it writes over the parameters.
 """
 
 from __future__ import annotations
