@@ -35,7 +35,6 @@ from xpnet.types import Array, Kernels, Params, ValueAndGrad
 SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
 
-
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
 OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
