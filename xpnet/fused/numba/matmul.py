@@ -23,8 +23,12 @@ from xpnet.types import Array
 
 AHEAD = 16
 """Rows of B that are asked for ahead: where another core made them, they are far away."""
-MOST, MOST_OF_FEW = 12, 6
-"""Rows of a tile of two vectors, where there are 32 registers and where there are 16."""
+MOST, MOST_OF_FEW = 8, 6
+"""Rows of a tile of two vectors, where there are 32 registers and where there are 16.
+
+No more than a set of the cache has lines, mostly eight: where rows of A lie a power of two apart,
+all of a tile's belong to one set, and more would drive each other out.
+"""
 
 
 @compiled
@@ -167,6 +171,7 @@ def _tile(
     soon = on.place(from_b, builder.mul(row_B, ir.Constant(WHOLE, AHEAD)))
     for v in range(len(masks)):
         on.prefetch(soon, v)
+    on.prefetch(from_a, 1)  # what follows in A
     b = [on.load(from_b, v, mask) for v, mask in enumerate(masks)]
     a = [on.spread(on.place(from_a, of_row)) for of_row in of_a]
     new = [on.plus_product(a[r], b[v], s) for (r, v), s in zip(places, sums, strict=True)]

@@ -1,9 +1,10 @@
 """Update rules of the optimisers: one compiled pass over a tensor and its moments.
 
 ``rates`` holds one learning rate, or one for each network of a stack, whose parameters follow one
-another in memory: rows of `rows_as`. Moments are updated in place; what of them has decayed to
-nothing is set to 0, for denormal numbers are thirty times slower. The inner loops run from 0, or
-indices that might be negative would end vectorisation.
+another in memory: rows of `rows_as`. Moments are updated in place, and so is θ where there is no
+``to_theta``: to find out at run time that both are one array would end vectorisation. What of the
+moments has decayed to nothing is set to 0, for denormal numbers are thirty times slower. The inner
+loops run from 0, or indices that might be negative would end vectorisation, too.
 
 All have one signature, so that a compiled loop can call any: a moment that the optimiser lacks is
 not looked at, and ``values`` are its hyperparameters but the rate, filled up with zeros.
@@ -30,9 +31,10 @@ TINY = 1e-30
 
 @compiled
 def sgd(
-    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
-    t, g, new = rows_as(theta, rates), rows_as(g, rates), rows_as(to_theta, rates)
+    t, g = rows_as(theta, rates), rows_as(g, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
     for k in range(rates.size):
         rate = theta.dtype.type(rates[k])
         for i in range(t.shape[1]):
@@ -41,10 +43,10 @@ def sgd(
 
 @compiled
 def momentum(
-    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
-    new = rows_as(to_theta, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
     number = theta.dtype.type
     mu, tiny, zero = number(values[0]), number(TINY), number(0)
     for k in range(rates.size):
@@ -58,10 +60,10 @@ def momentum(
 
 @compiled
 def nesterov(
-    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
-    new = rows_as(to_theta, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
     number = theta.dtype.type
     mu, tiny, zero = number(values[0]), number(TINY), number(0)
     for k in range(rates.size):
@@ -75,10 +77,10 @@ def nesterov(
 
 @compiled
 def rmsprop(
-    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
-    new = rows_as(to_theta, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
     number = theta.dtype.type
     fresh, rho, eps = number(1.0 - values[0]), number(values[0]), number(values[1])
     tiny, zero = number(TINY), number(0)
@@ -93,10 +95,11 @@ def rmsprop(
 
 @compiled
 def adam(
-    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
-    v, new = rows_as(v, rates), rows_as(to_theta, rates)
+    v = rows_as(v, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
     number = theta.dtype.type
     beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
     fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])
@@ -115,10 +118,11 @@ def adam(
 
 @compiled
 def adamw(
-    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
 ) -> None:
     t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
-    v, new = rows_as(v, rates), rows_as(to_theta, rates)
+    v = rows_as(v, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
     number = theta.dtype.type
     beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
     fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])

@@ -26,7 +26,9 @@ from xpnet import VECTORIZED, value_and_grad
 from xpnet.backend import leaves
 from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network import step
+from xpnet.fused.numba.network.loop import PIECE
 from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
@@ -191,7 +193,7 @@ def fences(monkeypatch):
         (SIZES, M, BATCH_SIZE, 1),
         (SIZES, M, BATCH_SIZE, 3),
         ((5, 3), 90, 40, 1),
-        ((6000, 13, 2), 20, 12, 1),
+        ((9000, 13, 2), 20, 12, 1),
     ],
     ids=["blocks", "workers", "thin", "wide rows"],
 )
@@ -218,6 +220,16 @@ def test_a_group_stays_in_its_room(fences):
     assert len(fences) > 3
 
 
+def test_gradients_are_made_of_as_many_whole_tiles_as_there_is_room_for(monkeypatch):
+    pieces, array_of = np.full(PIECE, np.nan, "float32"), step.Room._array
+    monkeypatch.setattr(
+        step.Room, "_array", lambda *size: pieces if size[1] == "pieces" else array_of(*size)
+    )
+    trained(*samples((4096, 64, 2), m=18), batch_size=9, epochs=1)  # too little for workers
+    rows = PIECE // 4096 // rows_of_a_tile(pieces) * rows_of_a_tile(pieces)
+    assert np.isfinite(pieces).sum() == rows * 4096
+
+
 def test_no_more_workers_than_there_is_room_for(monkeypatch):
     """The BLAS may be given more threads between the choice of both."""
     counts = made_by(monkeypatch, 3)
@@ -230,6 +242,11 @@ def test_a_room_of_one_dtype_is_none_of_another():
     room = step.Room()
     for dtype in map(np.dtype, ("float32", "float64")):
         assert room._array("x", 8, dtype).dtype == dtype
+
+
+@numba.njit
+def rows_of_a_tile(like):
+    return tile_rows(like)
 
 
 @numba.njit(nogil=True)

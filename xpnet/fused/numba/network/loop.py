@@ -22,6 +22,7 @@ from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
+from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
@@ -36,7 +37,7 @@ from xpnet.types import Array
 ADDRESSES = (
     *("gradients", "update", "gather", "loops", "layout", "kinds", "slopes"),
     *("X", "Y", "weight", "order"),
-    *("rates", "values", "keys", "drop", "divide", "theta", "odd", "even", "grads"),
+    *("rates", "values", "keys", "drop", "divide", "theta", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work", "across"),
     *("pieces", "biases", "parts_of_cost", "squares", "arrivals", "sleep"),
 )
@@ -48,8 +49,8 @@ SIZES = (
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
-PIECE, ROWS = 2**16, 12
-"""Numbers of dW, and rows, that are made and used at once, while they lie in the cache."""
+PIECE = 2**16
+"""Numbers of dW that are made and used at once, while they lie in the cache."""
 
 EVEN = 4  # rows of a layer that workers' shares are multiples of
 
@@ -80,9 +81,8 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           an epoch takes those that are left;
         - l2; rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
           least, kept, drop, divide: the dropout of `masks_of`;
-        - theta (P,), which is left as it is; odd (P,), even (P,): after the first, third, … step,
-          and after the others; grads (P,), where gradients are asked for; first, second (P,):
-          moments;
+        - theta (P,): the parameters, which an update writes over; grads (P,), where gradients are
+          asked for; first, second (P,): moments;
         - costs (steps,): where they go;
         - x (size, n_x), y (size, n_y), s (workers, size): room for a batch; columns (n_x, longest)
           and work (longest * room_of_sample,) of each worker: for a block, the former of all blocks
@@ -184,7 +184,7 @@ def gradients(
     Y = matrix_at(array_at(row.y, like, row.size * row.n_y), before * row.n_y, m, row.n_y)
     work = row.work + worker * row.longest * row.room_of_sample * like.itemsize
     work = array_at(work, like, m * row.room_of_sample)
-    theta = array_at(newest(row, i), like, row.P)
+    theta = array_at(row.theta, like, row.P)
     if row.thin != 0:
         X = array_at(row.x, like, m, row.n_x)
         of_vectors = theta, work, array_at(row.grads, like, row.P)
@@ -202,13 +202,6 @@ def gradients(
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
     costs[i % 2 * row.size + block] = J
-
-
-@compiled_inner
-def newest(row: Any, i: int) -> int:
-    """The address of the parameters before step i."""
-    address: int = row.theta if i == 0 else row.odd if i % 2 else row.even
-    return address
 
 
 @compiled_inner
@@ -231,8 +224,9 @@ def update(
     share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
     low, high = worker * share, (worker + 1) * share
     high = high if high < n_out else n_out
-    at_once = PIECE // n_in // ROWS * ROWS
-    at_once = at_once if at_once > ROWS else ROWS
+    rows = tile_rows(like)
+    at_once = PIECE // n_in // rows * rows
+    at_once = at_once if at_once > rows else rows
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     for start in range(low, high, at_once):
         n = at_once if at_once < high - start else high - start
@@ -243,7 +237,7 @@ def update(
             across = array_at(row.across, like, m * 2 * row.units)
             layer_gradients(loops, kinds, layer, start, x, across, m, dW)
         if decay != 0.0:
-            W = matrix_at(array_at(newest(row, i), like, row.P), begin, n, n_in)
+            W = matrix_at(array_at(row.theta, like, row.P), begin, n, n_in)
             squares = array_at(row.squares, np.float64, 2 * row.units)
             squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
             call(loops[DECAY], W, decay, dW, squares)
@@ -274,18 +268,17 @@ def updated(row: Any, i: int, is_bias: bool, begin: int, grads: Array, like: Arr
     if row.update == 0:
         return
     n = len(grads)
-    theta, new = newest(row, i), row.even if i % 2 else row.odd
     values = array_at(row.values, np.float64, row.steps, 2, MOST_VALUES)
     v = vector_at(values, (2 * i + is_bias) * MOST_VALUES, MOST_VALUES)
     call(
         row.update,
-        vector_at(array_at(theta, like, row.P), begin, n),
+        vector_at(array_at(row.theta, like, row.P), begin, n),
         grads,
         vector_at(array_at(row.first, like, row.P), begin, n),
         vector_at(array_at(row.second, like, row.P), begin, n),
         vector_at(array_at(row.rates, np.float64, row.steps), i, 1),
         (v[0], v[1], v[2], v[3], v[4], v[5]),
-        vector_at(array_at(new, like, row.P), begin, n),
+        None,
     )
 
 

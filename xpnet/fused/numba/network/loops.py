@@ -129,6 +129,6 @@ def of_gather(dtype: Any) -> int:
 
 @cache
 def of_update(loop: Any, dtype: Any) -> int:
-    """The address of an optimiser's loop."""
+    """The address of an optimiser's loop, in place."""
     vector = np.empty(1, dtype)
-    return address_of(loop, *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, vector)
+    return address_of(loop, *[vector] * 4, np.empty(1), (0.0,) * MOST_VALUES, None)

@@ -1,8 +1,8 @@
 """Run of training steps as one compiled call: gather, gradients, update, and again.
 
 Between two steps of a small network, Python takes longer than both. Gradients and update are the
-very loops that single steps call, given by their addresses: their results are the same to the bit,
-and nothing is compiled twice.
+very loops that single steps call, given by their addresses: their results are the same to the bit.
+Only the update is compiled for itself, as it writes over the parameters.
 """
 
 from __future__ import annotations
@@ -114,51 +114,55 @@ class RunProgram(Program):
         number, (_, _, _, order, size) = len(steps.hyperparameters), steps.batches
         orders = np.atleast_2d(order)  # of one epoch, or of some
         costs, m = np.empty(number, self.dtype), min(size, orders.shape[1])
+        steps = self._own(steps)
         for each, workers in self.parts(number, m):
             for part, order in _orders_of(each, orders, size):
-                params, moments, costs[part] = self._made(steps, part, order, workers)
-                steps = steps._replace(params=params, moments=moments)
+                costs[part] = self._made(steps, part, order, workers)
         return steps.params, steps.moments, costs
 
-    def _made(self, steps: TrainingSteps, part: slice, order: Array, workers: int) -> Any:
-        """The result of some of the steps, whose other memory is free again then."""
+    def _made(self, steps: TrainingSteps, part: slice, order: Array, workers: int) -> Array:
+        """The costs of some of the steps, whose other memory is free again then."""
         batches, dropout = steps.batches, steps.dropout
-        made = self.prepared(
+        row, arrays = self._row_of_steps(
             steps._replace(
                 batches=batches._replace(order=order),
                 hyperparameters=steps.hyperparameters[part],
                 dropout=dropout and dropout[part],
             )
         )
-        rows = table_of([made.arguments[0]])
+        rows = table_of([row])
         self.room.enter(rows, self.like, workers)
         self.room.train(rows, self.like, workers)
-        return made.result
+        return arrays["costs"]
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun:
         """The same as one call of `train`, which is yet to be made."""
-        moments, batches = steps.moments, steps.batches
-        if not are_same(self.moments, moments):
-            self.moments = tuple(map(self.flats.copied, moments))
+        steps = self._own(steps)
+        row, arrays = self._row_of_steps(steps)
+        return PreparedRun((row, self, arrays), (steps.params, steps.moments, arrays["costs"]))
+
+    def _own(self, steps: TrainingSteps) -> TrainingSteps:
+        """The same with parameters and moments that may be written over: copies, if need be."""
+        if not are_same(self.moments, steps.moments):
+            self.moments = tuple(map(self.flats.copied, steps.moments))
             # Now, as a vector that is long in use may no longer be known.
             self.memory = [self.flats.vector(moment) for moment in self.moments]
-        # What an odd number of steps ends in, and what an even number.
-        number, odd = len(steps.hyperparameters), self.flats.fresh()
-        even = self.flats.fresh() if number > 1 else odd
-        theta, *others = map(self.flats.vector, (steps.params, odd, even))
-        first, second = (*self.memory, others[0], others[0])[:2]
+        return steps._replace(params=self.flats.copied(steps.params), moments=self.moments)
+
+    def _row_of_steps(self, steps: TrainingSteps) -> tuple[tuple[float, ...], dict[str, Array]]:
+        """The row of steps that write over their parameters, and the arrays that it points to."""
+        theta = self.flats.vector(steps.params)
+        first, second = (*self.memory, theta, theta)[:2]
         rates, values = self._values(steps.hyperparameters)
-        arrays = {"theta": theta, **dict(zip(("odd", "even"), others, strict=True))}
-        arrays |= {"first": first, "second": second, "rates": rates, "values": values}
+        arrays = {"theta": theta, "first": first, "second": second}
+        arrays |= {"rates": rates, "values": values}
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
         masks: dict[str, float] = {}
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
             _, masks = masks_in_row(steps.dropout[0], self.dtype)
-        row, arrays = self._row(batches, number, steps.l2, arrays, masks)
-        result = odd if number % 2 else even, self.moments, arrays["costs"]
-        return PreparedRun((row, self, arrays), result)
+        return self._row(steps.batches, len(steps.hyperparameters), steps.l2, arrays, masks)
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What `params` cost on the only batch of these, without dropout; None where not known."""

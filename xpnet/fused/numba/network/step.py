@@ -17,8 +17,9 @@ from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import ALONE, is_for_product, routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.matmul import MOST
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS, row_of, table_of, train
+from xpnet.fused.numba.network.loop import PIECE, ROW, row_of, table_of, train
 from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
@@ -33,7 +34,6 @@ from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
 SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
-
 
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
 OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"
@@ -196,7 +196,7 @@ class Program:
             "n_x": self.n_x,
             "n_y": self.n_y,
             "room_of_sample": int(kinds[0, REST]) + 3,
-            "piece": max(PIECE, ROWS * widest),
+            "piece": max(PIECE, MOST * widest),
         }
 
     @cached_property
