@@ -215,18 +215,43 @@ def test_what_comes_from_the_host_is_moved_without_a_program():
     assert len(jax.devices()[0].client.live_executables()) == before
 
 
-def test_a_large_layer_multiplies_by_samples_and_gets_the_same(rng):
-    n_out, n_in, m = 256, jax_dense.LARGE // 256, 3
+@pytest.mark.parametrize(
+    ("n_out", "n_in", "m", "barriers"),
+    [
+        (256, 512, 65, 2),
+        (255, 512, 65, 0),
+        (255, 512, 64, 1),
+        (256, 512, 64, 3),
+        (255, 511, 64, 0),
+        (1024, 512, 64, 2),
+    ],
+    ids=["large", "neither", "wide", "both", "narrow", "too large for wide"],
+)
+def test_a_large_or_wide_layer_multiplies_by_samples_and_gets_the_same(
+    n_out, n_in, m, barriers, rng
+):
     shapes = (n_out, m), (n_out, m), (n_in, m), (n_out, n_in)
-    dA, Z, A_prev, W = (jnp.asarray(rng.standard_normal(shape), "float32") for shape in shapes)
-    smaller = dA[1:], Layer(Z[1:], Z[1:]), A_prev, W[1:]
+    # Small, as sums of a thousand terms in another order differ.
+    dA, Z, A_prev, W = (jnp.asarray(0.1 * rng.standard_normal(n), "float32") for n in shapes)
     given, found = (dA, Layer(Z, jnp.maximum(Z, 0)), A_prev, W), []
     for kernels in (VECTORIZED, jax_dense.training_kernels(VECTORIZED)):
         backward = jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
         found.append(backward(*given))
-    assert "optimization_barrier" in backward.lower(*given).as_text()
-    assert "optimization_barrier" not in backward.lower(*smaller).as_text()
+    assert backward.lower(*given).as_text().count("optimization_barrier") == barriers
     assert_trees_close(*found, "float32")
+
+
+def test_a_wide_first_layer_needs_no_gradient_of_its_input(rng):
+    dA, A_prev, W = (
+        jnp.asarray(rng.standard_normal(shape), "float32")
+        for shape in ((64, 8), (784, 8), (64, 784))
+    )
+    of_both = [
+        kernels.activation_dense_backward("tanh", dA, Layer(dA, dA), A_prev, W, need_dA_prev=False)
+        for kernels in (VECTORIZED, jax_dense.training_kernels(VECTORIZED))
+    ]
+    assert of_both[0][1] is of_both[1][1] is None
+    assert_trees_close(of_both[0][0], of_both[1][0], "float32")
 
 
 def test_a_large_layer_that_becomes_a_stack_is_left_to_the_plain_kernel():
