@@ -64,6 +64,5 @@ def in_rows(dZ: Array) -> Array:
 
 def by_samples(W: Array, dZ: Array) -> Array:
     """``dA_prev = (dZᵀ W)ᵀ``, of which XLA would make ``Wᵀ dZ``, were it not for the barriers."""
-    barrier = jax.lax.optimization_barrier
-    dA_prev: Array = barrier(barrier(dZ.T) @ W).T
+    dA_prev: Array = jax.lax.optimization_barrier(in_rows(dZ).T @ W).T
     return dA_prev

@@ -142,7 +142,7 @@ class RunProgram(Program):
         return PreparedRun((row, self, arrays), (steps.params, steps.moments, arrays["costs"]))
 
     def _own(self, steps: TrainingSteps) -> TrainingSteps:
-        """The same with parameters and moments that may be written over: copies, if need be."""
+        """The same, of which parameters, copied, and moments may be written over."""
         if not are_same(self.moments, steps.moments):
             self.moments = tuple(map(self.flats.copied, steps.moments))
             # Now, as a vector that is long in use may no longer be known.
