@@ -8,7 +8,6 @@ on one thread: beside OpenBLAS's spinning threads a second pool made everything 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.exp import exp, expm1
+from xpnet.fused.numba.log import log1p
 from xpnet.kernels.activations import (
     GELU_CUBIC,
     GELU_LEAST,
@@ -154,7 +154,7 @@ def softplus_forward(Z: Array, b: Array, to_A: Array) -> None:
         for j in range(m):
             z = Z[i, j] + b[i, 0]
             Z[i, j] = z
-            to_A[i, j] = max(z, zero) + math.log1p(exp(-abs(z)))
+            to_A[i, j] = max(z, zero) + log1p(exp(-abs(z)))
 
 
 @compiled

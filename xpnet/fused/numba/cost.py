@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +10,8 @@ import numpy as np
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
 from xpnet.fused.numba.compilation.views import vector_at
 from xpnet.fused.numba.exp import exp
+from xpnet.fused.numba.log import log1p
 from xpnet.types import Array
-
-BLOCK = 256  # terms that are summed in the arrays' precision, before they go into a double
 
 LEAST32, LEAST64 = -80.0, -700.0
 """Below, a probability is 0: its products with a sample's share would be denormal, and slow."""
@@ -23,12 +21,17 @@ LEAST32, LEAST64 = -80.0, -700.0
 def softmax_cost(
     Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array, to_rows: Array
 ) -> float:
-    """The dZ of softmax with cross-entropy; returns J. The others need no room `to_rows` (2, m)."""
+    """The dZ of softmax with cross-entropy; returns J. The others need no room `to_rows` (3, m).
+
+    A sample's loss is ``ln Σ exp(z − top) − Σ y (z − top)``.
+    """
     n, m = Z.shape
     top, total = vector_at(to_rows, 0, m), vector_at(to_rows, m, m)
-    zero, least = Z.dtype.type(0), Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
+    chosen = vector_at(to_rows, 2 * m, m)
+    zero, one, shared = Z.dtype.type(0), Z.dtype.type(1), Z.dtype.type(scale)
+    least = Z.dtype.type(LEAST32 if Z.itemsize == 4 else LEAST64)
     for j in range(m):
-        top[j], total[j] = Z[0, j], zero
+        top[j], total[j], chosen[j] = Z[0, j], zero, zero
     for i in range(1, n):
         for j in range(m):
             z = Z[i, j]
@@ -39,20 +42,16 @@ def softmax_cost(
             e = zero if z < least else exp(z)
             to_dZ[i, j] = e
             total[j] += e
+            chosen[j] += Y[i, j] * z
     J = 0.0
     for j in range(m):
-        J += math.log(total[j]) * (scale if weight is None else weight[0, j])
-        total[j] = Z.dtype.type(1) / total[j]
-    shared = Z.dtype.type(scale)
+        loss = log1p(total[j] - one) - chosen[j]
+        J += loss * (shared if weight is None else weight[0, j])
+        total[j] = one / total[j]
     for i in range(n):
-        for start in range(0, m, BLOCK):
-            chosen = zero
-            stop = start + BLOCK if start + BLOCK < m else m
-            for j in range(start, stop):
-                y, s = Y[i, j], shared if weight is None else weight[0, j]
-                chosen += y * (Z[i, j] - top[j]) * s
-                to_dZ[i, j] = (to_dZ[i, j] * total[j] - y) * s
-            J -= chosen
+        for j in range(m):
+            s = shared if weight is None else weight[0, j]
+            to_dZ[i, j] = (to_dZ[i, j] * total[j] - Y[i, j]) * s
     return J
 
 
@@ -72,7 +71,7 @@ def sigmoid_cost(
             a = (one if z > 0 else e) / (one + e)
             # Apart: where the first two cancel, they must do so before the third is added.
             J += (max(z, Z.dtype.type(0)) - y * z) * s
-            J += math.log1p(e) * s
+            J += log1p(e) * s
             to_dZ[i, j] = (a - y) * s
     return J
 
@@ -112,7 +111,9 @@ def fused_cost(empty: Callable[..., Array]) -> Callable[..., Any]:
         if output not in OUTPUTS or not _fits(Z, Y, weight):
             return NotImplemented
         dZ = empty(Z.shape, Z.dtype)
-        rows = empty((2, Z.shape[1]), Z.dtype)
+        rows = empty((3, Z.shape[1]), Z.dtype)
+        # Of numbers that lie apart, loops take several times as long.
+        Y = np.ascontiguousarray(Y)
         J = OUTPUTS[output](Z, Y, scale if weight is None else 1.0, weight, dZ, rows)
         return Z.dtype.type(J), dZ
 

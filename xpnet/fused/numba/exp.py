@@ -64,7 +64,7 @@ def _split(builder: Any, of_type: Any, x: Any) -> tuple[Any, Any]:
         partial(operation, flags=IN_GIVEN_ORDER)
         for operation in (builder.fadd, builder.fsub, builder.fmul)
     )
-    number = partial(_constant, real, of_type)
+    number = partial(constant, real, of_type)
     for sign, least in ((">", number(-form.most)), ("<", number(form.most))):
         # In this order, or NaN would be lost.
         beyond = builder.fcmp_ordered(sign, least, x, flags=IN_GIVEN_ORDER)
@@ -85,7 +85,8 @@ def _split(builder: Any, of_type: Any, x: Any) -> tuple[Any, Any]:
     return plus(times(times(p, r), r), r), builder.bitcast(bits, real)
 
 
-def _constant(real: Any, of_type: Any, number: float) -> Any:
+def constant(real: Any, of_type: Any, number: float) -> Any:
+    """A number as it is in a dtype, by its numba type and LLVM's."""
     return ir.Constant(real, float(np.dtype(of_type.name).type(number)))
 
 

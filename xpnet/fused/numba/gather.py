@@ -20,6 +20,8 @@ from xpnet.fused.numba.registers import prefetch_line
 from xpnet.types import Array
 
 CACHE_LINE = 64  # bytes
+LINES = 64
+"""Lines that are asked for before they are needed: memory answers as many at a time."""
 
 
 def gathered(arrays: Sequence[Array], order: Array, start: int, stop: int) -> Any:
@@ -41,15 +43,23 @@ def _fits(array: Array) -> bool:
 
 @compiled
 def gather(X: Array, order: Array, start: int, to_X: Array) -> None:
-    """The rows of X that `order` numbers from `start` on, one below the other."""
-    m, n = to_X.shape
+    """The rows of X that `order` numbers from `start` on, one below the other.
+
+    Those that it numbers after them are asked for, too: a next call may want them.
+    """
+    (m, n), last = to_X.shape, len(order) - 1
     entries = CACHE_LINE // X.itemsize
-    for i in range(m):
-        row, following = order[start + i], order[start + (i + 1 if i + 1 < m else i)]
+    ahead = LINES * entries // n
+    ahead = ahead if ahead > 1 else 1
+    for i in range(-ahead, m):
+        following = start + i + ahead
+        following = order[following if following < last else last]
         for j in range(0, n, entries):
             prefetch(X, following, j)
-        for j in range(n):
-            to_X[i, j] = X[row, j]
+        if i >= 0:
+            row = order[start + i]
+            for j in range(n):
+                to_X[i, j] = X[row, j]
 
 
 def _typed_prefetch(typing: Any, X: Any, i: Any, j: Any) -> Any:

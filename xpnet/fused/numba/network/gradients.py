@@ -56,7 +56,6 @@ def cost_and_differences(
     columns: Array,
     Y: Array,
     weight: Array,
-    share: float,
     before: int,
     masks: Masks,
     theta: Array,
@@ -82,11 +81,9 @@ def cost_and_differences(
         Of `SLOPES`.
     columns : array, shape (n_x * m,)
         Samples as columns.
-    Y : array, shape (m, n_y)
+    Y : array, shape (n_y, m)
     weight : array, shape (1, m)
-        Ones where all samples count the same: code for None beside it compiles twice as long.
-    share : float
-        One through the sum of all weights of the batch.
+        Through the sum of all weights of the batch.
     before : int
         Samples of the batch that come before these.
     masks : tuple
@@ -99,16 +96,13 @@ def cost_and_differences(
     to_db : array, shape (units,)
         Of every layer.
     """
-    m, last = Y.shape[0], len(layout) - 1
+    m, last = Y.shape[1], len(layout) - 1
     of_block = m, before, masks, theta, work, across
     call(loops[FORWARD], loops, layout, kinds, slopes, columns, *of_block)
-    to_dZ, rest = rows_of(work, layout, kinds, DZ, last, m), kinds[last, REST] * m
-    s, rows = matrix_at(work, rest, 1, m), matrix_at(work, rest + m, 2, m)
-    of_dtype = work.dtype.type(share)
-    for j in range(m):
-        s[0, j] = weight[0, j] * of_dtype
     logits = rows_of(work, layout, kinds, A, last, m)
-    J: float = number_of(loops[OUTPUT], logits, Y.T, 1.0, s, to_dZ, rows)
+    to_dZ = rows_of(work, layout, kinds, DZ, last, m)
+    rows = matrix_at(work, kinds[last, REST] * m, 3, m)
+    J: float = number_of(loops[OUTPUT], logits, Y, 1.0, weight, to_dZ, rows)
     if loops[BACKWARD] != 0:
         call(loops[BACKWARD], loops, layout, kinds, slopes, *of_block, to_db)
     return J
@@ -272,28 +266,26 @@ def thin_cost_and_gradients(
     X: Array,
     Y: Array,
     weight: Array,
-    share: float,
     theta: Array,
     work: Array,
     to_gradients: Array,
 ) -> float:
-    """Cost and gradients of a single thin layer, from much the same arguments."""
+    """Cost and gradients of a single thin layer, from much the same arguments; Y as rows."""
     W, b = dense(theta, layout, 0)
     dW, db = dense(to_gradients, layout, 0)
     (m, n_x), n = X.shape, W.shape[0]
     at_once = samples_at_once(n, n_x)  # in the cache between their way forward and back
     width = ALONE // (n * at_once)
     one, zero = X.dtype.type(1), X.dtype.type(0)
-    of_dtype = X.dtype.type(share)
     to_gradients[:] = 0
     J = 0.0
     for start in range(0, m, at_once):
         rows = at_once if start + at_once <= m else m - start
         Z, dZ = matrix_at(work, 0, n, rows), matrix_at(work, n * rows, n, rows)
-        s, Y_of_rows = matrix_at(work, 2 * n * rows, 1, rows), matrix_at(Y, start * n, rows, n)
-        room = matrix_at(work, (2 * n + 1) * rows, 2, rows)
-        for j in range(rows):
-            s[0, j] = weight[0, start + j] * of_dtype
+        targets, s = matrix_at(work, 2 * n * rows, n, rows), matrix_at(weight, start, 1, rows)
+        room = matrix_at(work, 3 * n * rows, 3, rows)
+        of_Y = address_at(Y, start * n)
+        call(loops[TRANSPOSE], of_Y, n, address_at(targets, 0), rows, rows, n, X)
         for first in range(0, n_x, width):
             k = width if first + width <= n_x else n_x - first
             beta, x = zero if first == 0 else one, start * n_x + first
@@ -302,7 +294,7 @@ def thin_cost_and_gradients(
                 *(W, first, n_x, X, x, n_x, beta, Z, 0, rows),
             )
         piecewise_forward(Z, b, 1.0, None)
-        J += number_of(loops[OUTPUT], Z, Y_of_rows.T, 1.0, s, dZ, room)
+        J += number_of(loops[OUTPUT], Z, targets, 1.0, s, dZ, room)
         for first in range(0, n_x, width):
             k, x = width if first + width <= n_x else n_x - first, start * n_x + first
             gemm(

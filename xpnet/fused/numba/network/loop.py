@@ -84,10 +84,10 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         - theta (P,): the parameters, which an update writes over; grads (P,), where gradients are
           asked for; first, second (P,): moments;
         - costs (steps,): where they go;
-        - x (size, n_x), y (size, n_y), s (workers, size): room for a batch; columns (n_x, longest)
-          and work (longest * room_of_sample,) of each worker: for a block, the former of all blocks
-          where networks have them in common, `shared`; across (size, 2 * units), biases (blocks,
-          units), pieces (workers, piece): for gradients;
+        - x (size, n_x), y (size, n_y), s (workers, size): room for a batch; columns (n_x + n_y,
+          longest) and work (longest * room_of_sample,) of each worker: for a block, the former of
+          all blocks where networks have them in common, `shared`; across (size, 2 * units), biases
+          (blocks, units), pieces (workers, piece): for gradients;
         - block, block_last: samples of a block, of a whole batch and of what is left; longest and
           blocks: samples of one, and how many there are, at the most;
         - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
@@ -107,10 +107,10 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         left = first.length - start
         m = first.size if first.size <= left else left
         length = first.block if first.size <= left else first.block_last
-        chosen = array_at(first.order, np.int64, first.epochs * first.length)
-        chosen = vector_at(chosen, i // of_epoch * first.length + start, m)
+        order = array_at(first.order, np.int64, first.epochs * first.length)
+        begin = i // of_epoch * first.length + start
         s = array_at(first.s + worker * first.size * like.itemsize, like, 1, m)
-        share = weighted(first, chosen, s, like)
+        share = weighted(first, vector_at(order, begin, m), s, like)
         for k in range(networks):
             row = row_at(rows, k)
             # One through the sum of tiny weights is infinite, and times 0 it would be NaN.
@@ -119,9 +119,10 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
                 n = length if length < m - before else m - before
                 place = before if first.shared > 0 else worker * first.longest
                 if k == 0:
-                    gathered(first, vector_at(chosen, before, n), before, place, like)
+                    following = vector_at(order, begin + before, len(order) - begin - before)
+                    gathered(first, following, n, before, place, like)
                 weights = matrix_at(s, before, 1, n)
-                gradients(row, i, before, length, place, worker, weights, share, like)
+                gradients(row, i, before, length, place, worker, weights, like)
             if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
                 return
             for layer in range(row.layers):
@@ -134,7 +135,7 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
 
 @compiled_inner
 def weighted(row: Any, chosen: Array, s: Array, like: Array) -> float:
-    """Gather the weights of samples; return one through their sum, or 0 of 0.
+    """Gather the weights of samples through their sum; return one through that, or 0 of 0.
 
     It is added up in double precision: in single a million of them lose three digits.
     """
@@ -142,25 +143,29 @@ def weighted(row: Any, chosen: Array, s: Array, like: Array) -> float:
     for j in range(len(chosen)):
         s[0, j] = array_at(row.weight, like, row.weights)[chosen[j]] if row.weights > 0 else 1
         S += s[0, j]
-    return 1.0 / S if S > 0 else 0.0
+    share = 1.0 / S if S > 0 else 0.0
+    of_dtype = like.dtype.type(share)
+    for j in range(len(chosen)):
+        s[0, j] *= of_dtype
+    return share
 
 
 @compiled_inner
-def gathered(row: Any, chosen: Array, before: int, place: int, like: Array) -> None:
-    """Gather a block of samples, whose numbers are `chosen`, as rows, and as columns at a place."""
-    m = len(chosen)
+def gathered(row: Any, order: Array, m: int, before: int, place: int, like: Array) -> None:
+    """Gather a block, the first m samples of an order, as rows, and as columns at a place."""
     x = array_at(row.x, like, row.size * row.n_x)
+    y = array_at(row.y, like, row.size * row.n_y)
     if row.gather != 0:
-        y = array_at(row.y, like, row.size * row.n_y)
         x_of_block = matrix_at(x, before * row.n_x, m, row.n_x)
-        call(row.gather, array_at(row.X, like, row.m, row.n_x), chosen, 0, x_of_block)
+        call(row.gather, array_at(row.X, like, row.m, row.n_x), order, 0, x_of_block)
         y_of_block = matrix_at(y, before * row.n_y, m, row.n_y)
-        call(row.gather, array_at(row.Y, like, row.m, row.n_y), chosen, 0, y_of_block)
+        call(row.gather, array_at(row.Y, like, row.m, row.n_y), order, 0, y_of_block)
     if row.thin == 0:
-        columns = row.columns + place * row.n_x * like.itemsize
         transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
-        rows = address_at(x, before * row.n_x)
-        call(transpose, rows, row.n_x, columns, m, m, row.n_x, like)
+        columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
+        call(transpose, address_at(x, before * row.n_x), row.n_x, columns, m, m, row.n_x, like)
+        columns += m * row.n_x * like.itemsize
+        call(transpose, address_at(y, before * row.n_y), row.n_y, columns, m, m, row.n_y, like)
 
 
 @compiled_inner
@@ -172,7 +177,6 @@ def gradients(
     place: int,
     worker: int,
     weights: Array,
-    share: float,
     like: Array,
 ) -> None:
     """Cost and differences of a network on a block in step i."""
@@ -181,24 +185,24 @@ def gradients(
     layout = array_at(row.layout, np.int64, row.layers, 4)
     kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
     network = loops, layout, kinds, array_at(row.slopes, like, row.layers, 2, 3)
-    Y = matrix_at(array_at(row.y, like, row.size * row.n_y), before * row.n_y, m, row.n_y)
     work = row.work + worker * row.longest * row.room_of_sample * like.itemsize
     work = array_at(work, like, m * row.room_of_sample)
     theta = array_at(row.theta, like, row.P)
     if row.thin != 0:
-        X = array_at(row.x, like, m, row.n_x)
+        X, Y = array_at(row.x, like, m, row.n_x), array_at(row.y, like, m, row.n_y)
         of_vectors = theta, work, array_at(row.grads, like, row.P)
-        J = number_of(row.gradients, *network, X, Y, weights, share, *of_vectors)
+        J = number_of(row.gradients, *network, X, Y, weights, *of_vectors)
     else:
         keys = array_at(row.keys, np.int64, row.steps, 2)
         masks = keys[i, 0], keys[i, 1], row.least, row.kept, row.drop, row.divide
-        columns = row.columns + place * row.n_x * like.itemsize
+        columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
+        Y = array_at(columns + m * row.n_x * like.itemsize, like, row.n_y, m)
         columns = array_at(columns, like, m * row.n_x)
         of_sample = 2 * row.units
         across = array_at(row.across, like, row.size * of_sample)
         across = vector_at(across, before * of_sample, m * of_sample)
         db = array_at(row.biases + block * row.units * like.itemsize, like, row.units)
-        rest = Y, weights, share, before, masks, theta, work, across, db
+        rest = Y, weights, before, masks, theta, work, across, db
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
     costs[i % 2 * row.size + block] = J

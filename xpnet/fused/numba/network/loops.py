@@ -56,7 +56,7 @@ def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])
-    ways = (0, 0, 0, 0, 0) if thin else _both_ways(dtype)
+    ways = (0, _of_transpose(dtype), 0, 0, 0) if thin else _both_ways(dtype)
     loops = np.array([routine(dtype), *ways, _of_output(net.output, dtype), 0])
     return loops, kinds, slopes
 
@@ -74,9 +74,9 @@ def of_gradients(thin: bool, dtype: Any) -> int:
     loops, layout = np.empty(1, int), np.empty((1, 1), int)
     network = loops, layout, layout, slopes
     if thin:
-        data = X, X, X, 1.0, vector, vector, vector
+        data = X, X, X, vector, vector, vector
         return address_of(thin_cost_and_gradients, *network, *data)
-    rest = 1.0, 0, masks_of(None, dtype), vector, vector, vector, vector
+    rest = 0, masks_of(None, dtype), vector, vector, vector, vector
     return address_of(cost_and_differences, *network, vector, X, X, *rest)
 
 
@@ -95,11 +95,17 @@ def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
     network, rest = (loops, layout, layout, slopes), (masks_of(None, dtype), *[vector] * 3)
     return (
         address_of(matmul, *[0] * 11, vector),
-        address_of(transpose, *[0] * 6, vector),
+        _of_transpose(dtype),
         address_of(forward, *network, vector, 0, 0, *rest),
         address_of(backward, *network, 0, 0, *rest, vector),
         address_of(row_sums, X, X),
     )
+
+
+@cache
+def _of_transpose(dtype: Any) -> int:
+    """The address of `transpose`."""
+    return address_of(transpose, *[0] * 6, np.empty(1, dtype))
 
 
 @cache
@@ -115,9 +121,9 @@ def _of_activation(name: str, dtype: Any) -> tuple[int, int, int]:
 
 @cache
 def _of_output(name: str, dtype: Any) -> int:
-    """The address of a cost, for targets that lie as samples do."""
-    Z = np.empty((2, 2), dtype)
-    return address_of(OUTPUTS[name], Z, Z.T, 1.0, Z, Z, Z)
+    """The address of a cost."""
+    Z = np.empty((1, 1), dtype)
+    return address_of(OUTPUTS[name], Z, Z, 1.0, Z, Z, Z)
 
 
 @cache

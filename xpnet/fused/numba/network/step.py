@@ -312,7 +312,7 @@ class Room:
         if rows["gather"][0]:
             lengths |= {"x": size * n_x, "y": size * n_y}
         if not rows["thin"][0]:
-            lengths["columns"] = n_x * (size if is_shared else workers * longest)
+            lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
             lengths |= {"across": 2 * units * size, "biases": blocks * units}
             lengths["pieces"] = workers * piece
         doubles = {"parts_of_cost": 2 * size, "squares": 2 * units}

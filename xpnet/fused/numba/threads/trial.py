@@ -12,11 +12,15 @@ SHORTEST, LONGEST = 0.1, 1.0
 """Seconds from one trial to the next: twice as many each time that nothing has changed."""
 COST, MOST = 0.05, 10.0
 """The part of the time that trials may lose, and the most seconds that the next one waits for."""
+COST_OF_FIRST = 0.2
+"""The same part after a first trial: the machine may have been slow for just as long as that."""
 COST_AT_REST, MOST_AT_REST = 0.004, 60.0
 """The same for as long as all threads are faster than one was."""
 CHUNK, CHUNKS = 0.01, 3
 """Seconds of a trial at a time, and how often either way. The median counts: another core wakes up
 and fills its caches first, and another program may come between."""
+FIRST = 0.25
+"""The part of a chunk that a way begins with which is new in a trial."""
 CLEAR, SOON = 1.2, 2
 """A trial ends after so many of each where the other way takes so many times as long in its fastest
 one: to change nothing needs less evidence."""
@@ -72,10 +76,12 @@ class Trial:
         """Whether the next part is to have one thread, and how many steps it is to be of."""
         of_all, of_one = self._made()
         one = of_one <= of_all
-        # As many as of the other way, where this one is new: to begin it takes a while by itself.
-        chunks = self._chunks[one] or self._chunks[not one]
-        pace = _pace(chunks) if chunks else 0.0
-        return one, max(1, int(CHUNK / pace)) if pace else 1
+        known, other = self._chunks[one], self._chunks[not one]
+        if not (known or other):
+            return one, 1
+        # Where this way is new, by the other's pace, and few: it may take many times as long.
+        steps = CHUNK / _pace(known) if known else FIRST * CHUNK / _pace(other)
+        return one, max(1, int(steps))
 
     def keep(self, batch: int, count: int, seconds: float) -> None:
         """Enter a part with all threads outside of trials: at their pace, the next one is put off.
@@ -115,9 +121,11 @@ class Trial:
         self.one ^= changes
         seconds, steps = map(sum, zip(*self._chunks[not self.one], strict=True))
         lost = seconds - pace[self.one] * steps
-        self.wait = SHORTEST if changes else min(2 * self.wait, LONGEST)
+        is_new = changes or not self.has_ended
+        self.wait = SHORTEST if is_new else min(2 * self.wait, LONGEST)
         now, self._pace_of_one = time.perf_counter(), pace[True]
-        self.due = now + max(self.wait, min(lost / COST, MOST))
+        cost = COST if self.has_ended else COST_OF_FIRST
+        self.due = now + max(self.wait, min(lost / cost, MOST))
         self._latest = now + max(self.wait, min(lost / COST_AT_REST, MOST_AT_REST))
         self.has_ended, self._kept = True, (0.0, 0)
         self._begin()
