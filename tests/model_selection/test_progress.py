@@ -41,17 +41,18 @@ def test_verbose_says_why_all_are_trained_one_by_one(tmp_path, capsys):
     assert [line for line in said if line.startswith("Iteration")] == 2 * each
 
 
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:Got `batch_size`")
 def test_verbose_says_which_trainings_are_not_made_beside_others(capsys):
     grid = {"clip_norm": [None, 1.0, 2.0], "hidden_layer_sizes": [(3,), (4, 2)]}
     ours.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, verbose=1).fit(X, Y)
     clips = "its optimiser does more than one update, such as to clip gradients"
     assert f"8 of 12 trainings were made one after another: {clips}\n" in capsys.readouterr().out
-    model = MLPClassifier(shuffle=False, **SMALL)
+    model = MLPClassifier(shuffle=False, **{**SMALL, "batch_size": len(X)})
     ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
-    said = "4 of 4 trainings were made one after another: its samples are not shuffled\n"
+    said = "4 of 4 trainings were made one after another: a batch is all samples\n"
     assert said in capsys.readouterr().out
-    ours.GridSearchCV(model.set_params(shuffle=True), RATES, cv=2, verbose=1).fit(X, Y)
+    model.set_params(batch_size=SMALL["batch_size"])
+    ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
     assert "one after another" not in capsys.readouterr().out
 
 

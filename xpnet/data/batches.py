@@ -186,6 +186,12 @@ def gathered(batches: Batches, gather: Gather, first: int = 0) -> Iterator[Batch
         yield Batch(x, y, *s)
 
 
+def as_they_lie(batches: Batches) -> Any:
+    """The order of samples that have none; None of a single batch, which it would only copy."""
+    m = batches.X.shape[-2]
+    return np.arange(m) if batches.size < m else None
+
+
 def nth(batches: Batches, number: int) -> Batches:
     """The mini-batch of that number, as the only one: to gather it takes no more of the order."""
     X, Y, weight, order, size = batches

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.data.batches import blocks, chosen
+from xpnet.train.steps import order_of
 from xpnet.types import Array, Batches
 
 
@@ -65,8 +66,9 @@ class EpochCosts:
         if self.host_weight[0] is not s:
             self.host_weight = s, backend.to_numpy(s)
         bounds = islice(blocks(m, batches.size), first, first + count)
+        order = order_of(batches)
         return [
-            self.weigh(stop - start, chosen(self.host_weight[1], batches.order[..., start:stop]))
+            self.weigh(stop - start, chosen(self.host_weight[1], order[..., start:stop]))
             for start, stop in bounds
         ]
 

@@ -9,6 +9,7 @@ from typing import Any
 from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
+from xpnet.data.batches import as_they_lie
 from xpnet.kernels import VECTORIZED, Dropout
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
@@ -171,18 +172,17 @@ class Trainer:
 
         None, and nothing is done, where there is no such call for them.
         """
-        of_each = self._is_of_each(batches)
-        if batches.order is None or (self._step is not None and not self._has_run(of_each)):
+        part, of_each = _part(batches, first, count), self._is_of_each(batches)
+        if part is None or (self._step is not None and not self._has_run(of_each)):
             return None
-        part = _part(batches, first, count)
         result = self._call("__call__", part, self.numbers(count), of_each)
         return None if result is None else self.enter(*result)
 
     def run_of_epochs(self, epochs: Sequence[Batches], count: int) -> Sequence[Array] | None:
         """The same for whole epochs of `count` batches."""
-        if any(batches.order is None for batches in epochs):
+        if (orders := _orders_of(epochs)) is None:
             return None
-        batches = epochs[0]._replace(order=_orders_of(epochs))
+        batches = epochs[0]._replace(order=orders)
         result = self._call("epochs", batches, self.numbers(count * len(epochs)))
         return None if result is None else self.enter(*result)
 
@@ -196,10 +196,8 @@ class Trainer:
 
         None where the library's runs tell no cost, or no run was made.
         """
-        cost = getattr(self._run, "cost", None)
-        if cost is None or batches.order is None:
-            return None
-        return cost(params, _part(batches, number, 1), self.l2)
+        cost, part = getattr(self._run, "cost", None), _part(batches, number, 1)
+        return None if cost is None or part is None else cost(params, part, self.l2)
 
     def prepared(
         self, epochs: Sequence[Batches], count: int, known: dict[Any, Any]
@@ -209,18 +207,19 @@ class Trainer:
         `enter` its result then. What is `known` are the numbers of these steps, for those that
         share an optimiser, and the order of these samples, for those that share it.
         """
-        if any(batches.order is None for batches in epochs):
-            return None
         steps, optimizer = count * len(epochs), self.settings.optimizer
         of_steps = optimizer, self.state.t, steps
-        of_samples = tuple(id(batches.order) for batches in epochs)
+        m, size = epochs[0].X.shape[-2], epochs[0].size
+        of_samples = m, size, *(id(batches.order) for batches in epochs)
         if of_steps not in known:
             made = known.setdefault(optimizer, {})
             known[of_steps] = Hyperparameters(self.numbers(steps, made))
         if of_samples not in known:
             # With the epochs, so that the ids of their orders stay theirs.
             known[of_samples] = _orders_of(epochs), tuple(epochs)
-        batches = epochs[0]._replace(order=known[of_samples][0])
+        if (orders := known[of_samples][0]) is None:
+            return None
+        batches = epochs[0]._replace(order=orders)
         run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
         return run
 
@@ -305,16 +304,22 @@ class Trainer:
         return step
 
 
-def _orders_of(epochs: Sequence[Batches]) -> Array:
-    """The order of samples in each epoch, a row each."""
-    orders = [batches.order for batches in epochs]
-    return array_namespace(*orders).stack(orders)
+def _orders_of(epochs: Sequence[Batches]) -> Array | None:
+    """The order of samples in each epoch, a row each; None where they have none."""
+    orders = [order_of(batches) for batches in epochs]
+    return None if orders[0] is None else array_namespace(*orders).stack(orders)
 
 
-def _part(batches: Batches, first: int, count: int) -> Batches:
-    """So many batches, from number `first` on."""
+def order_of(batches: Batches) -> Any:
+    """The order that runs gather by; None where they do not."""
+    return as_they_lie(batches) if batches.order is None else batches.order
+
+
+def _part(batches: Batches, first: int, count: int) -> Batches | None:
+    """So many batches, from number `first` on; None where they have no order."""
     chosen = slice(first * batches.size, (first + count) * batches.size)
-    return batches._replace(order=batches.order[..., chosen])
+    order = order_of(batches)
+    return None if order is None else batches._replace(order=order[..., chosen])
 
 
 def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:

@@ -226,7 +226,9 @@ def test_whoever_overrides_on_step_gets_every_step():
         assert seen == list(range(1, 22))
 
 
-@pytest.mark.parametrize("settings", [{}, {"solver": "sgd"}, {"alpha": 0.1}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"solver": "sgd"}, {"alpha": 0.1}, {"shuffle": False}], ids=str
+)
 def test_estimators_are_fitted_in_runs(settings):
     _, _, X, Y = samples((5, 7, 3))
     y = Y.argmax(axis=0)

@@ -274,13 +274,23 @@ def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, m
     np.testing.assert_array_equal(loops[0].last_batch().order, loops[-1].last_batch().order)
 
 
-def test_samples_in_their_own_order_are_no_run(data):
+def test_samples_in_their_own_order(data):
+    """They are a run, as by their numbers, unless a batch has all of them: that is no copy."""
     X, y = data
-    net = Network((5, 7, 3), output="softmax")
-    batches = Batches(X, np.eye(3, dtype="float32")[y], None, None, BATCH_SIZE)
-    trainer = STEPS.Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
-    assert trainer.run_of_epochs([batches, batches], STEPS_AN_EPOCH) is None
-    assert trainer.prepared([batches, batches], STEPS_AN_EPOCH, {}) is None
+    net, Y = Network((5, 7, 3), output="softmax"), np.eye(3, dtype="float32")[y]
+    first, second, third = (
+        STEPS.Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
+        for _ in range(3)
+    )
+    batches = Batches(X, Y, None, None, BATCH_SIZE)
+    costs = first.run_of_epochs([batches, batches], STEPS_AN_EPOCH)
+    numbered = batches._replace(order=np.arange(len(X)))
+    np.testing.assert_array_equal(costs, second.run_of_epochs([numbered] * 2, STEPS_AN_EPOCH))
+    assert third.prepared([batches, batches], STEPS_AN_EPOCH, {}) is not None
+    whole = batches._replace(size=len(X))
+    assert first.run(whole, 0, 1) is None
+    assert first.run_of_epochs([whole, whole], 1) is None
+    assert first.prepared([whole, whole], 1, {}) is None
 
 
 def test_no_more_epochs_are_asked_for_than_are_left(data, monkeypatch, tmp_path):
