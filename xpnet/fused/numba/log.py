@@ -41,12 +41,14 @@ def _typed_log1p(typing: Any, x: Any) -> Any:
         s = through(f, plus(f, number(2)))
         z = times(s, s)
         p = number(1 / (2 * TERMS[x] + 1))
-        for term in range(TERMS[x] - 1, -1, -1):
+        for term in range(TERMS[x] - 1, 0, -1):
             p = plus(times(p, z), number(1 / (2 * term + 1)))
         # Through 32 bits: before AVX-512 no instruction makes doubles of 64-bit integers.
         k = builder.trunc(k, ir.IntType(32)) if form.whole.width > 32 else k
         octaves = times(builder.sitofp(k, value.type), number(math.log(2)))
-        return plus(times(times(s, number(2)), p), octaves)
+        # 2 s (1 + z p) from the whole f, so that the rounding of s counts for little.
+        rest = minus(f, times(times(z, number(2)), p))
+        return plus(minus(f, times(s, rest)), octaves)
 
     return (x(x), generate) if x in FORMS else None
 
