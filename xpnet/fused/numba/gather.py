@@ -1,4 +1,4 @@
-"""Gathering of a shuffled batch, with prefetch of the next sample.
+"""Gathering of a shuffled batch, with prefetch of the next samples.
 
 The processor foresees reads that follow one another, but not where the next sample lies. Copied row
 by row, each row begins with a wait: 32 µs for 128 digits of 784 float32, 21 µs with the next row
@@ -50,6 +50,8 @@ def gather(X: Array, order: Array, start: int, to_X: Array) -> None:
     (m, n), last = to_X.shape, len(order) - 1
     entries = CACHE_LINE // X.itemsize
     ahead = LINES * entries // n
+    # Of few features, that would be many batches, and to ask would take longer than to gather.
+    ahead = ahead if ahead < m else m
     ahead = ahead if ahead > 1 else 1
     for i in range(-ahead, m):
         following = start + i + ahead
