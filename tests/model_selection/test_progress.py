@@ -49,7 +49,7 @@ def test_verbose_says_which_trainings_are_not_made_beside_others(capsys):
     assert f"8 of 12 trainings were made one after another: {clips}\n" in capsys.readouterr().out
     model = MLPClassifier(shuffle=False, **{**SMALL, "batch_size": len(X)})
     ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
-    said = "4 of 4 trainings were made one after another: a batch is all samples\n"
+    said = "4 of 4 trainings were made one after another: its only batch is not shuffled\n"
     assert said in capsys.readouterr().out
     model.set_params(batch_size=SMALL["batch_size"])
     ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)

@@ -64,7 +64,7 @@ def _why_alone(loop: EpochLoop, epochs: Sequence[Batches]) -> str:
     settings = loop.settings
     reasons = {
         "a callback hears of each step": not loop.in_runs,
-        "a batch is all samples": any(order_of(batches) is None for batches in epochs),
+        "its only batch is not shuffled": any(order_of(batches) is None for batches in epochs),
         "its loss is a function of its own": settings.value_and_grad is not None,
         "its kernels are given": settings.kernels is not None,
         "its optimiser does more than one update, such as to clip gradients": not hasattr(
