@@ -1,4 +1,4 @@
-"""Gathering of a shuffled batch: its end, what is asked for before, and what its loop is not given."""
+"""Gathering of a shuffled batch: its end, what is asked for ahead, and what is refused."""
 
 from __future__ import annotations
 
