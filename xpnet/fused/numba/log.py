@@ -58,4 +58,4 @@ def _shift(form: Any) -> Any:
 
 
 log1p: Any = intrinsic(_typed_log1p)
-"""``ln(1 + x)`` within compiled loops, for finite x ≥ 0, with all its digits where x is small."""
+"""``ln(1 + x)`` within compiled loops, for x from 0 to 1e38, with all its digits for a small x."""
