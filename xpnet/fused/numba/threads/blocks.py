@@ -12,7 +12,7 @@ LENGTHS = 64, 32, 16
 """Samples of a block: whole registers, and few enough that a layer's matrices lie in the cache."""
 FOUR = 4
 """Blocks that there are to be at least, where they may be so long: as many workers may have one."""
-LITTLE = 2**18
+LITTLE = 2**19
 """Samples times weights of a step that is nothing for workers: its blocks are as long as may be."""
 
 
