@@ -19,6 +19,12 @@ def test_half_of_what_is_free_where_the_samples_lie(cuda_device):
     assert bytes_of("1 kB", array) == 1_000
 
 
+def test_numbers_as_python_writes_them():
+    assert bytes_of(1e17, X) == 1e17
+    assert bytes_of("1.5e3 kB", X) == bytes_of("1500.kB", X) == 1_500_000
+    assert bytes_of(".5 KiB", X) == 512
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_memory_limits_how_many_train_at_once():
     model = MLPClassifier(early_stopping=True, **SMALL)
@@ -27,7 +33,7 @@ def test_memory_limits_how_many_train_at_once():
         for memory in (None, "1 KiB")
     ]
     assert_same_results(*results)
-    for wrong in ("1 pint", "0 GiB", 0):
+    for wrong in ("1 pint", "0 GiB", "1.2.3", ".", 0):
         with pytest.raises(ValueError, match=f"memory is {wrong!r}: expected a number of bytes"):
             ours.GridSearchCV(model, RATES, cv=2, memory=wrong).fit(X, Y)
 

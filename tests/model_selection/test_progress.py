@@ -22,6 +22,11 @@ def test_verbose_says_what_is_trained_one_by_one(capsys):
     ours.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2, verbose=1).fit(X, Y)
     text = "1 of 2 candidates are trained one by one: lbfgs has no mini-batches\n"
     assert text in capsys.readouterr().out
+    model = make_pipeline(MLPClassifier(**SMALL))
+    grid = {"mlpclassifier": [MLPClassifier(**SMALL)]}
+    ours.GridSearchCV(model, grid, cv=2, verbose=1).fit(X, Y)
+    text = "1 of 1 candidates are trained one by one: mlpclassifier replaces the network\n"
+    assert text in capsys.readouterr().out
     ours.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, verbose=1).fit(X, Y)
     assert "one by one: LogisticRegression is none of" in capsys.readouterr().out
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn import model_selection as theirs
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -218,6 +220,38 @@ def test_a_fit_takes_its_share_of_the_time(monkeypatch):
     validated = ours.cross_validate(model, X, Y, cv=2)
     shares = 2 * searched["mean_fit_time"].sum(), validated["fit_time"].sum()
     assert shares == (pytest.approx(4 * 0.03), pytest.approx(2 * 0.03))
+
+
+LBFGS = MLPClassifier(**SMALL | {"solver": "lbfgs"})
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs")
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda **options: ours.GridSearchCV(LBFGS, {"alpha": [1e-5, 1.0]}, **options).fit(X, Y),
+        lambda **options: ours.RandomizedSearchCV(
+            make_pipeline(StandardScaler(), MLPClassifier(**SMALL)),
+            [{"standardscaler__with_mean": [True, False]}],
+            n_iter=2,
+            **options,
+        ).fit(X, Y),
+        lambda refit, **options: ours.cross_val_score(LBFGS, X, Y, **options),
+    ],
+    ids=["lbfgs", "steps", "score"],
+)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_fits_none_of_which_can_be_beside_others_take_n_jobs(search):
+    took = []
+
+    def scoring(*_):
+        took.append(threading.current_thread())
+        return 0.0
+
+    with parallel_config(backend="threading"):
+        search(scoring=scoring, n_jobs=2, cv=2, refit=False)
+    assert took
+    assert threading.main_thread() not in took
 
 
 def test_a_checkpoint_is_not_for_a_search(tmp_path):

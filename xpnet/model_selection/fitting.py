@@ -6,7 +6,7 @@ import copy
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from itertools import product
 from typing import Any, NamedTuple
@@ -74,6 +74,25 @@ def why_alone(network: BaseMLP) -> str:
     return ""
 
 
+def why_none(estimator: Any, grids: Iterable[Mapping[str, Any]]) -> str:
+    """Why no fit of a search can go beside others, whatever values it tries; else empty."""
+    reasons = [_why_none_of(estimator, grid.keys()) for grid in grids]
+    return reasons[0] if reasons and all(reasons) else ""
+
+
+def _why_none_of(estimator: Any, names: Set[str]) -> str:
+    network, prefix = network_of(estimator), _prefix(estimator)
+    others = sorted(name for name in names if not name.startswith(prefix))
+    if not all("__" in name for name in others) or network.checkpoint is not None:
+        return ""  # a step is replaced, or a checkpoint is to be refused
+    if prefix + "checkpoint" in names:
+        return ""
+    if others:
+        return f"{others[0]} is of a step before the network"
+    is_set = not names & {prefix + "solver", prefix + "verbose"}
+    return why_alone(network) if is_set and (network.solver == "lbfgs" or network.verbose) else ""
+
+
 class Candidate:
     """An estimator with the parameters of one candidate.
 
@@ -95,7 +114,9 @@ class Candidate:
             return f"{type(network).__name__} is none of xpnet's networks"
         others = sorted(name for name in params if not name.startswith(_prefix(self.estimator)))
         if others:
-            return f"{others[0]} is of a step before the network"
+            replaces = others[0] in ("steps", self.estimator.steps[-1][0])
+            is_of = "replaces the network" if replaces else "is of a step before the network"
+            return f"{others[0]} {is_of}"
         return why_alone(network)
 
 

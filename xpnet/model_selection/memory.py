@@ -10,6 +10,8 @@ from xpnet import backend
 from xpnet.data.memory import default_limit
 from xpnet.types import Array
 
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e\+?\d+)?"
+
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -26,7 +28,7 @@ def bytes_of(memory: Any, like: Array) -> float:
     if memory is None:
         free = backend.free_memory(like)
         return float(default_limit() if free is None else free // 2)
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([kmg]i?|)b?\s*", str(memory).lower())
+    found = re.fullmatch(rf"\s*({NUMBER})\s*([kmg]i?|)b?\s*", str(memory).lower())
     if isinstance(memory, Real | str) and found:
         with_unit = float(found[1]) * UNITS[found[2]]
         if with_unit > 0:

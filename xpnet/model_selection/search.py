@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn import model_selection
 from sklearn.utils import get_tags
 
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
-from xpnet.model_selection.fitting import Data, fit_all, say, why_not
+from xpnet.model_selection.fitting import Data, fit_all, say, why_none, why_not
 from xpnet.model_selection.handover import Dealer
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
@@ -48,6 +48,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         reason = why_not(self.estimator, own)
         if has_callbacks(self):
             reason = "scikit-learn's callbacks follow each fit"
+        reason = reason or why_none(self.estimator, self._grids())
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
             return super().fit(X, y, **params)
@@ -63,6 +64,12 @@ class SideBySideMixin(DocumentedMixin, Base):
             self.estimator = given
             for name in ("_dealer", "_seconds", "_routed", "_data"):
                 self.__dict__.pop(name, None)
+
+    def _grids(self) -> list[Any]:
+        """What is searched; nothing of what scikit-learn refuses."""
+        space = vars(self).get("param_grid", vars(self).get("param_distributions"))
+        grids = space if isinstance(space, list) else [space]
+        return grids if all(isinstance(grid, Mapping) for grid in grids) else []
 
     def _get_routed_params_for_fit(self, params: Any) -> Any:
         routed = super()._get_routed_params_for_fit(params)

@@ -44,6 +44,8 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             Data(X, fitted_on, given, splits),
             verbose=verbose,
         )
+        if not any(fits):
+            return function(estimator, X, y, **options)
         if candidates:  # which `validation_curve` takes one fold after another
             fits = [fit for k in range(len(splits)) for fit in fits[k :: len(splits)]]
         dealer.give(fit and fit.handed_over() for fit in fits)
