@@ -81,3 +81,18 @@ def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, c
     np.testing.assert_allclose(found["mean_test_score"], expected["mean_test_score"], rtol=1e-6)
     assert Counter(warned) == Counter(expected_warned)
     assert "one after another" not in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
+def test_what_a_search_predicts_stays_where_its_samples_are(library):
+    asarray = pytest.importorskip(library).asarray
+
+    def predicted(module, X, Y):
+        return module.GridSearchCV(MLPClassifier(**SMALL), RATES, cv=2).fit(X, Y).predict(X)
+
+    there = asarray(X), asarray(Y)
+    found, expected = predicted(ours, *there), predicted(theirs, X, Y)
+    assert type(found) is type(there[1])
+    assert found.device == there[1].device
+    np.testing.assert_array_equal(np.asarray(found), expected)
