@@ -82,15 +82,21 @@ def why_none(estimator: Any, grids: Iterable[Mapping[str, Any]]) -> str:
 
 def _why_none_of(estimator: Any, names: Set[str]) -> str:
     network, prefix = network_of(estimator), _prefix(estimator)
-    others = sorted(name for name in names if not name.startswith(prefix))
-    if not all("__" in name for name in others) or network.checkpoint is not None:
-        return ""  # a step is replaced, or a checkpoint is to be refused
-    if prefix + "checkpoint" in names:
-        return ""
-    if others:
-        return f"{others[0]} is of a step before the network"
+    is_replaced = bool(prefix) and not all("__" in name for name in names)
+    if is_replaced or network.checkpoint is not None or prefix + "checkpoint" in names:
+        return ""  # what comes in a step's place is not known; a checkpoint is to be refused
     is_set = not names & {prefix + "solver", prefix + "verbose"}
-    return why_alone(network) if is_set and (network.solver == "lbfgs" or network.verbose) else ""
+    why = why_alone(network) if is_set and (network.solver == "lbfgs" or network.verbose) else ""
+    return _why_not_own(estimator, names) or why
+
+
+def _why_not_own(estimator: Any, names: Iterable[str]) -> str:
+    """Which of these parameters is not the network's own, and what it is; else empty."""
+    others = sorted(name for name in names if not name.startswith(_prefix(estimator)))
+    if not others:
+        return ""
+    replaces = others[0] in ("steps", estimator.steps[-1][0])
+    return f"{others[0]} {'replaces' if replaces else 'is of a step before'} the network"
 
 
 class Candidate:
@@ -112,12 +118,7 @@ class Candidate:
         network = network_of(self.estimator)
         if not isinstance(network, BaseMLP):
             return f"{type(network).__name__} is none of xpnet's networks"
-        others = sorted(name for name in params if not name.startswith(_prefix(self.estimator)))
-        if others:
-            replaces = others[0] in ("steps", self.estimator.steps[-1][0])
-            is_of = "replaces the network" if replaces else "is of a step before the network"
-            return f"{others[0]} {is_of}"
-        return why_alone(network)
+        return _why_not_own(self.estimator, params) or why_alone(network)
 
 
 class Fold:
