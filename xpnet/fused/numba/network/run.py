@@ -19,7 +19,7 @@ from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
-from xpnet.fused.numba.threads.team import LEAST
+from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps
 

@@ -24,9 +24,9 @@ from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradien
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
-from xpnet.fused.numba.threads.blocks import block_of, weights_of
+from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.number import Threads
-from xpnet.fused.numba.threads.team import LEAST, Team
+from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout

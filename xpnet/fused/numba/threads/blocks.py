@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["block_of", "blocks_in", "weights_of"]
+__all__ = ["EACH", "LEAST", "block_of", "blocks_in", "weights_of"]
 
 LENGTHS = 64, 32, 16
 """Samples of a block: whole registers, and few enough that a layer's matrices lie in the cache."""
 FOUR = 4
 """Blocks that there are to be at least, where they may be so long: as many workers may have one."""
-LITTLE = 2**19
-"""Samples times weights of a step that is nothing for workers: its blocks are as long as may be."""
+EACH = 2**18
+"""Samples times weights of a step for each worker: with less, they wait longer than they work."""
+LEAST = 2 * EACH
+"""The same of a step that there may be two for; with less, blocks are as long as may be."""
 
 
 @lru_cache(maxsize=256)
@@ -28,7 +30,7 @@ def block_of(sizes: Sequence[int], m: int) -> int:
         Units of each layer, the inputs first.
     m : int
     """
-    if m * weights_of(sizes) < LITTLE:
+    if m * weights_of(sizes) < LEAST:
         return LENGTHS[0]
     return next((length for length in LENGTHS if m >= FOUR * length), LENGTHS[-1])
 

@@ -11,18 +11,15 @@ from collections.abc import Iterator
 
 from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.threads.alone import is_alone
-from xpnet.fused.numba.threads.blocks import block_of, blocks_in, weights_of
+from xpnet.fused.numba.threads.blocks import EACH, LEAST, block_of, blocks_in, weights_of
 from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.threads.trial import parts, trial_of
 
 __all__ = ["Team"]
 
-EACH = 2**18
-"""Samples times weights of a step for each worker: with less, they wait longer than they work."""
-LEAST = 2 * EACH
-"""The same of a step that there may be two for."""
 WORTH = 2**23
-"""The same of some steps from which on workers are started for them; fewer are soon made by one."""
+"""Samples times weights of some steps from which on workers are started for them; fewer are soon
+made by one."""
 
 
 class Team:
