@@ -49,8 +49,9 @@ SIZES = (
 ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
 """A row of the table: the name of an array or a loop stands for its address."""
 
-PIECE = 2**16
-"""Numbers of dW that are made and used at once, while they lie in the cache."""
+PIECE, ROWS = 2**19, 256
+"""Numbers and rows of dW that are made and used at once, at the most: of few rows, the samples are
+read for each few, and many numbers leave the cache before they are used."""
 
 EVEN = 4  # rows of a layer that workers' shares are multiples of
 
@@ -230,6 +231,7 @@ def update(
     high = high if high < n_out else n_out
     rows = tile_rows(like)
     at_once = PIECE // n_in // rows * rows
+    at_once = at_once if at_once < ROWS else ROWS // rows * rows
     at_once = at_once if at_once > rows else rows
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     for start in range(low, high, at_once):
