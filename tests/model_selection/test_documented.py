@@ -1,4 +1,4 @@
-"""The uses that scikit-learn documents of searches, cross-validation and bagging, with ours imported.
+"""Uses that scikit-learn documents of its searches, cross-validation and bagging, of ours.
 
 Each is a function of the module and of an estimator, one of ours where it can be: its result must
 be that of scikit-learn's module.
