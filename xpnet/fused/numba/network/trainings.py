@@ -32,8 +32,8 @@ MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
 
 SOON = 2**22
-"""Work of a group up to which it is made at once: to wake a thread, and to have its turn in Python
-back from it, takes about as long."""
+"""Work of some runs up to which they are made at once: to wake a thread, and to have one's turn in
+Python back from it, takes about as long."""
 
 OF_STEP = 2**12
 """Samples times weights for which there would be as much time as a step takes beside these."""
@@ -70,12 +70,12 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
     futures: list[Future[None]] = []
 
     def submit(runs: Sequence[PreparedRun]) -> Callable[..., bool]:
-        own = []
-        for group in groups_of([run.arguments for run in runs]):
-            if _work(group) < SOON:
+        own, groups = [], groups_of([run.arguments for run in runs])
+        if sum(map(_work, groups)) < SOON:
+            for group in groups:
                 _make(group)
-            else:
-                own.append(pool.submit(_make, group))
+        else:
+            own = [pool.submit(_make, group) for group in groups]
         futures.extend(own)
         return partial(_wait_for, own)
 
