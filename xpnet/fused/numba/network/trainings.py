@@ -70,12 +70,11 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
     futures: list[Future[None]] = []
 
     def submit(runs: Sequence[PreparedRun]) -> Callable[..., bool]:
-        own, groups = [], groups_of([run.arguments for run in runs])
+        groups = groups_of([run.arguments for run in runs])
         if sum(map(_work, groups)) < SOON:
-            for group in groups:
-                _make(group)
-        else:
-            own = [pool.submit(_make, group) for group in groups]
+            while groups:
+                _make(groups.pop())
+        own = [pool.submit(_make, group) for group in groups]
         futures.extend(own)
         return partial(_wait_for, own)
 
