@@ -10,18 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from operator import is_, itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
+from xpnet.fused import TrainingRun, TrainingStep, are_dense, are_of_step, are_same
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps
+from xpnet.types import (
+    Array,
+    Batches,
+    Hyperparameters,
+    Params,
+    PreparedRun,
+    TrainingSteps,
+    map_params,
+)
+
+if TYPE_CHECKING:
+    from xpnet.fused.numba.network.stacks import StackProgram
 
 
 def compiled_run(step: TrainingStep) -> TrainingRun:
@@ -31,19 +42,16 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     call of `train` that is not made yet; its ``cost`` is that of one batch, where there was a run
     or one was prepared.
     """
-    program: RunProgram | None = None
+    program: RunProgram | StackProgram | None = None
     has_run = False
 
-    def found(steps: TrainingSteps) -> RunProgram | None:
+    def found(steps: TrainingSteps) -> RunProgram | StackProgram | None:
         nonlocal program, has_run
         optimizer = getattr(steps.apply, "kernel", None)  # of an update that is this kernel alone
         if optimizer not in LOOPS:
             return None
-        if program is None:
-            if not suits(steps.net, steps.params, steps.batches.X):
-                return None
-            program = RunProgram(steps.net, steps.params, optimizer)
-        if not program.fits_run(steps):
+        program = program or _program_of(steps, optimizer)
+        if program is None or not program.fits_run(steps):
             return None
         has_run = True
         return program
@@ -60,7 +68,23 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         return program.cost(params, batch, l2) if program and has_run else None
 
     run.epochs, run.prepared, run.cost = run, prepared, cost  # type: ignore[attr-defined]
+    run.of_each = True  # type: ignore[attr-defined]
     return run
+
+
+def _program_of(steps: TrainingSteps, optimizer: str) -> RunProgram | StackProgram | None:
+    """That of a network, or of a stack; None where there is none."""
+    net, params, X = steps.net, steps.params, steps.batches.X
+    one = _first(params) if are_dense(params) and params[0].W.ndim > 2 else params
+    if not suits(net, one, X):
+        return None
+    program = RunProgram(net, one, optimizer)
+    if one is params:
+        return program
+    # What only stacks need, and what needs this module.
+    from xpnet.fused.numba.network.stacks import StackProgram
+
+    return StackProgram(params, program)
 
 
 class RunProgram(Program):
@@ -225,6 +249,11 @@ class RunProgram(Program):
             made[self.names] = rates, values
         numbers: tuple[Array, Array] = made[self.names]
         return numbers
+
+
+def _first(params: Params) -> Params:
+    """The first network of a stack."""
+    return map_params(lambda tensor: tensor[(0,) * (tensor.ndim - 2)], params)
 
 
 def _orders_of(part: slice, orders: Array, size: int) -> Iterator[tuple[slice, Array]]:

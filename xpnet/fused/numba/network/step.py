@@ -204,6 +204,10 @@ class Program:
         """The workers of steps that there may be some for."""
         return Team(self.net.sizes)
 
+    def most_workers(self, m: int) -> int:
+        """How many workers a batch of m samples may have."""
+        return self.team.most(m) if m * self.work >= LEAST else 1
+
     def parts(self, steps: int, m: int) -> Iterable[tuple[slice, int]]:
         """The parts of so many steps of m samples, and for each how many workers."""
         return self.team.parts(steps, m) if m * self.work >= LEAST else [(slice(0, steps), 1)]
@@ -256,7 +260,7 @@ class Program:
 
     def _table(self, m: int) -> tuple[Array, dict[str, Array]]:
         """The table of a step of m samples, and its own arrays; the latest is used again."""
-        most = self.team.most(m) if m * self.work >= LEAST else 1
+        most = self.most_workers(m)
         if self.latest[0] != (m, most, self.room.serial):
             order, costs = np.arange(m)[None], np.empty(1, self.dtype)
             arrays = {"keys": np.zeros((1, 2), np.int64), "order": order, "costs": costs}

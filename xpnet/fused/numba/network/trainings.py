@@ -136,14 +136,30 @@ def _make(group: Sequence[Arguments]) -> None:
     of_thread.room.train(rows, program.like, 1)
 
 
-def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
-    """Runs of one network on the same samples in the same order, no more than `MOST` together."""
+def make_at_once(calls: Sequence[Arguments]) -> None:
+    """Make runs that nobody else's are beside."""
+    threads = min(_number(), cores())
+    groups = groups_of(calls, threads)
+    with ThreadPoolExecutor(min(threads, len(groups))) as pool, one_each():
+        futures = [pool.submit(_make, group) for group in groups]
+        try:
+            _wait_for(futures)
+        finally:
+            wait(futures)
+
+
+def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Arguments]]:
+    """Runs of one network on the same samples in the same order, no more than `MOST` together.
+
+    As many groups of these as there are threads, or some times as many.
+    """
     alike: dict[Any, list[Arguments]] = {}
     for row, program, arrays in calls:
         key = program.net, *in_common(row)
         alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
-        size = -(-len(some) // -(-len(some) // MOST))
+        number = -(-len(some) // (MOST * threads)) * threads
+        size = -(-len(some) // number)
         groups += [some[i : i + size] for i in range(0, len(some), size)]
     return groups
