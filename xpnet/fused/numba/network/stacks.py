@@ -7,20 +7,26 @@ the table that the compiled call takes. So it leaves what it would by itself, to
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from xpnet.fused import are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
+from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import table_of
 from xpnet.fused.numba.network.loops import masks_in_row
 from xpnet.fused.numba.network.places import UNIT, A
 from xpnet.fused.numba.network.run import RunProgram
-from xpnet.fused.numba.network.trainings import make_at_once
+from xpnet.fused.numba.network.step import Room
+from xpnet.fused.numba.network.trainings import groups_of
+from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.number import all_threads
+from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Dense, Params, TrainingSteps
@@ -47,6 +53,7 @@ class StackProgram:
         self.params: Params = ()
         self.moments: tuple[Params, ...] = ()
         self.vectors: list[Array] = []
+        self.rooms: list[Room] = []  # of each thread
 
     def fits_run(self, steps: TrainingSteps) -> bool:
         """Whether samples lie as rows, and what is not one for all networks is one for each."""
@@ -99,7 +106,21 @@ class StackProgram:
 
     def _make(self, rows: Array, arrays: dict[str, Array]) -> None:
         """What these rows say, side by side."""
-        make_at_once([(row, self.program, arrays) for row in rows.tolist()])
+        calls, threads = [(row, self.program, arrays) for row in rows.tolist()], all_threads()
+        groups = deque(groups_of(calls, threads))
+        workers = min(threads, len(groups))
+        if workers > 1 and is_alone():
+            end_threads()  # which would keep their cores
+        self.rooms += [Room() for _ in range(workers - len(self.rooms))]
+
+        def make(worker: int, workers: int, arrivals: int) -> None:
+            with suppress(IndexError):  # once all are taken
+                while True:
+                    group = table_of([row for row, *_ in groups.popleft()])
+                    self.rooms[worker].enter(group, self.program.like, 1)
+                    self.rooms[worker].train(group, self.program.like, 1)
+
+        on_workers(workers, make)
 
     def _make_alone(self, k: int, steps: TrainingSteps, m: int, costs: Array) -> None:
         """The steps of network number k, perhaps by some workers."""

@@ -136,18 +136,6 @@ def _make(group: Sequence[Arguments]) -> None:
     of_thread.room.train(rows, program.like, 1)
 
 
-def make_at_once(calls: Sequence[Arguments]) -> None:
-    """Make runs that nobody else's are beside."""
-    threads = min(_number(), cores())
-    groups = groups_of(calls, threads)
-    with ThreadPoolExecutor(min(threads, len(groups))) as pool, one_each():
-        futures = [pool.submit(_make, group) for group in groups]
-        try:
-            _wait_for(futures)
-        finally:
-            wait(futures)
-
-
 def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Arguments]]:
     """Runs of one network on the same samples in the same order, no more than `MOST` together.
 
