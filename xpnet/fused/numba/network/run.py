@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from operator import is_, itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,26 +31,25 @@ from xpnet.types import (
     map_params,
 )
 
-if TYPE_CHECKING:
-    from xpnet.fused.numba.network.stacks import StackProgram
 
-
-def compiled_run(step: TrainingStep) -> TrainingRun:
+def compiled_run(of_stack: Any, step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
+    Those of a stack are made by ``of_stack(params, program)``, of a program of one of its networks.
     Its ``epochs`` takes the order of whole epochs; its ``prepared`` returns a `PreparedRun`, of a
     call of `train` that is not made yet; its ``cost`` is that of one batch, where there was a run
     or one was prepared.
     """
-    program: RunProgram | StackProgram | None = None
+    program: Any = None
     has_run = False
 
-    def found(steps: TrainingSteps) -> RunProgram | StackProgram | None:
+    def found(steps: TrainingSteps) -> Any:
         nonlocal program, has_run
         optimizer = getattr(steps.apply, "kernel", None)  # of an update that is this kernel alone
         if optimizer not in LOOPS:
             return None
-        program = program or _program_of(steps, optimizer)
+        net, params, X = steps.net, steps.params, steps.batches.X
+        program = program or program_of(of_stack, net, params, X, optimizer)
         if program is None or not program.fits_run(steps):
             return None
         has_run = True
@@ -72,19 +71,15 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     return run
 
 
-def _program_of(steps: TrainingSteps, optimizer: str) -> RunProgram | StackProgram | None:
-    """That of a network, or of a stack; None where there is none."""
-    net, params, X = steps.net, steps.params, steps.batches.X
-    one = _first(params) if are_dense(params) and params[0].W.ndim > 2 else params
+def program_of(of_stack: Any, net: Any, params: Params, X: Any, optimizer: str) -> Any:
+    """The `RunProgram` of a network, or of a stack what `of_stack` makes; None where none suits."""
+    one = params
+    if are_dense(params) and params[0].W.ndim > 2:
+        one = map_params(lambda tensor: tensor[(0,) * (tensor.ndim - 2)], params)
     if not suits(net, one, X):
         return None
     program = RunProgram(net, one, optimizer)
-    if one is params:
-        return program
-    # What only stacks need, and what needs this module.
-    from xpnet.fused.numba.network.stacks import StackProgram
-
-    return StackProgram(params, program)
+    return program if one is params else of_stack(params, program)
 
 
 class RunProgram(Program):
@@ -249,11 +244,6 @@ class RunProgram(Program):
             made[self.names] = rates, values
         numbers: tuple[Array, Array] = made[self.names]
         return numbers
-
-
-def _first(params: Params) -> Params:
-    """The first network of a stack."""
-    return map_params(lambda tensor: tensor[(0,) * (tensor.ndim - 2)], params)
 
 
 def _orders_of(part: slice, orders: Array, size: int) -> Iterator[tuple[slice, Array]]:
