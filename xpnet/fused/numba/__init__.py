@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import config
 
-from xpnet.fused import UNFUSED, Accelerator, TrainingStep, or_else, replaced
+from xpnet.fused import UNFUSED, Accelerator, or_else, replaced
 from xpnet.fused.numba.cost import fused_cost
 from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
@@ -65,14 +65,10 @@ def _gather(plain: Gather) -> Gather:
     return or_else(gathered, plain)
 
 
-def _step(plain: TrainingStep) -> TrainingStep:
-    return compiled_step(stacked_step(plain))
-
-
 _COMPILED = Accelerator(
     kernels=_kernels,
     training_kernels=_training_kernels,
-    step=_step,
+    step=partial(compiled_step, stacked_step),
     run=partial(compiled_run, StackProgram),
     side_by_side=side_by_side,
     gather=_gather,

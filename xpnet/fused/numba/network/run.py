@@ -181,21 +181,21 @@ class RunProgram(Program):
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
             _, masks = masks_in_row(steps.dropout[0], self.dtype)
-        return self._row(steps.batches, len(steps.hyperparameters), steps.l2, arrays, masks)
+        return self.row(steps.batches, len(steps.hyperparameters), steps.l2, arrays, masks)
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What `params` cost on the only batch of these, without dropout; None where not known."""
         is_scalar = isinstance(l2, float | int)
         if not (is_scalar and self.flats.fits(params) and self._fits_samples(batch)):
             return None
-        l2 = self._penalty(l2)  # now, as it enters a loop to be copied
+        l2 = self.penalty(l2)  # now, as it enters a loop to be copied
         forward = self.network[0].copy()
         forward[BACKWARD] = 0
         arrays = {"theta": self.flats.vector(params), "loops": forward}
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
         batch = batch._replace(order=batch.order[None])
-        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
+        row, arrays = self.row(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
         if m * self.work >= LEAST:
@@ -206,7 +206,7 @@ class RunProgram(Program):
             room.train(rows, self.like, workers)
         return arrays["costs"][0]
 
-    def _row(
+    def row(
         self,
         batches: Batches,
         steps: int,
@@ -225,7 +225,7 @@ class RunProgram(Program):
             "m": len(batches.X),
             "weights": 0 if s is None else s.size,
             "steps": steps,
-            "l2": self._penalty(l2),
+            "l2": self.penalty(l2),
             **self._of_samples(order, batches.size),
         }
         return row_of(arrays, self.numbers | of_samples | numbers), arrays

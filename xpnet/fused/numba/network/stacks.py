@@ -7,10 +7,8 @@ the table that the compiled call takes. So it leaves what it would by itself, to
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,7 +28,9 @@ from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Dense, Params, TrainingSteps
-OFF = False
+
+OfEach: TypeAlias = dict[str, tuple[Array, int]]
+"""Arrays whose leading axes broadcast, each with the number of axes that follow."""
 
 
 class StackProgram:
@@ -38,7 +38,7 @@ class StackProgram:
 
     Parameters
     ----------
-    net, params
+    params : Params
     program : RunProgram
         Of one of the networks.
     """
@@ -49,16 +49,16 @@ class StackProgram:
         self.flats = Flats(params)
         self.theta = self._memory()
         self.own = self._views(self.theta)
-        # Those that the latest run returned: θ and the vectors of moments are theirs.
+        # What the latest run returned: θ and the vectors of moments are the same numbers.
         self.params: Params = ()
         self.moments: tuple[Params, ...] = ()
         self.vectors: list[Array] = []
-        self.rooms: list[Room] = []  # of each thread
+        self.rooms: list[Room] = []  # one for each thread
 
     def fits_run(self, steps: TrainingSteps) -> bool:
         """Whether samples lie as rows, and what is not one for all networks is one for each."""
         hyperparameters = steps.hyperparameters
-        return not OFF and (
+        return (
             all(map(self.flats.fits, (steps.params, *steps.moments)))
             and self._fits_samples(steps.batches)
             and are_of_step(self.program.optimizer, steps.moments, hyperparameters[0])
@@ -71,14 +71,15 @@ class StackProgram:
 
     def _fits_samples(self, batches: Batches) -> bool:
         X, Y, s, *_ = batches
-        m, arrays = X.shape[-2], [(X, self.program.n_x), (Y, self.program.n_y)]
-        return all(
+        m, arrays = X.shape[-2], ((X, self.program.n_x), (Y, self.program.n_y))
+        fit = all(
             isinstance(array, np.ndarray)
             and array.shape[-2:] == (m, n)
             and array.dtype == self.dtype
             and array.flags.c_contiguous
             for array, n in arrays
-        ) and (s is None or (s.shape[-2:] == (1, m) and s.dtype == self.dtype))
+        )
+        return fit and (s is None or (s.shape[-2:] == (1, m) and s.dtype == self.dtype))
 
     def _are_numbers(self, numbers: Sequence[Any]) -> bool:
         """Whether all are one number for all networks, or all are arrays with one for each."""
@@ -86,48 +87,62 @@ class StackProgram:
             return True
         forms = {(getattr(n, "shape", ()), getattr(n, "dtype", None)) for n in numbers}
         (shape, dtype), *others = forms
-        return not others and shape[-2:] == (1, 1) and dtype == self.dtype
+        return not others and shape[-2:] == (1, 1) and bool(dtype == self.dtype)
 
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
         self._load(steps)
-        self.params = ()  # until all of it is done
         rows, arrays = self._rows_of_steps(steps)
-        number, count = rows.size, len(steps.hyperparameters)
+        networks, count = rows.size, len(steps.hyperparameters)
         m = min(steps.batches.size, steps.batches.order.shape[-1])
-        costs = arrays["costs"].reshape(number, count)
-        # Large networks that are left over have all threads in turn, as each has alone.
-        alone = number % all_threads() if self.program.most_workers(m) > 1 else 0
-        self._make(rows[: number - alone], arrays)
-        for k in range(number - alone, number):
+        costs = arrays["costs"].reshape(networks, count)
+        # Large ones that are left over have all threads in turn, as each has alone.
+        left = networks % all_threads() if self.program.most_workers(m) > 1 else 0
+        self._make(rows[: networks - left], arrays)
+        for k in range(networks - left, networks):
             self._make_alone(k, steps, m, costs[k])
-        self.params = self.flats.copied(self.own)
-        return self.params, self.moments, costs.T.reshape(count, *self.lead)
+        return *self._joined(), costs.T.reshape(count, *self.lead)
+
+    def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
+        """What each costs on the only batch of these, without dropout; None where not known."""
+        if not (self.flats.fits(params) and self._fits_samples(batch) and self._are_numbers([l2])):
+            return None
+        theta = self.theta
+        if params is not self.params:
+            _copy(params, self._views(theta := self._memory()))
+        self.program.penalty(np.max(l2))  # now, as it enters a loop to be copied
+        forward = self.program.network[0].copy()
+        forward[BACKWARD] = 0
+        numbers = {"l2": l2, "update": 0, "loops": forward.ctypes.data}
+        rows, arrays = self._rows(batch, 1, {"theta": (theta, 1)}, numbers)
+        self._make(rows, arrays)
+        return arrays["costs"][..., 0]
 
     def _make(self, rows: Array, arrays: dict[str, Array]) -> None:
         """What these rows say, side by side."""
         calls, threads = [(row, self.program, arrays) for row in rows.tolist()], all_threads()
-        groups = deque(groups_of(calls, threads))
-        workers = min(threads, len(groups))
+        groups = groups_of(calls, threads)
+        workers, coming = min(threads, len(groups)), iter(groups)
         if workers > 1 and is_alone():
             end_threads()  # which would keep their cores
         self.rooms += [Room() for _ in range(workers - len(self.rooms))]
 
         def make(worker: int, workers: int, arrivals: int) -> None:
-            with suppress(IndexError):  # once all are taken
-                while True:
-                    group = table_of([row for row, *_ in groups.popleft()])
-                    self.rooms[worker].enter(group, self.program.like, 1)
-                    self.rooms[worker].train(group, self.program.like, 1)
+            room, like = self.rooms[worker], self.program.like
+            for group in coming:
+                own = table_of([row for row, *_ in group])
+                room.enter(own, like, 1)
+                room.train(own, like, 1)
 
         on_workers(workers, make)
 
-    def _make_alone(self, k: int, steps: TrainingSteps, m: int, costs: Array) -> None:
+    def _make_alone(self, k: int, steps: TrainingSteps, m: int, to_costs: Array) -> None:
         """The steps of network number k, perhaps by some workers."""
-        program, size, order = self.program, steps.batches.size, steps.batches.order
-        for part, workers in program.parts(len(costs), m):
+        program, (*_, order, size) = self.program, steps.batches
+        for part, workers in program.parts(len(to_costs), m):
+            samples = slice(part.start * size, part.stop * size)
             some = steps._replace(
-                batches=steps.batches._replace(order=order[..., part.start * size : part.stop * size]),
+                batches=steps.batches._replace(order=order[..., samples]),
                 hyperparameters=steps.hyperparameters[part],
                 dropout=steps.dropout and steps.dropout[part],
             )
@@ -135,7 +150,7 @@ class StackProgram:
             row = rows[k : k + 1]
             program.room.enter(row, program.like, workers)
             program.room.train(row, program.like, workers)
-            costs[part] = arrays["costs"].reshape(len(rows), -1)[k]
+            to_costs[part] = arrays["costs"].reshape(rows.size, -1)[k]
 
     def _memory(self) -> Array:
         """A vector for each network."""
@@ -151,7 +166,7 @@ class StackProgram:
         return tuple(layers)
 
     def _load(self, steps: TrainingSteps) -> None:
-        """Copy what is not there yet, since it may be written over there alone."""
+        """Copy what is not there yet to where it may be written over."""
         if steps.params is not self.params:
             _copy(steps.params, self.own)
         if not are_same(self.moments, steps.moments):
@@ -159,52 +174,31 @@ class StackProgram:
             self.moments = tuple(map(self._views, self.vectors))
             for moment, own in zip(steps.moments, self.moments, strict=True):
                 _copy(moment, own)
+        self.params = ()  # until all steps are made
+
+    def _joined(self) -> tuple[Params, tuple[Params, ...]]:
+        """The parameters and moments that steps have left."""
+        self.params = self.flats.copied(self.own)
+        return self.params, self.moments
 
     def _rows_of_steps(self, steps: TrainingSteps) -> tuple[Array, dict[str, Array]]:
         """The rows of steps that write over what is loaded, and the arrays that they point to."""
-        count = len(steps.hyperparameters)
         rates, values = self._values(steps.hyperparameters)
         first, second = (*self.vectors, self.theta, self.theta)[:2]
         arrays = {"theta": (self.theta, 1), "first": (first, 1), "second": (second, 1)}
         arrays |= {"rates": (rates, 1), "values": (values, 3)}
         numbers = {"l2": steps.l2}
         if steps.dropout is not None:
-            masks, keys, kinds = self._dropout(steps.dropout)
-            numbers |= masks
-            arrays |= {"keys": (keys, 2), "kinds": (kinds, 2)}
-        return self._rows(steps.batches, count, arrays, numbers)
-
-    def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
-        """What each network costs on the only batch of these, without dropout; None if unknown."""
-        if not (self.flats.fits(params) and self._fits_samples(batch) and self._are_numbers([l2])):
-            return None
-        theta = self.theta
-        if params is not self.params:
-            _copy(params, self._views(theta := self._memory()))
-        self.program._penalty(np.any(l2))  # now, as it enters a loop to be copied
-        forward = self.program.network[0].copy()
-        forward[BACKWARD] = 0
-        numbers = {"l2": l2, "update": 0, "loops": forward.ctypes.data}
-        rows, arrays = self._rows(batch, 1, {"theta": (theta, 1)}, numbers)
-        self._make(rows, arrays)
-        return arrays["costs"][..., 0]
+            of_dropout, masks = self._dropout(steps.dropout)
+            arrays, numbers = arrays | of_dropout, numbers | masks
+        return self._rows(steps.batches, len(steps.hyperparameters), arrays, numbers)
 
     def _rows(
-        self,
-        batches: Batches,
-        steps: int,
-        arrays: dict[str, tuple[Array, int]],
-        numbers: dict[str, Any],
+        self, batches: Batches, steps: int, arrays: OfEach, numbers: dict[str, Any]
     ) -> tuple[Array, dict[str, Array]]:
         """The row of each network for so many steps on these, and the arrays that they point to.
 
-        Parameters
-        ----------
-        batches, steps
-        arrays : dict
-            With the number of axes that those of one network have.
-        numbers : dict
-            One, or one for each network.
+        `numbers` are one for all, or one for each.
         """
         X, Y, s, order, _ = batches
         own = {"X": (X, 2), "Y": (Y, 2), "order": (np.ascontiguousarray(order, np.int64), 1)}
@@ -213,68 +207,68 @@ class StackProgram:
             own["weight"] = np.ascontiguousarray(s), 2
         if self.program.is_thin:
             own["grads"] = self._memory(), 1
-        row, more = self.program._row(_of_first(batches), steps, 0.0, {}, {})
+        row, kept = self.program.row(_of_first(batches), steps, 0.0, {}, {})
         rows = np.repeat(table_of([row]), math.prod(self.lead))
         for name, (array, axes) in (arrays | own).items():
             rows[name] = self._addresses(array, axes)
+            kept[name] = array
         for name, number in numbers.items():
             rows[name] = self._of_each(number)
-        self.program._penalty(rows["l2"].any())
-        return rows, more | {name: array for name, (array, _) in (arrays | own).items()}
+        self.program.penalty(rows["l2"].max())
+        return rows, kept
 
-    def _addresses(self, array: Array, axes: int) -> Array:
-        """Where the part of each network begins, whose last `axes` there are."""
+    def _addresses(self, array: Array, axes: int) -> Array | int:
+        """Where the part of each network begins in an array, of so many axes."""
+        if array.ndim == axes:
+            return int(array.ctypes.data)
         places = np.zeros(self.lead, np.int64)
-        lead = zip(array.shape[: array.ndim - axes], array.strides, strict=False)
-        for axis, (size, stride) in enumerate(reversed(list(lead))):
+        leading = list(zip(array.shape[:-axes], array.strides, strict=False))
+        for axis, (size, stride) in enumerate(reversed(leading)):
             if size > 1:
                 places += stride * np.arange(size).reshape(-1, *(1,) * axis)
-        return array.ctypes.data + places.ravel()
+        found: Array = array.ctypes.data + places.ravel()
+        return found
 
-    def _of_each(self, numbers: Any) -> Array:
-        """One number for each network."""
-        numbers = numbers[..., 0, 0] if getattr(numbers, "ndim", 0) else numbers
-        return np.broadcast_to(numbers, self.lead).ravel()
+    def _of_each(self, number: Any) -> Any:
+        """A number, or from an array one for each network."""
+        if not getattr(number, "ndim", 0):
+            return number
+        return np.broadcast_to(number[..., 0, 0], self.lead).ravel()
 
     def _values(self, hyperparameters: Sequence[dict[str, Any]]) -> tuple[Array, Array]:
-        """Rates ``(..., steps)``, and values ``(..., steps, 2, 6)`` for weights and biases."""
+        """Rates ``(..., steps)``, and values ``(..., steps, 2, 6)`` for weights and for biases."""
         names = self.program.names
         rates, *others = (
-            _over_steps([numbers[name] for numbers in hyperparameters])
-            for name in ("rate", *names)
+            _over_steps([numbers[name] for numbers in hyperparameters]) for name in ("rate", *names)
         )
-        lead = np.broadcast_shapes(*(column.shape for column in others), rates.shape[-1:])
-        values = np.zeros((*lead, 2, MOST_VALUES))
+        shape = np.broadcast_shapes(rates.shape[-1:], *(column.shape for column in others))
+        values = np.zeros((*shape, 2, MOST_VALUES))
         for number, column in enumerate(others):
             values[..., number] = column[..., None]
         if "decay" in names:
             values[..., 1, names.index("decay")] = 0.0
         return rates, values
 
-    def _dropout(self, dropout: Sequence[Dropout]) -> tuple[dict[str, Any], Array, Array]:
-        """What rows have of it; keys ``(..., steps, 2)``; and kinds, with the numbers of units.
+    def _dropout(self, dropout: Sequence[Dropout]) -> tuple[OfEach, dict[str, Any]]:
+        """The arrays and numbers that rows have of it.
 
-        Units are numbered in each network, or in the whole stack.
+        Units are numbered in each network where it has keys of its own, else in the whole stack.
         """
-        first, keys = dropout[0], np.array([each.keys for each in dropout], np.int64)
-        _, _, kinds, _ = self.program.network
+        keys, kinds = np.array([each.keys for each in dropout], np.int64), self.program.network[2]
+        _, masks = masks_in_row(dropout[0]._replace(keys=(0, 0)), self.dtype)
         if keys.ndim > 2:
             keys = np.moveaxis(keys, (0, 1), (-2, -1))[..., 0, 0, :, :]
-        else:
-            networks, sizes = math.prod(self.lead), np.array(self.program.net.sizes[1:])
-            sizes[-1] = 0
-            number = np.arange(networks)[:, None]
-            kinds = np.repeat(kinds[None], networks, axis=0)
-            kinds[:, :, UNIT] = networks * kinds[:, :, A] + number * sizes
-            kinds = kinds.reshape(*self.lead, *kinds.shape[1:])
-        _, numbers = masks_in_row(first._replace(keys=(0, 0)), self.dtype)
-        return numbers, np.ascontiguousarray(keys), kinds
+            return {"keys": (np.ascontiguousarray(keys), 2)}, masks
+        networks, hidden = math.prod(self.lead), np.array([*self.program.net.sizes[1:-1], 0])
+        of_stack = np.repeat(kinds[None], networks, axis=0)
+        of_stack[..., UNIT] = networks * kinds[:, A] + np.arange(networks)[:, None] * hidden
+        return {"keys": (keys, 2), "kinds": (of_stack.reshape(*self.lead, *kinds.shape), 2)}, masks
 
 
 def _copy(params: Params, to: Params) -> None:
-    for layer, others in zip(params, to, strict=True):
-        for tensor, other in zip(layer, others, strict=True):
-            other[...] = tensor
+    for layer, own in zip(params, to, strict=True):
+        for tensor, its in zip(layer, own, strict=True):
+            its[...] = tensor
 
 
 def _of_first(batches: Batches) -> Batches:
@@ -285,7 +279,7 @@ def _of_first(batches: Batches) -> Batches:
 
 
 def _over_steps(numbers: Sequence[Any]) -> Array:
-    """Numbers of each step, or arrays ``(..., 1, 1)``, as ``(..., steps)``."""
+    """A number of each step, or arrays ``(..., 1, 1)``, as ``(..., steps)``."""
     column = np.array(numbers, float)
     if column.ndim > 1:
         column = np.moveaxis(column, 0, -1)[..., 0, 0, :]

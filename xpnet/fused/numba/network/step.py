@@ -40,15 +40,17 @@ OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", 
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
-def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_step(
+    of_stack: Callable[..., Callable[..., Any]], step: Callable[..., Any]
+) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.
 
-    What the compiled calls are not made for, such as a stack or a large batch in C order, is left
-    to `step` itself.
+    What the compiled calls are not made for, such as a large batch in C order, is left to `step`
+    itself, by way of ``of_stack(step)``.
     """
     program: Program | None = None
     own: Kernels
-    plain = _on_chosen_threads(step)
+    plain: Callable[..., Any] | None = None
 
     def fused_step(
         net: Any,
@@ -62,7 +64,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         apply: Callable[..., Any],
         **settings: Any,
     ) -> Any:
-        nonlocal program, own
+        nonlocal program, own, plain
         if program is None and suits(net, params, X):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
@@ -70,6 +72,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
+            plain = plain or of_stack(_on_chosen_threads(step))
             return plain(net, params, moments, X, Y, hyperparameters, **rest)
         J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
@@ -246,7 +249,7 @@ class Program:
         # As numbers, since by their names it would take some times as long.
         whole, real = table.view(np.int64), table.view(np.float64)
         whole[OF_STEP] = [array.ctypes.data for array in arrays]
-        real[L2], real[KEPT], whole[WEIGHTS] = self._penalty(l2), 0.0, 0
+        real[L2], real[KEPT], whole[WEIGHTS] = self.penalty(l2), 0.0, 0
         if sample_weight is not None:
             arrays.append(np.ascontiguousarray(sample_weight[0]))
             table["weight"], whole[WEIGHTS] = arrays[-1].ctypes.data, m
@@ -271,7 +274,7 @@ class Program:
         _, table, arrays = self.latest
         return table, arrays
 
-    def _penalty(self, l2: Any) -> float:
+    def penalty(self, l2: Any) -> float:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
         loops = self.network[0]
         if l2 and not loops[DECAY]:
