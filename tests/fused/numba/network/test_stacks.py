@@ -17,7 +17,7 @@ from xpnet import fit, optim
 from xpnet.backend import gather
 from xpnet.data.batches import gathered, shuffled
 from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.network import stacks, trainings
+from xpnet.fused.numba.network import stacks, step, trainings
 from xpnet.fused.numba.threads import team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.train.arguments import Settings
@@ -125,17 +125,20 @@ def test_one_seed_draws_the_masks_of_the_stack_as_a_whole(monkeypatch):
     assert_trees_close(found.params, trained(stack.data, **settings).params, "float64")
 
 
-def test_large_networks_that_are_left_over_have_workers(threads, monkeypatch):
+@pytest.mark.parametrize("networks", [1, 3])
+def test_large_networks_that_are_left_over_have_workers(networks, threads, monkeypatch):
     """Of three, two go side by side, and the third has both threads; alone each has them."""
-    stack, number = case((64, 64, 3), m=1024), []
-    on_workers = stacks.on_workers
-    monkeypatch.setattr(
-        stacks, "on_workers", lambda n, make: number.append(n) or on_workers(n, make)
-    )
-    settings = {"batch_size": 128, "seed": [0, 1, 2], "epochs": 2}
+    given, (one, other) = [], (stacks.on_workers, step.on_workers)
+    monkeypatch.setattr(stacks, "on_workers", lambda n, make: given.append(n) or one(n, make))
+    monkeypatch.setattr(step, "on_workers", lambda n, make: given.append(-n) or other(n, make))
+    monkeypatch.setattr(team.Team, "parts", lambda *_: [(slice(0, 3), 1), (slice(3, 8), threads)])
+    stack = case((64, 64, 3), lead=(networks,), m=1024)
+    settings = {"batch_size": 128, "seed": list(range(networks)), "epochs": 1}
     result = in_runs(stack.data, **settings)
-    assert set(number) == {threads}
-    for k in range(K):
+    assert (
+        given[:-1] == {(1, 1): [1], (3, 1): [1], (1, 2): [-2], (3, 2): [2, -2]}[networks, threads]
+    )
+    for k in range(networks):
         assert_as_alone(k, result, stack.data, **settings | {"seed": k})
 
 
@@ -163,9 +166,9 @@ def test_steps_that_are_kept_stay_as_they_were(monkeypatch):
     trained(stack.data, callbacks=[rarely])
     trained(stack.data, callbacks=[heard])
     assert len(rarely.steps) == 2 * STEPS_AN_EPOCH
-    for step, expected in zip(rarely.steps, heard.steps, strict=True):
-        assert_trees_close(step.params, expected.params, **EXACT)
-        np.testing.assert_array_equal(step.cost, expected.cost)
+    for found, expected in zip(rarely.steps, heard.steps, strict=True):
+        assert_trees_close(found.params, expected.params, **EXACT)
+        np.testing.assert_array_equal(found.cost, expected.cost)
 
 
 def test_steps_and_runs_take_turns():
@@ -210,8 +213,8 @@ LEFT: dict[str, Any] = {
 
 @pytest.mark.parametrize("settings", LEFT.values(), ids=LEFT)
 def test_what_is_left_to_single_steps(settings):
-    data, step = case().data, STEPS.Trainer.step
-    with mock.patch.object(STEPS.Trainer, "step", autospec=True, side_effect=step) as made:
+    data, one = case().data, STEPS.Trainer.step
+    with mock.patch.object(STEPS.Trainer, "step", autospec=True, side_effect=one) as made:
         result = trained(data, **settings)
     assert made.call_count == result.steps
     assert_trees_close(result.params, trained(data, callbacks=[Heard()], **settings).params)

@@ -98,7 +98,8 @@ class StackProgram:
         costs = arrays["costs"].reshape(networks, count)
         # Large ones that are left over have all threads in turn, as each has alone.
         left = networks % all_threads() if self.program.most_workers(m) > 1 else 0
-        self._make(rows[: networks - left], arrays)
+        if left < networks:
+            self._make(rows[: networks - left], arrays)
         for k in range(networks - left, networks):
             self._make_alone(k, steps, m, costs[k])
         return *self._joined(), costs.T.reshape(count, *self.lead)
