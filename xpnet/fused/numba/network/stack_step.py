@@ -1,7 +1,7 @@
 """Training step of a stack: its networks one after another, in few compiled calls.
 
-By the very loops of a run, so that results are the same to the bit. Threads are for large networks
-alone: of a single step, to wake others takes too long.
+By the very loops of a run, so that results are the same to the bit. Only large networks have
+workers: of a small step, to wake threads takes too long.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.fused import are_dense
+from xpnet.fused.numba.blas import ALONE, is_for_product
 from xpnet.fused.numba.network.run import program_of
 from xpnet.fused.numba.network.stacks import StackProgram
 from xpnet.fused.numba.network.step import SMALL, Room
 from xpnet.fused.numba.network.trainings import MOST
+from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
@@ -23,6 +26,7 @@ from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
 def stacked_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` for one training loop, that of a stack compiled where it can be."""
     program: StackStep | None = None
+    plain = _on_chosen_threads(step)
 
     def fused_step(
         net: Any,
@@ -35,21 +39,56 @@ def stacked_step(step: Callable[..., Any]) -> Callable[..., Any]:
         kernels: Kernels,
         apply: Callable[..., Any],
         sample_weight: Array | None,
-        **settings: Any,
+        l2: Any,
+        dropout: Dropout | None,
     ) -> Any:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)
         if params[0][0].ndim > 2 and optimizer in LOOPS:
             program = program or program_of(StackStep, net, params, X, optimizer)
             if program and (rows := _as_rows(X, Y, sample_weight)):
-                given = params, moments, rows, [hyperparameters], apply, lambda: kernels
-                made = program(TrainingSteps(net, *given, **_of_steps(**settings)))
+                of_step = [hyperparameters], apply, lambda: kernels, l2, dropout and [dropout]
+                made = program(TrainingSteps(net, params, moments, rows, *of_step))
                 if made is not None:
                     return made
-        rest = {"kernels": kernels, "apply": apply, "sample_weight": sample_weight, **settings}
-        return step(net, params, moments, X, Y, hyperparameters, **rest)
+        settings = {"sample_weight": sample_weight, "l2": l2, "dropout": dropout}
+        rest = {"kernels": kernels, "apply": apply, **settings}
+        return plain(net, params, moments, X, Y, hyperparameters, **rest)
 
     return fused_step
+
+
+def _on_chosen_threads(step: Callable[..., Any]) -> Callable[..., Any]:
+    """`step` for one training run, where a stack's large product takes one thread or all."""
+    threads: Threads | None = None
+
+    def threaded_step(
+        net: Any, params: Params, moments: Any, X: Array, *args: Any, **settings: Any
+    ) -> Any:
+        nonlocal threads
+        if not _is_one_large_product(params, X):
+            return step(net, params, moments, X, *args, **settings)
+        networks, n_out, n_in = params[0].W.shape
+        threads = threads or Threads((n_in, networks * n_out), X.dtype)
+        if not threads.matter(X.shape[1]):
+            return step(net, params, moments, X, *args, **settings)
+        with threads.chosen_for(X.shape[1]):
+            return step(net, params, moments, X, *args, **settings)
+
+    return threaded_step
+
+
+def _is_one_large_product(params: Params, X: Array) -> bool:
+    """Whether networks share X, in one product for all, and their other products are small.
+
+    One by `product`, whose bits do not depend on threads; NumPy's, of other arrays, may.
+    """
+    stacked = are_dense(params) and X.ndim == 2 and params[0].W.ndim == 3
+    return (
+        stacked
+        and is_for_product(X)
+        and all(W[0].size * X.shape[1] <= ALONE for W, _ in params[1:])
+    )
 
 
 def _as_rows(X: Array, Y: Array, s: Array | None) -> Batches | None:
@@ -58,10 +97,6 @@ def _as_rows(X: Array, Y: Array, s: Array | None) -> Batches | None:
     if not m or not all(rows.flags.c_contiguous or rows.size <= SMALL for rows in (x, y)):
         return None
     return Batches(np.ascontiguousarray(x), np.ascontiguousarray(y), s, np.arange(m), m)
-
-
-def _of_steps(l2: Any, dropout: Dropout | None) -> dict[str, Any]:
-    return {"l2": l2, "dropout": dropout and [dropout]}
 
 
 class StackStep(StackProgram):

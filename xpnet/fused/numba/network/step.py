@@ -14,7 +14,7 @@ import numpy as np
 from xpnet.fused import are_dense, or_else
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import KINDS
-from xpnet.fused.numba.blas import ALONE, is_for_product, routine
+from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
@@ -25,7 +25,6 @@ from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
-from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
@@ -72,46 +71,13 @@ def compiled_step(
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
-            plain = plain or of_stack(_on_chosen_threads(step))
+            plain = plain or of_stack(step)
             return plain(net, params, moments, X, Y, hyperparameters, **rest)
         J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
     return fused_step
-
-
-def _on_chosen_threads(step: Callable[..., Any]) -> Callable[..., Any]:
-    """`step` for one training run, where a stack's large product takes one thread or all."""
-    threads: Threads | None = None
-
-    def threaded_step(
-        net: Any, params: Params, moments: Any, X: Array, *args: Any, **settings: Any
-    ) -> Any:
-        nonlocal threads
-        if not _is_one_large_product(params, X):
-            return step(net, params, moments, X, *args, **settings)
-        networks, n_out, n_in = params[0].W.shape
-        threads = threads or Threads((n_in, networks * n_out), X.dtype)
-        if not threads.matter(X.shape[1]):
-            return step(net, params, moments, X, *args, **settings)
-        with threads.chosen_for(X.shape[1]):
-            return step(net, params, moments, X, *args, **settings)
-
-    return threaded_step
-
-
-def _is_one_large_product(params: Params, X: Array) -> bool:
-    """Whether networks share X, in one product for all, and their other products are small.
-
-    One by `product`, whose bits do not depend on threads; NumPy's, of other arrays, may.
-    """
-    stacked = are_dense(params) and X.ndim == 2 and params[0].W.ndim == 3
-    return (
-        stacked
-        and is_for_product(X)
-        and all(W[0].size * X.shape[1] <= ALONE for W, _ in params[1:])
-    )
 
 
 def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
