@@ -135,7 +135,10 @@ class StackProgram:
                 room.enter(own, like, 1)
                 room.train(own, like, 1)
 
-        on_workers(workers, make)
+        if workers > 1:
+            on_workers(workers, make)
+        else:
+            make(0, 1, 0)
 
     def _make_alone(self, k: int, steps: TrainingSteps, m: int, to_costs: Array) -> None:
         """The steps of network number k, perhaps by some workers."""

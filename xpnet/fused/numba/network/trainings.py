@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -139,7 +140,7 @@ def _make(group: Sequence[Arguments]) -> None:
 def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Arguments]]:
     """Runs of one network on the same samples in the same order, no more than `MOST` together.
 
-    As many groups of these as there are threads, or some times as many.
+    They are as many as there are `threads`, or some times as many, where enough runs are alike.
     """
     alike: dict[Any, list[Arguments]] = {}
     for row, program, arrays in calls:
@@ -147,7 +148,7 @@ def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Argumen
         alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
-        number = -(-len(some) // (MOST * threads)) * threads
-        size = -(-len(some) // number)
-        groups += [some[i : i + size] for i in range(0, len(some), size)]
+        number = min(-(-len(some) // (MOST * threads)) * threads, len(some))
+        ends = (len(some) * i // number for i in range(number + 1))
+        groups += [some[begin:end] for begin, end in pairwise(ends)]
     return groups
