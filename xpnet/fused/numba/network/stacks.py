@@ -70,9 +70,9 @@ class StackProgram:
         )
 
     def _fits_samples(self, batches: Batches) -> bool:
-        X, Y, s, *_ = batches
+        X, Y, s, order, _ = batches
         m, arrays = X.shape[-2], ((X, self.program.n_x), (Y, self.program.n_y))
-        fit = all(
+        fit = order is not None and all(
             isinstance(array, np.ndarray)
             and array.shape[-2:] == (m, n)
             and array.dtype == self.dtype
