@@ -38,6 +38,7 @@ def threads(request, monkeypatch):
     """How many the BLAS has, and so a run of a stack."""
     for module in (stacks, team):
         monkeypatch.setattr(module, "all_threads", lambda: request.param)
+        monkeypatch.setattr(module, "WORTH", 0)
     return request.param
 
 
@@ -139,6 +140,15 @@ def test_large_networks_that_are_left_over_have_workers(networks, threads, monke
     assert given == expected.get((networks, threads), [])
     for k in range(networks):
         assert_as_alone(k, result, stack.data, **settings | {"seed": k})
+
+
+def test_what_is_soon_made_is_made_by_one_thread(monkeypatch):
+    monkeypatch.setattr(stacks, "all_threads", lambda: 2)
+    for worth, workers in ((stacks.WORTH, []), (10_000, [2, 2])):
+        monkeypatch.setattr(stacks, "WORTH", worth)
+        with mock.patch.object(stacks, "on_workers", side_effect=stacks.on_workers) as made:
+            in_runs(case().data)
+        assert [call.args[0] for call in made.call_args_list] == workers
 
 
 def test_a_group_for_each_thread():

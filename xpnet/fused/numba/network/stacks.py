@@ -23,7 +23,9 @@ from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import Room
 from xpnet.fused.numba.network.trainings import groups_of
 from xpnet.fused.numba.threads.alone import is_alone
+from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.number import all_threads
+from xpnet.fused.numba.threads.team import WORTH
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.kernels import Dropout
@@ -121,8 +123,9 @@ class StackProgram:
 
     def _make(self, rows: Array, arrays: dict[str, Array]) -> None:
         """What these rows say, side by side."""
-        calls, threads = [(row, self.program, arrays) for row in rows.tolist()], all_threads()
-        groups = groups_of(calls, threads)
+        samples = int(rows["length"].sum())
+        threads = all_threads() if samples * weights_of(self.program.net.sizes) >= WORTH else 1
+        groups = groups_of([(row, self.program, arrays) for row in rows.tolist()], threads)
         workers, coming = min(threads, len(groups)), iter(groups)
         if workers > 1 and is_alone():
             end_threads()  # which would keep their cores
