@@ -36,10 +36,14 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
 def threads(request, monkeypatch):
     """How many the BLAS has, and so a run of a stack."""
-    for module in (stacks, team):
-        monkeypatch.setattr(module, "all_threads", lambda: request.param)
-        monkeypatch.setattr(module, "WORTH", 0)
+    limit_threads(monkeypatch, request.param)
     return request.param
+
+
+def limit_threads(monkeypatch, number):
+    for module in (stacks, team):
+        monkeypatch.setattr(module, "all_threads", lambda: number)
+        monkeypatch.setattr(module, "WORTH", 0)
 
 
 def case(sizes=(5, 7, 4, 3), lead=(K,), m=M, seed=0, dtype="float32"):
@@ -126,18 +130,24 @@ def test_one_seed_draws_the_masks_of_the_stack_as_a_whole(monkeypatch):
     assert_trees_close(found.params, trained(stack.data, **settings).params, "float64")
 
 
-@pytest.mark.parametrize("networks", [1, 3])
-def test_large_networks_that_are_left_over_have_workers(networks, threads, monkeypatch):
-    """Of three, two go side by side, and the third has both threads; alone each has them."""
+@pytest.mark.parametrize(
+    ("networks", "number", "workers"),
+    [(1, 1, []), (3, 1, []), (1, 2, [-2]), (3, 2, [2, -2, 2]), (3, 4, [3, 3])],
+)
+def test_large_networks_that_are_left_over_have_workers(networks, number, workers, monkeypatch):
+    """Of three, two go side by side, and the third has both threads; where it may have two of four,
+    three go side by side. The last of these numbers are of the cost at the end.
+    """
+    limit_threads(monkeypatch, number)
     given, (one, other) = [], (stacks.on_workers, step.on_workers)
     monkeypatch.setattr(stacks, "on_workers", lambda n, make: given.append(n) or one(n, make))
     monkeypatch.setattr(step, "on_workers", lambda n, make: given.append(-n) or other(n, make))
-    monkeypatch.setattr(team.Team, "parts", lambda *_: [(slice(0, 3), 1), (slice(3, 8), threads)])
+    parts = [(slice(0, 3), 1), (slice(3, 8), min(number, 2))]
+    monkeypatch.setattr(team.Team, "parts", lambda *_: parts)
     stack = case((64, 64, 3), lead=(networks,), m=1024)
     settings = {"batch_size": 128, "seed": list(range(networks)), "epochs": 1}
     result = in_runs(stack.data, **settings)
-    expected = {(1, 2): [-2], (3, 2): [2, -2, 2]}  # the last is of the cost at the end
-    assert given == expected.get((networks, threads), [])
+    assert given == workers
     for k in range(networks):
         assert_as_alone(k, result, stack.data, **settings | {"seed": k})
 

@@ -98,8 +98,9 @@ class StackProgram:
         networks, count = rows.size, len(steps.hyperparameters)
         m = min(steps.batches.size, steps.batches.order.shape[-1])
         costs = arrays["costs"].reshape(networks, count)
-        # Large ones that are left over have all threads in turn, as each has alone.
-        left = networks % all_threads() if self.program.most_workers(m) > 1 else 0
+        # Large ones that are left over have workers in turn, where those are more than they.
+        left = networks % all_threads()
+        left = left if left < self.program.most_workers(m) else 0
         if left < networks:
             self._make(rows[: networks - left], arrays)
         for k in range(networks - left, networks):
