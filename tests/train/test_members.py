@@ -77,7 +77,8 @@ def test_what_has_no_run_draws_no_masks_and_asks_no_schedule_in_vain(stack, monk
         return 0.1
 
     monkeypatch.setattr(StepDropout, "at", noted)
-    train(stack, optimizer=optim.sgd(rate), epochs=3, dropout=DROPOUT)
+    settings = {"optimizer": optim.sgd(rate), "dropout": DROPOUT, "kernels": xpnet.VECTORIZED}
+    train(stack, epochs=3, **settings)
     assert drawn == list(range(1, 3 * STEPS_AN_EPOCH + 1))
     last_of_run = 2 * STEPS_AN_EPOCH + 1
     assert asked.count(last_of_run) == 1
@@ -90,7 +91,7 @@ def test_folds_beside_candidates():
     fold = [random_case((3, 4, 2), output="softmax", m=M, seed=seed) for seed in (1, 2)]
     X, Y = (np.stack([getattr(f, name) for f in fold])[:, None] for name in ("X", "Y"))
     weight = np.random.default_rng(0).uniform(0.5, 2.0, (2, 1, 1, M))
-    given, l2 = (0.01, 1e300, 0.1), rates(0.1, 0.0, 0.5)
+    given, l2 = (0.01, 1e300, 0.1), rates(0.0, 0.2, 0.5)
     result = train(
         replace(stack, X=X, Y=Y, sample_weight=weight, l2=l2),
         optimizer=optim.sgd(rates(*given)[None]),

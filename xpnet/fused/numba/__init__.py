@@ -6,6 +6,7 @@ A training step of one network is joined to two calls in all: see `step`.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from xpnet.fused.numba.dense import Empty, fused_backward, fused_forward
 from xpnet.fused.numba.gather import gathered
 from xpnet.fused.numba.memory import recycling
 from xpnet.fused.numba.network.run import compiled_run
+from xpnet.fused.numba.network.stack_step import stacked_step
+from xpnet.fused.numba.network.stacks import StackProgram
 from xpnet.fused.numba.network.step import compiled_step, compiled_value_and_grad, is_thin
 from xpnet.fused.numba.network.trainings import one_each, side_by_side
 from xpnet.fused.numba.threads.alone import is_alone
@@ -65,8 +68,8 @@ def _gather(plain: Gather) -> Gather:
 _COMPILED = Accelerator(
     kernels=_kernels,
     training_kernels=_training_kernels,
-    step=compiled_step,
-    run=compiled_run,
+    step=partial(compiled_step, stacked_step),
+    run=partial(compiled_run, StackProgram),
     side_by_side=side_by_side,
     gather=_gather,
     value_and_grad=compiled_value_and_grad,

@@ -12,8 +12,9 @@ from tests.fused.numba.network.test_run import BATCH_SIZE, STEPS_AN_EPOCH, M, sa
 from tests.train.cases import Heard
 from xpnet import DivergenceError, MLPClassifier, Network, cost, fit, optim
 from xpnet.backend import leaves
+from xpnet.fused.numba import ACCELERATOR
 from xpnet.fused.numba.blas import ALONE, routine
-from xpnet.fused.numba.network import run, step, trainings
+from xpnet.fused.numba.network import step, trainings
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.trial import Trial
 from xpnet.train.arguments import Settings
@@ -83,7 +84,7 @@ def accepted():
     """A run that was made without a penalty, and what it was made of."""
     net, params, X, Y = samples((5, 7, 3))
     batches = batches_of(X, Y, np.arange(BATCH_SIZE), BATCH_SIZE)
-    optimizer, made = optim.sgd(0.1), run.compiled_run(None)
+    optimizer, made = optim.sgd(0.1), ACCELERATOR.run(None)
     steps = TrainingSteps(
         *(net, params, (), batches, [optimizer.hyperparameters(1)]),
         apply=optimizer.apply,
@@ -134,7 +135,7 @@ def test_no_run_on_samples_that_the_loops_do_not_take(unfit, known, accepted):
 
 def test_a_run_goes_on_from_the_moments_that_it_is_given(accepted):
     """Whatever it has returned before; others than the optimiser's it does not take."""
-    optimizer, made, (_, steps, _) = optim.momentum(0.1), run.compiled_run(None), accepted
+    optimizer, made, (_, steps, _) = optim.momentum(0.1), ACCELERATOR.run(None), accepted
     moments = optimizer.init(steps.params).moments
     numbers = [optimizer.hyperparameters(1)]
     steps = steps._replace(apply=optimizer.apply, moments=moments, hyperparameters=numbers)

@@ -14,7 +14,7 @@ from tests.fused.numba.network.test_run import assert_equal, samples, trained
 from xpnet import Network
 from xpnet.fused.numba import dense
 from xpnet.fused.numba.blas import number_of_threads, routine
-from xpnet.fused.numba.network import step
+from xpnet.fused.numba.network import stack_step
 from xpnet.fused.numba.threads import number as threads
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads.number import Threads, at_most
@@ -273,13 +273,13 @@ def test_beside_other_threads_there_is_no_choice(machine, monkeypatch):
 @pytest.mark.parametrize("kind", ["as it is", "read-only", "strided"])
 def test_a_stack_has_a_choice_only_where_its_product_is_ours(kind, monkeypatch, rng):
     made = []
-    monkeypatch.setattr(step.Threads, "matter", lambda self, m: made.append(m))
+    monkeypatch.setattr(stack_step.Threads, "matter", lambda self, m: made.append(m))
     net = Network((300, 8, 3))
     stack = xpnet.stack([net.init(seed=seed) for seed in range(5)])
     X, Y = rng.random((300, 64), "float32"), np.eye(3, dtype="float32")[rng.integers(3, size=32)].T
     X = X[:, ::2] if kind == "strided" else X[:, :32].copy()
     X.flags.writeable = kind != "read-only"
-    list(xpnet.steps(net, stack, [(X, Y)] * 2, optimizer=xpnet.optim.sgd(0.1)))
+    list(xpnet.steps(net, stack, [(X, Y)] * 2, optimizer=xpnet.optim.lion(0.1)))
     assert made == ([32, 32] if kind == "as it is" else [])
 
 

@@ -24,6 +24,7 @@ from xpnet.fused.numba.network.places import (
     DA,
     DZ,
     REST,
+    UNIT,
     A,
     Z,
     dense,
@@ -74,11 +75,12 @@ def cost_and_differences(
         `row_sums`, of the output's loop, and of `decayed` where there is a penalty. Without
         `backward` there is the cost alone.
     layout : array of int, shape (L, 4)
-    kinds : array of int, shape (L, 8)
+    kinds : array of int, shape (L, 9)
         The addresses of each layer's loops: its activation, the identity in the output layer; the
         derivative by Z; what multiplies by the derivative. Then the rows of `work` where its
-        matrices begin: A, whose row is also the number of its first unit; Z, or -1 where the
-        derivative does without; dZ; dA; and what else there is.
+        matrices begin: A, whose row is also where its units begin in `across` and `to_db`; Z, or -1
+        where the derivative does without; dZ; dA; and what else there is. Then the number that its
+        first unit has for dropout.
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
     columns : array, shape (n_x * m,)
@@ -147,7 +149,7 @@ def forward(
         A_prev = address_at(to_A, 0)
         if layer < last:
             if masks[KEPT] > 0:
-                call(masks[DROP], to_A, kinds[layer, A], kinds[last, A] + before, masks)
+                call(masks[DROP], to_A, kinds[layer, UNIT], kinds[last, UNIT] + before, masks)
             if loops[BACKWARD] != 0:
                 rows = address_at(across, kinds[layer, A])
                 call(loops[TRANSPOSE], A_prev, m, rows, len(across) // m, n, m, theta)
@@ -192,7 +194,7 @@ def backward(
             dA = rows_of(work, layout, kinds, DA, layer, m)
             of_A = rows_of(work, layout, kinds, A, layer, m)
             if masks[KEPT] > 0:
-                call(masks[DROP], dA, kinds[layer, A], kinds[last, A] + before, masks)
+                call(masks[DROP], dA, kinds[layer, UNIT], kinds[last, UNIT] + before, masks)
                 call(masks[DIVIDE], of_A, masks[KEPT])  # the slope's A is without its mask
             if kinds[layer, Z] < 0:
                 call(kinds[layer, MULTIPLY], dA, of_A, None, slopes[layer], dZ, db)

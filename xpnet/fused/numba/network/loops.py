@@ -53,6 +53,7 @@ def network_of(net: Any, dtype: Any, thin: bool) -> tuple[Array, Array, Array]:
             dZ + units,
             np.full_like(sizes, dZ + S),
             np.full_like(sizes, dZ + S + sizes.max()),
+            units,
         ]
     )
     slopes = np.array([SLOPES[name, dtype] for name in activations])

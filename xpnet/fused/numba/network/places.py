@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from xpnet.fused.numba.compilation.views import WHOLE, Typed, data_of, made_view
 
 N_OUT, N_IN, WEIGHTS, BIAS = range(4)  # of `layout`
-A, Z, DZ, DA, REST = range(3, 8)  # of `kinds`
+A, Z, DZ, DA, REST, UNIT = range(3, 9)  # of `kinds`
 
 
 def _entry(context: Any, builder: Any, table: Any, value: Any, layer: Any, column: int) -> Any:

@@ -14,36 +14,43 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
+from xpnet.fused import TrainingRun, TrainingStep, are_dense, are_of_step, are_same
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, TrainingSteps
+from xpnet.types import (
+    Array,
+    Batches,
+    Hyperparameters,
+    Params,
+    PreparedRun,
+    TrainingSteps,
+    map_params,
+)
 
 
-def compiled_run(step: TrainingStep) -> TrainingRun:
+def compiled_run(of_stack: Any, step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
+    Those of a stack are made by ``of_stack(params, program)``, of a program of one of its networks.
     Its ``epochs`` takes the order of whole epochs; its ``prepared`` returns a `PreparedRun`, of a
     call of `train` that is not made yet; its ``cost`` is that of one batch, where there was a run
     or one was prepared.
     """
-    program: RunProgram | None = None
+    program: Any = None
     has_run = False
 
-    def found(steps: TrainingSteps) -> RunProgram | None:
+    def found(steps: TrainingSteps) -> Any:
         nonlocal program, has_run
         optimizer = getattr(steps.apply, "kernel", None)  # of an update that is this kernel alone
         if optimizer not in LOOPS:
             return None
-        if program is None:
-            if not suits(steps.net, steps.params, steps.batches.X):
-                return None
-            program = RunProgram(steps.net, steps.params, optimizer)
-        if not program.fits_run(steps):
+        net, params, X = steps.net, steps.params, steps.batches.X
+        program = program or program_of(of_stack, net, params, X, optimizer)
+        if program is None or not program.fits_run(steps):
             return None
         has_run = True
         return program
@@ -60,7 +67,19 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         return program.cost(params, batch, l2) if program and has_run else None
 
     run.epochs, run.prepared, run.cost = run, prepared, cost  # type: ignore[attr-defined]
+    run.of_each = True  # type: ignore[attr-defined]
     return run
+
+
+def program_of(of_stack: Any, net: Any, params: Params, X: Any, optimizer: str) -> Any:
+    """The `RunProgram` of a network, or of a stack what `of_stack` makes; None where none suits."""
+    one = params
+    if are_dense(params) and params[0].W.ndim > 2:
+        one = map_params(lambda tensor: tensor[(0,) * (tensor.ndim - 2)], params)
+    if not suits(net, one, X):
+        return None
+    program = RunProgram(net, one, optimizer)
+    return program if one is params else of_stack(params, program)
 
 
 class RunProgram(Program):
@@ -162,21 +181,21 @@ class RunProgram(Program):
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
             _, masks = masks_in_row(steps.dropout[0], self.dtype)
-        return self._row(steps.batches, len(steps.hyperparameters), steps.l2, arrays, masks)
+        return self.row(steps.batches, len(steps.hyperparameters), steps.l2, arrays, masks)
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What `params` cost on the only batch of these, without dropout; None where not known."""
         is_scalar = isinstance(l2, float | int)
         if not (is_scalar and self.flats.fits(params) and self._fits_samples(batch)):
             return None
-        l2 = self._penalty(l2)  # now, as it enters a loop to be copied
+        l2 = self.penalty(l2)  # now, as it enters a loop to be copied
         forward = self.network[0].copy()
         forward[BACKWARD] = 0
         arrays = {"theta": self.flats.vector(params), "loops": forward}
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
         batch = batch._replace(order=batch.order[None])
-        row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
+        row, arrays = self.row(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
         if m * self.work >= LEAST:
@@ -187,7 +206,7 @@ class RunProgram(Program):
             room.train(rows, self.like, workers)
         return arrays["costs"][0]
 
-    def _row(
+    def row(
         self,
         batches: Batches,
         steps: int,
@@ -206,7 +225,7 @@ class RunProgram(Program):
             "m": len(batches.X),
             "weights": 0 if s is None else s.size,
             "steps": steps,
-            "l2": self._penalty(l2),
+            "l2": self.penalty(l2),
             **self._of_samples(order, batches.size),
         }
         return row_of(arrays, self.numbers | of_samples | numbers), arrays

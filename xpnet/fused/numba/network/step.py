@@ -14,7 +14,7 @@ import numpy as np
 from xpnet.fused import are_dense, or_else
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import KINDS
-from xpnet.fused.numba.blas import ALONE, is_for_product, routine
+from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
@@ -25,7 +25,6 @@ from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
-from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
@@ -40,15 +39,17 @@ OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", 
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
-def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_step(
+    of_stack: Callable[..., Callable[..., Any]], step: Callable[..., Any]
+) -> Callable[..., Any]:
     """`step` for one training run, whose parameters, gradients and moments are kept flat.
 
-    What the compiled calls are not made for, such as a stack or a large batch in C order, is left
-    to `step` itself.
+    What the compiled calls are not made for, such as a large batch in C order, is left to `step`
+    itself, by way of ``of_stack(step)``.
     """
     program: Program | None = None
     own: Kernels
-    plain = _on_chosen_threads(step)
+    plain: Callable[..., Any] | None = None
 
     def fused_step(
         net: Any,
@@ -62,7 +63,7 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         apply: Callable[..., Any],
         **settings: Any,
     ) -> Any:
-        nonlocal program, own
+        nonlocal program, own, plain
         if program is None and suits(net, params, X):
             program = Program(net, params)
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
@@ -70,45 +71,13 @@ def compiled_step(step: Callable[..., Any]) -> Callable[..., Any]:
         if program is None or not program.fits(params, X, Y, *weights):
             # By itself, as `or_else` would cost a small network's step more than 1 %.
             rest = {"kernels": kernels, "apply": apply, **settings}
+            plain = plain or of_stack(step)
             return plain(net, params, moments, X, Y, hyperparameters, **rest)
         J, grads = program(params, X, Y, *weights, settings["dropout"])
         params, moments = apply(params, grads, moments, hyperparameters, own)
         return params, moments, J
 
     return fused_step
-
-
-def _on_chosen_threads(step: Callable[..., Any]) -> Callable[..., Any]:
-    """`step` for one training run, where a stack's large product takes one thread or all."""
-    threads: Threads | None = None
-
-    def threaded_step(
-        net: Any, params: Params, moments: Any, X: Array, *args: Any, **settings: Any
-    ) -> Any:
-        nonlocal threads
-        if not _is_one_large_product(params, X):
-            return step(net, params, moments, X, *args, **settings)
-        networks, n_out, n_in = params[0].W.shape
-        threads = threads or Threads((n_in, networks * n_out), X.dtype)
-        if not threads.matter(X.shape[1]):
-            return step(net, params, moments, X, *args, **settings)
-        with threads.chosen_for(X.shape[1]):
-            return step(net, params, moments, X, *args, **settings)
-
-    return threaded_step
-
-
-def _is_one_large_product(params: Params, X: Array) -> bool:
-    """Whether networks share X, in one product for all, and their other products are small.
-
-    One by `product`, whose bits do not depend on threads; NumPy's, of other arrays, may.
-    """
-    stacked = are_dense(params) and X.ndim == 2 and params[0].W.ndim == 3
-    return (
-        stacked
-        and is_for_product(X)
-        and all(W[0].size * X.shape[1] <= ALONE for W, _ in params[1:])
-    )
 
 
 def compiled_value_and_grad(plain: ValueAndGrad) -> ValueAndGrad:
@@ -204,6 +173,10 @@ class Program:
         """The workers of steps that there may be some for."""
         return Team(self.net.sizes)
 
+    def most_workers(self, m: int) -> int:
+        """How many workers a batch of m samples may have."""
+        return self.team.most(m) if m * self.work >= LEAST else 1
+
     def parts(self, steps: int, m: int) -> Iterable[tuple[slice, int]]:
         """The parts of so many steps of m samples, and for each how many workers."""
         return self.team.parts(steps, m) if m * self.work >= LEAST else [(slice(0, steps), 1)]
@@ -242,7 +215,7 @@ class Program:
         # As numbers, since by their names it would take some times as long.
         whole, real = table.view(np.int64), table.view(np.float64)
         whole[OF_STEP] = [array.ctypes.data for array in arrays]
-        real[L2], real[KEPT], whole[WEIGHTS] = self._penalty(l2), 0.0, 0
+        real[L2], real[KEPT], whole[WEIGHTS] = self.penalty(l2), 0.0, 0
         if sample_weight is not None:
             arrays.append(np.ascontiguousarray(sample_weight[0]))
             table["weight"], whole[WEIGHTS] = arrays[-1].ctypes.data, m
@@ -256,7 +229,7 @@ class Program:
 
     def _table(self, m: int) -> tuple[Array, dict[str, Array]]:
         """The table of a step of m samples, and its own arrays; the latest is used again."""
-        most = self.team.most(m) if m * self.work >= LEAST else 1
+        most = self.most_workers(m)
         if self.latest[0] != (m, most, self.room.serial):
             order, costs = np.arange(m)[None], np.empty(1, self.dtype)
             arrays = {"keys": np.zeros((1, 2), np.int64), "order": order, "costs": costs}
@@ -267,7 +240,7 @@ class Program:
         _, table, arrays = self.latest
         return table, arrays
 
-    def _penalty(self, l2: Any) -> float:
+    def penalty(self, l2: Any) -> float:
         """`l2`; what adds its part to the gradients is compiled for the first that is not 0."""
         loops = self.network[0]
         if l2 and not loops[DECAY]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -158,14 +159,18 @@ def _make(group: Sequence[Arguments]) -> None:
     of_thread.room.train(rows, program.like, 1)
 
 
-def groups_of(calls: Sequence[Arguments]) -> list[list[Arguments]]:
-    """Runs of one network on the same samples in the same order, no more than `MOST` together."""
+def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Arguments]]:
+    """Runs of one network on the same samples in the same order, no more than `MOST` together.
+
+    They are as many as there are `threads`, or some times as many, where enough runs are alike.
+    """
     alike: dict[Any, list[Arguments]] = {}
     for row, program, arrays in calls:
         key = program.net, *in_common(row)
         alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
-        size = -(-len(some) // -(-len(some) // MOST))
-        groups += [some[i : i + size] for i in range(0, len(some), size)]
+        number = min(-(-len(some) // (MOST * threads)) * threads, len(some))
+        ends = (len(some) * i // number for i in range(number + 1))
+        groups += [some[begin:end] for begin, end in pairwise(ends)]
     return groups
