@@ -47,6 +47,7 @@ __all__ = [
     "is_known",
     "keeps_waiting",
     "like",
+    "loss_share",
     "or_else",
     "replaced",
 ]
@@ -285,6 +286,12 @@ def are_same(returned: Sequence[Params], given: Sequence[Params]) -> bool:
     return returned is given or (
         len(returned) == len(given) and all(map(operator.is_, returned, given))
     )
+
+
+def loss_share(step: TrainingStep) -> float:
+    """The factor of the samples' losses in the costs of a step, which its gradients do not have."""
+    share: float = getattr(step, "loss_share", 1.0)
+    return share
 
 
 def is_known(apply: Callable[..., Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from array_api_compat import array_namespace, is_torch_array
@@ -291,7 +291,11 @@ class Trainer:
             check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
             check_rate(rate, backend.has_values)
         value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
-        step = _default_step if value_and_grad is None else _step_by(value_and_grad)
+        if value_and_grad is None:
+            share = self.settings.loss_share
+            step = _default_step if share == 1.0 else _step_with(share)
+        else:
+            step = _step_by(value_and_grad)
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
             step, self._run = training_step(step, Y), training_run(step, Y)
@@ -347,3 +351,11 @@ def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..
 
 
 _default_step = _step_by(unchecked_value_and_grad)
+
+
+@cache
+def _step_with(loss_share: float) -> Callable[..., Any]:
+    """The default step with another share of losses: one function, as programs are kept by it."""
+    step = _step_by(partial(unchecked_value_and_grad, loss_share=loss_share))
+    step.loss_share = loss_share  # type: ignore[attr-defined]
+    return step

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same
+from xpnet.fused import TrainingRun, TrainingStep, are_of_step, are_same, loss_share
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
@@ -42,7 +42,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         if program is None:
             if not suits(steps.net, steps.params, steps.batches.X):
                 return None
-            program = RunProgram(steps.net, steps.params, optimizer)
+            program = RunProgram(steps.net, steps.params, optimizer, loss_share(step))
         if not program.fits_run(steps):
             return None
         has_run = True
@@ -66,8 +66,8 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
 class RunProgram(Program):
     """Runs of steps of one network by one optimiser."""
 
-    def __init__(self, net: Any, params: Params, optimizer: str) -> None:
-        super().__init__(net, params)
+    def __init__(self, net: Any, params: Params, optimizer: str, loss_share: float) -> None:
+        super().__init__(net, params, loss_share)
         self.optimizer = optimizer
         self.loop, self.names = LOOPS[optimizer]
         self.moments: tuple[Params, ...] = ()
