@@ -214,3 +214,16 @@ def test_the_hyperparameters_of_a_late_step_are_those_of_an_average_that_has_set
         product = math.prod(0.9 * (1.0 - 0.5 * 0.96 ** (0.5 * i)) for i in range(1, t + 1))
         mu = 0.9 * (1.0 - 0.5 * 0.96 ** (0.5 * t))
         assert nadam.hyperparameters(t)["a"] == (1.0 - mu) / (1.0 - product)
+
+
+@pytest.mark.parametrize("rate", [0.5, np.float32(0.5), optim.step(0.5, 2, 0.1)], ids=repr)
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_the_hyperparameters_of_many_steps_are_those_of_each(name, rate):
+    hyperparameters = optim.OPTIMIZERS[name].make(rate).hyperparameters
+    steps = [7, 1, 2, 3, 900]
+    assert hyperparameters.of_steps(steps) == [hyperparameters(t) for t in steps]
+    kinds = {type(n) for numbers in hyperparameters.of_steps(steps) for n in numbers.values()}
+    assert kinds == {float}
+    corrected = optim.adam(rate).hyperparameters.of_steps([3])[0]["rate"]
+    at_3 = rate(3) if callable(rate) else rate
+    assert corrected == pytest.approx(at_3 * math.sqrt(1 - 0.999**3) / (1 - 0.9**3), rel=1e-12)

@@ -1,42 +1,62 @@
 """Bias corrections: hyperparameters of Adam and its kind that depend on the step.
 
-Each is a function ``(rate, t, settings) -> dict`` of the step t = 1, 2, … and of what its optimiser
-was made with, for a row of `xpnet.optim.OPTIMIZERS`. It runs on the host.
+Each is a function ``(rates, steps, settings) -> list of dict`` of steps t = 1, 2, …, of the rate at
+each, and of what its optimiser was made with, for a row of `xpnet.optim.OPTIMIZERS`. It runs on the
+host, where a small network's steps would wait for a call each.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
 from xpnet.optim.schedules import Rate
 from xpnet.types import Array
 
+Numbers: TypeAlias = list[dict[str, Any]]
 
-def rate_corrected(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+
+def rate_corrected(
+    rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]
+) -> Numbers:
     """Adam's: both corrections of its moments as one of the rate."""
-    correction = _sqrt(1.0 - settings["beta2"] ** t) / (1.0 - settings["beta1"] ** t)
-    return {"rate": rate * correction, **settings}
+    beta1, beta2 = settings["beta1"], settings["beta2"]
+    return [
+        {"rate": rate * (_sqrt(1.0 - beta2**t) / (1.0 - beta1**t)), **settings}
+        for rate, t in zip(rates, steps, strict=True)
+    ]
 
 
-def with_corrections(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+def with_corrections(
+    rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]
+) -> Numbers:
     """AdamW's: a correction for each of its moments."""
-    corrections = {"c1": 1.0 - settings["beta1"] ** t, "c2": 1.0 - settings["beta2"] ** t}
-    return {"rate": rate, **settings, **corrections}
+    beta1, beta2 = settings["beta1"], settings["beta2"]
+    return [
+        {"rate": rate, **settings, "c1": 1.0 - beta1**t, "c2": 1.0 - beta2**t}
+        for rate, t in zip(rates, steps, strict=True)
+    ]
 
 
-def with_shares(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
+def with_shares(rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]) -> Numbers:
     """NAdam's: what the gradient and its average have in the step, and the correction of v."""
     settings = dict(settings)
     beta1, decay = float(settings["beta1"]), float(settings.pop("momentum_decay"))
+    return [
+        {"rate": rate, **settings, **_shares(beta1, decay, t), "c2": 1.0 - settings["beta2"] ** t}
+        for rate, t in zip(rates, steps, strict=True)
+    ]
+
+
+def _shares(beta1: float, decay: float, t: int) -> dict[str, float]:
     mu, next_mu = _mu(beta1, decay, t), _mu(beta1, decay, t + 1)
     product = _product_of_mu(beta1, decay, t)
-    a, b = (1.0 - mu) / (1.0 - product), next_mu / (1.0 - product * next_mu)
-    return {"rate": rate, **settings, "a": a, "b": b, "c2": 1.0 - settings["beta2"] ** t}
+    return {"a": (1.0 - mu) / (1.0 - product), "b": next_mu / (1.0 - product * next_mu)}
 
 
 def _mu(beta1: float, decay: float, t: int) -> float:

@@ -7,9 +7,10 @@ kernels' work. A setting out of its range is a `ValueError` where the optimiser 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from numbers import Real
 from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xpnet.optim._check import at_least_zero, fractions, shares, single
-from xpnet.optim.corrections import rate_corrected, with_corrections, with_shares
+from xpnet.optim.corrections import Numbers, rate_corrected, with_corrections, with_shares
 from xpnet.optim.schedules import Rate, Schedule, constant
 from xpnet.types import Array, Kernels, Optimizer, OptimizerState, Params, map_params
 
@@ -194,7 +195,7 @@ def _optimizer(name: str, learning_rate: Rate | Schedule, **settings: float) -> 
     kind, rate = OPTIMIZERS[name], constant(learning_rate)
     return Optimizer(
         _Initial(kind.moments),
-        _Hyperparameters(_unpromoting, name, rate, settings),
+        _Hyperparameters(name, rate, settings),
         _Applying(name),
         rate,
     )
@@ -243,32 +244,38 @@ class _Applying:
         return kernels.update(self.kernel, params, grads, moments, **there)
 
 
-def _as_given(rate: Rate, t: int, settings: dict[str, Any]) -> dict[str, Any]:
-    return {"rate": rate, **settings}
+def _as_given(rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]) -> Numbers:
+    return [{"rate": rate, **settings} for rate in rates]
 
 
-class _Hyperparameters(partial[dict[str, Any]]):
+@dataclass(frozen=True, eq=False)
+class _Hyperparameters:
     """The hyperparameters as a function of t; shown as the call that makes their optimiser."""
 
+    name: str
+    rate: Schedule
+    settings: dict[str, Any]
+
+    def __call__(self, t: int) -> dict[str, Any]:
+        return self.of_steps((t,))[0]
+
+    def of_steps(self, steps: Sequence[int]) -> Numbers:
+        """Those of each step, none of which would promote float32."""
+        of_kind = OPTIMIZERS[self.name].hyperparameters
+        found = of_kind(map(self.rate, steps), steps, self.settings)
+        if set(map(type, chain.from_iterable(map(dict.values, found)))) == {float}:
+            return found
+        return [{key: _as_float(number) for key, number in numbers.items()} for numbers in found]
+
     def __repr__(self) -> str:
-        name, rate, settings = self.args
-        shown = {"learning_rate": rate} | {
-            _ARGUMENTS.get(key, key): settings[key] for key in settings
+        shown = {"learning_rate": self.rate} | {
+            _ARGUMENTS.get(key, key): number for key, number in self.settings.items()
         }
-        return f"{name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+        return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
 
 _ARGUMENTS = {"decay": "weight_decay"}
 """The arguments of optimisers that kernels know by another name."""
-
-
-def _unpromoting(name: str, rate: Schedule, settings: dict[str, Any], t: int) -> dict[str, Any]:
-    """The hyperparameters of step t, none of which would promote float32."""
-    found = OPTIMIZERS[name].hyperparameters(rate(t), t, settings)
-    for number in found.values():
-        if type(number) is not float:
-            return {key: _as_float(number) for key, number in found.items()}
-    return found
 
 
 def _as_float(number: float | Array) -> float | Array:
@@ -296,8 +303,8 @@ class OptimizerKind(NamedTuple):
     make : ``(learning_rate, ...) -> Optimizer``
     moments : int
         How many moments it keeps, each shaped like the parameters.
-    hyperparameters : ``(rate, t, settings) -> dict``
-        What its kernel is given at step t.
+    hyperparameters : ``(rates, steps, settings) -> list of dict``
+        What its kernel is given at each of these steps.
     per_network : tuple of str
         The arguments of `make` that may be arrays ``(K, 1, 1)``, one number for each network of a
         stack.
@@ -305,7 +312,7 @@ class OptimizerKind(NamedTuple):
 
     make: Callable[..., Optimizer]
     moments: int
-    hyperparameters: Callable[[Rate, int, dict[str, Any]], dict[str, Any]]
+    hyperparameters: Callable[[Iterable[Rate], Sequence[int], dict[str, Any]], Numbers]
     per_network: tuple[str, ...]
 
 

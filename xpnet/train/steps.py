@@ -237,11 +237,11 @@ class Trainer:
     ) -> list[dict[str, Any]]:
         """The hyperparameters of so many steps; those that are not `made` yet are put there."""
         hyperparameters, first = self.settings.optimizer.hyperparameters, self.state.t + 1
+        of_steps = getattr(hyperparameters, "of_steps", lambda steps: map(hyperparameters, steps))
         made, coming = {} if made is None else made, range(first, first + count)
+        new = [t for t in coming if t not in made]
         with self.there:
-            for t in coming:
-                if t not in made:
-                    made[t] = hyperparameters(t)
+            made.update(zip(new, of_steps(new), strict=True))
         return [made[t] for t in coming]
 
     def _is_of_each(self, batches: Batches) -> bool:

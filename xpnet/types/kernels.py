@@ -33,7 +33,8 @@ class Optimizer(NamedTuple):
     ----------
     init : ``(params) -> OptimizerState``
     hyperparameters : ``(t) -> dict``
-        What depends on the step t = 1, 2, … alone: the learning rate, corrections, constants.
+        What depends on the step t = 1, 2, … alone: the learning rate, corrections, constants. With
+        an attribute `of_steps`, ``(sequence of t) -> list of dict``, it tells those of many steps.
     apply : ``(params, grads, moments, hyperparameters, kernels) -> (params, moments)``
         Arithmetic on arrays only, so that it can be compiled together with the gradients. One
         function for every optimiser of a kind: a compiler meets it once. With an attribute `kernel`

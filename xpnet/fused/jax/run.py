@@ -108,7 +108,7 @@ def _steps_at_once(batches: Batches) -> int:
     """For how many steps samples are gathered at once."""
     X, Y, _, order, size = batches
     m = X.shape[-2]
-    a_step = size * math.prod(order.shape[:-1]) * (X.nbytes + Y.nbytes) // m
+    a_step: int = size * math.prod(order.shape[:-1]) * (X.nbytes + Y.nbytes) // m
     return max(1, min(GATHERED // a_step, m // size, MOST_STEPS))
 
 
@@ -129,7 +129,7 @@ def _over_steps(
         values = list(map(itemgetter(name), each))
         if isinstance(values[0], dict):
             found[name] = _over_steps(values, room, dtype, changing)
-        elif name not in changing and _are_floats(values) and values.count(values[0]) == len(values):
+        elif name not in changing and _are_floats(values) and len(set(values)) == 1:
             found[name] = values[0]
         else:
             changing.add(name)

@@ -62,21 +62,26 @@ def matmul(
     """
     size, most = like.itemsize, tile_rows(like)
     lanes = register_size(like) // size
-    j = 0
-    while j < m:
-        columns, i = m - j, 0
-        while i < n:
-            left = n - i
-            a, b, c = A + i * row * size, B + j * size, to_C + (i * row_C + j) * size
-            sums = a, row, column, b, row_B, k, adds, c, row_C, left, columns, like
-            if columns < lanes:
-                narrow_tile_of_4(*sums)
-            elif left < most:
-                tile_of_4(*sums) if columns < 2 * lanes else wide_tile_of_4(*sums)
-            else:
-                tile(*sums) if columns < 2 * lanes else wide_tile(*sums)
-            i += most if left >= most and columns >= lanes else 4
-        j += lanes if columns < 2 * lanes else 2 * lanes
+    i = j = 0
+    while i < n and j < m:
+        left, columns = n - i, m - j
+        a, b, c = A + i * row * size, B + j * size, to_C + (i * row_C + j) * size
+        sums = a, row, column, b, row_B, k, adds, c, row_C, left, columns, like
+        if columns < lanes:
+            narrow_tile_of_4(*sums) if left < most else narrow_tile(*sums)
+        elif left < most:
+            tile_of_4(*sums) if columns < 2 * lanes else wide_tile_of_4(*sums)
+        else:
+            tile(*sums) if columns < 2 * lanes else wide_tile(*sums)
+        height = most if left >= most else 4
+        width = lanes if columns < 2 * lanes else 2 * lanes
+        # The larger matrix is read once, and the smaller, which may stay in the cache, more often.
+        if n < m:
+            i += height
+            i, j = (i, j) if i < n else (0, j + width)
+        else:
+            j += width
+            i, j = (i, j) if j < m else (i + height, 0)
 
 
 def _most(context: Any) -> int:
@@ -200,4 +205,4 @@ def _tile(
 wide_tile, wide_tile_of_4, tile, tile_of_4 = (
     _tile_of(rows, n) for n in (2, 1) for rows in (None, 4)
 )
-narrow_tile_of_4 = _tile_of(4, 1, is_narrow=True)
+narrow_tile, narrow_tile_of_4 = (_tile_of(rows, 1, is_narrow=True) for rows in (None, 4))

@@ -28,7 +28,7 @@ from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network import step
-from xpnet.fused.numba.network.loop import PIECE
+from xpnet.fused.numba.network.loop import PIECE, ROWS
 from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
@@ -220,14 +220,30 @@ def test_a_group_stays_in_its_room(fences):
     assert len(fences) > 3
 
 
-def test_gradients_are_made_of_as_many_whole_tiles_as_there_is_room_for(monkeypatch):
+@pytest.mark.parametrize(("n_in", "rows"), [(20_000, PIECE // 20_000), (1000, ROWS)])
+def test_gradients_are_made_of_as_many_whole_tiles_as_there_is_room_for(n_in, rows, monkeypatch):
+    made_by(monkeypatch, 1)
     pieces, array_of = np.full(PIECE, np.nan, "float32"), step.Room._array
     monkeypatch.setattr(
         step.Room, "_array", lambda *size: pieces if size[1] == "pieces" else array_of(*size)
     )
-    trained(*samples((4096, 64, 2), m=18), batch_size=9, epochs=1)  # too little for workers
-    rows = PIECE // 4096 // rows_of_a_tile(pieces) * rows_of_a_tile(pieces)
-    assert np.isfinite(pieces).sum() == rows * 4096
+    trained(*samples((n_in, rows + 8, 2), m=18), batch_size=9, epochs=1)
+    rows -= rows % rows_of_a_tile(pieces)
+    assert np.isfinite(pieces).sum() == rows * n_in
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_many_rows_are_made_of_some_columns_at_a_time(dtype):
+    """Of 700 inputs and 300 samples: neither is a multiple of what is multiplied at once."""
+    net, params, *columns = samples((700, 140, 2), m=300, dtype=dtype)
+    X, Y = map(np.asfortranarray, columns)
+    J, grads = step.compiled_value_and_grad(value_and_grad)(net, params, X, Y)
+    expected_J, expected = value_and_grad(net, params, X, Y, kernels=VECTORIZED)
+    tolerance = {"float32": 1e-4, "float64": 1e-12}[dtype]
+    np.testing.assert_allclose(J, expected_J, rtol=tolerance)
+    for layer, other in zip(grads, expected, strict=True):
+        np.testing.assert_allclose(layer.W, other.W, rtol=tolerance, atol=tolerance * 0.01)
+        np.testing.assert_allclose(layer.b, other.b, rtol=tolerance, atol=tolerance * 0.01)
 
 
 def test_no_more_workers_than_there_is_room_for(monkeypatch):

@@ -40,9 +40,11 @@ SUMMED = 512
 ROWS = 64
 """Rows of W that are read at a time across: of more, their places in memory would be looked up anew
 for each few columns."""
-BYTES, FEWEST, MOST = 2**19, 32, 256
-"""Of the rows of A whose products are one sum over samples, so that they lie in the cache; and how
-few and many samples they may be."""
+MOST = 256
+"""Samples whose products are one sum: of more, roundings add up."""
+BYTES = 2**18
+"""Of A of so many samples, in the columns that are multiplied at once by many rows of dZ: they are
+to lie in the cache, as each row of dZ needs them all."""
 FEW = 8
 """Samples up to which the BLAS is faster: they are too few to fill a register."""
 
@@ -235,17 +237,19 @@ def layer_gradients(
     n, n_in = to_dW.shape
     of_sample = len(across) // m
     dZ = of_sample // 2 + kinds[layer, A] + first
-    at_once = BYTES // (n_in * x.itemsize)
-    at_once = FEWEST if at_once < FEWEST else at_once if at_once < MOST else MOST
-    for before in range(0, m, at_once):
-        k = at_once if at_once < m - before else m - before
-        A_prev, row = address_at(x, before * n_in), n_in
-        if layer > 0:
-            A_prev = address_at(across, before * of_sample + kinds[layer - 1, A])
-            row = of_sample
-        factors = address_at(across, before * of_sample + dZ), 1, of_sample, A_prev, row
-        place = address_at(to_dW, 0), n_in, n, n_in
-        call(loops[MATMUL], *factors, k, min(before, 1), *place, to_dW)
+    width = BYTES // (MOST * x.itemsize)
+    width = width if n >= width // 2 else n_in  # few rows are read again sooner than so much of A
+    for column in range(0, n_in, width):
+        columns = width if width < n_in - column else n_in - column
+        for before in range(0, m, MOST):
+            k = MOST if m - before > MOST else m - before
+            A_prev, row = address_at(x, before * n_in + column), n_in
+            if layer > 0:
+                A_prev = address_at(across, before * of_sample + kinds[layer - 1, A] + column)
+                row = of_sample
+            factors = address_at(across, before * of_sample + dZ), 1, of_sample, A_prev, row
+            place = address_at(to_dW, column), n_in, n, columns
+            call(loops[MATMUL], *factors, k, min(before, 1), *place, to_dW)
 
 
 @compiled_inner

@@ -52,8 +52,9 @@ ROW = np.dtype(
 )
 """A row of the table: the name of an array or a loop stands for its address."""
 
-PIECE = 2**16
-"""Numbers of dW that are made and used at once, while they lie in the cache."""
+PIECE, ROWS = 2**19, 256
+"""Numbers and rows of dW that are made and used at once, at the most: of few rows, the samples are
+read for each few, and many numbers leave the cache before they are used."""
 
 EVEN = 4  # rows of a layer that workers' shares are multiples of
 
@@ -82,7 +83,8 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           same;
         - order (epochs, length): the samples of each epoch, `size` of them a step; the last step of
           an epoch takes those that are left;
-        - l2; loss_share, a factor of the samples' losses in costs; rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
+        - l2; loss_share, a factor of the samples' losses in costs;
+        - rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
           least, kept, drop, divide: the dropout of `masks_of`;
         - theta (P,): the parameters, which an update writes over; grads (P,), where gradients are
           asked for; first, second (P,): moments;
@@ -233,6 +235,7 @@ def update(
     high = high if high < n_out else n_out
     rows = tile_rows(like)
     at_once = PIECE // n_in // rows * rows
+    at_once = at_once if at_once < ROWS else ROWS // rows * rows
     at_once = at_once if at_once > rows else rows
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     for start in range(low, high, at_once):
