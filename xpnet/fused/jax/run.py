@@ -108,8 +108,9 @@ def _steps_at_once(batches: Batches) -> int:
     """For how many steps samples are gathered at once."""
     X, Y, _, order, size = batches
     m = X.shape[-2]
-    a_step: int = size * math.prod(order.shape[:-1]) * (X.nbytes + Y.nbytes) // m
-    return max(1, min(GATHERED // a_step, m // size, MOST_STEPS))
+    a_step = size * math.prod(order.shape[:-1]) * (X.nbytes + Y.nbytes) // m
+    at_once: int = max(1, min(GATHERED // a_step, m // size, MOST_STEPS))
+    return at_once
 
 
 def _over_steps(
