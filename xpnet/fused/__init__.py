@@ -88,7 +88,8 @@ class Accelerator:
         (params, moments, costs)``; the same results as step by step, costs on the host. None in
         place of a result where it does not support such steps. Its next call may write over these
         moments. It has an attribute ``of_each`` where networks of a stack may have samples, orders
-        and dropout of their own. Where there is `side_by_side`, its attribute ``prepared`` takes
+        and dropout of their own, and ``whole`` where epochs may be batches of all samples as they
+        lie, without an order. Where there is `side_by_side`, its attribute ``prepared`` takes
         `TrainingSteps` of whole epochs and returns a `PreparedRun`, or None. An attribute ``cost``,
         ``(params, batch, l2) -> J or None``, is as `cost` below, by the same program.
     side_by_side : ``() -> context of SideBySide``, or None

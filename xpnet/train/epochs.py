@@ -197,9 +197,9 @@ class EpochLoop(Training):
 
     def lengthen(self, epochs: int, seconds: float) -> None:
         """Let so many be one run as there is time for, by the seconds that these took."""
-        if self.has_run and self.trainer.has_run_of_epochs:
-            fitting = int(SECONDS * epochs / max(seconds, TICK))
-            self.most = min(fitting, GROWTH * epochs)
+        is_step = self.run.steps_per_epoch == 1  # which may have been made by itself
+        if (self.has_run or is_step) and self.trainer.has_run_of_epochs:
+            self.most = min(int(SECONDS * epochs / max(seconds, TICK)), GROWTH * epochs)
 
     def extend(self, epochs: list[Batches]) -> bool:
         """Add the batches of as many epochs as there may be at a time now; whether any are there.

@@ -8,6 +8,7 @@ Only the update is compiled for itself, as it writes over the parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
@@ -27,9 +28,9 @@ from xpnet.types import Array, Batches, Hyperparameters, Params, PreparedRun, Tr
 def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
-    Its ``epochs`` takes the order of whole epochs; its ``prepared`` returns a `PreparedRun`, of a
-    call of `train` that is not made yet; its ``cost`` is that of one batch, where there was a run
-    or one was prepared.
+    Its ``epochs`` takes the order of whole epochs, or none where each is a batch of all samples;
+    its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet; its
+    ``cost`` is that of one batch, where there was a run or one was prepared.
     """
     program: RunProgram | None = None
     has_run = False
@@ -60,6 +61,7 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
         return program.cost(params, batch, l2) if program and has_run else None
 
     run.epochs, run.prepared, run.cost = run, prepared, cost  # type: ignore[attr-defined]
+    run.whole = True  # type: ignore[attr-defined]
     return run
 
 
@@ -112,15 +114,16 @@ class RunProgram(Program):
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
         number, (_, _, _, order, size) = len(steps.hyperparameters), steps.batches
-        orders = np.atleast_2d(order)  # of one epoch, or of some
-        costs, m = np.empty(number, self.dtype), min(size, orders.shape[1])
+        orders = None if order is None else np.atleast_2d(order)  # of one epoch, or of some
+        m = size if orders is None else min(size, orders.shape[1])
+        costs = np.empty(number, self.dtype)
         steps = self._own(steps)
         for each, workers in self.parts(number, m):
             for part, order in _orders_of(each, orders, size):
                 costs[part] = self._made(steps, part, order, workers)
         return steps.params, steps.moments, costs
 
-    def _made(self, steps: TrainingSteps, part: slice, order: Array, workers: int) -> Array:
+    def _made(self, steps: TrainingSteps, part: slice, order: Array | None, workers: int) -> Array:
         """The costs of some of the steps, whose other memory is free again then."""
         batches, dropout = steps.batches, steps.dropout
         row, arrays = self._row_of_steps(
@@ -175,10 +178,12 @@ class RunProgram(Program):
         arrays = {"theta": self.flats.vector(params), "loops": forward}
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
-        batch = batch._replace(order=batch.order[None])
+        m = len(batch.X)
+        if batch.order is not None:
+            batch, m = batch._replace(order=batch.order[None]), batch.order.size
         row, arrays = self._row(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
-        room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
+        room = self.room if self.room.arrays else of_thread.room
         if m * self.work >= LEAST:
             self.team.has_run = False  # forward alone, it is no evidence of how long steps take
         for _, workers in self.parts(1, m):
@@ -196,7 +201,12 @@ class RunProgram(Program):
         numbers: dict[str, Any],
     ) -> tuple[tuple[float, ...], dict[str, Array]]:
         """The row of so many steps on these, and the arrays that it points to."""
-        order, s = np.ascontiguousarray(batches.order, np.int64), batches.sample_weight
+        order, s = batches.order, batches.sample_weight
+        if order is None:  # all samples at each step: nothing is gathered
+            order = _as_they_lie(len(batches.X), steps)
+            arrays = {**arrays, "x": batches.X, "y": batches.Y}
+            numbers = {**numbers, "gather": 0}
+        order = np.ascontiguousarray(order, np.int64)
         arrays = {"keys": np.zeros((steps, 2), np.int64), **arrays}
         arrays |= {"X": batches.X, "Y": batches.Y, "order": order}
         arrays["costs"] = np.empty(steps, self.dtype)
@@ -227,8 +237,19 @@ class RunProgram(Program):
         return numbers
 
 
-def _orders_of(part: slice, orders: Array, size: int) -> Iterator[tuple[slice, Array]]:
+@lru_cache(maxsize=4)
+def _as_they_lie(m: int, steps: int) -> Array:
+    """The numbers of m samples, for so many steps; the same array for trainings side by side."""
+    return np.tile(np.arange(m), (steps, 1))
+
+
+def _orders_of(
+    part: slice, orders: Array | None, size: int
+) -> Iterator[tuple[slice, Array | None]]:
     """Some of the steps, cut where whole epochs begin and end, and the order of each piece."""
+    if orders is None:
+        yield part, None
+        return
     per_epoch, first = -(-orders.shape[1] // size), part.start
     while first < part.stop:
         (epoch, batch), left = divmod(first, per_epoch), part.stop - first
