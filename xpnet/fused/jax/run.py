@@ -226,6 +226,8 @@ def train(
     def block(j: Any, state: tuple[Any, ...]) -> Any:
         first = j * at_once
         its_own = partial(one, first=first, gathered=_gathered(samples, order[j]))
+        if at_once == 1:
+            return its_own(0, state)
         return jax.lax.fori_loop(0, jnp.minimum(count - first, at_once), its_own, state)
 
     W = params[0][0]
