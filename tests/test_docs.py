@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {"coming-from-scikit-learn.md": 5, "search.md": 7}
+PAGES = {"coming-from-scikit-learn.md": 5, "search.md": 8}
 """Each with the number of its blocks."""
 PAIRS = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.S | re.M)
 

@@ -1,4 +1,4 @@
-"""The uses that scikit-learn documents of its searches and cross-validation, with ours imported.
+"""Uses that scikit-learn documents of its searches, cross-validation and bagging, of ours.
 
 Each is a function of the module and of an estimator, one of ours where it can be: its result must
 be that of scikit-learn's module.
@@ -9,18 +9,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import expon, loguniform
-from sklearn import config_context
+from sklearn import config_context, ensemble
 from sklearn import model_selection as theirs
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes, load_iris, make_classification, make_regression
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import Lasso
 from sklearn.linear_model import LogisticRegression as TheirLogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer, recall_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeRegressor
 
 from tests.model_selection.cases import heard
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
@@ -172,3 +174,86 @@ USES = {
 def test_the_result_is_scikit_learns(use, model):
     (found, _), (expected, _) = heard(lambda: use(ours, model)), heard(lambda: use(theirs, model))
     np.testing.assert_equal(found, expected)
+
+
+OF_CLASSES = make_classification(
+    100, 4, n_informative=2, n_redundant=0, shuffle=False, random_state=0
+)
+OF_NUMBERS = make_regression(100, 4, n_informative=2, shuffle=False, random_state=0)
+
+
+def bagged(name, n_estimators=4, data=OF_CLASSES, of_fit=None, **options):
+    """What an ensemble says of one sample in a list, and of others; what was drawn for it."""
+
+    def use(module, model):
+        made = getattr(module, name)(model, n_estimators, random_state=0, **options)
+        fitted = made.fit(*data, **of_fit or {})
+        names = "oob_score_", "oob_decision_function_", "oob_prediction_", "classes_"
+        found = {name: getattr(fitted, name) for name in names if hasattr(fitted, name)}
+        found |= {"drawn": (fitted.estimators_samples_, fitted.estimators_features_)}
+        found |= {"one": fitted.predict([[0, 0, 0, 0]]), "score": fitted.score(*data)}
+        for method in ("predict_proba", "predict_log_proba", "decision_function"):
+            if hasattr(fitted, method):
+                found[method] = getattr(fitted, method)(data[0])
+        return found
+
+    return use
+
+
+def grown(module, model):
+    """Members that a second fit adds to those of the first."""
+    growing = module.BaggingClassifier(model, 2, warm_start=True, random_state=0).fit(*OF_CLASSES)
+    growing.set_params(n_estimators=4).fit(*OF_CLASSES)
+    return len(growing.estimators_), growing.predict_proba(OF_CLASSES[0])
+
+
+def searched(module, model):
+    """The number of members, and a parameter of theirs, in a search."""
+    values = {"n_estimators": [2, 3], "estimator__alpha": [1e-4, 1.0]}
+    search = theirs.GridSearchCV(module.BaggingClassifier(model, random_state=0), values, cv=2)
+    return search.fit(*OF_CLASSES).cv_results_["mean_test_score"]
+
+
+def weighed(module, model):
+    """Weights by which samples are drawn, and which are routed to the members."""
+    weights = np.linspace(0.1, 1.0, 100)
+    drawn = bagged("BaggingClassifier", of_fit={"sample_weight": weights}, max_samples=0.5)
+    with config_context(enable_metadata_routing=True):
+        asks = clone(model).set_fit_request(sample_weight=True)
+        return drawn(module, model), drawn(module, asks)
+
+
+CLASSIFIER, REGRESSOR = "BaggingClassifier", "BaggingRegressor"
+ENSEMBLES = {
+    "svm": (bagged(CLASSIFIER, 10), SVC()),
+    "svr": (bagged(REGRESSOR, 10, OF_NUMBERS), SVR()),
+    "net": (bagged(CLASSIFIER), NET),
+    "real-net": (bagged(REGRESSOR, data=OF_NUMBERS), REAL_NET),
+    "patches": (
+        bagged(CLASSIFIER, max_samples=0.5, max_features=0.5),
+        KNeighborsClassifier(),
+    ),
+    "patches-of-nets": (bagged(CLASSIFIER, max_samples=0.5, max_features=0.5), NET),
+    "pasting": (bagged(REGRESSOR, data=OF_NUMBERS, max_samples=30, bootstrap=False), REAL_NET),
+    "subspaces": (
+        bagged(CLASSIFIER, bootstrap=False, max_features=2, bootstrap_features=True),
+        NET,
+    ),
+    "out-of-bag": (bagged(CLASSIFIER, 12, oob_score=True), NET),
+    "out-of-bag-numbers": (bagged(REGRESSOR, 12, OF_NUMBERS, oob_score=True), REAL_NET),
+    "trees": (bagged(REGRESSOR, data=OF_NUMBERS), DecisionTreeRegressor(random_state=0)),
+    "scaled": (bagged(CLASSIFIER), SCALED),
+    "logistic": (bagged(CLASSIFIER), LogisticRegression()),
+    "warm-start": (grown, NET),
+    "searched": (searched, NET),
+    "weights": (weighed, NET),
+}
+
+
+@pytest.mark.parametrize(("use", "model"), ENSEMBLES.values(), ids=ENSEMBLES)
+def test_the_ensemble_is_scikit_learns(use, model):
+    (found, warned), (expected, expected_warned) = (
+        heard(lambda module=module: use(module, model)) for module in (ours, ensemble)
+    )
+    np.testing.assert_equal(found, expected)
+    assert sorted(map(str, warned)) == sorted(map(str, expected_warned))

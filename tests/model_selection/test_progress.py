@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.pipeline import make_pipeline
+from sklearn import ensemble
+from sklearn import model_selection as theirs
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from tests.model_selection.cases import RATES, SMALL, X, Y
 from xpnet import Checkpoints, LogisticRegression, MLPClassifier
@@ -29,6 +31,41 @@ def test_verbose_says_what_is_trained_one_by_one(capsys):
     assert text in capsys.readouterr().out
     ours.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, verbose=1).fit(X, Y)
     assert "one by one: LogisticRegression is none of" in capsys.readouterr().out
+
+
+class OnRoots(MLPClassifier):
+    """A user's network, whose `fit` does something before."""
+
+    def fit(self, X, y):
+        return super().fit(np.sqrt(X), y)
+
+
+class OnSome(Pipeline):
+    """A user's pipeline, whose `fit` leaves samples out."""
+
+    def fit(self, X, y):
+        return super().fit(X[::2], y[::2])
+
+
+OF_USERS = {
+    "network": (OnRoots(**SMALL), "OnRoots has a fit of its own"),
+    "pipeline": (
+        OnSome([("network", MLPClassifier(**SMALL))]),
+        "OnSome may do more than a Pipeline",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(("model", "why"), OF_USERS.values(), ids=OF_USERS)
+def test_a_fit_of_the_users_own_is_called(model, why, capsys):
+    scores = ours.cross_val_score(model, X, Y, cv=2, verbose=1)
+    assert f"Trained one by one: {why}\n" in capsys.readouterr().out
+    np.testing.assert_array_equal(scores, theirs.cross_val_score(model, X, Y, cv=2))
+    bagged, expected = (
+        module.BaggingClassifier(model, 2, random_state=0).fit(X, Y) for module in (ours, ensemble)
+    )
+    np.testing.assert_array_equal(bagged.predict_proba(X), expected.predict_proba(X))
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -74,6 +74,20 @@ def test_a_generator_is_left_as_if_it_had_drawn_for_one_fit():
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_without_a_random_state_numpys_seed_decides_and_not_the_clock(monkeypatch):
+    """Whether a training goes on by one epoch or by all before others, as time allows."""
+    found, model = [], MLPClassifier(**{**SMALL, "random_state": None})
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", seconds)
+        np.random.seed(0)
+        found.append(ours.cross_validate(model, X, Y, cv=3, return_estimator=True)["estimator"])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_equal(one.coefs_, other.coefs_)
+    first, second, _ = found[0]
+    assert (first.coefs_[0] != second.coefs_[0]).all()
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_each_estimator_is_as_if_it_were_fitted_alone():
     model = MLPClassifier(early_stopping=True, n_iter_no_change=1, **{**SMALL, "max_iter": 12})
     options = {"cv": Unequal(), "return_estimator": True, "return_train_score": True}

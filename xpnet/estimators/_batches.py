@@ -94,6 +94,9 @@ class Draws:
         self.random_state = random_state
         self.is_given = isinstance(random_state, np.random.RandomState)
         self._held = _shared.get()
+        if random_state is None and self.are_shared:
+            # A seed of its own: which training draws next, the clock decides.
+            self.random_state = random_state = int(check_random_state(None).randint(2**31))
         self._state: Any = None  # of the generator, where that is yet to be made
         self._past: Any = ("seed", random_state)  # all that the next draw depends on
         if self.are_shared and not isinstance(random_state, Integral):

@@ -34,7 +34,7 @@ from xpnet.estimators._labels import (
 )
 from xpnet.estimators._prediction import ClassPredictionMixin, outputs
 from xpnet.estimators._saving import SaveMixin
-from xpnet.estimators._sklearn_private import DocumentedMixin, checks_parameters
+from xpnet.estimators._sklearn_private import DocumentedMixin, NamesMixin, checks_parameters
 from xpnet.estimators._solvers.lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._solvers.owlqn import owlqn_on
 from xpnet.estimators._solvers.preconditioner import (
@@ -60,6 +60,7 @@ class LogisticRegression(
     SaveMixin,
     DeviceMixin,
     CallbackSupportMixin,
+    NamesMixin,
     DocumentedMixin,
     BaseEstimator,
 ):

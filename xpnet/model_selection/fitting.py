@@ -51,6 +51,10 @@ def why_not(estimator: Any, fit_params: dict[str, Any]) -> str:
     network = network_of(estimator)
     if not isinstance(network, BaseMLP):
         return f"{type(network).__name__} is none of xpnet's networks that train on mini-batches"
+    if type(network).fit is not BaseMLP.fit:
+        return f"{type(network).__name__} has a fit of its own"
+    if isinstance(estimator, Pipeline) and type(estimator) is not Pipeline:
+        return f"{type(estimator).__name__} may do more than a Pipeline"
     if any(map(has_callbacks, (estimator, network))):
         return "scikit-learn's callbacks follow each fit"
     if isinstance(estimator, Pipeline) and estimator.memory is not None:

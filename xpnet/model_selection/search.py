@@ -126,7 +126,8 @@ class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):
 
     The result is that of scikit-learn's class with the same estimator, an `xpnet.MLPClassifier` or
     `xpnet.MLPRegressor`, or a Pipeline that ends in one. What cannot train beside others is fitted
-    as scikit-learn does; ``verbose=1`` says so, and shows how far the trainings are.
+    as scikit-learn does; ``verbose=1`` says so, and shows how far the trainings are. In
+    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone.
 
     Parameters
     ----------

@@ -68,7 +68,10 @@ def test_threads_soon_have_their_turn_until_the_last_one_leaves(blas):
     assert sys.getswitchinterval() == before
 
 
-def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
+@pytest.mark.parametrize("soon", [0, trainings.SOON], ids=["on threads", "here"])
+def test_more_trainings_than_threads_and_those_that_are_soon_made_here(soon, blas, monkeypatch):
+    """To wake a thread would take longer than to make such few."""
+    monkeypatch.setattr(trainings, "SOON", soon)
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
     batches = shuffled(X, Y, 5, 0, 0, None)
@@ -87,7 +90,8 @@ def test_more_trainings_than_threads_on_each_of_them(blas, monkeypatch):
     with trainings.side_by_side() as make, make() as submit:
         submit(runs)
     assert names
-    assert threading.current_thread().name not in names
+    assert (threading.current_thread().name in names) == bool(soon)
+    assert not soon or len(names) == 1
     for trainer, run in zip(trainers, runs, strict=True):
         costs = trainer.run(batches, 0, 3)
         np.testing.assert_array_equal(run.result[2], costs)
@@ -163,6 +167,7 @@ def test_an_error_that_nobody_waited_for_is_raised_in_the_end(monkeypatch):
 
     monkeypatch.setattr(trainings, "_make", fail)
     monkeypatch.setattr(trainings, "groups_of", lambda calls: [calls])
+    monkeypatch.setattr(trainings, "_work", lambda group: trainings.SOON)
     with pytest.raises(ZeroDivisionError), trainings.side_by_side() as make, make() as submit:
         submit([])
 

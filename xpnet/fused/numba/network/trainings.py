@@ -21,6 +21,7 @@ from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network.loop import ROW, table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import Room, of_thread
+from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
@@ -29,6 +30,13 @@ Arguments: TypeAlias = tuple[tuple[float, ...], RunProgram, dict[str, Array]]
 
 MOST = 8
 """Networks of a group, whose parameters and moments are to lie in the cache."""
+
+SOON = 2**22
+"""Work of some runs up to which they are made at once: to wake a thread, and to have one's turn in
+Python back from it, takes about as long."""
+
+OF_STEP = 2**12
+"""Samples times weights for which there would be as much time as a step takes beside these."""
 
 SWITCH = 2e-4
 """Seconds after which a thread whose run is made gets its turn in Python: by default 5 ms, in which
@@ -44,7 +52,10 @@ in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
 
 @contextmanager
 def side_by_side() -> Iterator[SideBySide]:
-    """Yield what makes runs, on as many threads as the BLAS has and there are cores for."""
+    """Yield what makes runs, on as many threads as the BLAS has and there are cores for.
+
+    Those that are soon made are made here, as they are given.
+    """
     try:
         with ThreadPoolExecutor(min(_number(), cores())) as pool:
             yield partial(_round, pool)
@@ -59,7 +70,11 @@ def _round(pool: Executor) -> Iterator[Callable[[Sequence[PreparedRun]], Callabl
     futures: list[Future[None]] = []
 
     def submit(runs: Sequence[PreparedRun]) -> Callable[..., bool]:
-        own = [pool.submit(_make, group) for group in groups_of([run.arguments for run in runs])]
+        groups = groups_of([run.arguments for run in runs])
+        if sum(map(_work, groups)) < SOON:
+            while groups:
+                _make(groups.pop())
+        own = [pool.submit(_make, group) for group in groups]
         futures.extend(own)
         return partial(_wait_for, own)
 
@@ -127,6 +142,13 @@ def _leave(entered: list[bool]) -> None:
         if not _before:
             number_of_threads()[1](number)
             sys.setswitchinterval(interval)
+
+
+def _work(group: Sequence[Arguments]) -> int:
+    """Samples times weights of all the steps of a group, and what each step takes beside them."""
+    _, program, arrays = group[0]
+    of_one = arrays["order"].size * weights_of(program.net.sizes)
+    return int(len(group) * (of_one + arrays["costs"].size * OF_STEP))
 
 
 def _make(group: Sequence[Arguments]) -> None:
