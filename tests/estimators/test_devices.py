@@ -64,6 +64,7 @@ def check_same_regression(few, on_device, y):
     assert backend.where(predicted) == backend.where(X)
     assert predicted.shape == reference.predict(few.X).shape
     np.testing.assert_allclose(on_device.to_numpy(predicted), reference.predict(few.X), atol=1e-4)
+    assert model.loss_curve_ == pytest.approx(reference.loss_curve_, rel=1e-4)
     assert model.score(X, there) == pytest.approx(reference.score(few.X, y), abs=1e-4)
     weights = on_device.asarray(few.y + 1.0)
     expected = reference.score(few.X, y, sample_weight=few.y + 1.0)

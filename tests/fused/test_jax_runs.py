@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import replace
 from importlib import import_module
@@ -121,6 +122,20 @@ def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
     monkeypatch.setattr(jax_run, "MOST_STEPS", 3)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
     assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
+
+
+@pytest.mark.parametrize(("stack", "seed"), [((), 2), ((2,), [3, 5])], ids=["one", "of each"])
+def test_samples_are_gathered_for_some_steps_at_once(stack, seed, monkeypatch):
+    """Of the seven whole batches for three, three and one; runs end within a block, too."""
+    case = case_on_jax(stack=stack, weighted=True, l2=0.2)
+    a_step = BATCH_SIZE * math.prod(stack) * (case.X.nbytes + case.Y.nbytes) // M
+    monkeypatch.setattr(jax_run, "GATHERED", 3 * a_step + 1)
+    monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
+    monkeypatch.setattr(EPOCHS, "_first_count", lambda run, params: 5)
+    with mock.patch.object(jax_run, "_gathered", wraps=jax_run._gathered) as gathered:
+        assert_the_same(case, dropout=0.4, seed=seed, epochs=2)
+    steps = {call.args[1].shape[-2] for call in gathered.call_args_list}
+    assert steps == {3, 1}  # 1 of the short last batch
 
 
 def test_the_programs_are_two_however_long_the_runs(monkeypatch):

@@ -142,6 +142,19 @@ def test_these_trainings_use_fused_kernels(xp, case):
     assert training_kernels(case.X).update is not VECTORIZED.update
 
 
+@pytest.mark.parametrize("xp", ["numpy", "torch"], indirect=True)
+@pytest.mark.parametrize("kernels", [None, VECTORIZED], ids=["default", "given"])
+def test_a_training_writes_over_its_moments_unless_kernels_are_given(xp, kernels):
+    """Of a stack, whose steps are left to the kernels on NumPy, too."""
+    case = random_case((7, 5, 3), stack=(2,), output="softmax", m=M).on(xp)
+    taken = list(training(case, optim.adam(0.01), kernels=kernels))
+    moments = [array for step in taken for array in tree_leaves(step.state.moments)]
+    a_step = len(moments) // len(taken)
+    others = moments[a_step:], moments[:-a_step]
+    same = [one is before for one, before in zip(*others, strict=True)]
+    assert same == [kernels is None] * len(same)
+
+
 @EACH_LIBRARY
 def test_parameters_of_any_memory_order(xp):
     """What lies transposed in memory trains as if it did not."""

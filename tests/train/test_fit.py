@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import assert_trees_close, leaves, random_case
-from tests.train.cases import STEPS_AN_EPOCH, Heard, M, train
+from tests.train.cases import BATCH_SIZE, STEPS_AN_EPOCH, Heard, M, train
 from xpnet import (
     VECTORIZED,
     Network,
+    backend,
     data,
     fit,
     fused,
     optim,
     value_and_grad,
 )
+from xpnet.train.fit import begun
 
 
 def costs_of(result):
@@ -108,6 +110,30 @@ def test_the_history_has_a_row_an_epoch(case):
     assert [row["learning_rate"] for row in result.history] == pytest.approx(rates)
     assert all(row["seconds"] >= 0 for row in result.history)
     assert all({*row} == {"epoch", "cost", "learning_rate", "seconds"} for row in result.history)
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [1, np.float32(1.0), np.asarray(1.0), np.asarray([[1.0]])],
+    ids=["whole", "single precision", "array", "matrix"],
+)
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_rates_of_one_network_are_numbers_in_the_history(case, rate, scheduled):
+    optimizer = optim.sgd((lambda t: rate / t) if scheduled else rate)
+    rows = train(case, optimizer=optimizer, epochs=2).history
+    found = [row["learning_rate"] for row in rows]
+    ends = [STEPS_AN_EPOCH, 2 * STEPS_AN_EPOCH]
+    assert found == pytest.approx([1.0 / t if scheduled else 1.0 for t in ends])
+    assert all(isinstance(number, float | int) for number in found)
+
+
+def test_rates_of_a_stack_are_told_from_any_device(second_cuda_device):
+    """A schedule computes with them where they lie, which need not be the current device."""
+    there = random_case((3, 5, 2), stack=(2,), m=M).on(second_cuda_device)
+    rates = backend.asarray(np.asarray([0.5, 0.25]).reshape(2, 1, 1), like=there.X)
+    optimizer = optim.sgd(optim.exponential(rates, 0.5))
+    loop = begun(*there.data, optimizer=optimizer, epochs=1, batch_size=BATCH_SIZE, seed=0)
+    assert loop.rate(3) == [0.125, 0.0625]
 
 
 @pytest.mark.parametrize("optimizer", [optim.sgd(0.1), optim.adam(0.1)], ids=["sgd", "adam"])

@@ -47,6 +47,7 @@ __all__ = [
     "is_known",
     "keeps_waiting",
     "like",
+    "loss_share",
     "or_else",
     "replaced",
 ]
@@ -87,7 +88,8 @@ class Accelerator:
         (params, moments, costs)``; the same results as step by step, costs on the host. None in
         place of a result where it does not support such steps. Its next call may write over these
         moments. It has an attribute ``of_each`` where networks of a stack may have samples, orders
-        and dropout of their own. Where there is `side_by_side`, its attribute ``prepared`` takes
+        and dropout of their own, and ``whole`` where epochs may be batches of all samples as they
+        lie, without an order. Where there is `side_by_side`, its attribute ``prepared`` takes
         `TrainingSteps` of whole epochs and returns a `PreparedRun`, or None. An attribute ``cost``,
         ``(params, batch, l2) -> J or None``, is as `cost` below, by the same program.
     side_by_side : ``() -> context of SideBySide``, or None
@@ -285,6 +287,12 @@ def are_same(returned: Sequence[Params], given: Sequence[Params]) -> bool:
     return returned is given or (
         len(returned) == len(given) and all(map(operator.is_, returned, given))
     )
+
+
+def loss_share(step: TrainingStep) -> float:
+    """The factor of the samples' losses in the costs of a step, which its gradients do not have."""
+    share: float = getattr(step, "loss_share", 1.0)
+    return share
 
 
 def is_known(apply: Callable[..., Any]) -> bool:

@@ -195,14 +195,18 @@ def unchecked_value_and_grad(
     sample_weight: Array | None = None,
     l2: float | Array = 0.0,
     masks: Masks = None,
+    loss_share: float = 1.0,
 ) -> tuple[Array, Params]:
-    """`value_and_grad` for loops that have checked once what they pass many times."""
+    """`value_and_grad` for loops that have checked once what they pass many times.
+
+    `loss_share` is a factor of the samples' losses in the cost; the gradients do not have it.
+    """
     kernels = kernels or default_kernels(X)
     scale = scale_of(Y, sample_weight, l2)
     layers = hidden_and_logits(net, params, X, kernels, masks)
     J, dZ = kernels.output_cost_backward(net.output, layers[-1].A, Y, scale.samples)
     grads = layer_gradients(net, params, layers, X, dZ, kernels, scale.decay, masks)
-    return with_penalty(J, params, scale), grads
+    return with_penalty(J if loss_share == 1.0 else loss_share * J, params, scale), grads
 
 
 class Scale(NamedTuple):

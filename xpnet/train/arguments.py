@@ -35,6 +35,7 @@ class Settings(NamedTuple):
     l2: float | Array = 0.0
     dropout: float | Array = 0.0  # arrays of these two are (..., 1, 1) and on the host
     seed: int | Array = 0
+    loss_share: float = 1.0  # a factor of the samples' losses in each cost, not in its gradients
 
     @classmethod
     def checked(cls, params: Params, **settings: Any) -> Settings:

@@ -65,8 +65,10 @@ class EpochCosts:
             return weights
         if self.host_weight[0] is not s:
             self.host_weight = s, backend.to_numpy(s)
-        bounds = islice(blocks(m, batches.size), first, first + count)
         order = order_of(batches)
+        if order is None:
+            return [self.weigh(m, self.host_weight[1])] * count
+        bounds = islice(blocks(m, batches.size), first, first + count)
         return [
             self.weigh(stop - start, chosen(self.host_weight[1], order[..., start:stop]))
             for start, stop in bounds

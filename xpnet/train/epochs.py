@@ -197,9 +197,9 @@ class EpochLoop(Training):
 
     def lengthen(self, epochs: int, seconds: float) -> None:
         """Let so many be one run as there is time for, by the seconds that these took."""
-        if self.has_run and self.trainer.has_run_of_epochs:
-            fitting = int(SECONDS * epochs / max(seconds, TICK))
-            self.most = min(fitting, GROWTH * epochs)
+        is_step = self.run.steps_per_epoch == 1  # which may have been made by itself
+        if (self.has_run or is_step) and self.trainer.has_run_of_epochs:
+            self.most = min(int(SECONDS * epochs / max(seconds, TICK)), GROWTH * epochs)
 
     def extend(self, epochs: list[Batches]) -> bool:
         """Add the batches of as many epochs as there may be at a time now; whether any are there.
@@ -317,10 +317,10 @@ class EpochLoop(Training):
     def _enter_run(self, epochs: Sequence[Batches], first: int, costs: Sequence[Array]) -> None:
         """Enter a run of whole epochs, or of batches of one, from number `first` on."""
         weights_of, count = self.costs.weights_of, len(costs) // len(epochs)
-        if epochs[0].sample_weight is None:
-            weights = weights_of(epochs[0], first, count) * len(epochs)
-        else:
-            weights = [weight for each in epochs for weight in weights_of(each, first, count)]
+        some = epochs[:1] if epochs[0].sample_weight is None else epochs  # the others are alike
+        weights = [weight for each in some for weight in weights_of(each, first, count)]
+        weights *= len(epochs) // len(some)
+        if not isinstance(weights[0], float):
             weights = list(backend.asarray(weights, like=costs[0]))  # to be read with them
         trainer = self.trainer
         newest = Step(trainer.index, trainer.params, costs[-1], trainer.state)

@@ -10,13 +10,13 @@ from array_api_compat import array_namespace, is_torch_array
 
 from xpnet import backend
 from xpnet.data.batches import as_they_lie
-from xpnet.kernels import VECTORIZED, Dropout
+from xpnet.kernels import VECTORIZED
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
 from xpnet.network.defaults import accelerator_for, check_kernels, training_run, training_step
-from xpnet.network.gradients import unchecked_value_and_grad
 from xpnet.train.arguments import Settings, checked_batches
-from xpnet.train.dropout import StepDropout, masks_of
+from xpnet.train.dropout import StepDropout
+from xpnet.train.step import default_step, step_by, step_with
 from xpnet.types import (
     Array,
     Batch,
@@ -173,16 +173,15 @@ class Trainer:
         None, and nothing is done, where there is no such call for them.
         """
         part, of_each = _part(batches, first, count), self._is_of_each(batches)
-        if part is None or (self._step is not None and not self._has_run(of_each)):
+        # As a step by itself, a single batch of all samples takes less time.
+        if part.order is None or (self._step is not None and not self._has_run(of_each)):
             return None
         result = self._call("__call__", part, self.numbers(count), of_each)
         return None if result is None else self.enter(*result)
 
     def run_of_epochs(self, epochs: Sequence[Batches], count: int) -> Sequence[Array] | None:
         """The same for whole epochs of `count` batches."""
-        if (orders := _orders_of(epochs)) is None:
-            return None
-        batches = epochs[0]._replace(order=orders)
+        batches = epochs[0]._replace(order=_orders_of(epochs))
         result = self._call("epochs", batches, self.numbers(count * len(epochs)))
         return None if result is None else self.enter(*result)
 
@@ -196,8 +195,8 @@ class Trainer:
 
         None where the library's runs tell no cost, or no run was made.
         """
-        cost, part = getattr(self._run, "cost", None), _part(batches, number, 1)
-        return None if cost is None or part is None else cost(params, part, self.l2)
+        cost = getattr(self._run, "cost", None)
+        return None if cost is None else cost(params, _part(batches, number, 1), self.l2)
 
     def prepared(
         self, epochs: Sequence[Batches], count: int, known: dict[Any, Any]
@@ -217,9 +216,7 @@ class Trainer:
         if of_samples not in known:
             # With the epochs, so that the ids of their orders stay theirs.
             known[of_samples] = _orders_of(epochs), tuple(epochs)
-        if (orders := known[of_samples][0]) is None:
-            return None
-        batches = epochs[0]._replace(order=orders)
+        batches = epochs[0]._replace(order=known[of_samples][0])
         run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
         return run
 
@@ -269,6 +266,8 @@ class Trainer:
             call = getattr(self._run, method, None)
             if call is None or not self._has_run(of_each):
                 return None
+            if batches.order is None and not hasattr(self._run, "whole"):
+                return None
             drawn = self.dropout
             dropout = None if drawn is None else [drawn.at(index + i) for i in range(count)]
             return call(
@@ -291,7 +290,11 @@ class Trainer:
             check_stacked(self.params, fixed=self.fixed, learning_rate=rate)
             check_rate(rate, backend.has_values)
         value_and_grad, kernels = self.settings.value_and_grad, self.settings.kernels
-        step = _default_step if value_and_grad is None else _step_by(value_and_grad)
+        if value_and_grad is None:
+            share = self.settings.loss_share
+            step = default_step if share == 1.0 else step_with(share)
+        else:
+            step = step_by(value_and_grad)
         if value_and_grad is None and kernels is None:
             # Compiled whole where nothing else is asked for.
             step, self._run = training_step(step, Y), training_run(step, Y)
@@ -305,45 +308,18 @@ class Trainer:
 
 
 def _orders_of(epochs: Sequence[Batches]) -> Array | None:
-    """The order of samples in each epoch, a row each; None where they have none."""
+    """The order of samples in each epoch, a row each; None of single batches as they lie."""
     orders = [order_of(batches) for batches in epochs]
     return None if orders[0] is None else array_namespace(*orders).stack(orders)
 
 
 def order_of(batches: Batches) -> Any:
-    """The order that runs gather by; None where they do not."""
+    """The order that runs gather by; None of a single batch, all samples as they lie."""
     return as_they_lie(batches) if batches.order is None else batches.order
 
 
-def _part(batches: Batches, first: int, count: int) -> Batches | None:
-    """So many batches, from number `first` on; None where they have no order."""
+def _part(batches: Batches, first: int, count: int) -> Batches:
+    """So many batches, from number `first` on."""
     chosen = slice(first * batches.size, (first + count) * batches.size)
     order = order_of(batches)
-    return None if order is None else batches._replace(order=order[..., chosen])
-
-
-def _step_by(value_and_grad: Callable[..., tuple[Array, Params]]) -> Callable[..., Any]:
-    """One training step: the gradients of `value_and_grad`, applied by an optimiser."""
-
-    def step(
-        net: Network,
-        params: Params,
-        moments: tuple[Params, ...],
-        X: Array,
-        Y: Array,
-        hyperparameters: dict[str, Any],
-        *,
-        apply: Callable[..., Any],
-        kernels: Kernels,
-        dropout: Dropout | None,
-        **settings: Any,
-    ) -> tuple[Params, tuple[Params, ...], Array]:
-        masks = None if dropout is None else masks_of(dropout, params, Y)
-        J, grads = value_and_grad(net, params, X, Y, kernels=kernels, masks=masks, **settings)
-        params, moments = apply(params, grads, moments, hyperparameters, kernels)
-        return params, moments, J
-
-    return step
-
-
-_default_step = _step_by(unchecked_value_and_grad)
+    return batches if order is None else batches._replace(order=order[..., chosen])

@@ -19,11 +19,11 @@ from xpnet.fused.cupy.updates import FIELDS
 from xpnet.kernels import VECTORIZED
 from xpnet.kernels.dropout import dropout_of
 from xpnet.network.gradients import unchecked_value_and_grad
-from xpnet.train.steps import _step_by
+from xpnet.train.step import step_by
 from xpnet.types import LAYER_KINDS, Dense
 
 SIZES = (6, 9, 5, 3)
-plain_step = _step_by(unchecked_value_and_grad)
+plain_step = step_by(unchecked_value_and_grad)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from xpnet import backend
 from xpnet.data.batches import nth
 from xpnet.estimators._batches import Draws, Samples, epochs_of_batches, gather_of_sparse
 from xpnet.estimators._checkpoints import recorder_of
-from xpnet.estimators._loss import loss_share, sklearn_value_and_grad
+from xpnet.estimators._loss import loss_share
 from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._sklearn_private import warn
 from xpnet.estimators._solvers.callbacks import Patience, ScikitLearnCallbacks, is_exhausted
@@ -88,10 +88,10 @@ def _settings(model: Any, net: Network, draws: Draws) -> Settings:
     """The settings of the steps; where there is dropout, its seed is drawn."""
     return Settings(
         resumed(model),
-        value_and_grad=sklearn_value_and_grad(net) if net.output == "identity" else None,
         l2=float(model.alpha),
         dropout=model.dropout,
         seed=draws.seed("dropout") + model.t_ if model.dropout else 0,
+        loss_share=loss_share(net) if net.output == "identity" else 1.0,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from xpnet.fused import Accelerator, TrainingRun, TrainingStep, or_else, replaced
+from xpnet.fused import Accelerator, TrainingRun, TrainingStep, loss_share, or_else, replaced
 from xpnet.fused.cupy.cost import output_activation, output_cost, output_cost_backward
 from xpnet.fused.cupy.dense import activation_dense_backward, dense_activation
 from xpnet.fused.cupy.driver import Driver, NoKernelError
@@ -76,7 +76,9 @@ def _graph_step(plain: Callable[..., Any]) -> Callable[..., Any]:
     return planned_step(DRIVER, plain, captured_plans())
 
 
-def _graph_run(step: TrainingStep) -> TrainingRun:
+def _graph_run(step: TrainingStep) -> TrainingRun | None:
+    if loss_share(step) != 1.0:
+        return None
     from xpnet.fused.cupy.device import DRIVER
     from xpnet.fused.cupy.run import captured_run
 

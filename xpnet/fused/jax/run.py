@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -11,12 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep, are_floats, is_known
+from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep, is_known
 from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
 
 MOST_STEPS = 1024  # of one call of a program
+
+GATHERED = 2**19
+"""Bytes of samples that are gathered at once, for some steps: on a processor XLA divides each
+gathering among threads, which of a small batch takes longer than to copy it."""
 
 CHANGING = ("rate", "c1", "c2", "a", "b")
 """Hyperparameters that usually change from step to step."""
@@ -26,8 +31,8 @@ def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop, each a loop over `step` within one program.
 
     The program is the same for every number of steps: it has room for those of an epoch, or for
-    `MOST_STEPS`, and is told how many there are. A short last batch has a program of its own. What
-    an optimiser remembers is donated, as by a step.
+    about `MOST_STEPS`, and is told how many there are. A short last batch has a program of its own.
+    What an optimiser remembers is donated, as by a step.
     """
     mine: Any = ()
     changing = set(CHANGING)
@@ -66,31 +71,46 @@ def _parts(steps: TrainingSteps, changing: set[str]) -> list[tuple[Any, ...]] | 
     dtype, dropout = steps.params[0][0].dtype, steps.dropout
     parts = []
     for order, count, which in _orders(steps.batches):
-        numbers = _over_steps(steps.hyperparameters[which], len(order), dtype, changing)
+        room = len(order) * order.shape[-2]
+        numbers = _over_steps(steps.hyperparameters[which], room, dtype, changing)
         if numbers is None:
             return None
-        masks = None if dropout is None else _masks(dropout[which], len(order))
+        masks = None if dropout is None else _masks(dropout[which], room)
         parts.append((order, count, numbers, masks))
     return parts
 
 
 def _orders(batches: Batches) -> list[tuple[Any, int, slice]]:
-    """Numbers of samples ``(room, ..., size)``, how many are batches, and which steps."""
+    """Numbers of samples, how many are batches, and which steps.
+
+    They are ``(blocks, ..., steps, size)``: the samples of a block are gathered at once.
+    """
     m, size = batches.X.shape[-2], batches.size
     *lead, taken = batches.order.shape
     full, rest = divmod(taken, size)
-    rows = np.moveaxis(batches.order[..., : full * size].reshape(*lead, full, size), -2, 0)
-    room = min(m // size, MOST_STEPS)
-    orders = []
+    rows = batches.order[..., : full * size].reshape(*lead, full, size)
+    at_once = _steps_at_once(batches)
+    blocks = -(-min(m // size, MOST_STEPS) // at_once)
+    orders, room = [], blocks * at_once
     for start in range(0, full, room):
-        order = np.zeros((room, *lead, size), np.int32)
+        order = np.zeros((*lead, room, size), np.int32)
         count = min(room, full - start)
-        order[:count] = rows[start : start + count]
-        orders.append((order, count, slice(start, start + count)))
+        order[..., :count, :] = rows[..., start : start + count, :]
+        blocked = np.moveaxis(order.reshape(*lead, blocks, at_once, size), -3, 0)
+        orders.append((blocked, count, slice(start, start + count)))
     if rest:
         last = batches.order[..., full * size :].astype(np.int32)
-        orders.append((last[None], 1, slice(full, full + 1)))
+        orders.append((last[None, ..., None, :], 1, slice(full, full + 1)))
     return orders
+
+
+def _steps_at_once(batches: Batches) -> int:
+    """For how many steps samples are gathered at once."""
+    X, Y, _, order, size = batches
+    m = X.shape[-2]
+    a_step = size * math.prod(order.shape[:-1]) * (X.nbytes + Y.nbytes) // m
+    at_once: int = max(1, min(GATHERED // a_step, m // size, MOST_STEPS))
+    return at_once
 
 
 def _over_steps(
@@ -110,7 +130,7 @@ def _over_steps(
         values = list(map(itemgetter(name), each))
         if isinstance(values[0], dict):
             found[name] = _over_steps(values, room, dtype, changing)
-        elif name not in changing and are_floats(values) and values.count(values[0]) == len(values):
+        elif name not in changing and _are_floats(values) and len(set(values)) == 1:
             found[name] = values[0]
         else:
             changing.add(name)
@@ -120,7 +140,7 @@ def _over_steps(
 
 def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
     """Numbers, or arrays of one shape, as ``(room, ...)``; None where they are something else."""
-    if not are_floats(values):
+    if not _are_floats(values):
         shape = getattr(values[0], "shape", None)
         for value in values:
             if not isinstance(value, np.ndarray | jax.Array) or value.shape != shape:
@@ -129,6 +149,11 @@ def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
     column = np.zeros((room, *np.shape(values[0])), dtype)
     column[: len(values)] = values
     return column
+
+
+def _are_floats(values: list[Any]) -> bool:
+    """Whether each is one number; by kinds, as there are many steps."""
+    return all(issubclass(kind, float) for kind in set(map(type, values)))
 
 
 def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:
@@ -171,7 +196,7 @@ def train(
     params, moments
     data : tuple
         ``X (..., m, n_x)``, ``Y (..., m, n_y)``, their weights (..., 1, m) or None, the numbers of
-        the samples of each step ``(room, ..., size)``, and `count`.
+        the samples of each step, as `_orders` has them, and `count`.
     numbers : dict
         Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
     masks : tuple or None
@@ -179,38 +204,54 @@ def train(
     penalty : dict
         `l2`, where that is data.
     """
-    X, Y, weight, order, count = data
+    *samples, order, count = data
+    blocks, at_once = len(order), order.shape[-2]
 
-    def one(i: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+    def one(i: Any, state: tuple[Any, ...], first: Any, gathered: tuple[Any, ...]) -> Any:
         moments, params, costs = state
-        x, y, s = _taken(X, Y, weight, order[i])
+        x, y, s = (rows if rows is None else rows[..., i, :, :].mT for rows in gathered)
+        t = first + i
         params, moments, J = step(
             params,
             moments,
             x,
             y,
-            jax.tree.map(lambda number: number[i] if number.ndim else number, numbers),
+            jax.tree.map(lambda number: number[t] if number.ndim else number, numbers),
             sample_weight=s,
-            dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][i])),
+            dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][t])),
             **penalty,
         )
-        return moments, params, costs.at[i].set(J)
+        return moments, params, costs.at[t].set(J)
+
+    def block(j: Any, state: tuple[Any, ...]) -> Any:
+        first = j * at_once
+        its_own = partial(one, first=first, gathered=_gathered(samples, order[j]))
+        if at_once == 1:
+            return its_own(0, state)
+        return jax.lax.fori_loop(0, jnp.minimum(count - first, at_once), its_own, state)
 
     W = params[0][0]
-    costs = jnp.zeros((len(order), *W.shape[:-2]), W.dtype)
-    done: tuple[Any, ...] = jax.lax.fori_loop(0, count, one, (moments, params, costs))
+    costs = jnp.zeros((blocks * at_once, *W.shape[:-2]), W.dtype)
+    state: tuple[Any, ...] = moments, params, costs
+    done: tuple[Any, ...] = jax.lax.fori_loop(0, -(-count // at_once), block, state)
     return done
 
 
-def _taken(X: Any, Y: Any, weight: Any, rows: Any) -> tuple[Any, Any, Any]:
-    """The samples of these numbers as columns, and their weights."""
+def _gathered(samples: Sequence[Any], numbers: Any) -> tuple[Any, ...]:
+    """The samples of these numbers ``(..., steps, size)``, and their weights, as rows.
+
+    They are ``(..., steps, size, n)``; what is None stays so.
+    """
 
     def taken(of_all: Any) -> Any:
-        if of_all.ndim > 2 and rows.ndim > 1:
-            return jnp.take_along_axis(of_all, rows[..., None], axis=-2, mode="clip").mT
+        if of_all.ndim > 2 and numbers.ndim > 2:
+            at = numbers.reshape(*numbers.shape[:-2], -1, 1)
+            rows = jnp.take_along_axis(of_all, at, axis=-2, mode="clip")
+            return rows.reshape(*rows.shape[:-2], *numbers.shape[-2:], -1)
         # Of networks that share samples, or their order.
-        return jnp.take(of_all, rows, axis=-2, mode="clip").mT
+        return jnp.take(of_all, numbers, axis=-2, mode="clip")
 
+    X, Y, weight = samples
     return taken(X), taken(Y), None if weight is None else taken(weight.mT)
 
 
@@ -235,7 +276,8 @@ def _cost_program(
     """`cost` compiled for the latest networks and shapes; see `step`."""
 
     def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
-        x, y, s = _taken(X, Y, weight, rows)
+        gathered = _gathered((X, Y, weight), rows[None])
+        x, y, s = (of_all if of_all is None else of_all[0].mT for of_all in gathered)
         options = {"kernels": kernels, "sample_weight": s, **dict(chosen), **penalty}
         return cost(net, params, x, y, **options)
 

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from xpnet.fused import TrainingRun, TrainingStep, are_dense, are_floats, are_same, is_known
+from xpnet.fused import (
+    TrainingRun,
+    TrainingStep,
+    are_dense,
+    are_floats,
+    are_same,
+    is_known,
+    loss_share,
+)
 from xpnet.fused.torch.activations import activated, through_activation
 from xpnet.fused.torch.dense import decayed
 from xpnet.fused.torch.updates import FLUSH_EVERY, adam, copies, flush, long_ago
@@ -30,7 +38,7 @@ def runs_in_place(step: TrainingStep) -> TrainingRun:
         if not (is_known(steps.apply) and is_scalar and _suits(steps.params, steps.batches)):
             return None
         if program is None:
-            program = Program(steps)
+            program = Program(steps, loss_share(step))
         with torch.no_grad():
             return program.run(steps)
 
@@ -62,7 +70,8 @@ class Room(NamedTuple):
 class Program:
     """Runs of steps of one network by one optimiser, and their memory."""
 
-    def __init__(self, first: TrainingSteps) -> None:
+    def __init__(self, first: TrainingSteps, loss_share: float) -> None:
+        self.loss_share = loss_share
         net, params, size = first.net, first.params, first.batches.size
         self.net, self.apply, self.kernels = net, first.apply, first.kernels()
         self.activations = (*net.activations, "identity")
@@ -127,6 +136,7 @@ class Program:
                 dZ = through_activation(
                     self.activations[i - 1], dA, layers[i - 1], masks[i - 1], dA
                 )
+        J = J * self.loss_share
         return J if decay is None else J + 0.5 * decay * _squares(params)
 
     def _masks(

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, suppress
 from typing import TypeAlias
 
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.train.steps import order_of
 from xpnet.train.together.stacked import is_large
 from xpnet.types import Batches, PreparedRun
 
@@ -47,7 +46,7 @@ def train(
                 loop.enter_prepared(batches, made[k])
             else:
                 if not loop.history:
-                    on_alone(k, _why_alone(loop, batches))
+                    on_alone(k, _why_alone(loop))
                 loop.train(batches)
         except Exception as error:
             fail(trainings[k], error, watch(k))
@@ -59,13 +58,11 @@ def fail(training: Rounds, error: Exception, watch: AbstractContextManager[None]
         training.throw(error)
 
 
-def _why_alone(loop: EpochLoop, epochs: Sequence[Batches]) -> str:
+def _why_alone(loop: EpochLoop) -> str:
     """Why it has no run to be made beside others, and is in no stack, as far as that is known."""
     settings = loop.settings
     reasons = {
         "a callback hears of each step": not loop.in_runs,
-        "its only batch is not shuffled": any(order_of(batches) is None for batches in epochs),
-        "its loss is a function of its own": settings.value_and_grad is not None,
         "its kernels are given": settings.kernels is not None,
         "its optimiser does more than one update, such as to clip gradients": not hasattr(
             settings.optimizer.apply, "kernel"

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from tests.kernels.cases import leaves
 from xpnet import Checkpoints, MLPClassifier, Network, fit, optim
 from xpnet.callbacks import Callback
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
+from xpnet.fused.numba.network.trainings import in_common
 from xpnet.model_selection import GridSearchCV
 from xpnet.train.arguments import Settings
 from xpnet.train.fit import begun
@@ -274,13 +276,25 @@ def test_rows_and_the_last_batch_are_those_of_each_epoch(data, epochs_in_runs, m
     np.testing.assert_array_equal(loops[0].last_batch().order, loops[-1].last_batch().order)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("hidden", [(7,), ()], ids=["hidden", "thin"])
+def test_a_single_batch_in_order_is_a_step_and_then_runs_of_epochs(
+    data, epochs_in_runs, hidden, weighted
+):
+    weight = np.linspace(0.0, 2.0, M, dtype="float32") if weighted else None
+    fitted = model(shuffle=False).set_params(batch_size=M, hidden_layer_sizes=hidden)
+    fitted.fit(*data, weight)
+    assert epochs_in_runs == [16, 13]
+    assert_as_one_by_one(fitted, data, weight)
+
+
 def test_samples_in_their_own_order(data):
-    """They are a run, as by their numbers, unless a batch has all of them: that is no copy."""
+    """They are a run, as by their numbers; a single batch of all is one of epochs alone."""
     X, y = data
     net, Y = Network((5, 7, 3), output="softmax"), np.eye(3, dtype="float32")[y]
-    first, second, third = (
+    first, second, third, fourth = (
         STEPS.Trainer(net, net.init(0, like=X), Settings(optim.adam(0.1)), fixed=True)
-        for _ in range(3)
+        for _ in range(4)
     )
     batches = Batches(X, Y, None, None, BATCH_SIZE)
     costs = first.run_of_epochs([batches, batches], STEPS_AN_EPOCH)
@@ -288,9 +302,15 @@ def test_samples_in_their_own_order(data):
     np.testing.assert_array_equal(costs, second.run_of_epochs([numbered] * 2, STEPS_AN_EPOCH))
     assert third.prepared([batches, batches], STEPS_AN_EPOCH, {}) is not None
     whole = batches._replace(size=len(X))
-    assert first.run(whole, 0, 1) is None
-    assert first.run_of_epochs([whole, whole], 1) is None
-    assert first.prepared([whole, whole], 1, {}) is None
+    assert first.run(whole, 0, 1) is None  # by itself, a step takes less time
+    costs, numbered = first.run_of_epochs([whole, whole], 1), numbered._replace(size=len(X))
+    np.testing.assert_array_equal(costs, second.run_of_epochs([numbered] * 2, 1))
+    for array, other in zip(leaves(first.params), leaves(second.params), strict=True):
+        np.testing.assert_array_equal(array, other)
+    assert first.cost(first.params, whole, 0) == second.cost(second.params, numbered, 0)
+    known: dict = {}
+    rows = [trainer.prepared([whole] * 2, 1, known).arguments[0] for trainer in (third, fourth)]
+    assert in_common(rows[0]) == in_common(rows[1])  # so that they share what is transposed
 
 
 def test_no_more_epochs_are_asked_for_than_are_left(data, monkeypatch, tmp_path):

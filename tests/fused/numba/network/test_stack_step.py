@@ -29,7 +29,7 @@ def refuse(*args, **kwargs):
 
 
 def assert_as_in_runs(data, **settings):
-    with mock.patch.object(STEPS, "_default_step", refuse):
+    with mock.patch.object(STEPS, "default_step", refuse):
         one_by_one = trained(data, callbacks=[Heard()], **settings)
     expected = in_runs(data, **settings)
     assert_trees_close(one_by_one.params, expected.params, **EXACT)
@@ -127,8 +127,8 @@ def test_what_is_left_to_kernels(settings):
     stack = case(m=settings.get("m", M))
     X, Y = map(strided, (stack.X, stack.Y))
     given = {"optimizer": settings.get("optimizer", "adam")}
-    default = STEPS._default_step
-    with mock.patch.object(STEPS, "_default_step", side_effect=default) as plain:
+    default = STEPS.default_step
+    with mock.patch.object(STEPS, "default_step", side_effect=default) as plain:
         *_, last = steps(stack.net, stack.params, [(X, Y)] * 2, **given)
     assert plain.call_count == 2
     *_, expected = steps(stack.net, stack.params, [(X, Y)] * 2, kernels=VECTORIZED, **given)

@@ -58,7 +58,7 @@ def assert_the_same(
     """Compiled or not, each step gives the same parameters and the same cost."""
     optimizer = optimizer or OPTIMIZERS["adam"]
     plain = trained(case, optimizer, dtype, kernels=VECTORIZED, **options)
-    with mock.patch.object(STEPS, "_default_step", refuse):
+    with mock.patch.object(STEPS, "default_step", refuse):
         compiled = trained(case, optimizer, dtype, **options)
     for (params, J), (expected, expected_J) in zip(compiled, plain, strict=True):
         assert_alike(params, expected, dtype)
@@ -142,7 +142,7 @@ def test_batches_of_several_sizes():
         return step.params
 
     plain = last(kernels=VECTORIZED)
-    with mock.patch.object(STEPS, "_default_step", refuse):
+    with mock.patch.object(STEPS, "default_step", refuse):
         assert_alike(last(), plain, "float64")
 
 
@@ -203,8 +203,8 @@ def test_samples_that_do_not_lie_as_rows(lay, small, monkeypatch):
 
     adam = optim.adam(0.01)
     expected = trained_on_batches(kernels=VECTORIZED)
-    left = mock.Mock(wraps=STEPS._default_step)
-    monkeypatch.setattr(STEPS, "_default_step", left)
+    left = mock.Mock(wraps=STEPS.default_step)
+    monkeypatch.setattr(STEPS, "default_step", left)
     if not small:
         monkeypatch.setattr(compiled, "SMALL", 0)
     for one, other in zip(trained_on_batches(), expected, strict=True):
@@ -241,7 +241,7 @@ def test_an_optimiser_that_remembers_the_parameters_themselves():
 def test_without_numpys_matrix_product_the_kernels_are_called_one_by_one(monkeypatch):
     expected = trained(CASE, kernels=VECTORIZED)[-1][0]
     monkeypatch.setattr(compiled, "routine", lambda dtype: None)
-    with mock.patch.object(STEPS, "_default_step", wraps=STEPS._default_step) as one_by_one:
+    with mock.patch.object(STEPS, "default_step", wraps=STEPS.default_step) as one_by_one:
         assert_alike(trained(CASE)[-1][0], expected, "float64")
     assert one_by_one.call_count == 3
 
@@ -253,7 +253,7 @@ def test_whatever_a_caller_keeps(name, keep, rng):
     case = mapped_arrays(CASE, fortran)
     batches = [(case.X, case.Y)] * 60
     chosen = rng.random(60) < keep
-    with mock.patch.object(STEPS, "_default_step", refuse):
+    with mock.patch.object(STEPS, "default_step", refuse):
         updates = steps(case.net, case.params, batches, optimizer=OPTIMIZERS[name])
         kept = [s.params if take else None for s, take in zip(updates, chosen, strict=True)]
     plain = steps(case.net, case.params, batches, optimizer=OPTIMIZERS[name], kernels=VECTORIZED)
@@ -265,7 +265,7 @@ def test_whatever_a_caller_keeps(name, keep, rng):
 @pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
 def test_what_is_held_of_a_step_stays_as_it_was(hold):
     case = mapped_arrays(CASE, lambda array: fortran(array.astype("float32")))
-    with mock.patch.object(STEPS, "_default_step", refuse):
+    with mock.patch.object(STEPS, "default_step", refuse):
         updates = steps(case.net, case.params, [(case.X, case.Y)] * 9, optimizer=optim.adam(0.1))
         held = hold(next(updates).params[0].W)
         before = np.asarray(held).copy()

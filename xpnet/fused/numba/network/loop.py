@@ -46,7 +46,10 @@ SIZES = (
     *("length", "size", "steps", "least", "room_of_sample", "piece", "block", "block_last"),
     *("longest", "blocks", "shared"),
 )
-ROW = np.dtype([(name, np.int64) for name in ADDRESSES + SIZES] + [("l2", float), ("kept", float)])
+REALS = "l2", "kept", "loss_share"
+ROW = np.dtype(
+    [(name, np.int64) for name in ADDRESSES + SIZES] + [(name, np.float64) for name in REALS]
+)
 """A row of the table: the name of an array or a loop stands for its address."""
 
 PIECE, ROWS = 2**19, 256
@@ -80,7 +83,8 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           same;
         - order (epochs, length): the samples of each epoch, `size` of them a step; the last step of
           an epoch takes those that are left;
-        - l2; rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
+        - l2; loss_share, a factor of the samples' losses in costs;
+        - rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
           least, kept, drop, divide: the dropout of `masks_of`;
         - theta (P,): the parameters, which an update writes over; grads (P,), where gradients are
           asked for; first, second (P,): moments;
@@ -295,6 +299,7 @@ def enter_cost(row: Any, i: int, blocks: int, decay: float, like: Array) -> None
     J = 0.0
     for block in range(blocks):
         J += costs[i % 2 * row.size + block]
+    J *= row.loss_share
     if decay != 0.0:
         squares = array_at(row.squares, np.float64, 2 * row.units)
         total = 0.0

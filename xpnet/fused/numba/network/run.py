@@ -8,13 +8,21 @@ Only the update is compiled for itself, as it writes over the parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused import TrainingRun, TrainingStep, are_dense, are_of_step, are_same
+from xpnet.fused import (
+    TrainingRun,
+    TrainingStep,
+    are_dense,
+    are_of_step,
+    are_same,
+    loss_share,
+)
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
@@ -36,9 +44,9 @@ def compiled_run(of_stack: Any, step: TrainingStep) -> TrainingRun:
     """Runs of one training loop; none of what the compiled calls are not made for.
 
     Those of a stack are made by ``of_stack(params, program)``, of a program of one of its networks.
-    Its ``epochs`` takes the order of whole epochs; its ``prepared`` returns a `PreparedRun`, of a
-    call of `train` that is not made yet; its ``cost`` is that of one batch, where there was a run
-    or one was prepared.
+    Its ``epochs`` takes the order of whole epochs, or none where each is a batch of all samples;
+    its ``prepared`` returns a `PreparedRun`, of a call of `train` that is not made yet; its
+    ``cost`` is that of one batch, where there was a run or one was prepared.
     """
     program: Any = None
     has_run = False
@@ -49,7 +57,7 @@ def compiled_run(of_stack: Any, step: TrainingStep) -> TrainingRun:
         if optimizer not in LOOPS:
             return None
         net, params, X = steps.net, steps.params, steps.batches.X
-        program = program or program_of(of_stack, net, params, X, optimizer)
+        program = program or program_of(of_stack, step, net, params, X, optimizer)
         if program is None or not program.fits_run(steps):
             return None
         has_run = True
@@ -67,26 +75,28 @@ def compiled_run(of_stack: Any, step: TrainingStep) -> TrainingRun:
         return program.cost(params, batch, l2) if program and has_run else None
 
     run.epochs, run.prepared, run.cost = run, prepared, cost  # type: ignore[attr-defined]
-    run.of_each = True  # type: ignore[attr-defined]
+    run.of_each = run.whole = True  # type: ignore[attr-defined]
     return run
 
 
-def program_of(of_stack: Any, net: Any, params: Params, X: Any, optimizer: str) -> Any:
+def program_of(
+    of_stack: Any, step: TrainingStep, net: Any, params: Params, X: Any, optimizer: str
+) -> Any:
     """The `RunProgram` of a network, or of a stack what `of_stack` makes; None where none suits."""
     one = params
     if are_dense(params) and params[0].W.ndim > 2:
         one = map_params(lambda tensor: tensor[(0,) * (tensor.ndim - 2)], params)
     if not suits(net, one, X):
         return None
-    program = RunProgram(net, one, optimizer)
+    program = RunProgram(net, one, optimizer, loss_share(step))
     return program if one is params else of_stack(params, program)
 
 
 class RunProgram(Program):
     """Runs of steps of one network by one optimiser."""
 
-    def __init__(self, net: Any, params: Params, optimizer: str) -> None:
-        super().__init__(net, params)
+    def __init__(self, net: Any, params: Params, optimizer: str, loss_share: float) -> None:
+        super().__init__(net, params, loss_share)
         self.optimizer = optimizer
         self.loop, self.names = LOOPS[optimizer]
         self.moments: tuple[Params, ...] = ()
@@ -131,15 +141,16 @@ class RunProgram(Program):
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
         number, (_, _, _, order, size) = len(steps.hyperparameters), steps.batches
-        orders = np.atleast_2d(order)  # of one epoch, or of some
-        costs, m = np.empty(number, self.dtype), min(size, orders.shape[1])
+        orders = None if order is None else np.atleast_2d(order)  # of one epoch, or of some
+        m = size if orders is None else min(size, orders.shape[1])
+        costs = np.empty(number, self.dtype)
         steps = self._own(steps)
         for each, workers in self.parts(number, m):
             for part, order in _orders_of(each, orders, size):
                 costs[part] = self._made(steps, part, order, workers)
         return steps.params, steps.moments, costs
 
-    def _made(self, steps: TrainingSteps, part: slice, order: Array, workers: int) -> Array:
+    def _made(self, steps: TrainingSteps, part: slice, order: Array | None, workers: int) -> Array:
         """The costs of some of the steps, whose other memory is free again then."""
         batches, dropout = steps.batches, steps.dropout
         row, arrays = self._row_of_steps(
@@ -194,10 +205,12 @@ class RunProgram(Program):
         arrays = {"theta": self.flats.vector(params), "loops": forward}
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
-        batch = batch._replace(order=batch.order[None])
+        m = len(batch.X)
+        if batch.order is not None:
+            batch, m = batch._replace(order=batch.order[None]), batch.order.size
         row, arrays = self.row(batch, 1, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
-        room, m = self.room if self.room.arrays else of_thread.room, batch.order.size
+        room = self.room if self.room.arrays else of_thread.room
         if m * self.work >= LEAST:
             self.team.has_run = False  # forward alone, it is no evidence of how long steps take
         for _, workers in self.parts(1, m):
@@ -215,7 +228,12 @@ class RunProgram(Program):
         numbers: dict[str, Any],
     ) -> tuple[tuple[float, ...], dict[str, Array]]:
         """The row of so many steps on these, and the arrays that it points to."""
-        order, s = np.ascontiguousarray(batches.order, np.int64), batches.sample_weight
+        order, s = batches.order, batches.sample_weight
+        if order is None:  # all samples at each step: nothing is gathered
+            order = _as_they_lie(len(batches.X), steps)
+            arrays = {**arrays, "x": batches.X, "y": batches.Y}
+            numbers = {**numbers, "gather": 0}
+        order = np.ascontiguousarray(order, np.int64)
         arrays = {"keys": np.zeros((steps, 2), np.int64), **arrays}
         arrays |= {"X": batches.X, "Y": batches.Y, "order": order}
         arrays["costs"] = np.empty(steps, self.dtype)
@@ -246,8 +264,19 @@ class RunProgram(Program):
         return numbers
 
 
-def _orders_of(part: slice, orders: Array, size: int) -> Iterator[tuple[slice, Array]]:
+@lru_cache(maxsize=4)
+def _as_they_lie(m: int, steps: int) -> Array:
+    """The numbers of m samples, for so many steps; the same array for trainings side by side."""
+    return np.tile(np.arange(m), (steps, 1))
+
+
+def _orders_of(
+    part: slice, orders: Array | None, size: int
+) -> Iterator[tuple[slice, Array | None]]:
     """Some of the steps, cut where whole epochs begin and end, and the order of each piece."""
+    if orders is None:
+        yield part, None
+        return
     per_epoch, first = -(-orders.shape[1] // size), part.start
     while first < part.stop:
         (epoch, batch), left = divmod(first, per_epoch), part.stop - first

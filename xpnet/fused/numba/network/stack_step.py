@@ -45,7 +45,7 @@ def stacked_step(step: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal program
         optimizer = getattr(apply, "kernel", None)
         if params[0][0].ndim > 2 and optimizer in LOOPS:
-            program = program or program_of(StackStep, net, params, X, optimizer)
+            program = program or program_of(StackStep, step, net, params, X, optimizer)
             if program and (rows := _as_rows(X, Y, sample_weight)):
                 of_step = [hyperparameters], apply, lambda: kernels, l2, dropout and [dropout]
                 made = program(TrainingSteps(net, params, moments, rows, *of_step))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused import are_dense, or_else
+from xpnet.fused import are_dense, loss_share, or_else
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
@@ -65,7 +65,7 @@ def compiled_step(
     ) -> Any:
         nonlocal program, own, plain
         if program is None and suits(net, params, X):
-            program = Program(net, params)
+            program = Program(net, params, loss_share(step))
             own = replace(kernels, update=flat_update(kernels.update, program.flats))
         weights = settings["sample_weight"], settings["l2"]
         if program is None or not program.fits(params, X, Y, *weights):
@@ -133,8 +133,9 @@ def is_thin(net: Any) -> bool:
 class Program:
     """The cost and flat gradients of one network, for one thread: its memory is used again."""
 
-    def __init__(self, net: Any, params: Params) -> None:
+    def __init__(self, net: Any, params: Params, loss_share: float = 1.0) -> None:
         self.net, self.dtype = net, params[0].W.dtype
+        self.loss_share = loss_share
         self.n_x, self.n_y = net.sizes[0], net.sizes[-1]
         self.flats = Flats(params)
         self.is_thin = is_thin(net)
@@ -147,7 +148,7 @@ class Program:
         self.numbers = self._numbers()
         self.latest: tuple[tuple[int, int, int], Any, Any] = (0, 0, 0), None, None
 
-    def _numbers(self) -> dict[str, int]:
+    def _numbers(self) -> dict[str, float]:
         """What is the same in all rows: sizes, and addresses of what lasts."""
         loops, layout, kinds, slopes = self.network
         units, widest = sum(self.net.sizes[1:]), max(self.net.sizes)
@@ -166,6 +167,7 @@ class Program:
             "n_y": self.n_y,
             "room_of_sample": int(kinds[0, REST]) + 3,
             "piece": max(min(PIECE, ROWS * widest), MOST * widest),
+            "loss_share": self.loss_share,
         }
 
     @cached_property
