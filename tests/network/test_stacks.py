@@ -234,3 +234,19 @@ def test_what_is_no_stack():
     first, last = stack(members())
     with pytest.raises(ValueError, match=r"^W of layer 2 has shape \(2, 2, 4\), but W of la"):
         unstack((first, last._replace(W=last.W[:2])))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_member_without_penalty_does_without_that_of_its_huge_weights(dtype):
+    """Their squares are infinite, and times 0 they would be NaN: alone it has a finite cost."""
+    case = random_case(output="softmax", stack=(2,))._mapped(lambda array: array.astype(dtype))
+    huge = float(np.finfo(dtype).max) / 1e3
+    (W, b), *rest = case.params
+    params = (Dense(W * np.asarray(huge, dtype), b), *rest)
+    data, l2 = (params, case.X * 0, case.Y), np.asarray([0.0, 0.25], dtype).reshape(2, 1, 1)
+    with np.errstate(over="ignore"):
+        J = cost(case.net, *data, l2=l2, kernels=VECTORIZED)
+        its, _ = value_and_grad(case.net, *data, l2=l2, kernels=VECTORIZED)
+    alone = cost(case.net, of_member(0, params), *data[1:])
+    np.testing.assert_allclose([J[0], its[0]], alone, rtol=1e-6)
+    assert np.isinf([J[1], its[1]]).all()

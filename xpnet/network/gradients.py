@@ -248,7 +248,11 @@ def with_penalty(J: Array, params: Params, scale: Scale) -> Array:
     ]
     xp = array_namespace(J, decayed[0])
     squares = sum(xp.sum(xp.vecdot(W, W, axis=_inner(W)), axis=-1) for W in decayed)
-    decay = scale.decay[..., 0, 0] if getattr(scale.decay, "ndim", 0) else scale.decay
+    decay = scale.decay
+    if getattr(decay, "ndim", 0):
+        decay = decay[..., 0, 0]
+        # Of huge weights they are infinite, and times the λ = 0 of a member that has none, NaN.
+        squares = xp.where((decay == 0) & xp.isinf(squares), 0.0, squares)
     return J + 0.5 * decay * squares
 
 
