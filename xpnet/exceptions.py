@@ -101,7 +101,7 @@ def _of_members(members: Sequence[Any]) -> str:
 def _rate_of(rate: Any, members: Sequence[Any]) -> Any:
     """Return the learning rate for the error's text: of `members`, that of the first."""
     rates = _flat(rate)
-    if len(rates) == 1:
+    if len(set(rates)) == 1:
         return rates[0]
     one_axis = len(members) > 0 and isinstance(members[0], int)
     return rates[members[0]] if one_axis else f"{min(rates)} to {max(rates)}"

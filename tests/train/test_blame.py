@@ -81,6 +81,11 @@ def test_the_member_of_a_stack_says_why_it_ended():
     assert [len(member.history) for member in result.members] == [2, 0, 2]
 
 
+def test_a_rate_that_all_members_have_is_told_once():
+    error = DivergenceError(1, 2, [[0.5, 0.5], [0.5, 0.5]], (), [], members=[(0, 1)])
+    assert "learning rate 0.5: lower" in str(error)
+
+
 def test_a_member_whose_validation_was_finite_keeps_that_epoch():
     stack, heard, bad = stack_of(3), Heard(), np.asarray([0.0, math.nan, 0.0])
     options = {"callbacks": [heard], "validation": (stack.X, stack.Y)}

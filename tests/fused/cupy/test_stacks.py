@@ -13,6 +13,7 @@ from tests.kernels.cases import mapped, random_case, tree_leaves
 from xpnet import optim
 from xpnet.fused.cupy.step import planned_step
 from xpnet.kernels import VECTORIZED, Dropout, dropout_of
+from xpnet.types import Dense
 
 STEPS = 3
 
@@ -126,6 +127,15 @@ def test_samples_of_each_network(one_order, dtype, lead, sets, own):
     case = replace(case, sample_weight=rng.uniform(0.5, 3.0, (1, 7)))
     changed = {name: getattr(case, name) * rng.uniform(0.5, 1.0, (*sets, 1, 1)) for name in own}
     agree(one_order, dtype, replace(case, **changed))
+
+
+def test_a_network_without_penalty_does_without_that_of_its_huge_weights(device):
+    """Their squares are infinite, and times 0 they would be NaN: alone it has a finite cost."""
+    case, l2 = random_case(SIZES, stack=(2,)), np.asarray([0.0, 0.25]).reshape(2, 1, 1)
+    (W, b), *rest = case.params
+    case = replace(case, params=(Dense(W * 1e30, b), *rest), X=case.X * 0, l2=l2)
+    with np.errstate(over="ignore"):
+        agree(device, "float32", case, optimizer=optim.sgd, learning_rate=np.zeros((2, 1, 1)))
 
 
 def test_all_of_it_takes_as_many_launches_as_one_network_does(one_order):

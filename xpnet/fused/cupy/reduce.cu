@@ -69,7 +69,7 @@ __global__ void totals(const T* dZ, Index rows, Index m, T* db, const T* costs, 
     for (Index j = threadIdx.x; j < segments; j += blockDim.x)
       sum += costs[network * segments + j];
     const T half = squares ? T(0.5) * of_network(decay, decays, step, network) : T(0);
-    if (squares)
+    if (half != T(0))  // times 0, infinite squares would be NaN
       for (Index j = threadIdx.x; j < parts; j += blockDim.x)
         sum += half * squares[network * parts + j];
   }
