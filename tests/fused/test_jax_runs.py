@@ -284,14 +284,16 @@ def test_what_is_remembered_stays_where_it_is(every_step):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("stack", [(), (3,)])
 @pytest.mark.parametrize("l2", [0.0, 0.5, "array"])
-def test_the_cost_of_a_batch_is_one_program_that_gathers_it(weighted, l2):
-    case = case_on_jax(weighted=weighted)
+def test_the_cost_of_a_batch_is_one_program_that_gathers_it(weighted, stack, l2):
+    """Of a stack, each network's by weights of its own."""
+    case = case_on_jax(weighted=weighted, stack=stack)
     l2 = JAX.asarray(np.full((1, 1), 0.3), "float64") if l2 == "array" else l2
     cost, options = jax_run.compiled_cost(unchecked_cost), {"kernels": VECTORIZED, "l2": l2}
     rows = np.array([3, 0, 28, 7])
     batch = Batches(case.X.T, case.Y.T, case.sample_weight, rows, len(rows))
-    s = None if case.sample_weight is None else case.sample_weight[:, rows]
+    s = None if case.sample_weight is None else case.sample_weight[..., rows]
     data = case.X[:, rows], case.Y[:, rows]
     expected = unchecked_cost(case.net, case.params, *data, sample_weight=s, **options)
     found = cost(case.net, case.params, batch, **options)

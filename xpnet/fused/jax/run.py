@@ -277,7 +277,7 @@ def _cost_program(
 
     def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
         gathered = _gathered((X, Y, weight), rows[None])
-        x, y, s = (of_all if of_all is None else of_all[0].mT for of_all in gathered)
+        x, y, s = (found if found is None else found[..., 0, :, :].mT for found in gathered)
         options = {"kernels": kernels, "sample_weight": s, **dict(chosen), **penalty}
         return cost(net, params, x, y, **options)
 
