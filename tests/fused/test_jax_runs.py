@@ -124,11 +124,17 @@ def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
     assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
 
 
-@pytest.mark.parametrize(("stack", "seed"), [((), 2), ((2,), [3, 5])], ids=["one", "of each"])
-def test_samples_are_gathered_for_some_steps_at_once(stack, seed, monkeypatch):
+@pytest.mark.parametrize(
+    ("stack", "seed", "own"),
+    [((), 2, False), ((2,), [3, 5], False), ((2,), 2, True), ((2,), [3, 5], True)],
+    ids=["one", "orders of each", "samples of each", "both of each"],
+)
+def test_samples_are_gathered_for_some_steps_at_once(stack, seed, own, monkeypatch):
     """Of the seven whole batches for three, three and one; runs end within a block, too."""
     case = case_on_jax(stack=stack, weighted=True, l2=0.2)
     a_step = BATCH_SIZE * math.prod(stack) * (case.X.nbytes + case.Y.nbytes) // M
+    if own:
+        case = replace(case, **{n: jax.numpy.stack([getattr(case, n)] * 2) for n in ("X", "Y")})
     monkeypatch.setattr(jax_run, "GATHERED", 3 * a_step + 1)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
     monkeypatch.setattr(EPOCHS, "_first_count", lambda run, params: 5)
