@@ -52,6 +52,15 @@ def test_they_are_trained_in_runs(few, name, weighted):
     np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=tolerance)
 
 
+@pytest.mark.parametrize("chosen", [np.s_[:, 1], np.s_[:, 1:]], ids=["column", "columns"])
+def test_so_are_those_of_targets_that_are_columns_of_a_table(few, chosen):
+    X, Y = few.X.astype(np.float32), outputs(few)[chosen]
+    assert not Y.flags.c_contiguous
+    with mock.patch.object(STEPS.Trainer, "step", refuse):
+        model = MLPRegressor(**SETTINGS).fit(X, Y)
+    assert model.loss_curve_ == MLPRegressor(**SETTINGS).fit(X, Y.copy()).loss_curve_
+
+
 @pytest.mark.parametrize("graph", ["0", "1"])
 def test_on_cupy_no_plan_leaves_the_share_out(few, graph, monkeypatch):
     cupy = pytest.importorskip("cupy")
