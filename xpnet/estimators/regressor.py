@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet import backend
 from xpnet.estimators import _constraints
-from xpnet.estimators._batches import check_outputs, contiguous
+from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
@@ -163,7 +163,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _encoded(self, y: Array, like: Array, labels: Any) -> Array:
         Y = backend.asarray(y, like=like)
-        return contiguous(Y if Y.ndim == 2 else Y[:, None])
+        return Y if Y.ndim == 2 else Y[:, None]
 
     def _output_activation(self, labels: Any) -> str:
         return LOSSES[self.loss]
