@@ -11,7 +11,7 @@ import pytest
 
 from tests.kernels.cases import Library
 from tests.train.cases import Heard
-from xpnet import MLPRegressor, backend
+from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
@@ -50,6 +50,22 @@ def test_they_are_trained_in_runs(few, name, weighted):
         other = backend.to_numpy(other)
         np.testing.assert_allclose(backend.to_numpy(found), other, tolerance, tolerance)
     np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=tolerance)
+
+
+@pytest.mark.parametrize("chosen", [np.s_[:, 1], np.s_[:, 1:]], ids=["column", "columns"])
+def test_so_are_those_of_targets_that_are_columns_of_a_table(few, chosen):
+    X, Y = few.X.astype(np.float32), outputs(few)[chosen]
+    assert not Y.flags.c_contiguous
+    with mock.patch.object(STEPS.Trainer, "step", refuse):
+        model = MLPRegressor(**SETTINGS).fit(X, Y)
+    assert model.loss_curve_ == MLPRegressor(**SETTINGS).fit(X, Y.copy()).loss_curve_
+
+
+def test_so_are_labels_by_columns(few):
+    labels = np.asfortranarray(outputs(few) > np.median(outputs(few), axis=0))
+    with mock.patch.object(STEPS.Trainer, "step", refuse):
+        model = MLPClassifier(**SETTINGS).fit(few.X, labels)
+    assert model.loss_curve_ == MLPClassifier(**SETTINGS).fit(few.X, labels.copy("C")).loss_curve_
 
 
 @pytest.mark.parametrize("graph", ["0", "1"])

@@ -124,11 +124,17 @@ def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
     assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
 
 
-@pytest.mark.parametrize(("stack", "seed"), [((), 2), ((2,), [3, 5])], ids=["one", "of each"])
-def test_samples_are_gathered_for_some_steps_at_once(stack, seed, monkeypatch):
+@pytest.mark.parametrize(
+    ("stack", "seed", "own"),
+    [((), 2, False), ((2,), [3, 5], False), ((2,), 2, True), ((2,), [3, 5], True)],
+    ids=["one", "orders of each", "samples of each", "both of each"],
+)
+def test_samples_are_gathered_for_some_steps_at_once(stack, seed, own, monkeypatch):
     """Of the seven whole batches for three, three and one; runs end within a block, too."""
     case = case_on_jax(stack=stack, weighted=True, l2=0.2)
     a_step = BATCH_SIZE * math.prod(stack) * (case.X.nbytes + case.Y.nbytes) // M
+    if own:
+        case = replace(case, **{n: jax.numpy.stack([getattr(case, n)] * 2) for n in ("X", "Y")})
     monkeypatch.setattr(jax_run, "GATHERED", 3 * a_step + 1)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
     monkeypatch.setattr(EPOCHS, "_first_count", lambda run, params: 5)
@@ -284,14 +290,16 @@ def test_what_is_remembered_stays_where_it_is(every_step):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("stack", [(), (3,)])
 @pytest.mark.parametrize("l2", [0.0, 0.5, "array"])
-def test_the_cost_of_a_batch_is_one_program_that_gathers_it(weighted, l2):
-    case = case_on_jax(weighted=weighted)
+def test_the_cost_of_a_batch_is_one_program_that_gathers_it(weighted, stack, l2):
+    """Of a stack, each network's by weights of its own."""
+    case = case_on_jax(weighted=weighted, stack=stack)
     l2 = JAX.asarray(np.full((1, 1), 0.3), "float64") if l2 == "array" else l2
     cost, options = jax_run.compiled_cost(unchecked_cost), {"kernels": VECTORIZED, "l2": l2}
     rows = np.array([3, 0, 28, 7])
     batch = Batches(case.X.T, case.Y.T, case.sample_weight, rows, len(rows))
-    s = None if case.sample_weight is None else case.sample_weight[:, rows]
+    s = None if case.sample_weight is None else case.sample_weight[..., rows]
     data = case.X[:, rows], case.Y[:, rows]
     expected = unchecked_cost(case.net, case.params, *data, sample_weight=s, **options)
     found = cost(case.net, case.params, batch, **options)

@@ -227,3 +227,12 @@ def test_the_hyperparameters_of_many_steps_are_those_of_each(name, rate):
     corrected = optim.adam(rate).hyperparameters.of_steps([3])[0]["rate"]
     at_3 = rate(3) if callable(rate) else rate
     assert corrected == pytest.approx(at_3 * math.sqrt(1 - 0.999**3) / (1 - 0.9**3), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_a_schedule_that_has_no_more_rates_says_so(name):
+    """Such as one that takes them from an iterator: its `StopIteration` ends no loop of ours."""
+    rates = iter([0.5, 0.25])
+    hyperparameters = optim.OPTIMIZERS[name].make(lambda t: next(rates)).hyperparameters
+    with pytest.raises(StopIteration):
+        hyperparameters.of_steps([1, 2, 3])

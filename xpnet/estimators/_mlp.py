@@ -232,7 +232,7 @@ class BaseMLP(
         return X, column_raveled(self, y)
 
     def _samples(self, X: Array, y: Array, sample_weight: Any, labels: Any) -> Samples:
-        Y = self._encoded(y, reference(X), labels)
+        Y = contiguous(self._encoded(y, reference(X), labels))
         return Samples(X, Y, checked_weights(sample_weight, X), y)
 
     def _validation_set(self, validation: Given, samples: Samples, labels: Any) -> Samples | None:

@@ -8,7 +8,7 @@ host, where a small network's steps would wait for a call each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from numbers import Real
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ Numbers: TypeAlias = list[dict[str, Any]]
 
 
 def rate_corrected(
-    rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]
+    rates: Sequence[Rate], steps: Sequence[int], settings: dict[str, Any]
 ) -> Numbers:
     """Adam's: both corrections of its moments as one of the rate."""
     beta1, beta2 = settings["beta1"], settings["beta2"]
@@ -33,7 +33,7 @@ def rate_corrected(
 
 
 def with_corrections(
-    rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]
+    rates: Sequence[Rate], steps: Sequence[int], settings: dict[str, Any]
 ) -> Numbers:
     """AdamW's: a correction for each of its moments."""
     beta1, beta2 = settings["beta1"], settings["beta2"]
@@ -43,7 +43,7 @@ def with_corrections(
     ]
 
 
-def with_shares(rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]) -> Numbers:
+def with_shares(rates: Sequence[Rate], steps: Sequence[int], settings: dict[str, Any]) -> Numbers:
     """NAdam's: what the gradient and its average have in the step, and the correction of v."""
     settings = dict(settings)
     beta1, decay = float(settings["beta1"]), float(settings.pop("momentum_decay"))

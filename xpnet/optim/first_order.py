@@ -7,7 +7,7 @@ kernels' work. A setting out of its range is a `ValueError` where the optimiser 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -244,7 +244,7 @@ class _Applying:
         return kernels.update(self.kernel, params, grads, moments, **there)
 
 
-def _as_given(rates: Iterable[Rate], steps: Sequence[int], settings: dict[str, Any]) -> Numbers:
+def _as_given(rates: Sequence[Rate], steps: Sequence[int], settings: dict[str, Any]) -> Numbers:
     return [{"rate": rate, **settings} for rate in rates]
 
 
@@ -262,7 +262,8 @@ class _Hyperparameters:
     def of_steps(self, steps: Sequence[int]) -> Numbers:
         """Those of each step, none of which would promote float32."""
         of_kind = OPTIMIZERS[self.name].hyperparameters
-        found = of_kind(map(self.rate, steps), steps, self.settings)
+        rates = [self.rate(t) for t in steps]  # no iterator, which a StopIteration would end
+        found = of_kind(rates, steps, self.settings)
         if set(map(type, chain.from_iterable(map(dict.values, found)))) == {float}:
             return found
         return [{key: _as_float(number) for key, number in numbers.items()} for numbers in found]
@@ -312,7 +313,7 @@ class OptimizerKind(NamedTuple):
 
     make: Callable[..., Optimizer]
     moments: int
-    hyperparameters: Callable[[Iterable[Rate], Sequence[int], dict[str, Any]], Numbers]
+    hyperparameters: Callable[[Sequence[Rate], Sequence[int], dict[str, Any]], Numbers]
     per_network: tuple[str, ...]
 
 

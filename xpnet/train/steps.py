@@ -234,7 +234,9 @@ class Trainer:
     ) -> list[dict[str, Any]]:
         """The hyperparameters of so many steps; those that are not `made` yet are put there."""
         hyperparameters, first = self.settings.optimizer.hyperparameters, self.state.t + 1
-        of_steps = getattr(hyperparameters, "of_steps", lambda steps: map(hyperparameters, steps))
+        of_steps = getattr(
+            hyperparameters, "of_steps", lambda steps: [hyperparameters(t) for t in steps]
+        )
         made, coming = {} if made is None else made, range(first, first + count)
         new = [t for t in coming if t not in made]
         with self.there:

@@ -107,9 +107,11 @@ def _orders(batches: Batches) -> list[tuple[Any, int, slice]]:
 def _steps_at_once(batches: Batches) -> int:
     """For how many steps samples are gathered at once."""
     X, Y, _, order, size = batches
-    m = X.shape[-2]
-    a_step = size * math.prod(order.shape[:-1]) * (X.nbytes + Y.nbytes) // m
-    at_once: int = max(1, min(GATHERED // a_step, m // size, MOST_STEPS))
+    a_sample = sum(
+        math.prod(np.broadcast_shapes(order.shape[:-1], a.shape[:-2])) * a.shape[-1] * a.itemsize
+        for a in (X, Y)
+    )
+    at_once: int = max(1, min(GATHERED // (size * a_sample), X.shape[-2] // size, MOST_STEPS))
     return at_once
 
 
@@ -277,7 +279,7 @@ def _cost_program(
 
     def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
         gathered = _gathered((X, Y, weight), rows[None])
-        x, y, s = (of_all if of_all is None else of_all[0].mT for of_all in gathered)
+        x, y, s = (found if found is None else found[..., 0, :, :].mT for found in gathered)
         options = {"kernels": kernels, "sample_weight": s, **dict(chosen), **penalty}
         return cost(net, params, x, y, **options)
 

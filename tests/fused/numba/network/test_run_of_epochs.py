@@ -309,7 +309,8 @@ def test_samples_in_their_own_order(data):
         np.testing.assert_array_equal(array, other)
     assert first.cost(first.params, whole, 0) == second.cost(second.params, numbered, 0)
     known: dict = {}
-    rows = [trainer.prepared([whole] * 2, 1, known).arguments[0] for trainer in (third, fourth)]
+    runs = [trainer.prepared([whole] * 2, 1, known) for trainer in (third, fourth)]
+    rows = [run.arguments[0] for run in runs]
     assert in_common(rows[0]) == in_common(rows[1])  # so that they share what is transposed
 
 

@@ -8,10 +8,10 @@ Only the update is compiled for itself, as it writes over the parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -264,10 +264,16 @@ class RunProgram(Program):
         return numbers
 
 
-@lru_cache(maxsize=4)
+_lying: WeakValueDictionary[tuple[int, int], Array] = WeakValueDictionary()
+"""What `_as_they_lie` returns, for as long as a run has it."""
+
+
 def _as_they_lie(m: int, steps: int) -> Array:
     """The numbers of m samples, for so many steps; the same array for trainings side by side."""
-    return np.tile(np.arange(m), (steps, 1))
+    order = _lying.get((m, steps))
+    if order is None:
+        order = _lying[m, steps] = np.tile(np.arange(m, dtype=np.int64), (steps, 1))
+    return order
 
 
 def _orders_of(
