@@ -124,13 +124,17 @@ def test_a_run_of_more_steps_than_a_program_has_room_for(monkeypatch):
     assert_the_same(case_on_jax(), dropout=0.4, epochs=4)
 
 
+@pytest.mark.parametrize(("fewest", "expected"), [(3, {3, 1}), (4, {1})])
 @pytest.mark.parametrize(
     ("stack", "seed", "own"),
     [((), 2, False), ((2,), [3, 5], False), ((2,), 2, True), ((2,), [3, 5], True)],
     ids=["one", "orders of each", "samples of each", "both of each"],
 )
-def test_samples_are_gathered_for_some_steps_at_once(stack, seed, own, monkeypatch):
-    """Of the seven whole batches for three, three and one; runs end within a block, too."""
+def test_samples_are_gathered_for_some_steps_at_once(
+    stack, seed, own, fewest, expected, monkeypatch
+):
+    """Of the seven whole batches for three, three and one, unless three are too few for it."""
+    monkeypatch.setattr(jax_run, "FEWEST", fewest)
     case = case_on_jax(stack=stack, weighted=True, l2=0.2)
     a_step = BATCH_SIZE * math.prod(stack) * (case.X.nbytes + case.Y.nbytes) // M
     if own:
@@ -141,7 +145,7 @@ def test_samples_are_gathered_for_some_steps_at_once(stack, seed, own, monkeypat
     with mock.patch.object(jax_run, "_gathered", wraps=jax_run._gathered) as gathered:
         assert_the_same(case, dropout=0.4, seed=seed, epochs=2)
     steps = {call.args[1].shape[-2] for call in gathered.call_args_list}
-    assert steps == {3, 1}  # 1 of the short last batch
+    assert steps == expected  # with 1 of the short last batch
 
 
 def test_the_programs_are_two_however_long_the_runs(monkeypatch):

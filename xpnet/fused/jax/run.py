@@ -19,9 +19,10 @@ from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
 
 MOST_STEPS = 1024  # of one call of a program
 
-GATHERED = 2**19
-"""Bytes of samples that are gathered at once, for some steps: on a processor XLA divides each
-gathering among threads, which of a small batch takes longer than to copy it."""
+GATHERED, FEWEST = 2**19, 8
+"""Bytes of samples that are gathered at once, for some steps, and for how few at the least: on a
+processor XLA divides each gathering among threads, which of a small batch takes longer than to copy
+it, while a larger one is best used as soon as it is there."""
 
 CHANGING = ("rate", "c1", "c2", "a", "b")
 """Hyperparameters that usually change from step to step."""
@@ -111,8 +112,8 @@ def _steps_at_once(batches: Batches) -> int:
         math.prod(np.broadcast_shapes(order.shape[:-1], a.shape[:-2])) * a.shape[-1] * a.itemsize
         for a in (X, Y)
     )
-    at_once: int = max(1, min(GATHERED // (size * a_sample), X.shape[-2] // size, MOST_STEPS))
-    return at_once
+    fitting = GATHERED // (size * a_sample)
+    return max(1, min(fitting, X.shape[-2] // size, MOST_STEPS)) if fitting >= FEWEST else 1
 
 
 def _over_steps(
