@@ -253,11 +253,9 @@ def are_dense(*trees: Params) -> bool:
 
 
 def are_floats(numbers: Iterable[Any]) -> bool:
-    """Whether each is one number for all networks of a stack."""
-    for number in numbers:  # noqa: SIM110
-        if not isinstance(number, float):
-            return False
-    return True
+    """Whether each is one number for all networks of a stack; by kinds, as there may be many."""
+    kinds = set(map(type, numbers))
+    return kinds == {float} or all(issubclass(kind, float) for kind in kinds)
 
 
 def _signature(step: Callable[..., Any]) -> tuple[int, set[str]]:

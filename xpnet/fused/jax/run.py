@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep, is_known
+from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep, are_floats, is_known
 from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
@@ -133,7 +133,7 @@ def _over_steps(
         values = list(map(itemgetter(name), each))
         if isinstance(values[0], dict):
             found[name] = _over_steps(values, room, dtype, changing)
-        elif name not in changing and _are_floats(values) and len(set(values)) == 1:
+        elif name not in changing and are_floats(values) and len(set(values)) == 1:
             found[name] = values[0]
         else:
             changing.add(name)
@@ -143,7 +143,7 @@ def _over_steps(
 
 def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
     """Numbers, or arrays of one shape, as ``(room, ...)``; None where they are something else."""
-    if not _are_floats(values):
+    if not are_floats(values):
         shape = getattr(values[0], "shape", None)
         for value in values:
             if not isinstance(value, np.ndarray | jax.Array) or value.shape != shape:
@@ -152,11 +152,6 @@ def _stacked(values: list[Any], room: int, dtype: Any) -> Any:
     column = np.zeros((room, *np.shape(values[0])), dtype)
     column[: len(values)] = values
     return column
-
-
-def _are_floats(values: list[Any]) -> bool:
-    """Whether each is one number; by kinds, as there are many steps."""
-    return all(issubclass(kind, float) for kind in set(map(type, values)))
 
 
 def _masks(dropout: Sequence[Dropout], room: int) -> tuple[Any, ...]:

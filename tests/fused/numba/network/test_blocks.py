@@ -28,7 +28,7 @@ from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network import step
-from xpnet.fused.numba.network.loop import PIECE, ROWS
+from xpnet.fused.numba.network.loop import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module
@@ -220,7 +220,7 @@ def test_a_group_stays_in_its_room(fences):
     assert len(fences) > 3
 
 
-@pytest.mark.parametrize(("n_in", "rows"), [(20_000, PIECE // 20_000), (1000, ROWS)])
+@pytest.mark.parametrize(("n_in", "rows"), [(20_000, PIECE // 20_000), (1000, ROWS_OF_PIECE)])
 def test_gradients_are_made_of_as_many_whole_tiles_as_there_is_room_for(n_in, rows, monkeypatch):
     made_by(monkeypatch, 1)
     pieces, array_of = np.full(PIECE, np.nan, "float32"), step.Room._array

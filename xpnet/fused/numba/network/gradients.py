@@ -240,7 +240,8 @@ def layer_gradients(
     of_sample = len(across) // m
     dZ = of_sample // 2 + kinds[layer, A] + first
     width = BYTES // (MOST * x.itemsize)
-    width = width if n >= width // 2 else n_in  # few rows are read again sooner than so much of A
+    # Few rows of dZ use each number of A too seldom for the cache to matter.
+    width = width if n >= width // 2 else n_in
     for column in range(0, n_in, width):
         columns = width if width < n_in - column else n_in - column
         for before in range(0, m, MOST):

@@ -52,7 +52,7 @@ ROW = np.dtype(
 )
 """A row of the table: the name of an array or a loop stands for its address."""
 
-PIECE, ROWS = 2**19, 256
+PIECE, ROWS_OF_PIECE = 2**19, 256
 """Numbers and rows of dW that are made and used at once, at the most: of few rows, the samples are
 read for each few, and many numbers leave the cache before they are used."""
 
@@ -235,7 +235,7 @@ def update(
     high = high if high < n_out else n_out
     rows = tile_rows(like)
     at_once = PIECE // n_in // rows * rows
-    at_once = at_once if at_once < ROWS else ROWS // rows * rows
+    at_once = at_once if at_once < ROWS_OF_PIECE else ROWS_OF_PIECE // rows * rows
     at_once = at_once if at_once > rows else rows
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     for start in range(low, high, at_once):

@@ -19,6 +19,7 @@ from xpnet.fused import (
     TrainingRun,
     TrainingStep,
     are_dense,
+    are_floats,
     are_of_step,
     are_same,
     loss_share,
@@ -117,7 +118,7 @@ class RunProgram(Program):
             and are_of_step(self.optimizer, steps.moments, hyperparameters[0])
             and (
                 bool(_made_of(hyperparameters))  # which have been looked at
-                or _are_floats(hyperparameters)
+                or are_floats(chain.from_iterable(map(dict.values, hyperparameters)))
             )
         )
 
@@ -296,9 +297,3 @@ def _orders_of(
 def _made_of(hyperparameters: Sequence[dict[str, Any]]) -> dict[Any, Any]:
     """What has been made of them, to be kept where trainings side by side may share them."""
     return hyperparameters.made if isinstance(hyperparameters, Hyperparameters) else {}
-
-
-def _are_floats(hyperparameters: Sequence[dict[str, Any]]) -> bool:
-    """Whether each is one number at every step; by kinds, as there are many steps."""
-    kinds = set(map(type, chain.from_iterable(map(dict.values, hyperparameters))))
-    return all(issubclass(kind, float) for kind in kinds)

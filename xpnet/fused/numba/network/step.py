@@ -19,7 +19,7 @@ from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS, row_of, table_of, train
+from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS_OF_PIECE, row_of, table_of, train
 from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
@@ -166,7 +166,7 @@ class Program:
             "n_x": self.n_x,
             "n_y": self.n_y,
             "room_of_sample": int(kinds[0, REST]) + 3,
-            "piece": max(min(PIECE, ROWS * widest), MOST * widest),
+            "piece": max(min(PIECE, ROWS_OF_PIECE * widest), MOST * widest),
             "loss_share": self.loss_share,
         }
 
