@@ -91,7 +91,7 @@ def _settings(model: Any, net: Network, draws: Draws) -> Settings:
         l2=float(model.alpha),
         dropout=model.dropout,
         seed=draws.seed("dropout") + model.t_ if model.dropout else 0,
-        loss_share=loss_share(net),
+        loss_share=loss_share(net) if net.output == "identity" else 1.0,
     )
 
 
