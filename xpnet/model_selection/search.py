@@ -11,8 +11,10 @@ from sklearn import model_selection
 from sklearn.utils import get_tags
 
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
-from xpnet.model_selection.fitting import Data, fit_all, say, why_none, why_not
-from xpnet.model_selection.handover import Dealer
+from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
+from xpnet.model_selection.folds import Data
+from xpnet.model_selection.handover import Dealer, seconds_of
+from xpnet.model_selection.scores import asked_by, with_own
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 
@@ -25,9 +27,10 @@ class SideBySideMixin(DocumentedMixin, Base):
     """
 
     estimator: Any
+    scoring: Any
     _public_in = "xpnet.model_selection"
     _dealer: Dealer | None = None
-    _seconds: list[float]
+    _seconds: list[dict[str, float]]
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Find the best candidate, as scikit-learn's class of the same name does.
@@ -52,18 +55,25 @@ class SideBySideMixin(DocumentedMixin, Base):
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
             return super().fit(X, y, **params)
-        given, dealer = self.estimator, Dealer(self.estimator)
+        given, scoring = self.estimator, self.scoring
+        dealer = Dealer(given)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
+        searched = {name for grid in self._grids() for name in grid}
+        self.scoring = with_own(scoring, given, X, searched)
         try:
             # What is left is to score, which takes less time than to start other processes.
             with parallel_config(backend="sequential"):
-                return super().fit(X, y, **params)
+                super().fit(X, y, **params)
         finally:
             dealer.close()
-            self.estimator = given
+            self.estimator, used, self.scoring = given, self.scoring, scoring
             for name in ("_dealer", "_seconds", "_routed", "_data"):
                 self.__dict__.pop(name, None)
+        if used is not scoring:  # `scorer_` is that of the name
+            scorers, _ = self._get_scorers()
+            self.scorer_ = getattr(scorers, "_scorers", scorers)
+        return self
 
     def _grids(self) -> list[Any]:
         """What is searched; nothing of what scikit-learn refuses."""
@@ -95,9 +105,16 @@ class SideBySideMixin(DocumentedMixin, Base):
             candidates, splitter = list(candidates), cv or self._checked_cv_orig
             splits = list(splitter.split(*self._data, **self._routed.splitter.split))
             data = Data(*self._data, self._routed.estimator.fit, splits)
-            memory, verbose = self.memory, self.verbose
-            fits = fit_all(dealer.estimator, candidates, data, memory=memory, verbose=verbose)
-            self._seconds += [fit.seconds if fit else 0.0 for fit in fits]
+            params = self._routed.scorer.score
+            fits = fit_all(
+                dealer.estimator,
+                candidates,
+                data,
+                asked=asked_by(self.scoring, self.return_train_score, params),
+                memory=self.memory,
+                verbose=self.verbose,
+            )
+            self._seconds += map(seconds_of, fits)
             dealer.give(fit and fit.handed_over() for fit in fits)
             if all(fits) and not self.return_train_score and not _needs_rows(self.estimator, data):
                 splits = [(np.arange(0), test) for _, test in splits]
@@ -110,7 +127,7 @@ class SideBySideMixin(DocumentedMixin, Base):
     ) -> Any:
         if self._dealer is not None:
             out = [
-                {**result, "fit_time": result["fit_time"] + seconds}
+                result | {name: result[name] + share for name, share in seconds.items()}
                 for result, seconds in zip(out, self._seconds, strict=True)
             ]
         return super()._format_results(candidate_params, n_splits, out, more_results)
