@@ -76,3 +76,12 @@ def test_accuracy_is_that_of_scikit_learn(few, on_device, several, weighted):
     rel = 0 if exact else 1e-6
     assert model.score(X, Y, weight) == pytest.approx(expected, rel=rel, abs=0)
     assert model.validation_scores_ == pytest.approx([expected], rel=rel, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_labels_on_the_host_are_scored_where_the_samples_lie(few, on_device):
+    X, Y = on_device.asarray(few.X), on_device.asarray(few.y, "int64")
+    model = MLPClassifier((8,), max_iter=1, random_state=0).fit(X, Y)
+    assert model.score(X, few.y.astype(on_device.to_numpy(model.classes_).dtype)) == (
+        model.score(X, Y)
+    )

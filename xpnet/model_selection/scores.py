@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from sklearn import get_config
@@ -28,8 +28,7 @@ from xpnet.types import Array
 Part: TypeAlias = tuple[Array, Array, Array | None]
 """Samples, targets and weights."""
 
-Scored: TypeAlias = tuple[Fit, dict[str, Unread]]
-"""A fit, and its scores by the names of the samples."""
+Found = TypeVar("Found")
 
 OWN = MLPClassifier.score, MLPRegressor.score
 
@@ -65,13 +64,13 @@ def asked_by(scoring: Any, of_train: bool, params: dict[str, Any]) -> Asked:
 def with_own(scoring: Any, estimator: Any, X: Any, searched: Set[str]) -> Any:
     """`scoring` with None, an estimator's own score, in place of its name, if X is not on the host.
 
-    And if it is the same number: none of the parameters that are `searched` brings another
-    estimator, and "accuracy" is divided in float64, which where arrays are dispatched it is on CuPy
-    alone.
+    And if both are the same number: no parameter that is `searched` brings another estimator, and
+    scikit-learn divides in float64, as with its array API dispatch it is sure to do on CuPy alone.
     """
-    is_exact = not get_config()["array_api_dispatch"] or backend.library_name(X) == "cupy"
     is_own = is_classifier(estimator) and _has_own(estimator)
-    if on_host(X) or not (is_exact and is_own) or why_not_own(estimator, searched):
+    if not is_own or why_not_own(estimator, searched) or on_host(X):
+        return scoring
+    if get_config()["array_api_dispatch"] and backend.library_name(stand_in(X)) != "cupy":
         return scoring
     if isinstance(scoring, list | tuple) and _are_names(scoring):
         scoring = dict(zip(scoring, scoring, strict=True))
@@ -104,52 +103,57 @@ def score_all(found: Sequence[tuple[Fit, Fold]], data: Data, asked: Asked) -> No
     if not asked.samples or on_host(data.X):
         return
     began = time.perf_counter()
-    scored: list[Scored] = []
-    with backend.on_device_of(stand_in(data.X)), warnings_noted():
-        for fold in dict.fromkeys(fold for _, fold in found):
-            fits = [fit for fit, of in found if of is fold and fit.error is None]
-            said: list[Callable[[], object]] = []
-            with suppress(Exception), noted(said):
-                of_fold = _scored(fits, fold, data, asked)
-                scored += [] if said else of_fold
-    if not scored:
+    unread = _unread([(fit, fold) for fit, fold in found if fit.error is None], data, asked)
+    if not unread:
         return
-    numbers = iter(read_scores([score for _, scores in scored for score in scores.values()]))
-    for fit, scores in scored:
-        known = {name: next(numbers) for name in scores}
+    scores = read_scores([score for of_fit in unread.values() for score in of_fit.values()])
+    seconds, numbers = (time.perf_counter() - began) / len(scores), iter(scores)
+    for fit, of_fit in unread.items():
+        known = {name: next(numbers) for name in of_fit}
         fit.scores = [known[name] for name in asked.samples]
-    for fit, scores in scored:
-        fit.score_seconds = (time.perf_counter() - began) / (len(scored) * len(scores))
+        fit.score_seconds = seconds
 
 
-def _scored(fits: Sequence[Fit], fold: Fold, data: Data, asked: Asked) -> list[Scored]:
-    """Fits on one fold with their scores; nothing where all is left to scikit-learn."""
-    if not fits or not _has_own(fits[0].estimator):
-        return []
-    parts = _parts(fits[0].estimator, fold, data, asked)
-    return [
-        (fit, {name: _score(network_of(fit.estimator), *part) for name, part in parts.items()})
-        for fit in fits
-        if parts
-    ]
+def _unread(
+    found: Sequence[tuple[Fit, Fold]], data: Data, asked: Asked
+) -> dict[Fit, dict[str, Unread]]:
+    """The scores of fits by the names of the samples; a fit whose score is left to it has none."""
+    with backend.on_device_of(stand_in(data.X)), warnings_noted():
+        one_of_each = {fold: fit.estimator for fit, fold in found}
+        parts = {
+            fold: _attempted(_parts, estimator, fold, data, asked)
+            for fold, estimator in one_of_each.items()
+        }
+        scores = {
+            fit: _attempted(_scores, network_of(fit.estimator), of_fold)
+            for fit, fold in found
+            if (of_fold := parts[fold])
+        }
+    return {fit: of_fit for fit, of_fit in scores.items() if of_fit}
 
 
-def _score(network: Any, X: Array, y: Array, weights: Array | None) -> Unread:
-    A = outputs(network._net(), network._params(), X).A
-    score: Unread = network._unread_score(A, y, weights)
-    return score
+def _attempted(function: Callable[..., Found], *args: Any) -> Found | None:
+    """What a function returns; None if it fails or warns: it is to do so for each that asks."""
+    said: list[Callable[[], object]] = []
+    with suppress(Exception), noted(said):
+        found = function(*args)
+        return None if said else found
+    return None
 
 
 def _parts(estimator: Any, fold: Fold, data: Data, asked: Asked) -> dict[str, Part]:
-    """The samples to score on, checked once for all fits; nothing where there is no need.
+    """The samples to score on, checked once for all fits; none where it is left to each.
 
-    That is where a pipeline has brought them to the host, or labels are text.
+    That is for a score of a derived class, where a pipeline has brought the samples to the host,
+    and for labels that are text.
     """
-    network = network_of(estimator)
+    if fold.given is None or not _has_own(estimator):
+        return {}
     X, y, params = part_for(estimator, data.X, data.y, asked.params, fold.test, fold.train)
     X = X if fold.before is None else fold.before.transform(X)
-    if on_host(X) or fold.given is None:
+    if on_host(X):
         return {}
+    network = network_of(estimator)
     X = checked_samples(network, X, reset=False)
     y = network._targets(y, X)
     if isinstance(y, np.ndarray):
@@ -159,3 +163,11 @@ def _parts(estimator: Any, fold: Fold, data: Data, asked: Asked) -> dict[str, Pa
         X, _, weights, y = fold.given.samples
         parts["train"] = X, network._targets(y, X), weights if params else None
     return parts
+
+
+def _scores(network: Any, parts: dict[str, Part]) -> dict[str, Unread]:
+    net, params = network._net(), network._params()
+    return {
+        name: network._unread_score(outputs(net, params, X).A, y, weights)
+        for name, (X, y, weights) in parts.items()
+    }

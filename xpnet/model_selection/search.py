@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,25 +56,31 @@ class SideBySideMixin(DocumentedMixin, Base):
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
             return super().fit(X, y, **params)
-        given, scoring = self.estimator, self.scoring
-        dealer = Dealer(given)
+        given, dealer = self.estimator, Dealer(self.estimator)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
-        searched = {name for grid in self._grids() for name in grid}
-        self.scoring = with_own(scoring, given, X, searched)
         try:
             # What is left is to score, which takes less time than to start other processes.
-            with parallel_config(backend="sequential"):
-                super().fit(X, y, **params)
+            with self._own_score_for_its_name(X), parallel_config(backend="sequential"):
+                return super().fit(X, y, **params)
         finally:
             dealer.close()
-            self.estimator, used, self.scoring = given, self.scoring, scoring
+            self.estimator = given
             for name in ("_dealer", "_seconds", "_routed", "_data"):
                 self.__dict__.pop(name, None)
-        if used is not scoring:  # `scorer_` is that of the name
+
+    @contextmanager
+    def _own_score_for_its_name(self, X: Any) -> Iterator[None]:
+        """Context of a fit in which `scoring` is that of `with_own`; `scorer_` does not show it."""
+        given, searched = self.scoring, {name for grid in self._grids() for name in grid}
+        self.scoring = own = with_own(given, self.estimator, X, searched)
+        try:
+            yield
+        finally:
+            self.scoring = given
+        if own is not given:
             scorers, _ = self._get_scorers()
             self.scorer_ = getattr(scorers, "_scorers", scorers)
-        return self
 
     def _grids(self) -> list[Any]:
         """What is searched; nothing of what scikit-learn refuses."""
