@@ -151,7 +151,8 @@ class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):
     The result is that of scikit-learn's class with the same estimator, an `xpnet.MLPClassifier` or
     `xpnet.MLPRegressor`, or a Pipeline that ends in one. What cannot train beside others is fitted
     as scikit-learn does; ``verbose=1`` says so, and shows how far the trainings are. In
-    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone.
+    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone, and of
+    less where scores are read at once.
 
     Parameters
     ----------
@@ -168,7 +169,8 @@ return_train_score
     Attributes
     ----------
     cv_results_ : dict
-        As of scikit-learn's class. ``mean_fit_time`` is a fit's share of the time of all.
+        As of scikit-learn's class. ``mean_fit_time`` is a fit's share of the time of all;
+        ``mean_score_time`` a score's where all are read at once, as of X on a GPU.
     """
 
     def __init__(
