@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from xpnet import LogisticRegression, MLPClassifier, backend
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
 LOGITS = np.concatenate([np.linspace(-80, 80, 161), [-1e-8, 0.0, 1e-8]])
 
@@ -85,3 +85,13 @@ def test_labels_on_the_host_are_scored_where_the_samples_lie(few, on_device):
     assert model.score(X, few.y.astype(on_device.to_numpy(model.classes_).dtype)) == (
         model.score(X, Y)
     )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_whole_numbers_may_have_fractions_as_weights(few, on_device, estimator):
+    whole = 16 * few.X
+    X, y = on_device.asarray(whole), on_device.asarray(few.y)
+    s = on_device.asarray(np.linspace(0, 1, 200))
+    model = estimator(hidden_layer_sizes=(8,), max_iter=1, random_state=0).fit(X, y)
+    assert model.score(on_device.asarray(whole, "int32"), y, s) == model.score(X, y, s)

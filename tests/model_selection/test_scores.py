@@ -56,13 +56,19 @@ class Halved(MLPClassifier):
         return super().score(X, y, sample_weight) / 2
 
 
+def asks(estimator, X, y):
+    return estimator.score(X[:60, :], y[:60])
+
+
+NAME = {"scoring": "accuracy"}
+
 OWN = {"scoring": {"own": None, "hits": "accuracy", "f1": "f1_macro"}, "refit": "own"}
 
 SEARCHES = {
     "plain": (MLPClassifier(**LONG), RATES, CLASSIFY, {}, {}),
     "unequal": (MLPClassifier(**LONG), RATES, CLASSIFY, {"cv": Unequal()}, {}),
     "train": (MLPClassifier(**LONG), RATES, CLASSIFY, {"return_train_score": True}, {}),
-    "name": (MLPClassifier(**LONG), RATES, CLASSIFY, {"scoring": "accuracy"}, {}),
+    "name": (MLPClassifier(**LONG), RATES, CLASSIFY, NAME, {}),
     "names": (
         MLPClassifier(**LONG),
         RATES,
@@ -71,6 +77,13 @@ SEARCHES = {
         {},
     ),
     "metrics": (MLPClassifier(**LONG), RATES, CLASSIFY, OWN | {"return_train_score": True}, {}),
+    "asking": (
+        MLPClassifier(**LONG),
+        RATES,
+        CLASSIFY,
+        {"scoring": {"own": None, "asks": asks}, "refit": "own", "return_train_score": True},
+        {},
+    ),
     "another": (
         MLPClassifier(**LONG),
         RATES,
@@ -88,7 +101,16 @@ SEARCHES = {
     "two classes": (MLPClassifier(**LONG), RATES, (X, Y % 2), {"return_train_score": True}, {}),
     "columns": (MLPClassifier(**LONG), RATES, (X, np.c_[Y > 4, Y % 2].astype(int)), {}, {}),
     "a column": (MLPClassifier(**SMALL), RATES, (X, Y[:, None]), {"return_train_score": True}, {}),
-    "derived": (Halved(**LONG), RATES, CLASSIFY, {"scoring": "accuracy"}, {}),
+    "a column by name": (MLPClassifier(**SMALL), RATES, (X, Y[:, None]), NAME, {}),
+    "weights by name": (MLPClassifier(**LONG), RATES, CLASSIFY, NAME, {"sample_weight": W}),
+    "whole numbers": (
+        MLPClassifier(**SMALL),
+        RATES,
+        ((16 * X).astype(np.int64), Y),
+        {},
+        {"sample_weight": W},
+    ),
+    "derived": (Halved(**LONG), RATES, CLASSIFY, NAME, {}),
     "derived-own": (Halved(**LONG), RATES, CLASSIFY, {}, {}),
     "regression": (MLPRegressor(**LONG), RATES, REAL, {"return_train_score": True}, {}),
     "squares": (

@@ -118,7 +118,7 @@ class ClassPredictionMixin(ClassifierMixin):
         if isinstance(labels.classes, np.ndarray):
             weights = to_host(sample_weight)
             return float(accuracy_score(y, decoded(labels, A), sample_weight=weights))
-        return read_scores([self._unread_score(A, y, checked_weights(sample_weight, X))])[0]
+        return read_scores([self._unread_score(A, y, checked_weights(sample_weight, A.mT))])[0]
 
     def _score_on_host(self, X: Any, y: Any, sample_weight: Any) -> float:
         if type(y) is np.ndarray and sample_weight is None and y.dtype.kind in "iu" and y.ndim == 1:

@@ -148,7 +148,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
         A = self._last_layer(X, "score").A
-        weights = checked_weights(sample_weight, X)
+        weights = checked_weights(sample_weight, A.mT)
         return read_scores([self._unread_score(A, self._targets(y, X), weights)])[0]
 
     def _targets(self, y: Any, X: Array) -> Array:

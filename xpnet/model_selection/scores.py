@@ -56,19 +56,23 @@ def asked_by(scoring: Any, of_train: bool, params: dict[str, Any]) -> Asked:
     is_routed = bool(params) and get_config()["enable_metadata_routing"]
     if is_routed or params.keys() - {"sample_weight"}:
         return NOTHING  # one scorer may get what another does not
-    scorers = scoring.values() if isinstance(scoring, dict) else [scoring]
-    times = sum(scorer is None for scorer in scorers)
+    scorers = list(scoring.values()) if isinstance(scoring, dict) else [scoring]
+    if any(map(callable, scorers)):
+        return NOTHING  # a function of the user's may ask for scores, too
+    times = scorers.count(None)
     return Asked(("test",) * times + ("train",) * (times * of_train), params)
 
 
-def with_own(scoring: Any, estimator: Any, X: Any, searched: Set[str]) -> Any:
+def with_own(scoring: Any, estimator: Any, X: Any, y: Any, searched: Set[str]) -> Any:
     """`scoring` with None, an estimator's own score, in place of its name, if X is not on the host.
 
-    And if both are the same number: no parameter that is `searched` brings another estimator, and
-    scikit-learn divides in float64, as with its array API dispatch it is sure to do on CuPy alone.
+    And if both do the same: y is no column, of which the estimator's own would warn; no parameter
+    that is `searched` brings another estimator; and scikit-learn divides in float64, as with its
+    array API dispatch it is sure to do on CuPy alone.
     """
     is_own = is_classifier(estimator) and _has_own(estimator)
-    if not is_own or why_not_own(estimator, searched) or on_host(X):
+    is_column = tuple(getattr(y, "shape", ()))[1:] == (1,)
+    if not is_own or is_column or why_not_own(estimator, searched) or on_host(X):
         return scoring
     if get_config()["array_api_dispatch"] and backend.library_name(stand_in(X)) != "cupy":
         return scoring

@@ -61,7 +61,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
         try:
             # What is left is to score, which takes less time than to start other processes.
-            with self._own_score_for_its_name(X), parallel_config(backend="sequential"):
+            with self._own_score_for_its_name(X, y, params), parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)
         finally:
             dealer.close()
@@ -70,10 +70,13 @@ class SideBySideMixin(DocumentedMixin, Base):
                 self.__dict__.pop(name, None)
 
     @contextmanager
-    def _own_score_for_its_name(self, X: Any) -> Iterator[None]:
+    def _own_score_for_its_name(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:
         """Context of a fit in which `scoring` is that of `with_own`; `scorer_` does not show it."""
-        given, searched = self.scoring, {name for grid in self._grids() for name in grid}
-        self.scoring = own = with_own(given, self.estimator, X, searched)
+        own = given = self.scoring
+        if "sample_weight" not in params:  # which are not added up in the same order
+            searched = {name for grid in self._grids() for name in grid}
+            own = with_own(given, self.estimator, X, y, searched)
+        self.scoring = own
         try:
             yield
         finally:

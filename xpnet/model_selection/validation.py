@@ -38,7 +38,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
         options["cv"] = splits = list(cv.split(X, y, groups))
         asks = function is not model_selection.cross_val_predict
-        asked = _asked(estimator, X, options) if asks else NOTHING
+        asked = _asked(estimator, X, y, options) if asks else NOTHING
         candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
         fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
         dealer = Dealer(estimator)
@@ -63,10 +63,10 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     return beside
 
 
-def _asked(estimator: Any, X: Any, options: dict[str, Any]) -> Asked:
+def _asked(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Asked:
     """What the fits will be asked for; in `options` their own score takes the place of its name."""
     searched = {options["param_name"]} if "param_name" in options else set()
-    options["scoring"] = with_own(options.get("scoring"), estimator, X, searched)
+    options["scoring"] = with_own(options.get("scoring"), estimator, X, y, searched)
     # Of these functions `validation_curve` alone has no such option: it asks in any case.
     return asked_by(options["scoring"], options.get("return_train_score", bool(searched)), {})
 
