@@ -70,9 +70,11 @@ def with_own(scoring: Any, estimator: Any, X: Any, y: Any, searched: Set[str]) -
     that is `searched` brings another estimator; and scikit-learn divides in float64, as with its
     array API dispatch it is sure to do on CuPy alone.
     """
+    if scoring is None or on_host(X):
+        return scoring
     is_own = is_classifier(estimator) and _has_own(estimator)
     is_column = tuple(getattr(y, "shape", ()))[1:] == (1,)
-    if not is_own or is_column or why_not_own(estimator, searched) or on_host(X):
+    if not is_own or is_column or why_not_own(estimator, searched):
         return scoring
     if get_config()["array_api_dispatch"] and backend.library_name(stand_in(X)) != "cupy":
         return scoring
