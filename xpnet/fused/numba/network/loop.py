@@ -23,15 +23,18 @@ from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
 from xpnet.fused.numba.matmul import tile_rows
+from xpnet.fused.numba.network import first_layer
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
+    FEW,
     TRANSPOSE,
     layer_gradients,
 )
-from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
+from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A, Z, rows_of
 from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.fused.numba.updates import MOST_VALUES
+from xpnet.fused.numba.zeros import WORD
 from xpnet.types import Array
 
 ADDRESSES = (
@@ -40,11 +43,12 @@ ADDRESSES = (
     *("rates", "values", "keys", "drop", "divide", "theta", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work", "across"),
     *("pieces", "biases", "parts_of_cost", "squares", "arrivals", "sleep"),
+    *("first_layer", "strips", "words", "sums"),
 )
 SIZES = (
     *("thin", "layers", "kinds_of_layer", "units", "P", "m", "n_x", "n_y", "weights", "epochs"),
     *("length", "size", "steps", "least", "room_of_sample", "piece", "block", "block_last"),
-    *("longest", "blocks", "shared"),
+    *("longest", "blocks", "shared", "of_strips", "of_sums"),
 )
 REALS = "l2", "kept", "loss_share"
 ROW = np.dtype(
@@ -97,7 +101,10 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
           blocks: samples of one, and how many there are, at the most;
         - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
           blocks, and sums of the squares of weights;
-        - arrivals, sleep: of `wait_for`.
+        - arrivals, sleep: of `wait_for`;
+        - first_layer: the `loops` of that file, where zeros of samples are left out; strips
+          (networks, of_strips), then Wᵀ of the first layer; words (64-fold, n_x), the batch as
+          columns; sums (workers, of_sums), room.
     networks : int
         One, where there are some workers.
     like : array
@@ -105,7 +112,14 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
     worker, workers : int
         Its number, and how many there are.
     """
-    first = row_at(rows, 0)
+    first, waits = row_at(rows, 0), 0
+    if first.first_layer != 0:
+        low, high = share_of(array_at(first.layout, np.int64, 1, 4)[0, N_OUT], worker, workers)
+        for k in range(networks):
+            turned(row_at(rows, k), low, high - low, like)
+        waits += 1
+        if workers > 1 and not wait_for(first.arrivals, waits * workers, first.sleep):
+            return
     of_epoch = (first.length + first.size - 1) // first.size
     for i in range(first.steps):
         start = i % of_epoch * first.size
@@ -128,11 +142,13 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
                     gathered(first, following, n, before, place, like)
                 weights = matrix_at(s, before, 1, n)
                 gradients(row, i, before, length, place, worker, weights, like)
-            if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
+            waits += 1
+            if workers > 1 and not wait_for(first.arrivals, waits * workers, first.sleep):
                 return
             for layer in range(row.layers):
                 update(row, i, layer, m, length, decay, worker, workers, like)
-            if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
+            waits += 1
+            if workers > 1 and not wait_for(first.arrivals, waits * workers, first.sleep):
                 return
             if worker == 0:
                 enter_cost(row, i, (m + length - 1) // length, decay, like)
@@ -168,7 +184,12 @@ def gathered(row: Any, order: Array, m: int, before: int, place: int, like: Arra
     if row.thin == 0:
         transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
         columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
-        call(transpose, address_at(x, before * row.n_x), row.n_x, columns, m, m, row.n_x, like)
+        of_x = address_at(x, before * row.n_x)
+        if row.first_layer != 0:
+            words = row.words + (before // WORD * WORD * row.n_x + before % WORD) * like.itemsize
+            call(transpose, of_x, row.n_x, words, WORD, m, row.n_x, like)
+        if row.first_layer == 0 or m <= FEW:
+            call(transpose, of_x, row.n_x, columns, m, m, row.n_x, like)
         columns += m * row.n_x * like.itemsize
         call(transpose, address_at(y, before * row.n_y), row.n_y, columns, m, m, row.n_y, like)
 
@@ -203,6 +224,9 @@ def gradients(
         columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
         Y = array_at(columns + m * row.n_x * like.itemsize, like, row.n_y, m)
         columns = array_at(columns, like, m * row.n_x)
+        if row.first_layer != 0 and m > FEW:
+            first_product(row, before, m, layout, kinds, worker, work, like)
+            columns = vector_at(columns, 0, 0)
         of_sample = 2 * row.units
         across = array_at(row.across, like, row.size * of_sample)
         across = vector_at(across, before * of_sample, m * of_sample)
@@ -211,6 +235,37 @@ def gradients(
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
     costs[i % 2 * row.size + block] = J
+
+
+@compiled_inner
+def first_product(
+    row: Any, before: int, m: int, layout: Array, kinds: Array, worker: int, work: Array, like: Array
+) -> None:
+    """The first layer's Z on a block, in its place."""
+    loops = array_at(row.first_layer, np.int64, first_layer.GRADIENTS + 1)
+    X = array_at(row.x + before * row.n_x * like.itemsize, like, m, row.n_x)
+    Z_or_A = Z if kinds[0, Z] >= 0 else A
+    to_Z = rows_of(work, layout, kinds, Z_or_A, 0, m)
+    room = row.sums + worker * row.of_sums * like.itemsize
+    call(loops[first_layer.FORWARD], loops, X, row.strips, room, to_Z)
+
+
+@compiled_inner
+def turned(row: Any, first: int, n: int, like: Array) -> None:
+    """Some rows of the first layer's W, from one on, in Wᵀ."""
+    loops = array_at(row.first_layer, np.int64, first_layer.GRADIENTS + 1)
+    layout = array_at(row.layout, np.int64, 1, 4)
+    begin = layout[0, WEIGHTS] + first * row.n_x
+    W = matrix_at(array_at(row.theta, like, row.P), begin, n, row.n_x)
+    call(loops[first_layer.TURN], loops, W, first, layout[0, N_OUT], row.strips)
+
+
+@compiled_inner
+def share_of(n_out: int, worker: int, workers: int) -> tuple[int, int]:
+    """The first of a worker's rows of a layer, and the one behind the last."""
+    share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
+    low, high = worker * share, (worker + 1) * share
+    return (low if low < n_out else n_out), (high if high < n_out else n_out)
 
 
 @compiled_inner
@@ -230,9 +285,7 @@ def update(
     layout = array_at(row.layout, np.int64, row.layers, 4)
     kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
     n_out, n_in, bias = layout[layer, N_OUT], layout[layer, N_IN], layout[layer, BIAS]
-    share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
-    low, high = worker * share, (worker + 1) * share
-    high = high if high < n_out else n_out
+    low, high = share_of(n_out, worker, workers)
     rows = tile_rows(like)
     at_once = PIECE // n_in // rows * rows
     at_once = at_once if at_once < ROWS_OF_PIECE else ROWS_OF_PIECE // rows * rows
@@ -242,7 +295,9 @@ def update(
         n = at_once if at_once < high - start else high - start
         begin = layout[layer, WEIGHTS] + start * n_in
         dW = array_at(place_of(row, begin, worker, like), like, n, n_in)
-        if is_made:
+        if is_made and layer == 0 and row.first_layer != 0:
+            first_gradients(row, start, m, worker, dW, like)
+        elif is_made:
             x = array_at(row.x, like, m * row.n_x)
             across = array_at(row.across, like, m * 2 * row.units)
             layer_gradients(loops, kinds, layer, start, x, across, m, dW)
@@ -252,6 +307,8 @@ def update(
             squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
             call(loops[DECAY], W, decay, dW, squares)
         updated(row, i, begin >= bias, begin, vector_at(dW, 0, n * n_in), like)
+        if layer == 0 and row.first_layer != 0 and row.update != 0:
+            turned(row, start, n, like)
     if low < high:
         n, begin = high - low, bias + low
         db = array_at(place_of(row, begin, worker, like), like, n)
@@ -261,6 +318,15 @@ def update(
             for j in range(n):
                 db[j] = part[j] if block == 0 else db[j] + part[j]
         updated(row, i, begin >= bias, begin, db, like)
+
+
+@compiled_inner
+def first_gradients(row: Any, start: int, m: int, worker: int, dW: Array, like: Array) -> None:
+    """Rows of the first layer's dW, from one on."""
+    loops = array_at(row.first_layer, np.int64, first_layer.GRADIENTS + 1)
+    dZ = row.across + (row.units + start) * like.itemsize
+    room = row.sums + worker * row.of_sums * like.itemsize
+    call(loops[first_layer.GRADIENTS], loops, row.words, m, dZ, 2 * row.units, room, dW)
 
 
 @compiled_inner

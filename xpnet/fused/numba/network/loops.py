@@ -20,6 +20,7 @@ from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.matmul import matmul
+from xpnet.fused.numba.network import first_layer
 from xpnet.fused.numba.network.gradients import (
     backward,
     cost_and_differences,
@@ -29,6 +30,7 @@ from xpnet.fused.numba.network.gradients import (
 )
 from xpnet.fused.numba.transpose import transpose
 from xpnet.fused.numba.updates import MOST_VALUES
+from xpnet.fused.numba.zeros import product_without_zeros
 from xpnet.kernels import Dropout
 from xpnet.types import Array
 
@@ -79,6 +81,21 @@ def of_gradients(thin: bool, dtype: Any) -> int:
         return address_of(thin_cost_and_gradients, *network, *data)
     rest = 0, masks_of(None, dtype), vector, vector, vector, vector
     return address_of(cost_and_differences, *network, vector, X, X, *rest)
+
+
+@cache
+def of_first_layer(dtype: Any) -> Array:
+    """The `loops` of a first layer that leaves out zeros."""
+    loops, matrix = np.empty(1, int), np.empty((1, 1), dtype)
+    return np.array(
+        [
+            address_of(product_without_zeros, *[0] * 10, np.empty(1, dtype)),
+            _of_transpose(dtype),
+            address_of(first_layer.turn, loops, matrix, 0, 0, 0),
+            address_of(first_layer.forward, loops, matrix, 0, 0, matrix),
+            address_of(first_layer.gradients, loops, 0, 0, 0, 0, 0, matrix),
+        ]
+    )
 
 
 @cache

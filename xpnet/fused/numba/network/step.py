@@ -17,6 +17,7 @@ from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
+from xpnet.fused.numba.gather import CACHE_LINE
 from xpnet.fused.numba.matmul import MOST
 from xpnet.fused.numba.network.gradients import DECAY
 from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS_OF_PIECE, row_of, table_of, train
@@ -28,6 +29,7 @@ from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
+from xpnet.fused.numba.zeros import WORD
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
@@ -35,7 +37,10 @@ SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
 
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
-OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"
+OF_ROOM = (
+    *("size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"),
+    *("of_strips", "of_sums"),
+)
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
@@ -281,7 +286,7 @@ class Room:
     def enter(self, rows: Array, like: Array, workers: int) -> None:
         """Enter the memory that these rows need into them."""
         sizes = map(int, map(rows[0].__getitem__, OF_ROOM))
-        size, longest, blocks, n_x, n_y, room, piece, units = sizes
+        size, longest, blocks, n_x, n_y, room, piece, units, of_strips, of_sums = sizes
         rows["shared"] = is_shared = len(rows) > 1
         lengths = {"s": size * workers, "work": workers * longest * room}
         if rows["gather"][0]:
@@ -290,10 +295,14 @@ class Room:
             lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
             lengths |= {"across": 2 * units * size, "biases": blocks * units}
             lengths["pieces"] = workers * piece
+        if of_strips:
+            lengths["words"] = -(-size // WORD) * WORD * n_x
+            lengths |= {"strips": len(rows) * of_strips, "sums": workers * of_sums}
         doubles = {"parts_of_cost": 2 * size, "squares": 2 * units}
         for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):
             for name, length in names.items():
                 rows[name] = self._array(name, length, dtype).ctypes.data
+        rows["strips"] += np.arange(len(rows)) * (of_strips * like.itemsize)
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
@@ -311,9 +320,20 @@ class Room:
     def _array(self, name: str, length: int, dtype: Any) -> Array:
         array = self.arrays.get(name)
         if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = np.empty(length, dtype)
+            array = self.arrays[name] = _aligned(length, dtype)
             self.serial += 1
         return array
+
+
+def _aligned(length: int, dtype: Any) -> Array:
+    """Zeros that begin where a cache line does: to read a register from two takes twice as long.
+
+    Zeros, as what lies beside a matrix is computed with it, and denormal numbers would be slow.
+    """
+    spare = CACHE_LINE // dtype.itemsize
+    array = np.zeros(length + spare, dtype)
+    begin = -array.ctypes.data % CACHE_LINE // dtype.itemsize
+    return array[begin : begin + length]
 
 
 class _OfThread(threading.local):
