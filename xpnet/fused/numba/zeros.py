@@ -65,7 +65,7 @@ def product_without_zeros(
     size = like.itemsize
     registers = width * size // register_size(like)
     for start in range(0, k, WORD):
-        left = WORD if WORD < k - start else k - start
+        left = WORD if k - start > WORD else k - start
         of_sum = start % most
         to_sums = to_C if start < most else further
         b = B + start * width * size

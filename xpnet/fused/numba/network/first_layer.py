@@ -16,18 +16,18 @@ from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.views import address_at, array_at
 from xpnet.fused.numba.gather import CACHE_LINE
 from xpnet.fused.numba.matmul import register_size
-from xpnet.fused.numba.network.gradients import MOST, SUMMED
+from xpnet.fused.numba.network.gradients import DECAY, MOST, SUMMED, TRANSPOSE
+from xpnet.fused.numba.network.places import N_OUT, WEIGHTS, A, Z, rows_of
+from xpnet.fused.numba.network.table import row_at
 from xpnet.fused.numba.zeros import PAIR, WIDE, WORD
 from xpnet.types import Array
-
-PRODUCT, TRANSPOSE, TURN, FORWARD, GRADIENTS = range(5)  # of `loops`
 
 LEAST, MOST_NUMBERS = 32, 2**23
 """Samples of a batch from which on it pays to keep Wᵀ; numbers of a batch of which there may be a
 second copy."""
-WEIGHTS = 2**13
+MOST_TRIVIAL = 2**13
 """Weights from which on it pays to look for zeros."""
-FEW = 0.4
+SHARE = 0.4
 """Share of numbers that are not 0 up to which they are few: each takes twice as long by itself."""
 LOOKED_AT = 64
 """Samples that are looked at."""
@@ -35,13 +35,13 @@ LOOKED_AT = 64
 
 def pays(n_in: int, n: int, size: int) -> bool:
     """Whether a layer of n units may gain, with batches of a size, if samples have many zeros."""
-    return size >= LEAST and size * n_in <= MOST_NUMBERS and n * n_in >= WEIGHTS
+    return size >= LEAST and size * n_in <= MOST_NUMBERS and n * n_in >= MOST_TRIVIAL
 
 
 def has_many_zeros(X: Array) -> bool:
     """Whether numbers that are not 0 are few in samples (m, n_in); some from all parts tell."""
     are = X[:: len(X) // LOOKED_AT + 1] != 0
-    return bool(np.count_nonzero(are) <= FEW * are.size)
+    return bool(np.count_nonzero(are) <= SHARE * are.size)
 
 
 def room_of(n_in: int, n: int, size: int, dtype: Any) -> dict[str, int]:
@@ -52,98 +52,98 @@ def room_of(n_in: int, n: int, size: int, dtype: Any) -> dict[str, int]:
 
 
 @compiled_inner
-def turn(loops: Array, W: Array, first: int, n_out: int, to_Wt: int) -> None:
-    """Some rows of W, from `first` on, as columns of Wᵀ.
+def turn(address: int, first: int, n: int, like: Array) -> None:
+    """So many rows of W, from `first` on, as columns of Wᵀ.
 
     Parameters
     ----------
-    loops : array of int, shape (5,)
-        The addresses of `product_without_zeros`, `transpose` and the functions of this file.
-    W : array, shape (n, n_in)
-    first, n_out : int
-        The number of the first row, and of all rows of W.
-    to_Wt : int
-        The address of the strips.
+    address : int
+        Of the network's row of the table.
+    first, n : int
+    like : array
+        Of the dtype of the network.
     """
-    n, n_in = W.shape
-    size = W.itemsize
-    lanes = register_size(W) // size
-    i = 0
-    while i < n:
-        strip = (first + i) // (WIDE * lanes) * (WIDE * lanes)
-        width = _width(n_out - strip, lanes)
-        rows = strip + width - first - i
-        rows = rows if rows < n - i else n - i
-        to = to_Wt + (strip * n_in + first + i - strip) * size
-        call(loops[TRANSPOSE], address_at(W, i * n_in), n_in, to, width, rows, n_in, W)
+    row, size = row_at(address, 0), like.itemsize
+    transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
+    layout = array_at(row.layout, np.int64, 1, 4)
+    lanes = register_size(like) // size
+    W = row.theta + layout[0, WEIGHTS] * size
+    i = first
+    while i < first + n:
+        strip = i // (WIDE * lanes) * (WIDE * lanes)
+        width = width_of(layout[0, N_OUT] - strip, lanes)
+        rows = min(strip + width, first + n) - i
+        to = row.strips + (strip * row.n_x + i - strip) * size
+        call(transpose, W + i * row.n_x * size, row.n_x, to, width, rows, row.n_x, like)
         i += rows
 
 
 @compiled_inner
-def forward(loops: Array, X: Array, Wt: int, room: int, to_Z: Array) -> None:
-    """``Z = W X`` of a block of samples.
+def forward(address: int, before: int, worker: int, m: int, work: Array) -> None:
+    """Z of a block of m samples, in its place in `work`.
 
     Parameters
     ----------
-    loops : array of int, shape (5,)
-    X : array, shape (m, n_in)
-        Samples as rows.
-    Wt, room : int
-        The addresses of the strips, and of room for two of `WORD` rows.
-    to_Z : array, shape (n, m)
+    address : int
+        Of the network's row of the table.
+    before : int
+        Samples of the batch that come before these.
+    worker, m : int
+    work : array
+        Of `cost_and_differences`.
     """
-    (m, n_in), n, size = X.shape, to_Z.shape[0], X.itemsize
-    lanes = register_size(X) // size
+    row, size = row_at(address, 0), work.itemsize
+    transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
+    layout = array_at(row.layout, np.int64, row.layers, 4)
+    kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
+    to_Z = rows_of(work, layout, kinds, Z if kinds[0, Z] >= 0 else A, 0, m)
+    lanes, n = register_size(work) // size, to_Z.shape[0]
+    X, to = row.x + before * row.n_x * size, row.sums + worker * row.of_sums * size
     for strip in range(0, n, WIDE * lanes):
-        columns = WIDE * lanes if WIDE * lanes < n - strip else n - strip
-        width = _width(columns, lanes)
-        of_Wt = Wt + strip * n_in * size, n_in, SUMMED
-        sums = room, room + WORD * width * size, m, width
-        call(loops[PRODUCT], address_at(X, 0), n_in, WORD, *of_Wt, *sums, X)
-        call(loops[TRANSPOSE], room, width, address_at(to_Z, strip * m), m, m, columns, X)
+        columns = min(WIDE * lanes, n - strip)
+        width = width_of(columns, lanes)
+        of_Wt = row.strips + strip * row.n_x * size, row.n_x, SUMMED
+        sums = to, to + WORD * width * size, m, width
+        call(row.product, X, row.n_x, WORD, *of_Wt, *sums, work)
+        call(transpose, to, width, address_at(to_Z, strip * m), m, m, columns, work)
 
 
 @compiled_inner
-def gradients(
-    loops: Array, Xt: int, m: int, dZ: int, row: int, room: int, to_dW: Array
-) -> None:
-    """Some rows of ``dW = dZ Xᵀ``, of all samples of a batch.
+def gradients(address: int, first: int, m: int, worker: int, to_dW: Array) -> None:
+    """Some rows of dW, from `first` on, of all m samples of a batch.
 
     Parameters
     ----------
-    loops : array of int, shape (5,)
-    Xt : int
-        The address of the samples as columns, `WORD` of them after another.
-    m : int
-        How many there are.
-    dZ, row : int
-        The address of those rows of dZ, with samples as rows, and numbers from one to the next.
-    room : int
-        The address of room for two strips of `WORD` rows and one of m rows.
-    to_dW : array, shape (n, n_in)
+    address : int
+        Of the network's row of the table.
+    first, m, worker : int
+    to_dW : array, shape (n, n_x)
     """
-    (n, n_in), size = to_dW.shape, to_dW.itemsize
+    row, size = row_at(address, 0), to_dW.itemsize
+    transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
+    n, n_x = to_dW.shape
     lanes = register_size(to_dW) // size
+    to = row.sums + worker * row.of_sums * size
     for strip in range(0, n, WIDE * lanes):
-        columns = WIDE * lanes if WIDE * lanes < n - strip else n - strip
-        width = _width(columns, lanes)
-        sums = room, room + WORD * width * size
-        of_dZ = room + 2 * WORD * width * size
-        for i in range(m):
-            values = array_at(dZ + (i * row + strip) * size, to_dW, columns)
-            to = array_at(of_dZ + i * width * size, to_dW, columns)
+        columns = min(WIDE * lanes, n - strip)
+        width = width_of(columns, lanes)
+        further, dZ = to + WORD * width * size, to + 2 * WORD * width * size
+        for i in range(m):  # of dZ, with samples as rows, these columns
+            place = row.across + (i * 2 * row.units + row.units + first + strip) * size
+            values = array_at(place, to_dW, columns)
+            own = array_at(dZ + i * width * size, to_dW, columns)
             for j in range(columns):
-                to[j] = values[j]
-        for first in range(0, n_in, WORD):
-            rows = WORD if WORD < n_in - first else n_in - first
-            of_X = Xt + first * WORD * size, WORD, n_in * WORD
-            call(loops[PRODUCT], *of_X, of_dZ, m, MOST, *sums, rows, width, to_dW)
-            to_columns = address_at(to_dW, strip * n_in + first)
-            call(loops[TRANSPOSE], room, width, to_columns, n_in, rows, columns, to_dW)
+                own[j] = values[j]
+        for begin in range(0, n_x, WORD):
+            rows = min(WORD, n_x - begin)
+            words = row.words + begin * WORD * size, WORD, n_x * WORD
+            call(row.product, *words, dZ, m, MOST, to, further, rows, width, to_dW)
+            place = address_at(to_dW, strip * n_x + begin)
+            call(transpose, to, width, place, n_x, rows, columns, to_dW)
 
 
 @compiled_inner
-def _width(columns: int, lanes: int) -> int:
+def width_of(columns: int, lanes: int) -> int:
     """Numbers from one row of a strip to the next, of so many columns or more."""
     whole = (columns + PAIR * lanes - 1) // (PAIR * lanes) * PAIR * lanes
     return whole if whole < WIDE * lanes else WIDE * lanes

@@ -5,25 +5,19 @@ of all blocks, some rows of a layer at a time, and used for the update while the
 Workers, threads that make all steps together, have blocks and rows of their own.
 
 Some networks that are trained on the same samples in the same order share what is gathered.
-
-A network's arguments are a row of a table: numbers, and the addresses and sizes of arrays, so that
-a call takes rows of as many networks as there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
-from xpnet.fused.numba.compilation.rows import row_of_table
+from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
 from xpnet.fused.numba.matmul import tile_rows
-from xpnet.fused.numba.network import first_layer
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
@@ -31,42 +25,18 @@ from xpnet.fused.numba.network.gradients import (
     TRANSPOSE,
     layer_gradients,
 )
-from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A, Z, rows_of
+from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
+from xpnet.fused.numba.network.table import row_at
 from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.fused.numba.updates import MOST_VALUES
 from xpnet.fused.numba.zeros import WORD
 from xpnet.types import Array
-
-ADDRESSES = (
-    *("gradients", "update", "gather", "loops", "layout", "kinds", "slopes"),
-    *("X", "Y", "weight", "order"),
-    *("rates", "values", "keys", "drop", "divide", "theta", "grads"),
-    *("first", "second", "costs", "x", "columns", "y", "s", "work", "across"),
-    *("pieces", "biases", "parts_of_cost", "squares", "arrivals", "sleep"),
-    *("first_layer", "strips", "words", "sums"),
-)
-SIZES = (
-    *("thin", "layers", "kinds_of_layer", "units", "P", "m", "n_x", "n_y", "weights", "epochs"),
-    *("length", "size", "steps", "least", "room_of_sample", "piece", "block", "block_last"),
-    *("longest", "blocks", "shared", "of_strips", "of_sums"),
-)
-REALS = "l2", "kept", "loss_share"
-ROW = np.dtype(
-    [(name, np.int64) for name in ADDRESSES + SIZES] + [(name, np.float64) for name in REALS]
-)
-"""A row of the table: the name of an array or a loop stands for its address."""
 
 PIECE, ROWS_OF_PIECE = 2**19, 256
 """Numbers and rows of dW that are made and used at once, at the most: of few rows, the samples are
 read for each few, and many numbers leave the cache before they are used."""
 
 EVEN = 4  # rows of a layer that workers' shares are multiples of
-
-row_at = row_of_table(ROW)
-
-_address = attrgetter("ctypes.data")
-
-NOTHING = dict.fromkeys(ROW.names or (), 0.0)
 
 
 @compiled
@@ -76,35 +46,7 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
     Parameters
     ----------
     rows : int
-        The address of a table of ROW, a row for each network:
-
-        - gradients, update, gather: addresses of loops; without update, parameters stay as they
-          are, and without gather, x and y are the samples of the only step;
-        - loops, layout (layers, 4), kinds (layers, kinds_of_layer), slopes (layers, 2, 3): the
-          first arguments of `cost_and_differences`; thin: whether they are those of
-          `thin_cost_and_gradients`;
-        - X (m, n_x), Y (m, n_y), weight (weights,): the samples; no weights where all count the
-          same;
-        - order (epochs, length): the samples of each epoch, `size` of them a step; the last step of
-          an epoch takes those that are left;
-        - l2; loss_share, a factor of the samples' losses in costs;
-        - rates (steps,), values (steps, 2, 6), for weights and for biases; keys (steps, 2),
-          least, kept, drop, divide: the dropout of `masks_of`;
-        - theta (P,): the parameters, which an update writes over; grads (P,), where gradients are
-          asked for; first, second (P,): moments;
-        - costs (steps,): where they go;
-        - x (size, n_x), y (size, n_y), s (workers, size): room for a batch; columns (n_x + n_y,
-          longest) and work (longest * room_of_sample,) of each worker: for a block, the former of
-          all blocks where networks have them in common, `shared`; across (size, 2 * units), biases
-          (blocks, units), pieces (workers, piece): for gradients;
-        - block, block_last: samples of a block, of a whole batch and of what is left; longest and
-          blocks: samples of one, and how many there are, at the most;
-        - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
-          blocks, and sums of the squares of weights;
-        - arrivals, sleep: of `wait_for`;
-        - first_layer: the `loops` of that file, where zeros of samples are left out; strips
-          (networks, of_strips), then Wᵀ of the first layer; words (64-fold, n_x), the batch as
-          columns; sums (workers, of_sums), room.
+        The address of a table of ROW, a row for each network.
     networks : int
         One, where there are some workers.
     like : array
@@ -112,14 +54,10 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
     worker, workers : int
         Its number, and how many there are.
     """
-    first, waits = row_at(rows, 0), 0
-    if first.first_layer != 0:
-        low, high = share_of(array_at(first.layout, np.int64, 1, 4)[0, N_OUT], worker, workers)
-        for k in range(networks):
-            turned(row_at(rows, k), low, high - low, like)
-        waits += 1
-        if workers > 1 and not wait_for(first.arrivals, waits * workers, first.sleep):
-            return
+    first = row_at(rows, 0)
+    if not are_turned(rows, networks, like, worker, workers):
+        return
+    waits = min(first.turn, 1)
     of_epoch = (first.length + first.size - 1) // first.size
     for i in range(first.steps):
         start = i % of_epoch * first.size
@@ -143,15 +81,33 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
                 weights = matrix_at(s, before, 1, n)
                 gradients(row, i, before, length, place, worker, weights, like)
             waits += 1
-            if workers > 1 and not wait_for(first.arrivals, waits * workers, first.sleep):
+            if not have_arrived(first, waits, workers):
                 return
             for layer in range(row.layers):
                 update(row, i, layer, m, length, decay, worker, workers, like)
             waits += 1
-            if workers > 1 and not wait_for(first.arrivals, waits * workers, first.sleep):
+            if not have_arrived(first, waits, workers):
                 return
             if worker == 0:
                 enter_cost(row, i, (m + length - 1) // length, decay, like)
+
+
+@compiled_inner
+def are_turned(rows: int, networks: int, like: Array, worker: int, workers: int) -> bool:
+    """Make Wᵀ of first layers that leave out zeros; false where a worker has left for good."""
+    first = row_at(rows, 0)
+    if first.turn == 0:
+        return True
+    low, high = share_of(array_at(first.layout, np.int64, 1, 4)[0, N_OUT], worker, workers)
+    for k in range(networks):
+        call(first.turn, address_of_row(row_at(rows, k)), low, high - low, like)
+    return have_arrived(first, 1, workers)
+
+
+@compiled_inner
+def have_arrived(row: Any, waits: int, workers: int) -> bool:
+    """Wait so many times for the other workers; false where one has left for good."""
+    return workers == 1 or wait_for(row.arrivals, waits * workers, row.sleep)
 
 
 @compiled_inner
@@ -185,10 +141,10 @@ def gathered(row: Any, order: Array, m: int, before: int, place: int, like: Arra
         transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
         columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
         of_x = address_at(x, before * row.n_x)
-        if row.first_layer != 0:
+        if row.turn != 0:
             words = row.words + (before // WORD * WORD * row.n_x + before % WORD) * like.itemsize
             call(transpose, of_x, row.n_x, words, WORD, m, row.n_x, like)
-        if row.first_layer == 0 or m <= FEW:
+        if row.turn == 0 or m <= FEW:
             call(transpose, of_x, row.n_x, columns, m, m, row.n_x, like)
         columns += m * row.n_x * like.itemsize
         call(transpose, address_at(y, before * row.n_y), row.n_y, columns, m, m, row.n_y, like)
@@ -224,8 +180,8 @@ def gradients(
         columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
         Y = array_at(columns + m * row.n_x * like.itemsize, like, row.n_y, m)
         columns = array_at(columns, like, m * row.n_x)
-        if row.first_layer != 0 and m > FEW:
-            first_product(row, before, m, layout, kinds, worker, work, like)
+        if row.turn != 0 and m > FEW:
+            call(row.first_Z, address_of_row(row), before, worker, m, work)
             columns = vector_at(columns, 0, 0)
         of_sample = 2 * row.units
         across = array_at(row.across, like, row.size * of_sample)
@@ -235,29 +191,6 @@ def gradients(
         J = number_of(row.gradients, *network, columns, *rest)
     costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
     costs[i % 2 * row.size + block] = J
-
-
-@compiled_inner
-def first_product(
-    row: Any, before: int, m: int, layout: Array, kinds: Array, worker: int, work: Array, like: Array
-) -> None:
-    """The first layer's Z on a block, in its place."""
-    loops = array_at(row.first_layer, np.int64, first_layer.GRADIENTS + 1)
-    X = array_at(row.x + before * row.n_x * like.itemsize, like, m, row.n_x)
-    Z_or_A = Z if kinds[0, Z] >= 0 else A
-    to_Z = rows_of(work, layout, kinds, Z_or_A, 0, m)
-    room = row.sums + worker * row.of_sums * like.itemsize
-    call(loops[first_layer.FORWARD], loops, X, row.strips, room, to_Z)
-
-
-@compiled_inner
-def turned(row: Any, first: int, n: int, like: Array) -> None:
-    """Some rows of the first layer's W, from one on, in Wᵀ."""
-    loops = array_at(row.first_layer, np.int64, first_layer.GRADIENTS + 1)
-    layout = array_at(row.layout, np.int64, 1, 4)
-    begin = layout[0, WEIGHTS] + first * row.n_x
-    W = matrix_at(array_at(row.theta, like, row.P), begin, n, row.n_x)
-    call(loops[first_layer.TURN], loops, W, first, layout[0, N_OUT], row.strips)
 
 
 @compiled_inner
@@ -295,8 +228,8 @@ def update(
         n = at_once if at_once < high - start else high - start
         begin = layout[layer, WEIGHTS] + start * n_in
         dW = array_at(place_of(row, begin, worker, like), like, n, n_in)
-        if is_made and layer == 0 and row.first_layer != 0:
-            first_gradients(row, start, m, worker, dW, like)
+        if is_made and layer == 0 and row.turn != 0:
+            call(row.first_dW, address_of_row(row), start, m, worker, dW)
         elif is_made:
             x = array_at(row.x, like, m * row.n_x)
             across = array_at(row.across, like, m * 2 * row.units)
@@ -307,8 +240,8 @@ def update(
             squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
             call(loops[DECAY], W, decay, dW, squares)
         updated(row, i, begin >= bias, begin, vector_at(dW, 0, n * n_in), like)
-        if layer == 0 and row.first_layer != 0 and row.update != 0:
-            turned(row, start, n, like)
+        if layer == 0 and row.turn != 0 and row.update != 0:
+            call(row.turn, address_of_row(row), start, n, like)
     if low < high:
         n, begin = high - low, bias + low
         db = array_at(place_of(row, begin, worker, like), like, n)
@@ -318,15 +251,6 @@ def update(
             for j in range(n):
                 db[j] = part[j] if block == 0 else db[j] + part[j]
         updated(row, i, begin >= bias, begin, db, like)
-
-
-@compiled_inner
-def first_gradients(row: Any, start: int, m: int, worker: int, dW: Array, like: Array) -> None:
-    """Rows of the first layer's dW, from one on."""
-    loops = array_at(row.first_layer, np.int64, first_layer.GRADIENTS + 1)
-    dZ = row.across + (row.units + start) * like.itemsize
-    room = row.sums + worker * row.of_sums * like.itemsize
-    call(loops[first_layer.GRADIENTS], loops, row.words, m, dZ, 2 * row.units, room, dW)
 
 
 @compiled_inner
@@ -373,14 +297,3 @@ def enter_cost(row: Any, i: int, blocks: int, decay: float, like: Array) -> None
             total += squares[i % 2 * row.units + unit]
         J += 0.5 * decay * total
     array_at(row.costs, like, row.steps)[i] = J
-
-
-def row_of(arrays: dict[str, Array], numbers: Mapping[str, float]) -> tuple[float, ...]:
-    """The row of a network, yet without room, from its arrays, and from numbers and addresses."""
-    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
-    return tuple({**NOTHING, **numbers, **addresses}.values())
-
-
-def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
-    """The table of some networks; to join tables of one row takes NumPy some times as long."""
-    return np.array(rows, ROW)

@@ -84,18 +84,15 @@ def of_gradients(thin: bool, dtype: Any) -> int:
 
 
 @cache
-def of_first_layer(dtype: Any) -> Array:
-    """The `loops` of a first layer that leaves out zeros."""
-    loops, matrix = np.empty(1, int), np.empty((1, 1), dtype)
-    return np.array(
-        [
-            address_of(product_without_zeros, *[0] * 10, np.empty(1, dtype)),
-            _of_transpose(dtype),
-            address_of(first_layer.turn, loops, matrix, 0, 0, 0),
-            address_of(first_layer.forward, loops, matrix, 0, 0, matrix),
-            address_of(first_layer.gradients, loops, 0, 0, 0, 0, 0, matrix),
-        ]
-    )
+def of_first_layer(dtype: Any) -> dict[str, int]:
+    """What a row has of a first layer that leaves out zeros: the addresses of its loops."""
+    vector = np.empty(1, dtype)
+    return {
+        "product": address_of(product_without_zeros, *[0] * 10, vector),
+        "turn": address_of(first_layer.turn, 0, 0, 0, vector),
+        "first_Z": address_of(first_layer.forward, 0, 0, 0, 0, vector),
+        "first_dW": address_of(first_layer.gradients, 0, 0, 0, 0, np.empty((1, 1), dtype)),
+    }
 
 
 @cache

@@ -26,9 +26,9 @@ from xpnet.fused import (
 )
 from xpnet.fused.numba.network import first_layer
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
+from xpnet.fused.numba.network.table import row_of, table_of
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import (
@@ -262,8 +262,8 @@ class RunProgram(Program):
             self.zeros = place, first_layer.has_many_zeros(X)
         if not self.zeros[1]:
             return {}
-        loops = of_first_layer(self.dtype)
-        return {"first_layer": loops.ctypes.data, **first_layer.room_of(n_x, n, size, self.dtype)}
+        room = first_layer.room_of(n_x, n, size, self.dtype)
+        return {**of_first_layer(self.dtype), **room}
 
     def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""

@@ -19,9 +19,9 @@ from typing import Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.network.loop import ROW, table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import Room, of_thread
+from xpnet.fused.numba.network.table import ROW, table_of
 from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import prefer_one
@@ -45,7 +45,7 @@ it could make the next one."""
 
 IN_COMMON = (
     *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
-    *("steps", "P"),
+    *("steps", "P", "turn"),
 )
 """Of a row, what is the same in all of a group, beside their network."""
 in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
