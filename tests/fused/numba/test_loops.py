@@ -16,7 +16,7 @@ from numba import jit, typeof
 
 from xpnet.fused.numba import activations, cost, dense, dropout, matmul, sparse, updates, zeros
 from xpnet.fused.numba.compilation.compiler import Dispatcher
-from xpnet.fused.numba.network import first_layer, gradients
+from xpnet.fused.numba.network import batch, first_layer, gradients
 from xpnet.fused.numba.network import loop as training
 
 M = np.ones((8, 64), "float32")
@@ -131,7 +131,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    network = first_layer, gradients, training
+    network = batch, first_layer, gradients, training
     for room in (activations, cost, dense, dropout, matmul, *network, sparse, updates, zeros):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:

@@ -104,7 +104,7 @@ def test_fits_of_an_estimator(given, made, monkeypatch):
     settings |= given
     model = MLPClassifier(**settings).fit(X.T, Y.argmax(0))
     assert made.called
-    monkeypatch.setattr(first_layer, "has_many_zeros", lambda X: False)
+    monkeypatch.setattr(run, "has_many_zeros", lambda X: False)
     other = MLPClassifier(**settings).fit(X.T, Y.argmax(0))
     assert model.loss_curve_ == other.loss_curve_
     for W, V in zip(model.coefs_, other.coefs_, strict=True):

@@ -17,25 +17,19 @@ from xpnet.fused.numba.compilation.views import address_at, array_at
 from xpnet.fused.numba.gather import CACHE_LINE
 from xpnet.fused.numba.matmul import register_size
 from xpnet.fused.numba.network.gradients import DECAY, MOST, SUMMED, TRANSPOSE
+from xpnet.fused.numba.network.loop import row_at
 from xpnet.fused.numba.network.places import N_OUT, WEIGHTS, A, Z, rows_of
-from xpnet.fused.numba.network.table import row_at
 from xpnet.fused.numba.zeros import PAIR, WIDE, WORD
 from xpnet.types import Array
 
-LEAST, MOST_NUMBERS = 32, 2**23
-"""Samples of a batch from which on it pays to keep Wᵀ; numbers of a batch of which there may be a
-second copy."""
-MOST_TRIVIAL = 2**13
-"""Weights from which on it pays to look for zeros."""
+LEAST_SAMPLES, LEAST_WEIGHTS = 32, 2**13
+"""Samples of a batch, and weights, from which on it pays to keep Wᵀ and to look for zeros."""
+MOST_NUMBERS = 2**23
+"""Numbers of a batch of which there may be a second copy."""
 SHARE = 0.4
 """Share of numbers that are not 0 up to which they are few: each takes twice as long by itself."""
 LOOKED_AT = 64
 """Samples that are looked at."""
-
-
-def pays(n_in: int, n: int, size: int) -> bool:
-    """Whether a layer of n units may gain, with batches of a size, if samples have many zeros."""
-    return size >= LEAST and size * n_in <= MOST_NUMBERS and n * n_in >= MOST_TRIVIAL
 
 
 def has_many_zeros(X: Array) -> bool:

@@ -24,11 +24,17 @@ from xpnet.fused import (
     are_same,
     loss_share,
 )
-from xpnet.fused.numba.network import first_layer
+from xpnet.fused.numba.network.first_layer import (
+    LEAST_SAMPLES,
+    LEAST_WEIGHTS,
+    MOST_NUMBERS,
+    has_many_zeros,
+    room_of,
+)
 from xpnet.fused.numba.network.gradients import BACKWARD
+from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
-from xpnet.fused.numba.network.table import row_of, table_of
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
 from xpnet.types import (
@@ -255,14 +261,15 @@ class RunProgram(Program):
     def _without_zeros(self, X: Array, size: int) -> dict[str, int]:
         """What a row has where the first layer leaves out zeros of the samples."""
         n_x, n = self.net.sizes[:2]
-        if self.is_thin or not first_layer.pays(n_x, n, size):
+        pays = size >= LEAST_SAMPLES and n_x * n >= LEAST_WEIGHTS and size * n_x <= MOST_NUMBERS
+        if self.is_thin or not pays:
             return {}
         place = X.ctypes.data
         if self.zeros[0] != place:
-            self.zeros = place, first_layer.has_many_zeros(X)
+            self.zeros = place, has_many_zeros(X)
         if not self.zeros[1]:
             return {}
-        room = first_layer.room_of(n_x, n, size, self.dtype)
+        room = room_of(n_x, n, size, self.dtype)
         return {**of_first_layer(self.dtype), **room}
 
     def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:

@@ -19,11 +19,11 @@ from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.gather import CACHE_LINE
 from xpnet.fused.numba.matmul import MOST
+from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import PIECE, ROWS_OF_PIECE, train
+from xpnet.fused.numba.network.loop import ROW, row_of, table_of, train
 from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
 from xpnet.fused.numba.network.places import REST
-from xpnet.fused.numba.network.table import ROW, row_of, table_of
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
