@@ -1,4 +1,4 @@
-"""Training samples of any width: MNIST from its files, synthetic ones as sparse, or without zeros."""
+"""Training samples of any width: MNIST from its files, synthetic digits, or dense ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Samples(NamedTuple):
 
 
 def load(n_x: int, source: str | None) -> Samples:
-    """60,000 samples of `n_x` inputs: those in a folder of IDX files, `DENSE`, or synthetic ones."""
+    """60,000 samples of `n_x` inputs: of a folder of IDX files, `DENSE`, or synthetic digits."""
     if source == DENSE:
         return dense(n_x, MOST)
     return read(source) if source else synthetic(n_x, MOST)
