@@ -45,7 +45,7 @@ def equal_to_single_steps(made, *data, **settings):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "sizes", [(200, 50, 3), (783, 130, 70, 3), (65, 300, 3), (1100, 16, 3)], ids=str
+    "sizes", [(200, 50, 3), (783, 130, 70, 3), (65, 300, 3), (1100, 32, 3)], ids=str
 )
 def test_sizes(sizes, dtype, made):
     equal_to_single_steps(made, *samples(sizes, dtype=dtype))
@@ -113,8 +113,14 @@ def test_fits_of_an_estimator(given, made, monkeypatch):
 
 @pytest.mark.parametrize(
     ("sizes", "share", "batch_size"),
-    [((200, 50, 3), 0.9, 40), ((200, 50, 3), 0.2, 8), ((10, 50, 3), 0.2, 40), ((300, 3), 0.2, 40)],
-    ids=["few zeros", "small batches", "few weights", "thin"],
+    [
+        ((200, 50, 3), 0.9, 40),
+        ((200, 50, 3), 0.2, 8),
+        ((10, 50, 3), 0.2, 40),
+        ((900, 16, 3), 0.2, 40),
+        ((300, 3), 0.2, 40),
+    ],
+    ids=["few zeros", "small batches", "few weights", "few units", "thin"],
 )
 def test_where_it_does_not_pay(sizes, share, batch_size, made):
     trained(*samples(sizes, share=share), batch_size=batch_size)

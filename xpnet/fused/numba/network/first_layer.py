@@ -22,11 +22,11 @@ from xpnet.fused.numba.network.places import N_OUT, WEIGHTS, A, Z, rows_of
 from xpnet.fused.numba.zeros import PAIR, WIDE, WORD
 from xpnet.types import Array
 
-LEAST_SAMPLES, LEAST_WEIGHTS = 32, 2**13
-"""Samples of a batch, and weights, from which on it pays to keep Wᵀ and to look for zeros."""
+LEAST_SAMPLES, LEAST_UNITS, LEAST_WEIGHTS = 32, 32, 2**13
+"""Samples of a batch, units and weights from which on it pays to keep Wᵀ and to look for zeros."""
 MOST_NUMBERS = 2**23
 """Numbers of a batch of which there may be a second copy."""
-SHARE = 0.4
+SHARE = 0.3
 """Share of numbers that are not 0 up to which they are few: each takes twice as long by itself."""
 LOOKED_AT = 64
 """Samples that are looked at."""

@@ -26,6 +26,7 @@ from xpnet.fused import (
 )
 from xpnet.fused.numba.network.first_layer import (
     LEAST_SAMPLES,
+    LEAST_UNITS,
     LEAST_WEIGHTS,
     MOST_NUMBERS,
     has_many_zeros,
@@ -261,8 +262,8 @@ class RunProgram(Program):
     def _without_zeros(self, X: Array, size: int) -> dict[str, int]:
         """What a row has where the first layer leaves out zeros of the samples."""
         n_x, n = self.net.sizes[:2]
-        pays = size >= LEAST_SAMPLES and n_x * n >= LEAST_WEIGHTS and size * n_x <= MOST_NUMBERS
-        if self.is_thin or not pays:
+        is_small = size < LEAST_SAMPLES or n < LEAST_UNITS or n * n_x < LEAST_WEIGHTS
+        if self.is_thin or is_small or size * n_x > MOST_NUMBERS:
             return {}
         place = X.ctypes.data
         if self.zeros[0] != place:
