@@ -9,16 +9,15 @@ import sys
 
 import numpy as np
 import pytest
-from numba.core.registry import cpu_target
 
 from tests.fused.numba.test_matmul import TOLERANCE
 from tests.fused.numba.test_matmul import product as dense_product
-from xpnet.fused.numba.registers import registers_of
+from xpnet.fused.numba.registers import registers_here
 from xpnet.fused.numba.zeros import WORD, product_without_zeros
 
 MOST = 2 * WORD
 REGISTERS = [2, 4, 6, 8]
-SIZE = registers_of(cpu_target.target_context).size  # bytes, and as many float32 fill four
+SIZE = registers_here().size  # bytes, and as many float32 fill four
 
 
 def with_zeros(shape, share, dtype, rng):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -27,6 +28,16 @@ WORD = 64
 """Numbers of a word: as many as an integer has bits."""
 PAIR, WIDE = 2, 8
 """Registers of a row, at the least and at the most: its sums stay in them."""
+SHARE = 0.3
+"""Share of numbers that are not 0 up to which they are few: each takes twice as long by itself."""
+LOOKED_AT = 64
+"""Samples that are looked at."""
+
+
+def has_many_zeros(X: Array) -> bool:
+    """Whether numbers that are not 0 are few in samples (m, n_in); some from all parts tell."""
+    are = X[:: len(X) // LOOKED_AT + 1] != 0
+    return bool(np.count_nonzero(are) <= SHARE * are.size)
 
 
 @compiled

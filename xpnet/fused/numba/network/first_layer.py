@@ -14,8 +14,8 @@ import numpy as np
 from xpnet.fused.numba.compilation.address import call
 from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.views import address_at, array_at
-from xpnet.fused.numba.gather import CACHE_LINE
 from xpnet.fused.numba.matmul import register_size
+from xpnet.fused.numba.memory import CACHE_LINE
 from xpnet.fused.numba.network.gradients import DECAY, MOST, SUMMED, TRANSPOSE
 from xpnet.fused.numba.network.loop import row_at
 from xpnet.fused.numba.network.places import N_OUT, WEIGHTS, A, Z, rows_of
@@ -26,16 +26,6 @@ LEAST_SAMPLES, LEAST_UNITS, LEAST_WEIGHTS = 32, 32, 2**13
 """Samples of a batch, units and weights from which on it pays to keep Wᵀ and to look for zeros."""
 MOST_NUMBERS = 2**23
 """Numbers of a batch of which there may be a second copy."""
-SHARE = 0.3
-"""Share of numbers that are not 0 up to which they are few: each takes twice as long by itself."""
-LOOKED_AT = 64
-"""Samples that are looked at."""
-
-
-def has_many_zeros(X: Array) -> bool:
-    """Whether numbers that are not 0 are few in samples (m, n_in); some from all parts tell."""
-    are = X[:: len(X) // LOOKED_AT + 1] != 0
-    return bool(np.count_nonzero(are) <= SHARE * are.size)
 
 
 def room_of(n_in: int, n: int, size: int, dtype: Any) -> dict[str, int]:

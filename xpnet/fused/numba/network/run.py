@@ -29,7 +29,6 @@ from xpnet.fused.numba.network.first_layer import (
     LEAST_UNITS,
     LEAST_WEIGHTS,
     MOST_NUMBERS,
-    has_many_zeros,
     room_of,
 )
 from xpnet.fused.numba.network.gradients import BACKWARD
@@ -38,6 +37,7 @@ from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gat
 from xpnet.fused.numba.network.step import Program, of_thread, suits
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
+from xpnet.fused.numba.zeros import has_many_zeros
 from xpnet.types import (
     Array,
     Batches,

@@ -17,8 +17,8 @@ from xpnet.fused.numba.activations import KINDS
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.gather import CACHE_LINE
 from xpnet.fused.numba.matmul import MOST
+from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.gradients import DECAY
 from xpnet.fused.numba.network.loop import ROW, row_of, table_of, train
@@ -321,20 +321,9 @@ class Room:
     def _array(self, name: str, length: int, dtype: Any) -> Array:
         array = self.arrays.get(name)
         if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = _aligned(length, dtype)
+            array = self.arrays[name] = aligned(length, dtype)
             self.serial += 1
         return array
-
-
-def _aligned(length: int, dtype: Any) -> Array:
-    """Zeros that begin where a cache line does: to read a register from two takes twice as long.
-
-    Zeros, as what lies beside a matrix is computed with it, and denormal numbers would be slow.
-    """
-    spare = CACHE_LINE // dtype.itemsize
-    array = np.zeros(length + spare, dtype)
-    begin = -array.ctypes.data % CACHE_LINE // dtype.itemsize
-    return array[begin : begin + length]
 
 
 class _OfThread(threading.local):
