@@ -296,14 +296,16 @@ class Room:
             lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
             lengths |= {"across": 2 * units * size, "biases": blocks * units}
             lengths["pieces"] = workers * piece
-        if of_strips:
-            lengths["words"] = -(-size // WORD) * WORD * n_x
-            lengths |= {"strips": len(rows) * of_strips, "sums": workers * of_sums}
         doubles = {"parts_of_cost": 2 * size, "squares": 2 * units}
         for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):
             for name, length in names.items():
                 rows[name] = self._array(name, length, dtype).ctypes.data
-        rows["strips"] += np.arange(len(rows)) * (of_strips * like.itemsize)
+        if of_strips:
+            lengths = {"strips": len(rows) * of_strips, "sums": workers * of_sums}
+            lengths["words"] = -(-size // WORD) * WORD * n_x
+            for name, length in lengths.items():
+                rows[name] = self._array(name, length, like.dtype, aligned).ctypes.data
+            rows["strips"] += np.arange(len(rows)) * (of_strips * like.itemsize)
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
@@ -318,10 +320,10 @@ class Room:
 
         on_workers(workers, make)
 
-    def _array(self, name: str, length: int, dtype: Any) -> Array:
+    def _array(self, name: str, length: int, dtype: Any, make: Any = np.empty) -> Array:
         array = self.arrays.get(name)
         if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = aligned(length, dtype)
+            array = self.arrays[name] = make(length, dtype)
             self.serial += 1
         return array
 
