@@ -1,7 +1,8 @@
 """Matrix product that skips zeros, of samples that have many: images, counts, words as columns.
 
 For each number of A that is not 0, a row of B is taken times it. Sums are those of `matmul` without
-their terms that are 0: where B is finite, they have the same bits.
+their terms that are 0: where B is finite, they have the same bits, but for the sign of a sum that
+is 0 as a product was too small for the dtype.
 
 A comes in words: so many numbers of a row, whose bits say which are not 0. As many rows of B stay
 in the cache while all rows of A take from them. Rows of B and C are whole pairs of registers, so

@@ -163,7 +163,7 @@ def update(
             squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
             call(loops[DECAY], W, decay, dW, squares)
         updated(row, i, begin >= bias, begin, vector_at(dW, 0, n * n_in), like)
-        if layer == 0 and row.turn != 0 and row.update != 0:
+        if layer == 0 and row.turn != 0 and i + 1 < row.steps:
             call(row.turn, address_of_row(row), start, n, like)
     if low < high:
         n, begin = high - low, bias + low

@@ -3,6 +3,9 @@
 They take rows of Wᵀ and of dZ, so W is kept transposed as well, and dW is made transposed. Columns
 of both come in strips as wide as the registers that sums are in, each by itself in memory: rows of
 a strip follow one another and fill the cache evenly.
+
+Once a training has overflowed, infinite weights or differences times 0 are not the NaN that they
+are elsewhere, but nothing.
 """
 
 from __future__ import annotations
