@@ -143,7 +143,7 @@ def test_every_loop_is_looked_at():
     # These call loops that are looked at, or only find places in memory.
     calling = {"cost_and_differences", "thin_cost_and_gradients", "forward", "backward", "train"}
     calling |= {"layer_gradients", "few", "decayed", "gradients"}
-    calling |= {"turn", "width_of", "share_of", "are_turned", "have_arrived"}
+    calling |= {"turn", "turn_all", "width_of"}
     calling |= {"gathered", "weighted", "newest", "update", "updated", "place_of", "enter_cost"}
     assert looked_at == {name for name, _ in loops()} - calling
 

@@ -117,14 +117,6 @@ def gradients(
 
 
 @compiled_inner
-def share_of(n_out: int, worker: int, workers: int) -> tuple[int, int]:
-    """The first of a worker's rows of a layer, and the one behind the last."""
-    share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
-    low, high = worker * share, (worker + 1) * share
-    return (low if low < n_out else n_out), (high if high < n_out else n_out)
-
-
-@compiled_inner
 def update(
     row: Any,
     i: int,
@@ -141,7 +133,9 @@ def update(
     layout = array_at(row.layout, np.int64, row.layers, 4)
     kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
     n_out, n_in, bias = layout[layer, N_OUT], layout[layer, N_IN], layout[layer, BIAS]
-    low, high = share_of(n_out, worker, workers)
+    share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
+    low, high = worker * share, (worker + 1) * share
+    high = high if high < n_out else n_out
     rows = tile_rows(like)
     at_once = PIECE // n_in // rows * rows
     at_once = at_once if at_once < ROWS_OF_PIECE else ROWS_OF_PIECE // rows * rows

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.numba.compilation.address import call
-from xpnet.fused.numba.compilation.compiler import compiled_inner
+from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
+from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import address_at, array_at
 from xpnet.fused.numba.matmul import register_size
 from xpnet.fused.numba.memory import CACHE_LINE
@@ -36,6 +37,15 @@ def room_of(n_in: int, n: int, size: int, dtype: Any) -> dict[str, int]:
     lanes = CACHE_LINE // dtype.itemsize
     width = -(-n // (PAIR * lanes)) * PAIR * lanes
     return {"of_strips": n_in * width, "of_sums": (2 * WORD + size) * min(width, WIDE * lanes)}
+
+
+@compiled
+def turn_all(rows: int, networks: int, like: Array) -> None:
+    """Wᵀ of each of the networks that a table has, before their first step."""
+    for k in range(networks):
+        row = row_at(rows, k)
+        n_out = array_at(row.layout, np.int64, 1, 4)[0, N_OUT]
+        call(row.turn, address_of_row(row), 0, n_out, like)
 
 
 @compiled_inner

@@ -14,23 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 
-from xpnet.fused.numba.compilation.address import call
-from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
-from xpnet.fused.numba.compilation.rows import address_of_row, row_of_table
+from xpnet.fused.numba.compilation.compiler import compiled
+from xpnet.fused.numba.compilation.rows import row_of_table
 from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
 from xpnet.fused.numba.network.batch import (
     enter_cost,
     gathered,
     gradients,
-    share_of,
     update,
     weighted,
 )
-from xpnet.fused.numba.network.places import N_OUT
 from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.types import Array
 
@@ -105,9 +101,6 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
         Its number, and how many there are.
     """
     first = row_at(rows, 0)
-    if not are_turned(rows, networks, like, worker, workers):
-        return
-    waits = min(first.turn, 1)
     of_epoch = (first.length + first.size - 1) // first.size
     for i in range(first.steps):
         start = i % of_epoch * first.size
@@ -130,34 +123,14 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
                     gathered(first, following, n, before, place, like)
                 weights = matrix_at(s, before, 1, n)
                 gradients(row, i, before, length, place, worker, weights, like)
-            waits += 1
-            if not have_arrived(first, waits, workers):
+            if workers > 1 and not wait_for(first.arrivals, (2 * i + 1) * workers, first.sleep):
                 return
             for layer in range(row.layers):
                 update(row, i, layer, m, length, decay, worker, workers, like)
-            waits += 1
-            if not have_arrived(first, waits, workers):
+            if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
                 return
             if worker == 0:
                 enter_cost(row, i, (m + length - 1) // length, decay, like)
-
-
-@compiled_inner
-def are_turned(rows: int, networks: int, like: Array, worker: int, workers: int) -> bool:
-    """Make Wᵀ of first layers that leave out zeros; false where a worker has left for good."""
-    first = row_at(rows, 0)
-    if first.turn == 0:
-        return True
-    low, high = share_of(array_at(first.layout, np.int64, 1, 4)[0, N_OUT], worker, workers)
-    for k in range(networks):
-        call(first.turn, address_of_row(row_at(rows, k)), low, high - low, like)
-    return have_arrived(first, 1, workers)
-
-
-@compiled_inner
-def have_arrived(row: Any, waits: int, workers: int) -> bool:
-    """Wait so many times for the other workers; false where one has left for good."""
-    return workers == 1 or wait_for(row.arrivals, waits * workers, row.sleep)
 
 
 def row_of(arrays: dict[str, Array], numbers: Mapping[str, float]) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
 from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
+from xpnet.fused.numba.network.first_layer import turn_all
 from xpnet.fused.numba.network.gradients import DECAY
 from xpnet.fused.numba.network.loop import ROW, row_of, table_of, train
 from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
@@ -278,11 +279,13 @@ class Room:
     arrays : dict
     serial : int
         Another one each time that what was entered before holds no more.
+    is_turned : bool
+        Whether the rows that were entered last have Wᵀ of their first layers.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
-        self.serial = 0
+        self.serial, self.is_turned = 0, False
 
     def enter(self, rows: Array, like: Array, workers: int) -> None:
         """Enter the memory that these rows need into them."""
@@ -300,7 +303,8 @@ class Room:
         for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):
             for name, length in names.items():
                 rows[name] = self._array(name, length, dtype).ctypes.data
-        if of_strips:
+        self.is_turned = of_strips > 0
+        if self.is_turned:
             lengths = {"strips": len(rows) * of_strips, "sums": workers * of_sums}
             lengths["words"] = -(-size // WORD) * WORD * n_x
             for name, length in lengths.items():
@@ -309,6 +313,8 @@ class Room:
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
+        if self.is_turned:
+            turn_all(rows.ctypes.data, len(rows), like)
         if workers == 1:
             train(rows.ctypes.data, len(rows), like, 0, 1)
             return
