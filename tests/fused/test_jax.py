@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import import_module
 
 import numpy as np
@@ -18,13 +18,11 @@ from xpnet import optim, steps
 from xpnet.fused import accelerate, accelerator
 from xpnet.kernels import ACTIVATIONS, OUTPUTS, VECTORIZED
 from xpnet.network import defaults
-from xpnet.types import Layer
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 jax_run = pytest.importorskip("xpnet.fused.jax.run")
 jax_step = pytest.importorskip("xpnet.fused.jax.step")
-jax_dense = pytest.importorskip("xpnet.fused.jax.dense")
 
 JAX = Library("jax")
 LAST_BATCH = M - (STEPS_AN_EPOCH - 1) * BATCH_SIZE
@@ -172,10 +170,10 @@ def test_a_step_compiled_by_itself(optimizer, rng):
 
 def test_a_run_is_compiled_as_a_whole_and_not_in_parts():
     training = accelerator(jnp).training_kernels(VECTORIZED)
-    backward = training.activation_dense_backward
-    assert not hasattr(backward, "lower")
-    plain = replace(training, activation_dense_backward=VECTORIZED.activation_dense_backward)
-    assert plain == VECTORIZED
+    ours = "dense_activation", "activation_dense_backward"
+    for name in ours:
+        assert not hasattr(getattr(training, name), "lower")
+    assert replace(training, **{name: getattr(VECTORIZED, name) for name in ours}) == VECTORIZED
     assert training is accelerator(jnp).training_kernels(VECTORIZED)
 
 
@@ -213,56 +211,6 @@ def test_what_comes_from_the_host_is_moved_without_a_program():
         host[:] = 0
         assert (np.asarray(there) == 1).all()
     assert len(jax.devices()[0].client.live_executables()) == before
-
-
-@pytest.mark.parametrize(
-    ("n_out", "n_in", "m", "barriers"),
-    [
-        (256, 512, 65, 2),
-        (255, 512, 65, 0),
-        (255, 512, 64, 1),
-        (256, 512, 64, 3),
-        (255, 511, 64, 0),
-        (1024, 512, 64, 2),
-    ],
-    ids=["large", "neither", "wide", "both", "narrow", "too large for wide"],
-)
-def test_a_large_or_wide_layer_multiplies_by_samples_and_gets_the_same(
-    n_out, n_in, m, barriers, rng
-):
-    shapes = (n_out, m), (n_out, m), (n_in, m), (n_out, n_in)
-    # Small, as sums of a thousand terms in another order differ.
-    dA, Z, A_prev, W = (jnp.asarray(0.1 * rng.standard_normal(n), "float32") for n in shapes)
-    given, found = (dA, Layer(Z, jnp.maximum(Z, 0)), A_prev, W), []
-    for kernels in (VECTORIZED, jax_dense.training_kernels(VECTORIZED)):
-        backward = jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
-        found.append(backward(*given))
-    assert backward.lower(*given).as_text().count("optimization_barrier") == barriers
-    assert_trees_close(*found, "float32")
-
-
-def test_a_wide_first_layer_needs_no_gradient_of_its_input(rng):
-    dA, A_prev, W = (
-        jnp.asarray(rng.standard_normal(shape), "float32")
-        for shape in ((64, 8), (784, 8), (64, 784))
-    )
-    of_both = [
-        kernels.activation_dense_backward("tanh", dA, Layer(dA, dA), A_prev, W, need_dA_prev=False)
-        for kernels in (VECTORIZED, jax_dense.training_kernels(VECTORIZED))
-    ]
-    assert of_both[0][1] is of_both[1][1] is None
-    assert_trees_close(of_both[0][0], of_both[1][0], "float32")
-
-
-def test_a_large_layer_that_becomes_a_stack_is_left_to_the_plain_kernel():
-    """As in the first step over batches for each of several networks that start alike."""
-    K, n_out, n_in, m = 2, 256, jax_dense.LARGE // 256, 3
-    shapes = (K, n_out, m), (K, n_in, m), (n_out, n_in)
-    dA, A_prev, W = (jax.ShapeDtypeStruct(shape, "float32") for shape in shapes)
-    backward = jax_dense.training_kernels(VECTORIZED).activation_dense_backward
-    given = dA, Layer(dA, dA), A_prev, W
-    (dW, db), dA_prev = jax.eval_shape(partial(backward, "relu"), *given)
-    assert (dW.shape, db.shape, dA_prev.shape) == ((K, n_out, n_in), (K, n_out, 1), A_prev.shape)
 
 
 def test_moments_of_an_optimiser_of_ours_are_made_by_one_program():

@@ -189,6 +189,13 @@ def test_a_rate_that_begins_to_change_is_compiled_for_once(monkeypatch):
     assert_the_same(case_on_jax(), optimizer=sgd._replace(hyperparameters=later), epochs=4)
 
 
+@pytest.mark.parametrize("other", [{"rate": 0.1}, {"rate": 0.1, "nu": 0.9}, {"mu": 0.9, "eps": 0}])
+def test_hyperparameters_of_other_names_are_left_to_single_steps(other):
+    one = {"rate": 0.1, "mu": 0.9}
+    assert jax_run._over_steps([one, one], 2, "float32", set()) == one
+    assert jax_run._over_steps([one, other], 2, "float32", set()) is None
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["one step a run", "an epoch a run"])
 def test_steps_that_are_kept_stay_as_they_were(seconds, monkeypatch):
     monkeypatch.setattr(EPOCHS, "SECONDS", seconds)

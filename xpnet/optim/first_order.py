@@ -264,7 +264,9 @@ class _Hyperparameters:
         of_kind = OPTIMIZERS[self.name].hyperparameters
         rates = [self.rate(t) for t in steps]  # no iterator, which a StopIteration would end
         found = of_kind(rates, steps, self.settings)
-        if set(map(type, chain.from_iterable(map(dict.values, found)))) == {float}:
+        # Those of one step tell the kinds of all, whose rates are of one kind.
+        some = chain(rates, *map(dict.values, found[:1]))
+        if set(map(type, some)) == {float}:
             return found
         return [{key: _as_float(number) for key, number in numbers.items()} for numbers in found]
 

@@ -57,7 +57,7 @@ PACE = 1e9
 """Multiplications a second that any machine makes, by which the first run is cut."""
 
 GROWTH = 16
-"""Times as many epochs may be one run as were before, by whose time it is cut."""
+"""Times as many steps or epochs may be one run as were before, by whose time it is cut."""
 
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
@@ -278,7 +278,8 @@ class EpochLoop(Training):
         """Train in runs of about `SECONDS`, after `done` of the batches; how many are done then."""
         steps = self.run.steps_per_epoch
         while done < steps:
-            count, began = min(self.count, steps - done), time.perf_counter()
+            left, began = steps - done, time.perf_counter()
+            count = -(-left // max(1, round(left / self.count)))  # runs of about one length
             # Between the call and the entry, the old state may be gone and the new one unknown. The
             # first run, which compiles, has copied the state that it writes over.
             with self.recorder.undivided(deferred=self.has_run):
@@ -328,7 +329,7 @@ class EpochLoop(Training):
 
     def _adapt(self, count: int, share: float) -> None:
         """Choose the length of the next run; `share` is the time there is by that of `count`."""
-        fitting = max(1, int(count * min(share, 4.0)))
+        fitting = max(1, int(count * min(share, GROWTH)))
         # The end of an epoch may have cut a run short that was not too long.
         self.count = max(self.count, fitting) if share > 1.0 else fitting
 

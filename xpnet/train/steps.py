@@ -237,9 +237,11 @@ class Trainer:
         of_steps = getattr(
             hyperparameters, "of_steps", lambda steps: [hyperparameters(t) for t in steps]
         )
-        made, coming = {} if made is None else made, range(first, first + count)
-        new = [t for t in coming if t not in made]
+        coming = range(first, first + count)
         with self.there:
+            if made is None:
+                return list(of_steps(coming))
+            new = [t for t in coming if t not in made]
             made.update(zip(new, of_steps(new), strict=True))
         return [made[t] for t in coming]
 

@@ -17,7 +17,7 @@ from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
 
-MOST_STEPS = 1024  # of one call of a program
+MOST_STEPS = 2048  # of one call of a program
 
 GATHERED, FEWEST = 2**19, 8
 """Bytes of samples that are gathered at once, for some steps, and for how few at the least: on a
@@ -126,11 +126,14 @@ def _over_steps(
     that were found to change: once an array, always an array, or another program were compiled.
     """
     names = each[0].keys()
-    if any(numbers.keys() != names for numbers in each):
+    if set(map(len, each)) != {len(names)}:
         return None
     found = {}
     for name in names:
-        values = list(map(itemgetter(name), each))
+        try:
+            values = list(map(itemgetter(name), each))
+        except KeyError:
+            return None
         if isinstance(values[0], dict):
             found[name] = _over_steps(values, room, dtype, changing)
         elif name not in changing and are_floats(values) and len(set(values)) == 1:
