@@ -25,6 +25,9 @@ from xpnet.network.network import Network
 from xpnet.network.propagation import hidden_and_logits, layer_gradients
 from xpnet.types import LAYER_KINDS, Array, Kernels, Layer, Params, as_params
 
+MANY, SUMMED = 2**17, 1024
+"""Weights from which on they are added up in parts, and how many are a part."""
+
 
 def cost(
     net: Network,
@@ -225,10 +228,20 @@ def scale_of(Y: Array, sample_weight: Array | None, l2: float | Array) -> Scale:
 
 
 def total_weight(m: int, sample_weight: Array | None) -> int | Array:
-    """S: the number of samples, or the sum of their weights, (..., 1, 1)."""
+    """S: the number of samples, or the sum of their weights, (..., 1, 1).
+
+    Of many it is the sum of short sums: in NumPy's of a million float32, before 2.3, roundings add
+    up.
+    """
     if sample_weight is None:
         return m
-    return array_namespace(sample_weight).sum(sample_weight, axis=-1, keepdims=True)
+    xp = array_namespace(sample_weight)
+    whole = m // SUMMED * SUMMED
+    if whole < MANY:
+        return xp.sum(sample_weight, axis=-1, keepdims=True)
+    parts = xp.reshape(sample_weight[..., :whole], (*sample_weight.shape[:-1], -1, SUMMED))
+    rest = xp.sum(sample_weight[..., whole:], axis=-1, keepdims=True)
+    return xp.sum(xp.sum(parts, axis=-1), axis=-1, keepdims=True) + rest
 
 
 def inverse(S: int | Array) -> float | Array:
