@@ -230,8 +230,8 @@ def scale_of(Y: Array, sample_weight: Array | None, l2: float | Array) -> Scale:
 def total_weight(m: int, sample_weight: Array | None) -> int | Array:
     """S: the number of samples, or the sum of their weights, (..., 1, 1).
 
-    Of many it is the sum of short sums: in NumPy's of a million float32, before 2.3, roundings add
-    up.
+    Of many it is the sum of short sums: in a single one of a million float32, as NumPy 2.2 makes
+    it, roundings add up.
     """
     if sample_weight is None:
         return m
