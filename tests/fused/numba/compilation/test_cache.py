@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import float64
 from numba.core import config
 
 from xpnet.fused.numba.compilation import cache as kept
-from xpnet.fused.numba.compilation.compiler import compiled
+from xpnet.fused.numba.compilation.address import address_of
+from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import row_sums
 from xpnet.kernels import activations
 
@@ -198,6 +200,18 @@ def test_code_of_a_look_for_faults_is_left_to_it(setting, folder, monkeypatch):
         assert used() == (0, 1)
         assert used() == (1, 0)
     assert used() == (1, 0)
+
+
+def test_of_loops_that_call_others_only_what_is_called_by_its_address_is_kept(folder):
+    part = compiled(added)
+    whole = compiled_inner(lambda x: 2.0 * part(x))
+    address = address_of(whole, 1.0)
+    assert [file.name.split(".")[2] for file in folder.rglob("*.nbc")] == ["<lambda>"]
+    assert not part.inner.overloads[(float64,)].library.is_loaded
+    assert part(1.0) == 2.0  # by Python, compiled for that
+    assert address_of(whole, 1.0) == address
+    assert address_of(part, 1.0) != address
+    assert len({*folder.rglob("*.nbc")}) == 3
 
 
 def test_signatures_of_one_loop_have_files_of_their_own(folder):
