@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import NamedTuple
 
 from xpnet import data, use_backend, use_threads
-from xpnet.backend import Backend
+from xpnet.backend import Backend, fusing
 from xpnet.cli import options
 from xpnet.cli.output import tolerate_lost_output
 from xpnet.cli.training import networks
@@ -16,6 +16,7 @@ from xpnet.cli.training.outputs import Files
 from xpnet.cli.training.plan import VALIDATION, Plan
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.cli.training.summary import print_table_summary
+from xpnet.fused.ahead import compiling_ahead
 
 
 class Job(NamedTuple):
@@ -38,10 +39,17 @@ def job_of(given: SimpleNamespace) -> Iterator[Job]:
         options.check_eager(chosen)
         if given.threads:
             use_threads(given.threads)
-        dataset = read_dataset(given)
-        files = Files.of(dataset.name, given)
-        files.check(given.source, given.config)
-        yield Job(given, dataset, split_of(given, dataset), files, chosen)
+        with compiling(chosen):
+            dataset = read_dataset(given)
+            files = Files.of(dataset.name, given)
+            files.check(given.source, given.config)
+            yield Job(given, dataset, split_of(given, dataset), files, chosen)
+
+
+def compiling(chosen: Backend) -> AbstractContextManager[None]:
+    """Context in which loops are compiled beside it, if it is the first use of some on `chosen`."""
+    is_compiled = chosen.name == "numpy" and fusing()
+    return compiling_ahead(chosen.dtype) if is_compiled else nullcontext()
 
 
 def check_validated(given: SimpleNamespace) -> None:

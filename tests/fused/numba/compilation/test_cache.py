@@ -17,6 +17,7 @@ from xpnet.fused.numba.compilation import cache as kept
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import row_sums
+from xpnet.fused.stamps import SOURCES, stamp
 from xpnet.kernels import activations
 
 SAID = r"^compiled kernels are not kept, or no longer as they were, in .*{}.*: .*{}.*This process"
@@ -156,40 +157,40 @@ def test_a_file_that_may_not_be_read_is_compiled_anew(folder):
 
 
 def test_code_of_other_sources_is_removed_with_the_first_that_is_written(tmp_path):
-    stamp = kept.stamp(Path(__file__), "1.0")
-    python, _, sources = stamp.rpartition("-")
+    ours = stamp(Path(__file__), "1.0")
+    python, _, sources = ours.rpartition("-")
     gone = [
         f"xpnet.updates.adam.{python}-{sources[::-1]}.4567.nbc",
         f"xpnet.updates.adam.{python}-{sources[::-1]}.4567.nbc.half_written",
     ]
     stay = [
-        f"xpnet.updates.adam.{stamp}.4567.nbc",
+        f"xpnet.updates.adam.{ours}.4567.nbc",
         f"xpnet.updates.adam.another-2-{sources[::-1]}.4567.nbc",
         f"dense.{python}.pyc",
         f"somebody's.{python}-1.nbc",
     ]
     for name in (*gone, *stay):
         (tmp_path / name).touch()
-    kept.write(tmp_path / "new.nbc", b"", stamp)
+    kept.write(tmp_path / "new.nbc", b"", ours)
     assert {path.name for path in tmp_path.iterdir()} == {"new.nbc", *stay}
 
 
 def test_a_stamp_changes_with_every_source_and_the_compiler(tmp_path):
     source = tmp_path / "loops.py"
     source.write_text("first")
-    first = kept.stamp(source, "1.0")
-    assert first == kept.stamp(source, "1.0") != kept.stamp(source, "2.0")
+    first = stamp(source, "1.0")
+    assert first == stamp(source, "1.0") != stamp(source, "2.0")
     source.write_text("second")
-    assert kept.stamp(source, "1.0") != first
+    assert stamp(source, "1.0") != first
 
 
 def test_all_loops_have_one_stamp():
     """Or each would remove the code of the others."""
-    stamps = {kept.stamp(file, "1.0") for file in kept.SOURCES}
+    stamps = {stamp(file, "1.0") for file in SOURCES}
     assert len(stamps) == 1
-    assert Path(row_sums.py_func.__code__.co_filename) in kept.SOURCES
-    assert {file.stem for file in kept.SOURCES} >= {"activations", "cost", "dense", "gradients"}
-    assert Path(activations.__file__) in kept.SOURCES  # whose numbers the loops hold
+    assert Path(row_sums.py_func.__code__.co_filename) in SOURCES
+    assert {file.stem for file in SOURCES} >= {"activations", "cost", "dense", "gradients"}
+    assert Path(activations.__file__) in SOURCES  # whose numbers the loops hold
 
 
 @pytest.mark.parametrize("setting", ["BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT"])

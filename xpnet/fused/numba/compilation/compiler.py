@@ -31,9 +31,11 @@ from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
 from xpnet._interrupts import deferred_signals
+from xpnet.fused import ahead
 from xpnet.fused.numba.compilation import cache
 from xpnet.fused.numba.compilation.answers import remembered_answers
 from xpnet.fused.numba.compilation.library import Library
+from xpnet.fused.stamps import PREFIX, stamp
 
 LOG = logging.getLogger("xpnet.fused.numba")
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -251,7 +253,7 @@ class _Kept(NullCache):
         self._function = function
         self._options = sorted(options)  # names alone: all that differs is whether one is there
         self._source = Path(function.__code__.co_filename)
-        self._stamp = cache.stamp(self._source, numba.__version__)
+        self._stamp = stamp(self._source, numba.__version__)
 
     @property
     def cache_path(self) -> str:
@@ -263,6 +265,7 @@ class _Kept(NullCache):
         """What was compiled for `sig`, or None."""
         file = self._file(sig, target_context.codegen())
         if file:
+            ahead.wait_for(self._function.__name__, file)
             with _noting(file.parent):
                 content = cache.read(file)
                 if content is not None:
@@ -287,7 +290,7 @@ class _Kept(NullCache):
         made_of = repr((sig, *of_compiler, code.co_firstlineno, code.co_code))
         number = sha256(made_of.encode()).hexdigest()[:16]
         with _noting("any folder"):
-            loop = f"{cache.PREFIX}.{self._source.stem}.{self._function.__name__}"
+            loop = f"{PREFIX}.{self._source.stem}.{self._function.__name__}"
             name = f"{loop}.{self._stamp}.{number}.nbc"
             return Path(self.cache_path, name)
         return None

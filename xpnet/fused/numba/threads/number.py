@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from xpnet._interrupts import deferred_signals
+from xpnet.fused.cores import cores
 from xpnet.fused.numba.blas import (
     ALONE,
     AS_IT_IS,
@@ -32,7 +33,6 @@ from xpnet.fused.numba.blas import (
 )
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.blocks import weights_of
-from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import is_known, parts, prefers_one, trial_of
 
 __all__ = ["Threads", "agree", "all_threads", "at_most", "chosen"]
