@@ -69,6 +69,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return its exit code; errors are raised."""
+    if not _may_compile(arguments):
+        return _run(arguments)
+    from xpnet._ahead import second_process
+
+    with second_process():
+        return _run(arguments)
+
+
+def _may_compile(arguments: Sequence[str]) -> bool:
+    """Whether loops for NumPy may be needed, as far as can be seen before anything is parsed."""
+    return (
+        list(arguments[:1]) in (["train"], ["search"])
+        and not any(argument.startswith("--backend") for argument in arguments)
+        and not os.environ.keys() & {"XPNET_BACKEND", "XPNET_FUSED"}
+    )
+
+
+def _run(arguments: Sequence[str]) -> int:
     import typer
 
     group = _group(arguments)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from xpnet import data, use_backend, use_threads
+from xpnet import _ahead, data, use_backend, use_threads
 from xpnet.backend import Backend, fusing
 from xpnet.cli import options
 from xpnet.cli.output import tolerate_lost_output
@@ -16,7 +16,6 @@ from xpnet.cli.training.outputs import Files
 from xpnet.cli.training.plan import VALIDATION, Plan
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.cli.training.summary import print_table_summary
-from xpnet.fused.ahead import compiling_ahead
 
 
 class Job(NamedTuple):
@@ -37,19 +36,21 @@ def job_of(given: SimpleNamespace) -> Iterator[Job]:
         use_backend(given.backend, device=given.device, dtype=given.dtype) as chosen,
     ):
         options.check_eager(chosen)
+        begin_compiling(chosen)
         if given.threads:
             use_threads(given.threads)
-        with compiling(chosen):
-            dataset = read_dataset(given)
-            files = Files.of(dataset.name, given)
-            files.check(given.source, given.config)
-            yield Job(given, dataset, split_of(given, dataset), files, chosen)
+        dataset = read_dataset(given)
+        files = Files.of(dataset.name, given)
+        files.check(given.source, given.config)
+        yield Job(given, dataset, split_of(given, dataset), files, chosen)
 
 
-def compiling(chosen: Backend) -> AbstractContextManager[None]:
-    """Context in which loops are compiled beside it, if it is the first use of some on `chosen`."""
-    is_compiled = chosen.name == "numpy" and fusing()
-    return compiling_ahead(chosen.dtype) if is_compiled else nullcontext()
+def begin_compiling(chosen: Backend) -> None:
+    """Have the other process of a first use compile for `chosen`, or end it."""
+    if chosen.name == "numpy" and fusing():
+        _ahead.compile_for(chosen.dtype)
+    else:
+        _ahead.end()
 
 
 def check_validated(given: SimpleNamespace) -> None:

@@ -13,11 +13,11 @@ import pytest
 from numba import float64
 from numba.core import config
 
+from xpnet._stamps import SOURCES, stamp
 from xpnet.fused.numba.compilation import cache as kept
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import row_sums
-from xpnet.fused.stamps import SOURCES, stamp
 from xpnet.kernels import activations
 
 SAID = r"^compiled kernels are not kept, or no longer as they were, in .*{}.*: .*{}.*This process"

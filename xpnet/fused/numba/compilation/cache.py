@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from xpnet.fused.stamps import PREFIX, PYTHON
+from xpnet._stamps import PREFIX, PYTHON
 
 _DIGEST = sha256().digest_size
 _faults: list[str] = []

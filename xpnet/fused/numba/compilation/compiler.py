@@ -30,12 +30,12 @@ from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
+from xpnet._ahead import wait_for
 from xpnet._interrupts import deferred_signals
-from xpnet.fused import ahead
+from xpnet._stamps import PREFIX, stamp
 from xpnet.fused.numba.compilation import cache
 from xpnet.fused.numba.compilation.answers import remembered_answers
 from xpnet.fused.numba.compilation.library import Library
-from xpnet.fused.stamps import PREFIX, stamp
 
 LOG = logging.getLogger("xpnet.fused.numba")
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -265,7 +265,7 @@ class _Kept(NullCache):
         """What was compiled for `sig`, or None."""
         file = self._file(sig, target_context.codegen())
         if file:
-            ahead.wait_for(self._function.__name__, file)
+            wait_for(self._function.__name__, file)
             with _noting(file.parent):
                 content = cache.read(file)
                 if content is not None:

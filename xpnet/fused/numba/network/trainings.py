@@ -17,8 +17,8 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from xpnet._cores import cores
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.cores import cores
 from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network.loop import ROW, table_of
 from xpnet.fused.numba.network.run import RunProgram

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet._cores import cores
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.cores import cores
 from xpnet.fused.numba.blas import (
     ALONE,
     AS_IT_IS,

@@ -6,7 +6,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-_XPNET = Path(__file__).parents[1]
+_XPNET = Path(__file__).parent
 _OF_NUMBERS = _XPNET.glob("kernels/activations.py")  # that loops hold
 SOURCES = {
     file: file.read_bytes() for file in sorted([*_XPNET.glob("fused/numba/**/*.py"), *_OF_NUMBERS])

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager, nullcontext
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from xpnet.fused import ahead
+from xpnet import _ahead as ahead
+from xpnet.cli import app
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 ENOUGH = 60.0  # seconds
 
 
@@ -26,43 +29,72 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@contextmanager
+def begun(dtype="float32"):
+    """The other process at work, or None if there is none."""
+    with ahead.second_process():
+        ahead.compile_for(dtype)
+        yield next(iter(ahead._started), None)
+    assert not ahead._started
+
+
 def named(folder):
     return {file.name.split(".")[2]: file for file in folder.rglob("*.nbc")}
 
 
 def test_loops_are_compiled_once_and_can_be_waited_for(folder):
-    with ahead.compiling_ahead("float32"):
-        (helper,) = ahead._helpers
+    with begun() as other:
         for loop in ahead.LOOPS:
             ahead.wait_for(loop, folder / "no such file")  # until there is nobody at work
-        assert helper.wait(ENOUGH) == 0
+        assert other.wait(ENOUGH) == 0
     assert named(folder).keys() == {*ahead.LOOPS}
-    with ahead.compiling_ahead("float32"):
-        assert not ahead._helpers
+    with begun() as other:
+        assert other is None
 
 
 def test_no_longer_than_until_the_file_is_there(folder):
-    with ahead.compiling_ahead("float32"):
-        folder.mkdir()
+    with begun() as other:
+        folder.mkdir(exist_ok=True)
         (folder / "file").touch()
         ahead.wait_for("train", folder / "file")
         ahead.wait_for("adam", folder / "no such file")  # which it does not compile
-        (helper,) = ahead._helpers
-        assert helper.poll() is None
-    assert helper.poll() is not None
-    assert not ahead._helpers
+        assert other.poll() is None
+    assert other.poll() is not None
+
+
+def test_not_before_it_knows_what_for(folder):
+    with ahead.second_process():
+        ahead.wait_for("train", folder / "no such file")
+        assert ahead._started[0].poll() is None
 
 
 def test_no_longer_than_agreed(folder, monkeypatch):
     monkeypatch.setattr(ahead, "_CODE", "import time; time.sleep(60)")
     monkeypatch.setattr(ahead, "_LONGEST", 0.0)
-    with ahead.compiling_ahead("float32"):
+    with begun():
         ahead.wait_for("train", folder / "no such file")
 
 
 def test_one_that_fails_is_not_waited_for(folder, monkeypatch):
     monkeypatch.setattr(ahead, "_CODE", "raise SystemExit(1)")
-    with ahead.compiling_ahead("float32"):
+    with begun():
+        ahead.wait_for("train", folder / "no such file")
+
+
+def test_one_that_has_ended_is_not_told(folder, monkeypatch):
+    monkeypatch.setattr(ahead, "_CODE", "raise SystemExit(1)")
+    with ahead.second_process():
+        ahead._started[0].wait(ENOUGH)
+        ahead.compile_for("float32")
+        ahead.wait_for("train", folder / "no such file")
+
+
+def test_it_can_be_ended_before(folder):
+    with ahead.second_process():
+        (other,) = ahead._started
+        ahead.end()
+        assert other.poll() is not None
+        ahead.compile_for("float32")
         ahead.wait_for("train", folder / "no such file")
 
 
@@ -70,9 +102,8 @@ def test_one_that_fails_is_not_waited_for(folder, monkeypatch):
 def test_where_code_cannot_be_kept_it_ends_with_the_first_loop(folder, monkeypatch):
     no_files = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     monkeypatch.setattr(ahead, "_CODE", no_files + ahead._CODE)
-    with ahead.compiling_ahead("float32"):
-        (helper,) = ahead._helpers
-        assert helper.wait(ENOUGH) == 1
+    with begun() as other:
+        assert other.wait(ENOUGH) == 1
     assert not named(folder)
 
 
@@ -88,37 +119,41 @@ def test_where_code_cannot_be_kept_it_ends_with_the_first_loop(folder, monkeypat
 )
 def test_there_is_none_where_it_is_of_no_use(change, folder, monkeypatch):
     change(monkeypatch)
-    with ahead.compiling_ahead("float32"):
-        assert not ahead._helpers
+    with begun() as other:
+        assert other is None
 
 
 def test_there_is_none_without_numba(folder, monkeypatch):
     def version(name):
-        raise ahead.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(ahead, "version", version)
-    with ahead.compiling_ahead("float32"):
-        assert not ahead._helpers
+    monkeypatch.setattr(metadata, "version", version)
+    with begun() as other:
+        assert other is None
 
 
 KILLED = """
 import sys, time
-from xpnet.fused import ahead
-ahead.cores = lambda: 2
-with ahead.compiling_ahead("float32"):
-    print(ahead._helpers[0].pid, flush=True)
+from xpnet import _ahead
+_ahead.cores = lambda: 2
+with _ahead.second_process():
+    if "told" in sys.argv:
+        _ahead.compile_for("float32")
+    print(_ahead._started[0].pid, flush=True)
     time.sleep(60)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are looked up by signal 0")
-def test_it_does_not_outlive_a_process_that_is_killed(folder):
-    with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE) as run:
-        helper = int(run.stdout.readline())
-        os.kill(helper, 0)
+@pytest.mark.parametrize("state", ["told", "not told"])
+def test_it_does_not_outlive_a_process_that_is_killed(state, folder):
+    command = [sys.executable, "-c", KILLED, state]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as run:
+        other = int(run.stdout.readline())
+        os.kill(other, 0)
         run.kill()
     end = time.monotonic() + ENOUGH
-    while is_alive(helper):
+    while is_alive(other):
         assert time.monotonic() < end
         threading.Event().wait(0.01)
 
@@ -173,3 +208,30 @@ def test_a_command_that_is_interrupted_leaves_nobody_behind(number, folder, tmp_
     assert said.startswith("xpnet: interrupted")
     with pytest.raises(ProcessLookupError):
         os.killpg(run.pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "may"),
+    [
+        (["train", "digits"], {}, True),
+        (["search", "digits", "--grid", "lr=1"], {}, True),
+        (["info"], {}, False),
+        ([], {}, False),
+        (["train", "digits", "--backend", "torch"], {}, False),
+        (["train", "digits", "--backend=torch"], {}, False),
+        (["train", "digits"], {"XPNET_BACKEND": "torch"}, False),
+        (["train", "digits"], {"XPNET_FUSED": "0"}, False),
+    ],
+)
+def test_the_command_line_asks_for_it_where_it_may_train_on_numpy(
+    arguments, environment, may, monkeypatch
+):
+    for name in ("XPNET_BACKEND", "XPNET_FUSED"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    asked = []
+    monkeypatch.setattr(ahead, "second_process", lambda: asked.append(1) or nullcontext())
+    monkeypatch.setattr(app, "_run", lambda arguments: 0)
+    assert app.run(arguments) == 0
+    assert bool(asked) == may
