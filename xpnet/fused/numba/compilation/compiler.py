@@ -1,9 +1,9 @@
 """Compilation by numba: interruptible, cached on disk, reproducible.
 
-This file and `address` know of numba what it does not document; read in numba 0.61 to 0.68. What
+The files of this folder know of numba what it does not document; read in numba 0.61 to 0.68. What
 can go wrong without it: an interrupt within the compiler leaves tables half written, and later
-calls fail; a damaged file of numba's own cache is an error at each start, or a crash; and `Library`
-below.
+calls fail; a damaged file of numba's own cache is an error at each start, or a crash; and what
+`Library` is for.
 """
 
 from __future__ import annotations
