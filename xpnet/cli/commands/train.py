@@ -116,7 +116,7 @@ def train(
 def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None = None) -> int:
     """Train a network as the options of `job` say, and write its files; the exit code."""
     given, dataset, split, files, chosen = job
-    loading = None if files.plot is None else PlotsLoading()
+    loading = PlotsLoading()
     plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
     net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
     if given.lr == "find":
@@ -130,7 +130,7 @@ def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None =
     score = _print_scores(split, model, result, plan)
     if code != FAILED:
         files.keep(settings, given.config)
-    if result.history and files.plot is not None and loading is not None:
+    if result.history and files.plot is not None:
         loading.wait()
         _plot(files.plot, result, f"{dataset.name}: {score}")
     if files.report is not None:
@@ -142,7 +142,7 @@ def _fitted(
     job: Job,
     model: ModelFile,
     plan: Plan,
-    loading: PlotsLoading | None,
+    loading: PlotsLoading,
     checkpoints: Checkpoints | None,
 ) -> tuple[Result, int]:
     """Train and save `model`; return the result and the exit code."""
@@ -150,7 +150,7 @@ def _fitted(
     result, code = fit_and_save(
         model,
         job.split,
-        callbacks=(*_callbacks(model, plan.patience, job.files), *filter(None, [loading])),
+        callbacks=tuple(_callbacks(model, plan.patience, job.files, loading)),
         optimizer=networks.make_optimizer(given.optimizer, given.lr, given.schedule, plan.steps),
         epochs=plan.epochs,
         batch_size=plan.batch_size,
@@ -228,9 +228,11 @@ def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
 
 
 def _callbacks(
-    model: ModelFile, patience: int | None, files: Files
+    model: ModelFile, patience: int | None, files: Files, loading: PlotsLoading
 ) -> Iterator[callbacks.Callback]:
     yield callbacks.Progress()
+    if files.plot is not None:
+        yield loading
     if patience is not None:
         yield callbacks.EarlyStopping(patience=patience)
     if files.checkpoint is not None:
