@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
 from xpnet.cli.models.fitting import fit_and_save
 from xpnet.cli.output import FAILED
-from xpnet.cli.results.loading import PlotsLoading
+from xpnet.cli.results.loading import load_plots
 from xpnet.cli.results.scores import Scores
 from xpnet.cli.training import networks
 from xpnet.cli.training.job import Job, check_validated, job_of, plan_of
@@ -116,7 +117,7 @@ def train(
 def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None = None) -> int:
     """Train a network as the options of `job` say, and write its files; the exit code."""
     given, dataset, split, files, chosen = job
-    loading = PlotsLoading()
+    drawing = None if files.plot is None else (files.plot, load_plots())
     plan, output = plan_of(given, split), networks.output_of(dataset.task, given.loss)
     net = networks.make_network(split.n_x, plan.hidden, split.n_y, given.activation, output)
     if given.lr == "find":
@@ -126,31 +127,26 @@ def train_on(context: typer.Context, job: Job, checkpoints: Checkpoints | None =
     model.metadata["training"] = runs.begun(context, chosen, split.sizes())
     _announce(f"{dataset.name}: {split.sizes()}", model, options.describe_backend(chosen))
     _print_defaults_of_few(given, split, plan)
-    result, code = _fitted(job, model, plan, loading, checkpoints)
+    result, code = _fitted(job, model, plan, checkpoints)
     score = _print_scores(split, model, result, plan)
     if code != FAILED:
         files.keep(settings, given.config)
-    if result.history and files.plot is not None:
-        loading.wait()
-        _plot(files.plot, result, f"{dataset.name}: {score}")
+    if result.history and drawing is not None:
+        _plot(*drawing, result, f"{dataset.name}: {score}")
     if files.report is not None:
         _report(files.report, model, split, result, dataset)
     return code
 
 
 def _fitted(
-    job: Job,
-    model: ModelFile,
-    plan: Plan,
-    loading: PlotsLoading,
-    checkpoints: Checkpoints | None,
+    job: Job, model: ModelFile, plan: Plan, checkpoints: Checkpoints | None
 ) -> tuple[Result, int]:
     """Train and save `model`; return the result and the exit code."""
     given = job.given
     result, code = fit_and_save(
         model,
         job.split,
-        callbacks=tuple(_callbacks(model, plan.patience, job.files, loading)),
+        callbacks=tuple(_callbacks(model, plan.patience, job.files)),
         optimizer=networks.make_optimizer(given.optimizer, given.lr, given.schedule, plan.steps),
         epochs=plan.epochs,
         batch_size=plan.batch_size,
@@ -228,11 +224,9 @@ def _checkpoints(run: Path | None, resume: bool) -> Checkpoints | None:
 
 
 def _callbacks(
-    model: ModelFile, patience: int | None, files: Files, loading: PlotsLoading
+    model: ModelFile, patience: int | None, files: Files
 ) -> Iterator[callbacks.Callback]:
     yield callbacks.Progress()
-    if files.plot is not None:
-        yield loading
     if patience is not None:
         yield callbacks.EarlyStopping(patience=patience)
     if files.checkpoint is not None:
@@ -259,8 +253,9 @@ def _print_defaults_of_few(given: SimpleNamespace, split: Split, plan: Plan) -> 
         typer.echo(f"fewer than {SMALL} training samples: {' and '.join(chosen)} by default")
 
 
-def _plot(path: Path, result: Result, title: str) -> None:
+def _plot(path: Path, loading: Thread, result: Result, title: str) -> None:
     """Draw the learning curve."""
+    loading.join()
     from xpnet.cli.results.plots import write_plot
     from xpnet.plot import learning_curve
 

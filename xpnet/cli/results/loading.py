@@ -1,7 +1,7 @@
 """Loading of what draws, while a network is trained.
 
-A third of a second of a short training went into it. Compiled loops, and LLVM where it compiles,
-leave Python to other threads; what comes before the first step does not.
+A third of a second of a short training went into it. The compiler and compiled loops leave Python
+to other threads most of the time.
 """
 
 from __future__ import annotations
@@ -9,28 +9,15 @@ from __future__ import annotations
 from contextlib import suppress
 from threading import Thread
 
-from xpnet.callbacks import Callback
-from xpnet.types import Run
 
+def load_plots() -> Thread:
+    """Begin to import `xpnet.cli.results.plots`; join what is returned before you import it.
 
-class PlotsLoading(Callback):
-    """Imports `xpnet.cli.results.plots` beside a training.
-
-    Call `wait` before you import it: Python gives whoever waits for an import that fails a module
-    with half of its names.
+    Python gives whoever waits for an import that fails a module with half of its names.
     """
-
-    def __init__(self) -> None:
-        self._thread = Thread(target=_load)
-
-    def on_start(self, run: Run) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Return when it is done, if it has begun."""
-        if self._thread.ident is not None:
-            self._thread.join()
+    thread = Thread(target=_load)
+    thread.start()
+    return thread
 
 
 def _load() -> None:
