@@ -1,4 +1,4 @@
-"""Training samples of any width: MNIST from its files, or synthetic ones as sparse."""
+"""Training samples of any width: MNIST from its files, synthetic digits, or dense ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 CLASSES = 10
 MOST = 60_000
+DENSE = "dense"
 
 
 class Samples(NamedTuple):
@@ -27,9 +28,11 @@ class Samples(NamedTuple):
         return Samples(self.X[:m], self.labels[:m])
 
 
-def load(n_x: int, folder: str | None) -> Samples:
-    """60,000 samples of `n_x` inputs: those in a folder of IDX files, or synthetic ones."""
-    return read(folder) if folder else synthetic(n_x, MOST)
+def load(n_x: int, source: str | None) -> Samples:
+    """60,000 samples of `n_x` inputs: of a folder of IDX files, `DENSE`, or synthetic digits."""
+    if source == DENSE:
+        return dense(n_x, MOST)
+    return read(source) if source else synthetic(n_x, MOST)
 
 
 @cache
@@ -41,6 +44,19 @@ def read(folder: str) -> Samples:
     dataset = data.load(folder)
     X = dataset.X_train.astype(np.float32) / np.float32(255)
     return Samples(X, dataset.y_train.astype(np.int64))
+
+
+@cache
+def dense(n_x: int, m: int) -> Samples:
+    """Samples of which no number is 0, each half its class's and half its own."""
+    rng = np.random.default_rng(0)
+    prototypes = 1 - rng.random((CLASSES, n_x), np.float32)
+    labels = rng.integers(CLASSES, size=m)
+    X = np.empty((m, n_x), np.float32)
+    for start in range(0, m, 4_096):
+        rows = slice(start, start + 4_096)
+        X[rows] = (rng.random(X[rows].shape, np.float32) + prototypes[labels[rows]]) / 2
+    return Samples(X, labels)
 
 
 @cache

@@ -69,7 +69,6 @@ if TYPE_CHECKING:
     from xpnet.train.checkpoints import Checkpoints as Checkpoints
     from xpnet.train.evaluate import evaluate as evaluate
     from xpnet.train.fit import fit as fit
-    from xpnet.train.rates import find_rate as find_rate
     from xpnet.train.steps import steps as steps
     from xpnet.types import (
         Dense as Dense,
@@ -122,7 +121,7 @@ _NAMES = {
         "value_and_grad",
     ),
     "persist": ("load", "save"),
-    "train": ("Checkpoints", "evaluate", "find_rate", "fit", "steps"),
+    "train": ("Checkpoints", "evaluate", "fit", "steps"),
     "types": ("Dense", "Kernels", "Layer", "Optimizer", "Params", "Step"),
 }
 """The public names, by the room that they live in."""

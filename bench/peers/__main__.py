@@ -56,7 +56,8 @@ def _measured(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for task in asked.tasks:
         peers = installed(_wanted(TASKS[task].peers, asked.peers), _say)
         if peers and task == cold_start.TASK:
-            for goal in cold_start.goals(asked.data):
+            folder = None if asked.data == samples.DENSE else asked.data
+            for goal in cold_start.goals(folder):
                 yield cold_start.measure(goal, peers, min(asked.rounds, cold_start.SEEDS), _say)
         elif peers:
             shifts = CELLS[task](asked)
@@ -70,7 +71,7 @@ def _training_cells(asked: argparse.Namespace) -> Iterator[list[Cell]]:
     """The long round of each network comes first: its memory is measured."""
     for sizes in asked.sizes:
         for batch in asked.batches:
-            data = asked.data if sizes[0] == PIXELS else None
+            data = asked.data if sizes[0] == PIXELS or asked.data == samples.DENSE else None
             rounds = asked.steps or (steps_in(asked.seconds, sizes, batch, data), SHORT)
             yield [cell_of(sizes, batch, steps, asked.samples, data) for steps in rounds]
 
@@ -111,7 +112,11 @@ def _arguments() -> argparse.Namespace:
     add("--seconds", type=float, default=0.1, help="what the floor takes in a long round (0.1)")
     add("--steps", type=int, nargs="+", help=f"of the rounds; a long one and {SHORT} by default")
     add("--samples", type=int, default=samples.MOST, help="at most (60000)")
-    add("--data", help="a folder of MNIST's IDX files; without, synthetic digits")
+    add(
+        "--data",
+        help=f"a folder of MNIST's IDX files, or '{samples.DENSE}' for samples without zeros; "
+        "by default, synthetic digits",
+    )
     add("--json", type=Path, default=Path("bench/out/peers.json"))
     return parser.parse_args()
 

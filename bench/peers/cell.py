@@ -28,7 +28,7 @@ class Cell:
 
     ReLU, softmax with cross-entropy, float32. Where it is trained: with Adam, without a penalty,
     on shuffled batches that are gathered from the samples at each step. `data` is a folder of IDX
-    files, or None for synthetic samples.
+    files, `samples.DENSE`, or None for synthetic digits.
     """
 
     sizes: tuple[int, ...]

@@ -32,7 +32,9 @@ def of_results(results: Results) -> str:
         if len(cells) == 1 or TASKS[task].whole_run:
             blocks += map(of_cell, cells)
         else:
-            blocks += [f"{task}: µs per {cells[0]['unit']}", of_cells(cells), summary(cells)]
+            zeros = ", samples without zeros" if cells[0].get("dense") else ""
+            title = f"{task}{zeros}: µs per {cells[0]['unit']}"
+            blocks += [title, of_cells(cells), summary(cells)]
             blocks += [memory_of_cells(task, cells)]
     return "\n\n".join(filter(None, [*blocks, *results.machines]))
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
+from bench import samples
 from bench.peers.cell import Cell
 from bench.peers.run import Run
 from bench.peers.tasks import TASKS, Peer, Task
@@ -67,6 +68,7 @@ def measure(
         "sizes": cell.sizes,
         "batch": cell.batch,
         "samples": cell.m,
+        "dense": cell.data == samples.DENSE,
         "epochs": cell.epochs,
         "rows": [
             _row(TASKS[task], cell, worker.peer, done)

@@ -80,7 +80,7 @@ def longest(cells: Sequence[Cell]) -> list[Cell]:
 
 def _same_if(cell: Cell) -> tuple[Any, ...]:
     """What cells have in common that are the same; steps that fill a time differ by a few."""
-    return cell["task"], network_of(cell), cell["batch"], is_long(cell)
+    return cell["task"], network_of(cell), cell["batch"], is_long(cell), cell.get("dense")
 
 
 def peers_of(cells: Sequence[Cell]) -> dict[str, str]:

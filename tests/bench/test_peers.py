@@ -97,6 +97,15 @@ def _dots(axes):
     return {line.get_label(): list(line.get_xdata()) for line in axes.lines}
 
 
+def test_samples_without_zeros_are_another_cell(peers_json):
+    dense = peers_json | {"cells": [cell | {"dense": True} for cell in peers_json["cells"]]}
+    cells = results.read([peers_json, dense]).cells
+    assert cells == peers_json["cells"] + dense["cells"]
+    title = "training, samples without zeros: µs per step"
+    assert title in markdown_tables.of_results(results.read([dense]))
+    assert title not in markdown_tables.of_results(results.read([peers_json]))
+
+
 def test_the_chart_has_a_dot_a_cell_for_what_a_reader_compares(cell_with):
     cells = [
         cell_with(batch=128, floor=20, xpnet=50, **{"PyTorch eager": 100}, jax=40, thinc=900),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from xpnet import LogisticRegression, MLPClassifier, backend
+from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
 LOGITS = np.concatenate([np.linspace(-80, 80, 161), [-1e-8, 0.0, 1e-8]])
 
@@ -76,3 +76,22 @@ def test_accuracy_is_that_of_scikit_learn(few, on_device, several, weighted):
     rel = 0 if exact else 1e-6
     assert model.score(X, Y, weight) == pytest.approx(expected, rel=rel, abs=0)
     assert model.validation_scores_ == pytest.approx([expected], rel=rel, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_labels_on_the_host_are_scored_where_the_samples_lie(few, on_device):
+    X, Y = on_device.asarray(few.X), on_device.asarray(few.y, "int64")
+    model = MLPClassifier((8,), max_iter=1, random_state=0).fit(X, Y)
+    assert model.score(X, few.y.astype(on_device.to_numpy(model.classes_).dtype)) == (
+        model.score(X, Y)
+    )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_whole_numbers_may_have_fractions_as_weights(few, on_device, estimator):
+    whole = 16 * few.X
+    X, y = on_device.asarray(whole), on_device.asarray(few.y)
+    s = on_device.asarray(np.linspace(0, 1, 200))
+    model = estimator(hidden_layer_sizes=(8,), max_iter=1, random_state=0).fit(X, y)
+    assert model.score(on_device.asarray(whole, "int32"), y, s) == model.score(X, y, s)

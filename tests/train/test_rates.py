@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from xpnet import Network, find_rate, optim, steps
+import xpnet
+from xpnet import Network, optim, steps, train
 from xpnet.data import batches
+from xpnet.train import rates as home
 
 NET = Network((3, 1), output="identity")
 
@@ -23,7 +28,8 @@ def test_each_rate_is_a_training_of_its_own():
     X, Y = data()
     params = NET.init(0, like=X)
     rates = [1e-3, 1e-1, 1e3]
-    found = find_rate(NET, params, X, Y, optimizer=optim.sgd, rates=rates, count=12, batch_size=10)
+    settings = {"optimizer": optim.sgd, "rates": rates, "count": 12, "batch_size": 10}
+    found = optim.find_rate(NET, params, X, Y, **settings)
     for rate, cost in zip(rates, found.costs, strict=True):
         epochs = (
             batch
@@ -39,4 +45,26 @@ def test_each_rate_is_a_training_of_its_own():
 def test_rates_that_all_diverge():
     X, Y = data()
     with pytest.raises(ValueError, match="training diverges at every rate"):
-        find_rate(NET, NET.init(0, like=X), X, Y, optimizer=optim.sgd, rates=[1e30, 1e40])
+        optim.find_rate(NET, NET.init(0, like=X), X, Y, optimizer=optim.sgd, rates=[1e30, 1e40])
+
+
+def test_optim_knows_its_name_and_imports_no_training_before_it_is_asked_for():
+    script = """
+import json, sys
+from xpnet import optim
+known = "find_rate" in dir(optim)
+before = [name for name in sys.modules if name.startswith("xpnet.train")]
+found = optim.find_rate.__module__
+print(json.dumps([known, before, found]))
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == [True, [], "xpnet.train.rates"]
+    assert optim.find_rate is home.find_rate
+    assert "find_rate" in optim.__all__
+    with pytest.raises(AttributeError, match=r"'xpnet\.optim' has no attribute 'find_rates'"):
+        optim.find_rates  # noqa: B018
+
+
+def test_it_has_one_name():
+    assert not hasattr(xpnet, "find_rate")
+    assert not hasattr(train, "find_rate")

@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
+from xpnet.backend.selection import dtype_name
 from xpnet.estimators._state import StateMixin
 from xpnet.kernels.dense import is_sparse
 from xpnet.types import Array, Params
@@ -61,9 +62,9 @@ def to_host(values: Any) -> Any:
 def usual_dtype(array: Array, xp: Any) -> Any:
     """The dtype of `array` by name; for integers that the library `xp` lacks, its usual ones."""
     info = xp.__array_namespace_info__()
-    own = backend.to_numpy(array[:0, ...]).dtype
-    known = own.kind not in "iu" or own.name in info.dtypes()
-    return own.name if known else info.default_dtypes()["integral"]
+    own = dtype_name(array.dtype)
+    known = not own.startswith(("int", "uint")) or own in info.dtypes()
+    return own if known else info.default_dtypes()["integral"]
 
 
 def check_same_device(estimator: Any, X: Any, fitted: str, method: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -111,24 +111,50 @@ class ClassPredictionMixin(ClassifierMixin):
     @where_x_lies
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on X and y: the share of samples with all labels right."""
+        if on_host(X):
+            return self._score_on_host(X, y, sample_weight)
+        A = self._last_layer(X, "score").A
+        y, labels = self._targets(y, X), self._labels()
+        if isinstance(labels.classes, np.ndarray):
+            weights = to_host(sample_weight)
+            return float(accuracy_score(y, decoded(labels, A), sample_weight=weights))
+        return read_scores([self._unread_score(A, y, checked_weights(sample_weight, A.mT))])[0]
+
+    def _score_on_host(self, X: Any, y: Any, sample_weight: Any) -> float:
         if type(y) is np.ndarray and sample_weight is None and y.dtype.kind in "iu" and y.ndim == 1:
             predicted = self.predict(X)
             if predicted.shape == y.shape and predicted.dtype == y.dtype:
                 # The same number; scikit-learn's checks take longer than a small network.
                 return float((predicted == y).mean())
-        if on_host(X):
-            return float(super().score(X, *map(to_host, (y, sample_weight))))
-        A = self._last_layer(X, "score").A
-        predicted = decoded(self._labels(), A)
-        y = column_raveled(self, targets_beside(y, X, numeric=False))
-        if isinstance(predicted, np.ndarray):
-            return float(accuracy_score(y, predicted, sample_weight=to_host(sample_weight)))
-        right = predicted == y
+        return float(super().score(X, *map(to_host, (y, sample_weight))))
+
+    def _targets(self, y: Any, X: Array) -> Array:
+        """Labels to compare with, beside X; those that are no numbers on the host."""
+        return column_raveled(self, targets_beside(y, X, numeric=False))
+
+    def _unread_score(self, A: Array, y: Array, weights: Array | None) -> Unread:
+        """The score of outputs ``A (n_y, m)`` for such labels, if these are numbers."""
+        right = decoded(self._labels(), A) == y
         xp = array_namespace(right)
         right = xp.matrix_transpose(right) if right.ndim == 2 else right[None, :]
-        weights = counted(checked_weights(sample_weight, X), A)
-        # Divided on the host, as in scikit-learn: not every library has float64.
-        return _share_on_host(xp.all(right, axis=0), weights[0, :])
+        s = counted(weights, A)[0, :]
+        return Unread(xp.sum(xp.where(xp.all(right, axis=0), s, xp.zeros_like(s))), xp.sum(s))
+
+
+class Unread(NamedTuple):
+    """A score ``part / whole`` that nobody has read, where it was computed.
+
+    It is divided on the host, as in scikit-learn: not every library has float64.
+    """
+
+    part: Array
+    whole: Array
+
+
+def read_scores(scores: Sequence[Unread]) -> list[float]:
+    """The numbers of at least one score, all in one read."""
+    numbers = backend.read([number for score in scores for number in score]).tolist()
+    return [part / whole for part, whole in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def counted(weights: Array | None, A: Array) -> Array:
@@ -140,14 +166,6 @@ def counted(weights: Array | None, A: Array) -> Array:
     s = xp.ones_like(A[0, :]) if weights is None else weights
     has_float64 = "float64" in xp.__array_namespace_info__().dtypes(device=device(A))
     return (xp.astype(s, xp.float64) if has_float64 else s)[None, :]
-
-
-def _share_on_host(right: Array, weights: Array) -> float:
-    """The weight of samples that are right ``(m,)``, of that of all samples; one read."""
-    xp = array_namespace(right, weights)
-    of_right = xp.sum(xp.where(right, weights, xp.zeros_like(weights)))
-    part, whole = backend.read([of_right, xp.sum(weights)]).tolist()
-    return float(part / whole)
 
 
 def _chunk(net: Network, params: Params, X: Array, start: int, stop: int) -> Layer:

@@ -131,10 +131,14 @@ def task_of_fit(estimator: Any, rounds: int) -> Any:
 
 
 def part_for(
-    estimator: Any, X: Any, y: Any, params: dict[str, Any], rows: Any
+    estimator: Any, X: Any, y: Any, params: dict[str, Any], rows: Any, fitted_on: Any = None
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """X, y and the parameters of `fit` for some rows, as scikit-learn's evaluation takes them."""
-    return *_safe_split(estimator, X, y, rows), _check_method_params(X, params, indices=rows)
+    """X, y and the parameters of a method for some rows, as scikit-learn's evaluation takes them.
+
+    A kernel's X has the columns `fitted_on`, the same if left out.
+    """
+    params = _check_method_params(X, params, indices=rows)
+    return *_safe_split(estimator, X, y, rows, fitted_on), params
 
 
 _said: ContextVar[list[Callable[[], object]] | None] = ContextVar("said", default=None)

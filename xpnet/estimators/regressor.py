@@ -13,6 +13,7 @@ from xpnet.estimators import _constraints
 from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._prediction import Unread, read_scores
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.estimators.classifier import MLPClassifier
@@ -146,12 +147,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Return R² on X and y, the mean over outputs."""
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
-        predicted = self._last_layer(X, "score").A
-        wanted = self._encoded(targets_beside(y, X, numeric=True), predicted, None)
+        A = self._last_layer(X, "score").A
+        weights = checked_weights(sample_weight, A.mT)
+        return read_scores([self._unread_score(A, self._targets(y, X), weights)])[0]
+
+    def _targets(self, y: Any, X: Array) -> Array:
+        """Targets ``(m,)`` or ``(m, n_outputs)`` to compare with, beside X."""
+        return targets_beside(y, X, numeric=True)
+
+    def _unread_score(self, A: Array, y: Array, weights: Array | None) -> Unread:
+        """The score of outputs ``A (n_y, m)`` for such targets."""
+        wanted = self._encoded(y, A, None)
         check_outputs(wanted, self.n_outputs_, "y")
-        s = checked_weights(sample_weight, X)
-        wanted = array_namespace(wanted).matrix_transpose(wanted)
-        return float(r2(predicted, wanted, None if s is None else s[None, :]))
+        xp = array_namespace(wanted)
+        score = r2(A, xp.matrix_transpose(wanted), None if weights is None else weights[None, :])
+        return Unread(score, xp.ones_like(score))
 
     def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> None:
         xp = array_namespace(y)

@@ -24,7 +24,8 @@ from xpnet.estimators._sklearn_private import DocumentedMixin
 from xpnet.estimators._validation import checked_samples
 from xpnet.model_selection.checkpoints import check_one_fit
 from xpnet.model_selection.elsewhere import Masked, OnHost, beside, features_of, rows_of
-from xpnet.model_selection.fitting import network_of, say, train_all, why_alone, why_not
+from xpnet.model_selection.fitting import say, train_all, why_alone, why_not
+from xpnet.model_selection.folds import network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.train.epochs import Rounds

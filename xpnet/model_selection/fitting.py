@@ -6,10 +6,10 @@ import copy
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -17,33 +17,25 @@ from sklearn.pipeline import Pipeline
 from xpnet import backend
 from xpnet.estimators._batches import draws_shared
 from xpnet.estimators._devices import stand_in
-from xpnet.estimators._mlp import BaseMLP, Checked, Given
+from xpnet.estimators._mlp import BaseMLP
 from xpnet.estimators._sklearn_private import (
     check_parameters,
     checks_skipped,
     has_callbacks,
     noted,
-    part_for,
     warnings_noted,
 )
 from xpnet.model_selection.checkpoints import check_one_fit
+from xpnet.model_selection.folds import Data, Fold, network_of, prefix_of, why_not_own
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.model_selection.progress import Progress
+from xpnet.model_selection.scores import NOTHING, Asked, score_all
 from xpnet.train.epochs import Rounds
 from xpnet.train.together import together
 
 OF_FIT = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
 """What a network's `fit` takes beside X and y."""
-
-
-class Data(NamedTuple):
-    """What a search fits on: X, y, the parameters of `fit`, and the rows of each split."""
-
-    X: Any
-    y: Any
-    params: dict[str, Any]
-    splits: Sequence[tuple[Any, Any]]
 
 
 def why_not(estimator: Any, fit_params: dict[str, Any]) -> str:
@@ -59,7 +51,7 @@ def why_not(estimator: Any, fit_params: dict[str, Any]) -> str:
         return "scikit-learn's callbacks follow each fit"
     if isinstance(estimator, Pipeline) and estimator.memory is not None:
         return "the pipeline has a memory"
-    strange = sorted(fit_params.keys() - {_prefix(estimator) + name for name in OF_FIT})
+    strange = sorted(fit_params.keys() - {prefix_of(estimator) + name for name in OF_FIT})
     return f"fit is given {strange[0]}" if strange else ""
 
 
@@ -85,22 +77,13 @@ def why_none(estimator: Any, grids: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _why_none_of(estimator: Any, names: Set[str]) -> str:
-    network, prefix = network_of(estimator), _prefix(estimator)
+    network, prefix = network_of(estimator), prefix_of(estimator)
     is_replaced = bool(prefix) and not all("__" in name for name in names)
     if is_replaced or network.checkpoint is not None or prefix + "checkpoint" in names:
         return ""  # what comes in a step's place is not known; a checkpoint is to be refused
     is_set = not names & {prefix + "solver", prefix + "verbose"}
     why = why_alone(network) if is_set and (network.solver == "lbfgs" or network.verbose) else ""
-    return _why_not_own(estimator, names) or why
-
-
-def _why_not_own(estimator: Any, names: Iterable[str]) -> str:
-    """Which of these parameters is not the network's own, and what it is; else empty."""
-    others = sorted(name for name in names if not name.startswith(_prefix(estimator)))
-    if not others:
-        return ""
-    replaces = others[0] in ("steps", estimator.steps[-1][0])
-    return f"{others[0]} {'replaces' if replaces else 'is of a step before'} the network"
+    return why_not_own(estimator, names) or why
 
 
 class Candidate:
@@ -122,43 +105,7 @@ class Candidate:
         network = network_of(self.estimator)
         if not isinstance(network, BaseMLP):
             return f"{type(network).__name__} is none of xpnet's networks"
-        return _why_not_own(self.estimator, params) or why_alone(network)
-
-
-class Fold:
-    """The samples of one split to fit on, prepared once for all candidates."""
-
-    def __init__(self, estimator: Any, data: Data, rows: Any) -> None:
-        self.X, self.y, params = part_for(estimator, data.X, data.y, data.params, rows)
-        prefix = _prefix(estimator)
-        self.params = {name.removeprefix(prefix): value for name, value in params.items()}
-        self.said: list[Callable[[], object]] = []
-        self.before: Any = None
-        self.given: Given | Checked | None = None
-
-    def prepare(self, estimator: Any) -> None:
-        """Transform, check and encode the samples, as each candidate would by itself.
-
-        Warnings are kept for all of them; those of what fails are given, as each fails by itself.
-        """
-        network, X, before = network_of(estimator), self.X, None
-        said: list[Callable[[], object]] = []
-        try:
-            with noted(said):
-                if network is not estimator:
-                    before = clone(estimator[:-1])
-                    X = before.fit_transform(X, self.y)
-                self.given = network._check_once(X, self.y, self.params.get("sample_weight"))
-        except Exception:
-            for say_again in said:
-                say_again()
-            raise
-        self.said, self.before = said, before
-        del self.X, self.y
-
-    def validation(self) -> Given:
-        """What `fit` is given to validate on."""
-        return Given(*(self.params.get(name) for name in ("X_val", "y_val", "sample_weight_val")))
+        return why_not_own(self.estimator, params) or why_alone(network)
 
 
 def fit_all(
@@ -166,16 +113,20 @@ def fit_all(
     candidates: Sequence[dict[str, Any]],
     data: Data,
     *,
+    asked: Asked = NOTHING,
     memory: Any = None,
     verbose: Any = 0,
 ) -> list[Fit | None]:
-    """A fit of each candidate on each split, in scikit-learn's order; None of one left to it."""
+    """A fit of each candidate on each split, in scikit-learn's order; None of one left to it.
+
+    They know the scores that they will be `asked` for.
+    """
     made = [Candidate(estimator, params) for params in candidates]
     for reason in sorted({candidate.reason for candidate in made} - {""}):
         count = sum(candidate.reason == reason for candidate in made)
         say(verbose, f"{count} of {len(made)} candidates are trained one by one: {reason}")
     check_one_fit((network_of(one.estimator) for one in made), len(data.splits))
-    folds = [Fold(estimator, data, train) for train, _ in data.splits]
+    folds = [Fold(estimator, data, split) for split in data.splits]
     pairs = list(product(made, folds))
     fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
     # Those on the same samples one after another, as they are to train.
@@ -188,6 +139,7 @@ def fit_all(
         limit=bytes_of(memory, like),
         verbose=verbose,
     )
+    score_all(found, data, asked)
     return fits
 
 
@@ -254,13 +206,3 @@ def _training(fit: Fit, fold: Fold) -> Rounds:
         fit.estimator.steps[:-1] = fold.before.steps
     rounds: Rounds = network._rounds(fold.given, fold.validation())
     return (yield from rounds)
-
-
-def network_of(estimator: Any) -> Any:
-    """The estimator, or the last step of a pipeline."""
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _prefix(estimator: Any) -> str:
-    """What the names of a network's parameters begin with."""
-    return f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""

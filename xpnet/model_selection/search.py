@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from sklearn import model_selection
 from sklearn.utils import get_tags
 
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
-from xpnet.model_selection.fitting import Data, fit_all, say, why_none, why_not
-from xpnet.model_selection.handover import Dealer
+from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
+from xpnet.model_selection.folds import Data
+from xpnet.model_selection.handover import Dealer, seconds_of
+from xpnet.model_selection.scores import asked_by, with_own
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 
@@ -25,9 +28,10 @@ class SideBySideMixin(DocumentedMixin, Base):
     """
 
     estimator: Any
+    scoring: Any
     _public_in = "xpnet.model_selection"
     _dealer: Dealer | None = None
-    _seconds: list[float]
+    _seconds: list[dict[str, float]]
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Find the best candidate, as scikit-learn's class of the same name does.
@@ -57,13 +61,29 @@ class SideBySideMixin(DocumentedMixin, Base):
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
         try:
             # What is left is to score, which takes less time than to start other processes.
-            with parallel_config(backend="sequential"):
+            with self._own_score_for_its_name(X, y, params), parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)
         finally:
             dealer.close()
             self.estimator = given
             for name in ("_dealer", "_seconds", "_routed", "_data"):
                 self.__dict__.pop(name, None)
+
+    @contextmanager
+    def _own_score_for_its_name(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:
+        """Context of a fit in which `scoring` is that of `with_own`; `scorer_` does not show it."""
+        own = given = self.scoring
+        if "sample_weight" not in params:  # which are not added up in the same order
+            searched = {name for grid in self._grids() for name in grid}
+            own = with_own(given, self.estimator, X, y, searched)
+        self.scoring = own
+        try:
+            yield
+        finally:
+            self.scoring = given
+        if own is not given:
+            scorers, _ = self._get_scorers()
+            self.scorer_ = getattr(scorers, "_scorers", scorers)
 
     def _grids(self) -> list[Any]:
         """What is searched; nothing of what scikit-learn refuses."""
@@ -95,9 +115,16 @@ class SideBySideMixin(DocumentedMixin, Base):
             candidates, splitter = list(candidates), cv or self._checked_cv_orig
             splits = list(splitter.split(*self._data, **self._routed.splitter.split))
             data = Data(*self._data, self._routed.estimator.fit, splits)
-            memory, verbose = self.memory, self.verbose
-            fits = fit_all(dealer.estimator, candidates, data, memory=memory, verbose=verbose)
-            self._seconds += [fit.seconds if fit else 0.0 for fit in fits]
+            params = self._routed.scorer.score
+            fits = fit_all(
+                dealer.estimator,
+                candidates,
+                data,
+                asked=asked_by(self.scoring, self.return_train_score, params),
+                memory=self.memory,
+                verbose=self.verbose,
+            )
+            self._seconds += map(seconds_of, fits)
             dealer.give(fit and fit.handed_over() for fit in fits)
             if all(fits) and not self.return_train_score and not _needs_rows(self.estimator, data):
                 splits = [(np.arange(0), test) for _, test in splits]
@@ -110,7 +137,7 @@ class SideBySideMixin(DocumentedMixin, Base):
     ) -> Any:
         if self._dealer is not None:
             out = [
-                {**result, "fit_time": result["fit_time"] + seconds}
+                result | {name: result[name] + share for name, share in seconds.items()}
                 for result, seconds in zip(out, self._seconds, strict=True)
             ]
         return super()._format_results(candidate_params, n_splits, out, more_results)
@@ -127,7 +154,8 @@ class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):
     The result is that of scikit-learn's class with the same estimator, an `xpnet.MLPClassifier` or
     `xpnet.MLPRegressor`, or a Pipeline that ends in one. What cannot train beside others is fitted
     as scikit-learn does; ``verbose=1`` says so, and shows how far the trainings are. In
-    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone.
+    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone, and of
+    less where scores are read at once.
 
     Parameters
     ----------
@@ -144,7 +172,8 @@ return_train_score
     Attributes
     ----------
     cv_results_ : dict
-        As of scikit-learn's class. ``mean_fit_time`` is a fit's share of the time of all.
+        As of scikit-learn's class. ``mean_fit_time`` is a fit's share of the time of all;
+        ``mean_score_time`` a score's where all are read at once, as of X on a GPU.
     """
 
     def __init__(

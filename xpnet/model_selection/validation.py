@@ -13,8 +13,10 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import indexable
 
-from xpnet.model_selection.fitting import Data, fit_all, say, why_not
-from xpnet.model_selection.handover import Dealer, Fit
+from xpnet.model_selection.fitting import fit_all, say, why_not
+from xpnet.model_selection.folds import Data
+from xpnet.model_selection.handover import Dealer, Fit, seconds_of
+from xpnet.model_selection.scores import NOTHING, Asked, asked_by, with_own
 
 BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
 """Methods for which scikit-learn's `cross_val_predict` fits on the numbers of the classes."""
@@ -35,6 +37,8 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         X, y, groups = indexable(X, y, options.get("groups"))
         cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
         options["cv"] = splits = list(cv.split(X, y, groups))
+        asks = function is not model_selection.cross_val_predict
+        asked = _asked(estimator, X, y, options) if asks else NOTHING
         candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
         fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
         dealer = Dealer(estimator)
@@ -42,6 +46,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             dealer.estimator,
             candidates or [{}],
             Data(X, fitted_on, given, splits),
+            asked=asked,
             verbose=verbose,
         )
         if not any(fits):
@@ -58,6 +63,14 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     return beside
 
 
+def _asked(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Asked:
+    """What the fits will be asked for; in `options` their own score takes the place of its name."""
+    searched = {options["param_name"]} if "param_name" in options else set()
+    options["scoring"] = with_own(options.get("scoring"), estimator, X, y, searched)
+    # Of these functions `validation_curve` alone has no such option: it asks in any case.
+    return asked_by(options["scoring"], options.get("return_train_score", bool(searched)), {})
+
+
 def _numbered(y: Any) -> Any:
     """The targets as numbers of their classes; several columns are numbered each by itself."""
     y = np.asarray(y)
@@ -69,7 +82,8 @@ def _numbered(y: Any) -> Any:
 def _with_seconds(result: Any, fits: Sequence[Fit | None]) -> Any:
     """The result of `cross_validate` with the time that each fit took; any other as it is."""
     if isinstance(result, dict):
-        result["fit_time"] += [fit.seconds if fit else 0.0 for fit in fits]
+        for name in ("fit_time", "score_time"):
+            result[name] += [seconds_of(fit)[name] for fit in fits]
     return result
 
 

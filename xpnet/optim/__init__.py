@@ -1,5 +1,8 @@
 """Optimisers, learning-rate schedules and gradient clipping."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from xpnet.optim._check import check_optimizer
 from xpnet.optim.clipping import clip
 from xpnet.optim.first_order import (
@@ -25,6 +28,18 @@ from xpnet.optim.schedules import (
     warmup,
 )
 
+if TYPE_CHECKING:
+    from xpnet.train.rates import find_rate as find_rate
+else:
+    # Not for type checkers, to whom every name would be one.
+    def __getattr__(name: str) -> Any:
+        # On first use: a rate is found by training, and `train` imports `optim`.
+        if name != "find_rate":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = import_module("xpnet.train.rates").find_rate
+        return globals()[name]
+
+
 __all__ = [
     "OPTIMIZERS",
     "Minimum",
@@ -36,6 +51,7 @@ __all__ = [
     "constant",
     "cosine",
     "exponential",
+    "find_rate",
     "inverse_scaling",
     "lbfgs",
     "lion",
@@ -48,3 +64,7 @@ __all__ = [
     "step",
     "warmup",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

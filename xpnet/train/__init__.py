@@ -7,7 +7,6 @@ from xpnet.exceptions import DivergenceError
 from xpnet.train.checkpoints import Checkpoints
 from xpnet.train.evaluate import evaluate
 from xpnet.train.fit import fit
-from xpnet.train.rates import find_rate
 from xpnet.train.steps import steps
 
-__all__ = ["Checkpoints", "DivergenceError", "evaluate", "find_rate", "fit", "steps"]
+__all__ = ["Checkpoints", "DivergenceError", "evaluate", "fit", "steps"]

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numba import jit, typeof
 
-from xpnet.fused.numba import activations, cost, dense, dropout, matmul, sparse, updates
+from xpnet.fused.numba import activations, cost, dense, dropout, matmul, sparse, updates, zeros
 from xpnet.fused.numba.compilation.compiler import Dispatcher
-from xpnet.fused.numba.network import gradients
+from xpnet.fused.numba.network import batch, first_layer, gradients
 from xpnet.fused.numba.network import loop as training
 
 M = np.ones((8, 64), "float32")
@@ -62,6 +62,7 @@ SIMD = {
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
     "matmul": (matmul.matmul, (*[0] * 11, V), ("mul", "add")),
+    "product_without_zeros": (zeros.product_without_zeros, (*[0] * 10, V), ("mul", "add")),
     "row_products": (
         sparse.row_products,
         (NUMBERS, PLACES, BEGINS, M, None, 0.0, M),
@@ -130,7 +131,8 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    for room in (activations, cost, dense, dropout, gradients, matmul, training, sparse, updates):
+    network = batch, first_layer, gradients, training
+    for room in (activations, cost, dense, dropout, matmul, *network, sparse, updates, zeros):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
                 yield name, loop
@@ -141,6 +143,7 @@ def test_every_loop_is_looked_at():
     # These call loops that are looked at, or only find places in memory.
     calling = {"cost_and_differences", "thin_cost_and_gradients", "forward", "backward", "train"}
     calling |= {"layer_gradients", "few", "decayed", "gradients"}
+    calling |= {"turn", "turn_all", "width_of"}
     calling |= {"gathered", "weighted", "newest", "update", "updated", "place_of", "enter_cost"}
     assert looked_at == {name for name, _ in loops()} - calling
 

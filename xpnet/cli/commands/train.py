@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from xpnet import Checkpoints, Network, callbacks, data, find_rate
+from xpnet import Checkpoints, Network, callbacks, data, optim
 from xpnet.cli import options
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
@@ -163,7 +163,7 @@ def _fitted(
 
 def _found_rate(given: SimpleNamespace, net: Network, split: Split, plan: Plan) -> float:
     """Return the rate that a trial of many finds, and say so."""
-    found = find_rate(
+    found = optim.find_rate(
         net,
         networks.initial_params(net, given.seed),
         split.train.X,

@@ -22,6 +22,7 @@ from xpnet.fused.numba.activations import (
 )
 from xpnet.fused.numba.blas import ALONE, is_for_product, multiply, routine
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
+from xpnet.fused.numba.many_samples import are_many_with_zeros, product_of_samples
 from xpnet.fused.numba.sparse import sparse_gradient, sparse_product
 from xpnet.fused.numba.thin import MOST_OUTPUTS, thin_product
 from xpnet.fused.numba.threads.number import chosen
@@ -164,6 +165,9 @@ def _product(A: Array, B: Array, empty: Empty) -> Array:
         C = empty((A.shape[0], B.shape[1]), A.dtype)
         if _is_thin(A, B):
             thin_product(routine(A.dtype) or 0, A, B.T, C)
+            return C
+        if are_many_with_zeros(A, B):
+            product_of_samples(A, B, C)
             return C
         if A.size * B.shape[1] > ALONE:
             with chosen(A, B):

@@ -16,10 +16,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
+from xpnet.fused.numba.memory import CACHE_LINE
 from xpnet.fused.numba.registers import prefetch_line
 from xpnet.types import Array
 
-CACHE_LINE = 64  # bytes
 LINES = 64
 """Lines that are asked for before they are needed: memory answers as many at a time."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core.cgutils import get_or_insert_function
+from numba.core.registry import cpu_target
 
 from xpnet.fused.numba.compilation.views import WHOLE
 
@@ -32,6 +34,12 @@ def registers_of(context: Any) -> Registers:
     if "+avx512f" in has:
         return Registers(64, 32, True)
     return Registers(32, 16, "+fma" in has) if "+avx" in has else Registers(16, 16, False)
+
+
+@cache
+def registers_here() -> Registers:
+    """Those of what numba compiles for in this process."""
+    return registers_of(cpu_target.target_context)
 
 
 def prefetch_line(builder: Any, pointer: Any) -> None:

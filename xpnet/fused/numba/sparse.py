@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.numba.compilation.compiler import compiled
-from xpnet.fused.numba.gather import CACHE_LINE, prefetch
+from xpnet.fused.numba.gather import prefetch
+from xpnet.fused.numba.memory import CACHE_LINE
 from xpnet.types import Array
 
 AHEAD = 16  # non-zeros

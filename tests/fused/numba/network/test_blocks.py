@@ -28,7 +28,7 @@ from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network import step
-from xpnet.fused.numba.network.loop import PIECE, ROWS_OF_PIECE
+from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads import workers as workers_module

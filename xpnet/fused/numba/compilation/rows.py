@@ -65,3 +65,15 @@ def row_of_table(dtype: np.dtype[Any]) -> Any:
         return of_type(types.int64, types.int64), generate
 
     return intrinsic(typed)
+
+
+def _typed_address(typing: Any, row: Any) -> tuple[Any, Callable[..., Any]]:
+    """The address of a row, for loops that are given whole numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(args[0], ir.IntType(64))
+
+    return types.int64(row), generate
+
+
+address_of_row: Any = intrinsic(_typed_address)

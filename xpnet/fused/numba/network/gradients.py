@@ -84,7 +84,7 @@ def cost_and_differences(
     slopes : array, shape (L, 2, 3)
         Of `SLOPES`.
     columns : array, shape (n_x * m,)
-        Samples as columns.
+        Samples as columns; of length 0 where the product of the first layer is in its place.
     Y : array, shape (n_y, m)
     weight : array, shape (1, m)
         Through the sum of all weights of the batch.
@@ -135,7 +135,8 @@ def forward(
         activate, is_kept = kinds[layer, ACTIVATE], kinds[layer, Z] >= 0
         to_A = rows_of(work, layout, kinds, A, layer, m)
         to_Z = rows_of(work, layout, kinds, Z if is_kept else A, layer, m)
-        for start in range(0, n_in if m > FEW else 0, SUMMED):
+        is_made = layer == 0 and len(columns) == 0
+        for start in range(0, n_in if m > FEW and not is_made else 0, SUMMED):
             k = SUMMED if n_in - start > SUMMED else n_in - start
             of_W, of_A = address_at(W, start), A_prev + start * m * theta.itemsize
             product = of_W, n_in, 1, of_A, m, k, min(start, 1), address_at(to_Z, 0), m, n, m

@@ -20,6 +20,7 @@ from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.gather import gather
 from xpnet.fused.numba.matmul import matmul
+from xpnet.fused.numba.network import first_layer
 from xpnet.fused.numba.network.gradients import (
     backward,
     cost_and_differences,
@@ -29,6 +30,7 @@ from xpnet.fused.numba.network.gradients import (
 )
 from xpnet.fused.numba.transpose import transpose
 from xpnet.fused.numba.updates import MOST_VALUES
+from xpnet.fused.numba.zeros import product_without_zeros
 from xpnet.kernels import Dropout
 from xpnet.types import Array
 
@@ -78,6 +80,18 @@ def of_gradients(thin: bool, dtype: Any) -> int:
         return address_of(thin_cost_and_gradients, *network, *data)
     rest = 0, *_of_block(dtype), vector
     return address_of(cost_and_differences, *network, vector, X, X, *rest)
+
+
+@cache
+def of_first_layer(dtype: Any) -> dict[str, int]:
+    """What a row has of a first layer that leaves out zeros: the addresses of its loops."""
+    vector = np.empty(1, dtype)
+    return {
+        "product": address_of(product_without_zeros, *[0] * 10, vector),
+        "turn": address_of(first_layer.turn, 0, 0, 0, vector),
+        "first_Z": address_of(first_layer.forward, 0, 0, 0, 0, vector),
+        "first_dW": address_of(first_layer.gradients, 0, 0, 0, 0, np.empty((1, 1), dtype)),
+    }
 
 
 @cache

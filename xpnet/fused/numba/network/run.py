@@ -24,12 +24,20 @@ from xpnet.fused import (
     are_same,
     loss_share,
 )
+from xpnet.fused.numba.network.first_layer import (
+    LEAST_SAMPLES,
+    LEAST_UNITS,
+    LEAST_WEIGHTS,
+    MOST_NUMBERS,
+    room_of,
+)
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
-from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
+from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
+from xpnet.fused.numba.zeros import has_many_zeros
 from xpnet.types import (
     Array,
     Batches,
@@ -102,6 +110,7 @@ class RunProgram(Program):
         self.loop, self.names = LOOPS[optimizer]
         self.moments: tuple[Params, ...] = ()
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
+        self.zeros: tuple[int, bool] = 0, False  # where samples lie, and whether they have many
         self.memory: list[Array] = []
         self.numbers |= {
             "update": of_update(self.loop, self.dtype),
@@ -241,6 +250,7 @@ class RunProgram(Program):
         if s is not None:
             arrays["weight"] = np.ascontiguousarray(s[0])
         of_samples = {
+            **self._without_zeros(batches.X, batches.size),
             "m": len(batches.X),
             "weights": 0 if s is None else s.size,
             "steps": steps,
@@ -248,6 +258,20 @@ class RunProgram(Program):
             **self._of_samples(order, batches.size),
         }
         return row_of(arrays, self.numbers | of_samples | numbers), arrays
+
+    def _without_zeros(self, X: Array, size: int) -> dict[str, int]:
+        """What a row has where the first layer leaves out zeros of the samples."""
+        n_x, n = self.net.sizes[:2]
+        is_small = size < LEAST_SAMPLES or n < LEAST_UNITS or n * n_x < LEAST_WEIGHTS
+        if self.is_thin or is_small or size * n_x > MOST_NUMBERS:
+            return {}
+        place = X.ctypes.data
+        if self.zeros[0] != place:
+            self.zeros = place, has_many_zeros(X)
+        if not self.zeros[1]:
+            return {}
+        room = room_of(n_x, n, size, self.dtype)
+        return {**of_first_layer(self.dtype), **room}
 
     def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""

@@ -18,8 +18,11 @@ from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
+from xpnet.fused.numba.memory import aligned
+from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
+from xpnet.fused.numba.network.first_layer import turn_all
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import PIECE, ROW, ROWS_OF_PIECE, row_of, table_of, train
+from xpnet.fused.numba.network.loop import ROW, row_of, table_of, train
 from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.thin import MOST_OUTPUTS
@@ -28,6 +31,7 @@ from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
+from xpnet.fused.numba.zeros import WORD
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
@@ -35,7 +39,10 @@ SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
 
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
-OF_ROOM = "size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"
+OF_ROOM = (
+    *("size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"),
+    *("of_strips", "of_sums"),
+)
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
 
 
@@ -272,16 +279,18 @@ class Room:
     arrays : dict
     serial : int
         Another one each time that what was entered before holds no more.
+    is_turned : bool
+        Whether the rows that were entered last have Wᵀ of their first layers.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
-        self.serial = 0
+        self.serial, self.is_turned = 0, False
 
     def enter(self, rows: Array, like: Array, workers: int) -> None:
         """Enter the memory that these rows need into them."""
         sizes = map(int, map(rows[0].__getitem__, OF_ROOM))
-        size, longest, blocks, n_x, n_y, room, piece, units = sizes
+        size, longest, blocks, n_x, n_y, room, piece, units, of_strips, of_sums = sizes
         rows["shared"] = is_shared = len(rows) > 1
         lengths = {"s": size * workers, "work": workers * longest * room}
         if rows["gather"][0]:
@@ -294,9 +303,18 @@ class Room:
         for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):
             for name, length in names.items():
                 rows[name] = self._array(name, length, dtype).ctypes.data
+        self.is_turned = of_strips > 0
+        if self.is_turned:
+            lengths = {"strips": len(rows) * of_strips, "sums": workers * of_sums}
+            lengths["words"] = -(-size // WORD) * WORD * n_x
+            for name, length in lengths.items():
+                rows[name] = self._array(name, length, like.dtype, aligned).ctypes.data
+            rows["strips"] += np.arange(len(rows)) * (of_strips * like.itemsize)
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
+        if self.is_turned:
+            turn_all(rows.ctypes.data, len(rows), like)
         if workers == 1:
             train(rows.ctypes.data, len(rows), like, 0, 1)
             return
@@ -308,10 +326,10 @@ class Room:
 
         on_workers(workers, make)
 
-    def _array(self, name: str, length: int, dtype: Any) -> Array:
+    def _array(self, name: str, length: int, dtype: Any, make: Any = np.empty) -> Array:
         array = self.arrays.get(name)
         if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = np.empty(length, dtype)
+            array = self.arrays[name] = make(length, dtype)
             self.serial += 1
         return array
 

@@ -45,7 +45,7 @@ it could make the next one."""
 
 IN_COMMON = (
     *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
-    *("steps", "P"),
+    *("steps", "P", "turn"),
 )
 """Of a row, what is the same in all of a group, beside their network."""
 in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))

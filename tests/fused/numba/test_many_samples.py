@@ -1,0 +1,75 @@
+"""Predictions of many samples that have many zeros."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from tests.fused.numba.test_matmul import TOLERANCE
+from tests.fused.numba.test_zeros import with_zeros
+from xpnet import Network, predict
+from xpnet.fused.numba import dense, many_samples
+from xpnet.fused.numba.many_samples import LEAST, are_many_with_zeros, product_of_samples
+
+
+def columns(n_in, m, share, dtype, rng):
+    return with_zeros((m, n_in), share, dtype, rng).T
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("n", "n_in", "m"), [(32, 300, 1024), (130, 63, 1500), (300, 600, 1025)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_products(n, n_in, m, dtype, threads, rng, monkeypatch):
+    monkeypatch.setattr(many_samples, "all_threads", lambda: threads)
+    monkeypatch.setattr(many_samples, "is_alone", lambda: True)
+    W, X = rng.standard_normal((n, n_in)).astype(dtype), columns(n_in, m, 0.2, dtype, rng)
+    Z = np.full((n, m), np.nan, dtype)
+    product_of_samples(W, X, Z)
+    bound = TOLERANCE[dtype] * (abs(W).astype(float) @ abs(X) + 1)
+    assert (abs(Z - W.astype(float) @ X) <= bound).all()
+
+
+def test_any_number_of_threads_gives_the_same_bits(rng, monkeypatch):
+    W = rng.standard_normal((70, 200)).astype("float32")
+    X, found = columns(200, 2000, 0.2, "float32", rng), []
+    monkeypatch.setattr(many_samples, "is_alone", lambda: True)
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(many_samples, "all_threads", lambda threads=threads: threads)
+        found.append(np.empty((70, 2000), "float32"))
+        product_of_samples(W, X, found[-1])
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+def test_a_prediction_takes_it(rng):
+    net = Network((200, 50, 3), output="softmax")
+    params, X = net.init(seed=0, dtype="float32"), columns(200, LEAST, 0.2, "float32", rng)
+    with mock.patch.object(dense, "product_of_samples", side_effect=product_of_samples) as made:
+        found = predict(net, params, X)
+    made.assert_called_once()
+    expected = predict(net, [[T.astype(float) for T in layer] for layer in params], X.astype(float))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_in", "m", "share"),
+    [
+        (50, 200, LEAST - 1, 0.2),
+        (50, 200, LEAST, 0.5),
+        (31, 300, LEAST, 0.2),
+        (40, 200, LEAST, 0.2),
+    ],
+    ids=["few samples", "few zeros", "few units", "few weights"],
+)
+def test_what_is_left_to_the_blas(n, n_in, m, share, rng):
+    W, X = np.ones((n, n_in), "float32"), columns(n_in, m, share, "float32", rng)
+    assert not are_many_with_zeros(W, X)
+
+
+def test_samples_that_do_not_lie_one_by_one_are_left_to_the_blas(rng):
+    W, X = np.ones((50, 200), "float32"), columns(200, LEAST, 0.2, "float32", rng)
+    assert are_many_with_zeros(W, X)
+    assert not are_many_with_zeros(W, np.ascontiguousarray(X))
+    assert not are_many_with_zeros(W, X.astype(float))
