@@ -101,6 +101,7 @@ def of_penalty(dtype: Any) -> int:
     return address_of(decayed, W, 0.0, W, np.empty(1))
 
 
+@cache
 def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
     """The addresses of `matmul`, `transpose`, `forward`, `backward` and `row_sums`."""
     vector, X = np.empty(1, dtype), np.empty((1, 1), dtype)
