@@ -180,6 +180,8 @@ def test_a_first_use_gives_what_later_ones_give(folder, tmp_path):
         )
         models.append(params_of(tmp_path / f"{number}.safetensors"))
     assert models[0] == models[1]
+    names = [file.name.split(".")[2] for file in folder.rglob("*.nbc")]
+    assert {name: names.count(name) for name in ahead.LOOPS} == dict.fromkeys(ahead.LOOPS, 1)
 
 
 def params_of(path):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import int64, typeof
 
-from xpnet.fused.numba.blas import product
+from xpnet.fused.numba.blas import AS_IT_IS, product
 from xpnet.fused.numba.network.loop import train
 from xpnet.fused.numba.network.loops import of_backward, of_forward
 
@@ -33,7 +33,7 @@ def _compile(dtype: Any) -> None:
     of_forward(dtype)
     of_backward(dtype)
     loops[0].compile((int64, int64, vector, int64, int64))
-    loops[1].compile((int64, matrix, int64, matrix, int64, matrix))
+    loops[1].compile((int64, *(matrix, typeof(AS_IT_IS)) * 2, matrix))
 
 
 def _end_with_input() -> None:
