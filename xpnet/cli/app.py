@@ -23,6 +23,7 @@ import os
 import sys
 from collections.abc import Sequence
 from errno import ENOSPC
+from importlib import import_module
 from signal import SIGINT
 from typing import Any, NoReturn
 
@@ -40,8 +41,8 @@ EXAMPLES = {
     "search": "xpnet search digits --grid lr=1e-3:1e-1:log3 --epochs 3 --cv 3",
     "evaluate": "xpnet evaluate xpnet-digits.safetensors digits",
     "predict": "xpnet predict xpnet-digits.safetensors digits --out digits.csv",
-    "export": "xpnet export xpnet-digits.safetensors digits.onnx",
     "report": "xpnet report xpnet-digits.safetensors digits --out digits.html",
+    "export": "xpnet export xpnet-digits.safetensors digits.onnx",
     "info": "xpnet info xpnet-digits.safetensors",
     "bench": "xpnet bench --plot bench.png",
 }
@@ -68,9 +69,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return its exit code; errors are raised."""
+    if not _may_compile(arguments):
+        return _run(arguments)
+    from xpnet._ahead import second_process
+
+    with second_process():
+        return _run(arguments)
+
+
+def _may_compile(arguments: Sequence[str]) -> bool:
+    """Whether loops for NumPy may be needed, as far as can be seen before anything is parsed."""
+    return (
+        list(arguments[:1]) in (["train"], ["search"])
+        and not any(argument.startswith("--backend") for argument in arguments)
+        and not os.environ.keys() & {"XPNET_BACKEND", "XPNET_FUSED"}
+    )
+
+
+def _run(arguments: Sequence[str]) -> int:
     import typer
 
-    group = _group()
+    group = _group(arguments)
     if _COMPLETE in os.environ:  # A shell asks what may come next.
         group.main(list(arguments), prog_name="xpnet")
     try:
@@ -82,19 +101,10 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _group() -> Any:
-    """Return the commands as one."""
+def _group(arguments: Sequence[str]) -> Any:
+    """Return the commands as one: all of them, unless the first argument names the one it is."""
     import typer
     import typer.main
-
-    from xpnet.cli.commands.bench import bench
-    from xpnet.cli.commands.evaluate import evaluate
-    from xpnet.cli.commands.export import export
-    from xpnet.cli.commands.info import info
-    from xpnet.cli.commands.predict import predict
-    from xpnet.cli.commands.report import report
-    from xpnet.cli.commands.search import search
-    from xpnet.cli.commands.train import train
 
     app = typer.Typer(
         help="Neural networks that train where your arrays live.",
@@ -108,8 +118,10 @@ def _group() -> Any:
     @app.callback()
     def _options_of_xpnet(version: bool = version) -> None: ...
 
-    for command in (train, search, evaluate, predict, report, export, info, bench):
-        app.command(epilog=f"Example: {EXAMPLES[command.__name__]}")(command)
+    named = [name for name in EXAMPLES if [name] == list(arguments[:1])]
+    for name in named or EXAMPLES:
+        command = getattr(import_module(f"xpnet.cli.commands.{name}"), name)
+        app.command(epilog=f"Example: {EXAMPLES[name]}")(command)
     return typer.main.get_command(app)
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from xpnet import data, use_backend, use_threads
-from xpnet.backend import Backend
+from xpnet import _ahead, data, use_backend, use_threads
+from xpnet.backend import Backend, fusing
 from xpnet.cli import options
 from xpnet.cli.output import tolerate_lost_output
 from xpnet.cli.training import networks
@@ -36,12 +36,21 @@ def job_of(given: SimpleNamespace) -> Iterator[Job]:
         use_backend(given.backend, device=given.device, dtype=given.dtype) as chosen,
     ):
         options.check_eager(chosen)
+        begin_compiling(chosen)
         if given.threads:
             use_threads(given.threads)
         dataset = read_dataset(given)
         files = Files.of(dataset.name, given)
         files.check(given.source, given.config)
         yield Job(given, dataset, split_of(given, dataset), files, chosen)
+
+
+def begin_compiling(chosen: Backend) -> None:
+    """Have the other process of a first use compile for `chosen`, or end it."""
+    if chosen.name == "numpy" and fusing():
+        _ahead.compile_for(chosen.dtype)
+    else:
+        _ahead.end()
 
 
 def check_validated(given: SimpleNamespace) -> None:

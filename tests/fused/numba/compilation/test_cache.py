@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import float64
 from numba.core import config
 
+from xpnet._stamps import SOURCES, stamp
 from xpnet.fused.numba.compilation import cache as kept
-from xpnet.fused.numba.compilation.compiler import compiled
+from xpnet.fused.numba.compilation.address import address_of
+from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.dense import row_sums
 from xpnet.kernels import activations
 
@@ -154,40 +157,40 @@ def test_a_file_that_may_not_be_read_is_compiled_anew(folder):
 
 
 def test_code_of_other_sources_is_removed_with_the_first_that_is_written(tmp_path):
-    stamp = kept.stamp(Path(__file__), "1.0")
-    python, _, sources = stamp.rpartition("-")
+    ours = stamp(Path(__file__), "1.0")
+    python, _, sources = ours.rpartition("-")
     gone = [
         f"xpnet.updates.adam.{python}-{sources[::-1]}.4567.nbc",
         f"xpnet.updates.adam.{python}-{sources[::-1]}.4567.nbc.half_written",
     ]
     stay = [
-        f"xpnet.updates.adam.{stamp}.4567.nbc",
+        f"xpnet.updates.adam.{ours}.4567.nbc",
         f"xpnet.updates.adam.another-2-{sources[::-1]}.4567.nbc",
         f"dense.{python}.pyc",
         f"somebody's.{python}-1.nbc",
     ]
     for name in (*gone, *stay):
         (tmp_path / name).touch()
-    kept.write(tmp_path / "new.nbc", b"", stamp)
+    kept.write(tmp_path / "new.nbc", b"", ours)
     assert {path.name for path in tmp_path.iterdir()} == {"new.nbc", *stay}
 
 
 def test_a_stamp_changes_with_every_source_and_the_compiler(tmp_path):
     source = tmp_path / "loops.py"
     source.write_text("first")
-    first = kept.stamp(source, "1.0")
-    assert first == kept.stamp(source, "1.0") != kept.stamp(source, "2.0")
+    first = stamp(source, "1.0")
+    assert first == stamp(source, "1.0") != stamp(source, "2.0")
     source.write_text("second")
-    assert kept.stamp(source, "1.0") != first
+    assert stamp(source, "1.0") != first
 
 
 def test_all_loops_have_one_stamp():
     """Or each would remove the code of the others."""
-    stamps = {kept.stamp(file, "1.0") for file in kept.SOURCES}
+    stamps = {stamp(file, "1.0") for file in SOURCES}
     assert len(stamps) == 1
-    assert Path(row_sums.py_func.__code__.co_filename) in kept.SOURCES
-    assert {file.stem for file in kept.SOURCES} >= {"activations", "cost", "dense", "gradients"}
-    assert Path(activations.__file__) in kept.SOURCES  # whose numbers the loops hold
+    assert Path(row_sums.py_func.__code__.co_filename) in SOURCES
+    assert {file.stem for file in SOURCES} >= {"activations", "cost", "dense", "gradients"}
+    assert Path(activations.__file__) in SOURCES  # whose numbers the loops hold
 
 
 @pytest.mark.parametrize("setting", ["BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT"])
@@ -198,6 +201,18 @@ def test_code_of_a_look_for_faults_is_left_to_it(setting, folder, monkeypatch):
         assert used() == (0, 1)
         assert used() == (1, 0)
     assert used() == (1, 0)
+
+
+def test_of_loops_that_call_others_only_what_is_called_by_its_address_is_kept(folder):
+    part = compiled(added)
+    whole = compiled_inner(lambda x: 2.0 * part(x))
+    address = address_of(whole, 1.0)
+    assert [file.name.split(".")[2] for file in folder.rglob("*.nbc")] == ["<lambda>"]
+    assert not part.inner.overloads[(float64,)].library.is_loaded
+    assert part(1.0) == 2.0  # by Python, compiled for that
+    assert address_of(whole, 1.0) == address
+    assert address_of(part, 1.0) != address
+    assert len({*folder.rglob("*.nbc")}) == 3
 
 
 def test_signatures_of_one_loop_have_files_of_their_own(folder):

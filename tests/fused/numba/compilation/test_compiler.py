@@ -86,7 +86,8 @@ def test_an_interrupt_waits_for_one_loop_at_most(chain):
         pytest.raises(KeyboardInterrupt),
     ):
         chain[-1](ROW)
-    assert [len(loop.signatures) for loop in chain] == [1, 0, 0]
+    assert [len(loop.inner.signatures) for loop in chain] == [1, 0, 0]
+    assert not any(loop.signatures for loop in chain)
 
 
 def test_a_handler_that_raises_nothing_lets_it_go_on(chain):

@@ -22,9 +22,8 @@ def address_of(loop: Any, *arguments: Any) -> int:
     """Where the code of a loop for such arguments lies, until the process ends."""
     signature = tuple(map(numba.typeof, arguments))
     with deferred_signals():
-        loop.compile(signature)
+        code = loop.inner.loaded(signature)
     cache.warn_once()
-    code = loop.overloads[signature]
     address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
     return address
 

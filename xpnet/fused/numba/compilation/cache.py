@@ -6,7 +6,6 @@ write at once write the same, and none reads half a file.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from contextlib import suppress
 from functools import cache
@@ -14,24 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-_NUMBA, _XPNET = (Path(__file__).parents[n] for n in (1, 3))
-_OF_NUMBERS = _XPNET.glob("kernels/activations.py")  # that loops hold
-SOURCES = {file: file.read_bytes() for file in sorted([*_NUMBA.rglob("*.py"), *_OF_NUMBERS])}
-"""The loops as they were imported: each is compiled together with those of other files."""
+from xpnet._stamps import PREFIX, PYTHON
 
-PREFIX = "xpnet"
-"""What the names of our files begin with."""
-
-_PYTHON = sys.implementation.cache_tag or "python"
 _DIGEST = sha256().digest_size
 _faults: list[str] = []
 _warned: list[str] = []
-
-
-def stamp(source: Path, compiler: str) -> str:
-    """A text that changes with the loops of `source`, with the compiler and with Python."""
-    sources = {**SOURCES, source: source.read_bytes()}
-    return f"{_PYTHON}-{sha256(compiler.encode() + b''.join(sources.values())).hexdigest()[:16]}"
 
 
 def read(file: Path) -> bytes | None:
@@ -78,7 +64,7 @@ def _remove_former(folder: Path, its_stamp: str) -> None:
     Whoever would still read it finds no file, and compiles.
     """
     for file in folder.glob(f"{PREFIX}.*.nbc*"):
-        if its_stamp not in file.name and f".{_PYTHON}-" in file.name:
+        if its_stamp not in file.name and f".{PYTHON}-" in file.name:
             with suppress(OSError):
                 file.unlink()
 

@@ -1,9 +1,9 @@
 """Compilation by numba: interruptible, cached on disk, reproducible.
 
-This file and `address` know of numba what it does not document; read in numba 0.61 to 0.68. What
+The files of this folder know of numba what it does not document; read in numba 0.61 to 0.68. What
 can go wrong without it: an interrupt within the compiler leaves tables half written, and later
-calls fail; a damaged file of numba's own cache is an error at each start, or a crash; and `Library`
-below.
+calls fail; a damaged file of numba's own cache is an error at each start, or a crash; and what
+`Library` is for.
 """
 
 from __future__ import annotations
@@ -12,48 +12,36 @@ import gc
 import logging
 import pickle  # noqa: TID251 - of machine code, which runs what it likes anyway
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba._dynfunc import make_function
 from numba.core import config, typed_passes, untyped_passes
 from numba.core.caching import FunctionCache, NullCache
-from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
-from numba.core.compiler_machinery import PassManager
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
+from xpnet._ahead import wait_for
 from xpnet._interrupts import deferred_signals
+from xpnet._stamps import PREFIX, stamp
 from xpnet.fused.numba.compilation import cache
+from xpnet.fused.numba.compilation.answers import remembered_answers
+from xpnet.fused.numba.compilation.library import Library
 
 LOG = logging.getLogger("xpnet.fused.numba")
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 """The dtypes of the arrays that loops are compiled for."""
-
-PASSES = (
-    untyped_passes.TranslateByteCode,
-    untyped_passes.FixupArgs,
-    untyped_passes.IRProcessing,
-    untyped_passes.RewriteSemanticConstants,
-    untyped_passes.DeadBranchPrune,
-    untyped_passes.GenericRewrites,
-    untyped_passes.ReconstructSSA,
-    typed_passes.NopythonTypeInference,
-    typed_passes.PreLowerStripPhis,
-    typed_passes.IRLegalization,
-    typed_passes.AnnotateTypes,
-    typed_passes.NativeLowering,
-    typed_passes.NoPythonBackend,
-)
-"""Those of numba's default pipeline that a loop needs which has no closures, no literal lists, no
-array expressions and nothing to inline."""
 
 FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -72,7 +60,10 @@ def compiled(function: Loop) -> Loop:
 
 
 def compiled_inner(function: Loop) -> Loop:
-    """The same for other compiled loops alone: what Python would call it by takes long to make."""
+    """The same for other compiled loops alone: what Python would call it by takes long to make.
+
+    A loop that has both is compiled for each by itself, when it is first called so.
+    """
     return _compiled(function, InnerDispatcher, no_cpython_wrapper=True)
 
 
@@ -133,7 +124,7 @@ class Dispatcher(CPUDispatcher):
     def enable_caching(self) -> None:
         """Keep on disk what is compiled."""
         with suppress(OSError):  # of no source to know changes by, as within an archive
-            self._cache = _Kept(self.py_func)
+            self._cache = _Kept(self.py_func, self.targetoptions)
 
     def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
         """For a call from Python, with interrupts held back for one loop at most."""
@@ -150,6 +141,19 @@ class Dispatcher(CPUDispatcher):
         cache.warn_once()
         return entry
 
+    @cached_property
+    def inner(self) -> Any:
+        """The same loop for others that call it."""
+        return compiled_inner(self.py_func)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """For a loop that calls this one, and is being compiled."""
+        return CPUDispatcher.get_call_template(self.inner, args, kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        """Of the same."""
+        return CPUDispatcher.get_overload(self.inner, sig)
+
     def compile(self, sig: Any) -> Any:
         """For one signature: of a call, or of a loop that calls this one and is being compiled."""
         _under_way.give_way()
@@ -162,46 +166,59 @@ class Dispatcher(CPUDispatcher):
 class InnerDispatcher(Dispatcher):
     """Of a loop without what Python would call it by."""
 
+    @property
+    def inner(self) -> InnerDispatcher:
+        """The same."""
+        return self
+
     def __call__(self, *args: Any) -> Any:
         """Refuse, where numba would jump to address 0."""
         raise TypeError(f"{self.py_func.__name__} is called by compiled loops, not by Python")
 
+    def loaded(self, sig: Any) -> Any:
+        """What is compiled for `sig`, at an address, and kept on disk."""
+        self.compile(sig)
+        code: Any = self.overloads[sig]
+        with global_compiler_lock, _uncollected():
+            if isinstance(code.library, Library) and not code.library.is_loaded:
+                code.library.finalize()
+                code.library.codegen.set_env(code.fndesc.env_name, code.environment)
+                self._cache.save_overload(sig, code)
+        return code
 
-class Library(JITCodeLibrary):
-    """The code of one loop, with its own copies of the loops it calls, for itself alone.
 
-    numba shares them by name: where a called loop has been compiled by itself, as in the process
-    that compiles both, its code is run, and elsewhere the copy, which was optimised once more and
-    adds in another order. One seed then had two results.
+@register_pass(mutates_CFG=False, analysis_only=True)
+class InnerBackend(typed_passes.NoPythonBackend):
+    """The last pass: an inner loop is given to others that call it, and is not loaded yet."""
 
-    The copies get names of their own: LLVM may change how a function is called that no other
-    module can call, and the linker finds such a one by its name all the same, also for code of
-    others that numba compiles later in this process.
-    """
+    def run_pass(self, state: Any) -> bool:
+        """Give numba what it knows the loop by."""
+        if state.flags.no_compile:
+            made, library = state.cr, state.library
+            name = made.fndesc.qualname, made.fndesc.llvm_func_name
+            entry = make_function(made.fndesc.lookup_module(), *name, 0, made.env, (library,))
+            state.targetctx.insert_user_function(entry, made.fndesc, [library])
+            state.cr = made._replace(cfunc=entry)
+        done: bool = super().run_pass(state)
+        return done
 
-    def finalize(self) -> None:
-        """Link, optimise and load."""
-        self._own = {function.name for function in self._defined()}
-        super().finalize()
 
-    def _optimize_functions(self, ll_module: Any) -> None:
-        """Leave a module as it is: all of this is done again with those it is linked to."""
-        ll_module.data_layout = self._codegen._data_layout
-
-    def _optimize_final_module(self) -> None:
-        apart = sha256("".join(sorted(self._own)).encode()).hexdigest()[:16]
-        for function in self._defined():
-            # Those that count references are known to numba's optimiser by their names.
-            if function.name not in self._own and not function.name.startswith("NRT_"):
-                function.linkage = "internal"
-                function.name = f"{function.name}.{apart}"
-        passes = self._codegen._module_pass_manager()
-        # With LLVM's former pass manager, as in numba 0.61, nothing comes beside it.
-        passes, *builder = passes if isinstance(passes, tuple) else (passes,)
-        passes.run(self._final_module, *builder)
-
-    def _defined(self) -> list[Any]:
-        return [f for f in self._final_module.functions if not f.is_declaration]
+PASSES = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.RewriteSemanticConstants,
+    untyped_passes.DeadBranchPrune,
+    untyped_passes.GenericRewrites,
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.NativeLowering,
+    InnerBackend,
+)
+"""Those of numba's default pipeline that a loop needs which has no closures, no literal lists, no
+array expressions and nothing to inline."""
 
 
 class Pipeline(Compiler):
@@ -219,7 +236,9 @@ class Pipeline(Compiler):
         """Compile `func`."""
         self.state.library = Library(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()
-        return super().compile_extra(func)
+        self.state.flags.no_compile = self.state.flags.no_cpython_wrapper
+        with remembered_answers():
+            return super().compile_extra(func)
 
 
 class _Kept(NullCache):
@@ -230,10 +249,11 @@ class _Kept(NullCache):
     (numba issues 4807 and 10128). And it knows a loop by the file that it stands in alone.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         self._function = function
+        self._options = sorted(options)  # names alone: all that differs is whether one is there
         self._source = Path(function.__code__.co_filename)
-        self._stamp = cache.stamp(self._source, numba.__version__)
+        self._stamp = stamp(self._source, numba.__version__)
 
     @property
     def cache_path(self) -> str:
@@ -245,6 +265,7 @@ class _Kept(NullCache):
         """What was compiled for `sig`, or None."""
         file = self._file(sig, target_context.codegen())
         if file:
+            wait_for(self._function.__name__, file)
             with _noting(file.parent):
                 content = cache.read(file)
                 if content is not None:
@@ -253,8 +274,11 @@ class _Kept(NullCache):
         return None
 
     def save_overload(self, sig: Any, cres: Any) -> None:
-        """Keep what was compiled for `sig`, unless it holds an address of this process."""
-        file = self._file(sig, cres.library.codegen)
+        """Keep what was compiled for `sig`, unless it holds an address of this process.
+
+        Nor where only a copy of it is wanted, which is kept with the loop that has it.
+        """
+        file = self._file(sig, cres.library.codegen) if cres.library.is_loaded else None
         if file and not cres.library.has_dynamic_globals:
             with _noting(file.parent):
                 cache.write(file, dumps(cres._reduce()), self._stamp)
@@ -262,10 +286,11 @@ class _Kept(NullCache):
     def _file(self, sig: Any, codegen: Any) -> Path | None:
         code = self._function.__code__
         settings = [str(getattr(config, name)) for name in SETTINGS]
-        made_of = repr((sig, codegen.magic_tuple(), settings, code.co_firstlineno, code.co_code))
+        of_compiler = codegen.magic_tuple(), settings, self._options
+        made_of = repr((sig, *of_compiler, code.co_firstlineno, code.co_code))
         number = sha256(made_of.encode()).hexdigest()[:16]
         with _noting("any folder"):
-            loop = f"{cache.PREFIX}.{self._source.stem}.{self._function.__name__}"
+            loop = f"{PREFIX}.{self._source.stem}.{self._function.__name__}"
             name = f"{loop}.{self._stamp}.{number}.nbc"
             return Path(self.cache_path, name)
         return None

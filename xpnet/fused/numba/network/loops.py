@@ -73,13 +73,12 @@ def masks_in_row(dropout: Dropout | None, dtype: Any) -> tuple[tuple[int, int], 
 @cache
 def of_gradients(thin: bool, dtype: Any) -> int:
     """The address of `cost_and_differences`, or of what does the same and more for a thin layer."""
-    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
-    loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network = loops, layout, layout, slopes
+    vector, X = np.empty(1, dtype), np.empty((1, 1), dtype)
+    network = _of_network(dtype)
     if thin:
         data = X, X, X, vector, vector, vector
         return address_of(thin_cost_and_gradients, *network, *data)
-    rest = 0, masks_of(None, dtype), vector, vector, vector, vector
+    rest = 0, *_of_block(dtype), vector
     return address_of(cost_and_differences, *network, vector, X, X, *rest)
 
 
@@ -105,16 +104,33 @@ def of_penalty(dtype: Any) -> int:
 @cache
 def _both_ways(dtype: Any) -> tuple[int, int, int, int, int]:
     """The addresses of `matmul`, `transpose`, `forward`, `backward` and `row_sums`."""
-    vector, X, slopes = (np.empty((1,) * n, dtype) for n in (1, 2, 3))
-    loops, layout = np.empty(1, int), np.empty((1, 1), int)
-    network, rest = (loops, layout, layout, slopes), (masks_of(None, dtype), *[vector] * 3)
-    return (
-        address_of(matmul, *[0] * 11, vector),
-        _of_transpose(dtype),
-        address_of(forward, *network, vector, 0, 0, *rest),
-        address_of(backward, *network, 0, 0, *rest, vector),
-        address_of(row_sums, X, X),
-    )
+    vector, X = np.empty(1, dtype), np.empty((1, 1), dtype)
+    product, sums = address_of(matmul, *[0] * 11, vector), address_of(row_sums, X, X)
+    return product, _of_transpose(dtype), of_forward(dtype), of_backward(dtype), sums
+
+
+@cache
+def of_forward(dtype: Any) -> int:
+    """The address of `forward`."""
+    return address_of(forward, *_of_network(dtype), np.empty(1, dtype), 0, 0, *_of_block(dtype))
+
+
+@cache
+def of_backward(dtype: Any) -> int:
+    """The address of `backward`."""
+    rest = _of_block(dtype)
+    return address_of(backward, *_of_network(dtype), 0, 0, *rest, np.empty(1, dtype))
+
+
+def _of_network(dtype: Any) -> tuple[Any, ...]:
+    """Loops, layout, kinds and slopes, as arguments of loops."""
+    layout = np.empty((1, 1), int)
+    return np.empty(1, int), layout, layout, np.empty((1, 1, 1), dtype)
+
+
+def _of_block(dtype: Any) -> tuple[Any, ...]:
+    """Masks, parameters and room, as arguments of loops."""
+    return masks_of(None, dtype), *[np.empty(1, dtype)] * 3
 
 
 @cache

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet._cores import cores
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import (
     ALONE,
@@ -32,7 +33,6 @@ from xpnet.fused.numba.blas import (
 )
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.blocks import weights_of
-from xpnet.fused.numba.threads.cores import cores
 from xpnet.fused.numba.threads.trial import is_known, parts, prefers_one, trial_of
 
 __all__ = ["Threads", "agree", "all_threads", "at_most", "chosen"]

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from xpnet.fused.numba.threads import cores
+from xpnet import _cores as cores
 
 NO_LIMIT = math.inf
 
