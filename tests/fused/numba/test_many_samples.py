@@ -9,9 +9,10 @@ import pytest
 
 from tests.fused.numba.test_matmul import TOLERANCE
 from tests.fused.numba.test_zeros import with_zeros
-from xpnet import Network, predict
+from xpnet import Network, predict, value_and_grad
 from xpnet.fused.numba import dense, many_samples
 from xpnet.fused.numba.many_samples import LEAST, are_many_with_zeros, product_of_samples
+from xpnet.kernels import VECTORIZED
 
 
 def columns(n_in, m, share, dtype, rng):
@@ -73,3 +74,25 @@ def test_samples_that_do_not_lie_one_by_one_are_left_to_the_blas(rng):
     assert are_many_with_zeros(W, X)
     assert not are_many_with_zeros(W, np.ascontiguousarray(X))
     assert not are_many_with_zeros(W, X.astype(float))
+
+
+def test_gradients_by_many_inputs_that_lie_a_row_each_take_it(rng):
+    net = Network((LEAST, 50, 3), output="softmax")
+    params, Y = net.init(seed=0, dtype="float64"), np.eye(3)[:, rng.integers(3, size=200)]
+    X = with_zeros((LEAST, 200), 0.2, "float64", rng)
+    with mock.patch.object(dense, "product_of_samples", side_effect=product_of_samples) as made:
+        _, found = value_and_grad(net, params, X, Y)
+    made.assert_called_once()
+    _, expected = value_and_grad(net, params, X, Y, kernels=VECTORIZED)
+    np.testing.assert_allclose(found[0].W, expected[0].W, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_is_seen_in_every_prediction(number, rng):
+    """Also in those of samples that are 0 there, and of however many samples."""
+    net = Network((200, 50, 3), "identity", output="softmax")
+    params, X = net.init(seed=0, dtype="float32"), columns(200, LEAST, 0.2, "float32", rng)
+    X[7], params[0].W[5, 7] = 0, number
+    few, many = predict(net, params, X[:, : LEAST // 2]), predict(net, params, X)
+    assert np.isnan(few).all()
+    assert np.isnan(many).all()

@@ -1,6 +1,7 @@
 """Product of a layer with many samples that have many zeros, as those of a prediction.
 
-As in training runs, a row of Wᵀ is taken for each number of a sample that is not 0.
+As in training runs, a row of Wᵀ is taken for each number of a sample that is not 0. ``dZ A_prevᵀ``
+is such a product, too, of as many inputs, each a row in memory: they are its samples.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ AT_ONCE = 256
 
 
 def are_many_with_zeros(W: Array, X: Array) -> bool:
-    """Whether to leave zeros out of ``W X``; samples are columns that lie one by one."""
+    """Whether to leave zeros out of ``W X``; samples are columns that lie one by one.
+
+    Where a number of W is not finite, zeros times it are NaN, and are not left out.
+    """
     return (
         W.ndim == X.ndim == 2
         and X.shape[1] >= LEAST
@@ -36,6 +40,7 @@ def are_many_with_zeros(W: Array, X: Array) -> bool:
         and W.dtype in DTYPES
         and X.flags.f_contiguous
         and has_many_zeros(X.T)
+        and bool(np.isfinite(W).all())
     )
 
 
