@@ -9,19 +9,26 @@ from __future__ import annotations
 import numpy as np
 
 from xpnet.fused.numba.compilation.compiler import DTYPES
+from xpnet.fused.numba.matmul import SUMMED
 from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.registers import registers_here
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.transpose import transpose
-from xpnet.fused.numba.zeros import PAIR, WIDE, WORD, has_many_zeros, product_without_zeros
+from xpnet.fused.numba.zeros import (
+    LEAST_UNITS,
+    LEAST_WEIGHTS,
+    PAIR,
+    WIDE,
+    WORD,
+    has_many_zeros,
+    product_without_zeros,
+)
 from xpnet.types import Array
 
-SUMMED = 512
-"""Inputs whose products are one sum: of more, roundings add up."""
-LEAST, LEAST_UNITS, LEAST_WEIGHTS = 1024, 32, 2**13
-"""Samples, units and weights from which on it pays to transpose W and to look for zeros."""
+LEAST = 1024
+"""Samples from which on it pays to transpose W."""
 AT_ONCE = 256
 """Samples whose sums stay in the cache."""
 

@@ -21,6 +21,8 @@ from xpnet.fused.numba.compilation.views import WHOLE
 from xpnet.fused.numba.registers import Vectors, registers_of
 from xpnet.types import Array
 
+SUMMED = 512
+"""Inputs whose products are one sum: of more, roundings add up, and A leaves the cache."""
 AHEAD = 16
 """Rows of B that are asked for ahead: where another core made them, they are far away."""
 MOST, MOST_OF_FEW = 8, 6

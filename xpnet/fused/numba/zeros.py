@@ -33,6 +33,8 @@ SHARE = 0.3
 """Share of numbers that are not 0 up to which they are few: each takes twice as long by itself."""
 LOOKED_AT = 64
 """Samples that are looked at."""
+LEAST_UNITS, LEAST_WEIGHTS = 32, 2**13
+"""Of a layer, from which on it pays to look."""
 
 
 def has_many_zeros(X: Array) -> bool:

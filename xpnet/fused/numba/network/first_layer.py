@@ -18,16 +18,16 @@ from xpnet.fused.numba.compilation.address import call
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import address_at, array_at
-from xpnet.fused.numba.matmul import register_size
+from xpnet.fused.numba.matmul import SUMMED, register_size
 from xpnet.fused.numba.memory import CACHE_LINE
-from xpnet.fused.numba.network.gradients import DECAY, MOST, SUMMED, TRANSPOSE
+from xpnet.fused.numba.network.gradients import DECAY, MOST, TRANSPOSE
 from xpnet.fused.numba.network.loop import row_at
 from xpnet.fused.numba.network.places import N_OUT, WEIGHTS, A, Z, rows_of
 from xpnet.fused.numba.zeros import PAIR, WIDE, WORD
 from xpnet.types import Array
 
-LEAST_SAMPLES, LEAST_UNITS, LEAST_WEIGHTS = 32, 32, 2**13
-"""Samples of a batch, units and weights from which on it pays to keep Wᵀ and to look for zeros."""
+LEAST_SAMPLES = 32
+"""Samples of a batch from which on it pays to keep Wᵀ."""
 MOST_NUMBERS = 2**23
 """Numbers of a batch of which there may be a second copy."""
 

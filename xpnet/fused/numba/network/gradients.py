@@ -20,6 +20,7 @@ from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
+from xpnet.fused.numba.matmul import SUMMED
 from xpnet.fused.numba.network.places import (
     DA,
     DZ,
@@ -36,8 +37,6 @@ from xpnet.types import Array
 BLAS, MATMUL, TRANSPOSE, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(8)  # of `loops`
 ACTIVATE, DERIVE, MULTIPLY = range(3)  # of `kinds`, and those of `places`
 
-SUMMED = 512
-"""Inputs whose products are one sum: of more, roundings add up, and A leaves the cache."""
 ROWS = 64
 """Rows of W that are read at a time across: of more, their places in memory would be looked up anew
 for each few columns."""

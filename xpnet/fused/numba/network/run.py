@@ -26,8 +26,6 @@ from xpnet.fused import (
 )
 from xpnet.fused.numba.network.first_layer import (
     LEAST_SAMPLES,
-    LEAST_UNITS,
-    LEAST_WEIGHTS,
     MOST_NUMBERS,
     room_of,
 )
@@ -37,7 +35,7 @@ from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gat
 from xpnet.fused.numba.network.step import Program, of_thread, suits
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.fused.numba.zeros import has_many_zeros
+from xpnet.fused.numba.zeros import LEAST_UNITS, LEAST_WEIGHTS, has_many_zeros
 from xpnet.types import (
     Array,
     Batches,
