@@ -96,3 +96,13 @@ def test_a_weight_that_is_not_finite_is_seen_in_every_prediction(number, rng):
     few, many = predict(net, params, X[:, : LEAST // 2]), predict(net, params, X)
     assert np.isnan(few).all()
     assert np.isnan(many).all()
+
+
+@pytest.mark.parametrize(("threads", "ended"), [(1, 0), (2, 1)])
+def test_the_threads_of_the_blas_do_not_wait_on_the_same_cores(threads, ended, rng, monkeypatch):
+    monkeypatch.setattr(many_samples, "all_threads", lambda: threads)
+    monkeypatch.setattr(many_samples, "is_alone", lambda: True)
+    W, X = np.ones((50, 200), "float32"), columns(200, LEAST, 0.2, "float32", rng)
+    with mock.patch.object(many_samples, "end_threads") as end:
+        product_of_samples(W, X, np.empty((50, LEAST), "float32"))
+    assert end.call_count == ended

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.matmul import SUMMED
 from xpnet.fused.numba.memory import aligned
@@ -84,4 +85,7 @@ def _product_of_strip(W: Array, X: Array, to_Z: Array, pair: int) -> None:
             product_without_zeros(rows, n_in, WORD, of_Wt, n_in, SUMMED, *room, k, width, like)
             transpose(room[0], width, of_Z + begin * size, m, k, n, like)
 
-    on_workers(all_threads() if is_alone() else 1, make)
+    workers = all_threads() if is_alone() else 1
+    if workers > 1:
+        end_threads()  # which would keep their cores
+    on_workers(workers, make)
