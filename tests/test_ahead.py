@@ -71,22 +71,26 @@ def test_not_before_it_knows_what_for(folder):
 def test_no_longer_than_agreed(folder, monkeypatch):
     monkeypatch.setattr(ahead, "_CODE", "import time; time.sleep(60)")
     monkeypatch.setattr(ahead, "_LONGEST", 0.0)
-    with begun():
+    with begun() as other:
         ahead.wait_for("train", folder / "no such file")
+        assert other.poll() is None
 
 
 def test_one_that_fails_is_not_waited_for(folder, monkeypatch):
     monkeypatch.setattr(ahead, "_CODE", "raise SystemExit(1)")
-    with begun():
+    with begun() as other:
         ahead.wait_for("train", folder / "no such file")
+        assert other.poll() == 1
 
 
 def test_one_that_has_ended_is_not_told(folder, monkeypatch):
     monkeypatch.setattr(ahead, "_CODE", "raise SystemExit(1)")
     with ahead.second_process():
-        ahead._started[0].wait(ENOUGH)
+        (other,) = ahead._started
+        assert other.wait(ENOUGH) == 1
         ahead.compile_for("float32")
         ahead.wait_for("train", folder / "no such file")
+    assert not ahead._started
 
 
 def test_it_can_be_ended_before(folder):

@@ -1,4 +1,4 @@
-"""What tells the loops of one version from those of another, in the names of their files."""
+"""Stamps of compiled loops: texts in the names of their files, which change with the version."""
 
 from __future__ import annotations
 
