@@ -166,7 +166,6 @@ def test_parameters_in_any_order_of_memory():
 
 LEFT = {
     "a full batch": ({}, {"batch_size": M}),
-    "a stack": ({"stack": (3,)}, {}),
     "an update of one's own": (
         {},
         {

@@ -56,8 +56,8 @@ class Flats:
         # What the loops fill, they touch first; arithmetic on the zeros between is harmless.
         gaps: list[slice] = []
         for W, b in like:
-            begins = begin, begin + _padded(W.size)
-            begin = begins[1] + _padded(b.size)
+            begins = begin, begin + padded(W.size)
+            begin = begins[1] + padded(b.size)
             rows.append((*W.shape[-2:], *begins))
             gaps += slice(begins[0] + W.size, begins[1]), slice(begins[1] + b.size, begin)
         self.layout = np.array(rows)
@@ -130,5 +130,6 @@ class Flats:
         return params
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """So many entries, up to where another tensor may begin."""
     return -(-size // ALIGNED) * ALIGNED

@@ -2,175 +2,259 @@
 
 On a small network Python takes longer between two operations than they do, and on a large one
 fresh memory as long as the products. Here a step is its operations alone, and none waits for a
-device.
+device. Networks of a stack are matrices of one operation, and those that share samples are rows of
+one in the first layer.
 """
 
 from __future__ import annotations
 
-from itertools import count, repeat
-from typing import Any, NamedTuple
+import math
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
-from xpnet.fused import (
-    TrainingRun,
-    TrainingStep,
-    are_dense,
-    are_floats,
-    are_same,
-    is_known,
-    loss_share,
-)
+from xpnet.fused import TrainingRun, TrainingStep, are_dense, is_known, loss_share
 from xpnet.fused.torch.activations import activated, through_activation
+from xpnet.fused.torch.cost import COSTS
 from xpnet.fused.torch.dense import decayed
-from xpnet.fused.torch.updates import FLUSH_EVERY, adam, copies, flush, long_ago
+from xpnet.fused.torch.samples import Samples, samples_of
+from xpnet.fused.torch.updates import FlatAdam, is_in_place
 from xpnet.kernels import Dropout, dropout_masks
-from xpnet.types import Array, Batches, Dense, Params, TrainingSteps, tensors
+from xpnet.types import Array, Batches, Params, TrainingSteps, tensors
+
+Matrices: TypeAlias = list[tuple[Array, Array]]
+"""W and b of each layer, or their gradients, as products take them."""
 
 
 def runs_in_place(step: TrainingStep) -> TrainingRun:
-    """Runs of one training loop; none of stacks, and none on devices but processors and CUDA's."""
+    """Runs of one training loop; none on devices but processors and CUDA's."""
     program: Program | None = None
 
     def run(steps: TrainingSteps) -> Any:
         nonlocal program
-        is_scalar = isinstance(steps.l2, float | int)
-        if not (is_known(steps.apply) and is_scalar and _suits(steps.params, steps.batches)):
+        if not (is_known(steps.apply) and _suits(steps.params, steps.batches, steps.l2)):
             return None
         if program is None:
             program = Program(steps, loss_share(step))
         with torch.no_grad():
             return program.run(steps)
 
+    run.of_each = True  # type: ignore[attr-defined]
     return run
 
 
-def _suits(params: Params, batches: Batches) -> bool:
-    """Whether these are plain tensors of one network and of one dtype."""
+def _suits(params: Params, batches: Batches, l2: Any) -> bool:
+    """Whether these are plain tensors of one dtype, of as many networks in each layer."""
     X, Y, s, *_ = batches
     if not are_dense(params):
         return False
+    lead, arrays = params[0].W.shape[:-2], (X, Y, *tensors(params))
     return (
-        all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in (X, Y, *tensors(params)))
+        all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in arrays)
         and X.device.type in ("cpu", "cuda")
-        and all(t.ndim == 2 and t.dtype == X.dtype for t in (X, Y, *tensors(params)))
-        and (s is None or (s.ndim == 2 and s.dtype == X.dtype))
+        and all(t.ndim >= 2 and t.dtype == X.dtype for t in arrays)
+        and all(t.shape[:-2] == lead for t in tensors(params))
+        and (s is None or (s.ndim >= 2 and s.dtype == X.dtype))
+        and all(getattr(t, "ndim", 0) <= len(lead) + 2 for t in (X, Y, s, l2))
     )
 
 
 class Room(NamedTuple):
-    """Memory for a batch of m samples: x and y as rows, Z and dA of each layer ``(n, m)``."""
+    """Memory for a batch of m samples.
+
+    Attributes
+    ----------
+    x, y : tensor
+        Rows as they are drawn.
+    X : tensor, shape (m, n_x) or (groups, m, n_x)
+        x for each group of networks.
+    Y : tensor, shape (..., n_y, m)
+        The columns of y.
+    Z, A : list of tensor
+        Of each layer, as its product makes it, and the same for what comes after it.
+    dA : list of tensor
+        Of each layer but the last.
+    grads : list of (dW, db)
+        Of each layer, as products make them.
+    """
 
     x: Array
     y: Array
+    X: Array
+    Y: Array
     Z: list[Array]
+    A: list[Array]
     dA: list[Array]
+    grads: Matrices
+
+
+class Batch(NamedTuple):
+    """What a step is made on: see `xpnet.network.gradients.Scale` and `xpnet.kernels.dense`."""
+
+    room: Room
+    Y: Array
+    scale: float | Array
+    decay: float | Array | None
+    masks: tuple[Array | None, ...]
 
 
 class Program:
-    """Runs of steps of one network by one optimiser, and their memory."""
+    """Runs of steps of one network, or of a stack, by one optimiser, and their memory."""
 
     def __init__(self, first: TrainingSteps, loss_share: float) -> None:
         self.loss_share = loss_share
-        net, params, size = first.net, first.params, first.batches.size
+        net, params = first.net, first.params
         self.net, self.apply, self.kernels = net, first.apply, first.kernels()
         self.activations = (*net.activations, "identity")
-        self.grads = tuple(Dense(W.new_empty(W.shape), b.new_empty(b.shape)) for W, b in params)
-        self.counted = long_ago(params[0].W)
-        self.moments: tuple[Params, ...] = ()
-        self.steps = count()
-        n_x, *sizes = net.sizes
-        widths = n_x, net.sizes[-1], *sizes, *sizes[:-1]
-        self.memory = [params[0].W.new_empty(n * size) for n in widths]
-        self.room = self._room(size)
+        self.cost = COSTS.get(net.output, partial(self.kernels.output_cost_backward, net.output))
+        self.like, self.lead = params[0].W, params[0].W.shape[:-2]
+        self.networks = math.prod(self.lead)
+        self.adam = FlatAdam(params)
+        self.grads = self.adam.grads.params
+        self.memory: dict[str, Array] = {}
+        self.rooms: dict[Any, Room] = {}
 
     def run(self, asked: TrainingSteps) -> tuple[Params, tuple[Params, ...], Any]:
         """Parameters, moments and costs after all of them."""
         _, params, moments, batches, hyperparameters, *_ = asked
-        in_place = getattr(self.apply, "kernel", None) == "adam" and all(
-            are_floats(numbers.values()) for numbers in hyperparameters
-        )
-        if in_place:
-            params = copies(params)
-            if not are_same(self.moments, moments):
-                moments = tuple(map(copies, moments))
-            trees = [tensors(tree) for tree in (params, self.grads, *moments)]
-        order = torch.from_numpy(batches.order).to(batches.X.device).split(batches.size)
-        drawn = asked.dropout or repeat(None, len(order))
+        samples, l2 = samples_of(batches, self.lead), _beside(asked.l2, batches.X)
+        if in_place := is_in_place(self.apply, hyperparameters):
+            params, moments = self.adam.begin(params, moments)
+        theta = self._matrices(params, samples)
+        dropout = asked.dropout or repeat(None, len(hyperparameters))
         costs = []
-        for rows, numbers, masks in zip(order, hyperparameters, drawn, strict=True):
-            costs.append(self._gradients(params, batches, rows, float(asked.l2), masks))
-            if not in_place:
-                params, moments = self.apply(params, self.grads, moments, numbers, self.kernels)
+        for step, (numbers, drops) in enumerate(zip(hyperparameters, dropout, strict=True)):
+            batch = self._batch(samples, step, l2, drops)
+            costs.append(self._gradients(params, theta, batch))
+            if in_place:
+                self.adam.step(numbers)
                 continue
-            adam(*trees, counted=self.counted, **numbers)
-            if next(self.steps) % FLUSH_EVERY == 0:
-                flush(trees[2] + trees[3])
-        self.moments = moments
+            params, moments = self.apply(params, self.grads, moments, numbers, self.kernels)
+            theta = self._matrices(params, samples)
         # Read here: `fit` goes by the time that a run takes.
         return params, moments, torch.stack(costs).numpy(force=True)
 
-    def _gradients(
-        self, params: Params, batches: Batches, rows: Array, l2: float, dropout: Dropout | None
-    ) -> Array:
-        """The cost of the samples of these numbers; the gradients are written to `grads`."""
-        room = self.room if len(rows) == len(self.room.x) else self._room(len(rows))
-        torch.index_select(batches.X, 0, rows, out=room.x)
-        torch.index_select(batches.Y, 0, rows, out=room.y)
-        scale, decay = _scale(batches.sample_weight, rows, l2)
-        masks = self._masks(params, room.x, dropout)
-        A, layers = room.x.T, []
-        for activation, (W, b), Z, mask in zip(
-            self.activations, params, room.Z, masks, strict=True
-        ):
-            layers.append(activated(activation, torch.addmm(b, W, A, out=Z), mask))
+    def _gradients(self, params: Params, theta: Matrices, batch: Batch) -> Array:
+        """The cost of a batch; the gradients are written to `grads`."""
+        room, layers, A = batch.room, [], batch.room.X.mT
+        for i, (W, b) in enumerate(theta):
+            _plus_product(b, W, A, room.Z[i])
+            layers.append(activated(self.activations[i], room.A[i], batch.masks[i]))
             A = layers[-1].A
-        J, dZ = self.kernels.output_cost_backward(self.net.output, A, room.y.T, scale)
-        for i in reversed(range(len(params))):
-            W, (dW, db) = params[i].W, self.grads[i]
-            torch.mm(dZ, layers[i - 1].A.T if i else room.x, out=dW)
-            decayed(dW, decay, W)
-            torch.sum(dZ, dim=1, keepdim=True, out=db)
+        J, dZ = self.cost(A, batch.Y, batch.scale)
+        for i in reversed(range(len(theta))):
+            (W, _), (dW, db) = theta[i], room.grads[i]
+            if dZ.ndim > 2:
+                dZ = dZ.reshape(room.Z[i].shape)
+            _product(dZ, layers[i - 1].A.mT if i else room.X, dW)
+            torch.sum(dZ, dim=-1, keepdim=True, out=db)
             if i:
-                dA = torch.mm(W.T, dZ, out=room.dA[i - 1])
-                dZ = through_activation(
-                    self.activations[i - 1], dA, layers[i - 1], masks[i - 1], dA
-                )
-        J = J * self.loss_share
-        return J if decay is None else J + 0.5 * decay * _squares(params)
+                dA = _product(W.mT, dZ, room.dA[i - 1])
+                before = self.activations[i - 1], dA, layers[i - 1], batch.masks[i - 1]
+                dZ = through_activation(*before, dA)
+        if self.loss_share != 1.0:
+            J = J * self.loss_share
+        if batch.decay is None:
+            return J
+        for (W, _), (dW, _) in zip(params, self.grads, strict=True):
+            decayed(dW, batch.decay, W)
+        return _with_penalty(J, params, batch.decay)
 
-    def _masks(
-        self, params: Params, like: Array, dropout: Dropout | None
-    ) -> tuple[Array | None, ...]:
+    def _batch(
+        self, samples: Samples, step: int, l2: float | Array, drops: Dropout | None
+    ) -> Batch:
+        """The samples of that step, drawn."""
+        room = self._room(samples, samples.X.length(step))
+        samples.X.draw(step, room.x)
+        samples.Y.draw(step, room.y)
+        # Whole columns in a row: the cost of every network reads them.
+        Y, masks = room.Y.contiguous(), self._masks(room.Y, drops)
+        return Batch(room, Y, *samples.scale(step, l2), masks)
+
+    def _masks(self, Y: Array, drops: Dropout | None) -> tuple[Array | None, ...]:
         """A mask, or None, for every layer; the output layer has none."""
-        if dropout is None:
-            return (None,) * len(params)
-        shapes = [(len(W), len(like)) for W, _ in params[:-1]]
-        return (*dropout_masks(dropout, shapes, like), None)
+        sizes = self.net.sizes[1:-1]
+        if drops is None:
+            return (None,) * (len(sizes) + 1)
+        shapes = [(*self.lead, n, Y.shape[-1]) for n in sizes]
+        masks = dropout_masks(drops, shapes, Y)
+        return (*(_matrix(mask, self.networks) for mask in masks), None)
 
-    def _room(self, m: int) -> Room:
-        """The memory for m samples, at most as many as a batch has."""
-        n_x, *sizes = self.net.sizes
-        rows, columns = self.memory[:2], self.memory[2:]
-        widths = *sizes, *sizes[:-1]
-        x, y = (at[: m * n].view(m, n) for at, n in zip(rows, (n_x, sizes[-1]), strict=True))
-        Z = [at[: n * m].view(n, m) for at, n in zip(columns, widths, strict=True)]
-        return Room(x, y, Z[: len(sizes)], Z[len(sizes) :])
+    def _matrices(self, params: Params, samples: Samples) -> Matrices:
+        """Of networks that share samples one matrix in the first layer."""
+        groups = [samples.X.groups] + [self.networks] * (len(params) - 1)
+        each = zip(params, groups, strict=True)
+        return [(_matrix(W, n), _matrix(b, n)) for (W, b), n in each]
+
+    def _room(self, samples: Samples, m: int) -> Room:
+        """The memory for m samples."""
+        X, Y, lead, networks = samples.X, samples.Y, self.lead, self.networks
+        if (key := (X.groups, Y.lead, m)) not in self.rooms:
+            n_x, *sizes = self.net.sizes
+            x, y = self._memory("x", X.groups * m, n_x), self._memory("y", Y.groups * m, sizes[-1])
+            Z = [self._memory(f"Z {i}", *lead, n, m) for i, n in enumerate(sizes)]
+            dA = [self._memory(f"dA {i}", *lead, n, m) for i, n in enumerate(sizes[:-1])]
+            hidden = [_matrix(z, networks) for z in Z]
+            self.rooms[key] = Room(
+                x,
+                y,
+                X=_matrix(x, X.groups),
+                Y=y.view(*Y.lead, m, -1).mT,
+                Z=[_matrix(Z[0], X.groups), *hidden[1:]],
+                A=[*hidden[:-1], Z[-1]],
+                dA=[_matrix(da, networks) for da in dA],
+                grads=self._matrices(self.grads, samples),
+            )
+        return self.rooms[key]
+
+    def _memory(self, name: str, *shape: int) -> Array:
+        """Memory of that name and shape; of any numbers."""
+        size = math.prod(shape)
+        if name not in self.memory or len(self.memory[name]) < size:
+            self.memory[name] = self.like.new_empty(size)
+        return self.memory[name][:size].view(shape)
 
 
-def _scale(
-    weight: Array | None, rows: Array, l2: float
-) -> tuple[float | Array, float | Array | None]:
-    """What each sample, and the penalty, is multiplied by; 0 where no sample has a weight."""
-    if weight is None:
-        one: float | Array = 1.0 / len(rows)
-        return one, l2 * one if l2 else None
-    s = weight.index_select(1, rows)
-    S = s.sum()
-    one = torch.where(S > 0, 1.0 / torch.where(S > 0, S, 1.0), 0.0)
-    return s * one, l2 * one if l2 else None
+def _matrix(tensor: Array, groups: int) -> Array:
+    """One matrix of the rows of each group of networks; one of two axes where there is one."""
+    if tensor.ndim == 2 and groups == 1:
+        return tensor
+    n = tensor.shape[-1]
+    return tensor.reshape(-1, n) if groups == 1 else tensor.reshape(groups, -1, n)
 
 
-def _squares(params: Params) -> Array:
-    """``Σ ‖W‖²``."""
-    return sum(torch.vdot(W.reshape(-1), W.reshape(-1)) for W, _ in params)
+def _product(A: Array, B: Array, to: Array) -> Array:
+    return torch.mm(A, B, out=to) if A.ndim == 2 else torch.bmm(A, B, out=to)
+
+
+def _plus_product(b: Array, A: Array, B: Array, to: Array) -> Array:
+    return torch.addmm(b, A, B, out=to) if A.ndim == 2 else torch.baddbmm(b, A, B, out=to)
+
+
+def _beside(l2: Any, like: Array) -> float | Array:
+    """A number for all networks, or a tensor (..., 1, 1) with one for each."""
+    if isinstance(l2, float | int):
+        return float(l2)
+    return torch.as_tensor(l2, dtype=like.dtype, device=like.device)
+
+
+def _with_penalty(J: Array, params: Params, decay: float | Array) -> Array:
+    """``J + decay / 2 Σ ‖W‖²`` of each network."""
+    first, *others = (_squares(W) for W, _ in params)
+    squares = sum(others, first)
+    if not isinstance(decay, torch.Tensor):
+        return torch.add(J, squares, alpha=0.5 * decay)
+    decay = decay[..., 0, 0]
+    # As in `xpnet.network.gradients.with_penalty`: infinity times 0 is no cost.
+    squares = torch.where((decay == 0) & torch.isinf(squares), 0.0, squares)
+    return torch.addcmul(J, decay, squares, value=0.5)
+
+
+def _squares(W: Array) -> Array:
+    """``‖W‖²`` of each network, without an array of squares."""
+    if W.ndim == 2:
+        return torch.vdot(W.reshape(-1), W.reshape(-1))
+    # By rows, as in one sum of millions digits are lost.
+    return torch.linalg.vector_norm(W, dim=-1).square_().sum(-1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from xpnet.fused import are_dense, are_floats, are_of_step, are_same
+from xpnet.fused.torch.flat import Flat, zeros_like
 from xpnet.types import Array, Dense, Params, tensors
 
 LONG_AGO = 1e30
@@ -60,6 +62,72 @@ def fused_update(in_place: bool) -> Callable[..., Any]:
         return new, (m, v)
 
     return update
+
+
+def is_in_place(apply: Any, hyperparameters: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether all of these are steps of `FlatAdam`: rates of each network, all else of all."""
+    return getattr(apply, "kernel", None) == "adam" and all(
+        are_floats(
+            number for name, number in numbers.items() if name != "rate" or not _of_each(number)
+        )
+        for numbers in hyperparameters
+    )
+
+
+def _of_each(rate: Any) -> bool:
+    """Whether this is an array of rates, ``(..., 1, 1)``."""
+    return getattr(rate, "shape", ())[-2:] == (1, 1)
+
+
+class FlatAdam:
+    """Adam's steps of one training in memory of its own.
+
+    Parameters
+    ----------
+    like : Params
+        Of one network, or of a stack.
+
+    Attributes
+    ----------
+    grads : Flat
+        The gradients of the next step.
+    """
+
+    def __init__(self, like: Params) -> None:
+        self.like, self.grads = like[0].W.detach(), zeros_like(like)
+        self.moments: tuple[Params, ...] = ()
+        self.counted, self.calls = long_ago(self.like), itertools.count()
+
+    def begin(
+        self, params: Params, moments: tuple[Params, ...]
+    ) -> tuple[Params, tuple[Params, ...]]:
+        """Copies of these, which `step` writes over; the very moments of steps before."""
+        self.theta = self.grads.copy_of(params)
+        if not are_same(self.moments, moments):
+            m, v = map(self.grads.copy_of, moments)
+            self.vectors, self.moments = [m.vector, v.vector], (m.params, v.params)
+        return self.theta.params, self.moments
+
+    def step(self, numbers: Mapping[str, Any]) -> None:
+        """In place."""
+        g, (m, v) = self.grads.vector, self.vectors
+        rate, settings = numbers["rate"], {**numbers, "counted": self.counted}
+        if isinstance(rate, float):
+            adam([self.theta.vector], [g], [m], [v], **settings)
+        else:
+            # From 0 at rate 1, which each network takes times its own.
+            change = self.change
+            adam([change.vector.zero_()], [g], [m], [v], **{**settings, "rate": 1.0})
+            rate = torch.as_tensor(rate, dtype=self.like.dtype, device=self.like.device)
+            theta, changes = tensors(self.theta.params), tensors(change.params)
+            torch._foreach_addcmul_(theta, changes, [rate] * len(theta))
+        if next(self.calls) % FLUSH_EVERY == 0:
+            flush(self.vectors)
+
+    @cached_property
+    def change(self) -> Flat:
+        """What a step of rate 1 adds."""
+        return zeros_like(self.grads.params)
 
 
 def adam(
