@@ -116,7 +116,7 @@ class Stack:
             first.settings.optimizer.apply,
             first.settings.optimizer.rate,
         )
-        l2 = self._of_each([float(loop.settings.l2) for loop in loops])
+        (l2,) = self._of_each([[float(loop.settings.l2) for loop in loops]])
         settings = first.settings._replace(optimizer=optimizer, l2=l2, **self._dropout())
         self.trainer = Trainer(first.net, params, settings, fixed=False)
         self.trainer.index = first.index
@@ -143,9 +143,9 @@ class Stack:
         some = next(iter(numbers.values()))
         # One that has ended takes any: it might have no more of its own.
         each = [numbers.get(loop, some) for loop in self.loops]
-        steps = enumerate(zip(*each, strict=True), self.trainer.state.t + 1)
+        of_steps = self._numbers(list(zip(*each, strict=True)))
         self.numbers.clear()
-        self.numbers.update((t, self._numbers(of_step)) for t, of_step in steps)
+        self.numbers.update(enumerate(of_steps, self.trainer.state.t + 1))
         order = _joined([one.order for one in self._batches()])
         batches = self.samples._replace(order=order)
         costs = self.trainer.run(batches, 0, len(some))
@@ -176,15 +176,22 @@ class Stack:
             "seed": on_host([[[one.seed]] for one in each], dtype="int64"),
         }
 
-    def _numbers(self, each: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        return {name: self._of_each([numbers[name] for numbers in each]) for name in each[0]}
+    def _numbers(self, steps: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Those of each step, from those of each network."""
+        names = tuple(steps[0][0])
+        columns = (
+            self._of_each([[each[n] for each in of_step] for of_step in steps]) for n in names
+        )
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def _of_each(self, numbers: list[float]) -> Any:
-        """One number where all are the same, else an array (K, 1, 1)."""
-        if len(set(numbers)) == 1:
-            return numbers[0]
-        column = [[[number]] for number in numbers]
-        return backend.asarray(column, like=self.like, dtype=self.like.dtype)
+    def _of_each(self, steps: list[list[float]]) -> list[Any]:
+        """Of each step one number where all networks have the same, else an array (K, 1, 1)."""
+        if all(len(set(of_step)) == 1 for of_step in steps):
+            return [of_step[0] for of_step in steps]
+        # All at once to where the parameters are, by NumPy, which reads lists faster.
+        table = backend.asarray(steps, backend="numpy", dtype="float64")[..., None, None]
+        array = backend.asarray(table, like=self.like, dtype=self.like.dtype)
+        return [array[step, ...] for step in range(len(steps))]
 
 
 def _joined(each: Sequence[Any]) -> Any:
