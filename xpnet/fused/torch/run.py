@@ -22,7 +22,7 @@ from xpnet.fused.torch.dense import decayed
 from xpnet.fused.torch.samples import Samples, samples_of
 from xpnet.fused.torch.updates import FlatAdam, is_in_place
 from xpnet.kernels import Dropout, dropout_masks
-from xpnet.types import Array, Batches, Params, TrainingSteps, tensors
+from xpnet.types import Array, Batches, Layer, Params, TrainingSteps, tensors
 
 Matrices: TypeAlias = list[tuple[Array, Array]]
 """W and b of each layer, or their gradients, as products take them."""
@@ -58,6 +58,7 @@ def _suits(params: Params, batches: Batches, l2: Any) -> bool:
         and all(t.shape[:-2] == lead for t in tensors(params))
         and (s is None or (s.ndim >= 2 and s.dtype == X.dtype))
         and all(getattr(t, "ndim", 0) <= len(lead) + 2 for t in (X, Y, s, l2))
+        and (isinstance(l2, float | int) or l2.ndim >= 2)
     )
 
 
@@ -91,7 +92,21 @@ class Room(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a step is made on: see `xpnet.network.gradients.Scale` and `xpnet.kernels.dense`."""
+    """What a step is made on.
+
+    Attributes
+    ----------
+    room : Room
+        With the samples.
+    Y : tensor, shape (..., n_y, m)
+        Targets whose rows are contiguous.
+    scale : float or tensor (..., 1, m)
+        What each sample is multiplied by.
+    decay : float or tensor (..., 1, 1), or None
+        And the penalty.
+    masks : tuple of tensor or None
+        Of each layer.
+    """
 
     room: Room
     Y: Array
@@ -138,12 +153,32 @@ class Program:
 
     def _gradients(self, params: Params, theta: Matrices, batch: Batch) -> Array:
         """The cost of a batch; the gradients are written to `grads`."""
-        room, layers, A = batch.room, [], batch.room.X.mT
-        for i, (W, b) in enumerate(theta):
-            _plus_product(b, W, A, room.Z[i])
-            layers.append(activated(self.activations[i], room.A[i], batch.masks[i]))
+        layers = self._forward(theta, batch)
+        J, dZ = self.cost(layers[-1].A, batch.Y, batch.scale)
+        self._backward(theta, layers, dZ, batch)
+        if self.loss_share != 1.0:
+            J = J * self.loss_share
+        if batch.decay is None:
+            return J
+        for (W, _), (dW, _) in zip(params, self.grads, strict=True):
+            decayed(dW, batch.decay, W)
+        return _with_penalty(J, params, batch.decay)
+
+    def _forward(self, theta: Matrices, batch: Batch) -> list[Layer]:
+        """Every layer's activations, the last one's being its logits."""
+        room, layers = batch.room, []
+        A = room.X.mT
+        for (W, b), Z, to, activation, mask in zip(
+            theta, room.Z, room.A, self.activations, batch.masks, strict=True
+        ):
+            _plus_product(b, W, A, Z)
+            layers.append(activated(activation, to, mask))
             A = layers[-1].A
-        J, dZ = self.cost(A, batch.Y, batch.scale)
+        return layers
+
+    def _backward(self, theta: Matrices, layers: list[Layer], dZ: Array, batch: Batch) -> None:
+        """Gradients from the last layer to the first, by the slope of the cost."""
+        room = batch.room
         for i in reversed(range(len(theta))):
             (W, _), (dW, db) = theta[i], room.grads[i]
             if dZ.ndim > 2:
@@ -154,13 +189,6 @@ class Program:
                 dA = _product(W.mT, dZ, room.dA[i - 1])
                 before = self.activations[i - 1], dA, layers[i - 1], batch.masks[i - 1]
                 dZ = through_activation(*before, dA)
-        if self.loss_share != 1.0:
-            J = J * self.loss_share
-        if batch.decay is None:
-            return J
-        for (W, _), (dW, _) in zip(params, self.grads, strict=True):
-            decayed(dW, batch.decay, W)
-        return _with_penalty(J, params, batch.decay)
 
     def _batch(
         self, samples: Samples, step: int, l2: float | Array, drops: Dropout | None
