@@ -17,8 +17,11 @@ class Flat(NamedTuple):
     params: Params
 
     def copy_of(self, params: Params) -> Flat:
-        """The numbers of other parameters of these shapes, in memory of their own."""
-        vector = torch.zeros_like(self.vector)
+        """The numbers of other parameters of these shapes, in memory of their own.
+
+        Between the tensors are any numbers; what is computed of them is never read.
+        """
+        vector = torch.empty_like(self.vector)
         copy = Flat(vector, map_params(lambda own: _at_place_of(own, vector), self.params))
         torch._foreach_copy_(tensors(copy.params), tensors(params))
         return copy

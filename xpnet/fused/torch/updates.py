@@ -94,9 +94,9 @@ class FlatAdam:
     """
 
     def __init__(self, like: Params) -> None:
-        self.like, self.grads = like[0].W.detach(), zeros_like(like)
+        self.grads = zeros_like(like)
         self.moments: tuple[Params, ...] = ()
-        self.counted, self.calls = long_ago(self.like), itertools.count()
+        self.counted, self.calls = long_ago(self.grads.vector), itertools.count()
 
     def begin(
         self, params: Params, moments: tuple[Params, ...]
@@ -115,10 +115,10 @@ class FlatAdam:
         if isinstance(rate, float):
             adam([self.theta.vector], [g], [m], [v], **settings)
         else:
-            # From 0 at rate 1, which each network takes times its own.
+            # From 0 at rate 1, of which each network takes its own share.
             change = self.change
             adam([change.vector.zero_()], [g], [m], [v], **{**settings, "rate": 1.0})
-            rate = torch.as_tensor(rate, dtype=self.like.dtype, device=self.like.device)
+            rate = torch.as_tensor(rate, dtype=g.dtype, device=g.device)
             theta, changes = tensors(self.theta.params), tensors(change.params)
             torch._foreach_addcmul_(theta, changes, [rate] * len(theta))
         if next(self.calls) % FLUSH_EVERY == 0:
