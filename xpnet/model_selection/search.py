@@ -126,7 +126,9 @@ class SideBySideMixin(DocumentedMixin, Base):
             )
             self._seconds += map(seconds_of, fits)
             dealer.give(fit and fit.handed_over() for fit in fits)
-            if all(fits) and not self.return_train_score and not _needs_rows(self.estimator, data):
+            is_pairwise = get_tags(self.estimator).input_tags.pairwise  # test rows need the others
+            if all(fits) and not (self.return_train_score or is_pairwise):
+                # So that rows that were fitted on are not gathered once more.
                 splits = [(np.arange(0), test) for _, test in splits]
             return evaluate_candidates(candidates, cv=model_selection.check_cv(splits), **options)
 
@@ -141,11 +143,6 @@ class SideBySideMixin(DocumentedMixin, Base):
                 for result, seconds in zip(out, self._seconds, strict=True)
             ]
         return super()._format_results(candidate_params, n_splits, out, more_results)
-
-
-def _needs_rows(estimator: Any, data: Data) -> bool:
-    """Whether what was fitted on is asked for after the fit, and not only gathered again."""
-    return not isinstance(data.X, np.ndarray) or bool(get_tags(estimator).input_tags.pairwise)
 
 
 class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):
