@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import indexable
 
+from xpnet.estimators._devices import to_host
 from xpnet.model_selection.fitting import fit_all, say, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
@@ -73,7 +74,7 @@ def _asked(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Asked:
 
 def _numbered(y: Any) -> Any:
     """The targets as numbers of their classes; several columns are numbered each by itself."""
-    y = np.asarray(y)
+    y = np.asarray(to_host(y))
     if y.ndim == 1:
         return LabelEncoder().fit_transform(y)
     return np.stack([LabelEncoder().fit_transform(column) for column in y.T], axis=1)
