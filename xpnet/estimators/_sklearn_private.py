@@ -6,18 +6,22 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache, partial
 from importlib import metadata
 from types import FrameType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sklearn import config_context
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, _check_sample_weight
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_response_method,
+    _check_sample_weight,
+)
 
 from xpnet.estimators._tooltips import with_tooltips
 from xpnet.types import Array
@@ -28,10 +32,12 @@ __all__ = [
     "NamesMixin",
     "Options",
     "StrOptions",
+    "attempted",
     "check_parameters",
     "checks_parameters",
     "checks_skipped",
     "has_callbacks",
+    "has_response",
     "host_weights",
     "noted",
     "part_for",
@@ -39,6 +45,8 @@ __all__ = [
     "warn",
     "warnings_noted",
 ]
+
+Found = TypeVar("Found")
 
 BETWEEN = ("xpnet", "sklearn", "joblib")
 """Packages that may lie on the stack between the caller's line and the one that warns."""
@@ -125,6 +133,15 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
+def has_response(estimator: Any, scorer: Any) -> bool:
+    """Whether there is a method of predictions that a scorer of scikit-learn's asks for."""
+    try:
+        _check_response_method(estimator, scorer._response_method)
+    except AttributeError:
+        return False
+    return True
+
+
 def task_of_fit(estimator: Any, rounds: int) -> Any:
     """Return the root of scikit-learn's tree of tasks for a fit of at most `rounds` rounds."""
     return estimator._init_callback_context(max_subtasks=rounds)
@@ -152,6 +169,15 @@ def noted(said: list[Callable[[], object]]) -> Iterator[None]:
         yield
     finally:
         _said.reset(token)
+
+
+def attempted(function: Callable[..., Found], *args: Any) -> Found | None:
+    """What a function returns; None if it fails or warns, of which nothing is heard."""
+    said: list[Callable[[], object]] = []
+    with suppress(Exception), noted(said):
+        found = function(*args)
+        return None if said else found
+    return None
 
 
 @contextmanager
