@@ -15,13 +15,10 @@ from typing import Any, TypeVar, cast
 
 from sklearn import config_context
 from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _Scorer as Scorer
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import (
-    _check_method_params,
-    _check_response_method,
-    _check_sample_weight,
-)
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
 from xpnet.estimators._tooltips import with_tooltips
 from xpnet.types import Array
@@ -31,13 +28,13 @@ __all__ = [
     "Interval",
     "NamesMixin",
     "Options",
+    "Scorer",
     "StrOptions",
     "attempted",
     "check_parameters",
     "checks_parameters",
     "checks_skipped",
     "has_callbacks",
-    "has_response",
     "host_weights",
     "noted",
     "part_for",
@@ -131,15 +128,6 @@ def checks_skipped() -> AbstractContextManager[None]:
 def has_callbacks(estimator: Any) -> bool:
     """Whether scikit-learn's own callbacks are to hear of a fit."""
     return bool(getattr(estimator, "_skl_callbacks", ()))
-
-
-def has_response(estimator: Any, scorer: Any) -> bool:
-    """Whether there is a method of predictions that a scorer of scikit-learn's asks for."""
-    try:
-        _check_response_method(estimator, scorer._response_method)
-    except AttributeError:
-        return False
-    return True
 
 
 def task_of_fit(estimator: Any, rounds: int) -> Any:

@@ -21,7 +21,12 @@ from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import stand_in, to_host
 from xpnet.estimators._prediction import outputs
-from xpnet.estimators._sklearn_private import attempted, has_response, part_for, warnings_noted
+from xpnet.estimators._sklearn_private import (
+    Scorer,
+    attempted,
+    part_for,
+    warnings_noted,
+)
 from xpnet.model_selection.folds import Data, Fold, network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.types import Array, Layer
@@ -49,65 +54,66 @@ class Part(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What a scorer is to compare: a model on the host that knows its answers, and the targets."""
+    """What a scorer is to compare: what a model on the host answers at once, and the targets."""
 
     model: Any
-    part: Part
+    y: Any
+    params: dict[str, Any]
 
 
-class HostScorer:
+class HostScorer(Scorer):
     """A scorer of scikit-learn's that compares on the host, where answers are known, or are read.
 
     Those of a class that may answer in its own way it is given where they lie, as ever.
 
     Attributes
     ----------
-    scorer : callable
     answers : Answers or None
         Of the fits that it is going to score.
     """
 
+    answers: Answers | None = None
+
     def __init__(self, scorer: Any) -> None:
-        self.scorer = scorer
-        self.answers: Answers | None = None
-        self._accept_sample_weight = scorer._accept_sample_weight
+        metric, sign = scorer._score_func, scorer._sign
+        super().__init__(metric, sign, scorer._kwargs, scorer._response_method)
 
-    def __call__(self, estimator: Any, X: Any, y: Any, **params: Any) -> Any:
-        """The score of an estimator on samples."""
+    def _score(self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> Any:
+        """What scikit-learn calls, of one scorer or several, which share answers."""
         case = self.answers.next(estimator, self) if self.answers else None
-        if case is None:
-            return self._score_alone(estimator, X, y, params)
-        model, part = case
-        return self.scorer(model, X, part.y, **{name: part.params[name] for name in params})
-
-    def _score_alone(self, estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
-        network = network_of(estimator)
-        if not is_own(network):
-            return self.scorer(estimator, X, y, **params)
-        taken = X if network is estimator else estimator[:-1].transform(X)
-        layer = Layer(*map(to_host, network._last_layer(taken, "predict")))
-        model = known_model(network, layer, to_host(getattr(network, "classes_", None)))
-        there = {name: to_host(values) for name, values in params.items()}
-        return self.scorer(model, X, to_host(y), **there)
-
-    def __repr__(self) -> str:
-        return repr(self.scorer)
+        model, y, params = case or _case_alone(estimator, X, y_true, kwargs)
+        params = {name: params[name] for name in kwargs}
+        return super()._score(method_caller, model, X, y, **params)
 
 
-def for_host(scorer: Any, estimator: Any) -> Any:
-    """A `HostScorer` of a scorer or its name if its metric is scikit-learn's; any other as it is.
+def for_host(scorers: dict[str, Any]) -> dict[str, Any]:
+    """Scorers, or names, with a `HostScorer` in place of each that is scikit-learn's.
 
-    So are those that ask for what the estimator lacks, and with metadata routing all: each may be
-    given something else.
+    All are as they are where one has a metric of the user's, with which others may share answers,
+    and with metadata routing, as each may be given something else.
     """
-    is_name = isinstance(scorer, str)
-    if get_config()["enable_metadata_routing"] or (is_name and scorer not in get_scorer_names()):
-        return scorer
-    found = get_scorer(scorer) if is_name else scorer
-    is_made = type(found) is type(get_scorer("r2"))
-    metric = getattr(found, "_score_func", None)
-    is_theirs = str(getattr(metric, "__module__", "")).startswith("sklearn.")
-    return HostScorer(found) if is_made and is_theirs and has_response(estimator, found) else scorer
+    names = get_scorer_names()
+    found = {name: get_scorer(one) if one in names else one for name, one in scorers.items()}
+    made = {name: one for name, one in found.items() if hasattr(one, "_score_func")}
+    are_theirs = all(
+        type(one) is Scorer
+        and str(getattr(one._score_func, "__module__", "")).startswith("sklearn.")
+        for one in made.values()
+    )
+    if get_config()["enable_metadata_routing"] or not are_theirs:
+        return scorers
+    return scorers | {name: HostScorer(one) for name, one in made.items()}
+
+
+def _case_alone(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Case:
+    """What to compare of one fit, which is asked for its answers now."""
+    network = network_of(estimator)
+    if not is_own(network):
+        return Case(estimator, y, params)
+    taken = X if network is estimator else estimator[:-1].transform(X)
+    layer = Layer(*map(to_host, network._last_layer(taken, "predict")))
+    model = known_model(network, layer, to_host(getattr(network, "classes_", None)))
+    return Case(model, to_host(y), {name: to_host(values) for name, values in params.items()})
 
 
 def answer_all(
@@ -201,7 +207,7 @@ class Answers:
         for (fit, parts, _), layers in zip(queued, known, strict=True):
             network = network_of(fit.estimator)
             cases = [
-                Case(known_model(network, layer, part.classes), part)
+                Case(known_model(network, layer, part.classes), part.y, part.params)
                 for layer, part in zip(layers, parts, strict=True)
             ]
             self.known |= {(id(fit.estimator), scorer): deque(cases) for scorer in self.scorers}

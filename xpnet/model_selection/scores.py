@@ -87,14 +87,15 @@ def for_all(
         and is_own(network_of(estimator))
         and not (is_weighted or is_column or why_not_own(estimator, searched))
     )
-    if isinstance(scoring, dict):
-        return {name: _for_all(scorer, estimator, is_same) for name, scorer in scoring.items()}
-    return _for_all(scoring, estimator, is_same)
+    scorers = scoring if isinstance(scoring, dict) else {"": scoring}
+    if is_same:
+        scorers = {name: _own(scorer) for name, scorer in scorers.items()}
+    scorers = for_host(scorers)
+    return scorers if isinstance(scoring, dict) else scorers[""]
 
 
-def _for_all(scorer: Any, estimator: Any, is_same: bool) -> Any:
-    is_name = isinstance(scorer, str) and scorer == "accuracy"
-    return None if scorer is None or (is_name and is_same) else for_host(scorer, estimator)
+def _own(scorer: Any) -> Any:
+    return None if isinstance(scorer, str) and scorer == "accuracy" else scorer
 
 
 def _are_names(scoring: Sequence[Any]) -> bool:
