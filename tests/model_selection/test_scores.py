@@ -49,6 +49,13 @@ class Centred(TransformerMixin, BaseEstimator):
         return X - self.mean_
 
 
+class Doubled(Centred):
+    """Fitted on other numbers than it transforms to later, as target encoders do."""
+
+    def fit_transform(self, X, y=None):
+        return 2 * self.fit(X).transform(X)
+
+
 class Halved(MLPClassifier):
     """A score of its own."""
 
@@ -126,6 +133,13 @@ SEARCHES = {
         {"mlpclassifier__alpha": [1e-5, 1.0]},
         CLASSIFY,
         {"return_train_score": True, "scoring": "accuracy"},
+        {},
+    ),
+    "fit and transform": (
+        make_pipeline(Doubled(), MLPClassifier(**LONG)),
+        {"mlpclassifier__alpha": [1e-5, 1.0]},
+        CLASSIFY,
+        {"return_train_score": True, "scoring": {"own": None, "f1": "f1_macro"}, "refit": "own"},
         {},
     ),
     "steps": (

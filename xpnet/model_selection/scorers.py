@@ -21,12 +21,7 @@ from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import stand_in, to_host
 from xpnet.estimators._prediction import outputs
-from xpnet.estimators._sklearn_private import (
-    Scorer,
-    attempted,
-    part_for,
-    warnings_noted,
-)
+from xpnet.estimators._sklearn_private import Scorer, attempted, part_for, warnings_noted
 from xpnet.model_selection.folds import Data, Fold, network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.types import Array, Layer
