@@ -15,7 +15,7 @@ BENCH_JSON ?= bench/out/bench.json
 GPU_BUNDLE ?= build/xpnet-gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest dpnp stress format lint types imports bench peers gpu gpu-bundle check clean
+.PHONY: help demo test lowest dpnp sklearn stress format lint types imports bench peers gpu gpu-bundle check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,14 @@ else
 dpnp:
 	@echo "make dpnp: dpnp can be installed under Linux on x86_64 alone, not under $$(uname -sm)"
 endif
+
+# Without our settings, by which a warning fails. CuPy's tests need a GPU; by default, our bagging is
+# of other estimators.
+sklearn: $(VENV)/.installed ## run scikit-learn's own tests of searches and bagging on ours
+	SCIPY_ARRAY_API=1 $(ONE_THREAD) $(BIN)/python $(PYTEST) -c /dev/null -p tests.in_sklearn \
+	    -W ignore::pytest.PytestRemovedIn10Warning -k 'not cupy and (estimators or not test_estimator)' --pyargs \
+	    sklearn.model_selection.tests.test_search sklearn.model_selection.tests.test_validation \
+	    sklearn.ensemble.tests.test_bagging
 
 # Ends with counts, and with the seed of each failure and how to repeat it.
 stress: $(VENV)/.installed ## random trials for an hour, or STRESS_SECONDS

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn import config_context
 from sklearn import model_selection as theirs
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 import xpnet
 from bench import samples
+from xpnet import backend
 from xpnet import model_selection as ours
 
 SETTINGS = {"batch_size": 128, "max_iter": 30, "random_state": 0}
@@ -20,12 +22,16 @@ PIXELS, MOST = 784, 5_000
 
 
 class Cell(NamedTuple):
-    """`trainings` of one hidden layer, candidates by folds; `folder` has the files of MNIST."""
+    """`trainings` of one hidden layer, candidates by folds, on arrays of a library.
+
+    `folder` has the files of MNIST.
+    """
 
     data: str
     units: int
     trainings: int
     folder: str | None = None
+    library: str = "numpy"
 
     @property
     def folds(self) -> int:
@@ -34,9 +40,18 @@ class Cell(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"{self.data}, {self.units} units"
+        where = "" if self.library == "numpy" else f", on arrays of {self.library}"
+        return f"{self.data}, {self.units} units{where}"
 
     def samples(self) -> tuple[Any, Any]:
+        """Where the library has them."""
+        X, y = self._on_host()
+        if self.library == "numpy":
+            return X, y
+        there = {"backend": self.library}
+        return backend.asarray(X, **there), backend.asarray(y, dtype="int32", **there)
+
+    def _on_host(self) -> tuple[Any, Any]:
         if self.data == "digits":
             X, y = load_digits(return_X_y=True)
             return (X / 16).astype(np.float32), y
@@ -76,10 +91,15 @@ Fit = Callable[[], Any]
 
 
 def fits(cell: Cell, names: list[str]) -> dict[str, Fit]:
-    """What makes each of those searches, and returns the scores of its candidates."""
-    X, y = cell.samples()
+    """What makes each of those searches, and returns the scores of its candidates.
+
+    scikit-learn's MLP takes NumPy's arrays alone.
+    """
+    (X, y), is_other = cell.samples(), cell.library != "numpy"
 
     def fit(name: str) -> Any:
-        return SEARCHES[name].of(cell).fit(X, y).cv_results_["mean_test_score"]
+        with config_context(array_api_dispatch=is_other):
+            return SEARCHES[name].of(cell).fit(X, y).cv_results_["mean_test_score"]
 
-    return {name: lambda name=name: fit(name) for name in names}
+    fitting = [n for n in names if not (is_other and SEARCHES[n].estimator is MLPClassifier)]
+    return {name: lambda name=name: fit(name) for name in fitting}

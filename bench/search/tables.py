@@ -34,8 +34,12 @@ def read(results: Sequence[Measured]) -> Results:
     return Results(searches, growth, list(machines))
 
 
-def title_of(cell: Measured) -> str:
-    return Cell(*(cell[name] for name in Cell._fields)).title
+def cell_of(measured: Measured) -> Cell:
+    return Cell(*(measured[name] for name in Cell._fields))
+
+
+def title_of(measured: Measured) -> str:
+    return cell_of(measured).title
 
 
 def seconds_of(cell: Measured, search: str) -> float | None:
@@ -62,11 +66,17 @@ def _of_searches(cells: Sequence[Measured]) -> str:
         [
             str(cell["trainings"]),
             *(_seconds(seconds_of(cell, name), seconds_of(cell, OURS)) for name in names),
-            {True: "yes", False: "no", None: ""}[cell["same"]],
+            _same(cell),
         ]
         for cell in cells
     ]
     return markdown.table(["trainings", *names, "same scores"], rows)
+
+
+def _same(cell: Measured) -> str:
+    """Of how many candidates both found the same score."""
+    same, candidates = cell["same"], cell["candidates"]
+    return "" if same is None else f"{same} of {candidates}"
 
 
 def _seconds(seconds: float | None, ours: float | None) -> str:

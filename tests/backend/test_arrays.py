@@ -12,7 +12,7 @@ import pytest
 
 from xpnet import backend
 from xpnet.backend.libraries import adapter
-from xpnet.types import Dense, OptimizerState
+from xpnet.types import Dense, Layer, OptimizerState
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
 DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
@@ -435,7 +435,7 @@ def test_an_array_of_jax_on_the_processor_is_looked_at_by_the_host():
         assert type(backend.near(jax.numpy.asarray(VALUES))) is np.ndarray
 
 
-# read and ends
+# read, read_tree and ends
 
 
 def test_many_arrays_are_read_at_once(xp):
@@ -445,6 +445,18 @@ def test_many_arrays_are_read_at_once(xp):
         assert type(host) is np.ndarray
         assert host.dtype == np.float32
         np.testing.assert_array_equal(host, np.stack(costs))
+
+
+def test_a_tree_is_read_at_once(eager_xp):
+    first = np.asarray([[1, 2, 3], [4, 5, 6]], np.float32).T
+    tree = (first, None), (np.ones(0, np.float32), np.asarray(7, np.float32))
+    there = backend.map_arrays(eager_xp.asarray, tree)
+    host = backend.read_tree((Layer(None, there[0][0]), there))
+    assert type(host[0]) is Layer
+    for found, expected in zip(backend.leaves(host), [first, *backend.leaves(tree)], strict=True):
+        assert type(found) is np.ndarray
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_numbers_are_read_as_they_are():

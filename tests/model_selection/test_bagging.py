@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from tests.model_selection.cases import REAL_X, REAL_Y, SMALL, X, Y, heard
+from tests.standin.place import device_answers
 from xpnet import (
     BaggingClassifier,
     BaggingRegressor,
@@ -21,6 +22,7 @@ from xpnet import (
     MLPRegressor,
     backend,
 )
+from xpnet.model_selection import bagging
 
 ENSEMBLES = {
     "oob": {"oob_score": True},
@@ -200,6 +202,29 @@ def test_a_second_fit_needs_no_answers_out_of_the_bag():
     expected = model.set_params(oob_score=True).fit(x, y).predict_proba(x)
     found = model.set_params(oob_score=False).fit(x, y).predict_proba(x)
     np.testing.assert_array_equal(*map(backend.to_numpy, (found, expected)))
+
+
+@pytest.mark.skipif(device_answers(), reason="the stand-in counts")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("n_members", [8, 12])
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_answers_out_of_the_bag_are_read_once(kind, n_members, monkeypatch):
+    """However many members there are."""
+    cupy = pytest.importorskip("cupy")
+    make, data, member = {
+        "Classifier": (BaggingClassifier, (X, Y), MLPClassifier(**SMALL)),
+        "Regressor": (BaggingRegressor, (REAL_X, REAL_Y), MLPRegressor(**SMALL)),
+    }[kind]
+    model = make(member, n_members, oob_score=True, max_samples=0.3, random_state=0)
+    expected = model.fit(*data).oob_score_
+    train_all = bagging.train_all
+    with cupy.counted() as counts:
+        monkeypatch.setattr(
+            bagging, "train_all", lambda *a, **b: (train_all(*a, **b), counts.reads.clear())
+        )
+        model.fit(*map(cupy.asarray, data))
+    assert len(counts.reads) == 1
+    assert model.oob_score_ == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

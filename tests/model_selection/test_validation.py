@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn import model_selection as theirs
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,6 +55,18 @@ def test_the_result_is_scikit_learns(name, model, y, options):
     expected, expected_warned = heard(lambda: getattr(theirs, name)(model, X, y, **options))
     np.testing.assert_equal(found, expected)
     assert sorted(map(str, warned)) == sorted(map(str, expected_warned))
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_predictions_stay_on_a_device(method):
+    cupy = pytest.importorskip("cupy")
+    options = {"cv": theirs.KFold(3), "method": method}
+    expected = theirs.cross_val_predict(MODEL, X, Y, **options)
+    with config_context(array_api_dispatch=True):
+        found = ours.cross_val_predict(MODEL, *map(cupy.asarray, (X, Y)), **options)
+    assert type(found) is cupy.ndarray
+    np.testing.assert_allclose(cupy.asnumpy(found), expected, 1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -5,6 +5,7 @@ A tree is nested tuples of arrays: parameters, gradients, batches, an optimiser'
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -98,6 +99,23 @@ def read(arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
         return np.asarray([to_numpy(array) for array in arrays])
     with on_device_of(arrays[0]):
         return to_numpy(array_api_compat.array_namespace(arrays[0]).stack(list(arrays)))
+
+
+def read_tree(tree: Any) -> Any:
+    """Return a tree of arrays of one library, device and dtype on the host, waiting once."""
+    arrays = arrays_in(tree)
+    if not arrays or array_api_compat.is_numpy_array(arrays[0]):
+        return tree
+    if array_api_compat.is_jax_array(arrays[0]):
+        for array in arrays:  # as in `read`
+            array.copy_to_host_async()
+        return map_arrays(to_numpy, tree)
+    with on_device_of(arrays[0]):
+        xp = array_api_compat.array_namespace(arrays[0])
+        numbers = to_numpy(xp.concat([xp.reshape(array, (-1,)) for array in arrays]))
+    stops = np.cumsum([math.prod(array.shape) for array in arrays])
+    parts = iter(np.split(numbers, stops[:-1]))
+    return map_arrays(lambda array: next(parts).reshape(array.shape), tree)
 
 
 def ends(arrays: Sequence[Any]) -> list[tuple[float, float]]:

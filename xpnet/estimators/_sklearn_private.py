@@ -6,15 +6,16 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache, partial
 from importlib import metadata
 from types import FrameType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sklearn import config_context
 from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _Scorer as Scorer
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
@@ -27,7 +28,9 @@ __all__ = [
     "Interval",
     "NamesMixin",
     "Options",
+    "Scorer",
     "StrOptions",
+    "attempted",
     "check_parameters",
     "checks_parameters",
     "checks_skipped",
@@ -39,6 +42,8 @@ __all__ = [
     "warn",
     "warnings_noted",
 ]
+
+Found = TypeVar("Found")
 
 BETWEEN = ("xpnet", "sklearn", "joblib")
 """Packages that may lie on the stack between the caller's line and the one that warns."""
@@ -152,6 +157,15 @@ def noted(said: list[Callable[[], object]]) -> Iterator[None]:
         yield
     finally:
         _said.reset(token)
+
+
+def attempted(function: Callable[..., Found], *args: Any) -> Found | None:
+    """What a function returns; None if it fails or warns, of which nothing is heard."""
+    said: list[Callable[[], object]] = []
+    with suppress(Exception), noted(said):
+        found = function(*args)
+        return None if said else found
+    return None
 
 
 @contextmanager

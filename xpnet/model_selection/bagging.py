@@ -23,7 +23,7 @@ from xpnet.estimators._mlp import Given
 from xpnet.estimators._sklearn_private import DocumentedMixin
 from xpnet.estimators._validation import checked_samples
 from xpnet.model_selection.checkpoints import check_one_fit
-from xpnet.model_selection.elsewhere import Masked, OnHost, beside, features_of, rows_of
+from xpnet.model_selection.elsewhere import beside, features_of, out_of_bag, part_of
 from xpnet.model_selection.fitting import say, train_all, why_alone, why_not
 from xpnet.model_selection.folds import network_of
 from xpnet.model_selection.handover import Fit
@@ -143,11 +143,11 @@ class SideBySideMixin(DocumentedMixin, Base):
         """For each of the newest members, what takes its part of the samples."""
         there, new = self._there, slice(-len(members), None)
         if there is None:
-            return [partial(_part, X) for _, X, *_ in members]
+            return [partial(part_of, X) for _, X, *_ in members]
         parts = zip(members, self.estimators_features_[new], self.estimators_samples_, strict=True)
         return [
             # One whose `fit` has no weights is given what was drawn for it, others all samples.
-            partial(_part, there, features, None if "sample_weight" in params else drawn)
+            partial(part_of, there, features, None if "sample_weight" in params else drawn)
             for (*_, params), features, drawn in parts
         ]
 
@@ -165,9 +165,11 @@ class SideBySideMixin(DocumentedMixin, Base):
             super()._set_oob_score(X, y)
             return
         members = self.estimators_
-        self.estimators_ = list(map(OnHost, members))
+        self.estimators_ = out_of_bag(
+            members, self.estimators_samples_, self.estimators_features_, self._there
+        )
         try:
-            super()._set_oob_score(Masked(self._there), y)
+            super()._set_oob_score(X, y)  # of which it is shown the shape alone
         finally:
             self.estimators_ = members
 
@@ -203,11 +205,6 @@ def _rounds(estimator: Any, take: Callable[[], Array], y: Any, params: dict[str,
     validation = Given(*(params.get(name) for name in ("X_val", "y_val", "sample_weight_val")))
     rounds: Rounds = estimator._rounds(Given(take(), y, params.get("sample_weight")), validation)
     return (yield from rounds)
-
-
-def _part(X: Array, features: np.ndarray | None = None, samples: np.ndarray | None = None) -> Array:
-    X = X if samples is None else rows_of(X, samples)
-    return X if features is None else features_of(X, features)
 
 
 def _over(answers: list[Any], statistic: str) -> Any:

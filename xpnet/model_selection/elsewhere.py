@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +11,9 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.data.batches import indices
-from xpnet.estimators._devices import reference, to_host, usual_dtype
+from xpnet.estimators._devices import reference, stand_in, to_host, usual_dtype
 from xpnet.kernels.dense import is_sparse
+from xpnet.model_selection.scorers import is_own, known_model, last_layer
 from xpnet.types import Array
 
 
@@ -28,6 +31,14 @@ def features_of(X: Array, numbers: np.ndarray) -> Array:
     return X[:, there] if is_sparse(X) else array_namespace(X).take(X, there, axis=1)
 
 
+def part_of(
+    X: Array, features: np.ndarray | None = None, samples: np.ndarray | None = None
+) -> Array:
+    """Some samples, or all, and some features, or all."""
+    X = X if samples is None else rows_of(X, samples)
+    return X if features is None else features_of(X, features)
+
+
 def beside(values: np.ndarray, X: Array) -> Any:
     """Numbers in the library and on the device of X, floating ones in its dtype; text as it is."""
     if values.dtype.kind not in "biuf":
@@ -38,27 +49,41 @@ def beside(values: np.ndarray, X: Array) -> Any:
     return backend.asarray(values, like=like, dtype=dtype)
 
 
-class Masked(NamedTuple):
-    """Stands in for X where scikit-learn's code asks for ``X[mask, :][:, features]``."""
-
-    X: Array
-
-    def __getitem__(self, key: Any) -> Any:
-        rows, features = key
-        if isinstance(rows, slice):
-            return features_of(self.X, features)
-        return Masked(rows_of(self.X, np.flatnonzero(rows)))
-
-
 class OnHost(NamedTuple):
-    """Stands in for a member where scikit-learn's code adds answers up in arrays of NumPy."""
+    """Stands in for a member where scikit-learn's code adds answers up in arrays of NumPy.
+
+    Attributes
+    ----------
+    member : estimator
+    take : function
+        Returns the samples that it is asked for, whatever stands in for them.
+    """
 
     member: Any
+    take: Callable[[], Any]
 
-    def predict(self, X: Array) -> Any:
+    def predict(self, X: Any) -> Any:
         """The member's predictions."""
-        return to_host(self.member.predict(X))
+        return to_host(self.member.predict(self.take()))
 
-    def predict_proba(self, X: Array) -> Any:
+    def predict_proba(self, X: Any) -> Any:
         """The member's probabilities."""
-        return to_host(self.member.predict_proba(X))
+        return to_host(self.member.predict_proba(self.take()))
+
+
+def out_of_bag(
+    members: Sequence[Any], drawn: Sequence[np.ndarray], features: Sequence[np.ndarray], X: Array
+) -> list[OnHost]:
+    """What stands in for members to be asked for the samples of X that each has not drawn.
+
+    The outputs of networks are read at once. X is not looked at again: it is finite.
+    """
+    numbers = np.arange(X.shape[0])
+    rows = [np.setdiff1d(numbers, of_one) for of_one in drawn]
+    takes = [partial(part_of, X, *parts) for parts in zip(features, rows, strict=True)]
+    if not all(map(is_own, members)) or not all(map(len, rows)):
+        return list(map(OnHost, members, takes))
+    with backend.on_device_of(stand_in(X)):
+        queued = [last_layer(member, take()) for member, take in zip(members, takes, strict=True)]
+        layers = backend.read_tree(tuple(queued))
+    return [OnHost(model, lambda: None) for model in map(known_model, members, layers)]

@@ -114,12 +114,13 @@ def fit_all(
     data: Data,
     *,
     asked: Asked = NOTHING,
+    by_fold: bool = False,
     memory: Any = None,
     verbose: Any = 0,
 ) -> list[Fit | None]:
     """A fit of each candidate on each split, in scikit-learn's order; None of one left to it.
 
-    They know the scores that they will be `asked` for.
+    That is one candidate after another, or one fold. What they will be `asked` for is known.
     """
     made = [Candidate(estimator, params) for params in candidates]
     for reason in sorted({candidate.reason for candidate in made} - {""}):
@@ -127,10 +128,13 @@ def fit_all(
         say(verbose, f"{count} of {len(made)} candidates are trained one by one: {reason}")
     check_one_fit((network_of(one.estimator) for one in made), len(data.splits))
     folds = [Fold(estimator, data, split) for split in data.splits]
-    pairs = list(product(made, folds))
-    fits = [None if one.reason else Fit(copy.deepcopy(one.estimator)) for one, _ in pairs]
+    pairs = [(one, fold) for fold in folds for one in made] if by_fold else product(made, folds)
+    tried = [
+        (None if one.reason else Fit(copy.deepcopy(one.estimator)), fold) for one, fold in pairs
+    ]
+    asked_for = [(fit, fold) for fit, fold in tried if fit]
     # Those on the same samples one after another, as they are to train.
-    found = [(fit, fold) for k, fold in enumerate(folds) for fit in fits[k :: len(folds)] if fit]
+    found = sorted(asked_for, key=lambda pair: folds.index(pair[1]))
     like = stand_in(data.X)
     train_all(
         [fit for fit, _ in found],
@@ -139,8 +143,8 @@ def fit_all(
         limit=bytes_of(memory, like),
         verbose=verbose,
     )
-    score_all(found, data, asked)
-    return fits
+    score_all(asked_for, data, asked)
+    return [fit for fit, _ in tried]
 
 
 def train_all(
@@ -173,7 +177,7 @@ def train_all(
     for reason, count in sorted(Counter(alone.values()).items()):
         say(verbose, f"{count} of {len(fits)} trainings were made one after another: {reason}")
     for fit in fits:
-        fit.seconds = (time.perf_counter() - began) / len(fits)
+        fit.seconds["fit_time"] = (time.perf_counter() - began) / len(fits)
 
 
 def say(verbose: Any, text: str) -> None:

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from xpnet.estimators._mlp import Checked, Given
 from xpnet.estimators._sklearn_private import noted, part_for
+from xpnet.estimators._validation import checked_samples
 
 
 class Data(NamedTuple):
@@ -42,6 +43,7 @@ class Fold:
         self.said: list[Callable[[], object]] = []
         self.before: Any = None
         self.given: Checked | None = None
+        self._taken: dict[str, Any] = {}
 
     def prepare(self, estimator: Any) -> None:
         """Transform, check and encode the samples, as each candidate would by itself.
@@ -62,6 +64,20 @@ class Fold:
             raise
         self.said, self.before = said, before
         del self.X, self.y
+
+    def rows(self, name: str) -> Any:
+        """The numbers of the "train" or "test" samples."""
+        return self.train if name == "train" else self.test
+
+    def taken(self, name: str, estimator: Any, X: Any) -> Any:
+        """These samples as the network takes them, transformed and checked once for all fits."""
+        if self.given is not None and name == "train" and self.before is None:
+            return self.given.samples.X
+        if name not in self._taken:
+            X, *_ = part_for(estimator, X, None, {}, self.rows(name), self.train)
+            X = X if self.before is None else self.before.transform(X)
+            self._taken[name] = checked_samples(network_of(estimator), X, reset=False)
+        return self._taken[name]
 
     def validation(self) -> Given:
         """What `fit` is given to validate on."""

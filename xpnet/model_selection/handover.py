@@ -27,21 +27,18 @@ class Fit:
         Its warnings: each call gives one again.
     error : Exception or None
         What it raised.
-    seconds : float
-        Its share of the time.
     scores : list of float
         What `score` is to answer to its next calls; empty where it is to compute that.
-    score_seconds : float
-        The share of the time that one of them took.
+    seconds : dict
+        Its shares of the times that were taken for all, by scikit-learn's names.
     """
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
         self.said: list[Callable[[], object]] = []
         self.error: Exception | None = None
-        self.seconds = 0.0
         self.scores: list[float] = []
-        self.score_seconds = 0.0
+        self.seconds = {"fit_time": 0.0, "score_time": 0.0}
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -84,10 +81,8 @@ class Fit:
 
 
 def seconds_of(fit: Fit | None) -> dict[str, float]:
-    """What a fit adds to scikit-learn's times, by their names; one that was left to it, nothing."""
-    if fit is None:
-        return {"fit_time": 0.0, "score_time": 0.0}
-    return {"fit_time": fit.seconds, "score_time": fit.score_seconds}
+    """What a fit adds to scikit-learn's times, known once all are; one left to it, nothing."""
+    return {"fit_time": 0.0, "score_time": 0.0} if fit is None else fit.seconds
 
 
 class Dealer:

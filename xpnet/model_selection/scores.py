@@ -7,9 +7,8 @@ that a device would wait for the host at each. Here all are known before the fir
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
-from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Sequence, Set
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn import get_config
@@ -19,36 +18,41 @@ from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import on_host, stand_in
 from xpnet.estimators._prediction import Unread, outputs, read_scores
-from xpnet.estimators._sklearn_private import noted, part_for, warnings_noted
-from xpnet.estimators._validation import checked_samples, checked_weights
+from xpnet.estimators._sklearn_private import attempted, part_for, warnings_noted
+from xpnet.estimators._validation import checked_weights
 from xpnet.model_selection.folds import Data, Fold, network_of, why_not_own
 from xpnet.model_selection.handover import Fit
+from xpnet.model_selection.scorers import HostScorer, answer_all, for_host, is_own
 from xpnet.types import Array
 
 Part: TypeAlias = tuple[Array, Array, Array | None]
 """Samples, targets and weights."""
 
-Found = TypeVar("Found")
-
 OWN = MLPClassifier.score, MLPRegressor.score
 
 
 class Asked(NamedTuple):
-    """What scikit-learn will ask the `score` of each fit for.
+    """What scikit-learn will ask of each fit.
 
     Attributes
     ----------
-    samples : tuple of str
-        Of each call, "test" or "train".
+    parts : tuple of str
+        The samples that it is scored on, one after the other: "test", or "test" and "train".
+    own : int
+        How often its `score` is called for each of them.
+    scorers : tuple of HostScorer
+        Those that are called.
     params : dict
         Of every call: ``sample_weight``, or nothing.
     """
 
-    samples: tuple[str, ...]
+    parts: tuple[str, ...]
+    own: int
+    scorers: tuple[HostScorer, ...]
     params: dict[str, Any]
 
 
-NOTHING = Asked((), {})
+NOTHING = Asked((), 0, (), {})
 
 
 def asked_by(scoring: Any, of_train: bool, params: dict[str, Any]) -> Asked:
@@ -57,32 +61,37 @@ def asked_by(scoring: Any, of_train: bool, params: dict[str, Any]) -> Asked:
     if is_routed or params.keys() - {"sample_weight"}:
         return NOTHING  # one scorer may get what another does not
     scorers = list(scoring.values()) if isinstance(scoring, dict) else [scoring]
-    if any(map(callable, scorers)):
-        return NOTHING  # a function of the user's may ask for scores, too
-    times = scorers.count(None)
-    return Asked(("test",) * times + ("train",) * (times * of_train), params)
+    of_host = [scorer for scorer in scorers if isinstance(scorer, HostScorer)]
+    is_function = sum(map(callable, scorers)) > len(of_host)  # and may ask for scores, too
+    own = 0 if is_function else scorers.count(None)
+    return Asked(("test", "train")[: 1 + of_train], own, tuple(of_host), params)
 
 
-def with_own(scoring: Any, estimator: Any, X: Any, y: Any, searched: Set[str]) -> Any:
-    """`scoring` with None, an estimator's own score, in place of its name, if X is not on the host.
+def for_all(
+    scoring: Any, estimator: Any, X: Any, y: Any, searched: Set[str], *, is_weighted: bool = False
+) -> Any:
+    """`scoring` with scorers whose part is done for all fits at once, if X is not on the host.
 
-    And if both do the same: y is no column, of which the estimator's own would warn; no parameter
-    that is `searched` brings another estimator; and scikit-learn divides in float64, as with its
-    array API dispatch it is sure to do on CuPy alone.
+    The estimator's own score, None, takes the place of its name if both do the same: it is of no
+    derived class, which may predict in its own way; weights, which are not added up in the same
+    order, are not given; y is no column, of which the estimator's own would warn; and no parameter
+    that is `searched` brings another estimator.
     """
     if scoring is None or on_host(X):
         return scoring
-    is_own = is_classifier(estimator) and _has_own(estimator)
-    is_column = tuple(getattr(y, "shape", ()))[1:] == (1,)
-    if not is_own or is_column or why_not_own(estimator, searched):
-        return scoring
-    if get_config()["array_api_dispatch"] and backend.library_name(stand_in(X)) != "cupy":
-        return scoring
     if isinstance(scoring, list | tuple) and _are_names(scoring):
         scoring = dict(zip(scoring, scoring, strict=True))
-    if isinstance(scoring, dict):
-        return {name: _own(scorer) for name, scorer in scoring.items()}
-    return _own(scoring)
+    is_column = tuple(getattr(y, "shape", ()))[1:] == (1,)
+    is_same = (
+        is_classifier(estimator)
+        and is_own(network_of(estimator))
+        and not (is_weighted or is_column or why_not_own(estimator, searched))
+    )
+    scorers = scoring if isinstance(scoring, dict) else {"": scoring}
+    if is_same:
+        scorers = {name: _own(scorer) for name, scorer in scorers.items()}
+    scorers = for_host(scorers)
+    return scorers if isinstance(scoring, dict) else scorers[""]
 
 
 def _own(scorer: Any) -> Any:
@@ -101,23 +110,31 @@ def _has_own(estimator: Any) -> bool:
 
 
 def score_all(found: Sequence[tuple[Fit, Fold]], data: Data, asked: Asked) -> None:
-    """Give fits the scores that they will be asked for, all of them by one read.
+    """Let fits know the scores, and scorers the answers, that will be asked for, read at once.
 
-    None are given where scikit-learn does as well by itself: on the host; where scores cannot be
-    computed, or warn, as each that is asked for then does.
+    None are known where scikit-learn does as well by itself: on the host; where they cannot be
+    computed, or warn, as each that is asked for then does. `found` are in the order of the asking.
     """
-    if not asked.samples or on_host(data.X):
+    if on_host(data.X):
         return
+    trained = [(fit, fold) for fit, fold in found if fit.error is None]
+    if asked.own:
+        _score_all(trained, data, asked)
+    if asked.scorers:
+        answer_all(trained, data, asked.params, asked.parts, asked.scorers)
+
+
+def _score_all(found: Sequence[tuple[Fit, Fold]], data: Data, asked: Asked) -> None:
     began = time.perf_counter()
-    unread = _unread([(fit, fold) for fit, fold in found if fit.error is None], data, asked)
+    unread = _unread(found, data, asked)
     if not unread:
         return
     scores = read_scores([score for of_fit in unread.values() for score in of_fit.values()])
     seconds, numbers = (time.perf_counter() - began) / len(scores), iter(scores)
     for fit, of_fit in unread.items():
         known = {name: next(numbers) for name in of_fit}
-        fit.scores = [known[name] for name in asked.samples]
-        fit.score_seconds = seconds
+        fit.scores = [known[name] for name in asked.parts for _ in range(asked.own)]
+        fit.seconds["score_time"] = seconds
 
 
 def _unread(
@@ -127,24 +144,15 @@ def _unread(
     with backend.on_device_of(stand_in(data.X)), warnings_noted():
         one_of_each = {fold: fit.estimator for fit, fold in found}
         parts = {
-            fold: _attempted(_parts, estimator, fold, data, asked)
+            fold: attempted(_parts, estimator, fold, data, asked)
             for fold, estimator in one_of_each.items()
         }
         scores = {
-            fit: _attempted(_scores, network_of(fit.estimator), of_fold)
+            fit: attempted(_scores, network_of(fit.estimator), of_fold)
             for fit, fold in found
             if (of_fold := parts[fold])
         }
     return {fit: of_fit for fit, of_fit in scores.items() if of_fit}
-
-
-def _attempted(function: Callable[..., Found], *args: Any) -> Found | None:
-    """What a function returns; None if it fails or warns: it is to do so for each that asks."""
-    said: list[Callable[[], object]] = []
-    with suppress(Exception), noted(said):
-        found = function(*args)
-        return None if said else found
-    return None
 
 
 def _parts(estimator: Any, fold: Fold, data: Data, asked: Asked) -> dict[str, Part]:
@@ -155,18 +163,18 @@ def _parts(estimator: Any, fold: Fold, data: Data, asked: Asked) -> dict[str, Pa
     """
     if fold.given is None or not _has_own(estimator):
         return {}
-    X, y, params = part_for(estimator, data.X, data.y, asked.params, fold.test, fold.train)
-    X = X if fold.before is None else fold.before.transform(X)
+    network = network_of(estimator)
+    X = fold.taken("test", estimator, data.X)
     if on_host(X):
         return {}
-    network = network_of(estimator)
-    X = checked_samples(network, X, reset=False)
+    _, y, params = part_for(estimator, data.X, data.y, asked.params, fold.test, fold.train)
     y = network._targets(y, X)
     if isinstance(y, np.ndarray):
         return {}
     parts = {"test": (X, y, checked_weights(params.get("sample_weight"), X))}
-    if "train" in asked.samples:
-        X, _, weights, y = fold.given.samples
+    if "train" in asked.parts:
+        _, _, weights, y = fold.given.samples
+        X = fold.taken("train", estimator, data.X)
         parts["train"] = X, network._targets(y, X), weights if params else None
     return parts
 

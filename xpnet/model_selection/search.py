@@ -15,7 +15,7 @@ from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, seconds_of
-from xpnet.model_selection.scores import asked_by, with_own
+from xpnet.model_selection.scores import asked_by, for_all
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 
@@ -61,7 +61,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
         try:
             # What is left is to score, which takes less time than to start other processes.
-            with self._own_score_for_its_name(X, y, params), parallel_config(backend="sequential"):
+            with self._scored_for_all(X, y, params), parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)
         finally:
             dealer.close()
@@ -70,12 +70,11 @@ class SideBySideMixin(DocumentedMixin, Base):
                 self.__dict__.pop(name, None)
 
     @contextmanager
-    def _own_score_for_its_name(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:
-        """Context of a fit in which `scoring` is that of `with_own`; `scorer_` does not show it."""
-        own = given = self.scoring
-        if "sample_weight" not in params:  # which are not added up in the same order
-            searched = {name for grid in self._grids() for name in grid}
-            own = with_own(given, self.estimator, X, y, searched)
+    def _scored_for_all(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:
+        """Context of a fit in which `scoring` is that of `for_all`; `scorer_` does not show it."""
+        given, searched = self.scoring, {name for grid in self._grids() for name in grid}
+        weighted = "sample_weight" in params
+        own = for_all(given, self.estimator, X, y, searched, is_weighted=weighted)
         self.scoring = own
         try:
             yield
@@ -126,7 +125,9 @@ class SideBySideMixin(DocumentedMixin, Base):
             )
             self._seconds += map(seconds_of, fits)
             dealer.give(fit and fit.handed_over() for fit in fits)
-            if all(fits) and not self.return_train_score and not _needs_rows(self.estimator, data):
+            is_pairwise = get_tags(self.estimator).input_tags.pairwise  # test rows need the others
+            if all(fits) and not (self.return_train_score or is_pairwise):
+                # So that rows that were fitted on are not gathered once more.
                 splits = [(np.arange(0), test) for _, test in splits]
             return evaluate_candidates(candidates, cv=model_selection.check_cv(splits), **options)
 
@@ -141,11 +142,6 @@ class SideBySideMixin(DocumentedMixin, Base):
                 for result, seconds in zip(out, self._seconds, strict=True)
             ]
         return super()._format_results(candidate_params, n_splits, out, more_results)
-
-
-def _needs_rows(estimator: Any, data: Data) -> bool:
-    """Whether what was fitted on is asked for after the fit, and not only gathered again."""
-    return not isinstance(data.X, np.ndarray) or bool(get_tags(estimator).input_tags.pairwise)
 
 
 class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):

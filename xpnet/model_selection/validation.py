@@ -13,10 +13,11 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import indexable
 
+from xpnet.estimators._devices import to_host
 from xpnet.model_selection.fitting import fit_all, say, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
-from xpnet.model_selection.scores import NOTHING, Asked, asked_by, with_own
+from xpnet.model_selection.scores import NOTHING, Asked, asked_by, for_all
 
 BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
 """Methods for which scikit-learn's `cross_val_predict` fits on the numbers of the classes."""
@@ -47,12 +48,11 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             candidates or [{}],
             Data(X, fitted_on, given, splits),
             asked=asked,
+            by_fold=bool(candidates),  # of `validation_curve`
             verbose=verbose,
         )
         if not any(fits):
             return function(estimator, X, y, **options)
-        if candidates:  # which `validation_curve` takes one fold after another
-            fits = [fit for k in range(len(splits)) for fit in fits[k :: len(splits)]]
         dealer.give(fit and fit.handed_over() for fit in fits)
         try:
             with parallel_config(backend="sequential"):
@@ -64,16 +64,16 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _asked(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Asked:
-    """What the fits will be asked for; in `options` their own score takes the place of its name."""
+    """What the fits will be asked for, by scorers that take the place of those in `options`."""
     searched = {options["param_name"]} if "param_name" in options else set()
-    options["scoring"] = with_own(options.get("scoring"), estimator, X, y, searched)
+    options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
     # Of these functions `validation_curve` alone has no such option: it asks in any case.
     return asked_by(options["scoring"], options.get("return_train_score", bool(searched)), {})
 
 
 def _numbered(y: Any) -> Any:
     """The targets as numbers of their classes; several columns are numbered each by itself."""
-    y = np.asarray(y)
+    y = np.asarray(to_host(y))
     if y.ndim == 1:
         return LabelEncoder().fit_transform(y)
     return np.stack([LabelEncoder().fit_transform(column) for column in y.T], axis=1)

@@ -15,6 +15,7 @@ from xpnet.data.batches import gathered, nth, sliced
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.costs import EpochCosts, means, weight_of
+from xpnet.train.lengths import GROWTH, TICK, first_count, fitting
 from xpnet.train.steps import Trainer
 from xpnet.train.training import Recorder, Training, hears_steps, wants_every_step
 from xpnet.types import (
@@ -49,15 +50,6 @@ def alone(rounds: Rounds) -> None:
 
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""
-
-TICK = 1e-9
-"""Seconds that any run takes, where the clock stands still, as it does for some tests of users."""
-
-PACE = 1e9
-"""Multiplications a second that any machine makes, by which the first run is cut."""
-
-GROWTH = 16
-"""Times as many steps or epochs may be one run as were before, by whose time it is cut."""
 
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
@@ -109,7 +101,7 @@ class EpochLoop(Training):
         self.in_runs = not any(map(wants_every_step, callbacks))
         self.is_watched, self.has_run = True, False
         self.most = 1  # epochs at a time
-        self.count = _first_count(run, params)  # steps of the next run
+        self.count = first_count(run, params, SECONDS)  # steps of the next run
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.coming: Iterator[Batches] = iter(())  # those of the epochs after the ones that began
@@ -199,7 +191,7 @@ class EpochLoop(Training):
         """Let so many be one run as there is time for, by the seconds that these took."""
         is_step = self.run.steps_per_epoch == 1  # which may have been made by itself
         if (self.has_run or is_step) and self.trainer.has_run_of_epochs:
-            self.most = min(int(SECONDS * epochs / max(seconds, TICK)), GROWTH * epochs)
+            self.most = fitting(epochs, seconds, SECONDS)
 
     def extend(self, epochs: list[Batches]) -> bool:
         """Add the batches of as many epochs as there may be at a time now; whether any are there.
@@ -329,9 +321,9 @@ class EpochLoop(Training):
 
     def _adapt(self, count: int, share: float) -> None:
         """Choose the length of the next run; `share` is the time there is by that of `count`."""
-        fitting = max(1, int(count * min(share, GROWTH)))
+        following = max(1, int(count * min(share, GROWTH)))
         # The end of an epoch may have cut a run short that was not too long.
-        self.count = max(self.count, fitting) if share > 1.0 else fitting
+        self.count = max(self.count, following) if share > 1.0 else following
 
     def enter(self, newest: Step, costs: Sequence[Array], weights: Sequence[Array | float]) -> None:
         """Enter a step or a run of steps, the newest of which the callbacks are given."""
@@ -343,9 +335,3 @@ class EpochLoop(Training):
             for callback in hearing:
                 callback.on_step(told)
         self.recorder.after_steps(self)
-
-
-def _first_count(run: Run, params: Params) -> int:
-    """How many steps take at most `SECONDS` wherever it is: forward, and back to W and to A."""
-    size = -(-run.m // run.steps_per_epoch)
-    return max(1, int(SECONDS * PACE / (3 * size * count(params))))

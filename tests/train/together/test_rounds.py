@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import pytest
 
-from tests.kernels.cases import assert_trees_close
+from tests.kernels.cases import Library, assert_trees_close
 from xpnet import Network, backend, optim
 from xpnet.data.batches import shuffled
 from xpnet.train.arguments import Settings
@@ -230,6 +230,30 @@ def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, monkeypatch):
     X, *_ = samples_of(eager_xp, 0, 1)
     gains = not own or eager_xp.name != "jax" or not backend.on_host(backend.near(X))
     assert beside_and_alone(eager_xp, own) == ([] if gains else [0, 1, 2, 3])
+
+
+def test_a_stack_makes_as_many_epochs_as_none_of_it_ends_before(eager_xp, monkeypatch):
+    """The second ends after six; the others go on as a smaller stack."""
+    monkeypatch.setattr("xpnet.train.together.rounds.SECONDS", 1e9)
+    monkeypatch.setattr("tests.train.together.test_rounds.EPOCHS", 7)
+    if eager_xp.name == "numpy":
+        monkeypatch.setenv("XPNET_FUSED", "0")  # so that there is a stack, too
+    X, beside, orders = loops(eager_xp, "adam", classes=(Ahead, Ahead))
+    together([loop.rounds(orders[: loop.run.epochs]) for loop in beside], X, kept_in({}))
+    assert [loop.at_once for loop in beside] == [[1, 5, 1], [1, 5], [1, 5, 1]]
+    _, alone, _ = loops(eager_xp, "adam")
+    for found, loop in zip(beside, alone, strict=True):
+        assert_as(found.result, loop.fit(orders))
+
+
+def test_on_jax_one_that_has_ended_takes_the_order_of_the_others():
+    """With its own, the last epoch would be another program."""
+    run = pytest.importorskip("xpnet.fused.jax.run")
+    X, beside, orders = loops(Library("jax"), "adam", rates=(2e-3, 3e-3, 4e-3))
+    before = run._run_program.cache_info().misses
+    together([loop.rounds(orders[: loop.run.epochs]) for loop in beside], X, kept_in({}))
+    assert [len(loop.history) for loop in beside] == [EPOCHS, EPOCHS - 1, EPOCHS]
+    assert run._run_program.cache_info().misses - before <= 2  # whole batches, and a short one
 
 
 def test_samples_are_copied_where_there_is_room(unfused):

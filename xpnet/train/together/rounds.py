@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from typing import Any
@@ -14,10 +15,11 @@ from array_api_compat import array_namespace
 from xpnet import backend
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.train.together.side_by_side import round_side_by_side
+from xpnet.train.lengths import fitting
+from xpnet.train.together.side_by_side import SECONDS, round_side_by_side
 from xpnet.train.together.stacked import FEW, Numbers, Stack, forms_of, grouped, numbers_of
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
-from xpnet.types import Array, PreparedRun, tensors
+from xpnet.types import Array, Batches, PreparedRun, tensors
 
 COPIES = 8
 """Of its parameters that a training may need: before and after a step, gradients, moments."""
@@ -70,6 +72,7 @@ def together(
     stacks: list[Stack] = []
     side_by_side = accelerator_for(like).side_by_side
     epochs: Epochs = {}
+    at_once = 1  # epochs of a stack
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while True:
             most = AT_ONCE if make else len(trainings)
@@ -85,8 +88,11 @@ def together(
                 coming = chain(epochs.items(), begun if len(epochs) <= AT_ONCE // 2 else ())
                 epochs = round_side_by_side(trainings, coming, watch, make, on_alone, size)
             else:
-                made = _made_in_stacks(trainings, epochs, watch, stacks, limit)
+                began = time.perf_counter()
+                made = _made_in_stacks(trainings, epochs, watch, stacks, limit, at_once)
                 train(trainings, epochs, watch, made, on_alone)
+                longest = max((len(batches) for _, batches in epochs.values()), default=1)
+                at_once = fitting(longest, time.perf_counter() - began, SECONDS)
                 epochs = next_epochs(trainings, epochs, watch)
 
 
@@ -135,21 +141,24 @@ def _made_in_stacks(
     watch: Watch,
     stacks: list[Stack],
     limit: float,
+    at_once: int,
 ) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next.
 
-    A training that fails, by its schedule say, leaves.
+    They are as many `at_once` as none of a stack may end before. A training that fails, by its
+    schedule say, leaves.
     """
     made: dict[int, PreparedRun] = {}
-    groups = _alike(trainings, epochs, watch, limit)
+    groups = _alike(trainings, epochs, watch, limit, at_once)
     each = [[epochs[k][0] for k in numbers] for numbers in groups]
     before = [next((known for known in stacks if known.goes_on(loops)), None) for loops in each]
     stacks.clear()  # so that the memory of those that do not go on is free for new ones
     for numbers, loops in zip(groups, each, strict=True):
         if (known := before.pop(0) or _built(loops)) is None:
             continue
+        coming = _of_one_length([epochs[k] for k in numbers], numbers.values())
         try:
-            runs = known.train(dict(zip(loops, numbers.values(), strict=True)))
+            runs = known.train(coming, list(numbers.values()))
             made |= {k: runs[loop] for k, loop in zip(numbers, loops, strict=True)}
             stacks.append(known)
         except Exception as error:
@@ -158,6 +167,18 @@ def _made_in_stacks(
                 fail(trainings[k], error, watch(k))
                 del epochs[k]
     return made
+
+
+def _of_one_length(
+    coming: Sequence[Coming], numbers: Iterable[Numbers]
+) -> dict[EpochLoop, list[Batches]]:
+    """The epochs of each, as many as there are numbers for of all of them."""
+    steps = min(map(len, numbers))
+    for loop, batches in coming:
+        loop.most = steps // loop.run.steps_per_epoch
+        loop.extend(batches)
+        loop.most = 1  # of its own, it is asked for the next alone
+    return dict(coming)
 
 
 def _built(loops: Sequence[EpochLoop]) -> Stack | None:
@@ -169,7 +190,7 @@ def _built(loops: Sequence[EpochLoop]) -> Stack | None:
 
 
 def _alike(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float, at_once: int
 ) -> list[dict[int, Numbers]]:
     """The numbers of the steps of trainings that can be a stack, for each that there can be."""
     loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
@@ -180,7 +201,8 @@ def _alike(
     for k, (loop, (batches,)) in list(epochs.items()):
         found = forms_of(loop, batches, copies=has_room)
         try:
-            numbers = numbers_of(loop) if found else None
+            count = min(at_once, loop.ahead(), loop.run.epochs - len(loop.history))
+            numbers = numbers_of(loop, max(1, count)) if found else None
         except Exception as error:
             fail(trainings[k], error, watch(k))
             del epochs[k]

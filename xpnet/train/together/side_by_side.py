@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals
-from xpnet.train.epochs import TICK, EpochLoop, Rounds
+from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.lengths import GROWTH, TICK
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
 from xpnet.types import PreparedRun, SideBySide
 
@@ -19,9 +20,6 @@ for its end."""
 
 ROUND = 1.0
 """What any other round takes at most: its end is when a line of progress may be written."""
-
-GROWTH = 16
-"""Times as many epochs of a training may be made in a round as in an earlier one."""
 
 FIRST = 1, 4
 """Trainings in the first parts: few, so that computing begins soon; and of the very first it is

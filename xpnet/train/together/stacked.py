@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ FEW = 4
 """Networks that share no order: on a processor, fewer train as fast one after another."""
 
 Numbers: TypeAlias = list[dict[str, Any]]
-"""The hyperparameters of the steps of an epoch."""
+"""The hyperparameters of the steps of some epochs."""
 
 
 def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, ...]:
@@ -68,14 +68,14 @@ def grouped(forms: Mapping[int, tuple[Any, ...]], few: int) -> list[list[int]]:
     return found
 
 
-def numbers_of(loop: EpochLoop) -> Numbers | None:
-    """Those of its next epoch; None where any is none that stands in an array beside others.
+def numbers_of(loop: EpochLoop, epochs: int) -> Numbers | None:
+    """Those of its next epochs; None where any is none that stands in an array beside others.
 
     Raises what its schedule raises at any of the steps.
     """
     W = loop.params[0].W
     most = array_namespace(W).finfo(W.dtype).max
-    numbers = loop.trainer.numbers(loop.run.steps_per_epoch)
+    numbers = loop.trainer.numbers(epochs * loop.run.steps_per_epoch)
     each = [number for of_step in numbers for number in of_step.values()]
     fit = all(isinstance(number, float) and abs(number) <= most for number in each)
     return numbers if fit else None
@@ -116,11 +116,11 @@ class Stack:
             first.settings.optimizer.apply,
             first.settings.optimizer.rate,
         )
-        (l2,) = self._of_each([[float(loop.settings.l2) for loop in loops]])
+        l2 = self._of_each([[float(loop.settings.l2) for loop in loops]])[0]
         settings = first.settings._replace(optimizer=optimizer, l2=l2, **self._dropout())
         self.trainer = Trainer(first.net, params, settings, fixed=False)
         self.trainer.index = first.index
-        each = self._batches()
+        each = [loop.batches for loop in loops if loop.batches is not None]
         with backend.on_device_of(self.like):
             X, Y, weight = map(_joined, zip(*(one[:3] for one in each), strict=True))
         self.samples = each[0]._replace(X=X, Y=Y, sample_weight=weight)
@@ -138,32 +138,36 @@ class Stack:
             and 2 * len(loops) > len(self.loops)
         )
 
-    def train(self, numbers: Mapping[EpochLoop, Numbers]) -> dict[EpochLoop, PreparedRun]:
-        """Make the epoch of those whose numbers are given; what it leaves of each."""
-        some = next(iter(numbers.values()))
-        # One that has ended takes any: it might have no more of its own.
-        each = [numbers.get(loop, some) for loop in self.loops]
-        of_steps = self._numbers(list(zip(*each, strict=True)))
+    def train(
+        self, epochs: Mapping[EpochLoop, Sequence[Batches]], numbers: Sequence[Numbers]
+    ) -> dict[EpochLoop, PreparedRun]:
+        """Make as many epochs of each, with its numbers; what these leave of each."""
+        # One that has ended takes what another does: it might have no more of its own.
+        of_each = dict(zip(epochs, zip(epochs.values(), numbers, strict=True), strict=True))
+        some = next(iter(of_each.values()))
+        batches, each = zip(*(of_each.get(loop, some) for loop in self.loops), strict=True)
         self.numbers.clear()
-        self.numbers.update(enumerate(of_steps, self.trainer.state.t + 1))
-        order = _joined([one.order for one in self._batches()])
-        batches = self.samples._replace(order=order)
-        costs = self.trainer.run(batches, 0, len(some))
-        if costs is None:
-            costs = [self.trainer.step(*batch).cost for batch in self.loops[0].gathered(batches)]
-        host = backend.read(list(costs))  # once for all
+        self.numbers.update(enumerate(self._numbers(each), self.trainer.state.t + 1))
+        costs: list[Array] = []
+        for of_epoch in zip(*batches, strict=True):
+            costs.extend(self._epoch(_joined([one.order for one in of_epoch])))
+        host = backend.read(costs)  # once for all
         with backend.on_device_of(self.like):
             params = unstack(self.trainer.params)
             moments = [unstack(moment) for moment in self.trainer.state.moments]
         return {
             loop: PreparedRun((), (params[k], tuple(each[k] for each in moments), host[:, k]))
             for k, loop in enumerate(self.loops)
-            if loop in numbers
+            if loop in epochs
         }
 
-    def _batches(self) -> list[Batches]:
-        """Those of the newest epoch of each."""
-        return [loop.batches for loop in self.loops if loop.batches is not None]
+    def _epoch(self, order: Array) -> Sequence[Array]:
+        """The costs of its steps."""
+        loop, batches = self.loops[0], self.samples._replace(order=order)
+        costs = self.trainer.run(batches, 0, loop.run.steps_per_epoch)
+        if costs is None:
+            costs = [self.trainer.step(*batch).cost for batch in loop.gathered(batches)]
+        return costs
 
     def _dropout(self) -> dict[str, Any]:
         """Rates and seeds of each network, which has the masks that it has alone."""
@@ -176,22 +180,23 @@ class Stack:
             "seed": on_host([[[one.seed]] for one in each], dtype="int64"),
         }
 
-    def _numbers(self, steps: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """Those of each step, from those of each network."""
-        names = tuple(steps[0][0])
-        columns = (
-            self._of_each([[each[n] for each in of_step] for of_step in steps]) for n in names
-        )
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    def _numbers(self, each: Sequence[Numbers]) -> Iterator[dict[str, Any]]:
+        """The hyperparameters of the stack, for as many steps as there are of all."""
+        steps = list(zip(*each, strict=False))
+        names = steps[0][0].keys()
+        columns = [self._of_each([[one[name] for one in step] for step in steps]) for name in names]
+        return (dict(zip(names, step, strict=True)) for step in zip(*columns, strict=True))
 
-    def _of_each(self, steps: list[list[float]]) -> list[Any]:
-        """Of each step one number where all networks have the same, else an array (K, 1, 1)."""
-        if all(len(set(of_step)) == 1 for of_step in steps):
-            return [of_step[0] for of_step in steps]
-        # All at once to where the parameters are, by NumPy, which reads lists faster.
-        table = backend.asarray(steps, backend="numpy", dtype="float64")[..., None, None]
-        array = backend.asarray(table, like=self.like, dtype=self.like.dtype)
-        return [array[step, ...] for step in range(len(steps))]
+    def _of_each(self, steps: list[list[float]]) -> Sequence[Any]:
+        """One number a step where all networks have the same, else an array (K, 1, 1)."""
+        if all(len(set(numbers)) == 1 for numbers in steps):
+            return [numbers[0] for numbers in steps]
+        # JAX's runs put those of all steps there at once.
+        where = {"backend": "numpy"} if is_jax_array(self.like) else {"like": self.like}
+        nested = [[[[number]] for number in numbers] for numbers in steps]
+        columns = backend.asarray(nested, dtype=self.like.dtype, **where)
+        found: tuple[Array, ...] = array_namespace(columns).unstack(columns)
+        return found
 
 
 def _joined(each: Sequence[Any]) -> Any:
