@@ -16,6 +16,7 @@ from xpnet.data.batches import shuffled
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
+from xpnet.train.together.rounds import _bytes
 from xpnet.train.together.side_by_side import _parts, _Round
 from xpnet.train.together.stacked import Stack
 from xpnet.types import Batches, Run
@@ -244,6 +245,22 @@ def test_a_stack_makes_as_many_epochs_as_none_of_it_ends_before(eager_xp, monkey
     _, alone, _ = loops(eager_xp, "adam")
     for found, loop in zip(beside, alone, strict=True):
         assert_as(found.result, loop.fit(orders))
+
+
+def test_a_stack_that_begins_later_is_measured_by_itself(unfused, monkeypatch):
+    """Its epochs may take longer than those of the stack before."""
+    monkeypatch.setattr("xpnet.train.together.rounds.SECONDS", 1e9)
+    X, Y = np.ones((M, 3)), np.eye(2)[np.arange(M) % 2]
+    orders = [shuffled(X, Y, SIZE, 0, epoch, None) for epoch in range(23)]
+    run = Run(NET, 23, -(-M // SIZE), M)
+    beside = [
+        Ahead(run, NET.init(seed=k, like=X), (), Settings(optim.adam(0.01)), lambda params: {})
+        for k in range(4)
+    ]
+    room_for_two = 1.5 * _bytes(beside[0])
+    rounds = [loop.rounds(orders) for loop in beside]
+    together(rounds, X, lambda k: nullcontext(), limit=room_for_two)
+    assert [loop.at_once for loop in beside] == [[1, 16, 6]] * 4
 
 
 def test_on_jax_one_that_has_ended_takes_the_order_of_the_others():
