@@ -19,7 +19,7 @@ from xpnet.train.together import together
 from xpnet.train.together.rounds import _bytes
 from xpnet.train.together.side_by_side import _parts, _Round
 from xpnet.train.together.stacked import Stack
-from xpnet.types import Batches, Run
+from xpnet.types import Batches, Run, tensors
 
 NET = Network((3, 4, 2), output="softmax")
 M, SIZE, EPOCHS = 23, 5, 3
@@ -261,6 +261,24 @@ def test_a_stack_that_begins_later_is_measured_by_itself(unfused, monkeypatch):
     rounds = [loop.rounds(orders) for loop in beside]
     together(rounds, X, lambda k: nullcontext(), limit=room_for_two)
     assert [loop.at_once for loop in beside] == [[1, 16, 6]] * 4
+
+
+@pytest.mark.parametrize("classes", [(EpochLoop,) * 2, (Ahead,) * 2], ids=["one", "some"])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_what_has_ended_keeps_no_memory_of_a_stack(library, classes, unfused):
+    pytest.importorskip(library)
+    X, beside, orders = loops(Library(library), "adam", classes=classes)
+    together([loop.rounds(orders[: loop.run.epochs]) for loop in beside], X, kept_in({}))
+    for loop in beside:
+        for params in (loop.params, *loop.trainer.state.moments):
+            assert [memory_of(array) == array.nbytes for array in tensors(params)] == [True] * 4
+
+
+def memory_of(array):
+    """Bytes of what the array may be a view of."""
+    if isinstance(array, np.ndarray):
+        return array.nbytes if array.base is None else array.base.nbytes
+    return array.untyped_storage().nbytes()
 
 
 def test_on_jax_one_that_has_ended_takes_the_order_of_the_others():

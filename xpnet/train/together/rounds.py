@@ -202,8 +202,8 @@ def _alike(
     for k, (loop, (batches,)) in list(epochs.items()):
         found = forms_of(loop, batches, copies=has_room)
         try:
-            count = min(at_once.get(k, 1), loop.ahead(), loop.run.epochs - len(loop.history))
-            numbers = numbers_of(loop, max(1, count)) if found else None
+            count = max(1, min(at_once.get(k, 1), loop.surely()))
+            numbers = numbers_of(loop, count) if found else None
         except Exception as error:
             fail(trainings[k], error, watch(k))
             del epochs[k]
