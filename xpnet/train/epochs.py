@@ -187,6 +187,10 @@ class EpochLoop(Training):
         """
         return 1
 
+    def surely(self) -> int:
+        """How many of the next epochs are there in any case: after them it may end."""
+        return min(self.ahead(), self.run.epochs - len(self.history))
+
     def lengthen(self, epochs: int, seconds: float) -> None:
         """Let so many be one run as there is time for, by the seconds that these took."""
         is_step = self.run.steps_per_epoch == 1  # which may have been made by itself

@@ -16,9 +16,10 @@ from xpnet.data.batches import shuffled
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
+from xpnet.train.together.rounds import _bytes
 from xpnet.train.together.side_by_side import _parts, _Round
 from xpnet.train.together.stacked import Stack
-from xpnet.types import Batches, Run
+from xpnet.types import Batches, Run, tensors
 
 NET = Network((3, 4, 2), output="softmax")
 M, SIZE, EPOCHS = 23, 5, 3
@@ -244,6 +245,40 @@ def test_a_stack_makes_as_many_epochs_as_none_of_it_ends_before(eager_xp, monkey
     _, alone, _ = loops(eager_xp, "adam")
     for found, loop in zip(beside, alone, strict=True):
         assert_as(found.result, loop.fit(orders))
+
+
+def test_a_stack_that_begins_later_is_measured_by_itself(unfused, monkeypatch):
+    """Its epochs may take longer than those of the stack before."""
+    monkeypatch.setattr("xpnet.train.together.rounds.SECONDS", 1e9)
+    X, Y = np.ones((M, 3)), np.eye(2)[np.arange(M) % 2]
+    orders = [shuffled(X, Y, SIZE, 0, epoch, None) for epoch in range(23)]
+    run = Run(NET, 23, -(-M // SIZE), M)
+    beside = [
+        Ahead(run, NET.init(seed=k, like=X), (), Settings(optim.adam(0.01)), lambda params: {})
+        for k in range(4)
+    ]
+    room_for_two = 1.5 * _bytes(beside[0])
+    rounds = [loop.rounds(orders) for loop in beside]
+    together(rounds, X, lambda k: nullcontext(), limit=room_for_two)
+    assert [loop.at_once for loop in beside] == [[1, 16, 6]] * 4
+
+
+@pytest.mark.parametrize("classes", [(EpochLoop,) * 2, (Ahead,) * 2], ids=["one", "some"])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_what_has_ended_keeps_no_memory_of_a_stack(library, classes, unfused):
+    pytest.importorskip(library)
+    X, beside, orders = loops(Library(library), "adam", classes=classes)
+    together([loop.rounds(orders[: loop.run.epochs]) for loop in beside], X, kept_in({}))
+    for loop in beside:
+        for params in (loop.params, *loop.trainer.state.moments):
+            assert [memory_of(array) == array.nbytes for array in tensors(params)] == [True] * 4
+
+
+def memory_of(array):
+    """Bytes of what the array may be a view of."""
+    if isinstance(array, np.ndarray):
+        return array.nbytes if array.base is None else array.base.nbytes
+    return array.untyped_storage().nbytes()
 
 
 def test_on_jax_one_that_has_ended_takes_the_order_of_the_others():

@@ -72,7 +72,7 @@ def together(
     stacks: list[Stack] = []
     side_by_side = accelerator_for(like).side_by_side
     epochs: Epochs = {}
-    at_once = 1  # epochs of a stack
+    at_once: dict[int, int] = {}  # epochs of a training in a stack
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while True:
             most = AT_ONCE if make else len(trainings)
@@ -88,11 +88,8 @@ def together(
                 coming = chain(epochs.items(), begun if len(epochs) <= AT_ONCE // 2 else ())
                 epochs = round_side_by_side(trainings, coming, watch, make, on_alone, size)
             else:
-                began = time.perf_counter()
                 made = _made_in_stacks(trainings, epochs, watch, stacks, limit, at_once)
                 train(trainings, epochs, watch, made, on_alone)
-                longest = max((len(batches) for _, batches in epochs.values()), default=1)
-                at_once = fitting(longest, time.perf_counter() - began, SECONDS)
                 epochs = next_epochs(trainings, epochs, watch)
 
 
@@ -141,12 +138,12 @@ def _made_in_stacks(
     watch: Watch,
     stacks: list[Stack],
     limit: float,
-    at_once: int,
+    at_once: dict[int, int],
 ) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next.
 
-    They are as many `at_once` as none of a stack may end before. A training that fails, by its
-    schedule say, leaves.
+    They are as many as none of a stack may end before, and as there is time for `at_once` by what
+    the last ones of the training took. A training that fails, by its schedule say, leaves.
     """
     made: dict[int, PreparedRun] = {}
     groups = _alike(trainings, epochs, watch, limit, at_once)
@@ -157,10 +154,14 @@ def _made_in_stacks(
         if (known := before.pop(0) or _built(loops)) is None:
             continue
         coming = _of_one_length([epochs[k] for k in numbers], numbers.values())
+        began = time.perf_counter()
         try:
             runs = known.train(coming, list(numbers.values()))
             made |= {k: runs[loop] for k, loop in zip(numbers, loops, strict=True)}
             stacks.append(known)
+            longest = max(map(len, coming.values()))
+            count = fitting(longest, time.perf_counter() - began, SECONDS / len(groups))
+            at_once.update(dict.fromkeys(numbers, count))
         except Exception as error:
             # It may have written over the parameters of each: none of them can go on.
             for k in numbers:
@@ -190,7 +191,7 @@ def _built(loops: Sequence[EpochLoop]) -> Stack | None:
 
 
 def _alike(
-    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float, at_once: int
+    trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float, at_once: dict[int, int]
 ) -> list[dict[int, Numbers]]:
     """The numbers of the steps of trainings that can be a stack, for each that there can be."""
     loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
@@ -201,8 +202,8 @@ def _alike(
     for k, (loop, (batches,)) in list(epochs.items()):
         found = forms_of(loop, batches, copies=has_room)
         try:
-            count = min(at_once, loop.ahead(), loop.run.epochs - len(loop.history))
-            numbers = numbers_of(loop, max(1, count)) if found else None
+            count = max(1, min(at_once.get(k, 1), loop.surely()))
+            numbers = numbers_of(loop, count) if found else None
         except Exception as error:
             fail(trainings[k], error, watch(k))
             del epochs[k]

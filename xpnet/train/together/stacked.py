@@ -12,7 +12,16 @@ from xpnet import backend
 from xpnet.network import stack, unstack
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.steps import Trainer
-from xpnet.types import Array, Batches, Optimizer, OptimizerState, PreparedRun, count
+from xpnet.types import (
+    Array,
+    Batches,
+    Optimizer,
+    OptimizerState,
+    Params,
+    PreparedRun,
+    count,
+    map_params,
+)
 
 LARGE = 40_000
 """Parameters of a network: on a processor, larger ones train as fast one after another."""
@@ -155,9 +164,13 @@ class Stack:
         with backend.on_device_of(self.like):
             params = unstack(self.trainer.params)
             moments = [unstack(moment) for moment in self.trainer.state.moments]
+            left = [
+                _own(loop, len(some[0]), (params[k], *(each[k] for each in moments)))
+                for k, loop in enumerate(self.loops)
+            ]
         return {
-            loop: PreparedRun((), (params[k], tuple(each[k] for each in moments), host[:, k]))
-            for k, loop in enumerate(self.loops)
+            loop: PreparedRun((), (params, tuple(moments), host[:, k]))
+            for k, (loop, (params, *moments)) in enumerate(zip(self.loops, left, strict=True))
             if loop in epochs
         }
 
@@ -197,6 +210,14 @@ class Stack:
         columns = backend.asarray(nested, dtype=self.like.dtype, **where)
         found: tuple[Array, ...] = array_namespace(columns).unstack(columns)
         return found
+
+
+def _own(loop: EpochLoop, epochs: int, each: Sequence[Params]) -> Sequence[Params]:
+    """Copies where it may be at its end, or keep these: a view would keep the whole stack."""
+    if is_jax_array(each[0][0].W) or epochs < loop.surely():  # JAX's entries are copies
+        return each
+    asarray = array_namespace(each[0][0].W).asarray
+    return [map_params(lambda array: asarray(array, copy=True), params) for params in each]
 
 
 def _joined(each: Sequence[Any]) -> Any:
