@@ -220,4 +220,7 @@ def test_a_search_takes_as_many_launches_as_one_training(graph, monkeypatch, on)
     step = (
         5 + 2 + 1 + 2 + 1 + 1 + 1 + 1
     )  # products, forward, cost, weights, sums, back, update, draw
-    assert len(seen[-1]) == (1 + steps if on else step * steps) + len(once), seen[-1]
+    of_epoch = (1 + steps if on else step * steps) + len(once)
+    assert [len(launches) for launches in seen[2:4]] == [of_epoch] * 2, seen[2]
+    copies = 4 * 3 * 4  # of a member's arrays, which are its own at its end
+    assert len(seen[-1]) == of_epoch + copies, seen[-1]
