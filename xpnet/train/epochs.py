@@ -15,7 +15,6 @@ from xpnet.data.batches import gathered, nth, sliced
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.costs import EpochCosts, means, weight_of
-from xpnet.train.lengths import GROWTH, TICK, first_count, fitting
 from xpnet.train.steps import Trainer
 from xpnet.train.training import Recorder, Training, hears_steps, wants_every_step
 from xpnet.types import (
@@ -53,6 +52,26 @@ SECONDS = 0.05
 
 LARGE = 1_000_000
 """Parameters of a network whose runs may take longer, up to four times, as each run copies them."""
+
+TICK = 1e-9
+"""Seconds that any run takes, where the clock stands still, as it does for some tests of users."""
+
+PACE = 1e9
+"""Multiplications a second that any machine makes, by which the first run is cut."""
+
+GROWTH = 16
+"""Times as many steps or epochs may be one run as were before, by whose time it is cut."""
+
+
+def fitting(epochs: int, seconds: float, limit: float) -> int:
+    """For how many epochs there is time until a limit, where so many took these seconds."""
+    return min(int(limit * epochs / max(seconds, TICK)), GROWTH * epochs)
+
+
+def first_count(run: Run, params: Params, limit: float) -> int:
+    """How many steps keep to a limit in seconds wherever it is: forward, and back to W and to A."""
+    size = -(-run.m // run.steps_per_epoch)
+    return max(1, int(limit * PACE / (3 * size * count(params))))
 
 
 class EpochLoop(Training):

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals
-from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.train.lengths import GROWTH, TICK
+from xpnet.train.epochs import GROWTH, TICK, EpochLoop, Rounds
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
 from xpnet.types import PreparedRun, SideBySide
 
