@@ -152,9 +152,9 @@ def _made_in_stacks(
     for numbers, loops in zip(groups, each, strict=True):
         if (known := before.pop(0) or _built(loops)) is None:
             continue
-        coming = _of_one_length([epochs[k] for k in numbers], numbers.values())
         began = time.perf_counter()
         try:
+            coming = _of_one_length([epochs[k] for k in numbers], numbers.values())
             runs = known.train(coming, list(numbers.values()))
             made |= {k: runs[loop] for k, loop in zip(numbers, loops, strict=True)}
             stacks.append(known)
