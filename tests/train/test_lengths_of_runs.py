@@ -30,7 +30,7 @@ def lengths(monkeypatch):
 
         monkeypatch.setattr(Trainer, "run", timed)
         monkeypatch.setattr(EPOCHS, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-        monkeypatch.setattr(EPOCHS, "first_count", lambda run, params, limit: first)
+        monkeypatch.setattr(EPOCHS, "_first_count", lambda run, params: first)
         train(random_case((3, 4, 2), m=steps), batch_size=1, epochs=2)
         assert sum(made) == 2 * steps
         return made

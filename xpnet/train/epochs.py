@@ -63,17 +63,6 @@ GROWTH = 16
 """Times as many steps or epochs may be one run as were before, by whose time it is cut."""
 
 
-def fitting(epochs: int, seconds: float, limit: float) -> int:
-    """For how many epochs there is time until a limit, where so many took these seconds."""
-    return min(int(limit * epochs / max(seconds, TICK)), GROWTH * epochs)
-
-
-def first_count(run: Run, params: Params, limit: float) -> int:
-    """How many steps keep to a limit in seconds wherever it is: forward, and back to W and to A."""
-    size = -(-run.m // run.steps_per_epoch)
-    return max(1, int(limit * PACE / (3 * size * count(params))))
-
-
 class EpochLoop(Training):
     """Epochs of steps on mini-batches.
 
@@ -120,7 +109,7 @@ class EpochLoop(Training):
         self.in_runs = not any(map(wants_every_step, callbacks))
         self.is_watched, self.has_run = True, False
         self.most = 1  # epochs at a time
-        self.count = first_count(run, params, SECONDS)  # steps of the next run
+        self.count = _first_count(run, params)  # steps of the next run
         self.patience = min(max(1.0, count(params) / LARGE), 4.0)  # runs of so many times `SECONDS`
         self.batches: Batches | None = None
         self.coming: Iterator[Batches] = iter(())  # those of the epochs after the ones that began
@@ -358,3 +347,14 @@ class EpochLoop(Training):
             for callback in hearing:
                 callback.on_step(told)
         self.recorder.after_steps(self)
+
+
+def fitting(epochs: int, seconds: float, limit: float) -> int:
+    """For how many epochs there is time until a limit, where so many took these seconds."""
+    return min(int(limit * epochs / max(seconds, TICK)), GROWTH * epochs)
+
+
+def _first_count(run: Run, params: Params) -> int:
+    """How many steps take at most `SECONDS` wherever it is: forward, and back to W and to A."""
+    size = -(-run.m // run.steps_per_epoch)
+    return max(1, int(SECONDS * PACE / (3 * size * count(params))))
