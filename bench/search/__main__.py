@@ -30,7 +30,7 @@ from bench import machine
 from bench.search import tables
 from bench.search.cell import OURS, SAME, SEARCHES, Cell, fits
 
-PACKAGES = ("xpnet", "numpy", "scikit-learn", "joblib", "numba")
+PACKAGES = ("xpnet", "numpy", "scikit-learn", "joblib", "numba", "torch", "jax")
 DATA, UNITS, TRAININGS = ("digits", "mnist"), (32, 128), (8, 80, 400)
 LIBRARIES = "numpy", "torch", "jax"
 GROWTH = (5, 10, 20, 40, 80, 160, 320, 640)

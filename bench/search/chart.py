@@ -24,8 +24,8 @@ STYLES = {
 
 
 def chart(results: Results) -> Figure:
-    """A panel for each data and width: ms a training over the number of trainings."""
-    panels = results.of_titles("searches")
+    """A panel for each data and width: ms a training over the number of trainings, if several."""
+    panels = {t: cells for t, cells in results.of_titles("searches").items() if len(cells) > 1}
     rows = -(-len(panels) // 2)
     figure = Figure(figsize=(WIDTH, 0.5 + HEIGHT * rows), layout="constrained")
     axes = figure.subplots(rows, min(2, len(panels)), squeeze=False).ravel()
