@@ -49,14 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part in asked.only:
         trainings = asked.trainings or (TRAININGS if part == "searches" else GROWTH)
         for data, units, K in product(asked.data, asked.units, trainings):
-            _measure(found, part, Cell(data, units, K, asked.mnist, asked.library), asked)
+            _measure(found, part, Cell(data, units, K, asked.mnist, asked.arrays), asked)
     print(tables.tables(tables.read([found])))
     return 0 if all(map(_is_as_it_should, found["searches"])) else 1
 
 
 def _is_as_it_should(cell: dict[str, Any]) -> bool:
     """Whether scores are the same: elsewhere than on NumPy, rounding may turn a prediction."""
-    return cell["library"] != "numpy" or cell["same"] in (None, cell["candidates"])
+    return cell["arrays"] != "numpy" or cell["same"] in (None, cell["candidates"])
 
 
 def _measure(found: dict[str, Any], part: str, cell: Cell, asked: argparse.Namespace) -> None:
@@ -76,7 +76,7 @@ def compared(cell: Cell, names: list[str], rounds: int) -> dict[str, Any]:
     """Seconds of each search, one after another in each round; how many scores are the same."""
     searches = fits(cell, names)
     # Which compiles, and starts processes; JAX compiles for each number of trainings.
-    warm = fits(cell._replace(trainings=8), names) if cell.library == "numpy" else searches
+    warm = fits(cell._replace(trainings=8), names) if cell.arrays == "numpy" else searches
     for fit in warm.values():
         fit()
     seconds: dict[str, list[float]] = {name: [] for name in searches}
@@ -111,7 +111,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=["searches", "growth"], metavar="PART")
     parser.add_argument("--data", nargs="+", choices=DATA, default=DATA)
     parser.add_argument("--mnist", help="a folder of MNIST's files; without, samples like digits")
-    parser.add_argument("--library", choices=LIBRARIES, default="numpy", help="of the arrays")
+    parser.add_argument("--arrays", choices=LIBRARIES, default="numpy", help="whose samples are")
     parser.add_argument("--units", type=int, nargs="+", default=UNITS, help="of the hidden layer")
     parser.add_argument("--trainings", type=int, nargs="+", help="8 80 400; of growth, more")
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))

@@ -31,7 +31,7 @@ class Cell(NamedTuple):
     units: int
     trainings: int
     folder: str | None = None
-    library: str = "numpy"
+    arrays: str = "numpy"
 
     @property
     def folds(self) -> int:
@@ -40,15 +40,15 @@ class Cell(NamedTuple):
 
     @property
     def title(self) -> str:
-        where = "" if self.library == "numpy" else f", on arrays of {self.library}"
+        where = "" if self.arrays == "numpy" else f", on arrays of {self.arrays}"
         return f"{self.data}, {self.units} units{where}"
 
     def samples(self) -> tuple[Any, Any]:
         """Where the library has them."""
         X, y = self._on_host()
-        if self.library == "numpy":
+        if self.arrays == "numpy":
             return X, y
-        there = {"backend": self.library}
+        there = {"backend": self.arrays}
         return backend.asarray(X, **there), backend.asarray(y, dtype="int32", **there)
 
     def _on_host(self) -> tuple[Any, Any]:
@@ -95,7 +95,7 @@ def fits(cell: Cell, names: list[str]) -> dict[str, Fit]:
 
     scikit-learn's MLP takes NumPy's arrays alone.
     """
-    (X, y), is_other = cell.samples(), cell.library != "numpy"
+    (X, y), is_other = cell.samples(), cell.arrays != "numpy"
 
     def fit(name: str) -> Any:
         with config_context(array_api_dispatch=is_other):

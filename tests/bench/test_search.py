@@ -21,7 +21,7 @@ def measured(monkeypatch, tmp_path, capsys):
 
     def compared(cell, names, rounds):
         asked.append(cell.trainings)
-        same = 16 if cell.library == "numpy" else 15
+        same = 16 if cell.arrays == "numpy" else 15
         return {"rows": rows, "same": same, "candidates": 16}
 
     monkeypatch.setattr(command, "compared", compared)
@@ -54,7 +54,7 @@ def test_of_a_folder_the_file_has_the_name_alone(measured):
 
 
 def test_elsewhere_rounding_may_turn_a_prediction(measured):
-    text = tables.tables(measured("--library", "jax", "--units", "32", "--trainings", "80")[0])
+    text = tables.tables(measured("--arrays", "jax", "--units", "32", "--trainings", "80")[0])
     assert "digits, 32 units, on arrays of jax" in text
     assert "| 0.25 | 15 of 16 |" in text
 
@@ -64,7 +64,7 @@ def test_elsewhere_rounding_may_turn_a_prediction(measured):
 def test_scores_of_searches_are_compared(library, monkeypatch):
     for name, search in SEARCHES.items():  # no processes, which would take half a minute to begin
         monkeypatch.setitem(SEARCHES, name, search._replace(n_jobs=None))
-    cell = Cell("digits", units=4, trainings=10, library=library)
+    cell = Cell("digits", units=4, trainings=10, arrays=library)
     found = command.compared(cell, ["scikit-learn's", SAME, OURS], rounds=1)
     names = [row["search"] for row in found["rows"]]
     assert names == ["scikit-learn's"] * (library == "numpy") + [SAME, OURS]
