@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.fused.cases import OPTIMIZERS
-from tests.fused.test_torch_runs import (
+from tests.fused.torch_runs import (
     BATCH_SIZE,
     EPOCHS,
     STEPS,
