@@ -17,6 +17,7 @@ from sklearn.metrics import (
     get_scorer,
     log_loss,
     make_scorer,
+    top_k_accuracy_score,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -52,6 +53,9 @@ OF_TWO = {
     },
     "refit": "roc_auc",
 }
+OF_LOGARITHMS = make_scorer(
+    top_k_accuracy_score, k=2, labels=range(10), response_method=["predict_log_proba"]
+)
 ERRORS = ["r2", "neg_mean_squared_error", "neg_mean_absolute_error", "neg_max_error"]
 SOME_FAIL = {"learning_rate_init": [1e-2, 1e30], "solver": ["sgd"]}
 
@@ -76,6 +80,7 @@ SEARCHES = {
         {"scoring": make_scorer(fbeta_score, beta=2, average="macro")},
         {},
     ),
+    "logarithms": (CLASSIFIER, RATES, (X64, Y), {"scoring": OF_LOGARITHMS} | TRAIN, {}),
     "weights": (CLASSIFIER, RATES, (X64, Y), SEVERAL | TRAIN, {"sample_weight": W}),
     "regression": (REGRESSOR, RATES, REAL, {"scoring": ERRORS, "refit": "r2"} | TRAIN, {}),
     "outputs": (REGRESSOR, RATES, (REAL_X, np.c_[REAL_Y, -REAL_Y]), {"scoring": "r2"}, {}),
@@ -104,6 +109,13 @@ ON_TORCH = {
     "pipeline": (
         make_pipeline(StandardScaler(), CLASSIFIER),
         {"mlpclassifier__alpha": [1e-5, 1.0]},
+        (X64, Y),
+        SEVERAL | TRAIN,
+        {},
+    ),
+    "pipeline of one step": (
+        make_pipeline(CLASSIFIER),
+        {"mlpclassifier__solver": ["lbfgs", "adam"]},
         (X64, Y),
         SEVERAL | TRAIN,
         {},
