@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.model_selection.cases import LONG, RATES, REAL_X, REAL_Y, SMALL, X, Y, failing, heard
 from tests.standin.place import device_answers
-from xpnet import MLPClassifier, MLPRegressor
+from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
 from xpnet.model_selection import fitting, scorers
 
@@ -159,6 +159,23 @@ def test_a_search_has_the_scores_of_scikit_learns_on_the_host(library, case):
 def _of_scores(warned):
     """Those that are not of numbers too large for the library, which libraries give or do not."""
     return Counter(entry for entry in warned if entry[1] is not RuntimeWarning)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_on_another_device_than_the_current_one(second_cuda_device):
+    """Fits that train side by side, and one by one."""
+
+    def there(values):
+        return backend.asarray(values, backend=second_cuda_device.backend, dtype=values.dtype.name)
+
+    found, _ = results(ours, "one by one", there)
+    expected, _ = results(theirs, "one by one", np.asarray)
+    for name in SEVERAL["scoring"]:
+        name = f"mean_test_{name}"
+        np.testing.assert_allclose(found.cv_results_[name], expected.cv_results_[name], 1e-7)
+    options = {"scoring": "f1_macro", "cv": theirs.KFold(2)}
+    scores = ours.cross_val_score(CLASSIFIER, there(X64), there(Y), **options)
+    assert scores.tolist() == theirs.cross_val_score(CLASSIFIER, X64, Y, **options).tolist()
 
 
 def test_on_jax_too():

@@ -11,6 +11,8 @@ from joblib import parallel_config
 from sklearn import model_selection
 from sklearn.utils import get_tags
 
+from xpnet import backend
+from xpnet.estimators._devices import stand_in
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
@@ -61,7 +63,11 @@ class SideBySideMixin(DocumentedMixin, Base):
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
         try:
             # What is left is to score, which takes less time than to start other processes.
-            with self._scored_for_all(X, y, params), parallel_config(backend="sequential"):
+            with (
+                backend.on_device_of(stand_in(X)),
+                self._scored_for_all(X, y, params),
+                parallel_config(backend="sequential"),
+            ):
                 return super().fit(X, y, **params)
         finally:
             dealer.close()
