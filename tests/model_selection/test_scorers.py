@@ -161,6 +161,25 @@ def _of_scores(warned):
     return Counter(entry for entry in warned if entry[1] is not RuntimeWarning)
 
 
+@pytest.mark.parametrize("library", ["torch", "cupy"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", SEVERAL["scoring"]], ids=str)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
+def test_a_search_scores_other_samples_by_its_scorer(library, solver, scoring):
+    """If its fits went one by one, too."""
+    there = pytest.importorskip(library).asarray
+    refit = "neg_log_loss" if isinstance(scoring, list) else True
+    options = {"scoring": scoring, "refit": refit, "cv": theirs.KFold(2)}
+    model = MLPClassifier(**{**LONG, "solver": solver})
+    found, expected = (
+        module.GridSearchCV(model, {"alpha": [1e-3, 1.0]}, **options)
+        .fit(take(X64[50:]), take(Y[50:]))
+        .score(take(X64[:50]), take(Y[:50]))
+        for module, take in ((ours, there), (theirs, np.asarray))
+    )
+    assert found == pytest.approx(expected, rel=1e-7)
+
+
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_on_another_device_than_the_current_one(second_cuda_device):
     """Fits that train side by side, and one by one."""
