@@ -17,13 +17,14 @@ from sklearn.metrics import (
     get_scorer,
     log_loss,
     make_scorer,
+    top_k_accuracy_score,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.model_selection.cases import LONG, RATES, REAL_X, REAL_Y, SMALL, X, Y, failing, heard
 from tests.standin.place import device_answers
-from xpnet import MLPClassifier, MLPRegressor
+from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
 from xpnet.model_selection import fitting, scorers
 
@@ -52,6 +53,9 @@ OF_TWO = {
     },
     "refit": "roc_auc",
 }
+OF_LOGARITHMS = make_scorer(
+    top_k_accuracy_score, k=2, labels=range(10), response_method=["predict_log_proba"]
+)
 ERRORS = ["r2", "neg_mean_squared_error", "neg_mean_absolute_error", "neg_max_error"]
 SOME_FAIL = {"learning_rate_init": [1e-2, 1e30], "solver": ["sgd"]}
 
@@ -76,6 +80,7 @@ SEARCHES = {
         {"scoring": make_scorer(fbeta_score, beta=2, average="macro")},
         {},
     ),
+    "logarithms": (CLASSIFIER, RATES, (X64, Y), {"scoring": OF_LOGARITHMS} | TRAIN, {}),
     "weights": (CLASSIFIER, RATES, (X64, Y), SEVERAL | TRAIN, {"sample_weight": W}),
     "regression": (REGRESSOR, RATES, REAL, {"scoring": ERRORS, "refit": "r2"} | TRAIN, {}),
     "outputs": (REGRESSOR, RATES, (REAL_X, np.c_[REAL_Y, -REAL_Y]), {"scoring": "r2"}, {}),
@@ -104,6 +109,13 @@ ON_TORCH = {
     "pipeline": (
         make_pipeline(StandardScaler(), CLASSIFIER),
         {"mlpclassifier__alpha": [1e-5, 1.0]},
+        (X64, Y),
+        SEVERAL | TRAIN,
+        {},
+    ),
+    "pipeline of one step": (
+        make_pipeline(CLASSIFIER),
+        {"mlpclassifier__solver": ["lbfgs", "adam"]},
         (X64, Y),
         SEVERAL | TRAIN,
         {},
@@ -147,6 +159,42 @@ def test_a_search_has_the_scores_of_scikit_learns_on_the_host(library, case):
 def _of_scores(warned):
     """Those that are not of numbers too large for the library, which libraries give or do not."""
     return Counter(entry for entry in warned if entry[1] is not RuntimeWarning)
+
+
+@pytest.mark.parametrize("library", ["torch", "cupy"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", SEVERAL["scoring"]], ids=str)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
+def test_a_search_scores_other_samples_by_its_scorer(library, solver, scoring):
+    """If its fits went one by one, too."""
+    there = pytest.importorskip(library).asarray
+    refit = "neg_log_loss" if isinstance(scoring, list) else True
+    options = {"scoring": scoring, "refit": refit, "cv": theirs.KFold(2)}
+    model = MLPClassifier(**{**LONG, "solver": solver})
+    found, expected = (
+        module.GridSearchCV(model, {"alpha": [1e-3, 1.0]}, **options)
+        .fit(take(X64[50:]), take(Y[50:]))
+        .score(take(X64[:50]), take(Y[:50]))
+        for module, take in ((ours, there), (theirs, np.asarray))
+    )
+    assert found == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_on_another_device_than_the_current_one(second_cuda_device):
+    """Fits that train side by side, and one by one."""
+
+    def there(values):
+        return backend.asarray(values, backend=second_cuda_device.backend, dtype=values.dtype.name)
+
+    found, _ = results(ours, "one by one", there)
+    expected, _ = results(theirs, "one by one", np.asarray)
+    for name in SEVERAL["scoring"]:
+        name = f"mean_test_{name}"
+        np.testing.assert_allclose(found.cv_results_[name], expected.cv_results_[name], 1e-7)
+    options = {"scoring": "f1_macro", "cv": theirs.KFold(2)}
+    scores = ours.cross_val_score(CLASSIFIER, there(X64), there(Y), **options)
+    assert scores.tolist() == theirs.cross_val_score(CLASSIFIER, X64, Y, **options).tolist()
 
 
 def test_on_jax_too():

@@ -82,6 +82,13 @@ SEARCHES = {
         {},
         {"mlpclassifier__sample_weight": np.linspace(0.1, 1, len(Y))},
     ),
+    "pipeline-of-one-step": (
+        make_pipeline(MLPClassifier(**SMALL)),
+        {"mlpclassifier__alpha": [1e-5, 1.0]},
+        CLASSIFY,
+        {},
+        {},
+    ),
     "pairwise": (
         make_pipeline(KernelCenterer(), MLPClassifier(**SMALL)),
         {"mlpclassifier__alpha": [1e-5, 1.0]},

@@ -205,8 +205,7 @@ def _training(fit: Fit, fold: Fold) -> Rounds:
     if fold.given is None:
         fold.prepare(fit.estimator)
     fit.said += fold.said
-    network = network_of(fit.estimator)
-    if network is not fit.estimator:
+    if fold.before is not None:
         fit.estimator.steps[:-1] = fold.before.steps
-    rounds: Rounds = network._rounds(fold.given, fold.validation())
+    rounds: Rounds = network_of(fit.estimator)._rounds(fold.given, fold.validation())
     return (yield from rounds)

@@ -54,7 +54,7 @@ class Fold:
         said: list[Callable[[], object]] = []
         try:
             with noted(said):
-                if network is not estimator:
+                if has_steps_before(estimator):
                     before = clone(estimator[:-1])
                     X = before.fit_transform(X, self.y)
                 self.given = network._check_once(X, self.y, self.params.get("sample_weight"))
@@ -87,6 +87,11 @@ class Fold:
 def network_of(estimator: Any) -> Any:
     """The estimator, or the last step of a pipeline."""
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def has_steps_before(estimator: Any) -> bool:
+    """Whether anything comes before the network: a pipeline may have this one step."""
+    return isinstance(estimator, Pipeline) and len(estimator.steps) > 1
 
 
 def prefix_of(estimator: Any) -> str:

@@ -22,7 +22,7 @@ from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import stand_in, to_host
 from xpnet.estimators._prediction import outputs
 from xpnet.estimators._sklearn_private import Scorer, attempted, part_for, warnings_noted
-from xpnet.model_selection.folds import Data, Fold, network_of
+from xpnet.model_selection.folds import Data, Fold, has_steps_before, network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.types import Array, Layer
 
@@ -105,7 +105,7 @@ def _case_alone(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Case:
     network = network_of(estimator)
     if not is_own(network):
         return Case(estimator, y, params)
-    taken = X if network is estimator else estimator[:-1].transform(X)
+    taken = estimator[:-1].transform(X) if has_steps_before(estimator) else X
     layer = Layer(*map(to_host, network._last_layer(taken, "predict")))
     model = known_model(network, layer, to_host(getattr(network, "classes_", None)))
     return Case(model, to_host(y), {name: to_host(values) for name, values in params.items()})
@@ -186,6 +186,7 @@ class Answers:
         self.waiting = {id(fit.estimator): (fit, of) for fit, fold in found if (of := parts[fold])}
         self.known: dict[tuple[int, HostScorer], deque[Case]] = {}
         self.scorers = scorers
+        self.has_logits = any("predict_log_proba" in one._response_method for one in scorers)
 
     def next(self, estimator: Any, scorer: HostScorer) -> Case | None:
         """What a scorer that is called with an estimator is to compare."""
@@ -217,24 +218,24 @@ class Answers:
         while wanted in self.waiting or (self.waiting and numbers < AT_ONCE):
             fit, parts = self.waiting.pop(next(iter(self.waiting)))
             with backend.on_device_of(stand_in(parts[0].X)), warnings_noted():
-                layers = attempted(_layers, network_of(fit.estimator), parts)
+                layers = attempted(self._layers, network_of(fit.estimator), parts)
             if layers:
                 queued.append((fit, parts, layers))
                 numbers += sum(math.prod(layer.A.shape) for layer in layers)
         return queued
 
+    def _layers(self, network: Any, parts: Sequence[Part]) -> tuple[Layer, ...]:
+        return tuple(last_layer(network, part.X, self.has_logits) for part in parts)
 
-def _layers(network: Any, parts: Sequence[Part]) -> tuple[Layer, ...]:
-    return tuple(last_layer(network, part.X) for part in parts)
 
-
-def last_layer(network: Any, X: Array) -> Layer:
+def last_layer(network: Any, X: Array, has_logits: bool = False) -> Layer:
     """A network's outputs for samples that are checked, where they lie.
 
-    Z is left out of several: the probabilities of two classes alone are not made of A.
+    Z is left out of several, unless it is asked for: the probabilities of two classes, and the
+    logarithms of any, alone are not made of A.
     """
     layer = outputs(network._net(), network._params(), X)
-    return layer if layer.A.shape[0] == 1 else Layer(None, layer.A)
+    return layer if has_logits or layer.A.shape[0] == 1 else Layer(None, layer.A)
 
 
 def known_model(network: Any, layer: Layer, classes: Any = None) -> Any:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import parallel_config
-from sklearn import model_selection
+from sklearn import get_config, model_selection
 from sklearn.utils import get_tags
 
+from xpnet import backend
+from xpnet.estimators._devices import stand_in
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
-from xpnet.model_selection.folds import Data
+from xpnet.model_selection.folds import Data, network_of
 from xpnet.model_selection.handover import Dealer, seconds_of
+from xpnet.model_selection.scorers import is_own
 from xpnet.model_selection.scores import asked_by, for_all
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
@@ -55,19 +59,42 @@ class SideBySideMixin(DocumentedMixin, Base):
         reason = reason or why_none(self.estimator, self._grids())
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
-            return super().fit(X, y, **params)
+            is_scored = (
+                is_own(network_of(self.estimator)) and not get_config()["enable_metadata_routing"]
+            )
+            with self._scored_for_all(X, y, params) if is_scored else nullcontext():
+                return super().fit(X, y, **params)
         given, dealer = self.estimator, Dealer(self.estimator)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
         try:
             # What is left is to score, which takes less time than to start other processes.
-            with self._scored_for_all(X, y, params), parallel_config(backend="sequential"):
+            with (
+                backend.on_device_of(stand_in(X)),
+                self._scored_for_all(X, y, params),
+                parallel_config(backend="sequential"),
+            ):
                 return super().fit(X, y, **params)
         finally:
             dealer.close()
             self.estimator = given
             for name in ("_dealer", "_seconds", "_routed", "_data"):
                 self.__dict__.pop(name, None)
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Return the best estimator's score on X and y, by the scorer of the search.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, n_x)
+        y : array_like, shape (m,) or (m, n_outputs)
+        **params
+            As of scikit-learn's class.
+        """
+        search = copy.copy(self)
+        if is_own(network_of(vars(self).get("best_estimator_"))):
+            search.scorer_ = for_all(self.scorer_, self.best_estimator_, X, y, set())
+        return super(SideBySideMixin, search).score(X, y, **params)
 
     @contextmanager
     def _scored_for_all(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:

@@ -13,7 +13,8 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import indexable
 
-from xpnet.estimators._devices import to_host
+from xpnet import backend
+from xpnet.estimators._devices import stand_in, to_host
 from xpnet.model_selection.fitting import fit_all, say, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
@@ -26,15 +27,9 @@ BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
 def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of scikit-learn's, ``(estimator, X, y, …)``, with fits that train side by side."""
 
-    @functools.wraps(function)
-    def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
-        given, verbose = options.get("params") or {}, options.get("verbose", 0)
-        reason = why_not(estimator, given)
-        if get_config()["enable_metadata_routing"] and given:
-            reason = reason or "metadata is routed"
-        if reason:
-            say(verbose, f"Trained one by one: {reason}")
-            return function(estimator, X, y, **options)
+    def trained(
+        estimator: Any, X: Any, y: Any, given: dict[str, Any], options: dict[str, Any]
+    ) -> Any:
         X, y, groups = indexable(X, y, options.get("groups"))
         cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
         options["cv"] = splits = list(cv.split(X, y, groups))
@@ -49,7 +44,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             Data(X, fitted_on, given, splits),
             asked=asked,
             by_fold=bool(candidates),  # of `validation_curve`
-            verbose=verbose,
+            verbose=options.get("verbose", 0),
         )
         if not any(fits):
             return function(estimator, X, y, **options)
@@ -59,6 +54,18 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
                 return _with_seconds(function(dealer.estimator, X, y, **options), fits)
         finally:
             dealer.close()
+
+    @functools.wraps(function)
+    def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
+        given, verbose = options.get("params") or {}, options.get("verbose", 0)
+        reason = why_not(estimator, given)
+        if get_config()["enable_metadata_routing"] and given:
+            reason = reason or "metadata is routed"
+        if reason:
+            say(verbose, f"Trained one by one: {reason}")
+            return function(estimator, X, y, **options)
+        with backend.on_device_of(stand_in(X)):
+            return trained(estimator, X, y, given, options)
 
     return beside
 
