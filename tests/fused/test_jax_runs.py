@@ -14,9 +14,8 @@ import pytest
 
 from tests.fused.cases import OPTIMIZERS
 from tests.kernels.cases import Case, Library, assert_trees_close, leaves, random_case
-from tests.train.cases import Heard, train
+from tests.train.cases import Heard, Rarely, train
 from xpnet import MLPClassifier, optim
-from xpnet.callbacks import Callback
 from xpnet.kernels import VECTORIZED
 from xpnet.network.gradients import unchecked_cost
 from xpnet.types import Batches
@@ -29,18 +28,6 @@ EPOCHS = import_module("xpnet.train.epochs")
 
 JAX = Library("jax")
 M, BATCH_SIZE, STEPS_AN_EPOCH = 29, 4, 8  # the last batch is of one sample
-
-
-class Rarely(Callback):
-    """Keeps the steps that it is given."""
-
-    every_step = False
-
-    def __init__(self) -> None:
-        self.steps: list[Any] = []
-
-    def on_step(self, step):
-        self.steps.append(step)
 
 
 def case_on_jax(dtype: str = "float64", m: int = M, **options: Any) -> Case:

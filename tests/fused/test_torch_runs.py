@@ -16,7 +16,6 @@ from tests.fused.torch_runs import (
     STEPS,
     TORCH,
     M,
-    Rarely,
     assert_equal,
     assert_the_same,
     case_on_torch,
@@ -27,7 +26,7 @@ from tests.kernels.cases import (
     leaves,
     tree_leaves,
 )
-from tests.train.cases import Heard, train
+from tests.train.cases import Heard, Rarely, train
 from xpnet import optim
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
 

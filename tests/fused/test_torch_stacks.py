@@ -14,7 +14,6 @@ from tests.fused.torch_runs import (
     BATCH_SIZE,
     EPOCHS,
     STEPS,
-    Rarely,
     assert_the_same,
     case_on_torch,
     refuse,
@@ -27,7 +26,7 @@ from tests.kernels.cases import (
     of_member,
     tree_leaves,
 )
-from tests.train.cases import Heard, rates, train
+from tests.train.cases import Heard, Rarely, rates, train
 from xpnet import optim
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
 from xpnet.train.arguments import Settings

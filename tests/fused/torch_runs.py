@@ -11,7 +11,6 @@ import pytest
 
 from tests.kernels.cases import Case, Library, assert_trees_close, leaves, random_case
 from tests.train.cases import Heard, train
-from xpnet.callbacks import Callback
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -19,18 +18,6 @@ STEP = STEPS.Trainer.step
 
 M, BATCH_SIZE = 29, 4  # the last batch is of one sample
 TORCH = Library("torch")
-
-
-class Rarely(Callback):
-    """Keeps the steps that it is given."""
-
-    every_step = False
-
-    def __init__(self) -> None:
-        self.steps: list[Any] = []
-
-    def on_step(self, step):
-        self.steps.append(step)
 
 
 def case_on_torch(library: Any = TORCH, dtype: str = "float64", **options: Any) -> Case:

@@ -28,6 +28,18 @@ def unreal_gradient(net, params, X, Y, **settings):
     return params[-1].b[..., 0, 0], params
 
 
+class Rarely(Callback):
+    """Keeps the steps that it is given."""
+
+    every_step = False
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+
+    def on_step(self, step):
+        self.steps.append(step)
+
+
 @dataclass
 class Heard(Callback):
     """Keeps every moment in order; `acting` is called with its name and what was event."""

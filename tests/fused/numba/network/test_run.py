@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.fused.cases import OPTIMIZERS
-from tests.train.cases import Heard
+from tests.train.cases import Heard, Rarely
 from xpnet import MLPClassifier, Network, fit, fused, optim
 from xpnet.backend import gather
 from xpnet.callbacks import Callback
@@ -32,18 +32,6 @@ M, BATCH_SIZE, STEPS_AN_EPOCH = 53, 8, 7
 pytestmark = pytest.mark.skipif(
     routine(np.dtype("float32")) is None, reason="NumPy was built with another BLAS"
 )
-
-
-class Rarely(Callback):
-    """Keeps the steps that it is given."""
-
-    every_step = False
-
-    def __init__(self) -> None:
-        self.steps: list[Any] = []
-
-    def on_step(self, step):
-        self.steps.append(step)
 
 
 def samples(sizes, output="softmax", dtype="float32", seed=0, m=M):
