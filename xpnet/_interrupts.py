@@ -23,25 +23,35 @@ def deferred_signals() -> Iterator[list[int]]:
     Yields
     ------
     list of int
-        The signals that came so far.
+        The signals that came so far; none within another one, which takes them.
     """
-    noted: list[int] = []
-    handlers = _handlers()
+    noted, handlers = _Noted(), _handlers()
     with ExitStack() as at_the_end:
         # Last in, first out, whatever one of them raises: all handlers are back before one is run.
         at_the_end.callback(_deliver, noted, handlers)
         for number, handler in handlers.items():
             at_the_end.callback(signal.signal, number, handler)
-            signal.signal(number, lambda number, frame: noted.append(number))
+            signal.signal(number, noted)
         yield noted
 
 
+class _Noted(list[int]):
+    """The signals that came; their handler."""
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.append(number)
+
+
 def _handlers() -> dict[int, Callable[..., Any]]:
-    """Python's handlers of this thread."""
+    """Python's handlers of this thread, but those that only note."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     found = {number: signal.getsignal(number) for number in SIGNALS}
-    return {number: handler for number, handler in found.items() if callable(handler)}
+    return {
+        number: handler
+        for number, handler in found.items()
+        if callable(handler) and not isinstance(handler, _Noted)
+    }
 
 
 def _deliver(noted: list[int], handlers: dict[int, Callable[..., Any]]) -> None:
