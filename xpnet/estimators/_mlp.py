@@ -314,12 +314,10 @@ class BaseMLP(
         hidden = activation_names(self.activation, len(sizes) - 2)
         if self.init is not None:
             layers = init.initial_params(sizes, draws.seed("init"), self.init)
-        else:
-            # The output layer's interval is that of the last hidden layer, as in scikit-learn.
-            last = hidden[-1:] or activation_names(self.activation, 1)
-            layers = _uniform(sizes, (*hidden, *last), draws)
-        there = partial(backend.asarray, like=like)
-        return map_params(there, layers)
+            return map_params(partial(backend.asarray, like=like), layers)
+        # The output layer's interval is that of the last hidden layer, as in scikit-learn.
+        last = hidden[-1:] or activation_names(self.activation, 1)
+        return _uniform(sizes, (*hidden, *last), draws, like)
 
 
 @cache
@@ -328,21 +326,24 @@ def _network(sizes: tuple[int, ...], hidden: tuple[str, ...], output: str) -> Ne
     return Network(sizes, hidden=hidden, output=output)
 
 
-def _uniform(sizes: Sequence[int], activations: tuple[str, ...], draws: Draws) -> Params:
+def _uniform(
+    sizes: Sequence[int], activations: tuple[str, ...], draws: Draws, like: Array
+) -> Params:
     """Weights and biases of each layer from ``U(±√(6 / (n_in + n_out)))``, W before b.
 
     Of layers with ``sigmoid``, 2 stands in place of 6.
     """
 
-    def drawn(rng: np.random.RandomState) -> list[tuple[np.ndarray, np.ndarray]]:
+    def drawn(rng: np.random.RandomState) -> Params:
         layers = []
         for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
             bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
-            W = rng.uniform(-bound, bound, (n_in, n_out))
-            layers.append((W.T, rng.uniform(-bound, bound, (n_out, 1))))
-        return layers
+            # In C order: updates are entry by entry, and gradients come in C order.
+            W = np.array(rng.uniform(-bound, bound, (n_in, n_out)).T, order="C")
+            layers.append(Dense(W, rng.uniform(-bound, bound, (n_out, 1))))
+        return map_params(partial(backend.asarray, like=like), tuple(layers))
 
     is_kept = sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
-    layers = draws.once(("uniform", sizes, activations), drawn, is_kept=is_kept)
-    # Copies in C order: updates are entry by entry, and gradients come in C order.
-    return tuple(Dense(np.array(W, order="C"), np.array(b)) for W, b in layers)
+    key = "uniform", sizes, activations, backend.where(like), like.dtype
+    found: Params = draws.once(key, drawn, is_kept=is_kept)
+    return found
