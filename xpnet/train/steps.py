@@ -204,20 +204,22 @@ class Trainer:
         """The same for whole epochs of `count` batches, yet to be made beside other trainings.
 
         `enter` its result then. What is `known` are the numbers of these steps, for those that
-        share an optimiser, and the order of these samples, for those that share it.
+        share an optimiser, and the order of these samples, and what the library has made of them,
+        for those that share them.
         """
         steps, optimizer = count * len(epochs), self.settings.optimizer
         of_steps = optimizer, self.state.t, steps
-        m, size = epochs[0].X.shape[-2], epochs[0].size
-        of_samples = m, size, *(id(batches.order) for batches in epochs)
         if of_steps not in known:
             made = known.setdefault(optimizer, {})
             known[of_steps] = Hyperparameters(self.numbers(steps, made))
+        X, Y, *_, size = epochs[0]
+        of_samples = id(X), id(Y), size, *(id(batches.order) for batches in epochs)
         if of_samples not in known:
-            # With the epochs, so that the ids of their orders stay theirs.
-            known[of_samples] = _orders_of(epochs), tuple(epochs)
-        batches = epochs[0]._replace(order=known[of_samples][0])
-        run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
+            # With the epochs, so that the ids of their arrays stay theirs.
+            known[of_samples] = _orders_of(epochs), {}, tuple(epochs)
+        order, of_all, _ = known[of_samples]
+        batches = epochs[0]._replace(order=order)
+        run: PreparedRun | None = self._call("prepared", batches, known[of_steps], made=of_all)
         return run
 
     def enter(
@@ -261,6 +263,7 @@ class Trainer:
         batches: Batches,
         numbers: list[dict[str, Any]],
         of_each: bool = False,
+        made: dict[Any, Any] | None = None,
     ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         count, index = len(numbers), self.index + 1
@@ -285,6 +288,7 @@ class Trainer:
                     kernels=lambda: self.kernels,
                     l2=self.l2,
                     dropout=dropout,
+                    made=made,
                 )
             )
 
