@@ -1,7 +1,11 @@
-"""Deferred signals while machine code compiles, a module loads, or a run of steps is made."""
+"""Interrupts that wait while machine code compiles, a module loads, or runs of steps are made.
+
+They are signals, and the collection of garbage.
+"""
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -58,3 +62,19 @@ def _deliver(noted: list[int], handlers: dict[int, Callable[..., Any]]) -> None:
     for number, handler in handlers.items():
         if number in noted:
             handler(number, None)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Leave garbage until the end.
+
+    What makes many objects would have the collector look at all of the process again and again.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
