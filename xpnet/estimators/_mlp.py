@@ -344,6 +344,6 @@ def _uniform(
         return map_params(partial(backend.asarray, like=like), tuple(layers))
 
     is_kept = sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
-    key = "uniform", sizes, activations, backend.where(like), like.dtype
+    key = "uniform", sizes, activations, type(like), like.dtype
     found: Params = draws.once(key, drawn, is_kept=is_kept)
     return found
