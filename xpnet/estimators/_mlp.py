@@ -333,6 +333,7 @@ def _uniform(
 
     Of layers with ``sigmoid``, 2 stands in place of 6.
     """
+    there = partial(backend.asarray, like=like)
 
     def drawn(rng: np.random.RandomState) -> Params:
         layers = []
@@ -340,8 +341,8 @@ def _uniform(
             bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
             # In C order: updates are entry by entry, and gradients come in C order.
             W = np.array(rng.uniform(-bound, bound, (n_in, n_out)).T, order="C")
-            layers.append(Dense(W, rng.uniform(-bound, bound, (n_out, 1))))
-        return map_params(partial(backend.asarray, like=like), tuple(layers))
+            layers.append(Dense(there(W), there(rng.uniform(-bound, bound, (n_out, 1)))))
+        return tuple(layers)
 
     is_kept = sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
     key = "uniform", sizes, activations, type(like), like.dtype

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from operator import is_, itemgetter
+from operator import attrgetter, is_, itemgetter
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -95,6 +95,9 @@ def program_of(
     return program if one is params else of_stack(params, program)
 
 
+_address = attrgetter("ctypes.data")
+
+
 class Entries(NamedTuple):
     """Some of a row's numbers, and the arrays that those point to."""
 
@@ -104,7 +107,7 @@ class Entries(NamedTuple):
 
 def entries_of(arrays: dict[str, Array], **numbers: Any) -> Entries:
     """These numbers, and the addresses of these arrays."""
-    addresses = {name: array.ctypes.data for name, array in arrays.items()}
+    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
     return Entries(addresses | numbers, arrays)
 
 
@@ -209,10 +212,18 @@ class RunProgram(Program):
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
             numbers |= masks_in_row(steps.dropout[0], self.dtype)[1]
-        row, arrays = self.row(
-            *(steps.batches, len(steps.hyperparameters), steps.l2, arrays, numbers), steps.made
-        )
+        samples, s = self._samples(steps), steps.batches.sample_weight
+        row, arrays = self.row(samples, s, steps.l2, arrays, numbers)
         return row, {"theta": theta, **self.memory.arrays, **values.arrays, **arrays}
+
+    def _samples(self, steps: TrainingSteps) -> Entries:
+        """What `of_batches` makes of those of these steps, once for all that share it."""
+        count, made = len(steps.hyperparameters), {} if steps.made is None else steps.made
+        key = self.net, self.dtype, count
+        if key not in made:
+            made[key] = self.of_batches(steps.batches, count)
+        found: Entries = made[key]
+        return found
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What `params` cost on the only batch of these, without dropout; None where not known."""
@@ -228,7 +239,8 @@ class RunProgram(Program):
         m = len(batch.X)
         if batch.order is not None:
             batch, m = batch._replace(order=batch.order[None]), batch.order.size
-        row, arrays = self.row(batch, 1, l2, arrays, {"update": 0})
+        samples = self.of_batches(batch, 1)
+        row, arrays = self.row(samples, batch.sample_weight, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room = self.room if self.room.arrays else of_thread.room
         if m * self.work >= LEAST:
@@ -241,31 +253,22 @@ class RunProgram(Program):
 
     def row(
         self,
-        batches: Batches,
-        steps: int,
+        samples: Entries,
+        s: Array | None,
         l2: Any,
         arrays: dict[str, Array],
         numbers: dict[str, Any],
-        made: dict[Any, Any] | None = None,
     ) -> tuple[tuple[float, ...], dict[str, Array]]:
-        """The row of so many steps on these, and the arrays that it points to.
-
-        What is `made` of the samples is as `TrainingSteps` have it.
-        """
-        made = {} if made is None else made
-        key, s = (self.net, self.dtype, steps), batches.sample_weight
-        if key not in made:
-            made[key] = self._of_batches(batches, steps)
-        shared: Entries = made[key]
-        arrays = {"costs": np.empty(steps, self.dtype), **arrays}
+        """The row of steps on samples of these weights, and the arrays that it points to."""
+        arrays = {"costs": np.empty(samples.numbers["steps"], self.dtype), **arrays}
         if s is not None:
             arrays["weight"] = np.ascontiguousarray(s[0])
         of_steps = {"weights": 0 if s is None else s.size, "l2": self.penalty(l2)}
-        row = row_of(arrays, self.numbers | shared.numbers | of_steps | numbers)
-        return row, shared.arrays | arrays
+        row = row_of(arrays, self.numbers | samples.numbers | of_steps | numbers)
+        return row, samples.arrays | arrays
 
-    def _of_batches(self, batches: Batches, steps: int) -> Entries:
-        """What is the same for all trainings that make so many steps on these."""
+    def of_batches(self, batches: Batches, steps: int) -> Entries:
+        """What rows of so many steps have of their samples, whatever trains on them."""
         X, Y, _, order, size = batches
         arrays = {"X": X, "Y": Y, "keys": np.zeros((steps, 2), np.int64)}
         numbers: dict[str, Any] = {"m": len(X), "steps": steps, **self._without_zeros(X, size)}
