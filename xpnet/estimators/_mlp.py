@@ -35,7 +35,7 @@ from xpnet.estimators._validation import (
     checked_weights,
 )
 from xpnet.network import Network
-from xpnet.train.epochs import Rounds, alone
+from xpnet.train.training import Rounds, alone
 from xpnet.types import Array, Dense, Layer, Params, map_params
 
 Self = TypeVar("Self", bound="BaseMLP")
@@ -329,22 +329,20 @@ def _network(sizes: tuple[int, ...], hidden: tuple[str, ...], output: str) -> Ne
 def _uniform(
     sizes: Sequence[int], activations: tuple[str, ...], draws: Draws, like: Array
 ) -> Params:
-    """Weights and biases of each layer from ``U(±√(6 / (n_in + n_out)))``, W before b.
-
-    Of layers with ``sigmoid``, 2 stands in place of 6.
-    """
+    """W, then b, of each layer from ``U(±√(6 / (n_in + n_out)))``, of ``sigmoid`` with 2 for 6."""
     there = partial(backend.asarray, like=like)
 
     def drawn(rng: np.random.RandomState) -> Params:
         layers = []
         for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
             bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
+            W, b = rng.uniform(-bound, bound, (n_in, n_out)), rng.uniform(-bound, bound, (n_out, 1))
             # In C order: updates are entry by entry, and gradients come in C order.
-            W = np.array(rng.uniform(-bound, bound, (n_in, n_out)).T, order="C")
-            layers.append(Dense(there(W), there(rng.uniform(-bound, bound, (n_out, 1)))))
+            layers.append(Dense(there(np.array(W.T, order="C")), there(b)))
         return tuple(layers)
 
-    is_kept = sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
+    is_kept = draws.are_shared and sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
     key = "uniform", sizes, activations, type(like), like.dtype
-    found: Params = draws.once(key, drawn, is_kept=is_kept)
-    return found
+    params: Params = draws.once(key, drawn, is_kept=is_kept)
+    copied = partial(array_namespace(like).asarray, copy=True)
+    return map_params(copied, params) if is_kept else params

@@ -32,7 +32,8 @@ from xpnet.network import Network
 from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
-from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.epochs import EpochLoop
+from xpnet.train.training import Rounds
 from xpnet.types import Array, Batches, Gather, Layer, Params, Run
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals, uncollected
-from xpnet.train.epochs import GROWTH, TICK, EpochLoop, Rounds
+from xpnet.train.epochs import GROWTH, TICK, EpochLoop
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
+from xpnet.train.training import Rounds
 from xpnet.types import PreparedRun, SideBySide
 
 SECONDS = 0.5
