@@ -151,9 +151,9 @@ class _EstimatorLoop(EpochLoop):
         weights = [array for layer in self.params for array in layer]
         with self.trainer.there:
             arrays = *weights, *self._predictions(batches)
-            isfinite, every = array_namespace(*weights).isfinite, array_namespace(*weights).all
+            xp = array_namespace(*weights)
             # One read for all of them.
-            finite = backend.read([every(isfinite(array)) for array in arrays])
+            finite = backend.read([xp.all(xp.isfinite(array)) for array in arrays])
         found = {
             "parameter weights": finite[: len(weights)].all(),
             "predictions": finite.all(),
