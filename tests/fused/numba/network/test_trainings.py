@@ -109,7 +109,7 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
     The second is so narrow that OpenBLAS adds up in another order where samples are columns. The
     third has batches of two blocks, which all networks find where the first has gathered them.
     """
-    monkeypatch.setattr(trainings, "MOST", 3)
+    monkeypatch.setattr(trainings, "NETWORKS", 3)
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(m, sizes[0])), np.eye(3)[rng.integers(0, 3, m)]
     epochs = [shuffled(X, Y, size, 0, epoch, None) for epoch in range(3)]
