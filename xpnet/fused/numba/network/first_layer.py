@@ -38,9 +38,13 @@ def may_pay(n: int, n_in: int, size: int) -> bool:
     return LEAST_SAMPLES <= size <= MOST_NUMBERS // n_in and pays(NETWORKS * n, n_in)
 
 
-def joined_of(networks: int, n: int, dtype: Any) -> int:
-    """How many networks have products together: one of so few units does not fill a strip."""
-    return networks if n < WIDE * (CACHE_LINE // dtype.itemsize) else 1
+def joined_of(networks: int, n: int, n_in: int, dtype: Any) -> int:
+    """How many networks leave out zeros together; 0 where it does not pay.
+
+    One of so few units does not fill a strip by itself.
+    """
+    joined = networks if n < WIDE * (CACHE_LINE // dtype.itemsize) else 1
+    return joined if pays(joined * n, n_in) else 0
 
 
 def room_of(n_in: int, n: int, size: int, samples: int, workers: int, dtype: Any) -> dict[str, int]:

@@ -38,7 +38,6 @@ from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
-from xpnet.fused.numba.zeros import pays
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
@@ -288,7 +287,7 @@ class Room:
     serial : int
         Another one each time that what was entered before holds no more.
     is_turned : bool
-        Whether the rows that were entered last have Wᵀ of their first layers.
+        Whether some rows that were entered have Wᵀ of their first layers.
     """
 
     def __init__(self) -> None:
@@ -301,8 +300,8 @@ class Room:
         size, longest, blocks, n_x, n_y, room, piece, units, first_units, has_zeros = sizes
         networks, dtype, double = len(rows), like.dtype, np.dtype(np.float64)
         rows["shared"] = is_shared = networks > 1
-        joined = joined_of(networks, first_units, dtype) if has_zeros else 1
-        rows["joined"] = joined
+        together = joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
+        rows["joined"] = joined = max(1, together)
         lengths = {"s": size * workers, "work": workers * longest * room}
         # Those that are joined have their gradients at the same time.
         of_each, doubles = {}, {"parts_of_cost": 2 * size, "squares": 2 * units}
@@ -315,8 +314,8 @@ class Room:
         self._enter(rows, lengths, dtype)
         self._enter(rows, of_each, dtype, joined)
         self._enter(rows, doubles, double, joined)
-        self.is_turned = has_zeros > 0 and pays(joined * first_units, n_x)
-        if self.is_turned:
+        if together:
+            self.is_turned = True
             for name, address in of_first_layer(dtype).items():
                 rows[name] = address
             rows["unit"] = np.arange(networks) % joined * first_units
@@ -341,7 +340,7 @@ class Room:
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
-        if self.is_turned:
+        if self.is_turned and rows["turn"][0]:
             turn_all(rows.ctypes.data, len(rows), like)
         if workers == 1:
             train(rows.ctypes.data, len(rows), like, 0, 1)
