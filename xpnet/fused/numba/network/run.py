@@ -24,14 +24,14 @@ from xpnet.fused import (
     are_same,
     loss_share,
 )
-from xpnet.fused.numba.network.first_layer import LEAST_SAMPLES, MOST_NUMBERS, room_of
+from xpnet.fused.numba.network.first_layer import may_pay
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import row_of, table_of
-from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gather, of_update
+from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
+from xpnet.fused.numba.network.table import row_of, table_of
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.fused.numba.zeros import LEAST_UNITS, LEAST_WEIGHTS, has_many_zeros
+from xpnet.fused.numba.zeros import has_many_zeros
 from xpnet.types import (
     Array,
     Batches,
@@ -244,7 +244,7 @@ class RunProgram(Program):
         if s is not None:
             arrays["weight"] = np.ascontiguousarray(s[0])
         of_samples = {
-            **self._without_zeros(batches.X, batches.size),
+            "zeros": self._has_many_zeros(batches.X, batches.size),
             "m": len(batches.X),
             "weights": 0 if s is None else s.size,
             "steps": steps,
@@ -253,19 +253,15 @@ class RunProgram(Program):
         }
         return row_of(arrays, self.numbers | of_samples | numbers), arrays
 
-    def _without_zeros(self, X: Array, size: int) -> dict[str, int]:
-        """What a row has where the first layer leaves out zeros of the samples."""
+    def _has_many_zeros(self, X: Array, size: int) -> bool:
+        """Whether the first layer may leave out zeros of the samples."""
         n_x, n = self.net.sizes[:2]
-        is_small = size < LEAST_SAMPLES or n < LEAST_UNITS or n * n_x < LEAST_WEIGHTS
-        if self.is_thin or is_small or size * n_x > MOST_NUMBERS:
-            return {}
+        if self.is_thin or not may_pay(n, n_x, size):
+            return False
         place = X.ctypes.data
         if self.zeros[0] != place:
             self.zeros = place, has_many_zeros(X)
-        if not self.zeros[1]:
-            return {}
-        room = room_of(n_x, n, size, self.dtype)
-        return {**of_first_layer(self.dtype), **room}
+        return self.zeros[1]
 
     def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
         """The rate of each step, and its values for weights and for biases."""
