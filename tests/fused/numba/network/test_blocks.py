@@ -27,7 +27,6 @@ from xpnet.backend import leaves
 from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.matmul import tile_rows
-from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network import step
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.trainings import side_by_side
@@ -179,8 +178,8 @@ def fences(monkeypatch):
     """What lies behind each array of a room: numbers that nobody may write, nor use."""
     behind = []
 
-    def fenced(room, name, length, dtype):
-        array = aligned(3 * length + 64, dtype)
+    def fenced(room, name, length, dtype, make=np.empty):
+        array = make(3 * length + 64, dtype)
         array[:] = np.nan
         behind.append(array[length:])
         return array[:length]

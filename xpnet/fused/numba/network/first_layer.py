@@ -23,7 +23,7 @@ from xpnet.fused.numba.memory import CACHE_LINE
 from xpnet.fused.numba.network.batch import part_of, place_of
 from xpnet.fused.numba.network.gradients import DECAY, MOST, TRANSPOSE
 from xpnet.fused.numba.network.places import WEIGHTS, A, Z, rows_of
-from xpnet.fused.numba.network.table import NETWORKS, row_at
+from xpnet.fused.numba.network.table import row_at
 from xpnet.fused.numba.zeros import PAIR, WIDE, WORD, pays
 from xpnet.types import Array
 
@@ -31,11 +31,6 @@ LEAST_SAMPLES = 32
 """Samples of a batch from which on it pays to keep Wᵀ."""
 MOST_NUMBERS = 2**23
 """Numbers of a batch of which there may be a second copy."""
-
-
-def may_pay(n: int, n_in: int, size: int) -> bool:
-    """Whether it may pay to look for zeros, of batches of so many samples and some networks."""
-    return LEAST_SAMPLES <= size <= MOST_NUMBERS // n_in and pays(NETWORKS * n, n_in)
 
 
 def joined_of(networks: int, n: int, n_in: int, dtype: Any) -> int:

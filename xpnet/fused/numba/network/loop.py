@@ -9,6 +9,8 @@ Some networks that are trained on the same samples in the same order share what 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from xpnet.fused.numba.network.batch import (
     weighted,
 )
 from xpnet.fused.numba.network.gradients import FEW
-from xpnet.fused.numba.network.table import row_at
+from xpnet.fused.numba.network.table import NOTHING, ROW, row_at
 from xpnet.fused.numba.threads.barrier import wait_for
 from xpnet.types import Array
 
@@ -103,3 +105,17 @@ def by_blocks(
         if multiplies and row.turn != 0 and n > FEW:
             call(row.first_products, address_of_row(row), before, place, worker, n, like)
         gradients(row, i, before, length, place, worker, matrix_at(s, before, 1, n), like)
+
+
+_address = attrgetter("ctypes.data")
+
+
+def row_of(arrays: dict[str, Array], numbers: Mapping[str, float]) -> tuple[float, ...]:
+    """The row of a network, yet without room, from its arrays, and from numbers and addresses."""
+    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
+    return tuple({**NOTHING, **numbers, **addresses}.values())
+
+
+def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
+    """The table of some networks; to join tables of one row takes NumPy some times as long."""
+    return np.array(rows, ROW)

@@ -24,14 +24,15 @@ from xpnet.fused import (
     are_same,
     loss_share,
 )
-from xpnet.fused.numba.network.first_layer import may_pay
+from xpnet.fused.numba.network.first_layer import LEAST_SAMPLES, MOST_NUMBERS
 from xpnet.fused.numba.network.gradients import BACKWARD
+from xpnet.fused.numba.network.loop import row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
-from xpnet.fused.numba.network.table import row_of, table_of
+from xpnet.fused.numba.network.table import NETWORKS
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.fused.numba.zeros import has_many_zeros
+from xpnet.fused.numba.zeros import LEAST_WEIGHTS, has_many_zeros
 from xpnet.types import (
     Array,
     Batches,
@@ -256,7 +257,8 @@ class RunProgram(Program):
     def _has_many_zeros(self, X: Array, size: int) -> bool:
         """Whether the first layer may leave out zeros of the samples."""
         n_x, n = self.net.sizes[:2]
-        if self.is_thin or not may_pay(n, n_x, size):
+        of_size = LEAST_SAMPLES <= size <= MOST_NUMBERS // n_x
+        if self.is_thin or not of_size or NETWORKS * n * n_x < LEAST_WEIGHTS:
             return False
         place = X.ctypes.data
         if self.zeros[0] != place:

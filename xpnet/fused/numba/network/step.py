@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from operator import floordiv, neg
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.first_layer import joined_of, room_of, turn_all
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import train
+from xpnet.fused.numba.network.loop import row_of, table_of, train
 from xpnet.fused.numba.network.loops import (
     masks_in_row,
     network_of,
@@ -31,7 +31,7 @@ from xpnet.fused.numba.network.loops import (
     of_penalty,
 )
 from xpnet.fused.numba.network.places import REST
-from xpnet.fused.numba.network.table import ROW, row_of, table_of
+from xpnet.fused.numba.network.table import ROW
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
@@ -49,7 +49,11 @@ OF_ROOM = (
     *("size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"),
     *("first_units", "zeros"),
 )
+OF_FIRST = "joined", "first_units", "n_x", "size"
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
+
+Memory: TypeAlias = tuple[dict[str, int], Any, int, Callable[[int, Any], Array]]
+"""Lengths of arrays by their names, their dtype, and for how many rows there is one of each."""
 
 
 def compiled_step(
@@ -311,32 +315,28 @@ class Room:
             lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
             lengths["pieces"] = workers * piece
             of_each = {"across": 2 * units * size, "biases": blocks * units}
-        self._enter(rows, lengths, dtype)
-        self._enter(rows, of_each, dtype, joined)
-        self._enter(rows, doubles, double, joined)
+        memory: list[Memory] = [(lengths, dtype, 1, np.empty)]
+        memory += [(of_each, dtype, joined, np.empty), (doubles, double, joined, np.empty)]
         if together:
-            self.is_turned = True
-            for name, address in of_first_layer(dtype).items():
-                rows[name] = address
-            rows["unit"] = np.arange(networks) % joined * first_units
-            samples = size if joined > 1 else workers * longest
-            lengths = room_of(n_x, joined * first_units, size, samples, workers, dtype)
-            strips = {"strips": lengths.pop("strips")}
-            self._enter(rows, strips, dtype, networks // joined)
-            self._enter(rows, lengths, dtype)
+            memory += self._without_zeros(
+                rows, dtype, size if joined > 1 else workers * longest, workers
+            )
+        for lengths, dtype, number, make in memory:
+            for name, length in lengths.items():
+                rows[name] = self._array(name, number * length, dtype, make).ctypes.data
+                if number > 1:
+                    rows[name] += np.arange(networks) % number * (length * dtype.itemsize)
 
-    def _enter(
-        self,
-        rows: Array,
-        lengths: dict[str, int],
-        dtype: Any,
-        number: int = 1,
-    ) -> None:
-        """Enter memory of these lengths: of all rows, or for each of so many in turn."""
-        for name, length in lengths.items():
-            rows[name] = self._array(name, number * length, dtype).ctypes.data
-            if number > 1:
-                rows[name] += np.arange(len(rows)) % number * (length * dtype.itemsize)
+    def _without_zeros(self, rows: Array, dtype: Any, samples: int, workers: int) -> list[Memory]:
+        """Enter the loops of first layers that leave out zeros; the memory that these need."""
+        self.is_turned = True
+        for name, address in of_first_layer(dtype).items():
+            rows[name] = address
+        joined, n, n_x, size = map(int, map(rows[0].__getitem__, OF_FIRST))
+        rows["unit"] = np.arange(len(rows)) % joined * n
+        lengths = room_of(n_x, joined * n, size, samples, workers, dtype)
+        strips = {"strips": lengths.pop("strips")}
+        return [(strips, dtype, len(rows) // joined, aligned), (lengths, dtype, 1, aligned)]
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
@@ -353,10 +353,10 @@ class Room:
 
         on_workers(workers, make)
 
-    def _array(self, name: str, length: int, dtype: Any) -> Array:
+    def _array(self, name: str, length: int, dtype: Any, make: Any = np.empty) -> Array:
         array = self.arrays.get(name)
         if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = aligned(length, dtype)
+            array = self.arrays[name] = make(length, dtype)
             self.serial += 1
         return array
 

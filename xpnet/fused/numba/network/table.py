@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
-
 import numpy as np
 
 from xpnet.fused.numba.compilation.rows import row_of_table
-from xpnet.types import Array
 
 ADDRESSES = (
     *("gradients", "update", "gather", "loops", "layout", "kinds", "slopes"),
@@ -65,17 +61,4 @@ NETWORKS = 8
 
 row_at = row_of_table(ROW)
 
-_address = attrgetter("ctypes.data")
-
 NOTHING = dict.fromkeys(ROW.names or (), 0.0)
-
-
-def row_of(arrays: dict[str, Array], numbers: Mapping[str, float]) -> tuple[float, ...]:
-    """The row of a network, yet without room, from its arrays, and from numbers and addresses."""
-    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
-    return tuple({**NOTHING, **numbers, **addresses}.values())
-
-
-def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
-    """The table of some networks; to join tables of one row takes NumPy some times as long."""
-    return np.array(rows, ROW)
