@@ -18,12 +18,11 @@ from xpnet.fused.numba.threads.number import all_threads
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.transpose import transpose
 from xpnet.fused.numba.zeros import (
-    LEAST_UNITS,
-    LEAST_WEIGHTS,
     PAIR,
     WIDE,
     WORD,
     has_many_zeros,
+    pays,
     product_without_zeros,
 )
 from xpnet.types import Array
@@ -42,8 +41,7 @@ def are_many_with_zeros(W: Array, X: Array) -> bool:
     return (
         W.ndim == X.ndim == 2
         and X.shape[1] >= LEAST
-        and W.shape[0] >= LEAST_UNITS
-        and W.size >= LEAST_WEIGHTS
+        and pays(*W.shape)
         and W.dtype == X.dtype
         and W.dtype in DTYPES
         and X.flags.f_contiguous

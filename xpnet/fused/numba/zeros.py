@@ -34,7 +34,12 @@ SHARE = 0.3
 LOOKED_AT = 64
 """Samples that are looked at."""
 LEAST_UNITS, LEAST_WEIGHTS = 32, 2**13
-"""Of a layer, from which on it pays to look."""
+"""Of a layer, or of those that have their products together, from which on it pays."""
+
+
+def pays(n: int, n_in: int) -> bool:
+    """Whether it pays to leave out zeros where so many units have so many inputs."""
+    return n >= LEAST_UNITS and n * n_in >= LEAST_WEIGHTS
 
 
 def has_many_zeros(X: Array) -> bool:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from tests.fused.numba.network.test_run import assert_equal, assert_the_same, trained
-from tests.fused.numba.network.test_stacks import assert_as_alone, in_runs
+from tests.fused.numba.network.test_stacks import assert_as_alone, in_runs, limit_threads
 from tests.fused.numba.test_zeros import with_zeros
-from xpnet import MLPClassifier, Network, stack
+from tests.kernels.cases import assert_trees_close, of_member
+from tests.train.cases import rates
+from xpnet import MLPClassifier, Network, optim, stack, steps
 from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.network import run
+from xpnet.fused.numba.network import run, step
 from xpnet.fused.numba.threads.team import Team
 
 BATCH_SIZE = 40
@@ -33,7 +35,7 @@ def samples(sizes=(200, 50, 3), m=130, share=0.2, dtype="float32", hidden="relu"
 @pytest.fixture
 def made():
     """How often a run was given the loops that leave out zeros."""
-    with mock.patch.object(run, "of_first_layer", side_effect=run.of_first_layer) as loops:
+    with mock.patch.object(step, "of_first_layer", side_effect=step.of_first_layer) as loops:
         yield loops
 
 
@@ -83,13 +85,37 @@ def test_workers(workers, monkeypatch, made):
     assert made.called
 
 
-def test_networks_of_a_stack(made):
-    net, _, X, Y = samples()
-    data = net, stack([net.init(seed=seed, like=X) for seed in range(3)]), X, Y
-    result = in_runs(data, batch_size=BATCH_SIZE)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("n", "networks"), [(4, 8), (16, 3), (32, 8), (50, 3), (50, 11), (127, 5), (128, 3)], ids=str
+)
+def test_networks_of_a_stack(n, networks, dtype, made, monkeypatch):
+    """Narrow layers have their products together: one network may end within a strip.
+
+    Of very narrow ones, each alone multiplies by zeros.
+    """
+    limit_threads(monkeypatch, 1)  # which would have fewer networks each
+    net, _, X, Y = samples((300, n, 3), dtype=dtype)
+    data = net, stack([net.init(seed=seed, like=X) for seed in range(networks)]), X, Y
+    rate, l2 = (rates(*(2.0 ** -np.arange(low, low + networks))).astype(dtype) for low in (2, 1))
+    result = in_runs(data, optimizer=optim.momentum(rate), l2=l2, batch_size=BATCH_SIZE)
     assert made.called
-    for index in range(3):
-        assert_as_alone(index, result, data, batch_size=BATCH_SIZE)
+    for k in range(networks):
+        own = {"optimizer": optim.momentum(float(rate[k, 0, 0])), "l2": float(l2[k, 0, 0])}
+        assert_as_alone(k, result, data, batch_size=BATCH_SIZE, **own)
+
+
+@pytest.mark.parametrize(("n", "networks"), [(50, 3), (6, 11)])
+def test_networks_of_a_stack_step_by_step(n, networks, made):
+    """The last three of eleven are too narrow to leave out zeros."""
+    net, _, X, Y = samples((300, n, 3))
+    params = stack([net.init(seed=seed, like=X) for seed in range(networks)])
+    *_, last = steps(net, params, [(X, Y)] * 4)
+    assert made.called
+    for k in range(networks):
+        *_, alone = steps(net, of_member(k, params), [(X, Y)] * 4)
+        assert_trees_close(of_member(k, last.params), alone.params, rtol=0, atol=0)
+        assert last.cost[k] == alone.cost
 
 
 @pytest.mark.parametrize(

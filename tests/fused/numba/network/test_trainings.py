@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from contextlib import contextmanager, nullcontext
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from xpnet import Network, optim
 from xpnet.data.batches import shuffled
 from xpnet.fused import numba as fused_numba
 from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.network import trainings
+from xpnet.fused.numba.network import step, trainings
 from xpnet.fused.numba.network.step import of_thread
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
@@ -101,17 +102,26 @@ def test_more_trainings_than_threads_and_those_that_are_soon_made_here(soon, bla
 
 @pytest.mark.parametrize(
     ("hidden", "sizes", "m", "size"),
-    [("relu", (5, 4, 6, 3), 23, 9), ("gelu", (64, 2, 3), 23, 9), ("relu", (5, 4, 3), 230, 90)],
+    [
+        ("relu", (5, 4, 6, 3), 23, 9),
+        ("gelu", (64, 2, 3), 23, 9),
+        ("relu", (5, 4, 3), 230, 90),
+        ("relu", (500, 18, 3), 230, 90),
+        ("gelu", (500, 40, 3), 230, 90),
+    ],
 )
 def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypatch):
     """Of an activation whose derivative needs A, and of one whose needs Z.
 
     The second is so narrow that OpenBLAS adds up in another order where samples are columns. The
-    third has batches of two blocks, which all networks find where the first has gathered them.
+    third has batches of two blocks, which all networks find where the first has gathered them. The
+    others have samples with many zeros, which one product leaves out for all.
     """
-    monkeypatch.setattr(trainings, "MOST", 3)
+    monkeypatch.setattr(trainings, "NETWORKS", 3)
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(m, sizes[0])), np.eye(3)[rng.integers(0, 3, m)]
+    if sizes[0] > 64:
+        X *= rng.random(X.shape) < 0.2
     epochs = [shuffled(X, Y, size, 0, epoch, None) for epoch in range(3)]
     net = Network(sizes, hidden=hidden, output="softmax")
     settings = [
@@ -126,8 +136,10 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
     runs = [trainer.prepared(epochs, 3, known) for trainer in some]
     groups = trainings.groups_of([run.arguments for run in runs])
     assert [len(group) for group in groups] == [2, 2]
-    with trainings.side_by_side() as make, make() as submit:
-        submit(runs)
+    with mock.patch.object(step, "of_first_layer", side_effect=step.of_first_layer) as without:
+        with trainings.side_by_side() as make, make() as submit:
+            submit(runs)
+        assert without.called == (sizes[0] > 64)
     for run, trainer in zip(runs, others, strict=True):
         costs = np.concatenate([trainer.run(each, 0, 3) for each in epochs])
         np.testing.assert_array_equal(run.result[2], costs)

@@ -13,7 +13,7 @@ from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
-from xpnet.fused.numba.matmul import tile_rows
+from xpnet.fused.numba.matmul import register_size, tile_rows
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
@@ -22,8 +22,9 @@ from xpnet.fused.numba.network.gradients import (
     layer_gradients,
 )
 from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
+from xpnet.fused.numba.network.table import row_at
 from xpnet.fused.numba.updates import MOST_VALUES
-from xpnet.fused.numba.zeros import WORD
+from xpnet.fused.numba.zeros import WIDE, WORD
 from xpnet.types import Array
 
 PIECE, ROWS_OF_PIECE = 2**19, 256
@@ -104,7 +105,7 @@ def gradients(
         Y = array_at(columns + m * row.n_x * like.itemsize, like, row.n_y, m)
         columns = array_at(columns, like, m * row.n_x)
         if row.turn != 0 and m > FEW:
-            call(row.first_Z, address_of_row(row), before, worker, m, work)
+            call(row.first_Z, address_of_row(row), place, worker, m, work)
             columns = vector_at(columns, 0, 0)
         of_sample = 2 * row.units
         across = array_at(row.across, like, row.size * of_sample)
@@ -123,45 +124,34 @@ def update(
     layer: int,
     m: int,
     length: int,
-    decay: float,
+    share: float,
     worker: int,
     workers: int,
     like: Array,
 ) -> None:
-    """Gradients of a worker's share of the rows of a layer, and their update, piece by piece."""
+    """Gradients of a worker's share of the rows of a layer, and their update, piece by piece.
+
+    Of a first layer that leaves out zeros, those of its biases alone.
+    """
     loops = array_at(row.loops, np.int64, DECAY + 1)
     layout = array_at(row.layout, np.int64, row.layers, 4)
     kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
     n_out, n_in, bias = layout[layer, N_OUT], layout[layer, N_IN], layout[layer, BIAS]
-    share = (n_out + workers * EVEN - 1) // (workers * EVEN) * EVEN
-    low, high = worker * share, (worker + 1) * share
-    high = high if high < n_out else n_out
-    rows = tile_rows(like)
-    at_once = PIECE // n_in // rows * rows
-    at_once = at_once if at_once < ROWS_OF_PIECE else ROWS_OF_PIECE // rows * rows
-    at_once = at_once if at_once > rows else rows
+    low, high = share_of(n_out, worker, workers)
     is_made = row.thin == 0 and loops[BACKWARD] != 0
-    for start in range(low, high, at_once):
+    at_once = rows_at_once(n_in, like)
+    for start in range(low, low if layer == 0 and row.turn != 0 else high, at_once):
         n = at_once if at_once < high - start else high - start
         begin = layout[layer, WEIGHTS] + start * n_in
-        dW = array_at(place_of(row, begin, worker, like), like, n, n_in)
-        if is_made and layer == 0 and row.turn != 0:
-            call(row.first_dW, address_of_row(row), start, m, worker, dW)
-        elif is_made:
+        dW = array_at(place_of(row, begin, 0, worker, like), like, n, n_in)
+        if is_made:
             x = array_at(row.x, like, m * row.n_x)
             across = array_at(row.across, like, m * 2 * row.units)
             layer_gradients(loops, kinds, layer, start, x, across, m, dW)
-        if decay != 0.0:
-            W = matrix_at(array_at(row.theta, like, row.P), begin, n, n_in)
-            squares = array_at(row.squares, np.float64, 2 * row.units)
-            squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
-            call(loops[DECAY], W, decay, dW, squares)
-        updated(row, i, begin >= bias, begin, vector_at(dW, 0, n * n_in), like)
-        if layer == 0 and row.turn != 0 and i + 1 < row.steps:
-            call(row.turn, address_of_row(row), start, n, like)
+        update_rows(row, i, layer, start, dW, share, like)
     if low < high:
         n, begin = high - low, bias + low
-        db = array_at(place_of(row, begin, worker, like), like, n)
+        db = array_at(place_of(row, begin, 0, worker, like), like, n)
         for block in range((m + length - 1) // length if is_made else 0):
             part = row.biases + (block * row.units + kinds[layer, A] + low) * like.itemsize
             part = array_at(part, like, n)
@@ -171,9 +161,87 @@ def update(
 
 
 @compiled_inner
-def place_of(row: Any, begin: int, worker: int, like: Array) -> int:
-    """The address where gradients go: among all, or where a worker's next ones go, too."""
-    address: int = row.pieces + worker * row.piece * like.itemsize
+def update_joined(
+    together: int, i: int, m: int, share: float, worker: int, workers: int, like: Array
+) -> None:
+    """The same of the weights of first layers that leave out zeros, of all networks together."""
+    first = row_at(together, 0)
+    loops = array_at(first.loops, np.int64, DECAY + 1)
+    layout = array_at(first.layout, np.int64, first.layers, 4)
+    units, n_x = first.first_units, first.n_x
+    low, high = share_of(first.joined * units, worker, workers)
+    at_once, strip = rows_at_once(n_x, like), WIDE * register_size(like) // like.itemsize
+    at_once = at_once if at_once < strip else strip
+    for start in range(low, high, at_once):
+        n = at_once if at_once < high - start else high - start
+        if loops[BACKWARD] != 0:
+            call(first.first_dW, together, start, n, m, worker, like)
+        for k in range(start // units, (start + n - 1) // units + 1):
+            row, (unit, count) = row_at(together, k), part_of(start, n, k, units)
+            begin = layout[0, WEIGHTS] + unit * n_x
+            place = place_of(row, begin, (k * units + unit - start) * n_x, worker, like)
+            update_rows(row, i, 0, unit, array_at(place, like, count, n_x), share, like)
+            if i + 1 < row.steps:
+                call(row.turn, address_of_row(row), unit, count, like)
+
+
+@compiled_inner
+def share_of(rows: int, worker: int, workers: int) -> tuple[int, int]:
+    """The first of a worker's rows of so many, and the one after the last."""
+    share = (rows + workers * EVEN - 1) // (workers * EVEN) * EVEN
+    high = (worker + 1) * share
+    return worker * share, high if high < rows else rows
+
+
+@compiled_inner
+def rows_at_once(n_in: int, like: Array) -> int:
+    """How many rows of dW are a piece: whole tiles."""
+    rows = tile_rows(like)
+    at_once: int = PIECE // n_in // rows * rows
+    at_once = at_once if at_once < ROWS_OF_PIECE else ROWS_OF_PIECE // rows * rows
+    return at_once if at_once > rows else rows
+
+
+@compiled_inner
+def part_of(start: int, n: int, k: int, units: int) -> tuple[int, int]:
+    """Which units of network k are among n from `start` on, where each has so many."""
+    low = start - k * units
+    low = low if low > 0 else 0
+    high = start + n - k * units
+    return low, (high if high < units else units) - low
+
+
+@compiled_inner
+def decay_of(row: Any, share: float) -> float:
+    """What a penalty adds of each weight, by `weighted`.
+
+    One through the sum of tiny weights is infinite, and times 0 it would be NaN.
+    """
+    return row.l2 * share if row.l2 != 0.0 else 0.0
+
+
+@compiled_inner
+def update_rows(
+    row: Any, i: int, layer: int, start: int, dW: Array, share: float, like: Array
+) -> None:
+    """The penalty of rows of a layer, from `start` on, and their update."""
+    layout = array_at(row.layout, np.int64, row.layers, 4)
+    kinds = array_at(row.kinds, np.int64, row.layers, row.kinds_of_layer)
+    (n, n_in), decay = dW.shape, decay_of(row, share)
+    begin = layout[layer, WEIGHTS] + start * n_in
+    if decay != 0.0:
+        W = matrix_at(array_at(row.theta, like, row.P), begin, n, n_in)
+        squares = array_at(row.squares, np.float64, 2 * row.units)
+        squares = vector_at(squares, i % 2 * row.units + kinds[layer, A] + start, n)
+        loops = array_at(row.loops, np.int64, DECAY + 1)
+        call(loops[DECAY], W, decay, dW, squares)
+    updated(row, i, begin >= layout[layer, BIAS], begin, vector_at(dW, 0, n * n_in), like)
+
+
+@compiled_inner
+def place_of(row: Any, begin: int, place: int, worker: int, like: Array) -> int:
+    """Where gradients go: among all, or to a place of a worker's, where its next ones go, too."""
+    address: int = row.pieces + (worker * row.piece + place) * like.itemsize
     if row.grads != 0:
         address = row.grads + begin * like.itemsize
     return address
@@ -200,9 +268,9 @@ def updated(row: Any, i: int, is_bias: bool, begin: int, grads: Array, like: Arr
 
 
 @compiled_inner
-def enter_cost(row: Any, i: int, blocks: int, decay: float, like: Array) -> None:
+def enter_cost(row: Any, i: int, blocks: int, share: float, like: Array) -> None:
     """The cost of step i: the sum over blocks, and the penalty."""
-    costs = array_at(row.parts_of_cost, np.float64, 2 * row.size)
+    costs, decay = array_at(row.parts_of_cost, np.float64, 2 * row.size), decay_of(row, share)
     J = 0.0
     for block in range(blocks):
         J += costs[i % 2 * row.size + block]

@@ -89,8 +89,9 @@ def of_first_layer(dtype: Any) -> dict[str, int]:
     return {
         "product": address_of(product_without_zeros, *[0] * 10, vector),
         "turn": address_of(first_layer.turn, 0, 0, 0, vector),
+        "first_products": address_of(first_layer.products, 0, 0, 0, 0, 0, vector),
         "first_Z": address_of(first_layer.forward, 0, 0, 0, 0, vector),
-        "first_dW": address_of(first_layer.gradients, 0, 0, 0, 0, np.empty((1, 1), dtype)),
+        "first_dW": address_of(first_layer.gradients, 0, 0, 0, 0, 0, vector),
     }
 
 

@@ -24,14 +24,15 @@ from xpnet.fused import (
     are_same,
     loss_share,
 )
-from xpnet.fused.numba.network.first_layer import LEAST_SAMPLES, MOST_NUMBERS, room_of
+from xpnet.fused.numba.network.first_layer import LEAST_SAMPLES, MOST_NUMBERS
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import row_of, table_of
-from xpnet.fused.numba.network.loops import masks_in_row, of_first_layer, of_gather, of_update
+from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, of_thread, suits
+from xpnet.fused.numba.network.table import NETWORKS
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.fused.numba.zeros import LEAST_UNITS, LEAST_WEIGHTS, has_many_zeros
+from xpnet.fused.numba.zeros import LEAST_WEIGHTS, has_many_zeros
 from xpnet.types import (
     Array,
     Batches,
@@ -271,7 +272,7 @@ class RunProgram(Program):
         """What rows of so many steps have of their samples, whatever trains on them."""
         X, Y, _, order, size = batches
         arrays = {"X": X, "Y": Y, "keys": np.zeros((steps, 2), np.int64)}
-        numbers: dict[str, Any] = {"m": len(X), "steps": steps, **self._without_zeros(X, size)}
+        numbers = {"m": len(X), "steps": steps, "zeros": self._has_many_zeros(X, size)}
         if order is None:  # all samples at each step: nothing is gathered
             order = _as_they_lie(len(X), steps)
             arrays |= {"x": X, "y": Y}
@@ -279,19 +280,16 @@ class RunProgram(Program):
         arrays["order"] = order = np.ascontiguousarray(order, np.int64)
         return entries_of(arrays, **numbers, **self._of_samples(order, size))
 
-    def _without_zeros(self, X: Array, size: int) -> dict[str, int]:
-        """What a row has where the first layer leaves out zeros of the samples."""
+    def _has_many_zeros(self, X: Array, size: int) -> bool:
+        """Whether the first layer may leave out zeros of the samples."""
         n_x, n = self.net.sizes[:2]
-        is_small = size < LEAST_SAMPLES or n < LEAST_UNITS or n * n_x < LEAST_WEIGHTS
-        if self.is_thin or is_small or size * n_x > MOST_NUMBERS:
-            return {}
+        of_size = LEAST_SAMPLES <= size <= MOST_NUMBERS // n_x
+        if self.is_thin or not of_size or NETWORKS * n * n_x < LEAST_WEIGHTS:
+            return False
         place = X.ctypes.data
         if self.zeros[0] != place:
             self.zeros = place, has_many_zeros(X)
-        if not self.zeros[1]:
-            return {}
-        room = room_of(n_x, n, size, self.dtype)
-        return {**of_first_layer(self.dtype), **room}
+        return self.zeros[1]
 
     def _values(self, hyperparameters: Sequence[dict[str, float]]) -> Entries:
         """The rate of each step, and its values for weights and for biases."""

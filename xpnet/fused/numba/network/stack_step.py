@@ -16,7 +16,7 @@ from xpnet.fused.numba.blas import ALONE, is_for_product
 from xpnet.fused.numba.network.run import program_of
 from xpnet.fused.numba.network.stacks import StackProgram
 from xpnet.fused.numba.network.step import SMALL, Room
-from xpnet.fused.numba.network.trainings import MOST
+from xpnet.fused.numba.network.table import NETWORKS
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import Dropout
@@ -154,7 +154,7 @@ class StackStep(StackProgram):
         """Networks on the same samples, whose columns they share; large ones one by one."""
         samples = np.column_stack([self.rows[name] for name in ("x", "y", "weight")])
         ends = np.flatnonzero(np.diff(samples, axis=0).any(axis=1)) + 1
-        most = 1 if self.most > 1 else MOST
+        most = 1 if self.most > 1 else NETWORKS
         for begin, end in zip((0, *ends), (*ends, len(samples)), strict=True):
             for start in range(begin, end, most):
                 yield slice(start, min(start + most, end))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from operator import floordiv, neg
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,18 +20,24 @@ from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
 from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
-from xpnet.fused.numba.network.first_layer import turn_all
+from xpnet.fused.numba.network.first_layer import joined_of, room_of, turn_all
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import ROW, row_of, table_of, train
-from xpnet.fused.numba.network.loops import masks_in_row, network_of, of_gradients, of_penalty
+from xpnet.fused.numba.network.loop import row_of, table_of, train
+from xpnet.fused.numba.network.loops import (
+    masks_in_row,
+    network_of,
+    of_first_layer,
+    of_gradients,
+    of_penalty,
+)
 from xpnet.fused.numba.network.places import REST
+from xpnet.fused.numba.network.table import ROW
 from xpnet.fused.numba.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.barrier import sleep
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
-from xpnet.fused.numba.zeros import WORD
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
 
@@ -41,9 +47,13 @@ SMALL = 2**17
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
 OF_ROOM = (
     *("size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"),
-    *("of_strips", "of_sums"),
+    *("first_units", "zeros"),
 )
+OF_FIRST = "joined", "first_units", "n_x", "size"
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
+
+Memory: TypeAlias = tuple[dict[str, int], Any, int, Callable[[int, Any], Array]]
+"""Lengths of arrays by their names, their dtype, and for how many rows there is one of each."""
 
 
 def compiled_step(
@@ -169,6 +179,7 @@ class Program:
             "layers": len(layout),
             "kinds_of_layer": kinds.shape[1],
             "units": units,
+            "first_units": self.net.sizes[1],
             "P": self.flats.size,
             "n_x": self.n_x,
             "n_y": self.n_y,
@@ -280,7 +291,7 @@ class Room:
     serial : int
         Another one each time that what was entered before holds no more.
     is_turned : bool
-        Whether the rows that were entered last have Wᵀ of their first layers.
+        Whether some rows that were entered have Wᵀ of their first layers.
     """
 
     def __init__(self) -> None:
@@ -290,30 +301,46 @@ class Room:
     def enter(self, rows: Array, like: Array, workers: int) -> None:
         """Enter the memory that these rows need into them."""
         sizes = map(int, map(rows[0].__getitem__, OF_ROOM))
-        size, longest, blocks, n_x, n_y, room, piece, units, of_strips, of_sums = sizes
-        rows["shared"] = is_shared = len(rows) > 1
+        size, longest, blocks, n_x, n_y, room, piece, units, first_units, has_zeros = sizes
+        networks, dtype, double = len(rows), like.dtype, np.dtype(np.float64)
+        rows["shared"] = is_shared = networks > 1
+        together = joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
+        rows["joined"] = joined = max(1, together)
         lengths = {"s": size * workers, "work": workers * longest * room}
+        # Those that are joined have their gradients at the same time.
+        of_each, doubles = {}, {"parts_of_cost": 2 * size, "squares": 2 * units}
         if rows["gather"][0]:
             lengths |= {"x": size * n_x, "y": size * n_y}
         if not rows["thin"][0]:
             lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
-            lengths |= {"across": 2 * units * size, "biases": blocks * units}
             lengths["pieces"] = workers * piece
-        doubles = {"parts_of_cost": 2 * size, "squares": 2 * units}
-        for dtype, names in ((like.dtype, lengths), (np.dtype(np.float64), doubles)):
-            for name, length in names.items():
-                rows[name] = self._array(name, length, dtype).ctypes.data
-        self.is_turned = of_strips > 0
-        if self.is_turned:
-            lengths = {"strips": len(rows) * of_strips, "sums": workers * of_sums}
-            lengths["words"] = -(-size // WORD) * WORD * n_x
+            of_each = {"across": 2 * units * size, "biases": blocks * units}
+        memory: list[Memory] = [(lengths, dtype, 1, np.empty)]
+        memory += [(of_each, dtype, joined, np.empty), (doubles, double, joined, np.empty)]
+        if together:
+            memory += self._without_zeros(
+                rows, dtype, size if joined > 1 else workers * longest, workers
+            )
+        for lengths, dtype, number, make in memory:
             for name, length in lengths.items():
-                rows[name] = self._array(name, length, like.dtype, aligned).ctypes.data
-            rows["strips"] += np.arange(len(rows)) * (of_strips * like.itemsize)
+                rows[name] = self._array(name, number * length, dtype, make).ctypes.data
+                if number > 1:
+                    rows[name] += np.arange(networks) % number * (length * dtype.itemsize)
+
+    def _without_zeros(self, rows: Array, dtype: Any, samples: int, workers: int) -> list[Memory]:
+        """Enter the loops of first layers that leave out zeros; the memory that these need."""
+        self.is_turned = True
+        for name, address in of_first_layer(dtype).items():
+            rows[name] = address
+        joined, n, n_x, size = map(int, map(rows[0].__getitem__, OF_FIRST))
+        rows["unit"] = np.arange(len(rows)) % joined * n
+        lengths = room_of(n_x, joined * n, size, samples, workers, dtype)
+        strips = {"strips": lengths.pop("strips")}
+        return [(strips, dtype, len(rows) // joined, aligned), (lengths, dtype, 1, aligned)]
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
-        if self.is_turned:
+        if self.is_turned and rows["turn"][0]:
             turn_all(rows.ctypes.data, len(rows), like)
         if workers == 1:
             train(rows.ctypes.data, len(rows), like, 0, 1)

@@ -20,17 +20,15 @@ from typing import Any, TypeAlias
 from xpnet._cores import cores
 from xpnet._interrupts import deferred_signals
 from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.network.loop import ROW, table_of
+from xpnet.fused.numba.network.loop import table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.step import Room, of_thread
+from xpnet.fused.numba.network.table import NETWORKS, ROW
 from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.trial import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide
 
 Arguments: TypeAlias = tuple[tuple[float, ...], RunProgram, dict[str, Array]]
-
-MOST = 8
-"""Networks of a group, whose parameters and moments are to lie in the cache."""
 
 SOON = 2**22
 """Work of some runs up to which they are made at once: to wake a thread, and to have one's turn in
@@ -45,7 +43,7 @@ it could make the next one."""
 
 IN_COMMON = (
     *("gradients", "update", "X", "Y", "weight", "order", "weights", "epochs", "length", "size"),
-    *("steps", "P", "turn"),
+    *("steps", "P", "zeros"),
 )
 """Of a row, what is the same in all of a group, beside their network."""
 in_common: Any = itemgetter(*map((ROW.names or ()).index, IN_COMMON))
@@ -160,7 +158,7 @@ def _make(group: Sequence[Arguments]) -> None:
 
 
 def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Arguments]]:
-    """Runs of one network on the same samples in the same order, no more than `MOST` together.
+    """Runs of one network on the same samples in the same order, no more than `NETWORKS` together.
 
     They are as many as there are `threads`, or some times as many, where enough runs are alike.
     """
@@ -170,7 +168,7 @@ def groups_of(calls: Sequence[Arguments], threads: int = 1) -> list[list[Argumen
         alike.setdefault(key, []).append((row, program, arrays))
     groups = []
     for some in alike.values():
-        number = min(-(-len(some) // (MOST * threads)) * threads, len(some))
+        number = min(-(-len(some) // (NETWORKS * threads)) * threads, len(some))
         ends = (len(some) * i // number for i in range(number + 1))
         groups += [some[begin:end] for begin, end in pairwise(ends)]
     return groups
