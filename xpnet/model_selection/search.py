@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import parallel_config
-from sklearn import get_config, model_selection
+from sklearn import model_selection
 from sklearn.utils import get_tags
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
-from xpnet.model_selection.folds import Data, network_of
+from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, seconds_of
-from xpnet.model_selection.scorers import is_own
-from xpnet.model_selection.scores import asked_by, for_all
+from xpnet.model_selection.scorers import for_all
+from xpnet.model_selection.scores import asked_by
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 
@@ -59,10 +59,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         reason = reason or why_none(self.estimator, self._grids())
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
-            is_scored = (
-                is_own(network_of(self.estimator)) and not get_config()["enable_metadata_routing"]
-            )
-            with self._scored_for_all(X, y, params) if is_scored else nullcontext():
+            with self._scored_for_all(X, y, params):
                 return super().fit(X, y, **params)
         given, dealer = self.estimator, Dealer(self.estimator)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
@@ -92,7 +89,7 @@ class SideBySideMixin(DocumentedMixin, Base):
             As of scikit-learn's class.
         """
         search = copy.copy(self)
-        if is_own(network_of(vars(self).get("best_estimator_"))):
+        if "best_estimator_" in vars(self):
             search.scorer_ = for_all(self.scorer_, self.best_estimator_, X, y, set())
         return super(SideBySideMixin, search).score(X, y, **params)
 
