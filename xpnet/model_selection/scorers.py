@@ -35,7 +35,7 @@ class HostScorer(Scorer):
     answers: Answers | None = None
 
     def __init__(self, scorer: Scorer) -> None:
-        vars(self).update(vars(scorer))
+        self.__dict__.update(vars(scorer))
 
     def _score(self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> Any:
         """What scikit-learn calls, of one scorer or several, which share answers."""
@@ -80,7 +80,7 @@ class OnHost:
     def __init__(self, estimator: Any, take: Callable[[Any], Any] | None = None) -> None:
         self._estimator, self._take = estimator, take or (lambda X: X)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:
         """That of the estimator, by which scikit-learn's errors call it."""
         return type(self._estimator)

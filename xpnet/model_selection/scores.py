@@ -102,9 +102,7 @@ def _let_know(
         scorer.answers = answers
 
 
-def _scored_on(
-    data: Data, names: Sequence[str], fold: Fold, estimator: Any
-) -> list[ByScore]:
+def _scored_on(data: Data, names: Sequence[str], fold: Fold, estimator: Any) -> list[ByScore]:
     """The samples to score on where they lie, checked once for all fits."""
     network, parts = network_of(estimator), []
     for X, y, params in _samples(data, names, fold, estimator):
