@@ -196,7 +196,7 @@ SEARCHES = {
 def fitted(made, data, there, **of_fit):
     """A search, and what was warned of."""
     x, y = (values if values.dtype.kind == "U" else there(values) for values in data)
-    np.random.seed(0)  # noqa: NPY002 - of ensembles without a seed
+    np.random.seed(0)
     return heard(lambda: made.fit(x, y, **of_fit))
 
 

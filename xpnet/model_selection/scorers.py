@@ -120,7 +120,7 @@ def for_all(
     order, or may be routed to one of them alone, are not given; y is no column, of which the
     estimator's own would warn; and no parameter that is `searched` brings another estimator.
     """
-    if not _lies_elsewhere(X):
+    if not lies_elsewhere(X):
         return scoring
     if isinstance(scoring, list | tuple) and _are_names(scoring):
         scoring = dict(zip(scoring, scoring, strict=True))
@@ -153,7 +153,7 @@ def _for_host(scorer: Any) -> Any:
     return HostScorer(scorer) if is_theirs else scorer
 
 
-def _lies_elsewhere(X: Any) -> bool:
+def lies_elsewhere(X: Any) -> bool:
     """Whether X is an array of another library than NumPy, that xpnet computes with."""
     try:
         return not on_host(X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
 from xpnet.model_selection.scorers import for_all
 from xpnet.model_selection.scores import asked_by
+from xpnet.model_selection.splits import splitter_for
 
 BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
 """Methods for which scikit-learn's `cross_val_predict` fits on the numbers of the classes."""
@@ -56,12 +58,15 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             dealer.close()
 
+    has_scores = "scoring" in inspect.signature(function).parameters
+
     @functools.wraps(function)
     def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
         given, verbose = options.get("params") or {}, options.get("verbose", 0)
-        if function is not model_selection.cross_val_predict:  # which has no scores
+        if has_scores:
             searched = {options["param_name"]} if "param_name" in options else set()
             options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
+        options["cv"] = splitter_for(options.get("cv"), estimator, X, y)
         reason = why_not(estimator, given)
         if get_config()["enable_metadata_routing"] and given:
             reason = reason or "metadata is routed"
