@@ -24,7 +24,14 @@ from tests.model_selection.cases import (
 )
 from tests.model_selection.test_scorers import CLASSES_READ, FOLDS, SHORT, reads_of
 from tests.standin.place import device_answers
-from xpnet import BaggingClassifier, BaggingRegressor, MLPClassifier, MLPRegressor, backend
+from xpnet import (
+    BaggingClassifier,
+    BaggingRegressor,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    backend,
+)
 from xpnet import model_selection as ours
 from xpnet.model_selection import answers
 
@@ -116,8 +123,10 @@ def on_host(arrays):
     return [backend.to_numpy(array) for array in arrays]
 
 
-@pytest.mark.parametrize("library", ["torch", "cupy"])
-@pytest.mark.parametrize("at_once", [1, 1500, answers.AT_ONCE])
+@pytest.mark.parametrize(
+    ("library", "at_once"),
+    [("torch", 1), ("torch", 1500), ("torch", answers.AT_ONCE), ("cupy", 1500)],
+)
 @pytest.mark.parametrize("scoring", MIXED.values(), ids=MIXED)
 def test_beside_a_users_scorer_each_has_the_answers_of_its_fit_and_part(
     library, at_once, scoring, monkeypatch
@@ -177,6 +186,7 @@ SEARCHES = {
         (X64, Y),
     ),
     "doubled": (search(Doubled(**LONG), **ERRORS), (REAL64, REAL_Y)),
+    "logistic": (search(LogisticRegression(), {"C": [0.1, 1.0]}, **SEVERAL), (X64, Y)),
     "search": (search(search(CLASSIFIER), **NESTED, **SEVERAL), (X64, Y)),
     "search of text": (search(search(CLASSIFIER), **NESTED, **SEVERAL), (X64, TEXT)),
     "search by its own score": (search(search(CLASSIFIER, scoring="f1_macro"), **NESTED), (X64, Y)),
