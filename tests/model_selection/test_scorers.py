@@ -248,7 +248,7 @@ def test_metrics_of_the_users_are_given_what_lies_there():
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_what_is_routed_is_left_to_scikit_learn():
+def test_weights_that_are_routed_count_as_in_scikit_learns():
     there = pytest.importorskip("torch").asarray
     scorer = make_scorer(f1_score, average="macro")
     with config_context(enable_metadata_routing=True):
