@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, r2_score
 
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor, backend
 
@@ -85,6 +85,24 @@ def test_labels_on_the_host_are_scored_where_the_samples_lie(few, on_device):
     assert model.score(X, few.y.astype(on_device.to_numpy(model.classes_).dtype)) == (
         model.score(X, Y)
     )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("base", [MLPClassifier, MLPRegressor, LogisticRegression])
+def test_a_derived_class_is_scored_by_its_own_predictions(few, on_device, base):
+    """As scikit-learn's mixins do it, wherever the samples lie."""
+
+    class Shifted(base):
+        def predict(self, X):
+            return super().predict(X) + 1
+
+    own = {} if base is LogisticRegression else {"hidden_layer_sizes": (8,), "max_iter": 1}
+    X, y = on_device.asarray(few.X), on_device.asarray(few.y, "int64")
+    s = np.linspace(0, 1, 200, dtype=np.float32)
+    model = Shifted(**own, random_state=0).fit(X, y)
+    score = r2_score if base is MLPRegressor else accuracy_score
+    expected = score(few.y, on_device.to_numpy(model.predict(X)), sample_weight=s)
+    assert model.score(X, y, on_device.asarray(s)) == expected
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -26,7 +26,7 @@ from tests.model_selection.cases import LONG, RATES, REAL_X, REAL_Y, SMALL, X, Y
 from tests.standin.place import device_answers
 from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
-from xpnet.model_selection import fitting, scorers
+from xpnet.model_selection import answers, fitting
 
 W = np.linspace(0.1, 1.0, len(Y))
 X64 = X.astype(np.float64)
@@ -207,11 +207,11 @@ def test_on_jax_too():
         np.testing.assert_allclose(found.cv_results_[name], expected.cv_results_[name], 1e-3)
 
 
-@pytest.mark.parametrize("at_once", [1, 2000, scorers.AT_ONCE])
+@pytest.mark.parametrize("at_once", [1, 2000, answers.AT_ONCE])
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_each_score_is_its_estimators_to_the_bit(at_once, monkeypatch):
     """However many are read at once."""
-    monkeypatch.setattr(scorers, "AT_ONCE", at_once)
+    monkeypatch.setattr(answers, "AT_ONCE", at_once)
     x, y = map(pytest.importorskip("torch").asarray, (X, Y % 3))
     options = {"return_estimator": True, "return_indices": True, "cv": 4} | TRAIN
     scoring = ["f1_macro", "neg_log_loss"]
@@ -248,7 +248,7 @@ def test_metrics_of_the_users_are_given_what_lies_there():
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_what_is_routed_is_left_to_scikit_learn():
+def test_weights_that_are_routed_count_as_in_scikit_learns():
     there = pytest.importorskip("torch").asarray
     scorer = make_scorer(f1_score, average="macro")
     with config_context(enable_metadata_routing=True):
@@ -337,7 +337,7 @@ def test_validations_read_as_often(name, options, monkeypatch):
 @pytest.mark.skipif(device_answers(), reason="the stand-in counts")
 def test_what_is_read_at_once_is_bounded(monkeypatch):
     """Two fits of a fold of 101 samples with three classes fill 600 numbers."""
-    monkeypatch.setattr(scorers, "AT_ONCE", 600)
+    monkeypatch.setattr(answers, "AT_ONCE", 600)
     x, y = map(pytest.importorskip("cupy").asarray, (X, Y % 3))
     grid = {"alpha": np.logspace(-5, 0, 4)}
     search = ours.GridSearchCV(

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
+from sklearn.base import ClassifierMixin, is_classifier
+from sklearn.metrics import accuracy_score, r2_score
 
 from xpnet import backend
 from xpnet.data.batches import blocks
@@ -113,6 +113,8 @@ class ClassPredictionMixin(ClassifierMixin):
         """Return the accuracy on X and y: the share of samples with all labels right."""
         if on_host(X):
             return self._score_on_host(X, y, sample_weight)
+        if type(self).predict is not ClassPredictionMixin.predict:
+            return score_on_host(self, X, y, sample_weight)
         A = self._last_layer(X, "score").A
         y, labels = self._targets(y, X), self._labels()
         if isinstance(labels.classes, np.ndarray):
@@ -139,6 +141,16 @@ class ClassPredictionMixin(ClassifierMixin):
         right = xp.matrix_transpose(right) if right.ndim == 2 else right[None, :]
         s = counted(weights, A)[0, :]
         return Unread(xp.sum(xp.where(xp.all(right, axis=0), s, xp.zeros_like(s))), xp.sum(s))
+
+
+def score_on_host(model: Any, X: Any, y: Any, sample_weight: Any) -> float:
+    """The accuracy or R² of a model's predictions as scikit-learn computes it, wherever X lies.
+
+    Of one that may predict in its own way, such as a derived class.
+    """
+    score = accuracy_score if is_classifier(model) else r2_score
+    y, predicted, weights = map(to_host, (y, model.predict(X), sample_weight))
+    return float(score(y, predicted, sample_weight=weights))
 
 
 class Unread(NamedTuple):

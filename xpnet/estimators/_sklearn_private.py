@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from sklearn import config_context
 from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.metrics._scorer import _Scorer as Scorer
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split
@@ -28,6 +29,7 @@ __all__ = [
     "Interval",
     "NamesMixin",
     "Options",
+    "PassthroughScorer",
     "Scorer",
     "StrOptions",
     "attempted",

@@ -13,7 +13,7 @@ from xpnet.estimators import _constraints
 from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
-from xpnet.estimators._prediction import Unread, read_scores
+from xpnet.estimators._prediction import Unread, read_scores, score_on_host
 from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.estimators.classifier import MLPClassifier
@@ -147,6 +147,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Return R² on X and y, the mean over outputs."""
         if on_host(X):
             return float(super().score(X, *map(to_host, (y, sample_weight))))
+        if type(self).predict is not MLPRegressor.predict:
+            return score_on_host(self, X, y, sample_weight)
         A = self._last_layer(X, "score").A
         weights = checked_weights(sample_weight, A.mT)
         return read_scores([self._unread_score(A, self._targets(y, X), weights)])[0]

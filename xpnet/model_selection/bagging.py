@@ -11,8 +11,6 @@ from array_api_compat import array_namespace
 from joblib import parallel_config
 from scipy.sparse import csc_array
 from sklearn import ensemble
-from sklearn.base import is_classifier
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -20,6 +18,7 @@ from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import DeviceMixin, on_host, stand_in, to_host
 from xpnet.estimators._mlp import Given
+from xpnet.estimators._prediction import score_on_host
 from xpnet.estimators._sklearn_private import DocumentedMixin
 from xpnet.estimators._validation import checked_samples
 from xpnet.model_selection.checkpoints import check_one_fit
@@ -177,9 +176,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         """Return the accuracy on X and y, or R²: the mean over outputs."""
         if on_host(X):
             return float(super().score(X, y, sample_weight))
-        score = accuracy_score if is_classifier(self) else r2_score
-        y, predicted, weight = map(to_host, (y, self.predict(X), sample_weight))
-        return float(score(y, predicted, sample_weight=weight))
+        return score_on_host(self, X, y, sample_weight)
 
     def _as_validated(self, X: Any) -> Any:
         check_is_fitted(self)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.data.batches import indices
-from xpnet.estimators._devices import reference, stand_in, to_host, usual_dtype
+from xpnet.estimators._devices import reference, stand_in, usual_dtype
 from xpnet.kernels.dense import is_sparse
-from xpnet.model_selection.scorers import is_own, known_model, last_layer
+from xpnet.model_selection.answers import is_own, known_model, last_layer
+from xpnet.model_selection.scorers import OnHost
 from xpnet.types import Array
 
 
@@ -49,41 +49,23 @@ def beside(values: np.ndarray, X: Array) -> Any:
     return backend.asarray(values, like=like, dtype=dtype)
 
 
-class OnHost(NamedTuple):
-    """Stands in for a member where scikit-learn's code adds answers up in arrays of NumPy.
-
-    Attributes
-    ----------
-    member : estimator
-    take : function
-        Returns the samples that it is asked for, whatever stands in for them.
-    """
-
-    member: Any
-    take: Callable[[], Any]
-
-    def predict(self, X: Any) -> Any:
-        """The member's predictions."""
-        return to_host(self.member.predict(self.take()))
-
-    def predict_proba(self, X: Any) -> Any:
-        """The member's probabilities."""
-        return to_host(self.member.predict_proba(self.take()))
-
-
 def out_of_bag(
     members: Sequence[Any], drawn: Sequence[np.ndarray], features: Sequence[np.ndarray], X: Array
-) -> list[OnHost]:
+) -> list[Any]:
     """What stands in for members to be asked for the samples of X that each has not drawn.
 
     The outputs of networks are read at once. X is not looked at again: it is finite.
     """
     numbers = np.arange(X.shape[0])
     rows = [np.setdiff1d(numbers, of_one) for of_one in drawn]
-    takes = [partial(part_of, X, *parts) for parts in zip(features, rows, strict=True)]
+    parts = list(zip(features, rows, strict=True))
     if not all(map(is_own, members)) or not all(map(len, rows)):
+        takes = [lambda shape, part=part: part_of(X, *part) for part in parts]
         return list(map(OnHost, members, takes))
     with backend.on_device_of(stand_in(X)):
-        queued = [last_layer(member, take()) for member, take in zip(members, takes, strict=True)]
+        queued = [
+            last_layer(member, part_of(X, *of_one))
+            for member, of_one in zip(members, parts, strict=True)
+        ]
         layers = backend.read_tree(tuple(queued))
-    return [OnHost(model, lambda: None) for model in map(known_model, members, layers)]
+    return list(map(known_model, members, layers))

@@ -27,8 +27,6 @@ class Fit:
         Its warnings: each call gives one again.
     error : Exception or None
         What it raised.
-    scores : list of float
-        What `score` is to answer to its next calls; empty where it is to compute that.
     seconds : dict
         Its shares of the times that were taken for all, by scikit-learn's names.
     """
@@ -37,7 +35,6 @@ class Fit:
         self.estimator = estimator
         self.said: list[Callable[[], object]] = []
         self.error: Exception | None = None
-        self.scores: list[float] = []
         self.seconds = {"fit_time": 0.0, "score_time": 0.0}
 
     @contextmanager
@@ -50,10 +47,7 @@ class Fit:
             self.error = error
 
     def handed_over(self) -> Any:
-        """The estimator, whose next call of `fit` gives the warnings or raises the error.
-
-        After that it answers the next calls of `score` by the scores that are known.
-        """
+        """The estimator, whose next call of `fit` gives the warnings or raises the error."""
         estimator = self.estimator
         estimator.set_params = lambda **params: estimator
         estimator.fit = self._fit
@@ -62,15 +56,7 @@ class Fit:
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
         del self.estimator.fit, self.estimator.set_params
         self.repeat()
-        if self.scores:
-            self.estimator.score = self._score
         return self.estimator
-
-    def _score(self, *args: Any, **kwargs: Any) -> float:
-        score = self.scores.pop(0)
-        if not self.scores:
-            del self.estimator.score
-        return score
 
     def repeat(self) -> None:
         """Give the warnings, and raise the error."""

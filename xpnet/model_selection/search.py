@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import parallel_config
-from sklearn import get_config, model_selection
+from sklearn import model_selection
 from sklearn.utils import get_tags
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
-from xpnet.model_selection.folds import Data, network_of
+from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, seconds_of
-from xpnet.model_selection.scorers import is_own
-from xpnet.model_selection.scores import asked_by, for_all
+from xpnet.model_selection.scorers import for_all
+from xpnet.model_selection.scores import asked_by
+from xpnet.model_selection.splits import splitter_for
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 
@@ -33,6 +34,7 @@ class SideBySideMixin(DocumentedMixin, Base):
 
     estimator: Any
     scoring: Any
+    cv: Any
     _public_in = "xpnet.model_selection"
     _dealer: Dealer | None = None
     _seconds: list[dict[str, float]]
@@ -59,10 +61,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         reason = reason or why_none(self.estimator, self._grids())
         if reason:
             say(self.verbose, f"Trained one by one: {reason}")
-            is_scored = (
-                is_own(network_of(self.estimator)) and not get_config()["enable_metadata_routing"]
-            )
-            with self._scored_for_all(X, y, params) if is_scored else nullcontext():
+            with self._for_elsewhere(X, y, params):
                 return super().fit(X, y, **params)
         given, dealer = self.estimator, Dealer(self.estimator)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
@@ -71,7 +70,7 @@ class SideBySideMixin(DocumentedMixin, Base):
             # What is left is to score, which takes less time than to start other processes.
             with (
                 backend.on_device_of(stand_in(X)),
-                self._scored_for_all(X, y, params),
+                self._for_elsewhere(X, y, params),
                 parallel_config(backend="sequential"),
             ):
                 return super().fit(X, y, **params)
@@ -92,21 +91,24 @@ class SideBySideMixin(DocumentedMixin, Base):
             As of scikit-learn's class.
         """
         search = copy.copy(self)
-        if is_own(network_of(vars(self).get("best_estimator_"))):
+        if "best_estimator_" in vars(self):
             search.scorer_ = for_all(self.scorer_, self.best_estimator_, X, y, set())
         return super(SideBySideMixin, search).score(X, y, **params)
 
     @contextmanager
-    def _scored_for_all(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:
-        """Context of a fit in which `scoring` is that of `for_all`; `scorer_` does not show it."""
-        given, searched = self.scoring, {name for grid in self._grids() for name in grid}
-        weighted = "sample_weight" in params
+    def _for_elsewhere(self, X: Any, y: Any, params: dict[str, Any]) -> Iterator[None]:
+        """Context of a fit with a splitter and scorers for samples that lie elsewhere.
+
+        `cv`, `scoring` and `scorer_` do not show it.
+        """
+        given, cv, weighted = self.scoring, self.cv, "sample_weight" in params
+        searched = {name for grid in self._grids() for name in grid}
         own = for_all(given, self.estimator, X, y, searched, is_weighted=weighted)
-        self.scoring = own
+        self.scoring, self.cv = own, splitter_for(cv, self.estimator, X, y)
         try:
             yield
         finally:
-            self.scoring = given
+            self.scoring, self.cv = given, cv
         if own is not given:
             scorers, _ = self._get_scorers()
             self.scorer_ = getattr(scorers, "_scorers", scorers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,9 @@ from xpnet.estimators._devices import stand_in, to_host
 from xpnet.model_selection.fitting import fit_all, say, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
-from xpnet.model_selection.scores import NOTHING, Asked, asked_by, for_all
+from xpnet.model_selection.scorers import for_all
+from xpnet.model_selection.scores import asked_by
+from xpnet.model_selection.splits import splitter_for
 
 BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
 """Methods for which scikit-learn's `cross_val_predict` fits on the numbers of the classes."""
@@ -33,8 +36,8 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         X, y, groups = indexable(X, y, options.get("groups"))
         cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
         options["cv"] = splits = list(cv.split(X, y, groups))
-        asks = function is not model_selection.cross_val_predict
-        asked = _asked(estimator, X, y, options) if asks else NOTHING
+        # Of these functions `validation_curve` alone has no such option: it asks in any case.
+        of_train = options.get("return_train_score", "param_name" in options)
         candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
         fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
         dealer = Dealer(estimator)
@@ -42,7 +45,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             dealer.estimator,
             candidates or [{}],
             Data(X, fitted_on, given, splits),
-            asked=asked,
+            asked=asked_by(options.get("scoring"), of_train, {}),
             by_fold=bool(candidates),  # of `validation_curve`
             verbose=options.get("verbose", 0),
         )
@@ -55,9 +58,15 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             dealer.close()
 
+    has_scores = "scoring" in inspect.signature(function).parameters
+
     @functools.wraps(function)
     def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
         given, verbose = options.get("params") or {}, options.get("verbose", 0)
+        if has_scores:
+            searched = {options["param_name"]} if "param_name" in options else set()
+            options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
+        options["cv"] = splitter_for(options.get("cv"), estimator, X, y)
         reason = why_not(estimator, given)
         if get_config()["enable_metadata_routing"] and given:
             reason = reason or "metadata is routed"
@@ -68,14 +77,6 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             return trained(estimator, X, y, given, options)
 
     return beside
-
-
-def _asked(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Asked:
-    """What the fits will be asked for, by scorers that take the place of those in `options`."""
-    searched = {options["param_name"]} if "param_name" in options else set()
-    options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
-    # Of these functions `validation_curve` alone has no such option: it asks in any case.
-    return asked_by(options["scoring"], options.get("return_train_score", bool(searched)), {})
 
 
 def _numbered(y: Any) -> Any:
