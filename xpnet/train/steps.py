@@ -210,16 +210,10 @@ class Trainer:
         steps, optimizer = count * len(epochs), self.settings.optimizer
         of_steps = optimizer, self.state.t, steps
         if of_steps not in known:
-            made = known.setdefault(optimizer, {})
-            known[of_steps] = Hyperparameters(self.numbers(steps, made))
-        X, Y, *_, size = epochs[0]
-        of_samples = id(X), id(Y), size, *(id(batches.order) for batches in epochs)
-        if of_samples not in known:
-            # With the epochs, so that the ids of their arrays stay theirs.
-            known[of_samples] = _orders_of(epochs), {}, tuple(epochs)
-        order, of_all, _ = known[of_samples]
-        batches = epochs[0]._replace(order=order)
-        run: PreparedRun | None = self._call("prepared", batches, known[of_steps], made=of_all)
+            of_all = known.setdefault(optimizer, {})
+            known[of_steps] = Hyperparameters(self.numbers(steps, of_all))
+        batches, made = _shared(epochs, known)
+        run: PreparedRun | None = self._call("prepared", batches, known[of_steps], made=made)
         return run
 
     def enter(
@@ -319,6 +313,21 @@ def _orders_of(epochs: Sequence[Batches]) -> Array | None:
     """The order of samples in each epoch, a row each; None of single batches as they lie."""
     orders = [order_of(batches) for batches in epochs]
     return None if orders[0] is None else array_namespace(*orders).stack(orders)
+
+
+def _shared(epochs: Sequence[Batches], known: dict[Any, Any]) -> tuple[Batches, dict[Any, Any]]:
+    """The batches of all epochs, in the order of all that share it; what was made of them so far.
+
+    With what is known are the arrays that it is known by, so that their ids stay theirs.
+    """
+    X, Y, *_, size = epochs[0]
+    in_order = X.shape[-2], size, *(id(batches.order) for batches in epochs)
+    if in_order not in known:
+        known[in_order] = _orders_of(epochs), tuple(epochs)
+    of_samples = *in_order, id(X), id(Y)
+    if of_samples not in known:
+        known[of_samples] = {}, X, Y
+    return epochs[0]._replace(order=known[in_order][0]), known[of_samples][0]
 
 
 def order_of(batches: Batches) -> Any:

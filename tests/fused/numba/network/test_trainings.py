@@ -260,6 +260,25 @@ def test_what_is_known_of_steps_is_of_their_numbers_and_of_an_order_while_it_las
     assert order() is None
 
 
+def test_folds_of_one_size_share_an_order():
+    rng = np.random.default_rng(0)
+    net, settings = Network((3, 4, 2), output="softmax"), Settings(optim.adam(0.1))
+    folds = [(rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]) for _ in range(2)]
+    one = shuffled(*folds[0], 5, 0, 0, None)
+    batches = [one._replace(X=X, Y=Y) for X, Y in folds]
+    trainers = [Trainer(net, net.init(0, like=X), settings, fixed=True) for X, _ in folds]
+    known = {}
+    runs = [
+        trainer.prepared([each], 3, known) for trainer, each in zip(trainers, batches, strict=True)
+    ]
+    (_, _, first), (_, _, second) = (run.arguments for run in runs)
+    assert first["order"] is second["order"]
+    with trainings.side_by_side() as make, make() as submit:
+        submit(runs)
+    for run, trainer, each in zip(runs, trainers, batches, strict=True):
+        np.testing.assert_array_equal(run.result[2], trainer.run(each, 0, 3))
+
+
 def test_what_is_made_of_samples_is_made_once_for_all_that_share_them():
     """Of one network: another has blocks of its own."""
     rng = np.random.default_rng(0)
