@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 
 import pytest
 
-from xpnet._interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals, uncollected
 
 
 class Ended(KeyboardInterrupt):
@@ -75,6 +76,31 @@ def test_one_within_another_waits_for_the_outer():
     assert done
 
 
+def test_one_within_another_leaves_handlers_as_they_are():
+    with deferred_signals() as noted:
+        handler = signal.getsignal(signal.SIGINT)
+        with deferred_signals() as within:
+            assert signal.getsignal(signal.SIGINT) is handler
+        assert signal.getsignal(signal.SIGINT) is handler
+    assert noted == within == []
+
+
+def test_one_within_another_holds_back_a_handler_that_was_set_between():
+    heard = []
+
+    def hear(number, frame):
+        heard.append(number)
+
+    with deferred_signals() as noted:
+        outer = signal.signal(signal.SIGINT, hear)
+        with deferred_signals():
+            signal.raise_signal(signal.SIGINT)
+            assert heard == []
+        assert heard == [signal.SIGINT]
+        signal.signal(signal.SIGINT, outer)
+    assert noted == []
+
+
 def test_an_error_on_the_way_is_the_interrupts_context():
     @deferred_signals()
     def work():
@@ -121,3 +147,22 @@ def test_in_another_thread_handlers_stay():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+def test_garbage_is_left_until_the_end_of_the_outermost():
+    assert gc.isenabled()
+    with uncollected():
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_where_nobody_collects_nobody_does_after_it():
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -35,6 +35,18 @@ def test_a_copy_has_the_same_numbers_in_one_vector(flats, given):
     assert abs(gaps) < 1e-12
 
 
+def test_a_copy_of_what_is_flat_has_the_same_numbers_and_memory_of_its_own(flats, given):
+    flat = flats.copied(given)
+    copy = flats.copied(flat)
+    assert flats.vector(copy) is not flats.vector(flat)
+    copy[0].W[...] += 1.0
+    for layer, expected in zip(flat, given, strict=True):
+        for tensor, array in zip(layer, expected, strict=True):
+            np.testing.assert_array_equal(tensor, array)
+    np.testing.assert_array_equal(copy[0].W, given[0].W + 1.0)
+    np.testing.assert_array_equal(copy[-1].b, given[-1].b)
+
+
 def test_what_is_flat_is_not_copied_and_what_is_not_is(flats, given):
     flat = flats.copied(given)
     vector = flats.vector(flat)

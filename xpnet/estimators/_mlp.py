@@ -35,7 +35,7 @@ from xpnet.estimators._validation import (
     checked_weights,
 )
 from xpnet.network import Network
-from xpnet.train.epochs import Rounds, alone
+from xpnet.train.training import Rounds, alone
 from xpnet.types import Array, Dense, Layer, Params, map_params
 
 Self = TypeVar("Self", bound="BaseMLP")
@@ -314,12 +314,10 @@ class BaseMLP(
         hidden = activation_names(self.activation, len(sizes) - 2)
         if self.init is not None:
             layers = init.initial_params(sizes, draws.seed("init"), self.init)
-        else:
-            # The output layer's interval is that of the last hidden layer, as in scikit-learn.
-            last = hidden[-1:] or activation_names(self.activation, 1)
-            layers = _uniform(sizes, (*hidden, *last), draws)
-        there = partial(backend.asarray, like=like)
-        return map_params(there, layers)
+            return map_params(partial(backend.asarray, like=like), layers)
+        # The output layer's interval is that of the last hidden layer, as in scikit-learn.
+        last = hidden[-1:] or activation_names(self.activation, 1)
+        return _uniform(sizes, (*hidden, *last), draws, like)
 
 
 @cache
@@ -328,21 +326,23 @@ def _network(sizes: tuple[int, ...], hidden: tuple[str, ...], output: str) -> Ne
     return Network(sizes, hidden=hidden, output=output)
 
 
-def _uniform(sizes: Sequence[int], activations: tuple[str, ...], draws: Draws) -> Params:
-    """Weights and biases of each layer from ``U(±√(6 / (n_in + n_out)))``, W before b.
+def _uniform(
+    sizes: Sequence[int], activations: tuple[str, ...], draws: Draws, like: Array
+) -> Params:
+    """W, then b, of each layer from ``U(±√(6 / (n_in + n_out)))``, of ``sigmoid`` with 2 for 6."""
+    there = partial(backend.asarray, like=like)
 
-    Of layers with ``sigmoid``, 2 stands in place of 6.
-    """
-
-    def drawn(rng: np.random.RandomState) -> list[tuple[np.ndarray, np.ndarray]]:
+    def drawn(rng: np.random.RandomState) -> Params:
         layers = []
         for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
             bound = math.sqrt((2.0 if activation == "sigmoid" else 6.0) / (n_in + n_out))
-            W = rng.uniform(-bound, bound, (n_in, n_out))
-            layers.append((W.T, rng.uniform(-bound, bound, (n_out, 1))))
-        return layers
+            W, b = rng.uniform(-bound, bound, (n_in, n_out)), rng.uniform(-bound, bound, (n_out, 1))
+            # In C order: updates are entry by entry, and gradients come in C order.
+            layers.append(Dense(there(np.array(W.T, order="C")), there(b)))
+        return tuple(layers)
 
-    is_kept = sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
-    layers = draws.once(("uniform", sizes, activations), drawn, is_kept=is_kept)
-    # Copies in C order: updates are entry by entry, and gradients come in C order.
-    return tuple(Dense(np.array(W, order="C"), np.array(b)) for W, b in layers)
+    is_kept = draws.are_shared and sum(map(operator.mul, sizes, sizes[1:])) <= MOST_KEPT
+    key = "uniform", sizes, activations, type(like), like.dtype
+    params: Params = draws.once(key, drawn, is_kept=is_kept)
+    copied = partial(array_namespace(like).asarray, copy=True)
+    return map_params(copied, params) if is_kept else params

@@ -21,7 +21,7 @@ from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._prediction import ClassPredictionMixin
 from xpnet.estimators._sklearn_private import checks_parameters
 from xpnet.network import Network
-from xpnet.train.epochs import alone
+from xpnet.train.training import alone
 from xpnet.types import Array
 
 

@@ -18,7 +18,7 @@ from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.estimators.classifier import MLPClassifier
 from xpnet.metrics import r2
-from xpnet.train.epochs import alone
+from xpnet.train.training import alone
 from xpnet.types import Array
 
 LOSSES = {"squared_error": "identity", "poisson": "exp"}

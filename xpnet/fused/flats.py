@@ -104,7 +104,10 @@ class Flats:
 
     def copied(self, params: Params) -> Params:
         """The same numbers in flat parameters to which there is no other reference."""
-        new = self.fresh()
+        known, new = self._vectors.get(id(params)), self.fresh()
+        if known is not None:
+            self._vectors[id(new)][...] = known
+            return new
         for to, tensors in zip(new, params, strict=True):
             for to_tensor, tensor in zip(to, tensors, strict=True):
                 to_tensor[...] = tensor

@@ -27,7 +27,7 @@ from xpnet.model_selection.fitting import say, train_all, why_alone, why_not
 from xpnet.model_selection.folds import network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
-from xpnet.train.epochs import Rounds
+from xpnet.train.training import Rounds
 from xpnet.types import Array
 
 PutOff: TypeAlias = tuple[Fit, Any, Any, dict[str, Any]]

@@ -31,8 +31,8 @@ from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.model_selection.progress import Progress
 from xpnet.model_selection.scores import NOTHING, Asked, score_all
-from xpnet.train.epochs import Rounds
 from xpnet.train.together import together
+from xpnet.train.training import Rounds
 
 OF_FIT = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
 """What a network's `fit` takes beside X and y."""

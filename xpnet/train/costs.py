@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -29,8 +29,8 @@ class EpochCosts:
 
     Attributes
     ----------
-    newest : list of arrays
-        The cost of each step of this process.
+    newest : list of sequence of arrays
+        The costs of each step or run of this process.
     weights : list of float or array
         What the batch of each weighs.
     earlier : tuple of arrays on the host, or None
@@ -39,14 +39,14 @@ class EpochCosts:
 
     def __init__(self, weigh: Callable[[int, Array | None], Array | float]) -> None:
         self.weigh = weigh
-        self.newest: list[Array] = []
+        self.newest: list[Sequence[Array]] = []
         self.weights: list[Array | float] = []
         self.earlier: tuple[Any, Any] | None = None
         self.host_weight: tuple[Any, Any] = None, None  # those of samples, and a copy there
 
     def enter(self, costs: Sequence[Array], weights: Sequence[Array | float]) -> None:
         """Enter those of a step or of a run of steps."""
-        self.newest.extend(costs)
+        self.newest.append(costs)
         self.weights.extend(weights)
 
     def clear(self) -> None:
@@ -91,10 +91,12 @@ class EpochCosts:
 
     def _read(self) -> tuple[Any, Any]:
         """Those of this process, after a single read."""
+        # A run's, which may be one array, as they are.
+        costs = self.newest[0] if len(self.newest) == 1 else list(chain(*self.newest))
         if isinstance(self.weights[0], float):
-            return backend.read(self.newest), backend.read(self.weights)
-        both = backend.read([*self.newest, *map(_shaped_like, self.weights, self.newest)])
-        return both[: len(self.newest)], both[len(self.newest) :]
+            return backend.read(costs), backend.read(self.weights)
+        both = backend.read([*costs, *map(_shaped_like, self.weights, costs)])
+        return both[: len(costs)], both[len(costs) :]
 
 
 def _shaped_like(weight: Array, cost: Array) -> Array:

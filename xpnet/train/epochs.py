@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 from xpnet import backend
 from xpnet._interrupts import deferred_signals
@@ -16,7 +16,14 @@ from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.costs import EpochCosts, means, weight_of
 from xpnet.train.steps import Trainer
-from xpnet.train.training import Recorder, Training, hears_steps, wants_every_step
+from xpnet.train.training import (
+    Recorder,
+    Rounds,
+    Training,
+    alone,
+    hears_steps,
+    wants_every_step,
+)
 from xpnet.types import (
     Array,
     Batch,
@@ -29,23 +36,6 @@ from xpnet.types import (
     Step,
     count,
 )
-
-Rounds: TypeAlias = "Generator[tuple[EpochLoop, list[Batches]], None, str | None]"
-"""Epochs of a training, one or some at a time, each to be trained on before more are asked for;
-then why it ended."""
-
-
-def alone(rounds: Rounds) -> None:
-    """Train on one after another; what is raised there is raised within `rounds`."""
-    for loop, epochs in rounds:
-        try:
-            began = time.perf_counter()
-            loop.train(epochs)
-            loop.lengthen(len(epochs), time.perf_counter() - began)
-        except BaseException as error:
-            with suppress(StopIteration):
-                rounds.throw(error)
-
 
 SECONDS = 0.05
 """What a run of steps should take: Ctrl-C and a progress bar wait for its end."""

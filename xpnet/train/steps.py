@@ -204,20 +204,16 @@ class Trainer:
         """The same for whole epochs of `count` batches, yet to be made beside other trainings.
 
         `enter` its result then. What is `known` are the numbers of these steps, for those that
-        share an optimiser, and the order of these samples, for those that share it.
+        share an optimiser, and the order of these samples, and what the library has made of them,
+        for those that share them.
         """
         steps, optimizer = count * len(epochs), self.settings.optimizer
         of_steps = optimizer, self.state.t, steps
-        m, size = epochs[0].X.shape[-2], epochs[0].size
-        of_samples = m, size, *(id(batches.order) for batches in epochs)
         if of_steps not in known:
-            made = known.setdefault(optimizer, {})
-            known[of_steps] = Hyperparameters(self.numbers(steps, made))
-        if of_samples not in known:
-            # With the epochs, so that the ids of their orders stay theirs.
-            known[of_samples] = _orders_of(epochs), tuple(epochs)
-        batches = epochs[0]._replace(order=known[of_samples][0])
-        run: PreparedRun | None = self._call("prepared", batches, known[of_steps])
+            of_all = known.setdefault(optimizer, {})
+            known[of_steps] = Hyperparameters(self.numbers(steps, of_all))
+        batches, made = _shared(epochs, known)
+        run: PreparedRun | None = self._call("prepared", batches, known[of_steps], made=made)
         return run
 
     def enter(
@@ -261,6 +257,7 @@ class Trainer:
         batches: Batches,
         numbers: list[dict[str, Any]],
         of_each: bool = False,
+        made: dict[Any, Any] | None = None,
     ) -> Any:
         """What a method of the library's run makes of these batches; None where it has none."""
         count, index = len(numbers), self.index + 1
@@ -285,6 +282,7 @@ class Trainer:
                     kernels=lambda: self.kernels,
                     l2=self.l2,
                     dropout=dropout,
+                    made=made,
                 )
             )
 
@@ -315,6 +313,21 @@ def _orders_of(epochs: Sequence[Batches]) -> Array | None:
     """The order of samples in each epoch, a row each; None of single batches as they lie."""
     orders = [order_of(batches) for batches in epochs]
     return None if orders[0] is None else array_namespace(*orders).stack(orders)
+
+
+def _shared(epochs: Sequence[Batches], known: dict[Any, Any]) -> tuple[Batches, dict[Any, Any]]:
+    """The batches of all epochs, in the order of all that share it; what was made of them so far.
+
+    With what is known are the arrays that it is known by, so that their ids stay theirs.
+    """
+    X, Y, *_, size = epochs[0]
+    in_order = X.shape[-2], size, *(id(batches.order) for batches in epochs)
+    if in_order not in known:
+        known[in_order] = _orders_of(epochs), tuple(epochs)
+    of_samples = *in_order, id(X), id(Y)
+    if of_samples not in known:
+        known[of_samples] = {}, X, Y
+    return epochs[0]._replace(order=known[in_order][0]), known[of_samples][0]
 
 
 def order_of(batches: Batches) -> Any:

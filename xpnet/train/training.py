@@ -1,16 +1,34 @@
-"""One training: its history, who is told of it, and the ways in which it ends."""
+"""One training: its history, who is told of it, how it goes on, and the ways in which it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xpnet._interrupts import deferred_signals
-from xpnet.types import Epoch, Params, Result, Run, leading_axes
+from xpnet.types import Batches, Epoch, Params, Result, Run, leading_axes
 
 if TYPE_CHECKING:
     from xpnet.train.epochs import EpochLoop
+
+Rounds: TypeAlias = "Generator[tuple[EpochLoop, list[Batches]], None, str | None]"
+"""Epochs of a training, one or some at a time, each to be trained on before more are asked for;
+then why it ended."""
+
+
+def alone(rounds: Rounds) -> None:
+    """Train on one after another; what is raised there is raised within `rounds`."""
+    for loop, epochs in rounds:
+        try:
+            began = time.perf_counter()
+            loop.train(epochs)
+            loop.lengthen(len(epochs), time.perf_counter() - began)
+        except BaseException as error:
+            with suppress(StopIteration):
+                rounds.throw(error)
+
 
 _AT_ONCE = nullcontext()
 

@@ -110,6 +110,8 @@ class TrainingSteps(NamedTuple):
     l2 : float, or array (..., 1, 1)
     dropout : sequence of `xpnet.kernels.Dropout`, or None
         Of each step.
+    made : dict, or None
+        What a library has made of X, Y and order, for trainings side by side that share these.
     """
 
     net: Any
@@ -121,6 +123,7 @@ class TrainingSteps(NamedTuple):
     kernels: Callable[[], Kernels]
     l2: Any
     dropout: Sequence[Any] | None
+    made: dict[Any, Any] | None = None
 
 
 class PreparedRun(NamedTuple):

@@ -179,6 +179,27 @@ def test_a_signal_ends_a_round(monkeypatch):
     assert [loop.at_once for loop in made] == [[1]] * 3
 
 
+class Looking(Ahead):
+    """Looks whether garbage is collected when its epochs have been made."""
+
+    def enter_prepared(self, epochs, made):
+        super().enter_prepared(epochs, made)
+        self.collects = gc.isenabled()
+
+
+def test_garbage_is_left_until_the_end_of_a_round():
+    pytest.importorskip("numba")
+    X, made, orders = loops(np, "adam", classes=(Looking, Looking))
+    collects = []
+    together(
+        *([loop.rounds(orders) for loop in made], X, lambda k: nullcontext()),
+        on_round=lambda going, waiting: collects.append(gc.isenabled()),
+    )
+    assert not any(loop.collects for loop in made)
+    assert collects
+    assert all(collects)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_compiler_they_are_a_stack(cuda_device, unfused, kind):
     assert_as_alone(cuda_device, kind)

@@ -15,9 +15,10 @@ from xpnet.cli.training import networks
 from xpnet.cli.training.plan import Plan
 from xpnet.cli.training.splits import Split
 from xpnet.network import Network
-from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.epochs import EpochLoop
 from xpnet.train.fit import begun
 from xpnet.train.together import together
+from xpnet.train.training import Rounds
 from xpnet.types import Batches, Optimizer, Params
 
 

@@ -162,9 +162,10 @@ class Patience(Callback):
 
     def _reason(self) -> str:
         """Why to stop, if patience is at its end and no adaptive rate can be lowered."""
-        reason, rate = is_exhausted(self.model), self.model._rate
+        reason = is_exhausted(self.model)
         if not reason:
             return ""
+        rate = self.model._rate
         if rate.lowered():
             say(self.model, f"{reason} Setting learning rate to {rate.value:f}")
             self.model._no_improvement_count = 0
@@ -215,8 +216,11 @@ class ScikitLearnCallbacks(Callback):
         self.round = self.task.subcontext(task_name=self.round_name)
         self.round.call_on_fit_task_begin(estimator=self.model, **self.data)
 
-    def begun(self, epochs: Iterable[Item]) -> Iterator[Item]:
-        """Begin a round whenever the next of `epochs` is asked for."""
+    def begun(self, epochs: Iterable[Item]) -> Iterable[Item]:
+        """`epochs`; a round begins whenever the next one is asked for, if anybody is to hear."""
+        return epochs if self.task is None else self._begun(epochs)
+
+    def _begun(self, epochs: Iterable[Item]) -> Iterator[Item]:
         for epoch in epochs:
             self.begin_round()
             yield epoch

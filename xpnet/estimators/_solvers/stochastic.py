@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -32,8 +32,9 @@ from xpnet.network import Network
 from xpnet.network.defaults import default_kernels
 from xpnet.network.propagation import hidden_and_logits
 from xpnet.train.arguments import Settings
-from xpnet.train.epochs import EpochLoop, Rounds
-from xpnet.types import Array, Batches, Gather, Layer, Params, Run
+from xpnet.train.epochs import EpochLoop
+from xpnet.train.training import Rounds
+from xpnet.types import Array, Batches, Gather, Params, Run
 
 
 def stochastic_rounds(
@@ -69,7 +70,8 @@ def stochastic_rounds(
     )
     loop = _EstimatorLoop(
         *(model, incremental, is_watched),
-        *(run, params, callbacks, settings, _validation_by(model, net, validation)),
+        *(run, params, callbacks, settings),
+        _nothing if validation is None else _Validation(model, net, validation),
         _samples_in,
     )
     epochs = epochs_of_batches(samples, size, model.shuffle, draws)
@@ -149,9 +151,9 @@ class _EstimatorLoop(EpochLoop):
         weights = [array for layer in self.params for array in layer]
         with self.trainer.there:
             arrays = *weights, *self._predictions(batches)
-            isfinite, every = array_namespace(*weights).isfinite, array_namespace(*weights).all
+            xp = array_namespace(*weights)
             # One read for all of them.
-            finite = backend.read([every(isfinite(array)) for array in arrays])
+            finite = backend.read([xp.all(xp.isfinite(array)) for array in arrays])
         found = {
             "parameter weights": finite[: len(weights)].all(),
             "predictions": finite.all(),
@@ -179,6 +181,11 @@ class _EstimatorLoop(EpochLoop):
             return Z, kernels.output_activation(net.output, Z)
 
 
+def _nothing(params: Params) -> dict[str, float]:
+    """What a training without a validation set adds to a row."""
+    return {}
+
+
 def _samples_in(m: int, s: Array | None) -> float:
     """A batch's weight in the epoch's loss: its number of samples, as in scikit-learn."""
     return float(m)
@@ -195,55 +202,51 @@ def _batch_size(model: Any, m: int) -> int:
     return min(int(model.batch_size), m)
 
 
-def _validation_by(
-    model: Any, net: Network, validation: Samples | None
-) -> Callable[[Params], dict[str, float]]:
-    """A function of parameters: extends the validation curves, and returns entries of the row."""
-    if validation is None:
-        return lambda params: {}
+class _Validation:
+    """A function of parameters: extends the validation curves, and returns entries of the row.
 
-    def validate(params: Params) -> dict[str, float]:
+    What it compares with is made once.
+    """
+
+    def __init__(self, model: Any, net: Network, samples: Samples) -> None:
+        self.model, self.net, self.samples = model, net, samples
+        self.is_classifier = is_classifier(model)
+        xp, s = array_namespace(samples.Y), samples.weights
+        self.Y = xp.matrix_transpose(samples.Y)
+        self.scale = 1.0 / samples.m if s is None else (s / xp.sum(s))[None, :]
+        self.counted = counted(s, self.Y)
+
+    def __call__(self, params: Params) -> dict[str, float]:
+        model = self.model
         model._hold(params)  # a scorer of scikit-learn's predicts with the model
-        last = outputs(net, params, validation.X)
-        loss = _loss(net, last, validation)
-        name, score = _score(model, net, last.A, validation, loss)
+        last = outputs(self.net, params, self.samples.X)
+        # Without a penalty.
+        J = VECTORIZED.output_cost(self.net.output, last.Z, self.Y, self.scale)
+        loss = float(J) * loss_share(self.net)
+        name, score = self._score(last.A, loss)
         model.validation_loss_curve_ = [*(model.validation_loss_curve_ or ()), loss]
         model.validation_scores_ = [*(model.validation_scores_ or ()), score]
         return {f"val_{name}": score, "val_cost": loss}
 
-    return validate
+    def _score(self, A: Array, loss: float) -> tuple[str, float]:
+        """The name and value of what is watched; the larger, the better."""
+        model, samples = self.model, self.samples
+        if model.scoring is None:
+            return self._own_score(A)
+        if model.scoring == "loss":
+            return "cost", -loss
+        weight = {} if samples.weights is None else {"sample_weight": samples.weights}
+        scorer = check_scoring(model, model.scoring)
+        name = model.scoring if isinstance(model.scoring, str) else "score"
+        return name, float(scorer(model, samples.X, samples.y, **weight))
 
-
-def _loss(net: Network, last: Layer, validation: Samples) -> float:
-    """The loss, without a penalty."""
-    xp = array_namespace(validation.Y)
-    s = validation.weights
-    scale = 1.0 / validation.m if s is None else (s / xp.sum(s))[None, :]
-    J = VECTORIZED.output_cost(net.output, last.Z, xp.matrix_transpose(validation.Y), scale)
-    return float(J) * loss_share(net)
-
-
-def _score(
-    model: Any, net: Network, A: Array, validation: Samples, loss: float
-) -> tuple[str, float]:
-    """The name and value of what is watched; the larger, the better."""
-    if model.scoring is None:
-        return _own_score(model, net, A, validation)
-    if model.scoring == "loss":
-        return "cost", -loss
-    weight = {} if validation.weights is None else {"sample_weight": validation.weights}
-    scorer = check_scoring(model, model.scoring)
-    name = model.scoring if isinstance(model.scoring, str) else "score"
-    return name, float(scorer(model, validation.X, validation.y, **weight))
-
-
-def _own_score(model: Any, net: Network, A: Array, validation: Samples) -> tuple[str, float]:
-    """What the model's ``score`` would say, and its name."""
-    Y, s = array_namespace(A).matrix_transpose(validation.Y), validation.weights
-    if not is_classifier(model):
-        return "r2", float(r2(A, Y, None if s is None else s[None, :]))
-    # Where there is one class alone, it is predicted whatever its probability.
-    if model.classes_.shape == (1,):
-        return "accuracy", 1.0
-    name, score = OUTPUTS[net.output].metric
-    return name, float(score(A, Y, counted(s, A)))
+    def _own_score(self, A: Array) -> tuple[str, float]:
+        """What the model's ``score`` would say, and its name."""
+        if not self.is_classifier:
+            s = self.samples.weights
+            return "r2", float(r2(A, self.Y, None if s is None else s[None, :]))
+        # Where there is one class alone, it is predicted whatever its probability.
+        if self.model.classes_.shape == (1,):
+            return "accuracy", 1.0
+        name, score = OUTPUTS[self.net.output].metric
+        return name, float(score(A, self.Y, self.counted))

@@ -14,10 +14,11 @@ from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.network.defaults import accelerator_for
-from xpnet.train.epochs import EpochLoop, Rounds, fitting
+from xpnet.train.epochs import EpochLoop, fitting
 from xpnet.train.together.side_by_side import SECONDS, round_side_by_side
 from xpnet.train.together.stacked import FEW, Numbers, Stack, forms_of, grouped, numbers_of
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
+from xpnet.train.training import Rounds
 from xpnet.types import Array, Batches, PreparedRun, tensors
 
 COPIES = 8

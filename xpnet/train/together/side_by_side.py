@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from xpnet._interrupts import deferred_signals
-from xpnet.train.epochs import GROWTH, TICK, EpochLoop, Rounds
+from xpnet._interrupts import deferred_signals, uncollected
+from xpnet.train.epochs import GROWTH, TICK, EpochLoop
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
+from xpnet.train.training import Rounds
 from xpnet.types import PreparedRun, SideBySide
 
 SECONDS = 0.5
@@ -39,9 +40,9 @@ def round_side_by_side(
     """Train all on what is coming, and on epochs after that while there is time; the next ones.
 
     Runs are given to `make` in parts of `size` trainings and more. A signal, which is deferred,
-    ends the round once those that were given are made.
+    ends the round once those that were given are made. Garbage is left until then.
     """
-    with deferred_signals() as noted, make() as submit:
+    with deferred_signals() as noted, uncollected(), make() as submit:
         some = _Round(trainings, watch, on_alone, submit, noted)
         for part in _parts(coming, size):
             some.go_on(waits=False)

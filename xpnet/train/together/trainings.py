@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TypeAlias
 
-from xpnet.train.epochs import EpochLoop, Rounds
+from xpnet.train.epochs import EpochLoop
 from xpnet.train.together.stacked import is_large
+from xpnet.train.training import Rounds
 from xpnet.types import Batches, PreparedRun
 
 Watch: TypeAlias = Callable[[int], AbstractContextManager[None]]

@@ -258,3 +258,46 @@ def test_what_is_known_of_steps_is_of_their_numbers_and_of_an_order_while_it_las
     assert order() is not None
     known.clear()
     assert order() is None
+
+
+def test_folds_of_one_size_share_an_order():
+    rng = np.random.default_rng(0)
+    net, settings = Network((3, 4, 2), output="softmax"), Settings(optim.adam(0.1))
+    folds = [(rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]) for _ in range(2)]
+    one = shuffled(*folds[0], 5, 0, 0, None)
+    batches = [one._replace(X=X, Y=Y) for X, Y in folds]
+    trainers = [Trainer(net, net.init(0, like=X), settings, fixed=True) for X, _ in folds]
+    known = {}
+    runs = [
+        trainer.prepared([each], 3, known) for trainer, each in zip(trainers, batches, strict=True)
+    ]
+    (_, _, first), (_, _, second) = (run.arguments for run in runs)
+    assert first["order"] is second["order"]
+    with trainings.side_by_side() as make, make() as submit:
+        submit(runs)
+    for run, trainer, each in zip(runs, trainers, batches, strict=True):
+        np.testing.assert_array_equal(run.result[2], trainer.run(each, 0, 3))
+
+
+def test_what_is_made_of_samples_is_made_once_for_all_that_share_them():
+    """Of one network: another has blocks of its own."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(12, 3)), np.eye(2)[rng.integers(0, 2, 12)]
+    batches, known = shuffled(X, Y, 5, 0, 0, None), {}
+    small, large = (Network((3, n, 2), output="softmax") for n in (4, 300))
+    trainers = [
+        Trainer(net, net.init(seed, like=X), Settings(optim.adam(0.1)), fixed=True)
+        for seed, net in enumerate((small, small, large))
+    ]
+    runs = [trainer.prepared([batches], 3, known) for trainer in trainers]
+    (_, _, first), (_, _, second), (_, _, other) = (run.arguments for run in runs)
+    for name in ("X", "Y", "order", "keys"):
+        assert first[name] is second[name]
+    assert first["order"] is other["order"]
+    assert first["keys"] is not other["keys"]
+    for name in ("theta", "first", "second", "costs"):
+        assert not np.shares_memory(first[name], second[name])
+    with trainings.side_by_side() as make, make() as submit:
+        submit(runs)
+    for run, trainer in zip(runs, trainers, strict=True):
+        np.testing.assert_array_equal(run.result[2], trainer.run(batches, 0, 3))

@@ -8,7 +8,6 @@ calls fail; a damaged file of numba's own cache is an error at each start, or a 
 
 from __future__ import annotations
 
-import gc
 import logging
 import pickle  # noqa: TID251 - of machine code, which runs what it likes anyway
 import threading
@@ -31,7 +30,7 @@ from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
 from xpnet._ahead import wait_for
-from xpnet._interrupts import deferred_signals
+from xpnet._interrupts import deferred_signals, uncollected
 from xpnet._stamps import PREFIX, stamp
 from xpnet.fused.numba.compilation import cache
 from xpnet.fused.numba.compilation.answers import remembered_answers
@@ -102,22 +101,6 @@ class _UnderWay(threading.local):
 _under_way = _UnderWay()
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave garbage until a loop is compiled.
-
-    numba makes so much that the collector looks at all objects of the process again and again.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 class Dispatcher(CPUDispatcher):
     """Compiles a loop for a signature that it has not met; a known one never comes here."""
 
@@ -157,7 +140,7 @@ class Dispatcher(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         """For one signature: of a call, or of a loop that calls this one and is being compiled."""
         _under_way.give_way()
-        with _uncollected():
+        with uncollected():
             entry = super().compile(sig)
         _under_way.give_way()
         return entry
@@ -179,7 +162,7 @@ class InnerDispatcher(Dispatcher):
         """What is compiled for `sig`, at an address, and kept on disk."""
         self.compile(sig)
         code: Any = self.overloads[sig]
-        with global_compiler_lock, _uncollected():
+        with global_compiler_lock, uncollected():
             if isinstance(code.library, Library) and not code.library.is_loaded:
                 code.library.finalize()
                 code.library.codegen.set_env(code.fndesc.env_name, code.environment)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from operator import is_, itemgetter
-from typing import Any
+from operator import attrgetter, is_, itemgetter
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -96,6 +96,22 @@ def program_of(
     return program if one is params else of_stack(params, program)
 
 
+_address = attrgetter("ctypes.data")
+
+
+class Entries(NamedTuple):
+    """Some of a row's numbers, and the arrays that those point to."""
+
+    numbers: dict[str, Any]
+    arrays: dict[str, Array]
+
+
+def entries_of(arrays: dict[str, Array], **numbers: Any) -> Entries:
+    """These numbers, and the addresses of these arrays."""
+    addresses = dict(zip(arrays, map(_address, arrays.values()), strict=True))
+    return Entries(addresses | numbers, arrays)
+
+
 class RunProgram(Program):
     """Runs of steps of one network by one optimiser."""
 
@@ -106,7 +122,7 @@ class RunProgram(Program):
         self.moments: tuple[Params, ...] = ()
         self.samples: tuple[Any, ...] = (None,)  # that are known to fit
         self.zeros: tuple[int, bool] = 0, False  # where samples lie, and whether they have many
-        self.memory: list[Array] = []
+        self.memory = Entries({}, {})  # that of the moments
         self.numbers |= {
             "update": of_update(self.loop, self.dtype),
             "gather": of_gather(self.dtype),
@@ -181,23 +197,34 @@ class RunProgram(Program):
         if not are_same(self.moments, steps.moments):
             self.moments = tuple(map(self.flats.copied, steps.moments))
             # Now, as a vector that is long in use may no longer be known.
-            self.memory = [self.flats.vector(moment) for moment in self.moments]
+            vectors = map(self.flats.vector, self.moments)
+            self.memory = entries_of(dict(zip(("first", "second"), vectors, strict=False)))
         return steps._replace(params=self.flats.copied(steps.params), moments=self.moments)
 
     def _row_of_steps(self, steps: TrainingSteps) -> tuple[tuple[float, ...], dict[str, Array]]:
         """The row of steps that write over their parameters, and the arrays that it points to."""
-        theta = self.flats.vector(steps.params)
-        first, second = (*self.memory, theta, theta)[:2]
-        rates, values = self._values(steps.hyperparameters)
-        arrays = {"theta": theta, "first": first, "second": second}
-        arrays |= {"rates": rates, "values": values}
+        theta, values = self.flats.vector(steps.params), self._values(steps.hyperparameters)
+        place = theta.ctypes.data
+        numbers = {"theta": place, "first": place, "second": place}
+        numbers |= self.memory.numbers | values.numbers
+        arrays = {}
         if self.is_thin:
             arrays["grads"] = self.flats.vector(self.flats.fresh())
-        masks: dict[str, float] = {}
         if steps.dropout is not None:
             arrays["keys"] = np.array([each.keys for each in steps.dropout])
-            _, masks = masks_in_row(steps.dropout[0], self.dtype)
-        return self.row(steps.batches, len(steps.hyperparameters), steps.l2, arrays, masks)
+            numbers |= masks_in_row(steps.dropout[0], self.dtype)[1]
+        samples, s = self._samples(steps), steps.batches.sample_weight
+        row, arrays = self.row(samples, s, steps.l2, arrays, numbers)
+        return row, {"theta": theta, **self.memory.arrays, **values.arrays, **arrays}
+
+    def _samples(self, steps: TrainingSteps) -> Entries:
+        """What `of_batches` makes of those of these steps, once for all that share it."""
+        count, made = len(steps.hyperparameters), {} if steps.made is None else steps.made
+        key = self.net, self.dtype, count
+        if key not in made:
+            made[key] = self.of_batches(steps.batches, count)
+        found: Entries = made[key]
+        return found
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What `params` cost on the only batch of these, without dropout; None where not known."""
@@ -213,7 +240,8 @@ class RunProgram(Program):
         m = len(batch.X)
         if batch.order is not None:
             batch, m = batch._replace(order=batch.order[None]), batch.order.size
-        row, arrays = self.row(batch, 1, l2, arrays, {"update": 0})
+        samples = self.of_batches(batch, 1)
+        row, arrays = self.row(samples, batch.sample_weight, l2, arrays, {"update": 0})
         # The programs of runs side by side have no room of their own, and there are many.
         room = self.room if self.room.arrays else of_thread.room
         if m * self.work >= LEAST:
@@ -226,33 +254,31 @@ class RunProgram(Program):
 
     def row(
         self,
-        batches: Batches,
-        steps: int,
+        samples: Entries,
+        s: Array | None,
         l2: Any,
         arrays: dict[str, Array],
         numbers: dict[str, Any],
     ) -> tuple[tuple[float, ...], dict[str, Array]]:
-        """The row of so many steps on these, and the arrays that it points to."""
-        order, s = batches.order, batches.sample_weight
-        if order is None:  # all samples at each step: nothing is gathered
-            order = _as_they_lie(len(batches.X), steps)
-            arrays = {**arrays, "x": batches.X, "y": batches.Y}
-            numbers = {**numbers, "gather": 0}
-        order = np.ascontiguousarray(order, np.int64)
-        arrays = {"keys": np.zeros((steps, 2), np.int64), **arrays}
-        arrays |= {"X": batches.X, "Y": batches.Y, "order": order}
-        arrays["costs"] = np.empty(steps, self.dtype)
+        """The row of steps on samples of these weights, and the arrays that it points to."""
+        arrays = {"costs": np.empty(samples.numbers["steps"], self.dtype), **arrays}
         if s is not None:
             arrays["weight"] = np.ascontiguousarray(s[0])
-        of_samples = {
-            "zeros": self._has_many_zeros(batches.X, batches.size),
-            "m": len(batches.X),
-            "weights": 0 if s is None else s.size,
-            "steps": steps,
-            "l2": self.penalty(l2),
-            **self._of_samples(order, batches.size),
-        }
-        return row_of(arrays, self.numbers | of_samples | numbers), arrays
+        of_steps = {"weights": 0 if s is None else s.size, "l2": self.penalty(l2)}
+        row = row_of(arrays, self.numbers | samples.numbers | of_steps | numbers)
+        return row, samples.arrays | arrays
+
+    def of_batches(self, batches: Batches, steps: int) -> Entries:
+        """What rows of so many steps have of their samples, whatever trains on them."""
+        X, Y, _, order, size = batches
+        arrays = {"X": X, "Y": Y, "keys": np.zeros((steps, 2), np.int64)}
+        numbers = {"m": len(X), "steps": steps, "zeros": self._has_many_zeros(X, size)}
+        if order is None:  # all samples at each step: nothing is gathered
+            order = _as_they_lie(len(X), steps)
+            arrays |= {"x": X, "y": Y}
+            numbers["gather"] = 0
+        arrays["order"] = order = np.ascontiguousarray(order, np.int64)
+        return entries_of(arrays, **numbers, **self._of_samples(order, size))
 
     def _has_many_zeros(self, X: Array, size: int) -> bool:
         """Whether the first layer may leave out zeros of the samples."""
@@ -265,7 +291,7 @@ class RunProgram(Program):
             self.zeros = place, has_many_zeros(X)
         return self.zeros[1]
 
-    def _values(self, hyperparameters: Sequence[dict[str, float]]) -> tuple[Array, Array]:
+    def _values(self, hyperparameters: Sequence[dict[str, float]]) -> Entries:
         """The rate of each step, and its values for weights and for biases."""
         made = _made_of(hyperparameters)
         if self.names not in made:
@@ -276,9 +302,9 @@ class RunProgram(Program):
                 values[:, :, number] = column[:, None]
             if "decay" in self.names:
                 values[:, 1, self.names.index("decay")] = 0.0
-            made[self.names] = rates, values
-        numbers: tuple[Array, Array] = made[self.names]
-        return numbers
+            made[self.names] = entries_of({"rates": rates, "values": values})
+        found: Entries = made[self.names]
+        return found
 
 
 _lying: WeakValueDictionary[tuple[int, int], Array] = WeakValueDictionary()

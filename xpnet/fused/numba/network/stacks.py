@@ -215,7 +215,9 @@ class StackProgram:
             own["weight"] = np.ascontiguousarray(s), 2
         if self.program.is_thin:
             own["grads"] = self._memory(), 1
-        row, kept = self.program.row(_of_first(batches), steps, 0.0, {}, {})
+        first = _of_first(batches)
+        samples = self.program.of_batches(first, steps)
+        row, kept = self.program.row(samples, first.sample_weight, 0.0, {}, {})
         rows = np.repeat(table_of([row]), math.prod(self.lead))
         for name, (array, axes) in (arrays | own).items():
             rows[name] = self._addresses(array, axes)
