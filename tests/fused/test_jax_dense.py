@@ -17,7 +17,7 @@ jax = pytest.importorskip("jax")
 jax_dense = pytest.importorskip("xpnet.fused.jax.dense")
 
 MANY, WIDE, FEW = jax_dense.MANY, jax_dense.WIDE, jax_dense.FEW
-SMALL, LARGE = jax_dense.SMALL, jax_dense.LARGE
+SMALL, LARGE, OF_STACK = jax_dense.SMALL, jax_dense.LARGE, jax_dense.SMALL_OF_STACK
 OURS = jax_dense.training_kernels(VECTORIZED)
 
 
@@ -111,6 +111,21 @@ def test_stacks_are_left_to_the_plain_kernels(lead_of_W):
     assert (layer.A.shape, dA_prev.shape) == (A.shape, A.shape)
     assert (dW.shape, db.shape) == ((K, n, n), (K, n, 1))
     assert barriers(back, A, layer, A, W) == 0
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize(("n_out", "expected"), [(OF_STACK // 32, 1), (OF_STACK // 32 + 1, 0)])
+def test_a_stack_of_small_layers_is_multiplied_by_copies(n_out, expected, is_shared, arrays):
+    """As in `test_stacks_are_left_to_the_plain_kernels` where parameters are still one."""
+    lead = () if is_shared else (3,)
+    dA, Z, A_prev, W = arrays((3, n_out, 5), (3, n_out, 5), (3, 32, 5), (*lead, n_out, 32))
+    given = dA, Layer(Z, jax.numpy.maximum(Z, 0)), A_prev, W
+    ours, plain = (
+        jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
+        for kernels in (OURS, VECTORIZED)
+    )
+    assert_trees_close(ours(*given), plain(*given), "float32")
+    assert barriers(ours, *given) == expected
 
 
 @pytest.mark.parametrize("sizes", [(9, 130, 140, 3), (9, 140, 8, 130, 3), (600, 20, 3)])

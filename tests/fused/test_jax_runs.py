@@ -22,6 +22,7 @@ from xpnet.types import Batches
 
 jax = pytest.importorskip("jax")
 jax_run = pytest.importorskip("xpnet.fused.jax.run")
+jax_loop = pytest.importorskip("xpnet.fused.jax.loop")
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 EPOCHS = import_module("xpnet.train.epochs")
@@ -129,7 +130,7 @@ def test_samples_are_gathered_for_some_steps_at_once(
     monkeypatch.setattr(jax_run, "GATHERED", 3 * a_step + 1)
     monkeypatch.setattr(EPOCHS, "SECONDS", 1e9)
     monkeypatch.setattr(EPOCHS, "_first_count", lambda run, params: 5)
-    with mock.patch.object(jax_run, "_gathered", wraps=jax_run._gathered) as gathered:
+    with mock.patch.object(jax_loop, "gathered", wraps=jax_loop.gathered) as gathered:
         assert_the_same(case, dropout=0.4, seed=seed, epochs=2)
     steps = {call.args[1].shape[-2] for call in gathered.call_args_list}
     assert steps == expected  # with 1 of the short last batch

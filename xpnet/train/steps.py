@@ -182,7 +182,8 @@ class Trainer:
     def run_of_epochs(self, epochs: Sequence[Batches], count: int) -> Sequence[Array] | None:
         """The same for whole epochs of `count` batches."""
         batches = epochs[0]._replace(order=_orders_of(epochs))
-        result = self._call("epochs", batches, self.numbers(count * len(epochs)))
+        method = "stacked_epochs" if self.params[0][0].ndim > 2 else "epochs"
+        result = self._call(method, batches, self.numbers(count * len(epochs)))
         return None if result is None else self.enter(*result)
 
     @property

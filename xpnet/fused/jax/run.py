@@ -6,18 +6,22 @@ import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from xpnet.fused import BatchCost, Cost, TrainingRun, TrainingStep, are_floats, is_known
+from xpnet.fused.jax.groups import groups_of, in_groups
+from xpnet.fused.jax.loop import Given, gathered, train, train_epochs
 from xpnet.fused.jax.step import MOST, copied, penalty_of
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Batches, Kernels, Params, TrainingSteps
 
-MOST_STEPS = 2048  # of one call of a program
+MOST_STEPS, MOST_EPOCHS = 2048, 32  # of one call of a program
+
+ORDERS = 2**22
+"""Numbers of samples that the epochs of one call may have."""
 
 GATHERED, FEWEST = 2**19, 8
 """Bytes of samples that are gathered at once, for some steps, and for how few at the least: on a
@@ -28,81 +32,145 @@ CHANGING = ("rate", "c1", "c2", "a", "b")
 """Hyperparameters that usually change from step to step."""
 
 
+class Call(NamedTuple):
+    """What a call of a program makes.
+
+    Attributes
+    ----------
+    orders : tuple of arrays
+    length : int
+        Both as in `Given`.
+    which : slice
+        The numbers of its steps.
+    room : int
+        For how many steps there is room.
+    """
+
+    orders: tuple[Any, ...]
+    length: int
+    which: slice
+    room: int
+
+
 def compiled_run(step: TrainingStep) -> TrainingRun:
     """Runs of one training loop, each a loop over `step` within one program.
 
     The program is the same for every number of steps: it has room for those of an epoch, or for
-    about `MOST_STEPS`, and is told how many there are. A short last batch has a program of its own.
+    about `MOST_STEPS`, and is told how many there are. A short last batch has a program of its own,
+    except in the one for whole epochs of a stack, which is told how many epochs there are.
     What an optimiser remembers is donated, as by a step.
     """
     mine: Any = ()
     changing = set(CHANGING)
 
     def run(steps: TrainingSteps) -> Any:
+        return _made(steps, 0, _calls) if _is_known(steps) else None
+
+    def stacked_epochs(steps: TrainingSteps) -> Any:
+        full = steps.batches.order.shape[-1] // steps.batches.size
+        can = 0 < full < MOST_STEPS and _is_known(steps)
+        return _made(steps, full, _calls_of_epochs) if can else None
+
+    def _made(steps: TrainingSteps, full: int, calls_of: Callable[[Batches], list[Call]]) -> Any:
         nonlocal mine
-        X, Y, weight, *_ = steps.batches
-        if not isinstance(X, jax.Array) or not is_known(steps.apply):
-            return None
-        parts = _parts(steps, changing)
-        if parts is None:
-            return None
-        of_run = step, steps.net, steps.apply, steps.kernels()
         chosen, penalty = penalty_of(steps.l2)
-        params = steps.params
+        calls = calls_of(steps.batches)
+        found = (_given(steps, call, penalty, changing) for call in calls)
+        each = [given for given in found if given is not None]
+        if len(each) < len(calls):
+            return None
+        of_run = step, steps.net, steps.apply, steps.kernels(), full
+        shape, params = steps.batches.X.shape, steps.params
         moments = steps.moments if steps.moments is mine else copied(steps.moments)
         costs = []
-        for order, count, numbers, masks in parts:
-            program = _run_program(*of_run, (X.shape, order.shape), *chosen)
-            data = X, Y, weight, order, count
-            moments, params, J = program(params, moments, data, numbers, masks, penalty)
-            costs.append((J, count))
+        for call, given in zip(calls, each, strict=True):
+            shapes = shape, *(order.shape for order in call.orders)
+            program = _run_program(*of_run, shapes, *chosen)
+            groups = groups_of(steps, call.room * call.orders[0].shape[-1])
+            if groups > 1:
+                program = partial(in_groups, groups, 2 if full else 1, program)
+            moments, params, J = program(params, moments, given)
+            costs.append((J, call.which.stop - call.which.start))
         mine = moments
         # Read here: `fit` goes by the time that a run takes.
-        return params, moments, np.concatenate([np.asarray(J)[:count] for J, count in costs])
+        return params, moments, np.concatenate([np.asarray(J)[:number] for J, number in costs])
 
-    run.of_each = True  # type: ignore[attr-defined]
+    run.of_each, run.stacked_epochs = True, stacked_epochs  # type: ignore[attr-defined]
     return run
 
 
-def _parts(steps: TrainingSteps, changing: set[str]) -> list[tuple[Any, ...]] | None:
-    """`order` and `count` of `train`, its numbers and its masks, for each call of a program.
+def _is_known(steps: TrainingSteps) -> bool:
+    """Whether there are programs of such steps."""
+    return isinstance(steps.batches.X, jax.Array) and is_known(steps.apply)
 
-    None where there is no such call.
-    """
+
+def _given(
+    steps: TrainingSteps, call: Call, penalty: dict[str, Any], changing: set[str]
+) -> Given | None:
+    """What a program is given for a call; None where there is none for such hyperparameters."""
+    (X, Y, weight, *_), which = steps.batches, call.which
     dtype, dropout = steps.params[0][0].dtype, steps.dropout
-    parts = []
-    for order, count, which in _orders(steps.batches):
-        room = len(order) * order.shape[-2]
-        numbers = _over_steps(steps.hyperparameters[which], room, dtype, changing)
-        if numbers is None:
-            return None
-        masks = None if dropout is None else _masks(dropout[which], room)
-        parts.append((order, count, numbers, masks))
-    return parts
+    numbers = _over_steps(steps.hyperparameters[which], call.room, dtype, changing)
+    if numbers is None:
+        return None
+    masks = None if dropout is None else _masks(dropout[which], call.room)
+    return Given((X, Y, weight), call.orders, call.length, numbers, masks, penalty)
 
 
-def _orders(batches: Batches) -> list[tuple[Any, int, slice]]:
-    """Numbers of samples, how many are batches, and which steps.
-
-    They are ``(blocks, ..., steps, size)``: the samples of a block are gathered at once.
-    """
+def _calls(batches: Batches) -> list[Call]:
+    """Those of a run: of whole batches as many as there is room for, and one of a short last."""
     m, size = batches.X.shape[-2], batches.size
-    *lead, taken = batches.order.shape
-    full, rest = divmod(taken, size)
-    rows = batches.order[..., : full * size].reshape(*lead, full, size)
+    full, rest = divmod(batches.order.shape[-1], size)
+    rows, last = _split(batches.order, size)
     at_once = _steps_at_once(batches)
     blocks = -(-min(m // size, MOST_STEPS) // at_once)
-    orders, room = [], blocks * at_once
+    calls, room = [], blocks * at_once
     for start in range(0, full, room):
-        order = np.zeros((*lead, room, size), np.int32)
-        count = min(room, full - start)
-        order[..., :count, :] = rows[..., start : start + count, :]
-        blocked = np.moveaxis(order.reshape(*lead, blocks, at_once, size), -3, 0)
-        orders.append((blocked, count, slice(start, start + count)))
+        stop = min(start + room, full)
+        order = _in_blocks(rows[..., start:stop, :], blocks, at_once)
+        calls.append(Call((np.moveaxis(order, -3, 0),), stop - start, slice(start, stop), room))
     if rest:
-        last = batches.order[..., full * size :].astype(np.int32)
-        orders.append((last[None, ..., None, :], 1, slice(full, full + 1)))
-    return orders
+        calls.append(Call((last[None],), 1, slice(full, full + 1), 1))
+    return calls
+
+
+def _calls_of_epochs(batches: Batches) -> list[Call]:
+    """Those of whole epochs: as many as there is room for."""
+    rows, last = _split(batches.order, batches.size)
+    count, full = len(rows), rows.shape[-2]
+    steps = full + bool(last.size)
+    at_once = _steps_at_once(batches._replace(order=batches.order[0]))
+    most = max(1, min(MOST_EPOCHS, MOST_STEPS // steps, ORDERS // batches.order[0].size))
+    order = np.moveaxis(_in_blocks(rows, -(-full // at_once), at_once), -3, 1)
+    orders = (order, last[:, None]) if last.size else (order,)
+    calls = []
+    for start in range(0, count, most):
+        stop = min(start + most, count)
+        room = [np.zeros((most, *order.shape[1:]), np.int32) for order in orders]
+        for padded, order in zip(room, orders, strict=True):
+            padded[: stop - start] = order[start:stop]
+        which = slice(start * steps, stop * steps)
+        calls.append(Call(tuple(room), stop - start, which, most * steps))
+    return calls
+
+
+def _split(order: Array, size: int) -> tuple[Any, Any]:
+    """The numbers of samples of whole batches ``(..., steps, size)``, and of a short last one.
+
+    That is ``(..., 1, rest)``.
+    """
+    *lead, taken = order.shape
+    whole = taken // size * size
+    rows = order[..., :whole].reshape(*lead, -1, size)
+    return rows.astype(np.int32), order[..., None, whole:].astype(np.int32)
+
+
+def _in_blocks(rows: Any, blocks: int, at_once: int) -> Any:
+    """Numbers ``(..., steps, size)`` as ``(..., blocks, at_once, size)``, with zeros at the end."""
+    *lead, steps, size = rows.shape
+    order = np.zeros((*lead, blocks * at_once, size), np.int32)
+    order[..., :steps, :] = rows
+    return order.reshape(*lead, blocks, at_once, size)
 
 
 def _steps_at_once(batches: Batches) -> int:
@@ -170,90 +238,18 @@ def _run_program(
     net: Any,
     apply: Any,
     kernels: Any,
+    full: int,
     shapes: tuple[tuple[int, ...], ...],
     *chosen: tuple[str, Any],
 ) -> Callable[..., Any]:
-    """`train` compiled for the latest networks and shapes; see `_program`."""
-    its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
-    program: Callable[..., Any] = jax.jit(partial(train, its_own), donate_argnames=("moments",))
+    """`train` compiled for the latest networks and shapes, or `train_epochs`; see `_program`.
+
+    Whole epochs have so many `full` batches.
+    """
+    of_step = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
+    its_own = partial(train_epochs, full, of_step) if full else partial(train, of_step)
+    program: Callable[..., Any] = jax.jit(its_own, donate_argnames=("moments",))
     return program
-
-
-def train(
-    step: Callable[..., Any],
-    params: Params,
-    moments: tuple[Params, ...],
-    data: tuple[Any, ...],
-    numbers: dict[str, Any],
-    masks: tuple[Any, ...] | None,
-    penalty: dict[str, Any],
-) -> tuple[tuple[Params, ...], Params, Array]:
-    """Moments, parameters and costs after `count` steps, in the order of `advance`.
-
-    Parameters
-    ----------
-    step : function
-        A training step that knows its network, optimiser and kernels.
-    params, moments
-    data : tuple
-        ``X (..., m, n_x)``, ``Y (..., m, n_y)``, their weights (..., 1, m) or None, the numbers of
-        the samples of each step, as `_orders` has them, and `count`.
-    numbers : dict
-        Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
-    masks : tuple or None
-        The fields of `Dropout`, with keys ``(room, 2)``, or ``(room, 2, ..., 1, 1)``.
-    penalty : dict
-        `l2`, where that is data.
-    """
-    *samples, order, count = data
-    blocks, at_once = len(order), order.shape[-2]
-
-    def one(i: Any, state: tuple[Any, ...], first: Any, gathered: tuple[Any, ...]) -> Any:
-        moments, params, costs = state
-        x, y, s = (rows if rows is None else rows[..., i, :, :].mT for rows in gathered)
-        t = first + i
-        params, moments, J = step(
-            params,
-            moments,
-            x,
-            y,
-            jax.tree.map(lambda number: number[t] if number.ndim else number, numbers),
-            sample_weight=s,
-            dropout=masks and Dropout(masks[0], masks[1], tuple(masks[2][t])),
-            **penalty,
-        )
-        return moments, params, costs.at[t].set(J)
-
-    def block(j: Any, state: tuple[Any, ...]) -> Any:
-        first = j * at_once
-        its_own = partial(one, first=first, gathered=_gathered(samples, order[j]))
-        if at_once == 1:
-            return its_own(0, state)
-        return jax.lax.fori_loop(0, jnp.minimum(count - first, at_once), its_own, state)
-
-    W = params[0][0]
-    costs = jnp.zeros((blocks * at_once, *W.shape[:-2]), W.dtype)
-    state: tuple[Any, ...] = moments, params, costs
-    done: tuple[Any, ...] = jax.lax.fori_loop(0, -(-count // at_once), block, state)
-    return done
-
-
-def _gathered(samples: Sequence[Any], numbers: Any) -> tuple[Any, ...]:
-    """The samples of these numbers ``(..., steps, size)``, and their weights, as rows.
-
-    They are ``(..., steps, size, n)``; what is None stays so.
-    """
-
-    def taken(of_all: Any) -> Any:
-        if of_all.ndim > 2 and numbers.ndim > 2:
-            at = numbers.reshape(*numbers.shape[:-2], -1, 1)
-            rows = jnp.take_along_axis(of_all, at, axis=-2, mode="clip")
-            return rows.reshape(*rows.shape[:-2], *numbers.shape[-2:], -1)
-        # Of networks that share samples, or their order.
-        return jnp.take(of_all, numbers, axis=-2, mode="clip")
-
-    X, Y, weight = samples
-    return taken(X), taken(Y), None if weight is None else taken(weight.mT)
 
 
 def compiled_cost(cost: Cost) -> BatchCost:
@@ -277,8 +273,8 @@ def _cost_program(
     """`cost` compiled for the latest networks and shapes; see `step`."""
 
     def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
-        gathered = _gathered((X, Y, weight), rows[None])
-        x, y, s = (found if found is None else found[..., 0, :, :].mT for found in gathered)
+        taken = gathered((X, Y, weight), rows[None])
+        x, y, s = (found if found is None else found[..., 0, :, :].mT for found in taken)
         options = {"kernels": kernels, "sample_weight": s, **dict(chosen), **penalty}
         return cost(net, params, x, y, **options)
 

@@ -85,7 +85,7 @@ def penalty_of(l2: Any) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
 
 def copied(moments: tuple[Params, ...]) -> tuple[Params, ...]:
     """Moments that may be donated."""
-    copies: tuple[Params, ...] = _copying(*_form(moments))(moments)
+    copies: tuple[Params, ...] = _copying(*form_of(moments))(moments)
     return copies
 
 
@@ -96,7 +96,7 @@ def _copying(*form: Any) -> Callable[..., Any]:
     return copying
 
 
-def _form(tree: Any) -> tuple[Any, ...]:
+def form_of(tree: Any) -> tuple[Any, ...]:
     """The structure of a tree, and shape, dtype and place of each of its arrays."""
     arrays, structure = jax.tree.flatten(tree)
     return structure, tuple((a.shape, a.dtype, getattr(a, "sharding", None)) for a in arrays)
@@ -107,7 +107,7 @@ def compiled_init(init: Initial) -> Initial:
     count = getattr(init, "moments", None)
     if count is None:
         return init
-    return lambda params: OptimizerState(0, _zeros(count, *_form(params))())
+    return lambda params: OptimizerState(0, _zeros(count, *form_of(params))())
 
 
 @lru_cache(maxsize=MOST)

@@ -157,10 +157,10 @@ class Stack:
         batches, each = zip(*(of_each.get(loop, some) for loop in self.loops), strict=True)
         self.numbers.clear()
         self.numbers.update(enumerate(self._numbers(each), self.trainer.state.t + 1))
-        costs: list[Array] = []
-        for of_epoch in zip(*batches, strict=True):
-            costs.extend(self._epoch(_joined([one.order for one in of_epoch])))
-        host = backend.read(costs)  # once for all
+        orders = [
+            _joined([one.order for one in of_epoch]) for of_epoch in zip(*batches, strict=True)
+        ]
+        host = backend.read(self._epochs(orders))  # once for all
         with backend.on_device_of(self.like):
             params = unstack(self.trainer.params)
             moments = [unstack(moment) for moment in self.trainer.state.moments]
@@ -174,9 +174,17 @@ class Stack:
             if loop in epochs
         }
 
-    def _epoch(self, order: Array) -> Sequence[Array]:
+    def _epochs(self, orders: Sequence[Array]) -> Sequence[Array]:
+        """The costs of the steps of some epochs, one run where the library has such."""
+        epochs = [self.samples._replace(order=order) for order in orders]
+        costs = self.trainer.run_of_epochs(epochs, self.loops[0].run.steps_per_epoch)
+        if costs is None:
+            costs = [cost for batches in epochs for cost in self._epoch(batches)]
+        return costs
+
+    def _epoch(self, batches: Batches) -> Sequence[Array]:
         """The costs of its steps."""
-        loop, batches = self.loops[0], self.samples._replace(order=order)
+        loop = self.loops[0]
         costs = self.trainer.run(batches, 0, loop.run.steps_per_epoch)
         if costs is None:
             costs = [self.trainer.step(*batch).cost for batch in loop.gathered(batches)]
