@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from functools import partial
+
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
@@ -33,6 +36,7 @@ from xpnet import (
     backend,
 )
 from xpnet import model_selection as ours
+from xpnet._interrupts import uncollected
 from xpnet.model_selection import answers
 
 X64, REAL64 = X.astype(np.float64), REAL_X.astype(np.float64)
@@ -342,3 +346,33 @@ def test_what_is_routed_is_read_once(names, reads, candidates, monkeypatch):
         model, scoring = routed(names, of_own=True, of_fit=False)
         made = search(model, grid, cv=theirs.KFold(FOLDS), scoring=scoring, refit=False)(ours)
         assert reads_of(lambda: made.fit(x, y, sample_weight=w), monkeypatch) == reads
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("is_search", [False, True], ids=["validation", "search"])
+def test_after_an_error_nothing_is_known_any_more(is_search, monkeypatch):
+    """It would be kept with samples on the device until Python looks for cycles."""
+    cupy = pytest.importorskip("cupy")
+    made = []
+
+    class Noted(answers.Answers):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+
+    def failing(model, X, y):
+        raise ValueError("never again")
+
+    model, samples = MLPClassifier(**SHORT), tuple(map(cupy.asarray, (X, Y)))
+    scoring = {"failing": failing, "f1": "f1_macro"}
+    options = {"cv": FOLDS, "scoring": scoring, "error_score": "raise"}
+    monkeypatch.setattr("xpnet.model_selection.scores.Answers", Noted)
+    ask = partial(ours.cross_validate, model)
+    if is_search:
+        ask = ours.GridSearchCV(model, {"alpha": [0.1, 0.01]}, refit=False, **options).fit
+        options = {}
+    with uncollected():
+        with pytest.raises(ValueError, match="never again"):
+            ask(*samples, **options)
+        assert len(made) == 1
+        assert made[0]() is None

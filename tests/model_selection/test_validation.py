@@ -58,12 +58,13 @@ def test_the_result_is_scikit_learns(name, model, y, options):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("dispatch", [True, False])
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_predictions_stay_on_a_device(method):
+def test_predictions_stay_on_a_device(method, dispatch):
     cupy = pytest.importorskip("cupy")
     options = {"cv": theirs.KFold(3), "method": method}
     expected = theirs.cross_val_predict(MODEL, X, Y, **options)
-    with config_context(array_api_dispatch=True):
+    with config_context(array_api_dispatch=dispatch):
         found = ours.cross_val_predict(MODEL, *map(cupy.asarray, (X, Y)), **options)
     assert type(found) is cupy.ndarray
     np.testing.assert_allclose(cupy.asnumpy(found), expected, 1e-5)

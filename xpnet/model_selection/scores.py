@@ -37,6 +37,11 @@ class Asked(NamedTuple):
     scorers: tuple[HostScorer | OwnScorer, ...]
     params: dict[str, Any]
 
+    def forget(self) -> None:
+        """Let go of what scorers know: after an error it may hold samples on a device."""
+        for scorer in self.scorers:
+            scorer.answers = None
+
 
 NOTHING = Asked((), (), {})
 

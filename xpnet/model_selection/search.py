@@ -28,8 +28,8 @@ Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object
 class SideBySideMixin(DocumentedMixin, Base):
     """Adds to a search of scikit-learn that all candidates are trained before they are scored.
 
-    What it overrides beside `fit` are steps of scikit-learn's own `fit`, from which it learns what
-    that has made of its arguments.
+    What it overrides beside `fit` and `score` are steps of scikit-learn's own `fit`, from which it
+    learns what that has made of its arguments.
     """
 
     estimator: Any
@@ -143,12 +143,12 @@ class SideBySideMixin(DocumentedMixin, Base):
             candidates, splitter = list(candidates), cv or self._checked_cv_orig
             splits = list(splitter.split(*self._data, **self._routed.splitter.split))
             data = Data(*self._data, self._routed.estimator.fit, splits)
-            params = self._routed.scorer.score
+            asked = asked_by(self.scoring, self.return_train_score, self._routed.scorer.score)
             fits = fit_all(
                 dealer.estimator,
                 candidates,
                 data,
-                asked=asked_by(self.scoring, self.return_train_score, params),
+                asked=asked,
                 memory=self.memory,
                 verbose=self.verbose,
             )
@@ -158,7 +158,11 @@ class SideBySideMixin(DocumentedMixin, Base):
             if all(fits) and not (self.return_train_score or is_pairwise):
                 # So that rows that were fitted on are not gathered once more.
                 splits = [(np.arange(0), test) for _, test in splits]
-            return evaluate_candidates(candidates, cv=model_selection.check_cv(splits), **options)
+            try:
+                splitter = model_selection.check_cv(splits)
+                return evaluate_candidates(candidates, cv=splitter, **options)
+            finally:
+                asked.forget()
 
         return evaluate
 

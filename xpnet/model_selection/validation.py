@@ -40,12 +40,12 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         of_train = options.get("return_train_score", "param_name" in options)
         candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
         fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
-        dealer = Dealer(estimator)
+        asked, dealer = asked_by(options.get("scoring"), of_train, {}), Dealer(estimator)
         fits = fit_all(
             dealer.estimator,
             candidates or [{}],
             Data(X, fitted_on, given, splits),
-            asked=asked_by(options.get("scoring"), of_train, {}),
+            asked=asked,
             by_fold=bool(candidates),  # of `validation_curve`
             verbose=options.get("verbose", 0),
         )
@@ -57,6 +57,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
                 return _with_seconds(function(dealer.estimator, X, y, **options), fits)
         finally:
             dealer.close()
+            asked.forget()
 
     has_scores = "scoring" in inspect.signature(function).parameters
 
@@ -67,6 +68,8 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             searched = {options["param_name"]} if "param_name" in options else set()
             options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
         options["cv"] = splitter_for(options.get("cv"), estimator, X, y)
+        if options.get("method") in BY_CLASS and not get_config()["array_api_dispatch"]:
+            y = to_host(y)  # of which scikit-learn numbers the classes there
         reason = why_not(estimator, given)
         if get_config()["enable_metadata_routing"] and given:
             reason = reason or "metadata is routed"
