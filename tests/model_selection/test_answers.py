@@ -20,6 +20,7 @@ from tests.model_selection.cases import (
     REAL_X,
     REAL_Y,
     SMALL,
+    Centred,
     Unequal,
     X,
     Y,
@@ -71,17 +72,6 @@ class Doubled(MLPRegressor):
 
     def predict(self, X):
         return 2 * super().predict(X)
-
-
-class Centred(TransformerMixin, BaseEstimator):
-    """Leaves samples where they are."""
-
-    def fit(self, X, y=None):
-        self.mean_ = X.mean(axis=0)
-        return self
-
-    def transform(self, X):
-        return X - self.mean_
 
 
 class ToHost(TransformerMixin, BaseEstimator):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn import model_selection as theirs
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +19,7 @@ from tests.model_selection.cases import (
     REAL_X,
     REAL_Y,
     SMALL,
+    Centred,
     Unequal,
     X,
     Y,
@@ -36,17 +36,6 @@ W = np.linspace(0.1, 1.0, len(Y), dtype=np.float32)
 REAL = REAL_X.astype(np.float32), REAL_Y.astype(np.float32)
 
 CLASSIFY = (X, Y)
-
-
-class Centred(TransformerMixin, BaseEstimator):
-    """Leaves samples where they are, as few of scikit-learn's steps do in JAX."""
-
-    def fit(self, X, y=None):
-        self.mean_ = X.mean(axis=0)
-        return self
-
-    def transform(self, X):
-        return X - self.mean_
 
 
 class Doubled(Centred):

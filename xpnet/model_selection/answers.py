@@ -1,4 +1,4 @@
-"""What fits answer for the samples that they are scored on, read for many of them at once.
+"""Answers of fits for the samples that they are scored on, read for many fits at once.
 
 scikit-learn asks each fit for its score and needs a number of Python before it asks the next, so
 that a device would wait for the host at each. Here the answers of many fits are queued where the

@@ -1,4 +1,4 @@
-"""What scikit-learn will ask fits for, computed where the samples lie before it asks."""
+"""Scores that scikit-learn will ask fits for, computed where the samples lie before it asks."""
 
 from __future__ import annotations
 

@@ -29,36 +29,6 @@ BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")
 
 def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of scikit-learn's, ``(estimator, X, y, …)``, with fits that train side by side."""
-
-    def trained(
-        estimator: Any, X: Any, y: Any, given: dict[str, Any], options: dict[str, Any]
-    ) -> Any:
-        X, y, groups = indexable(X, y, options.get("groups"))
-        cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
-        options["cv"] = splits = list(cv.split(X, y, groups))
-        # Of these functions `validation_curve` alone has no such option: it asks in any case.
-        of_train = options.get("return_train_score", "param_name" in options)
-        candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
-        fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
-        asked, dealer = asked_by(options.get("scoring"), of_train, {}), Dealer(estimator)
-        fits = fit_all(
-            dealer.estimator,
-            candidates or [{}],
-            Data(X, fitted_on, given, splits),
-            asked=asked,
-            by_fold=bool(candidates),  # of `validation_curve`
-            verbose=options.get("verbose", 0),
-        )
-        if not any(fits):
-            return function(estimator, X, y, **options)
-        dealer.give(fit and fit.handed_over() for fit in fits)
-        try:
-            with parallel_config(backend="sequential"):
-                return _with_seconds(function(dealer.estimator, X, y, **options), fits)
-        finally:
-            dealer.close()
-            asked.forget()
-
     has_scores = "scoring" in inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -77,9 +47,45 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             say(verbose, f"Trained one by one: {reason}")
             return function(estimator, X, y, **options)
         with backend.on_device_of(stand_in(X)):
-            return trained(estimator, X, y, given, options)
+            return _trained(function, estimator, X, y, given, options)
 
     return beside
+
+
+def _trained(
+    function: Callable[..., Any],
+    estimator: Any,
+    X: Any,
+    y: Any,
+    given: dict[str, Any],
+    options: dict[str, Any],
+) -> Any:
+    """What the function returns, which is handed estimators that are fitted already."""
+    X, y, groups = indexable(X, y, options.get("groups"))
+    cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
+    options["cv"] = splits = list(cv.split(X, y, groups))
+    # Of these functions `validation_curve` alone has no such option: it asks in any case.
+    of_train = options.get("return_train_score", "param_name" in options)
+    candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
+    fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
+    asked, dealer = asked_by(options.get("scoring"), of_train, {}), Dealer(estimator)
+    fits = fit_all(
+        dealer.estimator,
+        candidates or [{}],
+        Data(X, fitted_on, given, splits),
+        asked=asked,
+        by_fold=bool(candidates),  # of `validation_curve`
+        verbose=options.get("verbose", 0),
+    )
+    if not any(fits):
+        return function(estimator, X, y, **options)
+    dealer.give(fit and fit.handed_over() for fit in fits)
+    try:
+        with parallel_config(backend="sequential"):
+            return _with_seconds(function(dealer.estimator, X, y, **options), fits)
+    finally:
+        dealer.close()
+        asked.forget()
 
 
 def _numbered(y: Any) -> Any:
