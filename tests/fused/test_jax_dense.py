@@ -35,6 +35,16 @@ def barriers(compiled, *given):
     return compiled.lower(*given).as_text().count("optimization_barrier")
 
 
+def assert_gradients(given, expected):
+    """They are those of the plain kernel, and made with so many barriers."""
+    ours, plain = (
+        jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
+        for kernels in (OURS, VECTORIZED)
+    )
+    assert_trees_close(ours(*given), plain(*given), "float32")
+    assert barriers(ours, *given) == expected
+
+
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 @pytest.mark.parametrize("dropped", [False, True])
 @pytest.mark.parametrize(
@@ -77,12 +87,7 @@ def test_a_layer_of_many_units_is_computed_by_samples(
 def test_the_gradients_of_a_layer_are_those_of_the_plain_kernel(n_out, n_in, m, expected, arrays):
     dA, Z, A_prev, W = arrays((n_out, m), (n_out, m), (n_in, m), (n_out, n_in))
     given = dA, Layer(Z, jax.numpy.maximum(Z, 0)), A_prev, W
-    ours, plain = (
-        jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
-        for kernels in (OURS, VECTORIZED)
-    )
-    assert_trees_close(ours(*given), plain(*given), "float32")
-    assert barriers(ours, *given) == expected
+    assert_gradients(given, expected)
 
 
 @pytest.mark.parametrize(("n_out", "n_in"), [(64, WIDE), (3, 2)])
@@ -120,12 +125,7 @@ def test_a_stack_of_small_layers_is_multiplied_by_copies(n_out, expected, is_sha
     lead = () if is_shared else (3,)
     dA, Z, A_prev, W = arrays((3, n_out, 5), (3, n_out, 5), (3, 32, 5), (*lead, n_out, 32))
     given = dA, Layer(Z, jax.numpy.maximum(Z, 0)), A_prev, W
-    ours, plain = (
-        jax.jit(partial(kernels.activation_dense_backward, "relu", decay=0.5))
-        for kernels in (OURS, VECTORIZED)
-    )
-    assert_trees_close(ours(*given), plain(*given), "float32")
-    assert barriers(ours, *given) == expected
+    assert_gradients(given, expected)
 
 
 @pytest.mark.parametrize("sizes", [(9, 130, 140, 3), (9, 140, 8, 130, 3), (600, 20, 3)])
