@@ -121,18 +121,18 @@ def encoded(labels: Labels, y: Array, like: Array) -> Array:
 
 
 def decoded(labels: Labels, A: Array) -> Array:
-    """Return the labels that outputs ``A (n_y, m)`` stand for."""
+    """Return the labels that outputs ``A (..., n_y, m)`` stand for."""
     xp = array_namespace(A)
     indices = xp.__array_namespace_info__().default_dtypes()["indexing"]
     if labels.kind == MULTILABEL:
         return xp.astype(xp.matrix_transpose(A > 0.5), indices)
     if labels.kind == MULTICLASS:
-        codes = xp.argmax(A, axis=0)
+        codes = xp.argmax(A, axis=-2)
     else:
-        codes = xp.astype(A[0, :] > 0.5, indices) * (labels.classes.shape[0] - 1)
+        codes = xp.astype(A[..., 0, :] > 0.5, indices) * (labels.classes.shape[0] - 1)
     if isinstance(labels.classes, np.ndarray):
         return np.take(labels.classes, backend.to_numpy(codes))
-    return xp.take(labels.classes, codes)
+    return xp.reshape(xp.take(labels.classes, xp.reshape(codes, (-1,))), codes.shape)
 
 
 def _is_multilabel(y: Array) -> bool:

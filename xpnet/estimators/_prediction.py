@@ -16,7 +16,7 @@ from xpnet import backend
 from xpnet.data.batches import blocks
 from xpnet.estimators._batches import columns_between
 from xpnet.estimators._devices import on_host, to_host, where_x_lies
-from xpnet.estimators._labels import Labels, column_raveled, decoded
+from xpnet.estimators._labels import MULTILABEL, Labels, column_raveled, decoded
 from xpnet.estimators._validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
@@ -135,12 +135,15 @@ class ClassPredictionMixin(ClassifierMixin):
         return column_raveled(self, targets_beside(y, X, numeric=False))
 
     def _unread_score(self, A: Array, y: Array, weights: Array | None) -> Unread:
-        """The score of outputs ``A (n_y, m)`` for such labels, if these are numbers."""
-        right = decoded(self._labels(), A) == y
+        """The score of outputs ``A (..., n_y, m)`` for such labels, if these are numbers."""
+        labels = self._labels()
+        right = decoded(labels, A) == y
         xp = array_namespace(right)
-        right = xp.matrix_transpose(right) if right.ndim == 2 else right[None, :]
+        if labels.kind == MULTILABEL:
+            right = xp.all(right, axis=-1)
         s = counted(weights, A)[0, :]
-        return Unread(xp.sum(xp.where(xp.all(right, axis=0), s, xp.zeros_like(s))), xp.sum(s))
+        part = xp.sum(xp.where(right, s, xp.zeros_like(s)), axis=-1)
+        return Unread(part, xp.broadcast_to(xp.sum(s), part.shape))
 
 
 def score_on_host(model: Any, X: Any, y: Any, sample_weight: Any) -> float:
@@ -175,7 +178,7 @@ def counted(weights: Array | None, A: Array) -> Array:
     In the dtype of A where the library or device has no float64.
     """
     xp = array_namespace(A)
-    s = xp.ones_like(A[0, :]) if weights is None else weights
+    s = xp.ones(A.shape[-1], dtype=A.dtype, device=device(A)) if weights is None else weights
     has_float64 = "float64" in xp.__array_namespace_info__().dtypes(device=device(A))
     return (xp.astype(s, xp.float64) if has_float64 else s)[None, :]
 

@@ -8,12 +8,14 @@ samples lie before any is read; models on the host that have them already are as
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
+
+from array_api_compat import array_namespace
 
 from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
@@ -22,6 +24,7 @@ from xpnet.estimators._prediction import Unread, outputs
 from xpnet.estimators._sklearn_private import attempted, warnings_noted
 from xpnet.model_selection.folds import Fold, network_of
 from xpnet.model_selection.handover import Fit
+from xpnet.network import Network
 from xpnet.types import Array, Layer
 
 AT_ONCE = 2**24
@@ -78,9 +81,14 @@ class ByOutputs(NamedTuple):
     classes: Any
     with_logits: bool
 
-    def queued(self, network: Any) -> Layer:
-        """What is to be read of a network."""
-        return last_layer(network, self.X, self.with_logits)
+    def numbers(self, net: Network) -> int:
+        """How many are to be read of a network."""
+        m: int = self.X.shape[0]
+        return net.sizes[-1] * m * (2 if self.with_logits else 1)
+
+    def queued(self, networks: Sequence[Any]) -> Layer:
+        """What is to be read of networks of one form."""
+        return last_layers(networks, self.X, self.with_logits)
 
     def case(self, network: Any, layer: Layer) -> Case:
         """What is to be asked once that is read."""
@@ -101,11 +109,16 @@ class ByScore(NamedTuple):
     y: Array
     weights: Array | None
 
-    def queued(self, network: Any) -> tuple[Unread, ...]:
-        """The score without weights, and with them."""
-        A = last_layer(network, self.X).A
+    def numbers(self, net: Network) -> int:
+        """How many are to be read of a network."""
+        return 2 if self.weights is None else 4
+
+    def queued(self, networks: Sequence[Any]) -> tuple[Unread, ...]:
+        """The scores of networks of one form without weights, and with them."""
+        A = last_layers(networks, self.X).A
         weights = [None] if self.weights is None else [None, self.weights]
-        return tuple(network._unread_score(A, self.y, s) for s in weights)
+        # The classes of one are those of all: they have learned of the same samples.
+        return tuple(networks[0]._unread_score(A, self.y, s) for s in weights)
 
     def case(self, network: Any, scores: Sequence[Unread]) -> Case:
         """What is to be asked once they are read."""
@@ -119,7 +132,10 @@ class ByScore(NamedTuple):
 
 Part: TypeAlias = ByOutputs | ByScore
 
-Queued: TypeAlias = tuple[Fit, Sequence[Part], tuple[Any, ...]]
+Waiting: TypeAlias = tuple[Fit, Sequence[Part]]
+
+Queued: TypeAlias = tuple[Sequence[Fit], Sequence[Part], tuple[Any, ...]]
+"""Fits, what they are scored on, and the answers of all for each part."""
 
 
 class Answers:
@@ -142,7 +158,9 @@ class Answers:
         parts: Mapping[Fold, Sequence[Part] | None],
         scorers: Sequence[Any],
     ) -> None:
-        self.waiting = {id(fit.estimator): (fit, of) for fit, fold in found if (of := parts[fold])}
+        self.waiting: dict[int, Waiting] = {
+            id(fit.estimator): (fit, of) for fit, fold in found if (of := parts[fold])
+        }
         self.known: dict[tuple[int, Any], deque[Case]] = {}
         self.scorers = scorers
 
@@ -156,42 +174,74 @@ class Answers:
     def _read(self, wanted: int) -> None:
         """Read the answers of one fit, and of those after it."""
         began, (asking, _) = time.perf_counter(), self.waiting[wanted]
-        queued = self._queued(wanted)
-        read = backend.read_tree(tuple(of_fit for *_, of_fit in queued))
-        for (fit, parts, _), of_fit in zip(queued, read, strict=True):
-            network = network_of(fit.estimator)
-            cases = [part.case(network, one) for part, one in zip(parts, of_fit, strict=True)]
-            self.known |= {(id(fit.estimator), scorer): deque(cases) for scorer in self.scorers}
-        share = (time.perf_counter() - began) / max(1, len(queued))
-        for fit, *_ in queued:  # in place of all for the one that is asked for
+        queued = [one for group in _alike(self._coming(wanted)) for one in _queued(*group)]
+        read = backend.read_tree(tuple(of_all for *_, of_all in queued))
+        fits = [fit for of_group, *_ in queued for fit in of_group]
+        for (of_group, parts, _), of_all in zip(queued, read, strict=True):
+            for k, fit in enumerate(of_group):
+                network = network_of(fit.estimator)
+                cases = [
+                    part.case(network, entry(answer, k))
+                    for part, answer in zip(parts, of_all, strict=True)
+                ]
+                self.known |= {(id(fit.estimator), scorer): deque(cases) for scorer in self.scorers}
+        share = (time.perf_counter() - began) / max(1, len(fits))
+        for fit in fits:  # in place of all for the one that is asked for
             fit.seconds["score_time"] += share
             asking.seconds["score_time"] -= share
 
-    def _queued(self, wanted: int) -> list[Queued]:
-        """Answers where they are computed; a fit whose own fail, or warn, is to do so by itself."""
-        queued, numbers = [], 0
+    def _coming(self, wanted: int) -> list[Waiting]:
+        """Those that are asked for next, up to one at least: as many as are read at once."""
+        coming, numbers = [], 0
         while wanted in self.waiting or (self.waiting and numbers < AT_ONCE):
             fit, parts = self.waiting.pop(next(iter(self.waiting)))
-            with backend.on_device_of(stand_in(parts[0].X)), warnings_noted():
-                found = attempted(_of_parts, network_of(fit.estimator), parts)
-            if found:
-                queued.append((fit, parts, found))
-                numbers += sum(math.prod(array.shape) for array in backend.leaves(found))
-        return queued
+            net = network_of(fit.estimator)._net()
+            numbers += sum(part.numbers(net) for part in parts)
+            coming.append((fit, parts))
+        return coming
 
 
-def _of_parts(network: Any, parts: Sequence[Part]) -> tuple[Any, ...]:
-    return tuple(part.queued(network) for part in parts)
+def _alike(coming: Sequence[Waiting]) -> list[tuple[list[Fit], Sequence[Part]]]:
+    """Fits on the same samples whose networks are of one form, as many as there is memory for."""
+    groups: dict[Any, tuple[list[Fit], Sequence[Part]]] = {}
+    for fit, parts in coming:
+        net = network_of(fit.estimator)._net()
+        groups.setdefault((id(parts), net), ([], parts))[0].append(fit)
+    found = []
+    for (_, net), (fits, parts) in groups.items():
+        most = AT_ONCE // (net.sizes[-1] * max(part.X.shape[0] for part in parts)) or 1
+        found += [(fits[k : k + most], parts) for k in range(0, len(fits), most)]
+    return found
 
 
-def last_layer(network: Any, X: Array, with_logits: bool = False) -> Layer:
-    """A network's outputs for samples that are checked, where they lie.
+def _queued(fits: Sequence[Fit], parts: Sequence[Part]) -> list[Queued]:
+    """Answers where they are computed; a fit whose own fail, or warn, is to do so by itself."""
+    networks = [network_of(fit.estimator) for fit in fits]
+    with backend.on_device_of(stand_in(parts[0].X)), warnings_noted():
+        found = attempted(lambda: tuple(part.queued(networks) for part in parts))
+    if found is not None:
+        return [(fits, parts, found)]
+    return [] if len(fits) == 1 else [one for fit in fits for one in _queued([fit], parts)]
 
-    Z is left out of several, unless it is asked for: the probabilities of two classes, and the
-    logarithms of any, alone are not made of A.
+
+def last_layers(networks: Sequence[Any], X: Array, with_logits: bool = False) -> Layer:
+    """The outputs of K networks of one form for samples that are checked, ``(K, n_y, m)``.
+
+    Each is computed by itself, so that it has the bits that it has alone. Z is left out of several
+    outputs, unless it is asked for: the probabilities of two classes, and the logarithms of any,
+    alone are not made of A.
     """
-    layer = outputs(network._net(), network._params(), X)
-    return layer if with_logits or layer.A.shape[0] == 1 else Layer(None, layer.A)
+    net = networks[0]._net()
+    each = [outputs(net, network._params(), X) for network in networks]
+    stacked = array_namespace(each[0].A).stack
+    A = stacked([layer.A for layer in each])
+    is_asked_for = with_logits or net.sizes[-1] == 1
+    return Layer(stacked([layer.Z for layer in each]) if is_asked_for else None, A)
+
+
+def entry(tree: Any, k: int) -> Any:
+    """That of network k of arrays that have a leading axis of networks."""
+    return backend.map_arrays(itemgetter(k), tree)
 
 
 def known_model(network: Any, layer: Layer, classes: Any = None) -> Any:

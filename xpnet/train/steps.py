@@ -208,13 +208,9 @@ class Trainer:
         share an optimiser, and the order of these samples, and what the library has made of them,
         for those that share them.
         """
-        steps, optimizer = count * len(epochs), self.settings.optimizer
-        of_steps = optimizer, self.state.t, steps
-        if of_steps not in known:
-            of_all = known.setdefault(optimizer, {})
-            known[of_steps] = Hyperparameters(self.numbers(steps, of_all))
+        numbers = self.shared_numbers(count * len(epochs), known)
         batches, made = _shared(epochs, known)
-        run: PreparedRun | None = self._call("prepared", batches, known[of_steps], made=made)
+        run: PreparedRun | None = self._call("prepared", batches, numbers, made=made)
         return run
 
     def enter(
@@ -225,6 +221,16 @@ class Trainer:
         self.index += len(costs)
         self.state = OptimizerState(self.state.t + len(costs), moments)
         return costs
+
+    def shared_numbers(self, count: int, known: dict[Any, Any]) -> Hyperparameters:
+        """The hyperparameters of so many steps, `known` to all that share an optimiser."""
+        optimizer = self.settings.optimizer
+        of_steps = optimizer, self.state.t, count
+        if of_steps not in known:
+            of_all = known.setdefault(optimizer, {})
+            known[of_steps] = Hyperparameters(self.numbers(count, of_all))
+        found: Hyperparameters = known[of_steps]
+        return found
 
     def numbers(
         self, count: int, made: dict[int, dict[str, Any]] | None = None

@@ -16,10 +16,10 @@ from xpnet import backend
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.epochs import EpochLoop, fitting
 from xpnet.train.together.side_by_side import SECONDS, round_side_by_side
-from xpnet.train.together.stacked import FEW, Numbers, Stack, forms_of, grouped, numbers_of
+from xpnet.train.together.stacked import FEW, Stack, forms_of, grouped, numbers_of
 from xpnet.train.together.trainings import Coming, Epochs, Watch, fail, next_epochs, train
 from xpnet.train.training import Rounds
-from xpnet.types import Array, Batches, PreparedRun, tensors
+from xpnet.types import Array, Batches, Hyperparameters, PreparedRun, tensors
 
 COPIES = 8
 """Of its parameters that a training may need: before and after a step, gradients, moments."""
@@ -171,7 +171,7 @@ def _made_in_stacks(
 
 
 def _of_one_length(
-    coming: Sequence[Coming], numbers: Iterable[Numbers]
+    coming: Sequence[Coming], numbers: Iterable[Hyperparameters]
 ) -> dict[EpochLoop, list[Batches]]:
     """The epochs of each, as many as there are numbers for of all of them."""
     steps = min(map(len, numbers))
@@ -192,18 +192,19 @@ def _built(loops: Sequence[EpochLoop]) -> Stack | None:
 
 def _alike(
     trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float, at_once: dict[int, int]
-) -> list[dict[int, Numbers]]:
+) -> list[dict[int, Hyperparameters]]:
     """The numbers of the steps of trainings that can be a stack, for each that there can be."""
     loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
     needed = sum(_bytes(loop) for loop, _ in epochs.values())
     has_room = needed + sum(map(_bytes_of_samples, loops.values())) <= limit
-    known: dict[int, Numbers] = {}
+    known: dict[int, Hyperparameters] = {}
+    of_round: dict[Any, Any] = {}
     forms: dict[int, tuple[Any, ...]] = {}
     for k, (loop, (batches,)) in list(epochs.items()):
         found = forms_of(loop, batches, copies=has_room)
         try:
             count = max(1, min(at_once.get(k, 1), loop.surely()))
-            numbers = numbers_of(loop, count) if found else None
+            numbers = numbers_of(loop, count, of_round) if found else None
         except Exception as error:
             fail(trainings[k], error, watch(k))
             del epochs[k]

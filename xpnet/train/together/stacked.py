@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
 
@@ -15,6 +15,7 @@ from xpnet.train.steps import Trainer
 from xpnet.types import (
     Array,
     Batches,
+    Hyperparameters,
     Optimizer,
     OptimizerState,
     Params,
@@ -28,9 +29,6 @@ LARGE = 40_000
 
 FEW = 4
 """Networks that share no order: on a processor, fewer train as fast one after another."""
-
-Numbers: TypeAlias = list[dict[str, Any]]
-"""The hyperparameters of the steps of some epochs."""
 
 
 def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, ...]:
@@ -77,17 +75,19 @@ def grouped(forms: Mapping[int, tuple[Any, ...]], few: int) -> list[list[int]]:
     return found
 
 
-def numbers_of(loop: EpochLoop, epochs: int) -> Numbers | None:
+def numbers_of(loop: EpochLoop, epochs: int, known: dict[Any, Any]) -> Hyperparameters | None:
     """Those of its next epochs; None where any is none that stands in an array beside others.
 
-    Raises what its schedule raises at any of the steps.
+    What is `known` in this round of trainings is as `Trainer.shared_numbers` has it. Raises what
+    its schedule raises at any of the steps.
     """
     W = loop.params[0].W
-    most = array_namespace(W).finfo(W.dtype).max
-    numbers = loop.trainer.numbers(epochs * loop.run.steps_per_epoch)
-    each = [number for of_step in numbers for number in of_step.values()]
-    fit = all(isinstance(number, float) and abs(number) <= most for number in each)
-    return numbers if fit else None
+    most = float(array_namespace(W).finfo(W.dtype).max)
+    numbers = loop.trainer.shared_numbers(epochs * loop.run.steps_per_epoch, known)
+    if most not in numbers.made:
+        each = [number for of_step in numbers for number in of_step.values()]
+        numbers.made[most] = all(isinstance(one, float) and abs(one) <= most for one in each)
+    return numbers if numbers.made[most] else None
 
 
 def is_large(loop: EpochLoop) -> bool:
@@ -125,7 +125,7 @@ class Stack:
             first.settings.optimizer.apply,
             first.settings.optimizer.rate,
         )
-        l2 = self._of_each([[float(loop.settings.l2) for loop in loops]])[0]
+        l2 = self._of_each([[float(loop.settings.l2)] for loop in loops])[0]
         settings = first.settings._replace(optimizer=optimizer, l2=l2, **self._dropout())
         self.trainer = Trainer(first.net, params, settings, fixed=False)
         self.trainer.index = first.index
@@ -148,7 +148,7 @@ class Stack:
         )
 
     def train(
-        self, epochs: Mapping[EpochLoop, Sequence[Batches]], numbers: Sequence[Numbers]
+        self, epochs: Mapping[EpochLoop, Sequence[Batches]], numbers: Sequence[Hyperparameters]
     ) -> dict[EpochLoop, PreparedRun]:
         """Make as many epochs of each, with its numbers; what these leave of each."""
         # One that has ended takes what another does: it might have no more of its own.
@@ -201,20 +201,22 @@ class Stack:
             "seed": on_host([[[one.seed]] for one in each], dtype="int64"),
         }
 
-    def _numbers(self, each: Sequence[Numbers]) -> Iterator[dict[str, Any]]:
+    def _numbers(self, each: Sequence[Hyperparameters]) -> Iterator[dict[str, Any]]:
         """The hyperparameters of the stack, for as many steps as there are of all."""
-        steps = list(zip(*each, strict=False))
-        names = steps[0][0].keys()
-        columns = [self._of_each([[one[name] for one in step] for step in steps]) for name in names]
+        names, count = each[0][0].keys(), min(map(len, each))
+        columns = [
+            self._of_each([[of_step[name] for of_step in one[:count]] for one in each])
+            for name in names
+        ]
         return (dict(zip(names, step, strict=True)) for step in zip(*columns, strict=True))
 
-    def _of_each(self, steps: list[list[float]]) -> Sequence[Any]:
+    def _of_each(self, networks: list[list[float]]) -> Sequence[Any]:
         """One number a step where all networks have the same, else an array (K, 1, 1)."""
-        if all(len(set(numbers)) == 1 for numbers in steps):
-            return [numbers[0] for numbers in steps]
+        if all(numbers == networks[0] for numbers in networks):
+            return networks[0]
         # JAX's runs put those of all steps there at once.
         where = {"backend": "numpy"} if is_jax_array(self.like) else {"like": self.like}
-        nested = [[[[number]] for number in numbers] for numbers in steps]
+        nested = [[[[number]] for number in step] for step in zip(*networks, strict=True)]
         columns = backend.asarray(nested, dtype=self.like.dtype, **where)
         found: tuple[Array, ...] = array_namespace(columns).unstack(columns)
         return found
