@@ -216,8 +216,8 @@ class Stack:
             return networks[0]
         # JAX's runs put those of all steps there at once.
         where = {"backend": "numpy"} if is_jax_array(self.like) else {"like": self.like}
-        nested = [[[[number]] for number in step] for step in zip(*networks, strict=True)]
-        columns = backend.asarray(nested, dtype=self.like.dtype, **where)
+        rows = list(zip(*networks, strict=True))
+        columns = backend.asarray(rows, dtype=self.like.dtype, **where)[:, :, None, None]
         found: tuple[Array, ...] = array_namespace(columns).unstack(columns)
         return found
 
