@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -27,9 +28,10 @@ from tests.model_selection.cases import (
     heard,
 )
 from tests.standin.place import device_answers
-from xpnet import MLPClassifier, MLPRegressor
+from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
 from xpnet.model_selection import fitting
+from xpnet.model_selection.answers import ByScore
 
 W = np.linspace(0.1, 1.0, len(Y), dtype=np.float32)
 
@@ -264,6 +266,32 @@ def test_scorers_that_cannot_be_are_refused_as_by_scikit_learn(scoring):
 
 
 FOLDS = 4
+
+SCORED = {
+    "counts": (MLPClassifier, Y, None),
+    "weights": (MLPClassifier, Y, W),
+    "several labels": (MLPClassifier, np.eye(10, dtype=np.int64)[Y], None),
+    "R²": (MLPRegressor, X[:, 20], None),
+    "R² of two outputs, weights": (MLPRegressor, X[:, 20:22], W),
+}
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize(("make", "y", "s"), SCORED.values(), ids=SCORED)
+def test_scores_that_are_read_at_once_are_those_of_each_to_the_bit(name, make, y, s):
+    """Of enough networks and samples for libraries to add up otherwise than for one network."""
+    pytest.importorskip(name)
+    there = partial(backend.asarray, backend=name)
+    x, y = there(np.tile(X, (5, 1))), there(np.concatenate([y] * 5))
+    s = None if s is None else there(np.tile(W, 5))
+    networks = [make(hidden_layer_sizes=(5,), max_iter=1, random_state=seed) for seed in range(16)]
+    heard(lambda: [network.fit(x, y) for network in networks])
+    part = ByScore(x, networks[0]._targets(y, x), s)
+    scores = part.queued(networks)
+    for k, network in enumerate(networks):
+        model, *asked_of, params = part.case(network, scores, k)
+        assert model.score(*asked_of, **params) == network.score(x, y, s)
+
 
 READS = {
     # By the estimators' own score: that the test samples of each fold are finite, then all scores.

@@ -130,7 +130,9 @@ def ends(arrays: Sequence[Any]) -> list[tuple[float, float]]:
     """
     if not arrays:
         return []
-    if on_host(arrays[0]):
+    if not array_api_compat.is_numpy_array(arrays[0]):
+        arrays = list(map(near, arrays))
+    if array_api_compat.is_numpy_array(arrays[0]) or on_host(arrays[0]):
         # A stack of small results would take longer than to read them.
         return [(float(host.min()), float(host.max())) for host in map(to_numpy, arrays)]
     xp = array_api_compat.array_namespace(*arrays)

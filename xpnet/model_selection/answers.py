@@ -11,11 +11,11 @@ import copy
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace
+from sklearn.base import is_classifier
 
 from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
@@ -86,13 +86,13 @@ class ByOutputs(NamedTuple):
         m: int = self.X.shape[0]
         return net.sizes[-1] * m * (2 if self.with_logits else 1)
 
-    def queued(self, networks: Sequence[Any]) -> Layer:
+    def queued(self, networks: Sequence[Any]) -> tuple[Layer, ...]:
         """What is to be read of networks of one form."""
         return last_layers(networks, self.X, self.with_logits)
 
-    def case(self, network: Any, layer: Layer) -> Case:
-        """What is to be asked once that is read."""
-        return Case(known_model(network, layer, self.classes), self.X, self.y, self.params)
+    def case(self, network: Any, layers: Sequence[Layer], k: int) -> Case:
+        """What is to be asked of network k once that is read."""
+        return Case(known_model(network, layers[k], self.classes), self.X, self.y, self.params)
 
 
 class ByScore(NamedTuple):
@@ -115,14 +115,24 @@ class ByScore(NamedTuple):
 
     def queued(self, networks: Sequence[Any]) -> tuple[Unread, ...]:
         """The scores of networks of one form without weights, and with them."""
-        A = last_layers(networks, self.X).A
+        each = [layer.A for layer in last_layers(networks, self.X)]
         weights = [None] if self.weights is None else [None, self.weights]
-        # The classes of one are those of all: they have learned of the same samples.
-        return tuple(networks[0]._unread_score(A, self.y, s) for s in weights)
+        return tuple(self._scores(networks, each, s) for s in weights)
 
-    def case(self, network: Any, scores: Sequence[Unread]) -> Case:
-        """What is to be asked once they are read."""
-        known = [float(part) / float(whole) for part, whole in scores]
+    def _scores(self, networks: Sequence[Any], each: list[Array], s: Array | None) -> Unread:
+        """Of all at once where that are counts: other sums have other bits for one and for many."""
+        stack = array_namespace(*each).stack
+        if s is None and is_classifier(networks[0]):
+            # The classes of one are those of all: they have learned of the same samples.
+            found: Unread = networks[0]._unread_score(stack(each), self.y, None)
+            return found
+        pairs = zip(networks, each, strict=True)
+        scores = [network._unread_score(A, self.y, s) for network, A in pairs]
+        return Unread(*(stack(list(numbers)) for numbers in zip(*scores, strict=True)))
+
+    def case(self, network: Any, scores: Sequence[Unread], k: int) -> Case:
+        """What is to be asked of network k once they are read."""
+        known = [float(score.part[k]) / float(score.whole[k]) for score in scores]
 
         def score(X: Any, y: Any, sample_weight: Any = None) -> float:
             return known[0 if sample_weight is None else -1]
@@ -181,7 +191,7 @@ class Answers:
             for k, fit in enumerate(of_group):
                 network = network_of(fit.estimator)
                 cases = [
-                    part.case(network, entry(answer, k))
+                    part.case(network, answer, k)
                     for part, answer in zip(parts, of_all, strict=True)
                 ]
                 self.known |= {(id(fit.estimator), scorer): deque(cases) for scorer in self.scorers}
@@ -224,24 +234,16 @@ def _queued(fits: Sequence[Fit], parts: Sequence[Part]) -> list[Queued]:
     return [] if len(fits) == 1 else [one for fit in fits for one in _queued([fit], parts)]
 
 
-def last_layers(networks: Sequence[Any], X: Array, with_logits: bool = False) -> Layer:
-    """The outputs of K networks of one form for samples that are checked, ``(K, n_y, m)``.
+def last_layers(networks: Sequence[Any], X: Array, with_logits: bool = False) -> tuple[Layer, ...]:
+    """The outputs of networks of one form for samples that are checked, where they lie.
 
-    Each is computed by itself, so that it has the bits that it has alone. Z is left out of several
-    outputs, unless it is asked for: the probabilities of two classes, and the logarithms of any,
-    alone are not made of A.
+    Z is left out of several, unless it is asked for: the probabilities of two classes, and the
+    logarithms of any, alone are not made of A.
     """
     net = networks[0]._net()
-    each = [outputs(net, network._params(), X) for network in networks]
-    stacked = array_namespace(each[0].A).stack
-    A = stacked([layer.A for layer in each])
-    is_asked_for = with_logits or net.sizes[-1] == 1
-    return Layer(stacked([layer.Z for layer in each]) if is_asked_for else None, A)
-
-
-def entry(tree: Any, k: int) -> Any:
-    """That of network k of arrays that have a leading axis of networks."""
-    return backend.map_arrays(itemgetter(k), tree)
+    has_logits = with_logits or net.sizes[-1] == 1
+    each = (outputs(net, network._params(), X) for network in networks)
+    return tuple(layer if has_logits else Layer(None, layer.A) for layer in each)
 
 
 def known_model(network: Any, layer: Layer, classes: Any = None) -> Any:

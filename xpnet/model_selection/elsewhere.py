@@ -12,7 +12,7 @@ from xpnet import backend
 from xpnet.data.batches import indices
 from xpnet.estimators._devices import reference, stand_in, usual_dtype
 from xpnet.kernels.dense import is_sparse
-from xpnet.model_selection.answers import entry, is_own, known_model, last_layers
+from xpnet.model_selection.answers import is_own, known_model, last_layers
 from xpnet.model_selection.scorers import OnHost
 from xpnet.types import Array
 
@@ -68,6 +68,4 @@ def out_of_bag(
             for member, of_one in zip(members, parts, strict=True)
         ]
         layers = backend.read_tree(tuple(queued))
-    return [
-        known_model(member, entry(layer, 0)) for member, layer in zip(members, layers, strict=True)
-    ]
+    return [known_model(member, layer) for member, (layer,) in zip(members, layers, strict=True)]

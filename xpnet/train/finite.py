@@ -14,7 +14,7 @@ from xpnet import backend
 from xpnet.data.batches import Samples
 from xpnet.exceptions import DivergenceError
 from xpnet.network.checks import check_finite
-from xpnet.network.defaults import accelerator_for, kernels_or_default
+from xpnet.network.defaults import kernels_or_default
 from xpnet.network.gradients import unchecked_cost
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.evaluate import is_finite
@@ -31,9 +31,8 @@ class FiniteLoop(EpochLoop):
 
     def __init__(self, samples: Samples, *loop: Any) -> None:
         super().__init__(*loop)
-        self.samples, given = samples, self.settings.kernels
-        self.kernels = kernels_or_default(given, samples.X)
-        self.cost = accelerator_for(samples.X).cost(unchecked_cost) if given is None else None
+        self.samples = samples
+        self.kernels = kernels_or_default(self.settings.kernels, samples.X)
         self.initial = self.finite = self.params
         self.finite_rows = 0
 
@@ -99,13 +98,8 @@ class FiniteLoop(EpochLoop):
         J = self.trainer.cost(self.params, batch, 0)
         if J is not None:
             return J
-        options = {"kernels": self.kernels, "l2": self.trainer.l2}
-        if value_and_grad is None and self.cost is not None:
-            J = self.cost(net, self.params, batch, **options)
-            if J is not None:
-                return J
         X, Y, weight = backend.detached(next(self.gathered(batch)))
-        options |= {"sample_weight": weight}
+        options = {"kernels": self.kernels, "l2": self.trainer.l2, "sample_weight": weight}
         if value_and_grad is None:
             return unchecked_cost(net, self.params, X, Y, **options)
         return value_and_grad(net, self.params, X, Y, masks=None, **options)[0]

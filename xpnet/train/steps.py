@@ -13,7 +13,14 @@ from xpnet.data.batches import as_they_lie
 from xpnet.kernels import VECTORIZED
 from xpnet.network import Network
 from xpnet.network.checks import check_rate, check_stacked
-from xpnet.network.defaults import accelerator_for, check_kernels, training_run, training_step
+from xpnet.network.defaults import (
+    accelerator_for,
+    check_kernels,
+    default_kernels,
+    training_run,
+    training_step,
+)
+from xpnet.network.gradients import unchecked_cost
 from xpnet.train.arguments import Settings, checked_batches
 from xpnet.train.dropout import StepDropout
 from xpnet.train.step import default_step, step_by, step_with
@@ -192,12 +199,19 @@ class Trainer:
         return hasattr(self._run, "epochs")
 
     def cost(self, params: Params, batches: Batches, number: int) -> Array | None:
-        """What `params` cost on the batch of that number, without dropout, as runs compute it.
+        """What `params` cost on the batch of that number, without dropout, by a single call.
 
-        None where the library's runs tell no cost, or no run was made.
+        None where there is none: the library's runs tell no cost, or none was made, and it has no
+        program for a batch.
         """
-        cost = getattr(self._run, "cost", None)
-        return None if cost is None else cost(params, _part(batches, number, 1), self.l2)
+        batch, settings = _part(batches, number, 1), self.settings
+        of_run = getattr(self._run, "cost", None)
+        J: Array | None = None if of_run is None else of_run(params, batch, self.l2)
+        if J is None and settings.kernels is None and settings.value_and_grad is None:
+            of_batch = accelerator_for(batch.Y).cost(unchecked_cost)
+            if of_batch is not None:
+                J = of_batch(self.net, params, batch, kernels=default_kernels(batch.Y), l2=self.l2)
+        return J
 
     def prepared(
         self, epochs: Sequence[Batches], count: int, known: dict[Any, Any]

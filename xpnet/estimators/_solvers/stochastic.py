@@ -150,13 +150,11 @@ class _EstimatorLoop(EpochLoop):
         """
         weights = [array for layer in self.params for array in layer]
         with self.trainer.there:
-            arrays = *weights, *self._predictions(batches)
-            xp = array_namespace(*weights)
-            # One read for all of them.
-            finite = backend.read([xp.all(xp.isfinite(array)) for array in arrays])
+            ends = backend.ends([*weights, *self._predictions(batches)])
+        finite = [math.isfinite(least) and math.isfinite(most) for least, most in ends]
         found = {
-            "parameter weights": finite[: len(weights)].all(),
-            "predictions": finite.all(),
+            "parameter weights": all(finite[: len(weights)]),
+            "predictions": all(finite),
             "validation scores": self.model.best_validation_score_ != -math.inf,
         }
         for what, is_finite in found.items():
@@ -169,11 +167,11 @@ class _EstimatorLoop(EpochLoop):
                 )
 
     def _predictions(self, batches: Batches) -> tuple[Array, ...]:
-        """Logits of the newest batch, and what they predict; of a run, a cost that shows both."""
+        """Logits of the newest batch, and what they predict; none where a cost shows both."""
         number = (self.steps - 1) % self.run.steps_per_epoch
         J = self.trainer.cost(self.params, batches, number)
         if J is not None and math.isfinite(J):
-            return (J,)
+            return ()
         X, Y, _ = backend.detached(next(self.gathered(nth(batches, number))))
         net, kernels = self.run.net, default_kernels(Y)
         with np.errstate(over="ignore", invalid="ignore"):
