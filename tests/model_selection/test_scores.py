@@ -267,6 +267,16 @@ def test_scorers_that_cannot_be_are_refused_as_by_scikit_learn(scoring):
 
 FOLDS = 4
 
+
+@pytest.mark.parametrize("scoring", [None, "f1_macro", "neg_log_loss"])
+def test_a_search_says_that_its_model_lies_elsewhere_than_samples(scoring):
+    there = pytest.importorskip("cupy").asarray
+    search = ours.GridSearchCV(MLPClassifier(**SMALL), RATES, cv=2, scoring=scoring)
+    heard(lambda: search.fit(there(X), there(Y)))
+    with pytest.raises(ValueError, match=r"lies in cupy on cuda:0, X in numpy on cpu\. Move"):
+        search.score(X, Y)
+
+
 SCORED = {
     "counts": (MLPClassifier, Y, None),
     "weights": (MLPClassifier, Y, W),
