@@ -24,14 +24,13 @@ from tests.model_selection.cases import (
     Unequal,
     X,
     Y,
-    assert_same_results,
     failing,
     heard,
 )
 from tests.standin.place import device_answers
 from xpnet import BaggingClassifier, LogisticRegression, MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
-from xpnet.model_selection import answers, fitting
+from xpnet.model_selection import fitting
 from xpnet.model_selection.answers import ByScore
 
 W = np.linspace(0.1, 1.0, len(Y), dtype=np.float32)
@@ -312,28 +311,6 @@ def test_scores_that_are_read_at_once_are_those_of_each_to_the_bit(name, make, y
     for k, network in enumerate(networks):
         model, *asked_of, params = part.case(network, scores, k)
         assert model.score(*asked_of, **params) == network.score(x, y, s)
-
-
-@pytest.mark.parametrize("y", [Y, Y % 2], ids=["ten classes", "two"])
-@pytest.mark.parametrize(("at_once", "stacks"), [(1, [1] * 14), (3, [3, 3, 1] * 2)])
-def test_no_more_are_compared_at_once_than_the_bound(y, at_once, stacks, monkeypatch):
-    """So that memory does not grow with the number of candidates times that of samples."""
-    x, targets = map(pytest.importorskip("torch").asarray, (X, y))
-    compared, unread_score = [], MLPClassifier._unread_score
-
-    def noted(network, A, *of_samples):
-        compared.append(A.shape[0])
-        return unread_score(network, A, *of_samples)
-
-    def scores():
-        search = ours.GridSearchCV(MLPClassifier(**SMALL), {"alpha": range(7)}, cv=2, refit=False)
-        return heard(lambda: search.fit(x, targets))[0].cv_results_
-
-    expected = scores()
-    monkeypatch.setattr(MLPClassifier, "_unread_score", noted)
-    monkeypatch.setattr(answers, "COMPARED", at_once * (len(X) // 2 + 1) * (10 if y is Y else 1))
-    assert_same_results(scores(), expected)
-    assert compared == stacks
 
 
 READS = {
