@@ -1,13 +1,14 @@
-"""Memory that trainings side by side may need."""
+"""Memory that trainings side by side may need, and their scores."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.model_selection.cases import RATES, SMALL, X, Y, assert_same_results
+from tests.model_selection.cases import RATES, SMALL, X, Y, assert_same_results, heard
 from xpnet import MLPClassifier, backend
 from xpnet import model_selection as ours
 from xpnet.data.memory import default_limit
+from xpnet.model_selection import answers
 from xpnet.model_selection.memory import bytes_of
 
 
@@ -45,3 +46,25 @@ def test_what_there_is_no_room_for_begins_later(capsys, monkeypatch):
     ours.GridSearchCV(model, RATES, cv=2, memory="1 KiB", verbose=1).fit(X, Y)
     first = next(line for line in capsys.readouterr().out.splitlines() if "go on" in line)
     assert " of 4 trainings go on, 3 are still to begin, " in first
+
+
+@pytest.mark.parametrize("y", [Y, Y % 2], ids=["ten classes", "two"])
+@pytest.mark.parametrize(("at_once", "stacks"), [(1, [1] * 14), (3, [3, 3, 1] * 2)])
+def test_no_more_are_compared_at_once_than_the_bound(y, at_once, stacks, monkeypatch):
+    """So that memory does not grow with the number of candidates times that of samples."""
+    x, targets = map(pytest.importorskip("torch").asarray, (X, y))
+    compared, unread_score = [], MLPClassifier._unread_score
+
+    def noted(network, A, *of_samples):
+        compared.append(A.shape[0])
+        return unread_score(network, A, *of_samples)
+
+    def scores():
+        search = ours.GridSearchCV(MLPClassifier(**SMALL), {"alpha": range(7)}, cv=2, refit=False)
+        return heard(lambda: search.fit(x, targets))[0].cv_results_
+
+    expected = scores()
+    monkeypatch.setattr(MLPClassifier, "_unread_score", noted)
+    monkeypatch.setattr(answers, "COMPARED", at_once * (len(X) // 2 + 1) * (10 if y is Y else 1))
+    assert_same_results(scores(), expected)
+    assert compared == stacks

@@ -28,7 +28,7 @@ from tests.model_selection.cases import (
     heard,
 )
 from tests.standin.place import device_answers
-from xpnet import MLPClassifier, MLPRegressor, backend
+from xpnet import BaggingClassifier, LogisticRegression, MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
 from xpnet.model_selection import fitting
 from xpnet.model_selection.answers import ByScore
@@ -269,9 +269,19 @@ FOLDS = 4
 
 
 @pytest.mark.parametrize("scoring", [None, "f1_macro", "neg_log_loss"])
-def test_a_search_says_that_its_model_lies_elsewhere_than_samples(scoring):
+@pytest.mark.parametrize(
+    ("model", "grid"),
+    [
+        (MLPClassifier(**SMALL), RATES),
+        (make_pipeline(MLPClassifier(**SMALL)), {"mlpclassifier__alpha": [0.0, 0.1]}),
+        (LogisticRegression(max_iter=3), {"C": [0.1, 1.0]}),
+        (BaggingClassifier(MLPClassifier(**SMALL), random_state=0), {"n_estimators": [1, 2]}),
+    ],
+    ids=["network", "pipeline", "logistic regression", "bagging"],
+)
+def test_a_search_says_that_its_model_lies_elsewhere_than_samples(model, grid, scoring):
     there = pytest.importorskip("cupy").asarray
-    search = ours.GridSearchCV(MLPClassifier(**SMALL), RATES, cv=2, scoring=scoring)
+    search = ours.GridSearchCV(model, grid, cv=2, scoring=scoring)
     heard(lambda: search.fit(there(X), there(Y)))
     with pytest.raises(ValueError, match=r"lies in cupy on cuda:0, X in numpy on cpu\. Move"):
         search.score(X, Y)

@@ -30,6 +30,9 @@ from xpnet.types import Array, Layer
 AT_ONCE = 2**24
 """Numbers that are read at once, where there are so many: the host has room for them."""
 
+COMPARED = 2**20
+"""Numbers that are compared at once, where they lie: this needs some 40 bytes for each of them."""
+
 ANSWERS = (
     *("predict", "predict_proba", "predict_log_proba", "decision_function", "score", "classes_"),
     *("_net", "_params", "_last_layer", "_labels"),
@@ -212,14 +215,14 @@ class Answers:
 
 
 def _alike(coming: Sequence[Waiting]) -> list[tuple[list[Fit], Sequence[Part]]]:
-    """Fits on the same samples whose networks are of one form, as many as there is memory for."""
+    """Fits on the same samples whose networks are of one form, as many as are compared at once."""
     groups: dict[Any, tuple[list[Fit], Sequence[Part]]] = {}
     for fit, parts in coming:
         net = network_of(fit.estimator)._net()
         groups.setdefault((id(parts), net), ([], parts))[0].append(fit)
     found = []
     for (_, net), (fits, parts) in groups.items():
-        most = AT_ONCE // (net.sizes[-1] * max(part.X.shape[0] for part in parts)) or 1
+        most = COMPARED // (net.sizes[-1] * max(part.X.shape[0] for part in parts)) or 1
         found += [(fits[k : k + most], parts) for k in range(0, len(fits), most)]
     return found
 

@@ -16,7 +16,7 @@ from xpnet import backend
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
-from xpnet.model_selection.folds import Data, network_of
+from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, seconds_of
 from xpnet.model_selection.scorers import for_all, lies_elsewhere
 from xpnet.model_selection.scores import asked_by
@@ -93,8 +93,8 @@ class SideBySideMixin(DocumentedMixin, Base):
         search = copy.copy(self)
         if "best_estimator_" in vars(self):
             best = self.best_estimator_
-            # A model elsewhere than X says so, when it is asked for answers that would be compared.
-            there = X if lies_elsewhere(X) else getattr(network_of(best), "coefs_", [X])[0]
+            # A model elsewhere than X says so when it is asked, if its classes are not read before.
+            there = X if lies_elsewhere(X) else getattr(best, "classes_", X)
             search.scorer_ = for_all(self.scorer_, best, there, y, set())
         return super(SideBySideMixin, search).score(X, y, **params)
 

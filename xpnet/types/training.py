@@ -82,7 +82,7 @@ class Hyperparameters(list[dict[str, Any]]):
     Attributes
     ----------
     made : dict
-        What a library has made of them.
+        What a library has made of them; for the largest number of a dtype, whether all fit in it.
     """
 
     def __init__(self, of_steps: Iterable[dict[str, Any]]) -> None:
