@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from xpnet.types.kernels import Kernels, OptimizerState
@@ -82,12 +84,19 @@ class Hyperparameters(list[dict[str, Any]]):
     Attributes
     ----------
     made : dict
-        What a library has made of them; for the largest number of a dtype, whether all fit in it.
+        What a library has made of them.
     """
 
     def __init__(self, of_steps: Iterable[dict[str, Any]]) -> None:
         super().__init__(of_steps)
         self.made: dict[Any, Any] = {}
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest of their magnitudes; infinite where any is NaN, or no float."""
+        numbers = (number for of_step in self for number in of_step.values())
+        known = (abs(x) if isinstance(x, float) and x == x else math.inf for x in numbers)
+        return max(known, default=0.0)
 
 
 class TrainingSteps(NamedTuple):

@@ -84,10 +84,7 @@ def numbers_of(loop: EpochLoop, epochs: int, known: dict[Any, Any]) -> Hyperpara
     W = loop.params[0].W
     most = float(array_namespace(W).finfo(W.dtype).max)
     numbers = loop.trainer.shared_numbers(epochs * loop.run.steps_per_epoch, known)
-    if most not in numbers.made:
-        each = [number for of_step in numbers for number in of_step.values()]
-        numbers.made[most] = all(isinstance(one, float) and abs(one) <= most for one in each)
-    return numbers if numbers.made[most] else None
+    return numbers if numbers.largest <= most else None
 
 
 def is_large(loop: EpochLoop) -> bool:
