@@ -147,6 +147,9 @@ Part: TypeAlias = ByOutputs | ByScore
 
 Waiting: TypeAlias = tuple[Fit, Sequence[Part]]
 
+Alike: TypeAlias = tuple[list[Fit], Sequence[Part]]
+"""Fits on the same samples, whose networks are of one form."""
+
 Queued: TypeAlias = tuple[Sequence[Fit], Sequence[Part], tuple[Any, ...]]
 """Fits, what they are scored on, and the answers of all for each part."""
 
@@ -187,7 +190,7 @@ class Answers:
     def _read(self, wanted: int) -> None:
         """Read the answers of one fit, and of those after it."""
         began, (asking, _) = time.perf_counter(), self.waiting[wanted]
-        queued = [one for group in _alike(self._coming(wanted)) for one in _queued(*group)]
+        queued = [one for group in self._coming(wanted) for one in _queued(*group)]
         read = backend.read_tree(tuple(of_all for *_, of_all in queued))
         fits = [fit for of_group, *_ in queued for fit in of_group]
         for (of_group, parts, _), of_all in zip(queued, read, strict=True):
@@ -203,28 +206,22 @@ class Answers:
             fit.seconds["score_time"] += share
             asking.seconds["score_time"] -= share
 
-    def _coming(self, wanted: int) -> list[Waiting]:
+    def _coming(self, wanted: int) -> list[Alike]:
         """Those that are asked for next, up to one at least: as many as are read at once."""
-        coming, numbers = [], 0
+        groups: dict[Any, Alike] = {}
+        numbers = 0
         while wanted in self.waiting or (self.waiting and numbers < AT_ONCE):
             fit, parts = self.waiting.pop(next(iter(self.waiting)))
             net = network_of(fit.estimator)._net()
             numbers += sum(part.numbers(net) for part in parts)
-            coming.append((fit, parts))
-        return coming
+            groups.setdefault((id(parts), net), ([], parts))[0].append(fit)
+        return [one for (_, net), group in groups.items() for one in _bounded(net, *group)]
 
 
-def _alike(coming: Sequence[Waiting]) -> list[tuple[list[Fit], Sequence[Part]]]:
-    """Fits on the same samples whose networks are of one form, as many as are compared at once."""
-    groups: dict[Any, tuple[list[Fit], Sequence[Part]]] = {}
-    for fit, parts in coming:
-        net = network_of(fit.estimator)._net()
-        groups.setdefault((id(parts), net), ([], parts))[0].append(fit)
-    found = []
-    for (_, net), (fits, parts) in groups.items():
-        most = COMPARED // (net.sizes[-1] * max(part.X.shape[0] for part in parts)) or 1
-        found += [(fits[k : k + most], parts) for k in range(0, len(fits), most)]
-    return found
+def _bounded(net: Network, fits: list[Fit], parts: Sequence[Part]) -> list[Alike]:
+    """Groups of no more than are compared at once."""
+    most = COMPARED // (net.sizes[-1] * max(part.X.shape[0] for part in parts)) or 1
+    return [(fits[k : k + most], parts) for k in range(0, len(fits), most)]
 
 
 def _queued(fits: Sequence[Fit], parts: Sequence[Part]) -> list[Queued]:
