@@ -18,6 +18,7 @@ from tests.train.cases import Heard, Rarely, train
 from xpnet import MLPClassifier, optim
 from xpnet.kernels import VECTORIZED
 from xpnet.network.gradients import unchecked_cost
+from xpnet.train.arguments import Settings
 from xpnet.types import Batches
 
 jax = pytest.importorskip("jax")
@@ -304,3 +305,17 @@ def test_the_cost_of_a_batch_is_one_program_that_gathers_it(weighted, stack, l2)
     found = cost(case.net, case.params, batch, **options)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert cost(case.net, case.params, batch._replace(order=None), **options) is None
+
+
+@pytest.mark.parametrize("number", [0, STEPS_AN_EPOCH - 1])
+def test_a_trainer_has_the_cost_of_a_batch_before_any_run(number):
+    """By that program; not by kernels that are given."""
+    case, order = case_on_jax(), np.random.default_rng(0).permutation(M)
+    batches = Batches(case.X.T, case.Y.T, None, order, BATCH_SIZE)
+    rows, settings = order[number * BATCH_SIZE :][:BATCH_SIZE], Settings(optim.sgd(0.1), l2=0.3)
+    data, options = (case.X[:, rows], case.Y[:, rows]), {"sample_weight": None, "l2": 0.3}
+    expected = unchecked_cost(case.net, case.params, *data, kernels=VECTORIZED, **options)
+    trainer = STEPS.Trainer(case.net, case.params, settings, fixed=True)
+    np.testing.assert_allclose(trainer.cost(case.params, batches, number), expected, rtol=1e-12)
+    given = STEPS.Trainer(case.net, case.params, settings._replace(kernels=VECTORIZED), fixed=True)
+    assert given.cost(case.params, batches, number) is None
