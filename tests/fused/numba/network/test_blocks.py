@@ -27,7 +27,7 @@ from xpnet.backend import leaves
 from xpnet.data.batches import shuffled
 from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.matmul import tile_rows
-from xpnet.fused.numba.network import step
+from xpnet.fused.numba.network import loop, step
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.trainings import side_by_side
 from xpnet.fused.numba.threads import team, trial
@@ -62,7 +62,7 @@ def made_by(monkeypatch, workers):
         on_workers(number, make)
 
     monkeypatch.setattr(step, "Team", Chosen)
-    monkeypatch.setattr(step, "on_workers", noted)
+    monkeypatch.setattr(loop, "on_workers", noted)
     return counts
 
 
@@ -147,7 +147,7 @@ def test_shapes_alone_say_how_long_blocks_are(sizes, m, length):
 
 
 def test_a_step_by_more_workers_than_the_one_before_has_room_for_them(monkeypatch):
-    number, entered, enter = [1], [], step.Room.enter
+    number, entered, enter = [1], [], loop.Room.enter
 
     class Chosen(Team):
         def most(self, m):
@@ -161,7 +161,7 @@ def test_a_step_by_more_workers_than_the_one_before_has_room_for_them(monkeypatc
         enter(room, rows, like, workers)
 
     monkeypatch.setattr(step, "Team", Chosen)
-    monkeypatch.setattr(step.Room, "enter", noted)
+    monkeypatch.setattr(loop.Room, "enter", noted)
     net, params, X, Y = samples(SIZES, m=BATCH_SIZE)
     gradient = step.compiled_value_and_grad(value_and_grad)
     J, grads = gradient(net, params, X, Y)
@@ -184,7 +184,7 @@ def fences(monkeypatch):
         behind.append(array[length:])
         return array[:length]
 
-    monkeypatch.setattr(step.Room, "_array", fenced)
+    monkeypatch.setattr(loop.Room, "_array", fenced)
     return behind
 
 
@@ -231,9 +231,9 @@ def test_a_group_stays_in_its_room(sizes, fences):
 @pytest.mark.parametrize(("n_in", "rows"), [(20_000, PIECE // 20_000), (1000, ROWS_OF_PIECE)])
 def test_gradients_are_made_of_as_many_whole_tiles_as_there_is_room_for(n_in, rows, monkeypatch):
     made_by(monkeypatch, 1)
-    pieces, array_of = np.full(PIECE, np.nan, "float32"), step.Room._array
+    pieces, array_of = np.full(PIECE, np.nan, "float32"), loop.Room._array
     monkeypatch.setattr(
-        step.Room, "_array", lambda *size: pieces if size[1] == "pieces" else array_of(*size)
+        loop.Room, "_array", lambda *size: pieces if size[1] == "pieces" else array_of(*size)
     )
     trained(*samples((n_in, rows + 8, 2), m=18), batch_size=9, epochs=1)
     rows -= rows % rows_of_a_tile(pieces)
@@ -263,7 +263,7 @@ def test_no_more_workers_than_there_is_room_for(monkeypatch):
 
 
 def test_a_room_of_one_dtype_is_none_of_another():
-    room = step.Room()
+    room = loop.Room()
     for dtype in map(np.dtype, ("float32", "float64")):
         assert room._array("x", 8, dtype).dtype == dtype
 

@@ -14,7 +14,7 @@ from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import rates
 from xpnet import MLPClassifier, Network, optim, stack, steps
 from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.network import run, step
+from xpnet.fused.numba.network import loop, run
 from xpnet.fused.numba.threads.team import Team
 
 BATCH_SIZE = 40
@@ -35,7 +35,7 @@ def samples(sizes=(200, 50, 3), m=130, share=0.2, dtype="float32", hidden="relu"
 @pytest.fixture
 def made():
     """How often a run was given the loops that leave out zeros."""
-    with mock.patch.object(step, "of_first_layer", side_effect=step.of_first_layer) as loops:
+    with mock.patch.object(loop, "of_first_layer", side_effect=loop.of_first_layer) as loops:
         yield loops
 
 

@@ -14,7 +14,7 @@ from xpnet import DivergenceError, MLPClassifier, Network, cost, fit, optim
 from xpnet.backend import leaves
 from xpnet.fused.numba import ACCELERATOR
 from xpnet.fused.numba.blas import ALONE, routine
-from xpnet.fused.numba.network import step, trainings
+from xpnet.fused.numba.network import loop, trainings
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.trial import Trial
 from xpnet.train.arguments import Settings
@@ -177,7 +177,7 @@ def test_a_large_batch_takes_the_workers_that_runs_have_and_is_no_part_of_a_tria
     large, monkeypatch
 ):
     trainer, batches = large
-    entered, workers, on_workers = [], [], step.on_workers
+    entered, workers, on_workers = [], [], loop.on_workers
 
     def noted(number, make):
         workers.append(number)
@@ -192,7 +192,7 @@ def test_a_large_batch_takes_the_workers_that_runs_have_and_is_no_part_of_a_tria
         assert trainer.cost(trainer.params, batches, 0) < J
     params = deepcopy(trainer.params)
     with monkeypatch.context() as patch:
-        patch.setattr(step, "on_workers", noted)
+        patch.setattr(loop, "on_workers", noted)
         for number in (1, 2):
             patch.setattr(Team, "parts", lambda *_, number=number: [(slice(0, 1), number)])
             workers.append(trainer.cost(params, batches, 1))
@@ -211,5 +211,5 @@ def test_programs_of_runs_side_by_side_share_a_threads_room(large):
         J = other.cost(trainer.params, batches, 1)
     _, program, _ = prepared.arguments
     assert not program.room.arrays
-    assert not step.of_thread.room.arrays
+    assert not loop.of_thread.room.arrays
     assert trainer.cost(trainer.params, batches, 1) == J

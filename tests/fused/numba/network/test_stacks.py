@@ -17,7 +17,7 @@ from xpnet import fit, optim
 from xpnet.backend import gather
 from xpnet.data.batches import gathered, shuffled
 from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.network import stacks, step, trainings
+from xpnet.fused.numba.network import loop, stacks, trainings
 from xpnet.fused.numba.threads import team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.train.arguments import Settings
@@ -139,9 +139,9 @@ def test_large_networks_that_are_left_over_have_workers(networks, number, worker
     three go side by side. The last of these numbers are of the cost at the end.
     """
     limit_threads(monkeypatch, number)
-    given, (one, other) = [], (stacks.on_workers, step.on_workers)
+    given, (one, other) = [], (stacks.on_workers, loop.on_workers)
     monkeypatch.setattr(stacks, "on_workers", lambda n, make: given.append(n) or one(n, make))
-    monkeypatch.setattr(step, "on_workers", lambda n, make: given.append(-n) or other(n, make))
+    monkeypatch.setattr(loop, "on_workers", lambda n, make: given.append(-n) or other(n, make))
     parts = [(slice(0, 3), 1), (slice(3, 8), min(number, 2))]
     monkeypatch.setattr(team.Team, "parts", lambda *_: parts)
     stack = case((64, 64, 3), lead=(networks,), m=1024)

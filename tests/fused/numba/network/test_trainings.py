@@ -16,8 +16,8 @@ from xpnet import Network, optim
 from xpnet.data.batches import shuffled
 from xpnet.fused import numba as fused_numba
 from xpnet.fused.numba.blas import number_of_threads
-from xpnet.fused.numba.network import step, trainings
-from xpnet.fused.numba.network.step import of_thread
+from xpnet.fused.numba.network import loop, trainings
+from xpnet.fused.numba.network.loop import of_thread
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
 
@@ -136,7 +136,7 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
     runs = [trainer.prepared(epochs, 3, known) for trainer in some]
     groups = trainings.groups_of([run.arguments for run in runs])
     assert [len(group) for group in groups] == [2, 2]
-    with mock.patch.object(step, "of_first_layer", side_effect=step.of_first_layer) as without:
+    with mock.patch.object(loop, "of_first_layer", side_effect=loop.of_first_layer) as without:
         with trainings.side_by_side() as make, make() as submit:
             submit(runs)
         assert without.called == (sizes[0] > 64)

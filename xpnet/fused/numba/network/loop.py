@@ -1,5 +1,8 @@
 """Training loop as one compiled call: gather, gradients, update, and again, of one network or some.
 
+`train` is that call; `row_of` and `table_of` make the table that it takes, and a `Room` has the
+memory that it works in.
+
 A batch comes in blocks of samples, which go forward and back by themselves. Then gradients are made
 of all blocks, some rows of a layer at a time, and used for the update while they lie in the cache.
 Workers, threads that make all steps together, have blocks and rows of their own.
@@ -9,9 +12,10 @@ Some networks that are trained on the same samples in the same order share what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +23,7 @@ from xpnet.fused.numba.compilation.address import call
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import array_at, matrix_at, vector_at
+from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network.batch import (
     enter_cost,
     gathered,
@@ -27,9 +32,12 @@ from xpnet.fused.numba.network.batch import (
     update_joined,
     weighted,
 )
+from xpnet.fused.numba.network.first_layer import joined_of, room_of, turn_all
 from xpnet.fused.numba.network.gradients import FEW
+from xpnet.fused.numba.network.loops import of_first_layer
 from xpnet.fused.numba.network.table import NOTHING, ROW, row_at
-from xpnet.fused.numba.threads.barrier import wait_for
+from xpnet.fused.numba.threads.barrier import sleep, wait_for
+from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.types import Array
 
 
@@ -119,3 +127,102 @@ def row_of(arrays: dict[str, Array], numbers: Mapping[str, float]) -> tuple[floa
 def table_of(rows: Sequence[tuple[float, ...]]) -> Array:
     """The table of some networks; to join tables of one row takes NumPy some times as long."""
     return np.array(rows, ROW)
+
+
+OF_ROOM = (
+    *("size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"),
+    *("first_units", "zeros"),
+)
+OF_FIRST = "joined", "first_units", "n_x", "size"
+
+Memory: TypeAlias = tuple[dict[str, int], Any, int, Callable[[int, Any], Array]]
+"""Lengths of arrays by their names, their dtype, and for how many rows there is one of each."""
+
+
+class Room:
+    """Memory that steps are made in, used again: one at a time may have it.
+
+    Attributes
+    ----------
+    arrays : dict
+    serial : int
+        Another one each time that what was entered before holds no more.
+    is_turned : bool
+        Whether some rows that were entered have Wᵀ of their first layers.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self.serial, self.is_turned = 0, False
+
+    def enter(self, rows: Array, like: Array, workers: int) -> None:
+        """Enter the memory that these rows need into them."""
+        sizes = map(int, map(rows[0].__getitem__, OF_ROOM))
+        size, longest, blocks, n_x, n_y, room, piece, units, first_units, has_zeros = sizes
+        networks, dtype, double = len(rows), like.dtype, np.dtype(np.float64)
+        rows["shared"] = is_shared = networks > 1
+        together = joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
+        rows["joined"] = joined = max(1, together)
+        lengths = {"s": size * workers, "work": workers * longest * room}
+        # Those that are joined have their gradients at the same time.
+        of_each, doubles = {}, {"parts_of_cost": 2 * size, "squares": 2 * units}
+        if rows["gather"][0]:
+            lengths |= {"x": size * n_x, "y": size * n_y}
+        if not rows["thin"][0]:
+            lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
+            lengths["pieces"] = workers * piece
+            of_each = {"across": 2 * units * size, "biases": blocks * units}
+        memory: list[Memory] = [(lengths, dtype, 1, np.empty)]
+        memory += [(of_each, dtype, joined, np.empty), (doubles, double, joined, np.empty)]
+        if together:
+            memory += self._without_zeros(
+                rows, dtype, size if joined > 1 else workers * longest, workers
+            )
+        for lengths, dtype, number, make in memory:
+            for name, length in lengths.items():
+                rows[name] = self._array(name, number * length, dtype, make).ctypes.data
+                if number > 1:
+                    rows[name] += np.arange(networks) % number * (length * dtype.itemsize)
+
+    def _without_zeros(self, rows: Array, dtype: Any, samples: int, workers: int) -> list[Memory]:
+        """Enter the loops of first layers that leave out zeros; the memory that these need."""
+        self.is_turned = True
+        for name, address in of_first_layer(dtype).items():
+            rows[name] = address
+        joined, n, n_x, size = map(int, map(rows[0].__getitem__, OF_FIRST))
+        rows["unit"] = np.arange(len(rows)) % joined * n
+        lengths = room_of(n_x, joined * n, size, samples, workers, dtype)
+        strips = {"strips": lengths.pop("strips")}
+        return [(strips, dtype, len(rows) // joined, aligned), (lengths, dtype, 1, aligned)]
+
+    def train(self, rows: Array, like: Array, workers: int) -> None:
+        """Train the networks of these rows, by so many workers that room was entered for."""
+        if self.is_turned and rows["turn"][0]:
+            turn_all(rows.ctypes.data, len(rows), like)
+        if workers == 1:
+            train(rows.ctypes.data, len(rows), like, 0, 1)
+            return
+        rows["sleep"] = sleep()
+
+        def make(worker: int, workers: int, arrivals: int) -> None:
+            rows["arrivals"] = arrivals
+            train(rows.ctypes.data, 1, like, worker, workers)
+
+        on_workers(workers, make)
+
+    def _array(self, name: str, length: int, dtype: Any, make: Any = np.empty) -> Array:
+        array = self.arrays.get(name)
+        if array is None or array.size < length or array.dtype != dtype:
+            array = self.arrays[name] = make(length, dtype)
+            self.serial += 1
+        return array
+
+
+class _OfThread(threading.local):
+    """Of each thread, for whoever has none of their own."""
+
+    def __init__(self) -> None:
+        self.room = Room()
+
+
+of_thread = _OfThread()

@@ -26,9 +26,9 @@ from xpnet.fused import (
 )
 from xpnet.fused.numba.network.first_layer import LEAST_SAMPLES, MOST_NUMBERS
 from xpnet.fused.numba.network.gradients import BACKWARD
-from xpnet.fused.numba.network.loop import row_of, table_of
+from xpnet.fused.numba.network.loop import of_thread, row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
-from xpnet.fused.numba.network.step import Program, of_thread, suits
+from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.network.table import NETWORKS
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from operator import floordiv, neg
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -18,25 +17,20 @@ from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.matmul import MOST
-from xpnet.fused.numba.memory import aligned
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
-from xpnet.fused.numba.network.first_layer import joined_of, room_of, turn_all
 from xpnet.fused.numba.network.gradients import DECAY
-from xpnet.fused.numba.network.loop import row_of, table_of, train
+from xpnet.fused.numba.network.loop import Room, row_of, table_of
 from xpnet.fused.numba.network.loops import (
     masks_in_row,
     network_of,
-    of_first_layer,
     of_gradients,
     of_penalty,
 )
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.network.table import ROW
 from xpnet.fused.numba.thin import MOST_OUTPUTS
-from xpnet.fused.numba.threads.barrier import sleep
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.team import Team
-from xpnet.fused.numba.threads.workers import on_workers
 from xpnet.fused.numba.updates import flat_update
 from xpnet.kernels import Dropout
 from xpnet.types import Array, Kernels, Params, ValueAndGrad
@@ -45,15 +39,7 @@ SMALL = 2**17
 """Numbers in a batch up to which a copy with samples as rows pays for itself."""
 
 OF_STEP = [(ROW.names or ()).index(name) for name in ("theta", "grads", "x", "y")]
-OF_ROOM = (
-    *("size", "longest", "blocks", "n_x", "n_y", "room_of_sample", "piece", "units"),
-    *("first_units", "zeros"),
-)
-OF_FIRST = "joined", "first_units", "n_x", "size"
 WEIGHTS, L2, KEPT = map((ROW.names or ()).index, ("weights", "l2", "kept"))
-
-Memory: TypeAlias = tuple[dict[str, int], Any, int, Callable[[int, Any], Array]]
-"""Lengths of arrays by their names, their dtype, and for how many rows there is one of each."""
 
 
 def compiled_step(
@@ -280,92 +266,3 @@ class Program:
             "longest": max(map(min, batches, blocks)),
             "blocks": -min(map(floordiv, map(neg, batches), blocks)),  # rounded up
         }
-
-
-class Room:
-    """Memory that steps are made in, used again: one at a time may have it.
-
-    Attributes
-    ----------
-    arrays : dict
-    serial : int
-        Another one each time that what was entered before holds no more.
-    is_turned : bool
-        Whether some rows that were entered have Wᵀ of their first layers.
-    """
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
-        self.serial, self.is_turned = 0, False
-
-    def enter(self, rows: Array, like: Array, workers: int) -> None:
-        """Enter the memory that these rows need into them."""
-        sizes = map(int, map(rows[0].__getitem__, OF_ROOM))
-        size, longest, blocks, n_x, n_y, room, piece, units, first_units, has_zeros = sizes
-        networks, dtype, double = len(rows), like.dtype, np.dtype(np.float64)
-        rows["shared"] = is_shared = networks > 1
-        together = joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
-        rows["joined"] = joined = max(1, together)
-        lengths = {"s": size * workers, "work": workers * longest * room}
-        # Those that are joined have their gradients at the same time.
-        of_each, doubles = {}, {"parts_of_cost": 2 * size, "squares": 2 * units}
-        if rows["gather"][0]:
-            lengths |= {"x": size * n_x, "y": size * n_y}
-        if not rows["thin"][0]:
-            lengths["columns"] = (n_x + n_y) * (size if is_shared else workers * longest)
-            lengths["pieces"] = workers * piece
-            of_each = {"across": 2 * units * size, "biases": blocks * units}
-        memory: list[Memory] = [(lengths, dtype, 1, np.empty)]
-        memory += [(of_each, dtype, joined, np.empty), (doubles, double, joined, np.empty)]
-        if together:
-            memory += self._without_zeros(
-                rows, dtype, size if joined > 1 else workers * longest, workers
-            )
-        for lengths, dtype, number, make in memory:
-            for name, length in lengths.items():
-                rows[name] = self._array(name, number * length, dtype, make).ctypes.data
-                if number > 1:
-                    rows[name] += np.arange(networks) % number * (length * dtype.itemsize)
-
-    def _without_zeros(self, rows: Array, dtype: Any, samples: int, workers: int) -> list[Memory]:
-        """Enter the loops of first layers that leave out zeros; the memory that these need."""
-        self.is_turned = True
-        for name, address in of_first_layer(dtype).items():
-            rows[name] = address
-        joined, n, n_x, size = map(int, map(rows[0].__getitem__, OF_FIRST))
-        rows["unit"] = np.arange(len(rows)) % joined * n
-        lengths = room_of(n_x, joined * n, size, samples, workers, dtype)
-        strips = {"strips": lengths.pop("strips")}
-        return [(strips, dtype, len(rows) // joined, aligned), (lengths, dtype, 1, aligned)]
-
-    def train(self, rows: Array, like: Array, workers: int) -> None:
-        """Train the networks of these rows, by so many workers that room was entered for."""
-        if self.is_turned and rows["turn"][0]:
-            turn_all(rows.ctypes.data, len(rows), like)
-        if workers == 1:
-            train(rows.ctypes.data, len(rows), like, 0, 1)
-            return
-        rows["sleep"] = sleep()
-
-        def make(worker: int, workers: int, arrivals: int) -> None:
-            rows["arrivals"] = arrivals
-            train(rows.ctypes.data, 1, like, worker, workers)
-
-        on_workers(workers, make)
-
-    def _array(self, name: str, length: int, dtype: Any, make: Any = np.empty) -> Array:
-        array = self.arrays.get(name)
-        if array is None or array.size < length or array.dtype != dtype:
-            array = self.arrays[name] = make(length, dtype)
-            self.serial += 1
-        return array
-
-
-class _OfThread(threading.local):
-    """Of each thread, for whoever has none of their own."""
-
-    def __init__(self) -> None:
-        self.room = Room()
-
-
-of_thread = _OfThread()
