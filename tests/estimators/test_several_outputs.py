@@ -9,12 +9,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from tests.fused.runs import STEPS, refuse
 from tests.kernels.cases import Library
 from tests.train.cases import Heard
 from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
-
-STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -29,10 +28,6 @@ SETTINGS = {
 
 def outputs(data: Any) -> np.ndarray:
     return np.stack([data.y, data.X[:, 10], data.y / 2], axis=1).astype(np.float32)
-
-
-def refuse(*args: Any, **kwargs: Any) -> Any:
-    pytest.fail("a step was made by itself")
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -5,15 +5,25 @@ from __future__ import annotations
 import math
 import signal
 from dataclasses import replace
-from importlib import import_module
-from typing import Any
+from functools import partial
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from tests.fused.cases import OPTIMIZERS
-from tests.kernels.cases import Case, Library, assert_trees_close, leaves, random_case
+from tests.fused.runs import (
+    BATCH_SIZE,
+    EPOCHS,
+    STEP,
+    STEPS,
+    M,
+    assert_equal,
+    assert_the_same,
+    case_on,
+    refuse,
+)
+from tests.kernels.cases import Library, assert_trees_close, leaves
 from tests.train.cases import Heard, Rarely, train
 from xpnet import MLPClassifier, optim
 from xpnet.kernels import VECTORIZED
@@ -25,37 +35,10 @@ jax = pytest.importorskip("jax")
 jax_run = pytest.importorskip("xpnet.fused.jax.run")
 jax_loop = pytest.importorskip("xpnet.fused.jax.loop")
 
-STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
-EPOCHS = import_module("xpnet.train.epochs")
-
 JAX = Library("jax")
-M, BATCH_SIZE, STEPS_AN_EPOCH = 29, 4, 8  # the last batch is of one sample
+STEPS_AN_EPOCH = 8
 
-
-def case_on_jax(dtype: str = "float64", m: int = M, **options: Any) -> Case:
-    return random_case((3, 5, 4, 2), output="softmax", m=m, **options).on(JAX, dtype)
-
-
-def refuse(*args: Any, **kwargs: Any) -> Any:
-    pytest.fail("a step was made by itself")
-
-
-def assert_equal(result: Any, expected: Any, dtype: str = "float64") -> None:
-    """To rounding: parameters and costs; exactly: rates and numbers of steps."""
-    assert_trees_close(result.params, expected.params, dtype)
-    costs, others = ([row["cost"] for row in r.history] for r in (result, expected))
-    assert_trees_close(tuple(map(np.asarray, costs)), tuple(map(np.asarray, others)), dtype)
-    rates, others = ([row["learning_rate"] for row in r.history] for r in (result, expected))
-    assert rates == others
-    assert result.steps == expected.steps
-    assert {array.dtype for array in leaves(result.params)} == {np.dtype(dtype)}
-
-
-def assert_the_same(case: Case, dtype: str = "float64", **settings: Any) -> None:
-    options = {"batch_size": BATCH_SIZE, "epochs": 3, **settings}
-    with mock.patch.object(STEPS.Trainer, "step", refuse):
-        in_runs = train(case, **options)
-    assert_equal(in_runs, train(case, callbacks=[Heard()], **options), dtype)
+case_on_jax = partial(case_on, JAX)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -226,9 +209,6 @@ def test_what_is_left_to_single_steps(settings):
         result = train(case, **options)
     assert step.call_count == result.steps
     assert_equal(result, train(case, callbacks=[Heard()], **options))
-
-
-STEP = STEPS.Trainer.step
 
 
 def test_estimators_are_fitted_in_runs():

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from tests.fused.cases import OPTIMIZERS
-from tests.fused.torch_runs import (
+from tests.fused.runs import (
     BATCH_SIZE,
     EPOCHS,
     STEP,
     STEPS,
-    TORCH,
     M,
     assert_equal,
     assert_the_same,
-    case_on_torch,
+    case_on,
 )
 from tests.kernels.cases import (
+    Library,
     RequiringGrad,
     assert_trees_close,
     leaves,
@@ -31,6 +32,9 @@ from xpnet import optim
 from xpnet.kernels import ACTIVATIONS, OUTPUTS
 
 pytest.importorskip("torch")
+
+TORCH = Library("torch")
+case_on_torch = partial(case_on, TORCH)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -105,7 +109,7 @@ def test_steps_that_are_kept_stay_as_they_were(name, seconds, monkeypatch):
 
 @pytest.mark.parametrize("library", [TORCH, RequiringGrad], ids=["plain", "grad"])
 def test_what_the_caller_holds_is_not_written_to(library):
-    case = case_on_torch(library, weighted=True)
+    case = case_on(library, weighted=True)
     given = case.params, case.X, case.Y, case.sample_weight
     copies = [array.copy() for array in leaves(given)]
     assert_the_same(case)

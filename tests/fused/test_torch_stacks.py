@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -10,16 +11,17 @@ import numpy as np
 import pytest
 
 from tests.fused.cases import OPTIMIZERS
-from tests.fused.torch_runs import (
+from tests.fused.runs import (
     BATCH_SIZE,
     EPOCHS,
     STEPS,
     assert_the_same,
-    case_on_torch,
+    case_on,
     refuse,
 )
 from tests.kernels.cases import (
     Case,
+    Library,
     RequiringGrad,
     assert_trees_close,
     leaves,
@@ -34,6 +36,8 @@ from xpnet.train.steps import Trainer
 from xpnet.types import Batches
 
 torch = pytest.importorskip("torch")
+
+case_on_torch = partial(case_on, Library("torch"))
 
 K = 3
 EACH = optim.adam(rates(0.1, 0.02, 0.003))
@@ -217,7 +221,7 @@ def test_steps_that_are_kept_stay_as_they_were(optimizer, seconds, monkeypatch):
 
 
 def test_what_the_caller_holds_is_not_written_to():
-    case = with_samples(case_on_torch(RequiringGrad, stack=(K,), weighted=True, l2=0.1), K)
+    case = with_samples(case_on(RequiringGrad, stack=(K,), weighted=True, l2=0.1), K)
     case = replace(case, X=case.X.detach(), Y=case.Y.detach())
     given = case.params, case.X, case.Y, case.sample_weight, case.l2
     copies = [array.copy() for array in leaves(given)]

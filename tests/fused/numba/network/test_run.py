@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 from unittest import mock
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.fused.cases import OPTIMIZERS
+from tests.fused.runs import EPOCHS, STEPS, refuse
 from tests.train.cases import Heard, Rarely
 from xpnet import MLPClassifier, Network, fit, fused, optim
 from xpnet.backend import gather
@@ -23,9 +23,6 @@ from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.train.arguments import Settings
 from xpnet.types import count
-
-STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
-EPOCHS = import_module("xpnet.train.epochs")
 
 M, BATCH_SIZE, STEPS_AN_EPOCH = 53, 8, 7
 
@@ -45,10 +42,6 @@ def samples(sizes, output="softmax", dtype="float32", seed=0, m=M):
 def trained(*data: Any, callbacks: Any = (), **settings: Any) -> Any:
     options = {"optimizer": optim.adam(0.01), "epochs": 3, "batch_size": BATCH_SIZE, **settings}
     return fit(*data, callbacks=callbacks, **options)
-
-
-def refuse(*args: Any, **kwargs: Any) -> Any:
-    pytest.fail("a step was made by itself")
 
 
 def assert_equal(result: Any, expected: Any) -> None:

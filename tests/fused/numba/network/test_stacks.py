@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
-from importlib import import_module
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
 
-from tests.fused.numba.network.test_run import BATCH_SIZE, STEPS_AN_EPOCH, M, Rarely, refuse
+from tests.fused.numba.network.test_run import BATCH_SIZE, STEPS_AN_EPOCH, M, Rarely
+from tests.fused.runs import STEPS, refuse
 from tests.kernels.cases import assert_trees_close, mapped, of_member, random_case
 from tests.train.cases import Heard, rates
 from xpnet import fit, optim
@@ -22,8 +22,6 @@ from xpnet.fused.numba.threads import team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.train.arguments import Settings
 from xpnet.types import count
-
-STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
 K = 3
 EXACT = {"rtol": 0, "atol": 0}
