@@ -11,8 +11,8 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
 
+from tests.train.cases import Kill, Killed
 from xpnet import Checkpoints, MLPClassifier, MLPRegressor, optim
-from xpnet.callbacks import Callback
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(90, 4))
@@ -24,23 +24,6 @@ FITTED = (
     *("loss_curve_", "n_iter_", "t_", "stopped_", "best_loss_", "loss_"),
     *("validation_scores_", "validation_loss_curve_", "best_validation_score_"),
 )
-
-
-class Killed(BaseException):
-    pass
-
-
-class Kill(Callback):
-    def __init__(self, step=0, epoch=0):
-        self.step, self.epoch = step, epoch
-
-    def on_step(self, step):
-        if step.index == self.step:
-            raise Killed
-
-    def on_epoch(self, epoch):
-        if epoch.number == self.epoch:
-            raise Killed
 
 
 def fitted(model, data, **changed):

@@ -33,11 +33,13 @@ def two_groups(monkeypatch):
     monkeypatch.setattr(jax_groups, "WORK", 0)
 
 
-def stack_on_jax(own=False, m=M):
-    case = random_case((3, 5, 2), output="softmax", m=m, stack=(K,), weighted=True)
+def stack_on_jax(own=False, m=M, networks=K):
+    """Each network with its own weights of samples, and penalty; with its own samples if asked."""
+    case = random_case((3, 5, 2), output="softmax", m=m, stack=(networks,), weighted=True)
     case = case.on(Library("jax"), "float64")
-    samples = {"X": jax.numpy.stack([case.X * (1 + k / K) for k in range(K)])} if own else {}
-    return replace(case, l2=jax.numpy.asarray(np.geomspace(0.01, 1, K).reshape(K, 1, 1)), **samples)
+    X = [case.X * (1 + k / networks) for k in range(networks)]
+    samples = {"X": jax.numpy.stack(X)} if own else {}
+    return replace(case, l2=jax.numpy.asarray(rates(*np.geomspace(0.01, 1, networks))), **samples)
 
 
 def trainer_of(case, **settings):

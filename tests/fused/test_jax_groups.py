@@ -10,7 +10,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from tests.kernels.cases import Library, assert_trees_close, of_member, random_case
+from tests.fused.test_jax_epochs import stack_on_jax
+from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import Heard, rates, train
 from xpnet import optim
 from xpnet.types import Batches
@@ -36,16 +37,9 @@ def three_groups(monkeypatch):
     monkeypatch.setattr(jax_groups, "WORK", 0)
 
 
-def stack_on_jax():
-    """Each network with its own weights of samples, and penalty."""
-    case = random_case((3, 5, 2), output="softmax", m=M, stack=(K,), weighted=True)
-    case = case.on(Library("jax"), "float64")
-    return replace(case, l2=jax.numpy.asarray(np.geomspace(0.01, 1, K).reshape(K, 1, 1)))
-
-
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_groups_are_trained_as_step_by_step(form, three_groups):
-    case, settings = stack_on_jax(), {"batch_size": SIZE, "epochs": 2, **form}
+    case, settings = stack_on_jax(networks=K), {"batch_size": SIZE, "epochs": 2, **form}
     with mock.patch.object(jax_run, "in_groups", wraps=jax_groups.in_groups) as grouped:
         found = train(case, **settings)
     assert {call.args[0] for call in grouped.call_args_list} == {3}
@@ -56,7 +50,7 @@ def test_groups_are_trained_as_step_by_step(form, three_groups):
 
 
 def test_a_network_of_a_group_is_trained_as_alone(three_groups):
-    case = stack_on_jax()
+    case = stack_on_jax(networks=K)
     found = train(case, batch_size=SIZE)
     for k in (0, 3, K - 1):
         alone = replace(case.member(k), l2=float(case.l2[k, 0, 0]))
@@ -64,8 +58,8 @@ def test_a_network_of_a_group_is_trained_as_alone(three_groups):
 
 
 def test_masks_that_are_drawn_for_the_whole_stack_are_those_of_steps(three_groups):
-    settings = {"batch_size": SIZE, "dropout": 0.4, "seed": 2}
-    found, expected = (train(stack_on_jax(), callbacks=c, **settings) for c in ([], [Heard()]))
+    case, settings = stack_on_jax(networks=K), {"batch_size": SIZE, "dropout": 0.4, "seed": 2}
+    found, expected = (train(case, callbacks=c, **settings) for c in ([], [Heard()]))
     assert_trees_close(found.params, expected.params, "float64")
 
 

@@ -1,4 +1,4 @@
-"""A small problem to train on, and a listener that keeps what it is event."""
+"""A small problem to train on, and callbacks: that keep what they are told, that end trainings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Rarely(Callback):
 
 @dataclass
 class Heard(Callback):
-    """Keeps every moment in order; `acting` is called with its name and what was event."""
+    """Keeps every moment in order; `acting` is called with its name and what was told."""
 
     acting: Any = lambda moment, event: None
     moments: list[str] = field(default_factory=list)
@@ -70,6 +70,25 @@ class Heard(Callback):
     def _hear(self, moment, event):
         self.moments.append(moment)
         return self.acting(moment, event)
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing is written once it is raised."""
+
+
+class Kill(Callback):
+    """Ends the training after a step, or where callbacks are called after an epoch."""
+
+    def __init__(self, step=0, epoch=0, every_step=None):
+        self.step, self.epoch, self.every_step = step, epoch, every_step
+
+    def on_step(self, step):
+        if self.step and step.index >= self.step:
+            raise Killed
+
+    def on_epoch(self, epoch):
+        if epoch.number == self.epoch:
+            raise Killed
 
 
 def rates(*each):

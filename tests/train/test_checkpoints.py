@@ -15,31 +15,12 @@ import pytest
 
 import xpnet
 from tests.kernels.cases import random_case
-from tests.train.cases import STEPS_AN_EPOCH, Heard, train, unreal_gradient
+from tests.train.cases import STEPS_AN_EPOCH, Heard, Kill, Killed, train, unreal_gradient
 from xpnet import Checkpoints, DivergenceError, ModelFileError, optim
 from xpnet.callbacks import Callback, EarlyStopping
 
 EPOCHS = 6
 EACH_STEP = 1e-9  # seconds
-
-
-class Killed(BaseException):
-    """As good as a SIGKILL: nothing is written once it is raised."""
-
-
-class Kill(Callback):
-    """Ends the training after a step, or where callbacks are called after an epoch."""
-
-    def __init__(self, step=0, epoch=0, every_step=None):
-        self.step, self.epoch, self.every_step = step, epoch, every_step
-
-    def on_step(self, step):
-        if self.step and step.index >= self.step:
-            raise Killed
-
-    def on_epoch(self, epoch):
-        if epoch.number == self.epoch:
-            raise Killed
 
 
 class KillProcess(Callback):

@@ -13,11 +13,6 @@ from xpnet import Checkpoints, DivergenceError, optim
 from xpnet.callbacks import EarlyStopping
 
 
-@pytest.fixture
-def stack():
-    return random_case((3, 4, 2), output="softmax", m=M, stack=(3,), weighted=True, l2=0.3)
-
-
 def test_one_that_was_never_sound_is_as_it_began(tmp_path):
     """Its parameters are infinite before its cost shows it, in a stack that is resumed."""
     stack, done = random_case((3, 2), m=M, stack=(4,)), [0]

@@ -21,11 +21,6 @@ SEEDS = [4, 0, 9]
 DROPOUT = np.asarray([0.0, 0.3, 0.6]).reshape(K, 1, 1)
 
 
-@pytest.fixture
-def stack():
-    return random_case((3, 4, 2), output="softmax", m=M, stack=(K,), weighted=True, l2=0.3)
-
-
 def assert_as_alone(found, expected, **tolerance):
     """The records are the same, and figures and parameters but for rounding."""
     assert (found.stopped, found.steps) == (expected.stopped, expected.steps)

@@ -2,20 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.plot.test_history import shown
 from xpnet.cli.commands.bench import Comparison
 from xpnet.cli.files import PLOTS
 from xpnet.cli.results.plots import speed_ups, write_plot
 from xpnet.plot import learning_curve
 
 pytestmark = pytest.mark.usefixtures("real_plots")
-
-
-def shown(figure):
-    """The points of each line, by the titles of its axes."""
-    return {
-        axes.get_title(): {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
-        for axes in figure.axes
-    }
 
 
 def test_every_format_is_written(tmp_path):

@@ -13,11 +13,6 @@ K = 3
 RATES = (0.01, 0.05, 0.2)
 
 
-@pytest.fixture
-def stack():
-    return random_case((3, 4, 2), output="softmax", m=M, stack=(K,), weighted=True, l2=0.3)
-
-
 def test_every_member_is_trained_as_if_alone(eager_xp, stack):
     rates = np.asarray(RATES).reshape(K, 1, 1)
     there = stack.on(eager_xp, "float64")
