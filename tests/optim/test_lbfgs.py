@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -8,27 +9,18 @@ import pytest
 from array_api_compat import array_namespace
 from scipy.optimize import minimize
 
-from tests.kernels.cases import Library, assert_trees_close, leaves, random_case
-from xpnet import Dense, value_and_grad
+from tests.kernels.cases import assert_trees_close, leaves
+from tests.optim import problems
+from tests.optim.problems import NUMPY, logistic
+from xpnet import Dense
 from xpnet.optim import lbfgs
 from xpnet.optim.lbfgs import flatten, unflatten
 
 QUADRATIC = np.diag([1.0, 4.0, 9.0, 25.0, 60.0, 100.0]) + 0.5
 TARGET = np.arange(1.0, 7.0)
-NUMPY = Library("numpy")
 ROSENBROCK_START = (Dense(np.array([[-1.2]]), np.array([[1.0]])),)
 
-
-def quadratic(xp=NUMPY, dtype="float64"):
-    """``½ (x − t)ᵀ A (x − t)`` of six parameters, and where to start."""
-    A, t = xp.asarray(QUADRATIC, dtype), xp.asarray(TARGET, dtype)
-    params = (Dense(xp.asarray(np.zeros((2, 2)), dtype), xp.asarray(np.zeros((2, 1)), dtype)),)
-
-    def value_and_grad(params):
-        r = flatten(params) - t
-        return 0.5 * array_namespace(r).vecdot(r, A @ r), unflatten(A @ r, params)
-
-    return value_and_grad, params
+quadratic = partial(problems.quadratic, QUADRATIC, TARGET)
 
 
 def rosenbrock(params):
@@ -44,14 +36,6 @@ def scaled(factor, cost, grads):
     return factor * cost, tuple(Dense(factor * dW, factor * db) for dW, db in grads)
 
 
-def logistic(library=NUMPY, dtype="float64", sizes=(5, 3)):
-    """The cost of a penalised softmax regression, and where to start; or of a network."""
-    case = random_case(sizes, output="softmax", m=60, weighted=True, l2=2.0).on(library, dtype)
-    return lambda params: value_and_grad(case.net, params, *case.data[2:], **case.options), (
-        case.params
-    )
-
-
 def scipys(function, start, **options):
     """What SciPy's L-BFGS makes of it."""
 
@@ -60,22 +44,6 @@ def scipys(function, start, **options):
         return cost, flatten(grads)
 
     return minimize(flat, flatten(start), jac=True, method="L-BFGS-B", options=options)
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """How often a torch tensor is read by the host."""
-    torch = pytest.importorskip("torch")
-    counted = []
-    for name in ("tolist", "item", "numpy", "__float__", "__int__", "__bool__", "__array__"):
-        method = getattr(torch.Tensor, name)
-
-        def counting(tensor, *args, method=method, **options):
-            counted.append(method.__name__)
-            return method(tensor, *args, **options)
-
-        monkeypatch.setattr(torch.Tensor, name, counting)
-    return counted
 
 
 def test_quadratic():

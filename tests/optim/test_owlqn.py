@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -8,37 +9,24 @@ import pytest
 from array_api_compat import array_namespace
 from scipy.optimize import minimize
 
-from tests.kernels.cases import Library, assert_trees_close, leaves, random_case
-from xpnet import Dense, backend, value_and_grad
+from tests.kernels.cases import Library, assert_trees_close, leaves
+from tests.optim import problems
+from tests.optim.problems import NUMPY
+from xpnet import Dense, backend
 from xpnet.optim import lbfgs, owlqn
 from xpnet.optim.lbfgs import flatten, unflatten
 
-NUMPY = Library("numpy")
 CURVATURE = np.array([1.0, 4.0, 9.0, 25.0, 60.0, 100.0])
 TARGET = np.array([1.0, -2.0, 0.1, -0.01, 0.0, 6.0])
 L1 = 0.5
 COUPLING = 0.5 * np.ones((6, 6))
 
+logistic = partial(problems.logistic, l2=0.5)
+
 
 def quadratic(library=NUMPY, dtype="float64", coupling=0.0):
-    """``½ (x − t)ᵀ A (x − t)`` of six parameters, and where to start."""
-    A = library.asarray(np.diag(CURVATURE) + coupling * COUPLING, dtype)
-    t = library.asarray(TARGET, dtype)
-    zeros = (library.asarray(np.zeros(shape), dtype) for shape in ((2, 2), (2, 1)))
-
-    def value_and_grad(params):
-        r = flatten(params) - t
-        return 0.5 * array_namespace(r).vecdot(r, A @ r), unflatten(A @ r, params)
-
-    return value_and_grad, (Dense(*zeros),)
-
-
-def logistic(library=NUMPY, dtype="float64"):
-    """The cost of a softmax regression with an L2 penalty, and where to start."""
-    case = random_case((5, 3), output="softmax", m=60, weighted=True, l2=0.5).on(library, dtype)
-    return lambda params: value_and_grad(case.net, params, *case.data[2:], **case.options), (
-        case.params
-    )
+    A = np.diag(CURVATURE) + coupling * COUPLING
+    return problems.quadratic(A, TARGET, library, dtype)
 
 
 def split(function, start, l1):
@@ -172,18 +160,8 @@ def test_a_penalty_that_is_larger_than_every_gradient_keeps_all_at_zero():
     assert not flatten(best.params).any()
 
 
-def test_one_read_an_evaluation(monkeypatch):
+def test_one_read_an_evaluation(reads):
     """Apart from two for λ and the start."""
-    torch = pytest.importorskip("torch")
-    reads = []
-    for name in ("tolist", "item", "numpy", "__float__", "__int__", "__bool__", "__array__"):
-        method = getattr(torch.Tensor, name)
-
-        def counting(tensor, *args, method=method, **options):
-            reads.append(method.__name__)
-            return method(tensor, *args, **options)
-
-        monkeypatch.setattr(torch.Tensor, name, counting)
     library = Library("torch")
     best = owlqn(*quadratic(library, coupling=1.0), [(L1, L1)], tol=1e-8, ftol=-1.0)
     assert best.evaluations > best.iterations > 5
