@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_diabetes, load_digits
 
 from xpnet import optim
+from xpnet.model_selection import fitting
 
 X, Y = load_digits(return_X_y=True)
 X, Y = (X[:203] / 16).astype(np.float32), Y[:203]
@@ -17,7 +19,9 @@ REAL_X, REAL_Y = REAL_X[:101], REAL_Y[:101] / 100
 
 SMALL = {"hidden_layer_sizes": (5,), "batch_size": 40, "max_iter": 4, "random_state": 0}
 LONG = {**SMALL, "max_iter": 12}
+SHORT = {**SMALL, "max_iter": 1}
 RATES = {"learning_rate_init": [1e-3, 3e-2]}
+FOLDS = 4
 
 
 def failing(rate):
@@ -49,6 +53,17 @@ def heard(call):
         warnings.simplefilter("always")
         result = call()
     return result, [(str(w.message)[:80], w.category, w.filename) for w in warned]
+
+
+def reads_of(call, monkeypatch):
+    """How often the host reads once all trainings are over."""
+    train_all = fitting.train_all
+    with pytest.importorskip("cupy").counted() as counts, monkeypatch.context() as context:
+        context.setattr(
+            fitting, "train_all", lambda *a, **b: (train_all(*a, **b), counts.reads.clear())
+        )
+        heard(call)
+    return len(counts.reads)
 
 
 def assert_same_results(ours, theirs):

@@ -22,11 +22,24 @@ from sklearn.metrics import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.model_selection.cases import LONG, RATES, REAL_X, REAL_Y, SMALL, X, Y, failing, heard
+from tests.model_selection.cases import (
+    FOLDS,
+    LONG,
+    RATES,
+    REAL_X,
+    REAL_Y,
+    SHORT,
+    SMALL,
+    X,
+    Y,
+    failing,
+    heard,
+    reads_of,
+)
 from tests.standin.place import device_answers
 from xpnet import MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
-from xpnet.model_selection import answers, fitting
+from xpnet.model_selection import answers
 
 W = np.linspace(0.1, 1.0, len(Y))
 X64 = X.astype(np.float64)
@@ -247,24 +260,6 @@ def test_metrics_of_the_users_are_given_what_lies_there():
     np.testing.assert_array_equal(result["test_metric"], result["test_f1"])
 
 
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_weights_that_are_routed_count_as_in_scikit_learns():
-    there = pytest.importorskip("torch").asarray
-    scorer = make_scorer(f1_score, average="macro")
-    with config_context(enable_metadata_routing=True):
-        scorer.set_score_request(sample_weight=True)
-        model = MLPClassifier(**SMALL).set_fit_request(sample_weight=False)
-        found, expected = (
-            module.GridSearchCV(model, RATES, scoring=scorer, cv=2)
-            .fit(there(X), there(Y), sample_weight=there(W))
-            .cv_results_["mean_test_score"]
-            for module in (ours, theirs)
-        )
-    np.testing.assert_allclose(found, expected, 1e-6)
-
-
-FOLDS = 4
-SHORT = {**SMALL, "max_iter": 1}
 # Targets, and of each fold that the test samples are finite and which classes there are; outputs.
 CLASSES_READ, REAL_READ = 2 * FOLDS + 2, FOLDS + 2
 
@@ -290,17 +285,6 @@ READS = {
         REAL_READ,
     ),
 }
-
-
-def reads_of(call, monkeypatch):
-    """How often the host reads once all trainings are over."""
-    train_all = fitting.train_all
-    with pytest.importorskip("cupy").counted() as counts, monkeypatch.context() as context:
-        context.setattr(
-            fitting, "train_all", lambda *a, **b: (train_all(*a, **b), counts.reads.clear())
-        )
-        heard(call)
-    return len(counts.reads)
 
 
 @pytest.mark.skipif(device_answers(), reason="the stand-in counts")

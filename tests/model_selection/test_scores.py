@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.model_selection.cases import (
+    FOLDS,
     LONG,
     RATES,
     REAL_X,
@@ -26,11 +27,11 @@ from tests.model_selection.cases import (
     Y,
     failing,
     heard,
+    reads_of,
 )
 from tests.standin.place import device_answers
 from xpnet import BaggingClassifier, LogisticRegression, MLPClassifier, MLPRegressor, backend
 from xpnet import model_selection as ours
-from xpnet.model_selection import fitting
 from xpnet.model_selection.answers import ByScore
 
 W = np.linspace(0.1, 1.0, len(Y), dtype=np.float32)
@@ -265,9 +266,6 @@ def test_scorers_that_cannot_be_are_refused_as_by_scikit_learn(scoring):
     assert texts[0] == texts[1]
 
 
-FOLDS = 4
-
-
 @pytest.mark.parametrize("scoring", [None, "f1_macro", "neg_log_loss"])
 @pytest.mark.parametrize(
     ("model", "grid"),
@@ -344,10 +342,6 @@ def test_scores_are_read_once(make, data, options, of_fit, reads, candidates, mo
     there = {name: cupy.asarray(values) for name, values in of_fit.items()}
     grid = {"alpha": np.logspace(-5, 0, candidates)}
     options = {"cv": theirs.KFold(FOLDS), "refit": False} | options
-    train_all = fitting.train_all
-    with cupy.counted() as counts:
-        monkeypatch.setattr(
-            fitting, "train_all", lambda *a, **b: (train_all(*a, **b), counts.reads.clear())
-        )
-        heard(lambda: ours.GridSearchCV(make(**SMALL), grid, **options).fit(X, y, **there))
-    assert len(counts.reads) == reads * (candidates if make is Halved else 1)
+    search = ours.GridSearchCV(make(**SMALL), grid, **options)
+    found = reads_of(lambda: search.fit(X, y, **there), monkeypatch)
+    assert found == reads * (candidates if make is Halved else 1)
