@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from typer import Argument, BadParameter, Option
+from typer import Argument, BadParameter, Context, Option
 
 from xpnet import optim
 from xpnet.backend import Backend
@@ -93,6 +93,9 @@ ModelPath: TypeAlias = Annotated[
 ]
 
 # How a table is read.
+READING = "label", "header", "delimiter", "decimal", "encoding", "max_memory"
+"""The options of tables that a training has and whatever a model is used on."""
+
 Label: TypeAlias = Annotated[
     str | None,
     _of_table(
@@ -319,6 +322,11 @@ Threads: TypeAlias = Annotated[
         show_default="OMP_NUM_THREADS, or its cores",
     ),
 ]
+
+
+def reading_of(context: Context) -> dict[str, Any]:
+    """Return what was given of `READING`, for `xpnet.data.load` and `load_samples`."""
+    return {name: context.params[name] for name in READING}
 
 
 def check_eager(backend: Backend) -> None:

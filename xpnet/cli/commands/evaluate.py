@@ -16,6 +16,7 @@ _WIDE = 400
 
 
 def evaluate(
+    context: typer.Context,
     path: options.ModelPath,
     source: options.DataSource,
     label: options.Label = None,
@@ -41,25 +42,20 @@ def evaluate(
     any order; others are not read. Without a header, in the data or in
     training, columns must be in the same order as in training.
     """
-    from rich.console import Console
-
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
         model = Model.load(path)
-        dataset = load_labelled(
-            model,
-            source,
-            label=label,
-            header=header,
-            delimiter=delimiter,
-            decimal=decimal,
-            encoding=encoding,
-            max_memory=max_memory,
-        )
+        dataset = load_labelled(model, source, **options.reading_of(context))
         X, y, name = evaluation_samples(dataset, model.trained_on, model.shares)
         samples = model.preprocessing.inputs_and_targets(X, y)
         scores = Scores.of(model.net, model.params, model.preprocessing.targets, samples)
     typer.echo(f"{name}: {options.plural(len(y), 'sample')}")
+    _print(scores)
+
+
+def _print(scores: Scores) -> None:
+    from rich.console import Console
+
     typer.echo(f"cost {scores.cost}")
     for name, value in scores.named.items():
         typer.echo(f"{name} {value}")

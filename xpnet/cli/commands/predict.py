@@ -33,6 +33,7 @@ class Predictions(NamedTuple):
 
 
 def predict(
+    context: typer.Context,
     path: options.ModelPath,
     sources: options.DataSources,
     proba: Annotated[
@@ -74,14 +75,7 @@ def predict(
         model = Model.load(path)
         if proba and model.preprocessing.classes is None:
             raise ValueError("--proba is for classes, but the model predicts numbers: leave it out")
-        reading = {
-            "label": label,
-            "header": header,
-            "delimiter": delimiter,
-            "decimal": decimal,
-            "encoding": encoding,
-            "max_memory": max_memory,
-        }
+        reading = options.reading_of(context)
         found = [(source, _outputs(model, source, reading)) for source in sources]
     content = to_bytes(Predictions(found, model.preprocessing.targets))
     if out is None:

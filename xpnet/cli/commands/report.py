@@ -16,6 +16,7 @@ from xpnet.cli.models.files import Model
 
 
 def report(
+    context: typer.Context,
     path: options.ModelPath,
     source: Annotated[
         str | None,
@@ -52,15 +53,6 @@ def report(
         model = Model.load(path)
         dataset = None
         if source is not None:
-            dataset = load_labelled(
-                model,
-                source,
-                label=label,
-                header=header,
-                delimiter=delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                max_memory=max_memory,
-            )
+            dataset = load_labelled(model, source, **options.reading_of(context))
         write_report("out", out, model, dataset)
     typer.echo(f"report {out}")

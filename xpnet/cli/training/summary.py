@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import typer
 
 from xpnet.cli.options import plural
-from xpnet.data import Dataset
+from xpnet.data import Columns, Dataset
 from xpnet.data.csv import counts_rows
 from xpnet.data.csv_header import is_number
 from xpnet.data.labels import may_be_classes
@@ -29,27 +31,34 @@ def print_table_summary(
         if told_apart and dataset.task == "regression":
             typer.echo(f"{dataset.name}: {_task_in_words(dataset, told_apart)}")
         return
-    header = "header" if columns.named else "no header"
-    if columns.named and columns.header is None and all(map(is_number, columns.features)):
-        header = "first line read as a header (--no-header)"
     facts = [
         f"{len(columns.names) + columns.indexed} columns",
-        header,
+        _header_in_words(columns),
         f"label {quoted(columns.names[columns.label])}",
         _task_in_words(dataset, told_apart),
+        *_dropped_and_encoded(columns),
     ]
-    if columns.dropped:
-        dropped = listed([name for name in columns.dropped if name])
-        unnamed = "" if all(columns.dropped) else "a column without a name"
-        facts.append(f"{' and '.join(filter(None, (dropped, unnamed)))} left out")
-    if columns.words:
-        wordy = [name for name, of in zip(columns.features, columns.words, strict=True) if of]
-        facts.append(f"words in {listed(wordy)} encoded")
     if columns.indexed:
         facts.append("first column left out, as it only numbers the rows (train --keep-index)")
     elif ask_about_index and columns.label != 0 and counts_rows(dataset.X_train[:, 0]):
         facts.append(f"first column {quoted(columns.names[0])} counts the rows: is it a feature?")
     typer.echo(f"{dataset.name}: {', '.join(facts)}")
+
+
+def _header_in_words(columns: Columns) -> str:
+    if columns.named and columns.header is None and all(map(is_number, columns.features)):
+        return "first line read as a header (--no-header)"
+    return "header" if columns.named else "no header"
+
+
+def _dropped_and_encoded(columns: Columns) -> Iterator[str]:
+    if columns.dropped:
+        dropped = listed([name for name in columns.dropped if name])
+        unnamed = "" if all(columns.dropped) else "a column without a name"
+        yield f"{' and '.join(filter(None, (dropped, unnamed)))} left out"
+    if columns.words:
+        wordy = [name for name, of in zip(columns.features, columns.words, strict=True) if of]
+        yield f"words in {listed(wordy)} encoded"
 
 
 def _task_in_words(dataset: Dataset, told_apart: bool) -> str:
