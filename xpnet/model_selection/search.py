@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -157,17 +157,20 @@ class SideBySideMixin(DocumentedMixin, Base):
             )
             self._seconds += map(seconds_of, fits)
             dealer.give(fit and fit.handed_over() for fit in fits)
-            is_pairwise = get_tags(self.estimator).input_tags.pairwise  # test rows need the others
-            if all(fits) and not (self.return_train_score or is_pairwise):
-                # So that rows that were fitted on are not gathered once more.
-                splits = [(np.arange(0), test) for _, test in splits]
             try:
-                splitter = model_selection.check_cv(splits)
+                splitter = model_selection.check_cv(self._still_needed(splits, fits))
                 return evaluate_candidates(candidates, cv=splitter, **options)
             finally:
                 asked.forget()
 
         return evaluate
+
+    def _still_needed(self, splits: list[Any], fits: Sequence[Any]) -> list[Any]:
+        """The splits, without rows that were fitted on where these would be gathered in vain."""
+        is_pairwise = get_tags(self.estimator).input_tags.pairwise  # test rows need the others
+        if all(fits) and not (self.return_train_score or is_pairwise):
+            return [(np.arange(0), test) for _, test in splits]
+        return splits
 
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None

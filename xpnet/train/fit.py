@@ -195,11 +195,16 @@ def begun(
         loop = make(samples, run, params, callbacks, settings, validate)
         if checkpoint is not None:
             found = about(loop, settings, samples.epoch(0), validation)
-            loop.recorder = FileRecorder(checkpoint, found, resume)
-            loop.recorder.bring(loop)
-            if loop.steps:
-                loop.batches = loop.samples.epoch((loop.steps - 1) // run.steps_per_epoch)
+            _record(loop, FileRecorder(checkpoint, found, resume))
         return loop
+
+
+def _record(loop: FiniteLoop, recorder: FileRecorder) -> None:
+    """Have `recorder` keep the training, and bring it to where an earlier one was."""
+    loop.recorder = recorder
+    recorder.bring(loop)
+    if loop.steps:
+        loop.batches = loop.samples.epoch((loop.steps - 1) // loop.run.steps_per_epoch)
 
 
 def _as_rows(samples: Batch, batch_size: int, settings: Settings) -> Samples:

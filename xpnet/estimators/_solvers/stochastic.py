@@ -61,15 +61,8 @@ def stochastic_rounds(
     run = Run(net, 1 if incremental else model.max_iter, -(-samples.m // size), samples.m)
     scikit_learns = ScikitLearnCallbacks(model, samples, run.epochs, "epoch")
     callbacks = (Patience(model), *model.callbacks, scikit_learns)
-    is_watched = bool(
-        validation is not None
-        or model.callbacks
-        or model.verbose
-        or model.checkpoint is not None
-        or scikit_learns.task
-    )
     loop = _EstimatorLoop(
-        *(model, incremental, is_watched),
+        *(model, incremental, _is_watched(model, validation, scikit_learns)),
         *(run, params, callbacks, settings),
         _nothing if validation is None else _Validation(model, net, validation),
         _samples_in,
@@ -84,6 +77,19 @@ def stochastic_rounds(
         raise
     scikit_learns.fitted(loop.result)
     return stopped
+
+
+def _is_watched(
+    model: Any, validation: Samples | None, scikit_learns: ScikitLearnCallbacks
+) -> bool:
+    """Whether the model is looked at after each epoch."""
+    return bool(
+        validation is not None
+        or model.callbacks
+        or model.verbose
+        or model.checkpoint is not None
+        or scikit_learns.task
+    )
 
 
 def _settings(model: Any, net: Network, draws: Draws) -> Settings:
