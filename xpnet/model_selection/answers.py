@@ -1,8 +1,9 @@
 """Answers of fits for the samples that they are scored on, read for many fits at once.
 
-scikit-learn asks each fit for its score and needs a number of Python before it asks the next, so
-that a device would wait for the host at each. Here the answers of many fits are queued where the
-samples lie before any is read; models on the host that have them already are asked in their place.
+scikit-learn asks each fit for its score, and needs that as a Python number before it asks the next:
+a device would wait for the host each time. Here the answers of many fits are queued where the
+samples lie before any is read. Then models on the host that know them are asked in place of the
+fits.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def is_own(network: Any) -> bool:
 
 
 class Case(NamedTuple):
-    """What a scorer is to ask: a model on the host that knows its answers, and of what."""
+    """What a scorer is to ask, a model on the host that knows its answers, and of which samples."""
 
     model: Any
     X: Any
@@ -63,7 +64,7 @@ class Case(NamedTuple):
 
 
 class ByOutputs(NamedTuple):
-    """Samples that answers on the host are made for, of the network's outputs.
+    """Samples whose answers are made on the host, of the network's outputs.
 
     Attributes
     ----------
@@ -99,7 +100,7 @@ class ByOutputs(NamedTuple):
 
 
 class ByScore(NamedTuple):
-    """Samples that the estimators' own score is computed for where they lie: with it, all is known.
+    """Samples that only the estimators' own score is asked of, which is computed where they lie.
 
     Attributes
     ----------
@@ -123,10 +124,10 @@ class ByScore(NamedTuple):
         return tuple(self._scores(networks, each, s) for s in weights)
 
     def _scores(self, networks: Sequence[Any], each: list[Array], s: Array | None) -> Unread:
-        """Of all at once where that are counts: other sums have other bits for one and for many."""
+        """Of all networks at once if they are counts: other sums of many have other bits."""
         stack = array_namespace(*each).stack
         if s is None and is_classifier(networks[0]):
-            # The classes of one are those of all: they have learned of the same samples.
+            # The classes of one are those of all, as they have learned from the same samples.
             found: Unread = networks[0]._unread_score(stack(each), self.y, None)
             return found
         pairs = zip(networks, each, strict=True)
@@ -157,7 +158,7 @@ Queued: TypeAlias = tuple[Sequence[Fit], Sequence[Part], tuple[Any, ...]]
 class Answers:
     """The answers of fits for some scorers, each of which asks each fit for each part in order.
 
-    What is read at once is asked for next: memory does not grow with the number of fits.
+    Only what is asked for next is read, so that memory does not grow with the number of fits.
 
     Parameters
     ----------
@@ -202,7 +203,7 @@ class Answers:
                 ]
                 self.known |= {(id(fit.estimator), scorer): deque(cases) for scorer in self.scorers}
         share = (time.perf_counter() - began) / max(1, len(fits))
-        for fit in fits:  # in place of all for the one that is asked for
+        for fit in fits:  # scikit-learn counts all of the time as that of the one it asks
             fit.seconds["score_time"] += share
             asking.seconds["score_time"] -= share
 
@@ -219,13 +220,16 @@ class Answers:
 
 
 def _bounded(net: Network, fits: list[Fit], parts: Sequence[Part]) -> list[Alike]:
-    """Groups of no more than are compared at once."""
+    """Groups of no more fits than are compared at once."""
     most = COMPARED // (net.sizes[-1] * max(part.X.shape[0] for part in parts)) or 1
     return [(fits[k : k + most], parts) for k in range(0, len(fits), most)]
 
 
 def _queued(fits: Sequence[Fit], parts: Sequence[Part]) -> list[Queued]:
-    """Answers where they are computed; a fit whose own fail, or warn, is to do so by itself."""
+    """Answers, where they are computed; none of a fit whose answers fail, or warn.
+
+    That is to happen when scikit-learn asks for them.
+    """
     networks = [network_of(fit.estimator) for fit in fits]
     with backend.on_device_of(stand_in(parts[0].X)), warnings_noted():
         found = attempted(lambda: tuple(part.queued(networks) for part in parts))
@@ -237,8 +241,8 @@ def _queued(fits: Sequence[Fit], parts: Sequence[Part]) -> list[Queued]:
 def last_layers(networks: Sequence[Any], X: Array, with_logits: bool = False) -> tuple[Layer, ...]:
     """The outputs of networks of one form for samples that are checked, where they lie.
 
-    Z is left out of several, unless it is asked for: the probabilities of two classes, and the
-    logarithms of any, alone are not made of A.
+    Of more than one output Z is left out, unless it is asked for: only logarithms of probabilities,
+    and the probabilities of two classes, are made of Z.
     """
     net = networks[0]._net()
     has_logits = with_logits or net.sizes[-1] == 1

@@ -118,9 +118,10 @@ def fit_all(
     memory: Any = None,
     verbose: Any = 0,
 ) -> list[Fit | None]:
-    """A fit of each candidate on each split, in scikit-learn's order; None of one left to it.
+    """A fit of each candidate on each split, in scikit-learn's order; None for one left to it.
 
-    That is one candidate after another, or one fold. What they will be `asked` for is known.
+    That order is one candidate after another or, `by_fold`, one fold after another. Scorers then
+    know what the fits will be `asked` for.
     """
     made = [Candidate(estimator, params) for params in candidates]
     for reason in sorted({candidate.reason for candidate in made} - {""}):
@@ -133,7 +134,7 @@ def fit_all(
         (None if one.reason else Fit(copy.deepcopy(one.estimator)), fold) for one, fold in pairs
     ]
     asked_for = [(fit, fold) for fit, fold in tried if fit]
-    # Those on the same samples one after another, as they are to train.
+    # Those on the same samples follow one another, as `together` wants them.
     found = sorted(asked_for, key=lambda pair: folds.index(pair[1]))
     like = stand_in(data.X)
     train_all(
@@ -155,9 +156,9 @@ def train_all(
     limit: float,
     verbose: Any,
 ) -> None:
-    """Train side by side; a share of the time goes to each of the `fits`.
+    """Train side by side; each of the `fits` keeps its warnings, its error, a share of the time.
 
-    So do its warnings and errors. What `trainings` do before the first of them is part of that.
+    What `trainings` do before the first of them begins is part of that time.
     """
     progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
     watch, began = [fit.watched for fit in fits], time.perf_counter()
@@ -189,8 +190,8 @@ def say(verbose: Any, text: str) -> None:
 def _trainings(found: Sequence[tuple[Fit, Fold]]) -> Iterator[Rounds]:
     """The epochs of each fit.
 
-    What a pipeline computes comes before all, while no training has the threads of the BLAS; what
-    fails does so again for each fit.
+    What pipelines compute comes before all of them, while no training has the threads of the BLAS;
+    what fails then does so again for each fit.
     """
     for fold, fit in {fold: fit for fit, fold in found}.items():
         if isinstance(fit.estimator, Pipeline):

@@ -2,7 +2,8 @@
 
 scikit-learn clones an estimator for each candidate and fold, sets the candidate's parameters and
 calls `fit`. It asks the estimator itself for its clone (``__sklearn_clone__``), so that one can be
-given that is fitted already, and whose next `fit` only says again what was heard at the first.
+given that is fitted already, and whose next `fit` only repeats the warnings or the error of the
+first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """scikit-learn's scorers of samples that lie elsewhere than on the host.
 
-Its metrics are for the host: where NumPy may not read an array, many fail. Here scorers take their
-place that compare on the host, what is known of an estimator already or what it is asked for.
+Their metrics are for the host: many fail on arrays that NumPy may not read. The scorers here take
+their place and compare on the host: answers that are known already, or that an estimator is asked
+for.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ class HostScorer(Scorer):
         model, X, y, params = case or _case_alone(estimator, X, y_true, kwargs)
 
         def answers(model: Any, method: str, *args: Any, **named: Any) -> Any:
-            # By another name than the same answers where they lie, which users' scorers share.
+            # A tuple: by the name itself, users' scorers share the answers where they lie.
             return method_caller(model, (method,), *args, **named)
 
         return super()._score(answers, model, X, y, **{name: params[name] for name in kwargs})
 
 
 class OwnScorer(PassthroughScorer):
-    """The estimators' own score, as far as it is not known before they are asked.
+    """The estimators' own score; they are asked for it where it is not known before.
 
     Attributes
     ----------
@@ -98,7 +99,7 @@ class OnHost:
 
 
 def _moved(answers: Any) -> Any:
-    """On the host; of some estimators they are a list, of an array for each output."""
+    """Answers on the host; those of some estimators are a list, with an array for each output."""
     return list(map(to_host, answers)) if isinstance(answers, list) else to_host(answers)
 
 
@@ -115,10 +116,11 @@ def for_all(
 
     A scorer of the user's stays, and is called with the estimator and what lies there.
 
-    The estimator's own score takes the place of the name "accuracy" if both do the same: it is of
-    no derived class, which may predict in its own way; weights, which are not added up in the same
-    order, or may be routed to one of them alone, are not given; y is no column, of which the
-    estimator's own would warn; and no parameter that is `searched` brings another estimator.
+    The estimator's own score takes the place of the name "accuracy" if both do the same. They do
+    not for a derived class, which may predict in its own way; with weights, which they add up in
+    different orders, or which may be routed to one of them alone; for a y that is a column, of
+    which the own score would warn; and where a parameter that is `searched` brings another
+    estimator.
     """
     if not lies_elsewhere(X):
         return scoring

@@ -58,9 +58,9 @@ def asked_by(scoring: Any, of_train: bool, params: dict[str, Any]) -> Asked:
 def score_all(found: Sequence[tuple[Fit, Fold]], data: Data, asked: Asked) -> None:
     """Let scorers know the answers that they will ask for, to be read for many fits at once.
 
-    None are known where scikit-learn does as well by itself: on the host; of a class that may
-    answer in its own way; where they cannot be computed, or warn, as each that is asked for then
-    does. `found` are in the order of the asking.
+    None are known on the host, where scikit-learn does as well by itself; none of a class that may
+    answer in its own way; and none where they cannot be computed, or warn: a fit does the same when
+    it is asked. `found` are in the order of the asking.
     """
     if not asked.scorers or on_host(data.X):
         return
@@ -84,13 +84,13 @@ def _is_known(fit: Fit, fold: Fold) -> bool:
 
 
 def _compares_on_host(fold: Fold) -> bool:
-    """Whether own scores are made on the host: of text, or where a pipeline takes X there."""
+    """Whether own scores are made on the host: labels are text, or a pipeline takes X there."""
     samples, labels, _ = cast(Checked, fold.given)
     return on_host(samples.X) or isinstance(getattr(labels, "classes", None), np.ndarray)
 
 
 def _on_host(data: Data) -> Data:
-    """With targets and weights there; X, which is not compared with anything, stays."""
+    """The same with targets and weights on the host; X, which is compared with nothing, stays."""
     there = {name: to_host(values) for name, values in data.params.items()}
     return data._replace(y=to_host(data.y), params=there)
 
@@ -133,6 +133,6 @@ def _samples(
 ) -> Iterator[tuple[Array, Any, dict[str, Any]]]:
     """X of these names as networks take it, y, and the parameters of scorers."""
     for name in names:
-        # In the place of X, which is taken beside, anything of its length.
+        # y stands for X, too, of which the length alone is looked at: its rows are taken below.
         _, y, params = part_for(network_of(estimator), data.y, data.y, data.params, fold.rows(name))
         yield fold.taken(name, estimator, data.X), y, params

@@ -93,7 +93,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         search = copy.copy(self)
         if "best_estimator_" in vars(self):
             best = self.best_estimator_
-            # A model elsewhere than X says so when it is asked, if its classes are not read before.
+            # A model elsewhere than X says so when it is asked: before a scorer reads its classes.
             there = X if lies_elsewhere(X) else getattr(best, "classes_", X)
             search.scorer_ = for_all(self.scorer_, best, there, y, set())
         return super(SideBySideMixin, search).score(X, y, **params)
@@ -189,8 +189,8 @@ class GridSearchCV(SideBySideMixin, model_selection.GridSearchCV):
     The result is that of scikit-learn's class with the same estimator, an `xpnet.MLPClassifier` or
     `xpnet.MLPRegressor`, or a Pipeline that ends in one. What cannot train beside others is fitted
     as scikit-learn does; ``verbose=1`` says so, and shows how far the trainings are. In
-    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone, and of
-    less where scores are read at once.
+    scikit-learn's lines of single fits, ``verbose=2``, the time is that of scoring alone, or of a
+    part of that where scores are read at once.
 
     Parameters
     ----------

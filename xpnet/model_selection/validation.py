@@ -64,7 +64,7 @@ def _trained(
     X, y, groups = indexable(X, y, options.get("groups"))
     cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
     options["cv"] = splits = list(cv.split(X, y, groups))
-    # Of these functions `validation_curve` alone has no such option: it asks in any case.
+    # `validation_curve` has no such option, and asks in any case.
     of_train = options.get("return_train_score", "param_name" in options)
     candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
     fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
