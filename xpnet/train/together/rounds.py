@@ -22,13 +22,13 @@ from xpnet.train.training import Rounds
 from xpnet.types import Array, Batches, Hyperparameters, PreparedRun, tensors
 
 COPIES = 8
-"""Of its parameters that a training may need: before and after a step, gradients, moments."""
+"""Of its parameters, that a training may need: before and after a step, gradients, moments."""
 
 AT_ONCE = 80
 """Trainings that go side by side as runs: of more, each would find the caches full of others."""
 
 PARTS = 6
-"""Of a round of runs side by side: Python waits for the first, and computing for the last."""
+"""Of a round of runs side by side. Python waits for the first of them, computing for the last."""
 
 
 def together(
@@ -101,7 +101,7 @@ def _begun(
     limit: float,
     going: Epochs,
 ) -> Iterator[tuple[int, Coming]]:
-    """The first epochs of each that waits, until as many go on as there may be, or memory is for.
+    """The first epochs of each that waits, until as many go on as may, or memory is used up.
 
     Each begins when it is asked for.
     """
@@ -142,8 +142,9 @@ def _made_in_stacks(
 ) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next.
 
-    They are as many as none of a stack may end before, and as there is time for `at_once` by what
-    the last ones of the training took. A training that fails, by its schedule say, leaves.
+    They are so many that none of a stack may end before, and that there is time for them: by what
+    its last ones took, a training makes that many `at_once`. One that fails, by its schedule say,
+    leaves.
     """
     made: dict[int, PreparedRun] = {}
     groups = _alike(trainings, epochs, watch, limit, at_once)
@@ -173,12 +174,12 @@ def _made_in_stacks(
 def _of_one_length(
     coming: Sequence[Coming], numbers: Iterable[Hyperparameters]
 ) -> dict[EpochLoop, list[Batches]]:
-    """The epochs of each, as many as there are numbers for of all of them."""
+    """The epochs of each: as many of all as each has numbers for."""
     steps = min(map(len, numbers))
     for loop, batches in coming:
         loop.most = steps // loop.run.steps_per_epoch
         loop.extend(batches)
-        loop.most = 1  # of its own, it is asked for the next alone
+        loop.most = 1  # so that next time it brings one, to which others are added here
     return dict(coming)
 
 
@@ -193,7 +194,7 @@ def _built(loops: Sequence[EpochLoop]) -> Stack | None:
 def _alike(
     trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float, at_once: dict[int, int]
 ) -> list[dict[int, Hyperparameters]]:
-    """The numbers of the steps of trainings that can be a stack, for each that there can be."""
+    """For each stack that there can be, the numbers of the steps of its trainings."""
     loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
     needed = sum(_bytes(loop) for loop, _ in epochs.values())
     has_room = needed + sum(map(_bytes_of_samples, loops.values())) <= limit

@@ -15,15 +15,15 @@ from xpnet.train.training import Rounds
 from xpnet.types import PreparedRun, SideBySide
 
 SECONDS = 0.5
-"""What runs side by side should take, as Ctrl-C waits for them; and a round, where validations wait
-for its end."""
+"""What runs side by side should take at most, as Ctrl-C waits for them; and what a round may take
+in which validations wait for its end."""
 
 ROUND = 1.0
-"""What any other round takes at most: its end is when a line of progress may be written."""
+"""Seconds that any other round may take: at its end a line of progress may be written."""
 
 FIRST = 1, 4
-"""Trainings in the first parts: few, so that computing begins soon; and of the very first it is
-seen how long an epoch takes, before others begin with as many as there is time for."""
+"""Trainings in the first parts: few, so that computing begins soon. The very first shows how long
+an epoch takes, before others begin with as many epochs as there is time for."""
 
 MOST_ALIKE = 24
 """Trainings on the same samples in a part: some groups that share what is gathered."""
@@ -37,7 +37,7 @@ def round_side_by_side(
     on_alone: Callable[[int, str], object],
     size: int,
 ) -> Epochs:
-    """Train all on what is coming, and on epochs after that while there is time; the next ones.
+    """Train all on what is coming, and then on while there is time; the epochs that come next.
 
     Runs are given to `make` in parts of `size` trainings and more. A signal, which is deferred,
     ends the round once those that were given are made. Garbage is left until then.
@@ -110,7 +110,10 @@ class _Round:
         return runs
 
     def go_on(self, *, waits: bool = True) -> None:
-        """Enter the epochs of the first part, if it `waits` once they are made; begin the next."""
+        """Enter the epochs of the first part, and begin its next ones.
+
+        Where they are not made yet it `waits` for them, or does nothing.
+        """
         if not self.going or not self.going[0][2](None if waits else 0):
             return
         part, runs, _, since = self.going.popleft()

@@ -1,4 +1,4 @@
-"""One epoch of many trainings as a stack: K networks of one form."""
+"""Epochs of many trainings as those of one stack: K networks of one form."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, .
     """What trainings have in common that can be a stack; nothing of one that cannot be in any.
 
     That is their networks, the kind of their optimisers, the number of steps that these have made,
-    and the size of their samples. A stack computes less where they share more, which comes first:
-    the very samples in the very order; the very samples; and, if there may be `copies`, which a
-    stack has of samples that its networks do not share, no more than the size. On a processor JAX
-    gains by the first alone.
+    and the size of their samples. A stack computes less where they share more, so that comes first:
+    the same samples in the same order; the same samples; and, if there may be `copies`, which a
+    stack makes of samples that its networks do not share, the size alone. On a processor JAX gains
+    by the first alone.
     """
     settings, trainer, (X, Y, weight, order, size) = loop.settings, loop.trainer, batches
     numbers = settings.l2, settings.dropout, settings.seed
@@ -59,9 +59,9 @@ def forms_of(loop: EpochLoop, batches: Batches, *, copies: bool) -> tuple[Any, .
 
 
 def grouped(forms: Mapping[int, tuple[Any, ...]], few: int) -> list[list[int]]:
-    """Those that make a stack: by the first form that two have in common, or by others that `few`.
+    """Those of each stack: two or more of the same first form, or `few` or more of a later one.
 
-    See `forms_of`.
+    The forms of each are those of `forms_of`.
     """
     found, least = [], 2
     left = {k: of_one for k, of_one in forms.items() if of_one}
@@ -76,10 +76,10 @@ def grouped(forms: Mapping[int, tuple[Any, ...]], few: int) -> list[list[int]]:
 
 
 def numbers_of(loop: EpochLoop, epochs: int, known: dict[Any, Any]) -> Hyperparameters | None:
-    """Those of its next epochs; None where any is none that stands in an array beside others.
+    """The numbers of the steps of its next epochs; None where one does not fit the dtype.
 
-    What is `known` in this round of trainings is as `Trainer.shared_numbers` has it. Raises what
-    its schedule raises at any of the steps.
+    `known` is what `Trainer.shared_numbers` shares in this round of trainings. Raises what the
+    schedule raises at any of the steps.
     """
     W = loop.params[0].W
     most = float(array_namespace(W).finfo(W.dtype).max)
@@ -93,9 +93,9 @@ def is_large(loop: EpochLoop) -> bool:
 
 
 def _has_no_idle_time(X: Array) -> bool:
-    """Whether a run of one network leaves none: of JAX on a processor, where a stack takes longer.
+    """Whether runs of single networks keep a processor busy, as those of JAX do.
 
-    To gather once for all is the most that it can save there.
+    A stack takes longer there, unless samples are gathered once for all of it.
     """
     return is_jax_array(X) and backend.on_host(backend.near(X))
 
@@ -114,7 +114,7 @@ class Stack:
         params = stack(loop.params for loop in loops)
         states = [loop.trainer.state for loop in loops]
         moments = tuple(map(stack, zip(*(state.moments for state in states), strict=True)))
-        # Not of `self`: its copies of samples would outlive it until Python looks for cycles.
+        # Functions without `self`: in a cycle, copies of samples would outlive the stack.
         self.like, self.numbers = params[0].W, (numbers := dict[int, dict[str, Any]]())
         optimizer = Optimizer(
             lambda params: OptimizerState(states[0].t, moments),
@@ -132,9 +132,10 @@ class Stack:
         self.samples = each[0]._replace(X=X, Y=Y, sample_weight=weight)
 
     def goes_on(self, loops: Sequence[EpochLoop]) -> bool:
-        """Whether it may train these on: all of them, or on JAX, which compiles for each K, most.
+        """Whether it may go on with these: all that it has or, on JAX, more than half of them.
 
-        Elsewhere a training that has ended may share the memory of the stack, and must leave it.
+        JAX compiles for each K. On other libraries one that has ended may share the memory of the
+        stack, and must leave it.
         """
         if tuple(loops) == self.loops:
             return True
@@ -147,8 +148,8 @@ class Stack:
     def train(
         self, epochs: Mapping[EpochLoop, Sequence[Batches]], numbers: Sequence[Hyperparameters]
     ) -> dict[EpochLoop, PreparedRun]:
-        """Make as many epochs of each, with its numbers; what these leave of each."""
-        # One that has ended takes what another does: it might have no more of its own.
+        """Make these epochs of each, with its numbers; what they leave of each."""
+        # One that has ended is given those of another: it might have no more of its own.
         of_each = dict(zip(epochs, zip(epochs.values(), numbers, strict=True), strict=True))
         some = next(iter(of_each.values()))
         batches, each = zip(*(of_each.get(loop, some) for loop in self.loops), strict=True)
@@ -199,7 +200,7 @@ class Stack:
         }
 
     def _numbers(self, each: Sequence[Hyperparameters]) -> Iterator[dict[str, Any]]:
-        """The hyperparameters of the stack, for as many steps as there are of all."""
+        """The hyperparameters of the stack, for as many steps as each has some for."""
         names, count = each[0][0].keys(), min(map(len, each))
         columns = [
             self._of_each([[of_step[name] for of_step in one[:count]] for one in each])
@@ -220,7 +221,7 @@ class Stack:
 
 
 def _own(loop: EpochLoop, epochs: int, each: Sequence[Params]) -> Sequence[Params]:
-    """Copies where it may be at its end, or keep these: a view would keep the whole stack."""
+    """Copies where a training may end with these, or keep them: a view would hold the stack."""
     if is_jax_array(each[0][0].W) or epochs < loop.surely():  # JAX's entries are copies
         return each
     asarray = array_namespace(each[0][0].W).asarray
@@ -228,7 +229,7 @@ def _own(loop: EpochLoop, epochs: int, each: Sequence[Params]) -> Sequence[Param
 
 
 def _joined(each: Sequence[Any]) -> Any:
-    """An array that all have, as it is; else one for each network."""
+    """The array that all have, as it is; else an array with one for each network."""
     if all(array is each[0] for array in each):
         return each[0]
     return array_namespace(*each).stack(each)

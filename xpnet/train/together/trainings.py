@@ -17,7 +17,7 @@ Coming: TypeAlias = tuple[EpochLoop, list[Batches]]
 """A training, and what it is to be trained on next."""
 
 Epochs: TypeAlias = dict[int, Coming]
-"""That of each, by its number."""
+"""What each training is to be trained on next, by its number."""
 
 
 def next_epochs(trainings: Sequence[Rounds], numbers: Iterable[int], watch: Watch) -> Epochs:
