@@ -1,4 +1,4 @@
-"""The dense layer within a compiled training step of JAX, as a processor multiplies soonest.
+"""The dense layer within a compiled training step of JAX, as a processor multiplies fastest.
 
 There XLA makes the product of two matrices by one of two libraries, as they lie in memory, and one
 of them takes twice as long as the other where it does not suit. So arrays are laid out here before
@@ -25,7 +25,7 @@ from xpnet.kernels.dense import (
 from xpnet.types import Array, Kernels, Layer
 
 FEW = 64
-"""Samples up to which products of them are made otherwise than of more."""
+"""Samples up to which products with them are made in other ways than with more."""
 
 MANY = 128
 """Units of a layer from which its activations, of more than few samples, lie a sample a row, and so
@@ -40,8 +40,8 @@ SMALL, LARGE = 2**13, 2**17
 as ``(dZᵀ W)ᵀ``: with 2,048 x 2,048 weights and 32 samples in 3 ms instead of 10."""
 
 SMALL_OF_STACK = 2**12
-"""Weights of a layer of each network up to which that of a stack is: of eight with 10 x 32 weights
-and 128 samples in 9.5 µs instead of 14."""
+"""What `SMALL` is for the layer of each network of a stack: of eight with 10 x 32 weights and 128
+samples ``Wᵀ dZ`` takes 9.5 µs instead of 14."""
 
 
 @cache
@@ -86,7 +86,7 @@ def _backward(
 
 
 def _gradient(n_out: int, n_in: int, m: int, is_stack: bool) -> Callable[[Array, Array], Array]:
-    """What makes ``Wᵀ dZ`` of such layers soonest on a processor."""
+    """What makes ``Wᵀ dZ`` of such layers fastest on a processor."""
     if not is_stack and (n_out * n_in >= LARGE or are_rows(n_in, m)):
         return gradient_by_samples
     small = SMALL_OF_STACK if is_stack else SMALL

@@ -1,8 +1,8 @@
 """Runs of a stack on a processor: its networks in groups, each a call of a thread of its own.
 
-XLA makes what one thread asks for one after another, and divides the operations among threads:
-those of small networks are over before that gains, and take half as much again of processor time.
-What two threads ask for it makes side by side.
+What one thread asks for, XLA makes one after another, and divides each operation among threads.
+Those of small networks are over before that gains, and take half as much processor time again. What
+two threads ask for is made side by side.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ threads, and to divide and join arrays, takes a millisecond or two."""
 
 
 def groups_of(steps: TrainingSteps, samples: int) -> int:
-    """Of how many groups a call for so many samples is made; 1 where it is as it is."""
+    """In how many groups a call for so many samples is made; 1 where it is not divided."""
     W, (X, Y, *_) = steps.params[0][0], steps.batches
     place, *others = X.devices()
     # Without a seed for each, masks are drawn for the stack as a whole.
@@ -49,9 +49,9 @@ def in_groups(
     moments: tuple[Params, ...],
     given: Given,
 ) -> tuple[tuple[Params, ...], Params, Any]:
-    """What `program` returns of these, made of so many groups of the networks; costs are read.
+    """What `program` returns of these, made in so many groups of the networks; costs are read.
 
-    So many axes are before that of the networks in `orders`.
+    In `orders` there are so many axes `before` that of the networks.
     """
     (X, Y, weight), orders, length, numbers, masks, penalty = given
     K = len(params[0][0])
@@ -87,7 +87,7 @@ def _as_here(program: Callable[..., Any]) -> Callable[[tuple[Any, ...]], Any]:
 
 @lru_cache(maxsize=MOST)
 def _splitting(ends: tuple[int, ...], *form: Any) -> Callable[[Any], list[Any]]:
-    """What makes of arrays of this form those of each group; see `step`."""
+    """What divides arrays of this form into those of each group; kept as `step._program` is."""
 
     def split(there: Any) -> list[Any]:
         return [_own(ends[-1], slice(*networks), there) for networks in pairwise(ends)]
@@ -98,7 +98,7 @@ def _splitting(ends: tuple[int, ...], *form: Any) -> Callable[[Any], list[Any]]:
 
 @lru_cache(maxsize=MOST)
 def _joining(*form: Any) -> Callable[[Any], Any]:
-    """What makes of the moments and parameters of each group those of all; see `step`."""
+    """What joins the moments and parameters of all groups; kept as `step._program` is."""
 
     def join(states: Any) -> Any:
         return [jax.tree.map(lambda *each: jnp.concatenate(each), *state) for state in states]
@@ -108,9 +108,9 @@ def _joining(*form: Any) -> Callable[[Any], Any]:
 
 
 def _own(K: int, networks: slice, tree: Any, before: int = 0) -> Any:
-    """The part of these networks of each array that has an axis of K, after so many others.
+    """The part of these networks of each array with an axis of K networks, after so many others.
 
-    Two more axes follow it. What networks share is as it was.
+    Two more axes follow that one. What networks share stays as it is.
     """
 
     def own(a: Any) -> Any:

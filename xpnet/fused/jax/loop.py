@@ -26,9 +26,9 @@ class Given(NamedTuple):
     orders : tuple of arrays
         The numbers of the samples of each step, ``(blocks, ..., steps, size)``: those of a block
         are gathered at once. Of whole epochs ``(epochs, blocks, ..., steps, size)``, and another
-        for their short last batches where there are such.
+        array for their short last batches where there are such.
     length : int
-        How many steps, or epochs, there are, for which there may be more room.
+        How many steps, or epochs, there are; there may be room for more.
     numbers : dict
         Hyperparameters: a number for all steps, or ``(room, ...)`` with one for each.
     masks : tuple or None
@@ -69,9 +69,9 @@ def train_epochs(
     moments: tuple[Params, ...],
     given: Given,
 ) -> State:
-    """Make `length` epochs of `full` whole batches, and a short one where there is an order of it.
+    """Make `length` epochs of `full` whole batches, and of a short one where there is its order.
 
-    The others are as those of `train`.
+    The other parameters are those of `train`.
     """
     order, *rests = given.orders
     steps = full + len(rests)
@@ -89,7 +89,7 @@ def train_epochs(
 
 
 def _costs(params: Params, room: int) -> Array:
-    """Those of so many steps, which none has made yet."""
+    """Room for the costs of so many steps."""
     W = params[0][0]
     return jnp.zeros((room, *W.shape[:-2]), W.dtype)
 
@@ -97,7 +97,7 @@ def _costs(params: Params, room: int) -> Array:
 def _steps(
     step: Callable[..., Any], given: Given, state: State, order: Any, start: Any, count: Any
 ) -> State:
-    """Make `count` steps by this order; that of number `start` in the numbers is the first."""
+    """Make `count` steps by this order, the first of which is number `start` in `given.numbers`."""
     numbers, masks, at_once = given.numbers, given.masks, order.shape[-2]
 
     def one(i: Any, state: State, first: Any, gathered: tuple[Any, ...]) -> State:
@@ -129,9 +129,9 @@ def _steps(
 
 
 def gathered(samples: Sequence[Any], numbers: Any) -> tuple[Any, ...]:
-    """The samples of these numbers ``(..., steps, size)``, and their weights, as rows.
+    """The samples of these numbers ``(..., steps, size)``, and their weights if there are any.
 
-    They are ``(..., steps, size, n)``; what is None stays so.
+    They are rows: ``(..., steps, size, n)``.
     """
 
     def taken(of_all: Any) -> Any:
@@ -139,7 +139,7 @@ def gathered(samples: Sequence[Any], numbers: Any) -> tuple[Any, ...]:
             at = numbers.reshape(*numbers.shape[:-2], -1, 1)
             rows = jnp.take_along_axis(of_all, at, axis=-2, mode="clip")
             return rows.reshape(*rows.shape[:-2], *numbers.shape[-2:], -1)
-        # Of networks that share samples, or their order.
+        # Networks share the samples, or their order.
         return jnp.take(of_all, numbers, axis=-2, mode="clip")
 
     X, Y, weight = samples

@@ -24,9 +24,9 @@ ORDERS = 2**22
 """Numbers of samples that the epochs of one call may have."""
 
 GATHERED, FEWEST = 2**19, 8
-"""Bytes of samples that are gathered at once, for some steps, and for how few at the least: on a
-processor XLA divides each gathering among threads, which of a small batch takes longer than to copy
-it, while a larger one is best used as soon as it is there."""
+"""Bytes of samples that are gathered at once for some steps, and the fewest steps that this is done
+for. On a processor XLA divides each gathering among threads, which for a small batch takes longer
+than to copy it; a larger batch is best used as soon as it is there."""
 
 CHANGING = ("rate", "c1", "c2", "a", "b")
 """Hyperparameters that usually change from step to step."""
@@ -118,7 +118,7 @@ def _given(
 
 
 def _calls(batches: Batches) -> list[Call]:
-    """Those of a run: of whole batches as many as there is room for, and one of a short last."""
+    """The calls of a run: some of as many whole batches as have room, and one of a short last."""
     m, size = batches.X.shape[-2], batches.size
     full, rest = divmod(batches.order.shape[-1], size)
     rows, last = _split(batches.order, size)
@@ -135,7 +135,7 @@ def _calls(batches: Batches) -> list[Call]:
 
 
 def _calls_of_epochs(batches: Batches) -> list[Call]:
-    """Those of whole epochs: as many as there is room for."""
+    """The calls of whole epochs, each of as many as there is room for."""
     rows, last = _split(batches.order, batches.size)
     count, full = len(rows), rows.shape[-2]
     steps = full + bool(last.size)
@@ -155,9 +155,9 @@ def _calls_of_epochs(batches: Batches) -> list[Call]:
 
 
 def _split(order: Array, size: int) -> tuple[Any, Any]:
-    """The numbers of samples of whole batches ``(..., steps, size)``, and of a short last one.
+    """The numbers of the samples of whole batches, and those of a short last one.
 
-    That is ``(..., 1, rest)``.
+    They are ``(..., steps, size)`` and ``(..., 1, rest)``.
     """
     *lead, taken = order.shape
     whole = taken // size * size
@@ -189,9 +189,10 @@ def _over_steps(
 ) -> dict[str, Any] | None:
     """Each hyperparameter as a number, or as ``(room, ...)`` with one for each step.
 
-    None where there are others than numbers and arrays of one shape. As numbers JAX computes with
-    them in the precision of the host, such as ``1 − β``. `changing` grows by the names of those
-    that were found to change: once an array, always an array, or another program were compiled.
+    None where there are others than numbers and arrays of one shape. Of numbers JAX computes what
+    follows, such as ``1 − β``, in the precision of the host. `changing` grows by the names of those
+    that were found to change: what was an array once stays one, or another program would be
+    compiled.
     """
     names = each[0].keys()
     if set(map(len, each)) != {len(names)}:
@@ -242,9 +243,9 @@ def _run_program(
     shapes: tuple[tuple[int, ...], ...],
     *chosen: tuple[str, Any],
 ) -> Callable[..., Any]:
-    """`train` compiled for the latest networks and shapes, or `train_epochs`; see `_program`.
+    """`train` compiled for the latest networks and shapes; kept as `step._program` is.
 
-    Whole epochs have so many `full` batches.
+    If each epoch has `full` whole batches, `train_epochs`.
     """
     of_step = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
     its_own = partial(train_epochs, full, of_step) if full else partial(train, of_step)
@@ -270,7 +271,7 @@ def compiled_cost(cost: Cost) -> BatchCost:
 def _cost_program(
     cost: Cost, net: Any, kernels: Kernels, shapes: Any, *chosen: tuple[str, Any]
 ) -> Callable[..., Array]:
-    """`cost` compiled for the latest networks and shapes; see `step`."""
+    """`cost` compiled for the latest networks and shapes; kept as `step._program` is."""
 
     def of_rows(params: Any, X: Any, Y: Any, weight: Any, rows: Any, penalty: Any) -> Array:
         taken = gathered((X, Y, weight), rows[None])

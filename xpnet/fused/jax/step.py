@@ -55,8 +55,8 @@ def _program(
 ) -> Callable[..., Any]:
     """`step` compiled for the latest networks and shapes of batch.
 
-    Each is of a function of its own, for JAX keeps what it compiled as long as the function lives:
-    of one function for all, ten megabytes for each network that a process ever trained.
+    Each is of a function of its own, as JAX keeps what it compiled as long as the function lives.
+    Of one function for all, ten megabytes would stay for each network that was ever trained.
     """
     its_own = partial(step, net, apply=apply, kernels=kernels, **dict(chosen))
     program: Callable[..., Any] = jax.jit(partial(advance, its_own), donate_argnames=("moments",))
@@ -68,8 +68,8 @@ def advance(
 ) -> tuple[tuple[Params, ...], Params, Array]:
     """Moments, parameters and cost after one step.
 
-    In this order: JAX gives what is donated to the first outputs of its shapes, and parameters in
-    the memory of moments, moments in that of other moments, would cost a copy of each.
+    In this order, as JAX gives donated memory to the first outputs of its shapes: parameters in the
+    memory of moments, or moments in that of other moments, would cost a copy of each.
     """
     params, moments, J = step(params, moments, *data, **rest)
     return moments, params, J
@@ -103,7 +103,7 @@ def form_of(tree: Any) -> tuple[Any, ...]:
 
 
 def compiled_init(init: Initial) -> Initial:
-    """The moments of an optimiser of ours by one program: by themselves, each takes as long."""
+    """The moments of an optimiser of ours by one program: each by itself takes as long as all."""
     count = getattr(init, "moments", None)
     if count is None:
         return init

@@ -1,4 +1,4 @@
-"""Parameters in one vector, whose tensors follow one another: for operations alike for all."""
+"""Parameters in one vector, whose tensors follow one another: one operation does for all."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def zeros_like(params: Params) -> Flat:
 
 
 def _at_place_of(tensor: Array, vector: Array) -> Array:
-    """The part of a vector that `tensor` is of its own."""
+    """The part of `vector` that lies where `tensor` lies in its own."""
     return vector.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())

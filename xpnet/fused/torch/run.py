@@ -1,9 +1,9 @@
 """Run of training steps over memory that is taken once: gather, gradients, update, and again.
 
 On a small network Python takes longer between two operations than they do, and on a large one
-fresh memory as long as the products. Here a step is its operations alone, and none waits for a
-device. Networks of a stack are matrices of one operation, and those that share samples are rows of
-one in the first layer.
+fresh memory takes as long as the products. Here a step is its operations alone, and none waits for
+a device. The networks of a stack are matrices of one operation; in the first layer, those that
+share samples are rows of one matrix.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Program:
         return layers
 
     def _backward(self, theta: Matrices, layers: list[Layer], dZ: Array, batch: Batch) -> None:
-        """Gradients from the last layer to the first, by the slope of the cost."""
+        """Write the gradients from the last layer to the first, given the cost's slope dZ."""
         room = batch.room
         for i in reversed(range(len(theta))):
             (W, _), (dW, db) = theta[i], room.grads[i]
@@ -197,7 +197,7 @@ class Program:
         room = self._room(samples, samples.X.length(step))
         samples.X.draw(step, room.x)
         samples.Y.draw(step, room.y)
-        # Whole columns in a row: the cost of every network reads them.
+        # The cost of every network reads Y, so its rows are laid out once.
         Y, masks = room.Y.contiguous(), self._masks(room.Y, drops)
         return Batch(room, Y, *samples.scale(step, l2), masks)
 
@@ -211,7 +211,7 @@ class Program:
         return (*(_matrix(mask, self.networks) for mask in masks), None)
 
     def _matrices(self, params: Params, samples: Samples) -> Matrices:
-        """Of networks that share samples one matrix in the first layer."""
+        """W and b of each layer; of networks that share samples one matrix in the first layer."""
         groups = [samples.X.groups] + [self.networks] * (len(params) - 1)
         each = zip(params, groups, strict=True)
         return [(_matrix(W, n), _matrix(b, n)) for (W, b), n in each]
@@ -246,7 +246,7 @@ class Program:
 
 
 def _matrix(tensor: Array, groups: int) -> Array:
-    """One matrix of the rows of each group of networks; one of two axes where there is one."""
+    """The rows of each group of networks as a matrix; of two axes where there is one group."""
     if tensor.ndim == 2 and groups == 1:
         return tensor
     n = tensor.shape[-1]
@@ -284,5 +284,5 @@ def _squares(W: Array) -> Array:
     """``‖W‖²`` of each network, without an array of squares."""
     if W.ndim == 2:
         return torch.vdot(W.reshape(-1), W.reshape(-1))
-    # By rows, as in one sum of millions digits are lost.
+    # By rows, as one sum of millions would lose digits.
     return torch.linalg.vector_norm(W, dim=-1).square_().sum(-1)

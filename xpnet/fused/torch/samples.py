@@ -1,4 +1,4 @@
-"""Samples of a run's steps, drawn as rows by networks that share them or have their own."""
+"""Samples of a run's steps, drawn as rows, by networks that share samples or have their own."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Rows:
     size : int
         Samples of a step; the last takes those that are left.
     lead : tuple of int, optional
-        The leading axes of the networks, where those that share rows must lie together: all axes up
-        to the last along which rows differ are then drawn for.
+        The leading axes of the networks, where those that share rows must lie together: rows are
+        then drawn for all axes up to the last along which they differ.
 
     Attributes
     ----------
     lead : tuple of int
         The leading axes of what a step draws.
     groups : int
-        How often it draws.
+        How many batches a step draws.
     """
 
     def __init__(self, array: Array, order: Any, size: int, lead: tuple[int, ...] = ()) -> None:

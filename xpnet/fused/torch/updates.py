@@ -65,7 +65,7 @@ def fused_update(in_place: bool) -> Callable[..., Any]:
 
 
 def is_in_place(apply: Any, hyperparameters: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether all of these are steps of `FlatAdam`: rates of each network, all else of all."""
+    """Whether `FlatAdam` makes all of these: rates may be of each network, all else is of all."""
     return getattr(apply, "kernel", None) == "adam" and all(
         are_floats(
             number for name, number in numbers.items() if name != "rate" or not _of_each(number)
@@ -101,7 +101,7 @@ class FlatAdam:
     def begin(
         self, params: Params, moments: tuple[Params, ...]
     ) -> tuple[Params, tuple[Params, ...]]:
-        """Copies of these, which `step` writes over; the very moments of steps before."""
+        """What `step` writes over: copies of these, or its own moments where these are they."""
         self.theta = self.grads.copy_of(params)
         if not are_same(self.moments, moments):
             m, v = map(self.grads.copy_of, moments)
@@ -109,13 +109,13 @@ class FlatAdam:
         return self.theta.params, self.moments
 
     def step(self, numbers: Mapping[str, Any]) -> None:
-        """In place."""
+        """Make a step by `grads`, in place."""
         g, (m, v) = self.grads.vector, self.vectors
         rate, settings = numbers["rate"], {**numbers, "counted": self.counted}
         if isinstance(rate, float):
             adam([self.theta.vector], [g], [m], [v], **settings)
         else:
-            # From 0 at rate 1, of which each network takes its own share.
+            # What a step of rate 1 adds to 0: each network takes its rate times its part of that.
             change = self.change
             adam([change.vector.zero_()], [g], [m], [v], **{**settings, "rate": 1.0})
             rate = torch.as_tensor(rate, dtype=g.dtype, device=g.device)
