@@ -100,3 +100,29 @@ def test_after_searches_in_two_threads_warnings_are_shown_again():
         other.submit(second.__exit__, None, None, None).result()
         assert warnings.showwarning is before
     assert [str(w.message) for w in shown] == ["of no search", "of the second"]
+
+
+def test_a_search_leaves_the_filters_of_other_threads_to_them():
+    """Those that hold meanwhile, and those that one changes meanwhile and takes back later."""
+    search, before = warnings_noted(), list(warnings.filters)
+    with ThreadPoolExecutor(1) as other, warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("ignore")
+        other.submit(search.__enter__).result()
+        warnings.warn("ignored", stacklevel=1)
+        with warnings.catch_warnings():
+            other.submit(search.__exit__, None, None, None).result()
+            warnings.simplefilter("error", UserWarning)
+        warnings.warn("ignored", stacklevel=1)
+        assert warnings.filters[1:] == before
+    assert shown == []
+
+
+def test_filters_that_another_thread_takes_back_during_a_search_stay_taken_back():
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(1) as other:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            search = warnings_noted()
+            other.submit(search.__enter__).result()
+        other.submit(search.__exit__, None, None, None).result()
+    assert warnings.filters == before
