@@ -33,6 +33,9 @@ _MOST_NUMBERS = 120
 _FAR = 10.0
 """As many times below the median as the best is above it, a mean is left out of the scale."""
 
+_BAND = 1.2
+"""Standard deviations that are within the scale, with room for the caps of their bars."""
+
 _FULL = 0.5
 """Share of the cells from which on a heat map is one."""
 
@@ -162,7 +165,7 @@ def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
 def _limit(axes: Axes, candidates: _Candidates, drawn: Sequence[int]) -> None:
     """Let the means, and not the widest band, decide how far the axis goes."""
     least, top = candidates.least(drawn), np.nanmax(candidates.mean[drawn])
-    room = 0.5 * (top - least) + np.nanmedian(candidates.std[drawn])
+    room = 0.5 * (top - least) + _BAND * np.nanmedian(candidates.std[drawn])
     low, high = axes.get_ylim()
     if room > 0:
         axes.set(ylim=(max(low, least - room), min(high, top + room)))
