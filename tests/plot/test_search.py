@@ -142,6 +142,12 @@ def test_bars_end_within_the_plot(rates):
     assert high > 1.0
 
 
+def test_a_score_not_far_below_beside_what_folds_differ_is_within_the_plot():
+    search = searched({"size": [1, 2, 3]}, lambda size: [0.197, 0.202, 0.103][size - 1])
+    low, high = search_results(search, "size").axes[0].get_ylim()
+    assert low < 0.053 < 0.152 < high
+
+
 def test_one_score_far_below_does_not_flatten_the_others():
     search = searched({"rate": [1, 2, 3, 4, 5]}, lambda rate: -1e6 if rate == 5 else 0.1 * rate)
     search.cv_results_["std_test_score"][0] = 40.0
