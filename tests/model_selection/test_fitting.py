@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.model_selection.cases import SMALL, Unequal, X, Y, heard
 from xpnet import MLPClassifier
 from xpnet import model_selection as ours
+from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import warnings_noted
 
 
@@ -80,6 +81,23 @@ def test_what_a_step_of_a_pipeline_warns_of_is_said_by_each_fit_even_where_it_fa
         return Counter(text for text, category, _ in warned if category is UserWarning)
 
     assert warned_by(ours) == warned_by(theirs)
+
+
+class WarnsOfSteps(Callback):
+    def on_step(self, step):
+        warnings.warn("of a step", RuntimeWarning, stacklevel=1)
+
+
+@pytest.mark.filterwarnings("error:of a step")
+@pytest.mark.filterwarnings("ignore")
+def test_a_warning_that_is_an_error_fails_its_own_fit_alone():
+    grid = {"callbacks": [[], [WarnsOfSteps()]]}
+    found, expected = (
+        module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2).fit(X, Y).cv_results_
+        for module in (ours, theirs)
+    )
+    assert np.isnan(expected["mean_test_score"][1])
+    np.testing.assert_equal(found["mean_test_score"], expected["mean_test_score"])
 
 
 @pytest.mark.filterwarnings("always:of ")
