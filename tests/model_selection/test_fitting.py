@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.model_selection.cases import SMALL, Unequal, X, Y, heard
 from xpnet import MLPClassifier
 from xpnet import model_selection as ours
+from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import warnings_noted
 
 
@@ -82,6 +83,23 @@ def test_what_a_step_of_a_pipeline_warns_of_is_said_by_each_fit_even_where_it_fa
     assert warned_by(ours) == warned_by(theirs)
 
 
+class WarnsOfSteps(Callback):
+    def on_step(self, step):
+        warnings.warn("of a step", RuntimeWarning, stacklevel=1)
+
+
+@pytest.mark.filterwarnings("error:of a step")
+@pytest.mark.filterwarnings("ignore")
+def test_a_warning_that_is_an_error_fails_its_own_fit_alone():
+    grid = {"callbacks": [[], [WarnsOfSteps()]]}
+    found, expected = (
+        module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2).fit(X, Y).cv_results_
+        for module in (ours, theirs)
+    )
+    assert np.isnan(expected["mean_test_score"][1])
+    np.testing.assert_equal(found["mean_test_score"], expected["mean_test_score"])
+
+
 @pytest.mark.filterwarnings("always:of ")
 def test_after_searches_in_two_threads_warnings_are_shown_again():
     """The first to begin is the first to end."""
@@ -100,3 +118,29 @@ def test_after_searches_in_two_threads_warnings_are_shown_again():
         other.submit(second.__exit__, None, None, None).result()
         assert warnings.showwarning is before
     assert [str(w.message) for w in shown] == ["of no search", "of the second"]
+
+
+def test_a_search_leaves_the_filters_of_other_threads_to_them():
+    """Those that hold meanwhile, and those that one changes meanwhile and takes back later."""
+    search, before = warnings_noted(), list(warnings.filters)
+    with ThreadPoolExecutor(1) as other, warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("ignore")
+        other.submit(search.__enter__).result()
+        warnings.warn("ignored", stacklevel=1)
+        with warnings.catch_warnings():
+            other.submit(search.__exit__, None, None, None).result()
+            warnings.simplefilter("error", UserWarning)
+        warnings.warn("ignored", stacklevel=1)
+        assert warnings.filters[1:] == before
+    assert shown == []
+
+
+def test_filters_that_another_thread_takes_back_during_a_search_stay_taken_back():
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(1) as other:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            search = warnings_noted()
+            other.submit(search.__enter__).result()
+        other.submit(search.__exit__, None, None, None).result()
+    assert warnings.filters == before

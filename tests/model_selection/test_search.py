@@ -98,6 +98,13 @@ SEARCHES = {
     ),
     "regression": (MLPRegressor(**SMALL), RATES, REGRESS, {}, {}),
     "two-outputs": (MLPRegressor(**SMALL), RATES, (REAL_X, np.c_[REAL_Y, -REAL_Y]), {}, {}),
+    "out-of-range": (  # of one loss alone
+        MLPRegressor(**SMALL),
+        {"loss": ["squared_error", "poisson"], "alpha": [1e-4, 1.0]},
+        (REAL_X, -REAL_Y),
+        {},
+        {},
+    ),
     "metrics": (
         MLPClassifier(class_weight="balanced", **SMALL),
         {"dropout": [0.0, 0.3]},

@@ -149,3 +149,18 @@ def test_what_is_done_between_epochs_comes_after_each(settings, monkeypatch):
 def test_the_signature_is_scikit_learns(name):
     functions = (getattr(module, name) for module in (ours, theirs))
     assert len({str(inspect.signature(function)) for function in functions}) == 1
+
+
+WRONG = {
+    "cross_validate": {"scoring": "acuracy"},
+    "cross_val_score": {"verbose": "loud"},
+    "cross_val_predict": {"method": "predict_prob"},
+    "validation_curve": {"param_name": "alpha", "param_range": 1.0},
+}
+
+
+@pytest.mark.parametrize(("name", "options"), WRONG.items(), ids=WRONG)
+def test_wrong_arguments_are_refused_before_anything_is_trained(name, options, monkeypatch):
+    monkeypatch.setattr("xpnet.model_selection.validation.fit_all", lambda *_, **__: 1 / 0)
+    with pytest.raises(ValueError, match=f"'{list(options)[-1]}' parameter of {name} must be"):
+        getattr(ours, name)(MODEL, X, Y, **options)

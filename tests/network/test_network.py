@@ -195,3 +195,9 @@ def test_seeds_make_a_stack(xp):
     found = unstack(net.init(seeds=(4, 7), like=xp.asarray([[0.0]])))
     expected = [net.init(seed, like=xp.asarray([[0.0]])) for seed in (4, 7)]
     assert_trees_close(found, tuple(expected))
+
+
+@pytest.mark.parametrize("seeds", [3, [], ()])
+def test_seeds_that_make_no_stack(seeds):
+    with pytest.raises((TypeError, ValueError), match=r"seeds is .*: expected one for each"):
+        Network((2, 1)).init(seeds=seeds)

@@ -134,6 +134,20 @@ def test_of_a_candidate_that_was_scored_twice_the_last_score():
     assert list(lines(search_results(search, "rate")).values()) == [[[0.1, 0.95], [0.2, 2.95]]]
 
 
+@pytest.mark.parametrize("rates", [[0.1], [0.1, 0.2]])
+def test_bars_end_within_the_plot(rates):
+    axes = search_results(searched({"rate": rates}, lambda rate: 1.0), "rate").axes[0]
+    low, high = axes.get_ylim()
+    assert low < 0.9
+    assert high > 1.0
+
+
+def test_a_score_not_far_below_beside_what_folds_differ_is_within_the_plot():
+    search = searched({"size": [1, 2, 3]}, lambda size: [0.197, 0.202, 0.103][size - 1])
+    low, high = search_results(search, "size").axes[0].get_ylim()
+    assert low < 0.053 < 0.152 < high
+
+
 def test_one_score_far_below_does_not_flatten_the_others():
     search = searched({"rate": [1, 2, 3, 4, 5]}, lambda rate: -1e6 if rate == 5 else 0.1 * rate)
     search.cv_results_["std_test_score"][0] = 40.0

@@ -48,6 +48,26 @@ def test_rates_that_all_diverge():
         optim.find_rate(NET, NET.init(0, like=X), X, Y, optimizer=optim.sgd, rates=[1e30, 1e40])
 
 
+WRONG = {
+    "rows": ({"X": data()[0].T}, "X has shape .*samples are columns: pass X.T"),
+    "labels": ({"Y": np.ones(40)}, "Y has shape .40,.: expected .1, 40."),
+    "gaps": ({"X": np.full((3, 40), np.nan)}, "X holds nan at feature 0 of sample 0"),
+    "stack": ({"params": NET.init(seeds=[0, 1], xp="numpy", dtype="float64")}, "params are of a"),
+    "name": ({"optimizer": "adam"}, "optimizer is 'adam': expected a function of the rates"),
+    "no rates": ({"rates": []}, "rates is .*: expected numbers above 0"),
+    "one rate": ({"rates": 0.1}, "rates is 0.1: expected numbers above 0"),
+    "negative": ({"rates": [-0.1, 0.1]}, "rates is .*: expected numbers above 0"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_arguments_are_named(wrong, message):
+    X, Y = data()
+    given = {"params": NET.init(0, like=X), "X": X, "Y": Y, "optimizer": optim.sgd} | wrong
+    with pytest.raises((ValueError, TypeError), match=message):
+        optim.find_rate(NET, **given)
+
+
 def test_optim_knows_its_name_and_imports_no_training_before_it_is_asked_for():
     script = """
 import json, sys

@@ -170,6 +170,7 @@ class BaseMLP(
             self.__dict__.update(attributes)
         else:
             samples, labels = self._encode(given, first, incremental)
+        self._check_range(samples.y)
         samples = samples._replace(weights=self._class_weighted(samples, labels))
         validation_samples = self._validation_set(validation, samples, labels)
         draws = Draws(self.random_state)
@@ -251,6 +252,9 @@ class BaseMLP(
         validation_samples = self._samples(X, column_raveled(self, y), sample_weight, labels)
         check_outputs(validation_samples.Y, samples.Y.shape[1], "y_val")
         return validation_samples
+
+    def _check_range(self, y: Array) -> None:
+        """Raise ValueError if the loss has no value for some targets."""
 
     def _class_weighted(self, samples: Samples, labels: Any) -> Array | None:
         """The weights of samples, times those of their classes."""

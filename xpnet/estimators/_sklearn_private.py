@@ -183,36 +183,63 @@ def warnings_noted() -> Iterator[None]:
         give()
 
 
+class _Noted(type):
+    """Class of a category that all warnings are of where they are noted, and none elsewhere."""
+
+    def __subclasscheck__(cls, category: type) -> bool:
+        return _said.get() is not None
+
+
+class _AnyNoted(Warning, metaclass=_Noted):
+    """Category of a filter that is for threads that note warnings alone.
+
+    `warnings.catch_warnings` is for one thread: what others filter meanwhile it would change, and
+    what they change it would take back. This filter does nothing wherever it is left.
+    """
+
+
+_FILTER = "always", None, _AnyNoted, None, 0
+
 _lock = threading.Lock()
-_within: list[Any] = []  # one for each thread: Python has one way to show warnings for all of them
+_within = 0  # how many threads: Python has one way to show warnings for all of them
 _shown_else: Any = warnings.showwarning
 
 
 @contextmanager
 def _all_noted() -> Iterator[None]:
-    """Context in which all warnings come to `_note`, until the last thread has left it."""
+    """Context in which this thread's warnings come to `_note`, as others' that are in one."""
+    global _within
     with _lock:
-        _within.append(_within[0] if _within else warnings.catch_warnings())
-        if len(_within) == 1:
-            _begin_to_note(_within[0])
+        _within += 1
+        filters = _begin_to_note() if _within == 1 else warnings.filters
     try:
         yield
     finally:
         with _lock:
-            context = _within.pop()
+            _within -= 1
             if not _within:
-                context.__exit__(None, None, None)
+                _end_to_note(filters, warnings.filters)
 
 
-def _begin_to_note(context: Any) -> None:
+def _begin_to_note() -> Any:
+    """Return the filters that hold ours."""
     global _shown_else
-    context.__enter__()
     note: Any = _note
     # A context of others, in another thread, may have put ours back after its end.
     if warnings.showwarning is not note:
         _shown_else = warnings.showwarning
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", _AnyNoted)
     warnings.showwarning = note
+    return warnings.filters
+
+
+def _end_to_note(*of_all: Any) -> None:
+    for filters in of_all:
+        with suppress(ValueError):
+            filters.remove(_FILTER)
+    note: Any = _note
+    if warnings.showwarning is note:
+        warnings.showwarning = _shown_else
 
 
 def _note(message: Any, category: Any, file: str, line: int, *rest: Any, **named: Any) -> None:

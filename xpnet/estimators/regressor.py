@@ -166,6 +166,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return Unread(score, xp.ones_like(score))
 
     def _learned_labels(self, y: Array, classes: Any, incremental: bool) -> None:
+        return None
+
+    def _check_range(self, y: Array) -> None:
         xp = array_namespace(y)
         if self.loss == "poisson" and bool(xp.any(y < 0)):
             raise ValueError(

@@ -8,9 +8,9 @@ first.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
@@ -83,15 +83,15 @@ class Dealer:
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = clone(estimator)
-        self.left: deque[Any] = deque()
+        self.left: Iterator[Any] = iter(())
         self.estimator.__sklearn_clone__ = self._next
 
     def give(self, estimators: Iterable[Any]) -> None:
-        """Give these out next, a usual clone in place of None."""
-        self.left.extend(estimators)
+        """Give these out next, each made when it is asked for; a usual clone in place of None."""
+        self.left = chain(self.left, estimators)
 
     def _next(self) -> Any:
-        found = self.left.popleft() if self.left else None
+        found = next(self.left, None)
         return BaseEstimator.__sklearn_clone__(self.estimator) if found is None else found
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sklearn.utils import indexable
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in, to_host
-from xpnet.model_selection.fitting import fit_all, say, why_not
+from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
 from xpnet.model_selection.scorers import for_all
@@ -34,15 +34,16 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
         given, verbose = options.get("params") or {}, options.get("verbose", 0)
+        searched = {options["param_name"]: ()} if "param_name" in options else {}
         if has_scores:
-            searched = {options["param_name"]} if "param_name" in options else set()
-            options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
+            options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched.keys())
         options["cv"] = splitter_for(options.get("cv"), estimator, X, y)
         if options.get("method") in BY_CLASS and not get_config()["array_api_dispatch"]:
             y = to_host(y)  # of which scikit-learn numbers the classes there
         reason = why_not(estimator, given)
         if get_config()["enable_metadata_routing"] and given:
             reason = reason or "metadata is routed"
+        reason = reason or why_none(estimator, [searched])
         if reason:
             say(verbose, f"Trained one by one: {reason}")
             return function(estimator, X, y, **options)
@@ -60,26 +61,34 @@ def _trained(
     given: dict[str, Any],
     options: dict[str, Any],
 ) -> Any:
-    """What the function returns, which is handed estimators that are fitted already."""
+    """What the function returns, which is handed estimators that are fitted already.
+
+    They are trained when it asks for the first, after its own checks of all arguments.
+    """
     X, y, groups = indexable(X, y, options.get("groups"))
     cv = model_selection.check_cv(options.get("cv"), y, classifier=is_classifier(estimator))
     options["cv"] = splits = list(cv.split(X, y, groups))
     # `validation_curve` has no such option, and asks in any case.
     of_train = options.get("return_train_score", "param_name" in options)
-    candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
-    fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
     asked, dealer = asked_by(options.get("scoring"), of_train, {}), Dealer(estimator)
-    fits = fit_all(
-        dealer.estimator,
-        candidates or [{}],
-        Data(X, fitted_on, given, splits),
-        asked=asked,
-        by_fold=bool(candidates),  # of `validation_curve`
-        verbose=options.get("verbose", 0),
-    )
-    if not any(fits):
-        return function(estimator, X, y, **options)
-    dealer.give(fit and fit.handed_over() for fit in fits)
+    fits: list[Fit | None] = []
+
+    def handed_over() -> Iterator[Any]:
+        candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
+        fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
+        fits.extend(
+            fit_all(
+                estimator,
+                candidates or [{}],
+                Data(X, fitted_on, given, splits),
+                asked=asked,
+                by_fold=bool(candidates),  # of `validation_curve`
+                verbose=options.get("verbose", 0),
+            )
+        )
+        yield from (fit and fit.handed_over() for fit in fits)
+
+    dealer.give(handed_over())
     try:
         with parallel_config(backend="sequential"):
             return _with_seconds(function(dealer.estimator, X, y, **options), fits)

@@ -126,11 +126,11 @@ class Network:
             If `like` comes together with `xp`, `device` or `dtype`, or is no array of numbers that
             weights can be; if `seed` is no whole number, or `scheme` neither a name nor a function.
         ValueError
-            If `seed` is negative, or `scheme` returns another shape.
+            If `seed` is negative, `seeds` are none, or `scheme` returns another shape.
         """
         if seeds is not None:
             there = {"like": like, "xp": xp, "device": device, "dtype": dtype}
-            return stack(self.init(one, scheme, **there) for one in seeds)
+            return stack(self.init(one, scheme, **there) for one in _several(seeds))
         drawn = init.initial_params(self.sizes, seed, scheme)
         if like is not None:
             backend.check_together(like=like)
@@ -146,6 +146,14 @@ if Network.__doc__:
         activations=", ".join(f"``{name}``" for name in ACTIVATIONS),
         outputs=", ".join(f"``{name}`` ({output.cost})" for name, output in OUTPUTS.items()),
     )
+
+
+def _several(seeds: Any) -> list[int]:
+    found = list(seeds) if isinstance(seeds, Iterable) else None
+    if not found:
+        kind = TypeError if found is None else ValueError
+        raise kind(f"seeds is {seeds!r}: expected one for each network of a stack, such as [0, 1]")
+    return found
 
 
 def _floating(like: Array) -> Array:

@@ -31,7 +31,11 @@ _MOST_NUMBERS = 120
 """Cells of a heat map in which the scores can be read."""
 
 _FAR = 10.0
-"""As many times below the median as the best is above it, a mean is left out of the scale."""
+"""As many times below the median as the best is above it, or as the deviation over the folds is
+large, a mean is left out of the scale."""
+
+_BAND = 1.2
+"""Standard deviations that are within the scale, with room for the caps of their bars."""
 
 _FULL = 0.5
 """Share of the cells from which on a heat map is one."""
@@ -54,11 +58,11 @@ class _Candidates(NamedTuple):
 
     def least(self, members: Iterable[int]) -> float:
         """Return the lowest mean that is drawn: one far below the others would flatten these."""
-        means = np.asarray([self.mean[k] for k in members])
-        means = means[np.isfinite(means)]
-        middle, top = np.median(means), means.max()
-        cut = middle - _FAR * (top - middle)
-        return float(means[means >= cut].min()) if top > middle else float(means.min())
+        found = [k for k in members if np.isfinite(self.mean[k])]
+        means = self.mean[found]
+        middle = np.median(means)
+        cut = middle - _FAR * max(means.max() - middle, np.median(self.std[found]))
+        return float(means[means >= cut].min()) if cut < middle else float(means.min())
 
     def label(self) -> str:
         """Return what the scores are."""
@@ -142,7 +146,8 @@ def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
     lines = _grouped(candidates, x)
     drawn = [k for members in lines.values() for k in members]
     # The band of a mean below the scale would cover the others.
-    is_below = candidates.mean < candidates.least(drawn)
+    least = candidates.least(drawn)
+    is_below = candidates.mean < least
     candidates = candidates._replace(std=np.where(is_below, np.nan, candidates.std))
     for k, (label, members) in enumerate(lines.items()):
         dodge = 0.12 * (k - (len(lines) - 1) / 2) if x.scale == "categories" else 0.0
@@ -150,7 +155,7 @@ def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
         _line(axes, candidates, x, members, {"label": label, "color": colour}, dodge)
     _crosses(axes, candidates, x, drawn)
     _along(axes, "x", x)
-    _limit(axes, candidates, drawn)
+    _limit(axes, candidates, drawn, least)
     axes.set(ylabel=f"{candidates.label()} ± std")
     axes.grid(visible=True, alpha=0.3)
     labels = axes.get_legend_handles_labels()[1]
@@ -159,10 +164,10 @@ def _lines(axes: Axes, candidates: _Candidates, x: Searched) -> None:
         axes.legend(fontsize="small", **beside)
 
 
-def _limit(axes: Axes, candidates: _Candidates, drawn: Sequence[int]) -> None:
-    """Let the means, and not the widest band, decide how far the axis goes."""
-    least, top = candidates.least(drawn), np.nanmax(candidates.mean[drawn])
-    room = 0.5 * (top - least) + np.nanmedian(candidates.std[drawn])
+def _limit(axes: Axes, candidates: _Candidates, drawn: Sequence[int], least: float) -> None:
+    """Let the means from the least on, and not the widest band, decide how far the axis goes."""
+    top = np.nanmax(candidates.mean[drawn])
+    room = 0.5 * (top - least) + _BAND * np.nanmedian(candidates.std[drawn])
     low, high = axes.get_ylim()
     if room > 0:
         axes.set(ylim=(max(low, least - room), min(high, top + room)))

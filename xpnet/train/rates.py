@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from xpnet import backend, data, optim
 from xpnet._arguments import whole
 from xpnet.network import Network, stack
-from xpnet.network.arguments import as_floating
+from xpnet.network.checks import check_finite
+from xpnet.train.arguments import Settings, checked_samples
 from xpnet.train.steps import steps
-from xpnet.types import Array, Optimizer, Params, as_params
+from xpnet.types import Array, Optimizer, Params, as_params, leading_axes
 
 SHARE = 0.25
 """Of the steps, the last ones, whose mean cost is that of a rate."""
@@ -78,29 +79,56 @@ def find_rate(
     ValueError
         If training diverges at every rate.
     ValueError, TypeError
-        As `xpnet.steps`.
+        As `xpnet.fit`; if `rates` are not above 0, or `optimizer` is no function.
 
     References
     ----------
     Smith 2017, "Cyclical learning rates", section 3.3, where one training goes through all rates:
     here each rate has a training of its own.
     """
-    params, count = as_params(params), whole("count", count, 1)
+    params, count, rates = _of_one(params), whole("count", count, 1), _checked(rates)
+    if not callable(optimizer):
+        raise TypeError(
+            f"optimizer is {optimizer!r}: expected a function of the rates, such as "
+            "xpnet.optim.adam, without calling it"
+        )
     W = params[0].W
     with backend.on_device_of(W), backend.quiet(W):
-        column = backend.asarray([[[float(rate)]] for rate in rates], like=W)
+        settings = Settings(optimizer(backend.asarray([[[rate]] for rate in rates], like=W)))
+        X, Y, _ = checked_samples(net, params, X, Y, None, settings)
         members = stack([params] * len(rates))
-        batches = _batches(as_floating(X, params), as_floating(Y, params), count, batch_size, seed)
-        found = steps(net, members, batches, optimizer=optimizer(column))
+        batches = _batches(X, Y, count, batch_size, seed)
+        found = steps(net, members, batches, optimizer=settings.optimizer)
         costs = backend.read([step.cost for step in found])
     last = costs[-max(1, round(SHARE * count)) :].mean(axis=0).tolist()
     finite = [(cost, rate) for cost, rate in zip(last, rates, strict=True) if math.isfinite(cost)]
     if not finite:
+        check_finite("X", X, "feature")
         raise ValueError(
             f"training diverges at every rate from {min(rates):g} to {max(rates):g}: scale X, or "
             "give smaller rates"
         )
-    return Rates(list(map(float, rates)), last, float(min(finite)[1]) / 3.0)
+    return Rates(rates, last, min(finite)[1] / 3.0)
+
+
+def _of_one(params: Params) -> Params:
+    params = as_params(params)
+    if leading_axes(params):
+        raise ValueError(
+            "params are of a stack: expected those of one network, such as one of "
+            "xpnet.unstack(params)"
+        )
+    return params
+
+
+def _checked(rates: Any) -> list[float]:
+    try:
+        found = list(map(float, rates))
+    except (TypeError, ValueError):
+        found = []
+    if not found or not all(0.0 < rate < math.inf for rate in found):
+        raise ValueError(f"rates is {rates!r}: expected numbers above 0, such as [1e-3, 1e-2]")
+    return found
 
 
 def _batches(X: Array, Y: Array, count: int, batch_size: int, seed: int) -> Any:

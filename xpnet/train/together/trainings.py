@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TypeAlias
 
 from xpnet.train.epochs import EpochLoop
@@ -48,9 +48,20 @@ def train(
             else:
                 if not loop.history:
                     on_alone(k, _why_alone(loop))
-                loop.train(batches)
+                _train_alone(trainings[k], loop, batches, watch(k))
         except Exception as error:
             fail(trainings[k], error, watch(k))
+
+
+def _train_alone(
+    training: Rounds, loop: EpochLoop, batches: list[Batches], watch: AbstractContextManager[None]
+) -> None:
+    """Make epochs step by step, so that what warns of them is the training's own."""
+    with watch:
+        try:
+            loop.train(batches)
+        except Exception as error:
+            fail(training, error, nullcontext())
 
 
 def fail(training: Rounds, error: Exception, watch: AbstractContextManager[None]) -> None:
