@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.model_selection.cases import SMALL, Unequal, X, Y, heard
-from xpnet import MLPClassifier
+from xpnet import MLPClassifier, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
 from xpnet.estimators._sklearn_private import warnings_noted
@@ -88,10 +88,22 @@ class WarnsOfSteps(Callback):
         warnings.warn("of a step", RuntimeWarning, stacklevel=1)
 
 
+def warns_of_rates(rate):
+    def schedule(t):
+        warnings.warn("of a step", RuntimeWarning, stacklevel=1)
+        return rate(t)
+
+    return optim.adam(schedule)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [{"callbacks": [[], [WarnsOfSteps()]]}, {"solver": ["adam", warns_of_rates]}],
+    ids=["callback", "schedule"],
+)
 @pytest.mark.filterwarnings("error:of a step")
 @pytest.mark.filterwarnings("ignore")
-def test_a_warning_that_is_an_error_fails_its_own_fit_alone():
-    grid = {"callbacks": [[], [WarnsOfSteps()]]}
+def test_a_warning_that_is_an_error_fails_its_own_fit_alone(grid):
     found, expected = (
         module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2).fit(X, Y).cv_results_
         for module in (ours, theirs)

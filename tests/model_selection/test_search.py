@@ -162,6 +162,25 @@ def test_grid_search_is_scikit_learns(model, grid, data, options, of_fit):
     np.testing.assert_equal(found.predict(data[0]), expected.predict(data[0]))
 
 
+def in_two_rounds(module):
+    """A search of its own, as scikit-learn has it: by another `_run_search`."""
+
+    class InTwoRounds(module.GridSearchCV):
+        def _run_search(self, evaluate_candidates):
+            evaluate_candidates([{"alpha": 1e-4}])
+            evaluate_candidates([{"alpha": 0.1}, {"alpha": 1.0}])
+
+    return InTwoRounds(MLPClassifier(**SMALL), {}, cv=2)
+
+
+def test_a_search_of_a_derived_class_is_scikit_learns():
+    found, warned = heard(lambda: in_two_rounds(ours).fit(X, Y))
+    expected, expected_warned = heard(lambda: in_two_rounds(theirs).fit(X, Y))
+    assert_same_results(found.cv_results_, expected.cv_results_)
+    assert Counter(warned) == Counter(expected_warned)
+    assert vars(found).keys() - {"memory"} == vars(expected).keys()
+
+
 def test_randomized_search_is_scikit_learns():
     def results(module):
         search = module.RandomizedSearchCV(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         given, dealer = self.estimator, Dealer(self.estimator)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
+        self.__dict__["_run_search"] = self._side_by_side(dealer)
         try:
             # What is left is to score, which takes less time than to start other processes.
             with (
@@ -77,7 +79,7 @@ class SideBySideMixin(DocumentedMixin, Base):
         finally:
             dealer.close()
             self.estimator = given
-            for name in ("_dealer", "_seconds", "_routed", "_data"):
+            for name in ("_dealer", "_seconds", "_routed", "_data", "_run_search"):
                 self.__dict__.pop(name, None)
 
     def score(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -133,14 +135,23 @@ class SideBySideMixin(DocumentedMixin, Base):
             self._data = X, y
         super()._check_input_parameters(X, y, split_params)
 
-    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        super()._run_search(self._trained_before(evaluate_candidates), callback_ctx=callback_ctx)
+    def _side_by_side(self, dealer: Dealer) -> Callable[..., None]:
+        """`_run_search`, be it of a user's class, whose candidates are fitted once they are known.
 
-    def _trained_before(self, evaluate_candidates: Callable[..., Any]) -> Callable[..., Any]:
+        scikit-learn looks at its signature.
+        """
+        run_search = self._run_search
+
+        @wraps(run_search)
+        def run(evaluate_candidates: Callable[..., Any], **options: Any) -> None:
+            run_search(self._trained_before(dealer, evaluate_candidates), **options)
+
+        return run
+
+    def _trained_before(
+        self, dealer: Dealer, evaluate_candidates: Callable[..., Any]
+    ) -> Callable[..., Any]:
         """`evaluate_candidates`, which is handed estimators that are fitted already."""
-        dealer = self._dealer
-        if dealer is None:
-            return evaluate_candidates
 
         def evaluate(candidates: Any, cv: Any = None, **options: Any) -> Any:
             candidates, splitter = list(candidates), cv or self._checked_cv_orig

@@ -122,7 +122,7 @@ def test_a_signal_at_the_end_of_an_epoch(run, flowers, monkeypatch):
     [
         (("--lr", "find"), "--lr find is of xpnet train: search by --grid lr="),
         (("--plot", "scores.gif"), "--plot is 'scores.gif': expected a name that ends in one of"),
-        (("--cv", "100"), "--cv is 100, but there are 24 training samples of the largest class"),
+        (("--cv", "100"), "--cv is 100, but the training samples of the largest class are 24: e"),
         (("--grid", "optimizer=adam,eve"), "--optimizer is 'eve': expected one of"),
         (("--patience", "3", "--validation", "0"), "--patience follows the validation cost"),
     ],

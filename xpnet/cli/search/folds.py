@@ -60,10 +60,12 @@ def _rows(y: np.ndarray, task: str, count: int, seed: int) -> Iterator[tuple[_Ro
         several, samples = counts[number] > 1, int(counts.max())
         most = samples
     if count > most:
+        of_class = " of the largest class" if task == "classification" else ""
+        hint = f"a number of folds up to {most}"
+        if most < 2:
+            hint = "enough for 2 folds: give more samples, or a smaller --test"
         raise ValueError(
-            f"--cv is {count}, but there are {samples} training samples"
-            f"{' of the largest class' if task == 'classification' else ''}: expected a number of "
-            f"folds up to {most}"
+            f"--cv is {count}, but the training samples{of_class} are {samples}: expected {hint}"
         )
     kind = StratifiedKFold if task == "classification" else KFold
     rows, lone = np.flatnonzero(several), np.flatnonzero(~several)

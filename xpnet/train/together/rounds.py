@@ -166,7 +166,8 @@ def _made_in_stacks(
         except Exception as error:
             # It may have written over the parameters of each: none of them can go on.
             for k in numbers:
-                fail(trainings[k], error, watch(k))
+                with watch(k):
+                    fail(trainings[k], error)
                 del epochs[k]
     return made
 
@@ -203,15 +204,15 @@ def _alike(
     forms: dict[int, tuple[Any, ...]] = {}
     for k, (loop, (batches,)) in list(epochs.items()):
         found = forms_of(loop, batches, copies=has_room)
-        try:
-            count = max(1, min(at_once.get(k, 1), loop.surely()))
-            numbers = numbers_of(loop, count, of_round) if found else None
-        except Exception as error:
-            fail(trainings[k], error, watch(k))
-            del epochs[k]
-        else:
-            if numbers is not None:
-                known[k], forms[k] = numbers, found
+        with watch(k):
+            try:
+                count = max(1, min(at_once.get(k, 1), loop.surely()))
+                numbers = numbers_of(loop, count, of_round) if found else None
+                if numbers is not None:
+                    known[k], forms[k] = numbers, found
+            except Exception as error:
+                del epochs[k]
+                fail(trainings[k], error)
     on_host = all(backend.on_host(loop.params[0].W) for loop in loops.values())
     groups = grouped(forms, FEW if on_host else 2)
     return [{k: known[k] for k in group} for group in groups]

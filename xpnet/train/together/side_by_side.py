@@ -96,17 +96,18 @@ class _Round:
         runs: dict[int, PreparedRun] = {}
         count = len(part)
         for k, (loop, batches) in list(part.items()):
-            try:
-                # A first run, too, may be as long as those of others have shown.
-                if not loop.history and (shown := self.shown.get(_form(loop))):
-                    seconds, most = shown
-                    loop.most = max(1, min(most, int(SECONDS / (seconds * count))))
-                    loop.extend(batches)
-                if (run := loop.prepared(batches, self.known)) is not None:
-                    runs[k] = run
-            except Exception as error:
-                fail(self.trainings[k], error, self.watch(k))
-                del part[k]
+            with self.watch(k):
+                try:
+                    # A first run, too, may be as long as those of others have shown.
+                    if not loop.history and (shown := self.shown.get(_form(loop))):
+                        seconds, most = shown
+                        loop.most = max(1, min(most, int(SECONDS / (seconds * count))))
+                        loop.extend(batches)
+                    if (run := loop.prepared(batches, self.known)) is not None:
+                        runs[k] = run
+                except Exception as error:
+                    del part[k]
+                    fail(self.trainings[k], error)
         return runs
 
     def go_on(self, *, waits: bool = True) -> None:

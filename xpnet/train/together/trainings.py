@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TypeAlias
 
 from xpnet.train.epochs import EpochLoop
@@ -42,31 +42,21 @@ def train(
 ) -> None:
     """Enter the epochs that are made, and make the others one after another."""
     for k, (loop, batches) in epochs.items():
-        try:
-            if k in made:
-                loop.enter_prepared(batches, made[k])
-            else:
-                if not loop.history:
-                    on_alone(k, _why_alone(loop))
-                _train_alone(trainings[k], loop, batches, watch(k))
-        except Exception as error:
-            fail(trainings[k], error, watch(k))
+        with watch(k):
+            try:
+                if k in made:
+                    loop.enter_prepared(batches, made[k])
+                else:
+                    if not loop.history:
+                        on_alone(k, _why_alone(loop))
+                    loop.train(batches)
+            except Exception as error:
+                fail(trainings[k], error)
 
 
-def _train_alone(
-    training: Rounds, loop: EpochLoop, batches: list[Batches], watch: AbstractContextManager[None]
-) -> None:
-    """Make epochs step by step, so that what warns of them is the training's own."""
-    with watch:
-        try:
-            loop.train(batches)
-        except Exception as error:
-            fail(training, error, nullcontext())
-
-
-def fail(training: Rounds, error: Exception, watch: AbstractContextManager[None]) -> None:
-    """End a training by an error of its epochs."""
-    with watch, suppress(StopIteration):
+def fail(training: Rounds, error: Exception) -> None:
+    """End a training, which is watched, by an error of its epochs."""
+    with suppress(StopIteration):
         training.throw(error)
 
 
