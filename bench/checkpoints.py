@@ -19,7 +19,7 @@ from typing import Any
 import xpnet
 from bench import machine, samples
 from xpnet import optim
-from xpnet.train import checkpoints
+from xpnet.train.checkpoints import recorder
 
 fitting = import_module("xpnet.train.fit")  # the module, whose name in the package is the function
 
@@ -78,14 +78,14 @@ def _round(seconds: Callable[..., float]) -> tuple[float, ...]:
     """One training of each; what the second took for its checkpoints."""
     without = seconds()
     writing, fingerprint = Spent(), Spent()
-    saved, found = checkpoints.save_checkpoint, fitting.about
-    checkpoints.save_checkpoint = writing.within(saved)
+    saved, found = recorder.save_checkpoint, fitting.about
+    recorder.save_checkpoint = writing.within(saved)
     fitting.about = fingerprint.within(found)
     try:
         with tempfile.TemporaryDirectory(dir=".") as folder:
             kept = seconds(checkpoint=xpnet.Checkpoints(folder))
     finally:
-        checkpoints.save_checkpoint, fitting.about = saved, found
+        recorder.save_checkpoint, fitting.about = saved, found
     row = without, kept, writing.seconds, writing.seconds / kept, fingerprint.seconds
     print("| {:.3f} s | {:.3f} s | {:.3f} s | {:.2%} | {:.3f} s |".format(*row), flush=True)
     return row

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from importlib import metadata, resources
+from pathlib import Path
 
 import pytest
 
@@ -131,11 +132,7 @@ def test_types_are_announced():
     assert resources.files("xpnet").joinpath("py.typed").is_file()
 
 
-ESTIMATORS = sorted(
-    path
-    for path in resources.files("xpnet").joinpath("estimators").iterdir()
-    if path.name.endswith(".py")
-)
+ESTIMATORS = sorted(Path(xpnet.__file__).with_name("estimators").rglob("*.py"))
 
 
 def private_names(tree):
@@ -145,10 +142,10 @@ def private_names(tree):
             yield from (name for name in names if name.startswith("_"))
 
 
-@pytest.mark.parametrize("source", ESTIMATORS, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", ESTIMATORS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_private_names_of_scikit_learn(source):
     found = list(private_names(ast.parse(source.read_text())))
-    assert bool(found) == (source.name == "_sklearn_private.py")
+    assert bool(found) == (source.parts[-2:] == ("_sklearn", "private.py"))
 
 
 def test_without_scikit_learn_the_error_says_how_to_get_it():

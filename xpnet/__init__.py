@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         value_and_grad as value_and_grad,
     )
     from xpnet.persist import load as load, save as save
-    from xpnet.train.checkpoints import Checkpoints as Checkpoints
+    from xpnet.train.checkpoints.recorder import Checkpoints as Checkpoints
     from xpnet.train.evaluate import evaluate as evaluate
     from xpnet.train.fit import fit as fit
     from xpnet.train.steps import steps as steps

@@ -36,7 +36,7 @@ def stack_of(frame: FrameType | None) -> list[str]:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_small_fit_passes_few_files(monkeypatch):
     """Where nothing is asked for but to train: no dropout, callbacks, checkpoints or validation."""
-    blas = pytest.importorskip("xpnet.fused.numba.blas", exc_type=ImportError)
+    blas = pytest.importorskip("xpnet.fused.numba.products.blas", exc_type=ImportError)
     if blas.routine(np.dtype("float32")) is None:
         pytest.skip("NumPy was built with another BLAS")
     rng = np.random.default_rng(0)

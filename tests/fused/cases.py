@@ -76,7 +76,7 @@ ON_EACH = pytest.mark.parametrize(
     [(name, way) for name in ("numpy", "torch") for way in (fused.accelerate, for_training)],
     indirect=["xp"],
 )
-"""A test for each library and each way to fuse; of JAX see `test_jax`."""
+"""A test for each library and each way to fuse; of JAX see `jax/test_step.py`."""
 
 
 def unyielding(library: Any, way: Callable[..., Kernels]) -> Kernels:

@@ -18,7 +18,7 @@ from tests.model_selection.cases import SMALL, Unequal, X, Y, heard
 from xpnet import MLPClassifier, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
-from xpnet.estimators._sklearn_private import warnings_noted
+from xpnet.estimators._sklearn.private import warnings_noted
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -8,8 +8,8 @@ from tests.model_selection.cases import RATES, SMALL, X, Y, assert_same_results,
 from xpnet import MLPClassifier, backend
 from xpnet import model_selection as ours
 from xpnet.data.memory import default_limit
-from xpnet.model_selection import answers
 from xpnet.model_selection.memory import bytes_of
+from xpnet.model_selection.scoring import answers
 
 
 def test_half_of_what_is_free_where_the_samples_lie(cuda_device):

@@ -9,8 +9,8 @@ from sklearn import model_selection as theirs
 from sklearn.metrics import f1_score, log_loss, make_scorer
 
 from tests.model_selection.cases import FOLDS, LONG, RATES, SMALL, X, Y, reads_of
-from tests.model_selection.test_answers import X64, assert_same, fitted, search
-from tests.model_selection.test_scorers import CLASSES_READ
+from tests.model_selection.scoring.test_answers import X64, assert_same, fitted, search
+from tests.model_selection.scoring.test_scorers import CLASSES_READ
 from tests.standin.place import device_answers
 from xpnet import MLPClassifier
 from xpnet import model_selection as ours

@@ -29,7 +29,7 @@ class Columns(NamedTuple):
     dropped : tuple of str
         Names of columns that are neither features nor the label.
     words : tuple of tuple of str or None
-        The words of each feature, for which its numbers stand (see `xpnet.data.csv_cells`); None of
+        The words of each feature, for which its numbers stand (see `xpnet.data.csv.cells`); None of
         one of numbers. Empty where all are.
     """
 

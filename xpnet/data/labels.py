@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xpnet.data.csv_header import is_number
+from xpnet.data.csv.header import is_number
 from xpnet.data.dataset import Columns, Dataset
 from xpnet.exceptions import DataError, listed, quoted
 

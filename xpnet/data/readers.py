@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from xpnet.data.csv import read_csv, read_csv_samples
-from xpnet.data.csv_table import Options
-from xpnet.data.csv_text import STANDARD_INPUT, plain_text
+from xpnet.data.csv.files import read_csv, read_csv_samples
+from xpnet.data.csv.table import Options
+from xpnet.data.csv.text import STANDARD_INPUT, plain_text
 from xpnet.data.dataset import Columns, Dataset
 from xpnet.data.digits import read_digits
 from xpnet.data.idx import read_idx_folder, read_idx_samples

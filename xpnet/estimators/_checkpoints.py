@@ -10,10 +10,10 @@ from typing import Any
 
 from scipy.sparse import issparse
 
-from xpnet.estimators._batches import Samples
-from xpnet.train.checkpoints import FileRecorder
+from xpnet.estimators._samples.batches import Samples
+from xpnet.train.checkpoints.fingerprint import about_data, about_optimizer
+from xpnet.train.checkpoints.recorder import FileRecorder
 from xpnet.train.epochs import EpochLoop
-from xpnet.train.fingerprint import about_data, about_optimizer
 from xpnet.types import Array
 
 _APART = ("callbacks", "checkpoint", "random_state", "verbose", "warm_start")

@@ -15,25 +15,25 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 
 from xpnet import backend, init
-from xpnet.estimators import _constraints
-from xpnet.estimators._batches import Draws, Samples, check_outputs, contiguous, split
-from xpnet.estimators._constraints import activation_names, hidden_sizes
 from xpnet.estimators._devices import DeviceMixin, check_same_device, reference, where_x_lies
-from xpnet.estimators._labels import Labels, column_raveled
 from xpnet.estimators._prediction import outputs
-from xpnet.estimators._saving import SaveMixin
-from xpnet.estimators._sklearn_private import DocumentedMixin, NamesMixin, checks_parameters
-from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_exhausted
-from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
-from xpnet.estimators._solvers.optimizers import is_stochastic, restart
-from xpnet.estimators._solvers.stochastic import stochastic_rounds
-from xpnet.estimators._state import MLPState, attributes_of, unfitted_where_diverged
-from xpnet.estimators._validation import (
+from xpnet.estimators._samples.batches import Draws, Samples, check_outputs, contiguous, split
+from xpnet.estimators._samples.labels import Labels, column_raveled
+from xpnet.estimators._samples.validation import (
     cast_like,
     checked_samples,
     checked_training_set,
     checked_weights,
 )
+from xpnet.estimators._saving import SaveMixin
+from xpnet.estimators._sklearn import constraints
+from xpnet.estimators._sklearn.constraints import activation_names, hidden_sizes
+from xpnet.estimators._sklearn.private import DocumentedMixin, NamesMixin, checks_parameters
+from xpnet.estimators._solvers.callbacks import begin_counts, check_counts, is_exhausted
+from xpnet.estimators._solvers.lbfgs import FTOL, fit_lbfgs, loss_on
+from xpnet.estimators._solvers.optimizers import is_stochastic, restart
+from xpnet.estimators._solvers.stochastic import stochastic_rounds
+from xpnet.estimators._state import MLPState, attributes_of, unfitted_where_diverged
 from xpnet.network import Network
 from xpnet.train.training import Rounds, alone
 from xpnet.types import Array, Dense, Layer, Params, map_params
@@ -83,7 +83,7 @@ class BaseMLP(
 ):
     """A multi-layer perceptron; see `MLPClassifier` and `MLPRegressor`."""
 
-    _parameter_constraints = _constraints.MLP
+    _parameter_constraints = constraints.MLP
     _in_network = ("coefs_", "intercepts_")
     _always_fitted: tuple[str, ...] = (
         "n_features_in_",
@@ -156,9 +156,9 @@ class BaseMLP(
         self, given: Given | Checked, validation: Given, *, incremental: bool = False
     ) -> Rounds:
         """The epochs of a fit, which may be trained beside those of others; ``lbfgs`` has none."""
-        _constraints.check_callbacks(self.callbacks)
-        _constraints.check_solver_uses(self, validation.X is not None)
-        _constraints.check_checkpoint(self, incremental)
+        constraints.check_callbacks(self.callbacks)
+        constraints.check_solver_uses(self, validation.X is not None)
+        constraints.check_checkpoint(self, incremental)
         first = self._is_first(incremental)
         if not first and isinstance(given, Given):
             check_same_device(self, given.X, "coefs_", "partial_fit" if incremental else "fit")

@@ -14,10 +14,10 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from xpnet import backend
 from xpnet.data.batches import blocks
-from xpnet.estimators._batches import columns_between
 from xpnet.estimators._devices import on_host, to_host, where_x_lies
-from xpnet.estimators._labels import MULTILABEL, Labels, column_raveled, decoded
-from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.estimators._samples.batches import columns_between
+from xpnet.estimators._samples.labels import MULTILABEL, Labels, column_raveled, decoded
+from xpnet.estimators._samples.validation import checked_weights, targets_beside
 from xpnet.kernels import OUTPUTS
 from xpnet.kernels.activations import softplus
 from xpnet.network import Network

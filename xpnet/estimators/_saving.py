@@ -18,9 +18,9 @@ from array_api_compat import array_namespace
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend, persist
-from xpnet.estimators._constraints import check_callbacks, hidden_sizes
 from xpnet.estimators._devices import is_array, usual_dtype
-from xpnet.estimators._sklearn_private import check_parameters
+from xpnet.estimators._sklearn.constraints import check_callbacks, hidden_sizes
+from xpnet.estimators._sklearn.private import check_parameters
 from xpnet.estimators._state import StateMixin
 from xpnet.exceptions import one_line
 from xpnet.network import Network

@@ -6,10 +6,11 @@ from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
-from xpnet.estimators import _constraints
-from xpnet.estimators._batches import Samples
 from xpnet.estimators._devices import where_x_lies
-from xpnet.estimators._labels import (
+from xpnet.estimators._mlp import BaseMLP, Given, has_steps
+from xpnet.estimators._prediction import ClassPredictionMixin
+from xpnet.estimators._samples.batches import Samples
+from xpnet.estimators._samples.labels import (
     MULTICLASS,
     Labels,
     check_labels,
@@ -17,9 +18,8 @@ from xpnet.estimators._labels import (
     encoded,
     known_labels,
 )
-from xpnet.estimators._mlp import BaseMLP, Given, has_steps
-from xpnet.estimators._prediction import ClassPredictionMixin
-from xpnet.estimators._sklearn_private import checks_parameters
+from xpnet.estimators._sklearn import constraints
+from xpnet.estimators._sklearn.private import checks_parameters
 from xpnet.network import Network
 from xpnet.train.training import alone
 from xpnet.types import Array
@@ -127,7 +127,7 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
     ['no', 'yes', 'yes', 'no']
     """
 
-    _parameter_constraints = _constraints.MLP | {"class_weight": _constraints.CLASS_WEIGHT}
+    _parameter_constraints = constraints.MLP | {"class_weight": constraints.CLASS_WEIGHT}
     _always_fitted = (*BaseMLP._always_fitted, "classes_", "target_kind_")
     loss = "log_loss"  # an attribute of scikit-learn's class; no parameter
 
@@ -165,7 +165,7 @@ class MLPClassifier(ClassPredictionMixin, BaseMLP):
         callbacks: Any = (),
         checkpoint: Any = None,
     ) -> None:
-        _constraints.set_parameters(self, locals())
+        constraints.set_parameters(self, locals())
 
     @available_if(has_steps)
     @checks_parameters

@@ -13,9 +13,6 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet import backend
-from xpnet.estimators import _constraints
-from xpnet.estimators._batches import Samples, contiguous
-from xpnet.estimators._constraints import Penalty
 from xpnet.estimators._devices import (
     DeviceMixin,
     check_same_device,
@@ -23,7 +20,9 @@ from xpnet.estimators._devices import (
     reference,
     where_x_lies,
 )
-from xpnet.estimators._labels import (
+from xpnet.estimators._prediction import ClassPredictionMixin, outputs
+from xpnet.estimators._samples.batches import Samples, contiguous
+from xpnet.estimators._samples.labels import (
     Labels,
     check_labels,
     class_weighted,
@@ -32,9 +31,15 @@ from xpnet.estimators._labels import (
     of_classes,
     two_or_more,
 )
-from xpnet.estimators._prediction import ClassPredictionMixin, outputs
+from xpnet.estimators._samples.validation import (
+    checked_samples,
+    checked_training_set,
+    checked_weights,
+)
 from xpnet.estimators._saving import SaveMixin
-from xpnet.estimators._sklearn_private import DocumentedMixin, NamesMixin, checks_parameters
+from xpnet.estimators._sklearn import constraints
+from xpnet.estimators._sklearn.constraints import Penalty
+from xpnet.estimators._sklearn.private import DocumentedMixin, NamesMixin, checks_parameters
 from xpnet.estimators._solvers.lbfgs import fit_lbfgs, loss_on
 from xpnet.estimators._solvers.owlqn import owlqn_on
 from xpnet.estimators._solvers.preconditioner import (
@@ -43,7 +48,6 @@ from xpnet.estimators._solvers.preconditioner import (
     preconditioner,
 )
 from xpnet.estimators._state import LogisticState, attributes_of, unfitted_where_diverged
-from xpnet.estimators._validation import checked_samples, checked_training_set, checked_weights
 from xpnet.kernels.dense import is_sparse
 from xpnet.network import Network
 from xpnet.types import Array, Dense, Layer, Params, map_params
@@ -132,7 +136,7 @@ class LogisticRegression(
     intercept_: Array
     n_iter_: Array
 
-    _parameter_constraints = _constraints.LOGISTIC
+    _parameter_constraints = constraints.LOGISTIC
     _in_network = ("coef_", "intercept_")
     _always_fitted = ("classes_", "n_features_in_", "n_iter_")
     _warns_as = "sklearn.linear_model._logistic"
@@ -158,7 +162,7 @@ class LogisticRegression(
         warm_start: bool = False,
         n_jobs: int | None = None,
     ) -> None:
-        _constraints.set_parameters(self, locals())
+        constraints.set_parameters(self, locals())
 
     @checks_parameters
     @where_x_lies
@@ -182,7 +186,7 @@ class LogisticRegression(
         ValueError, TypeError
             As scikit-learn's, for data or parameters that cannot be.
         """
-        penalty = _constraints.penalty(self)
+        penalty = constraints.penalty(self)
         samples, labels = self._samples(X, y, sample_weight)
         net = _network(samples.X.shape[1], samples.Y.shape[1])
         first = self._is_first()

@@ -9,13 +9,13 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from xpnet import backend
-from xpnet.estimators import _constraints
-from xpnet.estimators._batches import check_outputs
 from xpnet.estimators._devices import on_host, to_host, where_x_lies
 from xpnet.estimators._mlp import BaseMLP, Given, has_steps
 from xpnet.estimators._prediction import Unread, read_scores, score_on_host
-from xpnet.estimators._sklearn_private import StrOptions, checks_parameters
-from xpnet.estimators._validation import checked_weights, targets_beside
+from xpnet.estimators._samples.batches import check_outputs
+from xpnet.estimators._samples.validation import checked_weights, targets_beside
+from xpnet.estimators._sklearn import constraints
+from xpnet.estimators._sklearn.private import StrOptions, checks_parameters
 from xpnet.estimators.classifier import MLPClassifier
 from xpnet.metrics import r2
 from xpnet.train.training import alone
@@ -55,7 +55,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     [4.0]
     """
 
-    _parameter_constraints = _constraints.MLP | {"loss": [StrOptions(set(LOSSES))]}
+    _parameter_constraints = constraints.MLP | {"loss": [StrOptions(set(LOSSES))]}
     _numeric_targets = True
     _documented_as = (MLPClassifier,)
 
@@ -93,7 +93,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         callbacks: Any = (),
         checkpoint: Any = None,
     ) -> None:
-        _constraints.set_parameters(self, locals())
+        constraints.set_parameters(self, locals())
 
     @available_if(has_steps)
     @checks_parameters

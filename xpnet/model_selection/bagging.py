@@ -19,8 +19,8 @@ from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import DeviceMixin, on_host, stand_in, to_host
 from xpnet.estimators._mlp import Given
 from xpnet.estimators._prediction import score_on_host
-from xpnet.estimators._sklearn_private import DocumentedMixin
-from xpnet.estimators._validation import checked_samples
+from xpnet.estimators._samples.validation import checked_samples
+from xpnet.estimators._sklearn.private import DocumentedMixin
 from xpnet.model_selection.checkpoints import check_one_fit
 from xpnet.model_selection.elsewhere import beside, features_of, out_of_bag, part_of
 from xpnet.model_selection.fitting import say, train_all, why_alone, why_not

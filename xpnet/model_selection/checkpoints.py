@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from xpnet.train.checkpoints import Checkpoints
+from xpnet.train.checkpoints.recorder import Checkpoints
 
 
 def check_one_fit(networks: Iterable[Any], fits: int) -> None:

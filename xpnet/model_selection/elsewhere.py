@@ -12,8 +12,8 @@ from xpnet import backend
 from xpnet.data.batches import indices
 from xpnet.estimators._devices import reference, stand_in, usual_dtype
 from xpnet.kernels.dense import is_sparse
-from xpnet.model_selection.answers import is_own, known_model, last_layers
-from xpnet.model_selection.scorers import OnHost
+from xpnet.model_selection.scoring.answers import is_own, known_model, last_layers
+from xpnet.model_selection.scoring.scorers import OnHost
 from xpnet.types import Array
 
 

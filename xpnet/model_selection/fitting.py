@@ -15,10 +15,10 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from xpnet import backend
-from xpnet.estimators._batches import draws_shared
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._mlp import BaseMLP
-from xpnet.estimators._sklearn_private import (
+from xpnet.estimators._samples.batches import draws_shared
+from xpnet.estimators._sklearn.private import (
     check_parameters,
     checks_skipped,
     has_callbacks,
@@ -30,7 +30,7 @@ from xpnet.model_selection.folds import Data, Fold, network_of, prefix_of, why_n
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.memory import bytes_of
 from xpnet.model_selection.progress import Progress
-from xpnet.model_selection.scores import NOTHING, Asked, score_all
+from xpnet.model_selection.scoring.scores import NOTHING, Asked, score_all
 from xpnet.train.together import together
 from xpnet.train.training import Rounds
 

@@ -9,8 +9,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from xpnet.estimators._mlp import Checked, Given
-from xpnet.estimators._sklearn_private import noted, part_for
-from xpnet.estimators._validation import checked_samples
+from xpnet.estimators._samples.validation import checked_samples
+from xpnet.estimators._sklearn.private import noted, part_for
 
 
 class Data(NamedTuple):

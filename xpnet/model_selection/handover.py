@@ -15,7 +15,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
-from xpnet.estimators._sklearn_private import noted
+from xpnet.estimators._sklearn.private import noted
 
 
 class Fit:

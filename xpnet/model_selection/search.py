@@ -15,12 +15,12 @@ from sklearn.utils import get_tags
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in
-from xpnet.estimators._sklearn_private import DocumentedMixin, has_callbacks
+from xpnet.estimators._sklearn.private import DocumentedMixin, has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, seconds_of
-from xpnet.model_selection.scorers import for_all, lies_elsewhere
-from xpnet.model_selection.scores import asked_by
+from xpnet.model_selection.scoring.scorers import for_all, lies_elsewhere
+from xpnet.model_selection.scoring.scores import asked_by
 from xpnet.model_selection.splits import splitter_for
 
 Base: Any = model_selection.GridSearchCV if TYPE_CHECKING else object

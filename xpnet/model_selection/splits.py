@@ -11,7 +11,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from xpnet.estimators._devices import to_host
-from xpnet.model_selection.scorers import lies_elsewhere
+from xpnet.model_selection.scoring.scorers import lies_elsewhere
 
 
 class HostSplitter:

@@ -19,8 +19,8 @@ from xpnet.estimators._devices import stand_in, to_host
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, seconds_of
-from xpnet.model_selection.scorers import for_all
-from xpnet.model_selection.scores import asked_by
+from xpnet.model_selection.scoring.scorers import for_all
+from xpnet.model_selection.scoring.scores import asked_by
 from xpnet.model_selection.splits import splitter_for
 
 BY_CLASS = ("decision_function", "predict_proba", "predict_log_proba")

@@ -4,7 +4,7 @@ Nothing in an epoch waits for the device: costs stay where they were computed un
 """
 
 from xpnet.exceptions import DivergenceError
-from xpnet.train.checkpoints import Checkpoints
+from xpnet.train.checkpoints.recorder import Checkpoints
 from xpnet.train.evaluate import evaluate
 from xpnet.train.fit import fit
 from xpnet.train.steps import steps

@@ -13,11 +13,11 @@ from xpnet._arguments import whole
 from xpnet.data.batches import Samples
 from xpnet.network import Network
 from xpnet.train.arguments import Settings, checked_callbacks, checked_samples
-from xpnet.train.checkpoints import Checkpoints, FileRecorder, check_checkpoint
+from xpnet.train.checkpoints.fingerprint import about
+from xpnet.train.checkpoints.recorder import Checkpoints, FileRecorder, check_checkpoint
 from xpnet.train.evaluate import validation_by
-from xpnet.train.fingerprint import about
 from xpnet.train.finite import FiniteLoop
-from xpnet.train.freezing import StackLoop
+from xpnet.train.stacks.freezing import StackLoop
 from xpnet.types import (
     Array,
     Batch,

@@ -40,7 +40,7 @@ def test_threads_that_take_blocks_in_turn_change_no_bit(digits, weighted, monkey
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge after . iteration.* interrupted")
 def test_products_between_the_blocks_take_one_thread(classes, expected, end, monkeypatch):
     """Where threads take blocks in turn; of many classes they do not."""
-    blas = pytest.importorskip("xpnet.fused.numba.blas")
+    blas = pytest.importorskip("xpnet.fused.numba.products.blas")
     get, set_ = blas.number_of_threads()
     rng, seen = np.random.default_rng(0), []
     X, y = rng.normal(size=(60, 4)), np.arange(60) % classes

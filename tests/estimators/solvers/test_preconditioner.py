@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from tests.kernels.cases import assert_trees_close, leaves
 from xpnet import Dense, LogisticRegression, Network, backend, value_and_grad
-from xpnet.estimators._batches import Samples
+from xpnet.estimators._samples.batches import Samples
 from xpnet.estimators._solvers.preconditioner import (
     FEWEST_ROWS,
     Rows,

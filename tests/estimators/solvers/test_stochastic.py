@@ -7,7 +7,7 @@ import pytest
 
 from xpnet import MLPClassifier, backend
 from xpnet.data.batches import gathered, sliced
-from xpnet.estimators._batches import Draws, Samples, epochs_of_batches
+from xpnet.estimators._samples.batches import Draws, Samples, epochs_of_batches
 from xpnet.estimators._solvers import stochastic
 from xpnet.train.steps import Trainer
 

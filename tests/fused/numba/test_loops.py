@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from numba import jit, typeof
 
-from xpnet.fused.numba import activations, cost, dense, dropout, matmul, sparse, updates, zeros
+from xpnet.fused.numba import activations, cost, dense, dropout, updates
 from xpnet.fused.numba.compilation.compiler import Dispatcher
 from xpnet.fused.numba.network import batch, first_layer, gradients
 from xpnet.fused.numba.network import loop as training
+from xpnet.fused.numba.products import matmul, sparse, zeros
 
 M = np.ones((8, 64), "float32")
 B = np.ones((8, 1), "float32")

@@ -20,7 +20,7 @@ from xpnet.cli.files import by_suffix, check_writable, write
 from xpnet.cli.models.data import load_samples
 from xpnet.cli.models.files import Model
 from xpnet.data import Classes, Quantities
-from xpnet.data.csv_header import is_number
+from xpnet.data.csv.header import is_number
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

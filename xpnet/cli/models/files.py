@@ -17,8 +17,8 @@ from xpnet.cli.training.networks import LOSSES
 from xpnet.cli.training.preprocessing import Preprocessing
 from xpnet.cli.training.splits import Shares, Split
 from xpnet.data import Classes, Columns, Dataset, Quantities, Scaling
-from xpnet.data.csv_decimal import MARKS
-from xpnet.data.csv_table import is_delimiter
+from xpnet.data.csv.decimal import MARKS
+from xpnet.data.csv.table import is_delimiter
 from xpnet.exceptions import ModelFileError, one_line
 from xpnet.network import Network
 from xpnet.types import Params, map_params

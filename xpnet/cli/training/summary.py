@@ -9,8 +9,8 @@ import typer
 
 from xpnet.cli.options import plural
 from xpnet.data import Columns, Dataset
-from xpnet.data.csv import counts_rows
-from xpnet.data.csv_header import is_number
+from xpnet.data.csv.files import counts_rows
+from xpnet.data.csv.header import is_number
 from xpnet.data.labels import may_be_classes
 from xpnet.exceptions import listed, quoted
 

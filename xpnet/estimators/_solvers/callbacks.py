@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from xpnet.callbacks import Callback
-from xpnet.estimators._batches import Samples
-from xpnet.estimators._sklearn_private import has_callbacks, task_of_fit
+from xpnet.estimators._samples.batches import Samples
+from xpnet.estimators._sklearn.private import has_callbacks, task_of_fit
 from xpnet.estimators._state import UNSET
 from xpnet.types import Epoch, OptimizerState, Result, Run, Step
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
 
-from xpnet.estimators._batches import Samples
+from xpnet.estimators._samples.batches import Samples
 from xpnet.estimators._solvers.preconditioner import Rows, divisor, mean_of, variance_of
 from xpnet.optim import Minimum, owlqn
 from xpnet.types import Array, Dense, Params

@@ -28,8 +28,8 @@ from scipy.sparse import issparse
 
 from xpnet import backend
 from xpnet.data.batches import blocks
-from xpnet.estimators._batches import Samples, columns_between
 from xpnet.estimators._prediction import outputs
+from xpnet.estimators._samples.batches import Samples, columns_between
 from xpnet.estimators._solvers.lbfgs import (
     CACHED_ROWS,
     on_threads,

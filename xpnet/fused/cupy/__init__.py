@@ -14,7 +14,7 @@ from xpnet.fused import Accelerator, TrainingRun, TrainingStep, loss_share, or_e
 from xpnet.fused.cupy.cost import output_activation, output_cost, output_cost_backward
 from xpnet.fused.cupy.dense import activation_dense_backward, dense_activation
 from xpnet.fused.cupy.driver import Driver, NoKernelError
-from xpnet.fused.cupy.step import planned_step
+from xpnet.fused.cupy.network.step import planned_step
 from xpnet.fused.cupy.updates import update
 from xpnet.types import Gather, Kernels
 
@@ -71,7 +71,7 @@ def _step(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 def _graph_step(plain: Callable[..., Any]) -> Callable[..., Any]:
     from xpnet.fused.cupy.device import DRIVER
-    from xpnet.fused.cupy.graph import captured_plans
+    from xpnet.fused.cupy.network.graph import captured_plans
 
     return planned_step(DRIVER, plain, captured_plans())
 
@@ -80,7 +80,7 @@ def _graph_run(step: TrainingStep) -> TrainingRun | None:
     if loss_share(step) != 1.0:
         return None
     from xpnet.fused.cupy.device import DRIVER
-    from xpnet.fused.cupy.run import captured_run
+    from xpnet.fused.cupy.network.run import captured_run
 
     return captured_run(DRIVER)
 

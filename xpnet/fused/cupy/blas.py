@@ -15,8 +15,8 @@ from typing import Any
 import cupy
 import numpy as np
 
-from xpnet.fused.cupy.calls import gemm_of
 from xpnet.fused.cupy.driver import Product
+from xpnet.fused.cupy.network.calls import gemm_of
 
 _WORKSPACE = 32 * 2**20  # bytes, what cuBLAS recommends for Hopper and Blackwell; others want less
 _TF32_TENSOR_OP_MATH = 3  # as cublas_api.h numbers it; CuPy has no name for it

@@ -10,7 +10,7 @@ import numpy as np
 
 from xpnet.fused.cupy.dense import MOST_NETWORKS, row_sums
 from xpnet.fused.cupy.driver import MOST_BLOCKS, Driver, Extent, one_real_dtype, power_of_two
-from xpnet.fused.cupy.sets import sets_of, sharing
+from xpnet.fused.cupy.network.sets import sets_of, sharing
 from xpnet.types import Array
 
 Scale: TypeAlias = tuple[np.generic, Array | None, int, int, int]

@@ -16,7 +16,7 @@ from xpnet.fused.cupy.driver import (
     one_real_dtype,
     row_grid,
 )
-from xpnet.fused.cupy.sets import sets_of
+from xpnet.fused.cupy.network.sets import sets_of
 from xpnet.types import Array, Dense, Layer
 
 NEEDS_Z = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cupy
 import numpy as np
 
-from xpnet.fused.cupy.calls import bound, place
 from xpnet.fused.cupy.compiler import kernel, started
 from xpnet.fused.cupy.driver import Driver, Extent
+from xpnet.fused.cupy.network.calls import bound, place
 from xpnet.types import Array
 
 

@@ -20,11 +20,11 @@ from xpnet.fused.numba.activations import (
     piecewise_backward,
     piecewise_forward,
 )
-from xpnet.fused.numba.blas import ALONE, is_for_product, multiply, routine
 from xpnet.fused.numba.compilation.compiler import DTYPES, compiled
-from xpnet.fused.numba.many_samples import are_many_with_zeros, product_of_samples
-from xpnet.fused.numba.sparse import sparse_gradient, sparse_product
-from xpnet.fused.numba.thin import MOST_OUTPUTS, thin_product
+from xpnet.fused.numba.products.blas import ALONE, is_for_product, multiply, routine
+from xpnet.fused.numba.products.many_samples import are_many_with_zeros, product_of_samples
+from xpnet.fused.numba.products.sparse import sparse_gradient, sparse_product
+from xpnet.fused.numba.products.thin import MOST_OUTPUTS, thin_product
 from xpnet.fused.numba.threads.number import chosen
 from xpnet.kernels import ACTIVATIONS
 from xpnet.kernels.dense import before_dropout, is_sparse

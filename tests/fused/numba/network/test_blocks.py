@@ -20,11 +20,11 @@ from tests.train.cases import Heard
 from xpnet import VECTORIZED, value_and_grad
 from xpnet.backend import leaves
 from xpnet.data.batches import shuffled
-from xpnet.fused.numba.blas import routine
-from xpnet.fused.numba.matmul import tile_rows
 from xpnet.fused.numba.network import loop, step
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.trainings import side_by_side
+from xpnet.fused.numba.products.blas import routine
+from xpnet.fused.numba.products.matmul import tile_rows
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads.blocks import block_of, blocks_in
 from xpnet.fused.numba.threads.team import Team

@@ -9,12 +9,12 @@ import pytest
 
 from tests.fused.numba.network.test_run import assert_equal, assert_the_same, trained
 from tests.fused.numba.network.test_stacks import assert_as_alone, in_runs, limit_threads
-from tests.fused.numba.test_zeros import with_zeros
+from tests.fused.numba.products.test_zeros import with_zeros
 from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import rates
 from xpnet import MLPClassifier, Network, optim, stack, steps
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import loop, run
+from xpnet.fused.numba.products.blas import routine
 from xpnet.fused.numba.threads.team import Team
 
 BATCH_SIZE = 40

@@ -11,10 +11,10 @@ import pytest
 from tests.fused.cases import assert_alike, fortran, strided
 from tests.kernels.cases import random_case
 from xpnet import value_and_grad
-from xpnet.fused.numba.blas import ALONE
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.network.gradients import FEW
-from xpnet.fused.numba.thin import FEWEST, MOST, MOST_OUTPUTS
+from xpnet.fused.numba.products.blas import ALONE
+from xpnet.fused.numba.products.thin import FEWEST, MOST, MOST_OUTPUTS
 from xpnet.kernels import VECTORIZED
 from xpnet.network.blocks import in_blocks
 from xpnet.network.defaults import accelerator_for

@@ -18,7 +18,7 @@ from xpnet.backend import gather
 from xpnet.callbacks import Callback
 from xpnet.data.batches import gathered, shuffled
 from xpnet.fused.numba.activations import KINDS
-from xpnet.fused.numba.blas import routine
+from xpnet.fused.numba.products.blas import routine
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.train.arguments import Settings

@@ -13,8 +13,8 @@ from tests.train.cases import Heard
 from xpnet import DivergenceError, MLPClassifier, Network, cost, fit, optim
 from xpnet.backend import leaves
 from xpnet.fused.numba import ACCELERATOR
-from xpnet.fused.numba.blas import ALONE, routine
 from xpnet.fused.numba.network import loop, trainings
+from xpnet.fused.numba.products.blas import ALONE, routine
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.threads.trial import Trial
 from xpnet.train.arguments import Settings

@@ -15,9 +15,9 @@ from sklearn.base import clone
 from tests.kernels.cases import leaves
 from xpnet import Checkpoints, MLPClassifier, Network, fit, optim
 from xpnet.callbacks import Callback
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.trainings import in_common
+from xpnet.fused.numba.products.blas import routine
 from xpnet.model_selection import GridSearchCV
 from xpnet.train.arguments import Settings
 from xpnet.train.fit import begun

@@ -13,8 +13,8 @@ from tests.fused.numba.network.test_stacks import EXACT, STEPS, K, M, case, in_r
 from tests.kernels.cases import assert_trees_close, mapped, of_member
 from tests.train.cases import Heard, rates
 from xpnet import optim, steps
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import stack_step
+from xpnet.fused.numba.products.blas import routine
 from xpnet.fused.numba.threads import team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import VECTORIZED

@@ -16,8 +16,8 @@ from tests.train.cases import Heard, rates
 from xpnet import fit, optim
 from xpnet.backend import gather
 from xpnet.data.batches import gathered, shuffled
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.network import loop, stacks, trainings
+from xpnet.fused.numba.products.blas import routine
 from xpnet.fused.numba.threads import team
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.train.arguments import Settings

@@ -16,9 +16,9 @@ from tests.fused.cases import HOLDERS, OPTIMIZERS, assert_alike, fortran, stride
 from tests.kernels.cases import Case, mapped, random_case
 from xpnet import Network, optim, value_and_grad
 from xpnet.fused.numba.activations import KINDS
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.network import step as compiled
+from xpnet.fused.numba.products.blas import routine
 from xpnet.kernels import VECTORIZED
 from xpnet.train import steps
 from xpnet.types import Dense

@@ -15,9 +15,9 @@ import pytest
 from xpnet import Network, optim
 from xpnet.data.batches import shuffled
 from xpnet.fused import numba as fused_numba
-from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network import loop, trainings
 from xpnet.fused.numba.network.loop import of_thread
+from xpnet.fused.numba.products.blas import number_of_threads
 from xpnet.train.arguments import Settings
 from xpnet.train.steps import Trainer
 

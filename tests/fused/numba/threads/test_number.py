@@ -13,8 +13,8 @@ import xpnet
 from tests.fused.numba.network.test_run import assert_equal, samples, trained
 from xpnet import Network
 from xpnet.fused.numba import dense
-from xpnet.fused.numba.blas import number_of_threads, routine
 from xpnet.fused.numba.network import stack_step
+from xpnet.fused.numba.products.blas import number_of_threads, routine
 from xpnet.fused.numba.threads import number as threads
 from xpnet.fused.numba.threads import team, trial
 from xpnet.fused.numba.threads.number import Threads, at_most

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numba import int64, typeof
 
-from xpnet.fused.numba.blas import AS_IT_IS, product
 from xpnet.fused.numba.network.loop import train
 from xpnet.fused.numba.network.loops import of_backward, of_forward
+from xpnet.fused.numba.products.blas import AS_IT_IS, product
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at, vector_at
-from xpnet.fused.numba.matmul import register_size, tile_rows
 from xpnet.fused.numba.network.gradients import (
     BACKWARD,
     DECAY,
@@ -23,8 +22,9 @@ from xpnet.fused.numba.network.gradients import (
 )
 from xpnet.fused.numba.network.places import BIAS, N_IN, N_OUT, WEIGHTS, A
 from xpnet.fused.numba.network.table import row_at
+from xpnet.fused.numba.products.matmul import register_size, tile_rows
+from xpnet.fused.numba.products.zeros import WIDE, WORD
 from xpnet.fused.numba.updates import MOST_VALUES
-from xpnet.fused.numba.zeros import WIDE, WORD
 from xpnet.types import Array
 
 PIECE, ROWS_OF_PIECE = 2**19, 256

@@ -18,13 +18,13 @@ from xpnet.fused.numba.compilation.address import call
 from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.rows import address_of_row
 from xpnet.fused.numba.compilation.views import address_at, array_at
-from xpnet.fused.numba.matmul import SUMMED, register_size
 from xpnet.fused.numba.memory import CACHE_LINE
 from xpnet.fused.numba.network.batch import part_of, place_of
 from xpnet.fused.numba.network.gradients import DECAY, MOST, TRANSPOSE
 from xpnet.fused.numba.network.places import WEIGHTS, A, Z, rows_of
 from xpnet.fused.numba.network.table import row_at
-from xpnet.fused.numba.zeros import PAIR, WIDE, WORD, pays
+from xpnet.fused.numba.products.matmul import SUMMED, register_size
+from xpnet.fused.numba.products.zeros import PAIR, WIDE, WORD, pays
 from xpnet.types import Array
 
 LEAST_SAMPLES = 32

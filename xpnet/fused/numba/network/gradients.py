@@ -14,13 +14,11 @@ from __future__ import annotations
 import numpy as np
 
 from xpnet.fused.numba.activations import piecewise_forward
-from xpnet.fused.numba.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm
 from xpnet.fused.numba.compilation.address import call, number_of
 from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.views import address_at, array_at, matrix_at
 from xpnet.fused.numba.dense import add_scaled, square_sum
 from xpnet.fused.numba.dropout import DIVIDE, DROP, KEPT, Masks
-from xpnet.fused.numba.matmul import SUMMED
 from xpnet.fused.numba.network.places import (
     DA,
     DZ,
@@ -31,7 +29,9 @@ from xpnet.fused.numba.network.places import (
     dense,
     rows_of,
 )
-from xpnet.fused.numba.thin import samples_at_once
+from xpnet.fused.numba.products.blas import ALONE, AS_IT_IS, TRANSPOSED, gemm
+from xpnet.fused.numba.products.matmul import SUMMED
+from xpnet.fused.numba.products.thin import samples_at_once
 from xpnet.types import Array
 
 BLAS, MATMUL, TRANSPOSE, FORWARD, BACKWARD, SUMS, OUTPUT, DECAY = range(8)  # of `loops`

@@ -13,13 +13,11 @@ from xpnet.fused.numba.activations import (
     multiply_backward,
     piecewise_backward,
 )
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.address import address_of
 from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.gather import gather
-from xpnet.fused.numba.matmul import matmul
 from xpnet.fused.numba.network import first_layer
 from xpnet.fused.numba.network.gradients import (
     backward,
@@ -28,9 +26,11 @@ from xpnet.fused.numba.network.gradients import (
     forward,
     thin_cost_and_gradients,
 )
-from xpnet.fused.numba.transpose import transpose
+from xpnet.fused.numba.products.blas import routine
+from xpnet.fused.numba.products.matmul import matmul
+from xpnet.fused.numba.products.transpose import transpose
+from xpnet.fused.numba.products.zeros import product_without_zeros
 from xpnet.fused.numba.updates import MOST_VALUES
-from xpnet.fused.numba.zeros import product_without_zeros
 from xpnet.kernels import Dropout
 from xpnet.types import Array
 

@@ -30,9 +30,9 @@ from xpnet.fused.numba.network.loop import of_thread, row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update
 from xpnet.fused.numba.network.step import Program, suits
 from xpnet.fused.numba.network.table import NETWORKS
+from xpnet.fused.numba.products.zeros import LEAST_WEIGHTS, has_many_zeros
 from xpnet.fused.numba.threads.blocks import LEAST
 from xpnet.fused.numba.updates import LOOPS, MOST_VALUES
-from xpnet.fused.numba.zeros import LEAST_WEIGHTS, has_many_zeros
 from xpnet.types import (
     Array,
     Batches,

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused import are_dense
-from xpnet.fused.numba.blas import ALONE, is_for_product
 from xpnet.fused.numba.network.loop import Room
 from xpnet.fused.numba.network.run import program_of
 from xpnet.fused.numba.network.stacks import StackProgram
 from xpnet.fused.numba.network.step import SMALL
 from xpnet.fused.numba.network.table import NETWORKS
+from xpnet.fused.numba.products.blas import ALONE, is_for_product
 from xpnet.fused.numba.threads.number import Threads
 from xpnet.fused.numba.updates import LOOPS
 from xpnet.kernels import Dropout

@@ -14,13 +14,13 @@ import numpy as np
 
 from xpnet.fused import are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
-from xpnet.fused.numba.blas import end_threads
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import Room, table_of
 from xpnet.fused.numba.network.loops import masks_in_row
 from xpnet.fused.numba.network.places import UNIT, A
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.trainings import groups_of
+from xpnet.fused.numba.products.blas import end_threads
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.number import all_threads

@@ -13,10 +13,8 @@ import numpy as np
 from xpnet.fused import are_dense, loss_share, or_else
 from xpnet.fused.flats import Flats
 from xpnet.fused.numba.activations import KINDS
-from xpnet.fused.numba.blas import routine
 from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.cost import OUTPUTS
-from xpnet.fused.numba.matmul import MOST
 from xpnet.fused.numba.network.batch import PIECE, ROWS_OF_PIECE
 from xpnet.fused.numba.network.gradients import DECAY
 from xpnet.fused.numba.network.loop import Room, row_of, table_of
@@ -28,7 +26,9 @@ from xpnet.fused.numba.network.loops import (
 )
 from xpnet.fused.numba.network.places import REST
 from xpnet.fused.numba.network.table import ROW
-from xpnet.fused.numba.thin import MOST_OUTPUTS
+from xpnet.fused.numba.products.blas import routine
+from xpnet.fused.numba.products.matmul import MOST
+from xpnet.fused.numba.products.thin import MOST_OUTPUTS
 from xpnet.fused.numba.threads.blocks import LEAST, block_of, weights_of
 from xpnet.fused.numba.threads.team import Team
 from xpnet.fused.numba.updates import flat_update

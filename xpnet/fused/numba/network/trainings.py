@@ -19,10 +19,10 @@ from typing import Any, TypeAlias
 
 from xpnet._cores import cores
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.blas import number_of_threads
 from xpnet.fused.numba.network.loop import Room, of_thread, table_of
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.table import NETWORKS, ROW
+from xpnet.fused.numba.products.blas import number_of_threads
 from xpnet.fused.numba.threads.blocks import weights_of
 from xpnet.fused.numba.threads.trial import prefer_one
 from xpnet.types import Array, PreparedRun, SideBySide

@@ -22,7 +22,7 @@ import numpy as np
 
 from xpnet._cores import cores
 from xpnet._interrupts import deferred_signals
-from xpnet.fused.numba.blas import (
+from xpnet.fused.numba.products.blas import (
     ALONE,
     AS_IT_IS,
     SMALL,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xpnet.fused.numba.blas import end_threads
+from xpnet.fused.numba.products.blas import end_threads
 from xpnet.fused.numba.threads.alone import is_alone
 from xpnet.fused.numba.threads.blocks import EACH, LEAST, block_of, blocks_in, weights_of
 from xpnet.fused.numba.threads.number import all_threads

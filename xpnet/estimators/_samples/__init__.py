@@ -1,0 +1,1 @@
+"""Samples of the estimators: checked, labelled, and in batches."""

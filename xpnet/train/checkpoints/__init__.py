@@ -1,0 +1,1 @@
+"""Checkpoints of a run, and the fingerprint by which it is known again."""

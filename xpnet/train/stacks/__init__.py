@@ -1,0 +1,1 @@
+"""Stacks in training: their networks end one by one."""
