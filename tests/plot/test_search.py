@@ -199,6 +199,7 @@ def test_of_several_scores_the_one_that_refit_names():
     [
         ("size", None, "x is 'size', which was not searched: expected one of rate"),
         ("rate", "size", "y is 'size', which was not searched"),
+        (["rate"], None, r"x is \['rate'\], which was not searched: expected one of rate"),
         ("rate", "rate", "y is 'rate', as x is"),
     ],
 )

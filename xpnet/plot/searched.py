@@ -48,7 +48,8 @@ class Searched(NamedTuple):
 
         Raises ValueError if none has it.
         """
-        of_each = {k: one[name] for k, one in enumerate(params) if name in one}
+        # Compared one by one, as what is given may have no hash.
+        of_each = {k: one[name] for k, one in enumerate(params) if name in list(one)}
         if not of_each:
             names = ", ".join(dict.fromkeys(name for one in params for name in one))
             raise ValueError(
