@@ -8,7 +8,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from tests.kernels.cases import Library, assert_trees_close, random_case
+from tests.fused.jax.cases import M, stack_on_jax
+from tests.kernels.cases import assert_trees_close
 from tests.train.cases import rates
 from xpnet import optim
 from xpnet.fused import is_known
@@ -21,7 +22,7 @@ jax_groups = pytest.importorskip("xpnet.fused.jax.groups")
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
-K, M, SIZE, STEPS_AN_EPOCH = 5, 29, 4, 8  # the last batch is of one sample
+K, SIZE, STEPS_AN_EPOCH = 5, 4, 8  # the last batch is of one sample
 SEEDS = [3, 1, 4, 1, 5]
 
 
@@ -31,15 +32,6 @@ def two_groups(monkeypatch):
     monkeypatch.setattr(jax_groups, "cores", lambda: 2)
     monkeypatch.setattr(jax_groups, "FEWEST", 2)
     monkeypatch.setattr(jax_groups, "WORK", 0)
-
-
-def stack_on_jax(own=False, m=M, networks=K):
-    """Each network with its own weights of samples, and penalty; with its own samples if asked."""
-    case = random_case((3, 5, 2), output="softmax", m=m, stack=(networks,), weighted=True)
-    case = case.on(Library("jax"), "float64")
-    X = [case.X * (1 + k / networks) for k in range(networks)]
-    samples = {"X": jax.numpy.stack(X)} if own else {}
-    return replace(case, l2=jax.numpy.asarray(rates(*np.geomspace(0.01, 1, networks))), **samples)
 
 
 def trainer_of(case, **settings):
@@ -77,24 +69,24 @@ def assert_epochs_as_runs(case, count, lead=(), size=SIZE, **settings):
 def test_epochs_of_one_run_are_those_one_by_one(lead, own, two_groups):
     dropout = {"dropout": 0.4, "seed": SEEDS} if own else {}
     schedule = optim.adam(optim.cosine(rates(*np.geomspace(1e-3, 0.1, K)), 20))
-    assert_epochs_as_runs(stack_on_jax(own), 3, lead, optimizer=schedule, **dropout)
+    assert_epochs_as_runs(stack_on_jax(K, own), 3, lead, optimizer=schedule, **dropout)
 
 
 @pytest.mark.parametrize(("m", "size"), [(28, SIZE), (M, M - 1), (M, 1)])
 def test_epochs_of_whole_batches_and_of_one(m, size):
-    assert_epochs_as_runs(stack_on_jax(m=m), 2, size=size, optimizer=optim.sgd(0.1))
+    assert_epochs_as_runs(stack_on_jax(K, m=m), 2, size=size, optimizer=optim.sgd(0.1))
 
 
 @pytest.mark.parametrize("bound", ["MOST_EPOCHS", "MOST_STEPS", "ORDERS"])
 def test_more_epochs_than_a_program_has_room_for(bound, monkeypatch):
     room = {"MOST_EPOCHS": 2, "MOST_STEPS": 2 * STEPS_AN_EPOCH, "ORDERS": 2 * M}
     monkeypatch.setattr(jax_run, bound, room[bound])
-    assert_epochs_as_runs(stack_on_jax(), 5, optimizer=optim.sgd(0.1))
+    assert_epochs_as_runs(stack_on_jax(K), 5, optimizer=optim.sgd(0.1))
 
 
 def test_samples_of_epochs_are_gathered_in_blocks(monkeypatch):
     """Of seven whole batches for three, three and one."""
-    case = stack_on_jax()
+    case = stack_on_jax(K)
     a_sample = case.X.nbytes + case.Y.nbytes
     monkeypatch.setattr(jax_run, "GATHERED", 3 * SIZE * a_sample // M + 1)
     monkeypatch.setattr(jax_run, "FEWEST", 3)
@@ -102,7 +94,7 @@ def test_samples_of_epochs_are_gathered_in_blocks(monkeypatch):
 
 
 def test_epochs_of_all_numbers_are_one_program():
-    case, before = stack_on_jax(), jax_run._run_program.cache_info().misses
+    case, before = stack_on_jax(K), jax_run._run_program.cache_info().misses
     trainer = trainer_of(case, optimizer=optim.sgd(0.1))
     for count in (1, 3, 2):
         trainer.run_of_epochs(epochs_of(case, count, ()), STEPS_AN_EPOCH)
@@ -121,7 +113,7 @@ OWN = SGD._replace(apply=lambda *given: SGD.apply(*given))
 )
 def test_what_no_run_of_epochs_is_made_of(size, optimizer):
     assert not is_known(OWN.apply)
-    case, steps = stack_on_jax(), -(-M // size)
+    case, steps = stack_on_jax(K), -(-M // size)
     trainer = trainer_of(case, optimizer=optimizer)
     assert trainer.run_of_epochs(epochs_of(case, 2, (), size), steps) is None
     assert trainer.index == 0
@@ -129,7 +121,7 @@ def test_what_no_run_of_epochs_is_made_of(size, optimizer):
 
 def test_one_network_has_no_run_of_epochs():
     """Which would be a program more, for as many steps."""
-    case = stack_on_jax()
+    case = stack_on_jax(K)
     one = trainer_of(replace(case.member(0), l2=0.0), optimizer=SGD)
     assert one.run_of_epochs(epochs_of(case, 2, ()), STEPS_AN_EPOCH) is None
     assert not one.has_run_of_epochs

@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from tests.fused.jax.test_epochs import stack_on_jax
+from tests.fused.jax.cases import stack_on_jax
 from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import Heard, rates, train
 from xpnet import optim
@@ -20,7 +20,7 @@ jax = pytest.importorskip("jax")
 jax_run = pytest.importorskip("xpnet.fused.jax.run")
 jax_groups = pytest.importorskip("xpnet.fused.jax.groups")
 
-K, M, SIZE = 7, 29, 4  # the last batch is of one sample
+K, SIZE = 7, 4  # the last batch is of one sample
 SEEDS = [3, 1, 4, 1, 5, 9, 2]
 FORMS = {
     "rates": {"optimizer": optim.adam(rates(*np.geomspace(1e-3, 0.1, K)))},
@@ -39,7 +39,7 @@ def three_groups(monkeypatch):
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_groups_are_trained_as_step_by_step(form, three_groups):
-    case, settings = stack_on_jax(networks=K), {"batch_size": SIZE, "epochs": 2, **form}
+    case, settings = stack_on_jax(K), {"batch_size": SIZE, "epochs": 2, **form}
     with mock.patch.object(jax_run, "in_groups", wraps=jax_groups.in_groups) as grouped:
         found = train(case, **settings)
     assert {call.args[0] for call in grouped.call_args_list} == {3}
@@ -50,7 +50,7 @@ def test_groups_are_trained_as_step_by_step(form, three_groups):
 
 
 def test_a_network_of_a_group_is_trained_as_alone(three_groups):
-    case = stack_on_jax(networks=K)
+    case = stack_on_jax(K)
     found = train(case, batch_size=SIZE)
     for k in (0, 3, K - 1):
         alone = replace(case.member(k), l2=float(case.l2[k, 0, 0]))
@@ -58,7 +58,7 @@ def test_a_network_of_a_group_is_trained_as_alone(three_groups):
 
 
 def test_masks_that_are_drawn_for_the_whole_stack_are_those_of_steps(three_groups):
-    case, settings = stack_on_jax(networks=K), {"batch_size": SIZE, "dropout": 0.4, "seed": 2}
+    case, settings = stack_on_jax(K), {"batch_size": SIZE, "dropout": 0.4, "seed": 2}
     found, expected = (train(case, callbacks=c, **settings) for c in ([], [Heard()]))
     assert_trees_close(found.params, expected.params, "float64")
 
