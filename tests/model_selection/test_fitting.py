@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.model_selection.cases import SMALL, Unequal, X, Y, heard
 from xpnet import MLPClassifier, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
-from xpnet.estimators._sklearn.private import warnings_noted
+from xpnet.estimators._sklearn.warnings import noted, warnings_noted
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -110,6 +111,31 @@ def test_a_warning_that_is_an_error_fails_its_own_fit_alone(grid):
     )
     assert np.isnan(expected["mean_test_score"][1])
     np.testing.assert_equal(found["mean_test_score"], expected["mean_test_score"])
+
+
+@pytest.mark.filterwarnings("default:of a step")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_warning_is_given_as_often_as_the_filter_says():
+    def count(module):
+        model = MLPClassifier(**SMALL | {"callbacks": [WarnsOfSteps()]})
+        with warnings.catch_warnings(record=True) as shown:
+            module.GridSearchCV(model, {"alpha": [1e-5, 1.0]}, cv=2).fit(X, Y)
+        return len(shown)
+
+    assert count(ours) == count(theirs) > 0
+
+
+def test_what_another_thread_was_warned_of_at_the_same_line_is_noted():
+    def warn(said=None):
+        with nullcontext() if said is None else noted(said):
+            warnings.warn("of a step", stacklevel=1)
+
+    with ThreadPoolExecutor(1) as other, warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        with warnings_noted():
+            other.submit(warn).result()
+            warn(said := [])
+    assert len(shown) == len(said) == 1
 
 
 @pytest.mark.filterwarnings("always:of ")

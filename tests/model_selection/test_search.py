@@ -7,10 +7,11 @@ import pickle
 import threading
 from collections import Counter
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import effective_n_jobs, parallel_config
 from sklearn import model_selection as theirs
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -270,8 +271,11 @@ LBFGS = MLPClassifier(**SMALL | {"solver": "lbfgs"})
             **options,
         ).fit(X, Y),
         lambda refit, **options: ours.cross_val_score(LBFGS, X, Y, **options),
+        lambda refit, **options: ours.validation_curve(
+            MLPClassifier(**SMALL), X, Y, param_name="solver", param_range=["lbfgs"], **options
+        ),
     ],
-    ids=["lbfgs", "steps", "score"],
+    ids=["lbfgs", "steps", "score", "curve"],
 )
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_fits_none_of_which_can_be_beside_others_take_n_jobs(search):
@@ -285,6 +289,25 @@ def test_fits_none_of_which_can_be_beside_others_take_n_jobs(search):
         search(scoring=scoring, n_jobs=2, cv=2, refit=False)
     assert took
     assert threading.main_thread() not in took
+
+
+class CountsJobs(StandardScaler):
+    jobs: ClassVar[list[int]] = []
+
+    def fit(self, X, y=None):
+        self.jobs.append(effective_n_jobs(2))
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_steps_of_a_pipeline_have_jobs_of_their_own(n_jobs, monkeypatch):
+    monkeypatch.setattr(CountsJobs, "jobs", jobs := [])
+    model = make_pipeline(CountsJobs(), MLPClassifier(**SMALL))
+    search = ours.GridSearchCV(model, {"mlpclassifier__alpha": [1e-5, 1.0]}, cv=2, n_jobs=n_jobs)
+    assert search.fit(X, Y).n_jobs == n_jobs
+    ours.cross_validate(model, X, Y, cv=2, n_jobs=n_jobs)
+    assert jobs == [2] * 5  # of each fold, and of the search's last fit
 
 
 def test_a_checkpoint_is_not_for_a_search(tmp_path):

@@ -56,6 +56,8 @@ WRONG = {
     "name": ({"optimizer": "adam"}, "optimizer is 'adam': expected a function of the rates"),
     "no rates": ({"rates": []}, "rates is .*: expected numbers above 0"),
     "one rate": ({"rates": 0.1}, "rates is 0.1: expected numbers above 0"),
+    "text": ({"rates": "12"}, "rates is '12': expected numbers above 0"),
+    "too large": ({"rates": [10**400]}, "rates is .*: expected numbers above 0"),
     "negative": ({"rates": [-0.1, 0.1]}, "rates is .*: expected numbers above 0"),
 }
 

@@ -18,13 +18,9 @@ from xpnet import backend
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._mlp import BaseMLP
 from xpnet.estimators._samples.batches import draws_shared
-from xpnet.estimators._sklearn.private import (
-    check_parameters,
-    checks_skipped,
-    has_callbacks,
-    noted,
-    warnings_noted,
-)
+from xpnet.estimators._sklearn.private import check_parameters, checks_skipped
+from xpnet.estimators._sklearn.warnings import noted, warnings_noted
+from xpnet.estimators._solvers.callbacks import has_callbacks
 from xpnet.model_selection.checkpoints import check_one_fit
 from xpnet.model_selection.folds import Data, Fold, network_of, prefix_of, why_not_own
 from xpnet.model_selection.handover import Fit
@@ -84,6 +80,15 @@ def _why_none_of(estimator: Any, names: Set[str]) -> str:
     is_set = not names & {prefix + "solver", prefix + "verbose"}
     why = why_alone(network) if is_set and (network.solver == "lbfgs" or network.verbose) else ""
     return why_not_own(estimator, names) or why
+
+
+def why_all(estimator: Any, candidates: Iterable[dict[str, Any]]) -> str:
+    """Why no fit of these can go beside others; empty where one can, or they are to be refused."""
+    with suppress(Exception):
+        made = [Candidate(estimator, params) for params in candidates]
+        is_refused = any(network_of(one.estimator).checkpoint is not None for one in made)
+        return made[0].reason if all(one.reason for one in made) and not is_refused else ""
+    return ""
 
 
 class Candidate:

@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline
 
 from xpnet.estimators._mlp import Checked, Given
 from xpnet.estimators._samples.validation import checked_samples
-from xpnet.estimators._sklearn.private import noted, part_for
+from xpnet.estimators._sklearn.private import part_for
+from xpnet.estimators._sklearn.warnings import noted
 
 
 class Data(NamedTuple):

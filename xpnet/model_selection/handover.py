@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from numbers import Integral
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
-from xpnet.estimators._sklearn.private import noted
+from xpnet.estimators._sklearn.warnings import noted
 
 
 class Fit:
@@ -70,6 +71,14 @@ class Fit:
 def seconds_of(fit: Fit | None) -> dict[str, float]:
     """What a fit adds to scikit-learn's times, known once all are; one left to it, nothing."""
     return {"fit_time": 0.0, "score_time": 0.0} if fit is None else fit.seconds
+
+
+def jobs_of_scores(n_jobs: Any) -> Any:
+    """What scikit-learn is told in the place of `n_jobs`, if that is valid.
+
+    To score takes less time than to start other processes. Steps of a Pipeline have jobs as ever.
+    """
+    return 1 if n_jobs is None or isinstance(n_jobs, Integral) else n_jobs
 
 
 class Dealer:

@@ -9,16 +9,16 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joblib import parallel_config
 from sklearn import model_selection
 from sklearn.utils import get_tags
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in
-from xpnet.estimators._sklearn.private import DocumentedMixin, has_callbacks
+from xpnet.estimators._sklearn.private import DocumentedMixin
+from xpnet.estimators._solvers.callbacks import has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
-from xpnet.model_selection.handover import Dealer, seconds_of
+from xpnet.model_selection.handover import Dealer, jobs_of_scores, seconds_of
 from xpnet.model_selection.scoring.scorers import for_all, lies_elsewhere
 from xpnet.model_selection.scoring.scores import asked_by
 from xpnet.model_selection.splits import splitter_for
@@ -34,6 +34,7 @@ class SideBySideMixin(DocumentedMixin, Base):
     """
 
     estimator: Any
+    n_jobs: Any
     scoring: Any
     cv: Any
     _public_in = "xpnet.model_selection"
@@ -64,21 +65,17 @@ class SideBySideMixin(DocumentedMixin, Base):
             say(self.verbose, f"Trained one by one: {reason}")
             with self._for_elsewhere(X, y, params):
                 return super().fit(X, y, **params)
-        given, dealer = self.estimator, Dealer(self.estimator)
+        given, n_jobs, dealer = self.estimator, self.n_jobs, Dealer(self.estimator)
         dealer.give([dealer.estimator])  # the first that is cloned is the estimator itself
         self.estimator, self._dealer, self._seconds = dealer.estimator, dealer, []
+        self.n_jobs = jobs_of_scores(n_jobs)
         self.__dict__["_run_search"] = self._side_by_side(dealer)
         try:
-            # What is left is to score, which takes less time than to start other processes.
-            with (
-                backend.on_device_of(stand_in(X)),
-                self._for_elsewhere(X, y, params),
-                parallel_config(backend="sequential"),
-            ):
+            with backend.on_device_of(stand_in(X)), self._for_elsewhere(X, y, params):
                 return super().fit(X, y, **params)
         finally:
             dealer.close()
-            self.estimator = given
+            self.estimator, self.n_jobs = given, n_jobs
             for name in ("_dealer", "_seconds", "_routed", "_data", "_run_search"):
                 self.__dict__.pop(name, None)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from joblib import parallel_config
 from sklearn import get_config, model_selection
 from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
@@ -16,9 +15,9 @@ from sklearn.utils import indexable
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in, to_host
-from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
+from xpnet.model_selection.fitting import fit_all, say, why_all, why_not
 from xpnet.model_selection.folds import Data
-from xpnet.model_selection.handover import Dealer, Fit, seconds_of
+from xpnet.model_selection.handover import Dealer, Fit, jobs_of_scores, seconds_of
 from xpnet.model_selection.scoring.scorers import for_all
 from xpnet.model_selection.scoring.scores import asked_by
 from xpnet.model_selection.splits import splitter_for
@@ -34,16 +33,16 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
         given, verbose = options.get("params") or {}, options.get("verbose", 0)
-        searched = {options["param_name"]: ()} if "param_name" in options else {}
+        searched = {options["param_name"]} if "param_name" in options else set()
         if has_scores:
-            options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched.keys())
+            options["scoring"] = for_all(options.get("scoring"), estimator, X, y, searched)
         options["cv"] = splitter_for(options.get("cv"), estimator, X, y)
         if options.get("method") in BY_CLASS and not get_config()["array_api_dispatch"]:
             y = to_host(y)  # of which scikit-learn numbers the classes there
         reason = why_not(estimator, given)
         if get_config()["enable_metadata_routing"] and given:
             reason = reason or "metadata is routed"
-        reason = reason or why_none(estimator, [searched])
+        reason = reason or why_all(estimator, _candidates(options))
         if reason:
             say(verbose, f"Trained one by one: {reason}")
             return function(estimator, X, y, **options)
@@ -51,6 +50,14 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             return _trained(function, estimator, X, y, given, options)
 
     return beside
+
+
+def _candidates(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parameters of each candidate: of `validation_curve` several, else what is given alone."""
+    if "param_name" not in options:
+        yield {}
+    for value in options.get("param_range", ()):
+        yield {options["param_name"]: value}
 
 
 def _trained(
@@ -74,24 +81,23 @@ def _trained(
     fits: list[Fit | None] = []
 
     def handed_over() -> Iterator[Any]:
-        candidates = [{options["param_name"]: value} for value in options.get("param_range", ())]
         fitted_on = _numbered(y) if options.get("method") in BY_CLASS else y
         fits.extend(
             fit_all(
                 estimator,
-                candidates or [{}],
+                list(_candidates(options)),
                 Data(X, fitted_on, given, splits),
                 asked=asked,
-                by_fold=bool(candidates),  # of `validation_curve`
+                by_fold="param_name" in options,  # of `validation_curve`
                 verbose=options.get("verbose", 0),
             )
         )
         yield from (fit and fit.handed_over() for fit in fits)
 
     dealer.give(handed_over())
+    options["n_jobs"] = jobs_of_scores(options.get("n_jobs"))
     try:
-        with parallel_config(backend="sequential"):
-            return _with_seconds(function(dealer.estimator, X, y, **options), fits)
+        return _with_seconds(function(dealer.estimator, X, y, **options), fits)
     finally:
         dealer.close()
         asked.forget()

@@ -126,7 +126,8 @@ class Network:
             If `like` comes together with `xp`, `device` or `dtype`, or is no array of numbers that
             weights can be; if `seed` is no whole number, or `scheme` neither a name nor a function.
         ValueError
-            If `seed` is negative, `seeds` are none, or `scheme` returns another shape.
+            If `seed` is negative, `seeds` are none or no sequence, or `scheme` returns another
+            shape.
         """
         if seeds is not None:
             there = {"like": like, "xp": xp, "device": device, "dtype": dtype}
@@ -149,10 +150,14 @@ if Network.__doc__:
 
 
 def _several(seeds: Any) -> list[int]:
-    found = list(seeds) if isinstance(seeds, Iterable) else None
+    try:
+        found = [] if isinstance(seeds, str) else list(seeds)
+    except TypeError:
+        found = []
     if not found:
-        kind = TypeError if found is None else ValueError
-        raise kind(f"seeds is {seeds!r}: expected one for each network of a stack, such as [0, 1]")
+        raise ValueError(
+            f"seeds is {seeds!r}: expected one for each network of a stack, such as [0, 1]"
+        )
     return found
 
 

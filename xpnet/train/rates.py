@@ -123,8 +123,8 @@ def _of_one(params: Params) -> Params:
 
 def _checked(rates: Any) -> list[float]:
     try:
-        found = list(map(float, rates))
-    except (TypeError, ValueError):
+        found = [] if isinstance(rates, str) else list(map(float, rates))
+    except (TypeError, ValueError, OverflowError):
         found = []
     if not found or not all(0.0 < rate < math.inf for rate in found):
         raise ValueError(f"rates is {rates!r}: expected numbers above 0, such as [1e-3, 1e-2]")

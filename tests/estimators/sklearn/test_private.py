@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xpnet import LogisticRegression, MLPClassifier, MLPRegressor
-from xpnet.estimators._sklearn.private import warn
+from xpnet.estimators._sklearn.warnings import warn
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = (X[:, 0] > 0).astype(int)

@@ -29,7 +29,7 @@ from sklearn.utils.multiclass import (
 
 from xpnet import backend
 from xpnet.estimators._devices import to_host
-from xpnet.estimators._sklearn.private import warn
+from xpnet.estimators._sklearn.warnings import warn
 from xpnet.types import Array
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"

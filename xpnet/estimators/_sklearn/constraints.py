@@ -8,7 +8,8 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from xpnet.callbacks import Callback
-from xpnet.estimators._sklearn.private import Interval, Options, StrOptions, warn
+from xpnet.estimators._sklearn.private import Interval, Options, StrOptions
+from xpnet.estimators._sklearn.warnings import warn
 from xpnet.estimators._solvers.optimizers import STOCHASTIC
 from xpnet.init import SCHEMES
 from xpnet.kernels import ACTIVATIONS

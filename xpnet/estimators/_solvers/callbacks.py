@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from xpnet.callbacks import Callback
 from xpnet.estimators._samples.batches import Samples
-from xpnet.estimators._sklearn.private import has_callbacks, task_of_fit
+from xpnet.estimators._sklearn.private import task_of_fit
 from xpnet.estimators._state import UNSET
 from xpnet.types import Epoch, OptimizerState, Result, Run, Step
 
@@ -174,6 +174,11 @@ class Patience(Callback):
             reason += " Learning rate too small."
         say(self.model, f"{reason} Stopping.")
         return reason
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether scikit-learn's own callbacks are to hear of a fit."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
 class ScikitLearnCallbacks(Callback):

@@ -18,9 +18,9 @@ from xpnet.estimators._devices import on_host
 from xpnet.estimators._loss import sklearn_value_and_grad
 from xpnet.estimators._prediction import rows_at_once
 from xpnet.estimators._samples.batches import Samples, columns_between
-from xpnet.estimators._samples.sparse import SparseColumns, lbfgs_by_features
-from xpnet.estimators._sklearn.private import warn
+from xpnet.estimators._sklearn.warnings import warn
 from xpnet.estimators._solvers.callbacks import ScikitLearnCallbacks, say
+from xpnet.estimators._solvers.sparse import SparseColumns, lbfgs_by_features
 from xpnet.estimators._state import DivergedError
 from xpnet.exceptions import NotFiniteError
 from xpnet.network import Network

@@ -20,10 +20,10 @@ from xpnet.estimators._checkpoints import recorder_of
 from xpnet.estimators._loss import loss_share
 from xpnet.estimators._prediction import counted, outputs
 from xpnet.estimators._samples.batches import Draws, Samples, epochs_of_batches, gather_of_sparse
-from xpnet.estimators._samples.sparse import by_features
-from xpnet.estimators._sklearn.private import warn
+from xpnet.estimators._sklearn.warnings import warn
 from xpnet.estimators._solvers.callbacks import Patience, ScikitLearnCallbacks, is_exhausted
 from xpnet.estimators._solvers.optimizers import restart, resumed
+from xpnet.estimators._solvers.sparse import by_features
 from xpnet.estimators._state import DivergedError
 from xpnet.kernels import OUTPUTS, VECTORIZED
 from xpnet.kernels.dense import is_sparse

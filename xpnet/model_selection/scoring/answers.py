@@ -22,7 +22,7 @@ from xpnet import backend
 from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.estimators._devices import stand_in
 from xpnet.estimators._prediction import Unread, outputs
-from xpnet.estimators._sklearn.private import attempted, warnings_noted
+from xpnet.estimators._sklearn.warnings import attempted, warnings_noted
 from xpnet.model_selection.folds import Fold, network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.network import Network

@@ -12,7 +12,8 @@ from xpnet import backend
 from xpnet.estimators._devices import on_host, stand_in, to_host
 from xpnet.estimators._mlp import Checked
 from xpnet.estimators._samples.validation import checked_weights
-from xpnet.estimators._sklearn.private import attempted, part_for, warnings_noted
+from xpnet.estimators._sklearn.private import part_for
+from xpnet.estimators._sklearn.warnings import attempted, warnings_noted
 from xpnet.model_selection.folds import Data, Fold, network_of
 from xpnet.model_selection.handover import Fit
 from xpnet.model_selection.scoring.answers import Answers, ByOutputs, ByScore, Part, is_own
