@@ -94,7 +94,8 @@ ModelPath: TypeAlias = Annotated[
 
 # How a table is read.
 READING = "label", "header", "delimiter", "decimal", "encoding", "max_memory"
-"""The options of tables that a training has and whatever a model is used on."""
+"""Options of how a table is read. Commands that use a model take them by name so that Typer knows
+them, and read them by `reading_of`."""
 
 Label: TypeAlias = Annotated[
     str | None,

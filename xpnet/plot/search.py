@@ -31,8 +31,8 @@ _MOST_NUMBERS = 120
 """Cells of a heat map in which the scores can be read."""
 
 _FAR = 10.0
-"""As many times below the median as the best is above it, or as the deviation over the folds is
-large, a mean is left out of the scale."""
+"""A mean is left out of the scale if it is as many times further below the median than the best is
+above it, or than the deviation over the folds where that is more."""
 
 _BAND = 1.2
 """Standard deviations that are within the scale, with room for the caps of their bars."""

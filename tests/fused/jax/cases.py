@@ -10,7 +10,7 @@ from tests.kernels.cases import Library, random_case
 from tests.train.cases import rates
 from xpnet import backend
 
-M = 29  # samples
+M = 29  # samples: of batches of 4, the last has one
 
 
 def stack_on_jax(networks, own=False, m=M):

@@ -22,7 +22,7 @@ jax_groups = pytest.importorskip("xpnet.fused.jax.groups")
 
 STEPS = import_module("xpnet.train.steps")  # the function of that name hides the module
 
-K, SIZE, STEPS_AN_EPOCH = 5, 4, 8  # the last batch is of one sample
+K, SIZE, STEPS_AN_EPOCH = 5, 4, 8
 SEEDS = [3, 1, 4, 1, 5]
 
 

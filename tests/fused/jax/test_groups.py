@@ -20,7 +20,7 @@ jax = pytest.importorskip("jax")
 jax_run = pytest.importorskip("xpnet.fused.jax.run")
 jax_groups = pytest.importorskip("xpnet.fused.jax.groups")
 
-K, SIZE = 7, 4  # the last batch is of one sample
+K, SIZE = 7, 4
 SEEDS = [3, 1, 4, 1, 5, 9, 2]
 FORMS = {
     "rates": {"optimizer": optim.adam(rates(*np.geomspace(1e-3, 0.1, K)))},

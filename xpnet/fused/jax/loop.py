@@ -69,7 +69,7 @@ def train_epochs(
     moments: tuple[Params, ...],
     given: Given,
 ) -> State:
-    """Make `length` epochs of `full` whole batches, and of a short one where there is its order.
+    """Make `length` epochs of `full` whole batches, and of a short one if there is an order for it.
 
     The other parameters are those of `train`.
     """

@@ -1,1 +1,1 @@
-"""Scores of fits: scikit-learn's scorers where samples lie, and the answers that they compare."""
+"""Scores of fits on arrays of other libraries: own ones where these lie, others on the host."""

@@ -1,1 +1,1 @@
-"""Stacks in training: their networks end one by one."""
+"""One training of a stack, whose networks end one by one; `together/` makes stacks of trainings."""

@@ -142,9 +142,9 @@ def _made_in_stacks(
 ) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next.
 
-    They are so many that none of a stack may end before, and that there is time for them: by what
-    its last ones took, a training makes that many `at_once`. One that fails, by its schedule say,
-    leaves.
+    Of a stack they are as many as none of its trainings can end before, and as there is time for:
+    `at_once` says how many, by what the last ones of a training took. A training that fails, by its
+    schedule say, leaves.
     """
     made: dict[int, PreparedRun] = {}
     groups = _alike(trainings, epochs, watch, limit, at_once)

@@ -1,1 +1,1 @@
-"""Matrix products of the compiled loops: dense ones, and those that leave out zeros."""
+"""Matrix products: in registers, of the BLAS and its threads, without zeros; and transposes."""
