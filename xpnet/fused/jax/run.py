@@ -118,7 +118,7 @@ def _given(
 
 
 def _calls(batches: Batches) -> list[Call]:
-    """The calls of a run: of as many whole batches as there is room for, and of a short last one."""
+    """The calls of a run: of as many whole batches as there is room for, and of a short last."""
     m, size = batches.X.shape[-2], batches.size
     full, rest = divmod(batches.order.shape[-1], size)
     rows, last = _split(batches.order, size)
