@@ -102,9 +102,11 @@ def warns_of_rates(rate):
     [{"callbacks": [[], [WarnsOfSteps()]]}, {"solver": ["adam", warns_of_rates]}],
     ids=["callback", "schedule"],
 )
+@pytest.mark.parametrize("fused", ["1", "0"], ids=["runs", "stacks"])
 @pytest.mark.filterwarnings("error:of a step")
 @pytest.mark.filterwarnings("ignore")
-def test_a_warning_that_is_an_error_fails_its_own_fit_alone(grid):
+def test_a_warning_that_is_an_error_fails_its_own_fit_alone(grid, fused, monkeypatch):
+    monkeypatch.setenv("XPNET_FUSED", fused)
     found, expected = (
         module.GridSearchCV(MLPClassifier(**SMALL), grid, cv=2).fit(X, Y).cv_results_
         for module in (ours, theirs)
@@ -113,12 +115,24 @@ def test_a_warning_that_is_an_error_fails_its_own_fit_alone(grid):
     np.testing.assert_equal(found["mean_test_score"], expected["mean_test_score"])
 
 
-@pytest.mark.filterwarnings("default:of a step")
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_a_warning_is_given_as_often_as_the_filter_says():
+@pytest.mark.parametrize("fused", ["1", "0"], ids=["runs", "stacks"])
+@pytest.mark.parametrize(
+    ("settings", "action"),
+    [
+        ({"callbacks": [WarnsOfSteps()]}, "default"),
+        ({"callbacks": [WarnsOfSteps()]}, "always"),
+        ({"solver": warns_of_rates}, "default"),  # a stack asks once for the rates of all folds
+    ],
+    ids=["callback", "each callback", "schedule"],
+)
+def test_a_warning_is_given_as_often_as_the_filter_says(settings, fused, action, monkeypatch):
+    monkeypatch.setenv("XPNET_FUSED", fused)
+
     def count(module):
-        model = MLPClassifier(**SMALL | {"callbacks": [WarnsOfSteps()]})
+        model = MLPClassifier(**SMALL | settings)
         with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings(action, "of a step")
             module.GridSearchCV(model, {"alpha": [1e-5, 1.0]}, cv=2).fit(X, Y)
         return len(shown)
 
