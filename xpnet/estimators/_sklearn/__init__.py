@@ -1,1 +1,1 @@
-"""scikit-learn's conventions: private names, constraints on parameters, tooltips."""
+"""scikit-learn's conventions: private names, constraints on parameters, warnings, tooltips."""
