@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.standin.place import put_in_place
-from xpnet import backend
+from xpnet import backend, fused
 from xpnet.backend.libraries import LIBRARIES
 from xpnet.types import Array
 
@@ -88,6 +88,12 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def unfused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plain kernels, where a test names no others."""
     monkeypatch.setenv("XPNET_FUSED", "0")
+
+
+@pytest.fixture
+def own_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each library's own runs of training steps, also of arrays in the host's memory."""
+    monkeypatch.setattr(fused, "accelerator_of", lambda X, xp: fused.accelerator(xp))
 
 
 @pytest.fixture(params=_ALL)

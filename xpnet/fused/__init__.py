@@ -18,7 +18,9 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from xpnet._interrupts import deferred_signals
 from xpnet.kernels import UPDATES
@@ -34,12 +36,16 @@ from xpnet.types import (
     ValueAndGrad,
 )
 
+if TYPE_CHECKING:
+    from xpnet.fused.host import HostMemory
+
 __all__ = [
     "ACCELERATORS",
     "UNFUSED",
     "Accelerator",
     "accelerate",
     "accelerator",
+    "accelerator_of",
     "are_dense",
     "are_floats",
     "are_of_step",
@@ -87,7 +93,7 @@ class Accelerator:
         A run of training steps as one program, for one training loop: ``(TrainingSteps) ->
         (params, moments, costs)``; the same results as step by step, costs on the host. None in
         place of a result where it does not support such steps. Its next call may write over these
-        moments. It has an attribute ``of_each`` where networks of a stack may have samples, orders
+        moments, for which a sequence may stand. It has an attribute ``of_each`` where networks of a stack may have samples, orders
         and dropout of their own, and ``whole`` where epochs may be batches of all samples as they
         lie, without an order. Where there is `side_by_side`, its attribute ``prepared`` takes
         `TrainingSteps` of whole epochs and returns a `PreparedRun`, or None. Where whole epochs,
@@ -115,6 +121,8 @@ class Accelerator:
     without_threads : ``(Network) -> context``
         Context for a search that calls them so: all its products take the thread that makes them,
         as threads of the library's would take the cores from ours.
+    host : HostMemory, or None
+        By which NumPy's runs train those of its arrays that lie on a processor.
     """
 
     kernels: Callable[[Kernels], Kernels] = _as_it_is
@@ -130,6 +138,7 @@ class Accelerator:
     value_and_grad: Callable[[ValueAndGrad], ValueAndGrad] = _as_it_is
     threads: Callable[[Any], int] = lambda net: 1
     without_threads: Callable[[Any], AbstractContextManager[None]] = lambda net: nullcontext()
+    host: HostMemory | None = None
 
 
 UNFUSED = Accelerator()
@@ -153,6 +162,16 @@ def accelerator(xp: ModuleType) -> Accelerator:
     """
     package = ACCELERATORS.get(_library(xp))
     return _loaded(package) if package and find_spec(package) else UNFUSED
+
+
+def accelerator_of(X: Array, xp: ModuleType) -> Accelerator:
+    """That of `xp`, of which X is an array; with NumPy's runs where these can read it."""
+    own, numpys = accelerator(xp), accelerator(np)
+    if own.host is None or numpys is UNFUSED or own.host.to_numpy(X) is None:
+        return own
+    from xpnet.fused.host import in_host_memory
+
+    return in_host_memory(own.host, own, numpys)
 
 
 def _library(xp: ModuleType) -> str:

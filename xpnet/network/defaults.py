@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def accelerator_for(X: Array) -> Accelerator:
     """The accelerator for arrays of X's library; one that changes nothing where fusing is off."""
-    from xpnet.fused import UNFUSED, accelerator
+    from xpnet.fused import UNFUSED, accelerator_of
 
-    return accelerator(array_namespace(X)) if backend.fusing() else UNFUSED
+    return accelerator_of(X, array_namespace(X)) if backend.fusing() else UNFUSED
 
 
 def training_step(step: TrainingStep, X: Array) -> TrainingStep:

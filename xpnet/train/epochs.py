@@ -299,7 +299,7 @@ class EpochLoop(Training):
 
     def enter_prepared(self, epochs: Sequence[Batches], made: PreparedRun) -> None:
         """Enter such a run, which has been made."""
-        self._enter_run(epochs, 0, self.trainer.enter(*made.result))
+        self._enter_run(epochs, 0, self.trainer.enter(*made.result()))
 
     def _in_one_run(self, epochs: Sequence[Batches]) -> bool:
         """Train on whole epochs in one run; whether the library has one for them."""
@@ -333,7 +333,8 @@ class EpochLoop(Training):
         self.costs.enter(costs, weights)
         # Asked each time: a callback may be given its `on_step` at the start, or after an epoch.
         if hearing := [callback for callback in self.callbacks if hears_steps(callback)]:
-            told = self.told(newest)
+            state = newest.state._replace(moments=tuple(newest.state.moments))
+            told = self.told(newest._replace(state=state))
             for callback in hearing:
                 callback.on_step(told)
         self.recorder.after_steps(self)

@@ -161,7 +161,7 @@ class Trainer:
             self.params, moments, J = step(
                 self.net,
                 self.params,
-                self.state.moments,
+                tuple(self.state.moments),  # of a run they may be another sequence
                 X,
                 Y,
                 hyperparameters,

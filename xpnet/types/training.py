@@ -142,12 +142,12 @@ class PreparedRun(NamedTuple):
     ----------
     arguments : tuple
         What the library's `SideBySide` makes it from.
-    result : tuple ``(params, moments, costs)``
-        What it leaves once it is made.
+    result : ``() -> (params, moments, costs)``
+        What it has left, once it is made.
     """
 
     arguments: tuple[Any, ...]
-    result: tuple[Params, tuple[Params, ...], Any]
+    result: Callable[[], tuple[Params, tuple[Params, ...], Any]]
 
 
 SideBySide: TypeAlias = Callable[

@@ -79,7 +79,7 @@ def beside_and_alone(library, own, m=M, **options):
 
 
 @pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])
-def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, monkeypatch):
+def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, own_runs, monkeypatch):
     if eager_xp.name == "numpy":
         monkeypatch.setenv("XPNET_FUSED", "0")  # so that there is a stack, too
     X, *_ = samples_of(eager_xp, 0, 1)
@@ -87,7 +87,7 @@ def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, monkeypatch):
     assert beside_and_alone(eager_xp, own) == ([] if gains else [0, 1, 2, 3])
 
 
-def test_a_stack_makes_as_many_epochs_as_none_of_it_ends_before(eager_xp, monkeypatch):
+def test_a_stack_makes_as_many_epochs_as_none_of_it_ends_before(eager_xp, own_runs, monkeypatch):
     """The second ends after six; the others go on as a smaller stack."""
     monkeypatch.setattr("xpnet.train.together.rounds.SECONDS", 1e9)
     monkeypatch.setattr("tests.train.together.cases.EPOCHS", 7)

@@ -11,7 +11,7 @@ from xpnet.callbacks import Callback
 from xpnet.estimators._samples.batches import Samples
 from xpnet.estimators._sklearn.private import task_of_fit
 from xpnet.estimators._state import UNSET
-from xpnet.types import Epoch, OptimizerState, Result, Run, Step
+from xpnet.types import Epoch, Result, Run
 
 Item = TypeVar("Item")
 
@@ -75,12 +75,9 @@ _KEPT = (*COUNTS, "n_iter_", "t_", "loss_", "best_params", "no_improvement_count
 class Patience(Callback):
     """scikit-learn's counts of epochs, kept in the fitted attributes of `model`; stops by them."""
 
-    every_step = False
-
     def __init__(self, model: Any) -> None:
         self.model = model
         self.m = 0
-        self.optimizer_state: OptimizerState | None = model._optimizer_state
         self._kept: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -91,10 +88,6 @@ class Patience(Callback):
         self.m = run.m
         self.model.n_iter_, self.model.stopped_ = 0, "all epochs done"
         self._keep()
-
-    def on_step(self, step: Step) -> None:
-        """Keep what the optimiser remembers: a next step may write over what it did before."""
-        self.optimizer_state = step.state
 
     def on_epoch(self, epoch: Epoch) -> str:
         """Count the epoch; return why to stop, or an empty string."""
@@ -130,11 +123,6 @@ class Patience(Callback):
         self.model._rate.value = state.pop("rate")
         self.model._update(**state)
         self._keep()
-
-    def on_end(self, result: Result) -> Result:
-        """Hand back what the optimiser remembers."""
-        self.model._optimizer_state = self.optimizer_state
-        return result
 
     def _keep(self) -> None:
         """Note the counts now, as a validation extends them before its epoch is over."""

@@ -116,7 +116,6 @@ class _EstimatorLoop(EpochLoop):
     ) -> None:
         """Go on from the newest checkpoint, and in `epochs` from the first that is not over."""
         self.recorder = recorder_of(self.model, self, samples, validation)
-        self.callbacks[0].optimizer_state = self.trainer.state
         for _ in self.history:
             self.batches = next(epochs)
 
@@ -146,6 +145,7 @@ class _EstimatorLoop(EpochLoop):
             self.params = model._best_params
         if self.batches is not None and self.steps:
             self._check_learned(self.batches)
+        model._optimizer_state = self.trainer.state
         model._hold(self.params)
 
     def _check_learned(self, batches: Batches) -> None:

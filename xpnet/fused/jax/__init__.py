@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from xpnet.fused import Accelerator
 from xpnet.fused.jax.dense import training_kernels
+from xpnet.fused.jax.host import HOST
 from xpnet.fused.jax.run import compiled_cost, compiled_run
 from xpnet.fused.jax.step import compiled_init, compiled_step
 from xpnet.types import Gather, Kernels
@@ -67,4 +68,5 @@ ACCELERATOR = Accelerator(
     initial=compiled_init,
     gather=compiled_gather,
     cost=compiled_cost,
+    host=HOST,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from xpnet.fused import Accelerator, replaced
 from xpnet.fused.torch.cost import output_cost_backward
 from xpnet.fused.torch.dense import activation_dense_backward, dense_activation
+from xpnet.fused.torch.host import HOST
 from xpnet.fused.torch.run import runs_in_place
 from xpnet.fused.torch.updates import fused_update
 from xpnet.types import Kernels
@@ -32,4 +33,6 @@ def _training_kernels(kernels: Kernels) -> Kernels:
     return _kernels(kernels, in_place=True)
 
 
-ACCELERATOR = Accelerator(kernels=_kernels, training_kernels=_training_kernels, run=runs_in_place)
+ACCELERATOR = Accelerator(
+    kernels=_kernels, training_kernels=_training_kernels, run=runs_in_place, host=HOST
+)

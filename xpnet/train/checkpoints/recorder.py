@@ -238,7 +238,7 @@ def _state_of(loop: EpochLoop) -> dict[str, Any]:
     return {
         "params": trainer.params,
         "t": trainer.state.t,
-        "moments": trainer.state.moments,
+        "moments": tuple(trainer.state.moments),
         "steps": loop.steps,
         "stopped": loop.stopped if loop.is_over else None,
         "history": loop.history,

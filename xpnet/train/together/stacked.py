@@ -167,7 +167,7 @@ class Stack:
                 for k, loop in enumerate(self.loops)
             ]
         return {
-            loop: PreparedRun((), (params, tuple(moments), host[:, k]))
+            loop: _made(params, tuple(moments), host[:, k])
             for k, (loop, (params, *moments)) in enumerate(zip(self.loops, left, strict=True))
             if loop in epochs
         }
@@ -218,6 +218,11 @@ class Stack:
         columns = backend.asarray(rows, dtype=self.like.dtype, **where)[:, :, None, None]
         found: tuple[Array, ...] = array_namespace(columns).unstack(columns)
         return found
+
+
+def _made(params: Params, moments: tuple[Params, ...], costs: Array) -> PreparedRun:
+    """A run that has left these."""
+    return PreparedRun((), lambda: (params, moments, costs))
 
 
 def _own(loop: EpochLoop, epochs: int, each: Sequence[Params]) -> Sequence[Params]:

@@ -216,7 +216,7 @@ def test_a_group_stays_in_its_room(sizes, fences):
     runs = [Trainer(net, params, settings, fixed=True).prepared([batches], 3, known) for _ in "abc"]
     with side_by_side() as make, make() as submit:
         submit(runs)
-    assert all(np.isfinite(made.result[2]).all() for made in runs)
+    assert all(np.isfinite(made.result()[2]).all() for made in runs)
     assert all(np.isnan(fence).all() for fence in fences)
     assert len(fences) > 3
 

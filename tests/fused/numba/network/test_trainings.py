@@ -95,8 +95,8 @@ def test_more_trainings_than_threads_and_those_that_are_soon_made_here(soon, bla
     assert not soon or len(names) == 1
     for trainer, run in zip(trainers, runs, strict=True):
         costs = trainer.run(batches, 0, 3)
-        np.testing.assert_array_equal(run.result[2], costs)
-        for found, expected in zip(run.result[0], trainer.params, strict=True):
+        np.testing.assert_array_equal(run.result()[2], costs)
+        for found, expected in zip(run.result()[0], trainer.params, strict=True):
             np.testing.assert_array_equal(found.W, expected.W)
 
 
@@ -142,8 +142,8 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
         assert without.called == (sizes[0] > 64)
     for run, trainer in zip(runs, others, strict=True):
         costs = np.concatenate([trainer.run(each, 0, 3) for each in epochs])
-        np.testing.assert_array_equal(run.result[2], costs)
-        for found, expected in zip(run.result[0], trainer.params, strict=True):
+        np.testing.assert_array_equal(run.result()[2], costs)
+        for found, expected in zip(run.result()[0], trainer.params, strict=True):
             np.testing.assert_array_equal(found.W, expected.W)
             np.testing.assert_array_equal(found.b, expected.b)
 
@@ -251,8 +251,8 @@ def test_what_is_known_of_steps_is_of_their_numbers_and_of_an_order_while_it_las
     with trainings.side_by_side() as make, make() as submit:
         submit(runs)
     costs = expected.run(batches, 0, 3)
-    np.testing.assert_array_equal(runs[1].result[2], costs)
-    np.testing.assert_array_equal(runs[1].result[0][0].W, expected.params[0].W)
+    np.testing.assert_array_equal(runs[1].result()[2], costs)
+    np.testing.assert_array_equal(runs[1].result()[0][0].W, expected.params[0].W)
     order = weakref.ref(batches.order)
     del batches
     assert order() is not None
@@ -276,7 +276,7 @@ def test_folds_of_one_size_share_an_order():
     with trainings.side_by_side() as make, make() as submit:
         submit(runs)
     for run, trainer, each in zip(runs, trainers, batches, strict=True):
-        np.testing.assert_array_equal(run.result[2], trainer.run(each, 0, 3))
+        np.testing.assert_array_equal(run.result()[2], trainer.run(each, 0, 3))
 
 
 def test_what_is_made_of_samples_is_made_once_for_all_that_share_them():
@@ -300,4 +300,4 @@ def test_what_is_made_of_samples_is_made_once_for_all_that_share_them():
     with trainings.side_by_side() as make, make() as submit:
         submit(runs)
     for run, trainer in zip(runs, trainers, strict=True):
-        np.testing.assert_array_equal(run.result[2], trainer.run(batches, 0, 3))
+        np.testing.assert_array_equal(run.result()[2], trainer.run(batches, 0, 3))

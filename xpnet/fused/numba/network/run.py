@@ -190,7 +190,8 @@ class RunProgram(Program):
         """The same as one call of `train`, which is yet to be made."""
         steps = self._own(steps)
         row, arrays = self._row_of_steps(steps)
-        return PreparedRun((row, self, arrays), (steps.params, steps.moments, arrays["costs"]))
+        left = steps.params, steps.moments, arrays["costs"]
+        return PreparedRun((row, self, arrays), lambda: left)
 
     def _own(self, steps: TrainingSteps) -> TrainingSteps:
         """The same, of which parameters, copied, and moments may be written over."""

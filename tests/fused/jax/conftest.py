@@ -1,0 +1,8 @@
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _jax_runs(own_runs):
+    """JAX's own runs, which on a processor NumPy's would take the place of."""

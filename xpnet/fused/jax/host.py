@@ -1,0 +1,31 @@
+"""Arrays of JAX in the host's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from xpnet.fused.host import HostMemory
+from xpnet.types import Array
+
+
+def _to_numpy(array: Array) -> Array | None:
+    if isinstance(array, np.ndarray):
+        return array
+    is_plain = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+    if not (is_plain and len(array.devices()) == 1 and array.platform() == "cpu"):
+        return None
+    return np.asarray(array)
+
+
+def _from_numpy(hosts: Sequence[Array], like: Array) -> Sequence[Array]:
+    # Copies, as nobody may write to an array of JAX. What is not committed to a device may yet be
+    # computed with beside an array on another.
+    where = like.sharding if like.committed else None
+    made: Sequence[Array] = jax.device_put(hosts, where, may_alias=False)
+    return made
+
+
+HOST = HostMemory(_to_numpy, _from_numpy)
