@@ -111,7 +111,10 @@ def test_fused_kernels_are_the_default(xp, switch, monkeypatch):
         monkeypatch.setenv("XPNET_FUSED", switch)
     X = xp.asarray([[0.0]])
     assert defaults.default_kernels(X) is fused.accelerate(VECTORIZED, xp.xp)
-    assert defaults.accelerator_for(X) is fused.accelerator(xp.xp) is not fused.UNFUSED
+    found, own = defaults.accelerator_for(X), fused.accelerator(xp.xp)
+    assert found.training_kernels == own.training_kernels != fused.UNFUSED.training_kernels
+    # In the host's memory, the runs are NumPy's: see `test_host.py`.
+    assert (found is own) == (xp.name == "numpy")
 
 
 @COMPILED
@@ -195,7 +198,7 @@ def test_a_kernel_that_does_not_take_its_arguments_hands_them_all_over():
 
 def test_unfused_is_as_it_was():
     names = {field.name for field in dataclasses.fields(fused.Accelerator)}
-    absent = {"graph_step", "graph_run", "side_by_side"}
+    absent = {"graph_step", "graph_run", "side_by_side", "host"}
     assert all(getattr(fused.UNFUSED, name) is None for name in absent)
     assert fused.UNFUSED.run(step) is fused.UNFUSED.cost(step) is None
     assert fused.UNFUSED.threads(None) == 1

@@ -166,8 +166,8 @@ def accelerator(xp: ModuleType) -> Accelerator:
 
 def accelerator_of(X: Array, xp: ModuleType) -> Accelerator:
     """That of `xp`, of which X is an array; with NumPy's runs where these can read it."""
-    own, numpys = accelerator(xp), accelerator(np)
-    if own.host is None or numpys is UNFUSED or own.host.to_numpy(X) is None:
+    own = accelerator(xp)
+    if own.host is None or own.host.to_numpy(X) is None or (numpys := accelerator(np)) is UNFUSED:
         return own
     from xpnet.fused.host import in_host_memory
 

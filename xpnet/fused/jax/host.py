@@ -21,10 +21,10 @@ def _to_numpy(array: Array) -> Array | None:
 
 
 def _from_numpy(hosts: Sequence[Array], like: Array) -> Sequence[Array]:
-    # Copies, as nobody may write to an array of JAX. What is not committed to a device may yet be
-    # computed with beside an array on another.
+    # Copies, as these are written over, and JAX may share memory or read it later. What is not
+    # committed to a device may yet be computed with beside an array on another.
     where = like.sharding if like.committed else None
-    made: Sequence[Array] = jax.device_put(hosts, where, may_alias=False)
+    made: Sequence[Array] = jax.device_put(list(map(np.array, hosts)), where)
     return made
 
 
