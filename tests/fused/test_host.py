@@ -20,7 +20,7 @@ from tests.kernels.cases import (
     random_case,
     tree_leaves,
 )
-from tests.train.cases import Heard, Rarely, rates, train
+from tests.train.cases import Rarely, rates, train
 from xpnet import backend, fused, optim
 from xpnet.fused.host import HostMoments
 from xpnet.network.defaults import accelerator_for

@@ -92,14 +92,15 @@ class Accelerator:
     run : ``(TrainingStep) -> TrainingRun or None``
         A run of training steps as one program, for one training loop: ``(TrainingSteps) ->
         (params, moments, costs)``; the same results as step by step, costs on the host. None in
-        place of a result where it does not support such steps. Its next call may write over these
-        moments, for which a sequence may stand. It has an attribute ``of_each`` where networks of a stack may have samples, orders
-        and dropout of their own, and ``whole`` where epochs may be batches of all samples as they
-        lie, without an order. Where there is `side_by_side`, its attribute ``prepared`` takes
-        `TrainingSteps` of whole epochs and returns a `PreparedRun`, or None. Where whole epochs,
-        which have an order each, are sooner made as one run, attributes ``epochs`` and
-        ``stacked_epochs`` are such runs, of one network and of a stack. An attribute ``cost``,
-        ``(params, batch, l2) -> J or None``, is as `cost` below, by the same program.
+        place of a result where it does not support such steps. Moments may be another sequence
+        than a tuple, and its next call may write over them. It has an attribute ``of_each`` where
+        networks of a stack may have samples, orders and dropout of their own, and ``whole`` where
+        epochs may be batches of all samples as they lie, without an order. Where there is
+        `side_by_side`, its attribute ``prepared`` takes `TrainingSteps` of whole epochs and returns
+        a `PreparedRun`, or None. Where whole epochs, which have an order each, are sooner made as
+        one run, attributes ``epochs`` and ``stacked_epochs`` are such runs, of one network and of a
+        stack. An attribute ``cost``, ``(params, batch, l2) -> J or None``, is as `cost` below, by
+        the same program.
     side_by_side : ``() -> context of SideBySide``, or None
         Makes runs of many trainings at once.
     graph_run : ``(TrainingStep) -> TrainingRun or None``, or None

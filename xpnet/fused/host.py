@@ -66,6 +66,7 @@ class HostRun:
         self.samples: tuple[Sequence[Any], Any] = (None,) * 3, None
 
     def __call__(self, steps: TrainingSteps) -> Left | None:
+        """A run; None where there is none for these steps."""
         found = self._made(self.numpys, steps)
         if found is not None or self.own is None or steps.batches.order is None:
             return found
@@ -89,7 +90,7 @@ class HostRun:
         """What `params` cost on a batch; None where NumPy's loops do not tell."""
         try:
             return self.numpys.cost(self._params(params), self._batches(batch), self._tree(l2))
-        except _Elsewhere:
+        except _ElsewhereError:
             return None
 
     def _made(self, run: Callable[[TrainingSteps], Any], steps: TrainingSteps) -> Left | None:
@@ -97,9 +98,7 @@ class HostRun:
         left = None if there is None else run(there)
         return None if left is None else self._left(steps.params[0][0], *left)
 
-    def _left(
-        self, like: Array, params: Params, moments: tuple[Params, ...], costs: Array
-    ) -> Left:
+    def _left(self, like: Array, params: Params, moments: tuple[Params, ...], costs: Array) -> Left:
         """What a run has left on the host, as arrays of the library."""
         as_library = partial(self._as_library, like)
         self.params = as_library(params), params
@@ -120,7 +119,7 @@ class HostRun:
                 l2=self._tree(steps.l2),
                 dropout=steps.dropout and list(map(self._tree, steps.dropout)),
             )
-        except _Elsewhere:
+        except _ElsewhereError:
             return None
 
     def _params(self, params: Params) -> Params:
@@ -152,7 +151,7 @@ class HostRun:
             return tree
         found = self.memory.to_numpy(tree)
         if found is None:
-            raise _Elsewhere
+            raise _ElsewhereError
         return found
 
 
@@ -182,5 +181,5 @@ class HostMoments(Sequence[Params]):
         return tuple, (self._there,)
 
 
-class _Elsewhere(Exception):
+class _ElsewhereError(Exception):
     """An array is not in the host's memory, or of a kind that NumPy does not know."""
