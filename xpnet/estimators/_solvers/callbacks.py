@@ -78,6 +78,7 @@ class Patience(Callback):
     def __init__(self, model: Any) -> None:
         self.model = model
         self.m = 0
+        self.trainer: Any = None  # of the loop that calls this
         self._kept: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -123,6 +124,11 @@ class Patience(Callback):
         self.model._rate.value = state.pop("rate")
         self.model._update(**state)
         self._keep()
+
+    def on_end(self, result: Result) -> Result:
+        """Hand back what the optimiser remembers."""
+        self.model._optimizer_state = self.trainer.state
+        return result
 
     def _keep(self) -> None:
         """Note the counts now, as a validation extends them before its epoch is over."""

@@ -110,6 +110,7 @@ class _EstimatorLoop(EpochLoop):
         super().__init__(*loop)
         self.model, self.incremental, self.initial = model, incremental, self.params
         self.is_watched = is_watched
+        self.callbacks[0].trainer = self.trainer
 
     def resume(
         self, samples: Samples, validation: Samples | None, epochs: Iterator[Batches]
@@ -145,7 +146,6 @@ class _EstimatorLoop(EpochLoop):
             self.params = model._best_params
         if self.batches is not None and self.steps:
             self._check_learned(self.batches)
-        model._optimizer_state = self.trainer.state
         model._hold(self.params)
 
     def _check_learned(self, batches: Batches) -> None:
