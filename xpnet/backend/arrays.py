@@ -234,7 +234,8 @@ def free_memory(array: Any) -> int | None:
 def near(array: Any) -> Any:
     """Return `array`, whose values can be read, as the host's where that shares its memory.
 
-    A few numbers are sooner found there than by programs of JAX, one for each of them.
+    A few numbers are sooner found there than by programs of JAX, one for each of them, or by
+    PyTorch's threads.
     """
     name = library_name(array)
     return adapter(name).near(array) if name in LIBRARIES else array

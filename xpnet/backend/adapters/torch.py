@@ -14,6 +14,9 @@ from xpnet.backend.threads import limit
 
 limit(torch)
 
+NUMPYS = {torch.bool, torch.float32, torch.float64, torch.int32, torch.int64}
+"""The dtypes of samples and targets that NumPy has, too."""
+
 # Private to torch, which has no public name for it.
 TRANSFORM = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
 """The transform of torch.func that is running, or None."""
@@ -52,6 +55,12 @@ def _has_values(array: Any) -> bool:
     return type(array) in (torch.Tensor, torch.nn.Parameter) and array.device.type != "meta"
 
 
+def _near(array: Any) -> Any:
+    # Where other programs use the cores, torch's threads wait for each other longer than they work.
+    shares = array.device.type == "cpu" and array.dtype in NUMPYS and _has_values(array)
+    return array.numpy(force=True) if shares else array
+
+
 def _free_memory(array: Any) -> int | None:
     module = torch.get_device_module(array.device)
     if not hasattr(module, "mem_get_info"):  # as that of the processor has not
@@ -82,6 +91,7 @@ ADAPTER = Adapter(
     synchronize=_synchronize,
     has_values=_has_values,
     on_host=lambda array: array.device.type == "cpu" and _has_values(array),
+    near=_near,
     free_memory=_free_memory,
     refusal=_refusal,
 )

@@ -98,6 +98,7 @@ def cast_like(X: Array, like: Array) -> Array:
 
 def check_finite(array: Array, name: str) -> None:
     """Raise scikit-learn's ValueError if `array` holds NaN or infinity; one number is read."""
+    array = backend.near(array)
     xp = array_namespace(array)
     if not xp.isdtype(array.dtype, "real floating") or bool(xp.all(xp.isfinite(array))):
         return
