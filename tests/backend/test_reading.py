@@ -92,6 +92,14 @@ def test_an_array_of_jax_on_the_processor_is_looked_at_by_the_host():
         assert type(backend.near(jax.numpy.asarray(VALUES))) is np.ndarray
 
 
+def test_a_tensor_of_the_processor_is_looked_at_by_the_host_if_numpy_has_its_dtype():
+    torch = pytest.importorskip("torch")
+    X = torch.tensor(VALUES, requires_grad=True)
+    assert type(backend.near(X)) is np.ndarray
+    for other in (X.to(torch.bfloat16), X.to("meta")):
+        assert backend.near(other) is other
+
+
 def test_many_arrays_are_read_at_once(xp):
     for shape in ((), (3,)):
         costs = [np.full(shape, value, np.float32) for value in (1, 2, 3)]
