@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from sklearn import model_selection as theirs
 
-from tests.model_selection.cases import LONG, RATES, SMALL, X, Y, failing, heard
+from tests.model_selection.cases import LONG, RATES, SMALL, Unequal, X, Y, failing, heard
 from xpnet import MLPClassifier, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
+
+
+@pytest.fixture(params=["own runs", "NumPy's runs"])
+def runs(request):
+    """Trainings as stacks of the library's, as on a device, or in the host's memory."""
+    if request.param == "own runs":
+        request.getfixturevalue("own_runs")
 
 
 def half_an_answer(epoch):
@@ -31,6 +38,7 @@ OTHERS_FAIL = {
 }
 
 
+@pytest.mark.usefixtures("runs")
 @pytest.mark.parametrize(
     ("library", "case"),
     [
@@ -65,6 +73,7 @@ TOGETHER = {
 }
 
 
+@pytest.mark.usefixtures("runs")
 @pytest.mark.parametrize(("model", "grid", "of_fit"), TOGETHER.values(), ids=TOGETHER)
 def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, capsys):
     asarray = pytest.importorskip("torch").asarray
@@ -81,6 +90,26 @@ def test_on_other_libraries_too_candidates_train_together(model, grid, of_fit, c
     np.testing.assert_allclose(found["mean_test_score"], expected["mean_test_score"], rtol=1e-6)
     assert Counter(warned) == Counter(expected_warned)
     assert "one after another" not in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
+@pytest.mark.parametrize("model", [{}, {"early_stopping": True, "n_iter_no_change": 1}])
+def test_in_the_hosts_memory_losses_and_weights_have_numpys_bits(library, model):
+    pytest.importorskip("numba")
+    asarray, grid = pytest.importorskip(library).asarray, {"alpha": [1e-4, 1.0], **RATES}
+
+    def best(asarray):
+        search = ours.GridSearchCV(MLPClassifier(**model, **LONG), grid, cv=Unequal())
+        search.fit(asarray(X), asarray(Y))
+        return search.best_estimator_, search.cv_results_["mean_test_score"]
+
+    (found, scores), (expected, expected_scores) = best(asarray), best(np.asarray)
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-6)
+    assert found.loss_curve_ == expected.loss_curve_
+    for array, value in zip(found.coefs_, expected.coefs_, strict=True):
+        assert type(array) is type(asarray(X))
+        np.testing.assert_array_equal(np.asarray(array), value)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -70,8 +70,8 @@ def test_a_broken_library_that_is_not_chosen(run, monkeypatch):
     ("backend", "fused", "words"),
     [
         ("numpy", "1", "by numba"),
-        ("torch", "1", "by torch"),
-        ("jax", "1", "by jax"),
+        ("torch", "1", "by torch, runs of training steps by numba"),
+        ("jax", "1", "by jax, runs of training steps by numba"),
         ("array_api_strict", "1", "none for array_api_strict"),
         ("numpy", "0", "off, by XPNET_FUSED=0"),
     ],

@@ -16,7 +16,7 @@ from xpnet import available_backends, backend
 from xpnet.cli.models.facts import model_facts, parameters_table
 from xpnet.cli.models.files import Model
 from xpnet.cli.options import describe_backend
-from xpnet.fused import ACCELERATORS, UNFUSED, accelerator
+from xpnet.fused import ACCELERATORS, UNFUSED, accelerator, accelerator_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +101,8 @@ def _fused(chosen: backend.Backend) -> str:
     if accelerator(chosen.xp) is UNFUSED:
         return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
     graph = ", each training step as one CUDA graph" if backend.cuda_graph() else ""
-    return f"by {package}{graph}"
+    is_on_host = accelerator_of(backend.asarray([0.0]), chosen.xp) is not accelerator(chosen.xp)
+    return f"by {package}{graph}{', runs of training steps by numba' if is_on_host else ''}"
 
 
 def _blas() -> Iterator[tuple[str, str]]:
