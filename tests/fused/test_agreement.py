@@ -176,5 +176,6 @@ def test_nan_and_infinity_pass_a_step(xp, way, bad, rng):
                 optimizer, params, grads, moments, **hyperparameters
             )
         after = leaves(new)
-        assert not np.isfinite(after[0][1, 2])
-        assert sum((~np.isfinite(array)).sum() for array in after) == 1
+        is_bad = optimizer != "lion" or np.isnan(bad)  # which goes by the sign
+        assert np.isfinite(after[0][1, 2]) != is_bad
+        assert sum((~np.isfinite(array)).sum() for array in after) == is_bad

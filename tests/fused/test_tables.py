@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-OPTIMIZERS = {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"}
+OPTIMIZERS = {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "lion"}
 FROM_A = {"identity", "relu", "leaky_relu", "elu", "sigmoid", "tanh"}
 FROM_Z = {"gelu", "silu", "softplus", "hard_swish", "mish"}
 
@@ -14,7 +14,7 @@ FUSED = {
     "numba.updates.LOOPS": OPTIMIZERS,
     "numba.activations.KINDS": FROM_A | FROM_Z,
     "numba.cost.OUTPUTS": {"softmax", "sigmoid", "identity"},
-    "cupy.updates.FIELDS": OPTIMIZERS | {"nadam", "lion"},
+    "cupy.updates.FIELDS": OPTIMIZERS,
     "cupy.dense.NEEDS_Z": FROM_A | FROM_Z,
     "cupy.cost.OUTPUTS": {"softmax", "sigmoid", "identity", "exp"},
     "torch.activations.IN_PLACE": {"identity", "relu", "tanh", "sigmoid"},

@@ -83,6 +83,8 @@ SIMD = {
             ("rmsprop", updates.rmsprop, ("sqrt", "div")),
             ("adam", updates.adam, ("sqrt", "div")),
             ("adamw", updates.adamw, ("sqrt", "div")),
+            ("nadam", updates.nadam, ("mul", "add", "sqrt", "div")),
+            ("lion", updates.lion, ("mul", "add")),
         )
     },
 }

@@ -51,6 +51,8 @@ def test_big_endian_numbers_go_to_the_kernel_replaced(way, rng):
         ("sgd", {}),
         ("momentum", {"mu": 0.9}),
         ("adamw", {**ADAM, "decay": 0.3, "c1": 0.5, "c2": 0.25}),
+        ("nadam", {**ADAM, "a": 0.3, "b": 0.6, "c2": 0.25}),
+        ("lion", {"beta1": 0.9, "beta2": 0.99, "decay": 0.3}),
     ],
 )
 def test_a_rate_for_each_network_of_a_stack(way, optimizer, hyperparameters, stack, rng):

@@ -140,6 +140,50 @@ def adamw(
             new[k, i] = kept * t[k, i] - rate * x / (np.sqrt(y * c2) + eps)
 
 
+@compiled
+def nadam(
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
+) -> None:
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    v = rows_as(v, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
+    number = theta.dtype.type
+    beta1, beta2, eps = number(values[0]), number(values[1]), number(values[2])
+    fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])
+    a, b, c2 = number(values[3]), number(values[4]), number(1.0 / values[5])
+    tiny, zero = number(TINY), number(0)
+    for k in range(rates.size):
+        rate = number(rates[k])
+        for i in range(t.shape[1]):
+            x = beta1 * m[k, i] + fresh1 * g[k, i]
+            y = beta2 * v[k, i] + fresh2 * g[k, i] * g[k, i]
+            x = zero if abs(x) < tiny else x
+            y = zero if y < tiny else y
+            m[k, i] = x
+            v[k, i] = y
+            new[k, i] = t[k, i] - rate * (a * g[k, i] + b * x) / (np.sqrt(y * c2) + eps)
+
+
+@compiled
+def lion(
+    theta: Array, g: Array, m: Array, v: Array, rates: Array, values: Values, to_theta: Array | None
+) -> None:
+    t, g, m = rows_as(theta, rates), rows_as(g, rates), rows_as(m, rates)
+    new = t if to_theta is None else rows_as(to_theta, rates)
+    number = theta.dtype.type
+    beta1, beta2, decay = number(values[0]), number(values[1]), values[2]
+    fresh1, fresh2 = number(1.0 - values[0]), number(1.0 - values[1])
+    tiny, zero, one = number(TINY), number(0), number(1)
+    for k in range(rates.size):
+        kept, rate = number(1.0 - rates[k] * decay), number(rates[k])
+        for i in range(t.shape[1]):
+            step = beta1 * m[k, i] + fresh1 * g[k, i]
+            x = beta2 * m[k, i] + fresh2 * g[k, i]
+            m[k, i] = zero if abs(x) < tiny else x
+            step = one if step > zero else -one if step < zero else step  # NaN stays
+            new[k, i] = kept * t[k, i] - rate * step
+
+
 LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "sgd": (sgd, ()),
     "momentum": (momentum, ("mu",)),
@@ -147,6 +191,8 @@ LOOPS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "rmsprop": (rmsprop, ("rho", "eps")),
     "adam": (adam, ("beta1", "beta2", "eps")),
     "adamw": (adamw, ("beta1", "beta2", "eps", "decay", "c1", "c2")),
+    "nadam": (nadam, ("beta1", "beta2", "eps", "a", "b", "c2")),
+    "lion": (lion, ("beta1", "beta2", "decay")),
 }
 """Each optimiser's loop, and the order of its values."""
 

@@ -168,7 +168,8 @@ LEFT = {
 
 
 @pytest.mark.parametrize("settings", LEFT.values(), ids=LEFT)
-def test_what_is_left_to_single_steps(settings):
+def test_what_is_left_to_single_steps(settings, monkeypatch):
+    monkeypatch.delitem(LOOPS, "lion")
     data = samples((5, 7, 3))
     with mock.patch.object(STEPS.Trainer, "step", autospec=True, wraps=None) as step:
         step.side_effect = STEP

@@ -18,6 +18,7 @@ from xpnet.callbacks import Callback
 from xpnet.fused.numba.network.run import RunProgram
 from xpnet.fused.numba.network.trainings import in_common
 from xpnet.fused.numba.products.blas import routine
+from xpnet.fused.numba.updates import LOOPS
 from xpnet.model_selection import GridSearchCV
 from xpnet.train.arguments import Settings
 from xpnet.train.fit import begun
@@ -222,7 +223,8 @@ def test_a_run_is_longer_than_the_one_before(data, epochs_in_runs):
     assert epochs_in_runs == [16, 256, 27]
 
 
-def test_where_no_run_was_accepted_epochs_are_alone(data, epochs_in_runs):
+def test_where_no_run_was_accepted_epochs_are_alone(data, epochs_in_runs, monkeypatch):
+    monkeypatch.delitem(LOOPS, "lion")
     model(solver=optim.lion(0.01)).fit(*data)
     assert epochs_in_runs == []
 

@@ -123,7 +123,8 @@ LEFT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("settings", LEFT.values(), ids=LEFT)
-def test_what_is_left_to_kernels(settings):
+def test_what_is_left_to_kernels(settings, monkeypatch):
+    monkeypatch.delitem(LOOPS, "lion")
     stack = case(m=settings.get("m", M))
     X, Y = map(strided, (stack.X, stack.Y))
     given = {"optimizer": settings.get("optimizer", "adam")}

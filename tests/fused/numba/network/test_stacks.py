@@ -230,7 +230,8 @@ LEFT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("settings", LEFT.values(), ids=LEFT)
-def test_what_is_left_to_single_steps(settings):
+def test_what_is_left_to_single_steps(settings, monkeypatch):
+    monkeypatch.delitem(LOOPS, "lion")
     data, one = case().data, STEPS.Trainer.step
     with mock.patch.object(STEPS.Trainer, "step", autospec=True, side_effect=one) as made:
         result = trained(data, **settings)
