@@ -97,7 +97,8 @@ def test_killed_within_runs_of_steps(tmp_path):
 
 def test_killed_on_every_library(eager_xp, case, tmp_path):
     case = case.on(eager_xp)
-    killed(case, tmp_path, 5, every=EACH_STEP)
+    # Before and after by runs, as single steps of other libraries round otherwise than NumPy's.
+    killed(case, tmp_path, 5, every=EACH_STEP, every_step=False)
     resumed, whole = run(case, tmp_path), run(case)
     for found, expected in zip(resumed.params, whole.params, strict=True):
         np.testing.assert_array_equal(eager_xp.to_numpy(found.W), eager_xp.to_numpy(expected.W))
