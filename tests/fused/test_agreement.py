@@ -158,7 +158,7 @@ def test_a_cost_of_nan_or_infinity_is_seen(xp, way, bad, first):
         with np.errstate(**HUGE):
             J, dZ = unyielding(xp, way).output_cost_backward(output, Z, Y, 0.5)
             plain = VECTORIZED.output_cost_backward(output, Z, Y, 0.5)
-        assert not np.isfinite(float(J))
+        assert output == "hinge" or not np.isfinite(float(J))  # which is 0 on the right side
         assert np.isfinite(float(J)) == np.isfinite(float(plain[0]))
         bad_at, plain_bad_at = (~np.isfinite(array) for array in leaves((dZ, plain[1])))
         np.testing.assert_array_equal(bad_at, plain_bad_at)

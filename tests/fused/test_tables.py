@@ -13,7 +13,7 @@ FROM_Z = {"gelu", "silu", "softplus", "hard_swish", "mish"}
 FUSED = {
     "numba.updates.LOOPS": OPTIMIZERS,
     "numba.activations.KINDS": FROM_A | FROM_Z,
-    "numba.cost.OUTPUTS": {"softmax", "sigmoid", "identity"},
+    "numba.cost.OUTPUTS": {"softmax", "sigmoid", "identity", "exp", "huber", "hinge"},
     "cupy.updates.FIELDS": OPTIMIZERS,
     "cupy.dense.NEEDS_Z": FROM_A | FROM_Z,
     "cupy.cost.OUTPUTS": {"softmax", "sigmoid", "identity", "exp"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from xpnet.types import Array
 
 LEAST32, LEAST64 = -80.0, -700.0
 """Below, a probability is 0: its products with a sample's share would be denormal, and slow."""
+
+MOST32, MOST64 = 88.0, 709.0
+"""Above, compiled `exp` grows no more, where eᶻ does so up to the largest number."""
 
 
 @compiled
@@ -93,7 +97,73 @@ def identity_cost(
     return J
 
 
-OUTPUTS = {"softmax": softmax_cost, "sigmoid": sigmoid_cost, "identity": identity_cost}
+@compiled
+def exp_cost(
+    Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array, to_rows: Array
+) -> float:
+    """The dZ of half the Poisson deviance; returns J."""
+    n, m = Z.shape
+    shared, half = Z.dtype.type(scale), Z.dtype.type(0.5)
+    most = Z.dtype.type(MOST32 if Z.itemsize == 4 else MOST64)
+    J = 0.0
+    for i in range(n):
+        for j in range(m):
+            z, root = Z[i, j], exp(half * Z[i, j])
+            to_dZ[i, j] = root * root if z > most else exp(z)
+    for i in range(n):
+        for j in range(m):
+            y, e = Y[i, j], to_dZ[i, j]
+            s = shared if weight is None else weight[0, j]
+            entropy = y * math.log(y) if y > 0 else 0.0
+            J += (entropy - y * Z[i, j] - y + e) * s
+            to_dZ[i, j] = (e - y) * s
+    return J
+
+
+@compiled
+def huber_cost(
+    Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array, to_rows: Array
+) -> float:
+    """The dZ of Huber's loss, which is r cut off at ±1; returns J."""
+    n, m = Z.shape
+    shared, one = Z.dtype.type(scale), Z.dtype.type(1)
+    J = 0.0
+    for i in range(n):
+        for j in range(m):
+            r = Z[i, j] - Y[i, j]
+            c = one if r > one else -one if r < -one else r  # NaN stays
+            d = c * (shared if weight is None else weight[0, j])
+            J += (r - 0.5 * c) * d
+            to_dZ[i, j] = d
+    return J
+
+
+@compiled
+def hinge_cost(
+    Z: Array, Y: Array, scale: float, weight: Array | None, to_dZ: Array, to_rows: Array
+) -> float:
+    """The dZ of the hinge loss for the sides 2 y − 1; returns J."""
+    n, m = Z.shape
+    shared, zero, one = Z.dtype.type(scale), Z.dtype.type(0), Z.dtype.type(1)
+    J = 0.0
+    for i in range(n):
+        for j in range(m):
+            side = Y[i, j] + Y[i, j] - one
+            gap = one - side * Z[i, j]
+            s = shared if weight is None else weight[0, j]
+            J += (zero if gap <= zero else gap) * s
+            to_dZ[i, j] = (-side if gap > zero else zero if gap <= zero else gap) * s  # NaN stays
+    return J
+
+
+OUTPUTS = {
+    "softmax": softmax_cost,
+    "sigmoid": sigmoid_cost,
+    "identity": identity_cost,
+    "exp": exp_cost,
+    "huber": huber_cost,
+    "hinge": hinge_cost,
+}
 """The outputs there are loops for."""
 
 
