@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import copy
+import gc
+import os
 import pickle
+import subprocess
+import sys
+import warnings
+import weakref
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from tests.fused.cases import OPTIMIZERS, by_kernels
 from tests.fused.runs import refuse
@@ -21,7 +29,7 @@ from tests.kernels.cases import (
     tree_leaves,
 )
 from tests.train.cases import Rarely, rates, train
-from xpnet import backend, fused, optim
+from xpnet import MLPClassifier, backend, fused, optim
 from xpnet.fused.host import HostMoments
 from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
@@ -212,6 +220,13 @@ def test_what_is_no_plain_tensor_of_the_processor_has_its_own_accelerator():
         assert accelerator_for(other) is own
 
 
+def test_within_a_transform_of_torch_a_tensor_has_its_own_accelerator():
+    torch = pytest.importorskip("torch")
+    found = []
+    torch.func.grad(lambda x: (found.append(accelerator_for(x)), x.sum())[1])(torch.ones(2, 2))
+    assert found == [fused.accelerator(torch)]
+
+
 def test_what_is_traced_has_its_own_accelerator():
     jax = pytest.importorskip("jax")
     found = []
@@ -219,15 +234,71 @@ def test_what_is_traced_has_its_own_accelerator():
     assert found == [fused.accelerator(jax.numpy)]
 
 
-def test_arrays_of_jax_stay_committed_or_not():
-    jax = pytest.importorskip("jax")
-    case = random_case(output="softmax", m=29).on(Library("jax"))
-    (device,) = case.X.devices()
-    uncommitted = replace(case, params=jax.tree.map(lambda a: jax.numpy.array(a), case.params))
-    for given in (case, uncommitted):
-        W = given.params[0].W
-        found = train(given).params[0].W
-        assert (found.devices(), found.committed) == ({device}, W.committed)
+ON_THE_SECOND = """
+import jax, numpy as np, xpnet
+first, second = jax.devices("cpu")
+with jax.default_device(second):
+    X, Y = jax.numpy.ones((2, 9)), jax.numpy.ones((1, 9))
+    net = xpnet.Network((2, 2, 1))
+    params = net.init(like=X)
+    given = jax.tree.map(jax.numpy.array, params)  # as are arrays that were put on no device
+for start in (params, given):
+    result = xpnet.fit(net, start, X, Y, epochs=2, batch_size=4)
+    assert {W.device for W, _ in result.params} == {second}
+"""
+
+
+def test_arrays_of_jax_stay_on_their_device():
+    pytest.importorskip("jax")
+    flags = "--xla_force_host_platform_device_count=2"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    in_another_process(ON_THE_SECOND, environment)
+
+
+WITHOUT_RUNS = """
+import sys, torch, xpnet
+X, net = torch.ones(2, 3), xpnet.Network((2, 2, 1))
+list(xpnet.steps(net, net.init(like=X), [(X, X[:1])] * 2))
+assert "numba" not in sys.modules
+xpnet.fit(net, net.init(like=X), X, X[:1], batch_size=2)
+assert "numba" in sys.modules
+"""
+
+
+def test_numba_is_loaded_for_runs_alone():
+    pytest.importorskip("torch")
+    in_another_process(WITHOUT_RUNS, os.environ)
+
+
+def in_another_process(code, environment):
+    command = [sys.executable, "-W", "error", "-c", code]
+    subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], check=True)
+
+
+def fitted(library, **settings):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+    there = library.asarray(X, "float32"), library.asarray(y, "int32")
+    model = MLPClassifier((5,), batch_size=20, max_iter=3, random_state=0, **settings)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        model.fit(*there)
+    return model, X.astype("float32"), y.astype("int32"), weakref.ref(there[0])
+
+
+def test_what_an_optimiser_remembers_moves_with_its_estimator(library):
+    model, X, y, _ = fitted(library)
+    found, expected = model.to_device("numpy"), fitted(NUMPY)[0]
+    assert {type(array) for array in tree_leaves(found._optimizer_state.moments)} == {np.ndarray}
+    for each in (found, expected):
+        each.partial_fit(X, y)
+    np.testing.assert_array_equal(found.coefs_[0], expected.coefs_[0])
+
+
+def test_an_estimator_lets_go_of_its_samples(library):
+    *model, samples = fitted(library, early_stopping=True)
+    gc.collect()
+    assert model
+    assert samples() is None
 
 
 def test_without_numba_each_library_has_its_own_runs(library, monkeypatch):

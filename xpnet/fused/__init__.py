@@ -20,8 +20,6 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
-
 from xpnet._interrupts import deferred_signals
 from xpnet.kernels import UPDATES
 from xpnet.types import (
@@ -168,11 +166,11 @@ def accelerator(xp: ModuleType) -> Accelerator:
 def accelerator_of(X: Array, xp: ModuleType) -> Accelerator:
     """That of `xp`, of which X is an array; with NumPy's runs where these can read it."""
     own = accelerator(xp)
-    if own.host is None or own.host.to_numpy(X) is None or (numpys := accelerator(np)) is UNFUSED:
+    if own.host is None or own.host.to_numpy(X) is None or not find_spec(ACCELERATORS["numpy"]):
         return own
     from xpnet.fused.host import in_host_memory
 
-    return in_host_memory(own.host, own, numpys)
+    return in_host_memory(own)
 
 
 def _library(xp: ModuleType) -> str:

@@ -9,12 +9,15 @@ library's own accelerator, as is all that is not a run of training steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from operator import is_
 from typing import Any, NamedTuple, TypeAlias
 
-from xpnet.fused import Accelerator, TrainingRun, TrainingStep
+import numpy as np
+
+from xpnet.fused import Accelerator, TrainingStep, accelerator
 from xpnet.types import Array, Batches, Params, PreparedRun, TrainingSteps, tensors
 
 Left: TypeAlias = tuple[Params, Any, Sequence[Array]]
@@ -27,8 +30,8 @@ class HostMemory(NamedTuple):
     Attributes
     ----------
     to_numpy : ``(array) -> host or None``
-        The same memory, which is not to be written to; None where NumPy cannot read it there, or
-        does not know the dtype. NumPy's own arrays are returned as they are.
+        The same memory, which is not to be written to; None where NumPy cannot read it there. An
+        array of NumPy's is returned as it is.
     from_numpy : ``(hosts, like) -> arrays``
         The library's arrays of these numbers, where `like` is: the same memory, or copies.
     """
@@ -38,36 +41,43 @@ class HostMemory(NamedTuple):
 
 
 @cache
-def in_host_memory(memory: HostMemory, own: Accelerator, numpys: Accelerator) -> Accelerator:
-    """`own`, whose runs are those of `numpys` where that has such."""
+def in_host_memory(own: Accelerator) -> Accelerator:
+    """`own`, whose runs are NumPy's where that has such; what makes these loads on first use."""
+    return replace(own, run=lambda step: HostRun(own, step), side_by_side=_side_by_side)
 
-    def run(step: TrainingStep) -> TrainingRun:
-        return HostRun(memory, own.run(step), numpys.run(step))
 
-    return replace(own, run=run, side_by_side=numpys.side_by_side)
+def _side_by_side() -> AbstractContextManager[Any]:
+    found = accelerator(np).side_by_side
+    return nullcontext() if found is None else found()
 
 
 class HostRun:
-    """Runs of one training by NumPy's loops, and by `own` where those are not made for its steps.
+    """Runs of one training by NumPy's loops, and by its own where those are not made for its steps.
 
     Parameters
     ----------
-    memory : HostMemory
-    own : TrainingRun or None
-    numpys : TrainingRun
+    library : Accelerator
+        That of the arrays.
+    step : TrainingStep
     """
 
-    of_each = whole = True
+    of_each = whole = True  # NumPy's are; what is more than `own` takes is asked of those alone
 
-    def __init__(self, memory: HostMemory, own: Any, numpys: Any) -> None:
-        self.memory, self.own, self.numpys = memory, own, numpys
+    def __init__(self, library: Accelerator, step: TrainingStep) -> None:
+        self.memory: Any = library.host
+        self.own, self.step = library.run(step), step
         # The newest parameters and samples, and the same on the host.
         self.params: tuple[Params, Params] = (), ()
         self.samples: tuple[Sequence[Any], Any] = (None,) * 3, None
 
+    @cached_property
+    def numpys(self) -> Any:
+        """NumPy's; None where its compiler does not load."""
+        return accelerator(np).run(self.step)
+
     def __call__(self, steps: TrainingSteps) -> Left | None:
         """A run; None where there is none for these steps."""
-        found = self._made(self.numpys, steps)
+        found = self._made("__call__", steps)
         if found is not None or self.own is None or steps.batches.order is None:
             return found
         left: Left | None = self.own(steps._replace(moments=tuple(steps.moments)))
@@ -75,12 +85,11 @@ class HostRun:
 
     def epochs(self, steps: TrainingSteps) -> Left | None:
         """A run of whole epochs; None where NumPy's loops are not made for it."""
-        return self._made(self.numpys.epochs, steps)
+        return self._made("epochs", steps)
 
     def prepared(self, steps: TrainingSteps) -> PreparedRun | None:
         """A run that is yet to be made; None where NumPy's loops are not made for it."""
-        there = self._on_host(steps)
-        run: PreparedRun | None = None if there is None else self.numpys.prepared(there)
+        run: PreparedRun | None = self._asked("prepared", steps)
         if run is None:
             return None
         like, result = steps.params[0][0], run.result
@@ -88,25 +97,27 @@ class HostRun:
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What `params` cost on a batch; None where NumPy's loops do not tell."""
+        if vars(self).get("numpys") is None:  # nor is it loaded for this
+            return None
         try:
             return self.numpys.cost(self._params(params), self._batches(batch), self._tree(l2))
         except _ElsewhereError:
             return None
 
-    def _made(self, run: Callable[[TrainingSteps], Any], steps: TrainingSteps) -> Left | None:
-        there = self._on_host(steps)
-        left = None if there is None else run(there)
+    def _made(self, method: str, steps: TrainingSteps) -> Left | None:
+        left = self._asked(method, steps)
         return None if left is None else self._left(steps.params[0][0], *left)
+
+    def _asked(self, method: str, steps: TrainingSteps) -> Any:
+        """What a method of NumPy's makes of these steps; None where that has none for them."""
+        there = None if self.numpys is None else self._on_host(steps)
+        return None if there is None else getattr(self.numpys, method)(there)
 
     def _left(self, like: Array, params: Params, moments: tuple[Params, ...], costs: Array) -> Left:
         """What a run has left on the host, as arrays of the library."""
-        as_library = partial(self._as_library, like)
+        as_library = partial(_as_library, self.memory, like)
         self.params = as_library(params), params
         return self.params[0], HostMoments(moments, as_library), costs
-
-    def _as_library(self, like: Array, params: Params) -> Params:
-        arrays = iter(self.memory.from_numpy(tensors(params), like))
-        return tuple(type(layer)(*(next(arrays) for _ in layer)) for layer in params)
 
     def _on_host(self, steps: TrainingSteps) -> TrainingSteps | None:
         """The same steps of host arrays; None where there is an array that NumPy cannot read."""
@@ -153,6 +164,12 @@ class HostRun:
         if found is None:
             raise _ElsewhereError
         return found
+
+
+def _as_library(memory: HostMemory, like: Array, params: Params) -> Params:
+    """Parameters on the host as arrays of the library, beside `like`."""
+    arrays = iter(memory.from_numpy(tensors(params), like))
+    return tuple(type(layer)(*(next(arrays) for _ in layer)) for layer in params)
 
 
 class HostMoments(Sequence[Params]):

@@ -58,7 +58,7 @@ def run(case, folder=None, kill=None, every="epoch", **changed):
 
 def killed(case, folder, *kill, every="epoch", every_step=None, **changed):
     with pytest.raises(Killed):
-        run(case, folder, Kill(*kill, every_step), every, **changed)
+        run(case, folder, Kill(*kill, every_step=every_step), every, **changed)
 
 
 def as_bits(result):

@@ -127,7 +127,8 @@ class Patience(Callback):
 
     def on_end(self, result: Result) -> Result:
         """Hand back what the optimiser remembers."""
-        self.model._optimizer_state = self.trainer.state
+        state = self.trainer.state  # whose moments may be another sequence, which knows a run
+        self.model._optimizer_state = state._replace(moments=tuple(state.moments))
         return result
 
     def _keep(self) -> None:

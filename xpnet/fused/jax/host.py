@@ -21,10 +21,8 @@ def _to_numpy(array: Array) -> Array | None:
 
 
 def _from_numpy(hosts: Sequence[Array], like: Array) -> Sequence[Array]:
-    # Copies, as these are written over, and JAX may share memory or read it later. What is not
-    # committed to a device may yet be computed with beside an array on another.
-    where = like.sharding if like.committed else None
-    made: Sequence[Array] = jax.device_put(list(map(np.array, hosts)), where)
+    # Copies, as these are written over, and JAX may share memory or read it later.
+    made: Sequence[Array] = jax.device_put(list(map(np.array, hosts)), like.sharding)
     return made
 
 

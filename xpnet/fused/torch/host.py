@@ -10,17 +10,16 @@ import torch
 from xpnet.fused.host import HostMemory
 from xpnet.types import Array
 
-DTYPES = {torch.float32, torch.float64, torch.int32}
-"""Of parameters and samples, and of dropout's keys."""
-
 
 def _to_numpy(array: Array) -> Array | None:
     if isinstance(array, np.ndarray):
         return array
-    is_plain = type(array) in (torch.Tensor, torch.nn.Parameter)
-    if not (is_plain and array.device.type == "cpu" and array.dtype in DTYPES):
+    if type(array) not in (torch.Tensor, torch.nn.Parameter) or array.device.type != "cpu":
         return None
-    return array.numpy(force=True)
+    try:
+        return array.numpy(force=True)
+    except (RuntimeError, TypeError):  # within a transform of torch.func, or of a dtype of torch's
+        return None
 
 
 def _from_numpy(hosts: Sequence[Array], like: Array) -> Sequence[Array]:
