@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -156,12 +156,14 @@ class DeviceMixin(StateMixin):
 
 
 def _mapped(value: Any, function: Callable[[Array], Any]) -> Any:
-    """`value` with `function` applied to its arrays of numbers, also in dicts, lists and tuples."""
+    """`value` with `function` applied to its arrays of numbers, also in dicts and sequences."""
     if isinstance(value, dict):
         return {name: _mapped(entry, function) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         entries = [_mapped(entry, function) for entry in value]
-        return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
+        if hasattr(value, "_fields"):
+            return type(value)(*entries)
+        return entries if isinstance(value, list) else tuple(entries)
     is_text = isinstance(value, np.ndarray) and value.dtype.kind not in "biuf"
     return function(value) if is_array(value) and not is_text else value
 

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_jax_array
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 
@@ -349,4 +349,5 @@ def _uniform(
     key = "uniform", sizes, activations, type(like), like.dtype
     params: Params = draws.once(key, drawn, is_kept=is_kept)
     copied = partial(array_namespace(like).asarray, copy=True)
-    return map_params(copied, params) if is_kept else params
+    is_safe = not is_kept or is_jax_array(like)  # nobody may write to an array of JAX
+    return params if is_safe else map_params(copied, params)

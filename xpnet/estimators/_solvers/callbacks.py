@@ -11,7 +11,7 @@ from xpnet.callbacks import Callback
 from xpnet.estimators._samples.batches import Samples
 from xpnet.estimators._sklearn.private import task_of_fit
 from xpnet.estimators._state import UNSET
-from xpnet.types import Epoch, Result, Run
+from xpnet.types import Epoch, Params, Result, Run
 
 Item = TypeVar("Item")
 
@@ -127,8 +127,7 @@ class Patience(Callback):
 
     def on_end(self, result: Result) -> Result:
         """Hand back what the optimiser remembers."""
-        state = self.trainer.state  # whose moments may be another sequence, which knows a run
-        self.model._optimizer_state = state._replace(moments=tuple(state.moments))
+        self.model._optimizer_state = self.trainer.state
         return result
 
     def _keep(self) -> None:
@@ -225,9 +224,13 @@ class ScikitLearnCallbacks(Callback):
             self.begin_round()
             yield epoch
 
-    def fitted(self, result: Result) -> None:
-        """End a fit that did not fail: the model holds the parameters of `result`."""
-        self.model._hold(result.params)
+    def fitted(self, result: Result, held: Params | None = None) -> None:
+        """End a fit that did not fail: the model holds the parameters of `result`.
+
+        Those that are `held` it does already.
+        """
+        if result.params is not held:
+            self.model._hold(result.params)
         if self.round is not None:
             self.round.call_on_fit_task_end(estimator=self.model)
         if self.task is not None:

@@ -75,7 +75,7 @@ def stochastic_rounds(
     except DivergedError:
         model._restart_from(params)
         raise
-    scikit_learns.fitted(loop.result)
+    scikit_learns.fitted(loop.result, held=loop.params)
     return stopped
 
 
