@@ -32,6 +32,8 @@ STYLES = {
     "best peer": {"marker": "s", "color": "#D55E00", "markersize": 10, "fillstyle": "none"},
     "scikit-learn": {"marker": "^", "color": "#009E73", "markersize": 7},
     "PyTorch eager": {"marker": "o", "color": "#0072B2", "markersize": 6.5},
+    "xpnet on JAX": {"marker": "v", "color": "#CC79A7", "markersize": 6.5},
+    "xpnet on torch": {"marker": "P", "color": "#E69F00", "markersize": 6.5},
     DEFAULT: {"marker": "D", "color": "black", "markersize": 6.5},
 }
 """The later is drawn over the earlier. Colours of Okabe and Ito, told apart by the colour-blind."""
@@ -68,7 +70,8 @@ def _draw(axes: Axes, cells: Sequence[Cell]) -> None:
     cells = sorted(cells, key=_network_first(cells))
     lines = _lines(cells)
     floors = [fastest(cell, FLOOR) for cell in cells]
-    against = floors if all(floors) else [fastest(cell, OURS) for cell in cells]
+    own = [_row_of(cell, DEFAULT) or fastest(cell, OURS) for cell in cells]
+    against = floors if all(floors) else own
     if against is floors:
         axes.axvline(1, color=FLOORS, linestyle="--", linewidth=1.5, label="floor")
     for name, style in STYLES.items():

@@ -159,7 +159,7 @@ def _mapped(value: Any, function: Callable[[Array], Any]) -> Any:
     """`value` with `function` applied to its arrays of numbers, also in dicts and sequences."""
     if isinstance(value, dict):
         return {name: _mapped(entry, function) for name, entry in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | range):
         entries = [_mapped(entry, function) for entry in value]
         if hasattr(value, "_fields"):
             return type(value)(*entries)

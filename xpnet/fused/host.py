@@ -42,7 +42,7 @@ class HostMemory(NamedTuple):
 
 @cache
 def in_host_memory(own: Accelerator) -> Accelerator:
-    """`own`, whose runs are NumPy's where that has such; what makes these loads on first use."""
+    """`own`, whose runs are NumPy's where that has such. Its compiler is loaded by the first."""
     return replace(own, run=lambda step: HostRun(own, step), side_by_side=_side_by_side)
 
 

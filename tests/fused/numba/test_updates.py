@@ -22,7 +22,7 @@ from tests.fused.cases import (
     random_trees,
     unyielding,
 )
-from tests.kernels.cases import mapped
+from tests.kernels.cases import leaves, mapped
 from tests.kernels.test_updates import DECAYING, WORKED
 from xpnet.fused import accelerate
 from xpnet.fused.numba.updates import LOOPS
@@ -69,13 +69,31 @@ def test_a_stack_of_no_networks_does_not_end_the_process(way, rng):
     assert [W.shape for W, _ in new] == [W.shape for W, _ in trees[0]]
 
 
+@BOTH
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("first", [-1e-29, 0.0, 1e-29])
+def test_lion_goes_by_the_sign_of_a_moment_however_long_it_has_decayed(way, dtype, first):
+    found = []
+    for kernels in (way(VECTORIZED, np), VECTORIZED):
+        theta, zero, m = (np.full((1, 1), value, dtype) for value in (1.0, 0.0, first))
+        params, grads, moments = ((Dense(a, a),) for a in (theta, zero, m))
+        state = params, (moments,)
+        for _ in range(400):
+            state = kernels.update(
+                "lion", state[0], grads, state[1], rate=0.001, beta1=0.9, beta2=0.99, decay=0.0
+            )
+        found.append(leaves(state[0]))
+    np.testing.assert_allclose(found[0], 1.0 - 0.4 * np.sign(first), rtol=1e-4)
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
 def tree_of(number):
     array = np.full((1, 1), number, "float32")
     return (Dense(array, array),)
 
 
 @BOTH
-@pytest.mark.parametrize("optimizer", [name for name in LOOPS if name in DECAYING])
+@pytest.mark.parametrize("optimizer", [name for name in LOOPS if name in {*DECAYING} - {"lion"}])
 def test_what_has_decayed_is_set_to_zero(way, optimizer):
     """Just above the limit it keeps its digits; below, it is 0 and never a denormal number."""
     update = unyielding(NUMPY, way).update

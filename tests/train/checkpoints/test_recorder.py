@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.kernels.cases import random_case
+from tests.kernels.cases import Library, random_case
 from tests.train.cases import STEPS_AN_EPOCH, Heard, Kill, Killed, train, unreal_gradient
 from xpnet import Checkpoints, DivergenceError, ModelFileError, optim
 from xpnet.callbacks import Callback, EarlyStopping
@@ -87,8 +87,10 @@ def test_a_killed_training_ends_to_the_bit_as_one_that_was_not(case, tmp_path, e
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_killed_within_runs_of_steps(tmp_path):
-    case = make_case(m=60)
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_killed_within_runs_of_steps(library, tmp_path):
+    pytest.importorskip(library)
+    case = make_case(m=60).on(Library(library), "float64")
     options = {"batch_size": 1, "epochs": 2}
     for step in (7, 30, 80):
         killed(case, tmp_path, step, every=EACH_STEP, every_step=False, **options)

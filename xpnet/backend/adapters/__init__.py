@@ -54,8 +54,8 @@ class Adapter:
     on_host : ``(array) -> bool``
         Whether its values lie in the host's memory, so that reading them waits for nothing.
     near : ``(array) -> array``
-        The host's array where it shares the memory of `array`, of which its library is slow to
-        find a number.
+        The host's array where it shares the memory of `array`, and finds numbers sooner than its
+        library; else `array`.
     free_memory : ``(array) -> int or None``
         Bytes that are free where `array` lies; None where that is the host, or nothing is known.
     quiet : ``() -> context manager``

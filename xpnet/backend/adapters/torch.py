@@ -15,7 +15,7 @@ from xpnet.backend.threads import limit
 limit(torch)
 
 NUMPYS = {torch.bool, torch.float32, torch.float64, torch.int32, torch.int64}
-"""The dtypes of samples and targets that NumPy has, too."""
+"""Dtypes that samples, targets and labels have here, and that NumPy has, too."""
 
 # Private to torch, which has no public name for it.
 TRANSFORM = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)

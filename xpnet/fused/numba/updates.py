@@ -3,8 +3,9 @@
 ``rates`` holds one learning rate, or one for each network of a stack, whose parameters follow one
 another in memory: rows of `rows_as`. Moments are updated in place, and so is θ where there is no
 ``to_theta``: to find out at run time that both are one array would end vectorisation. What of the
-moments has decayed to nothing is set to 0, for denormal numbers are thirty times slower. The inner
-loops run from 0, or indices that might be negative would end vectorisation, too.
+moments has decayed to nothing is set to 0, but Lion's, of which the sign counts: denormal numbers
+are thirty times slower. Inner loops run from 0, as indices that might be negative would end
+vectorisation, too.
 
 All have one signature, so that a compiled loop can call any: a moment that the optimiser lacks is
 not looked at, and ``values`` are its hyperparameters but the rate, filled up with zeros.
@@ -179,7 +180,8 @@ def lion(
         for i in range(t.shape[1]):
             step = beta1 * m[k, i] + fresh1 * g[k, i]
             x = beta2 * m[k, i] + fresh2 * g[k, i]
-            m[k, i] = zero if abs(x) < tiny else x
+            x = tiny if zero < x < tiny else -tiny if -tiny < x < zero else x
+            m[k, i] = x
             step = one if step > zero else -one if step < zero else step  # NaN stays
             new[k, i] = kept * t[k, i] - rate * step
 

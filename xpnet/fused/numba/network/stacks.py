@@ -14,6 +14,7 @@ import numpy as np
 
 from xpnet.fused import are_floats, are_of_step, are_same
 from xpnet.fused.flats import Flats
+from xpnet.fused.numba.compilation.compiler import DTYPES
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import Room, table_of
 from xpnet.fused.numba.network.loops import masks_in_row
@@ -63,7 +64,7 @@ class StackProgram:
             all(map(self.flats.fits, (steps.params, *steps.moments)))
             and self._fits_samples(steps.batches)
             and are_of_step(self.program.optimizer, steps.moments, hyperparameters[0])
-            and self._are_numbers([steps.l2])
+            and self._are_numbers([steps.l2], [self.dtype])
             and all(
                 self._are_numbers([numbers[name] for numbers in hyperparameters])
                 for name in hyperparameters[0]
@@ -82,13 +83,13 @@ class StackProgram:
         )
         return fit and (s is None or (s.shape[-2:] == (1, m) and s.dtype == self.dtype))
 
-    def _are_numbers(self, numbers: Sequence[Any]) -> bool:
+    def _are_numbers(self, numbers: Sequence[Any], dtypes: Sequence[Any] = DTYPES) -> bool:
         """Whether all are one number for all networks, or all are arrays with one for each."""
         if are_floats(numbers):
             return True
         forms = {(getattr(n, "shape", ()), getattr(n, "dtype", None)) for n in numbers}
         (shape, dtype), *others = forms
-        return not others and shape[-2:] == (1, 1) and bool(dtype == self.dtype)
+        return not others and shape[-2:] == (1, 1) and dtype in dtypes
 
     def run(self, steps: TrainingSteps) -> tuple[Params, tuple[Params, ...], Array]:
         """Parameters, moments and costs after all of them."""
@@ -108,7 +109,11 @@ class StackProgram:
 
     def cost(self, params: Params, batch: Batches, l2: Any) -> Any:
         """What each costs on the only batch of these, without dropout; None where not known."""
-        if not (self.flats.fits(params) and self._fits_samples(batch) and self._are_numbers([l2])):
+        if not (
+            self.flats.fits(params)
+            and self._fits_samples(batch)
+            and self._are_numbers([l2], [self.dtype])
+        ):
             return None
         theta = self.theta
         if params is not self.params:
@@ -248,7 +253,8 @@ class StackProgram:
         """Rates ``(..., steps)``, and values ``(..., steps, 2, 6)`` for weights and for biases."""
         names = self.program.names
         rates, *others = (
-            _over_steps([numbers[name] for numbers in hyperparameters]) for name in ("rate", *names)
+            self._over_steps([numbers[name] for numbers in hyperparameters])
+            for name in ("rate", *names)
         )
         shape = np.broadcast_shapes(rates.shape[-1:], *(column.shape for column in others))
         values = np.zeros((*shape, 2, MOST_VALUES))
@@ -257,6 +263,13 @@ class StackProgram:
         if "decay" in names:
             values[..., 1, names.index("decay")] = 0.0
         return rates, values
+
+    def _over_steps(self, numbers: Sequence[Any]) -> Array:
+        """A number of each step, or arrays ``(..., 1, 1)``, as ``(..., steps)``."""
+        column = np.array(numbers, float)
+        if column.ndim > 1:  # as rates of each are in single steps, of the parameters' dtype
+            column = np.moveaxis(column.astype(self.dtype), 0, -1)[..., 0, 0, :]
+        return np.ascontiguousarray(column, float)
 
     def _dropout(self, dropout: Sequence[Dropout]) -> tuple[OfEach, dict[str, Any]]:
         """The arrays and numbers that rows have of it.
@@ -285,11 +298,3 @@ def _of_first(batches: Batches) -> Batches:
     X, Y, s, order, size = batches
     X, Y, s = (a if a is None else a[(0,) * (a.ndim - 2)] for a in (X, Y, s))
     return Batches(X, Y, s, order[(0,) * (order.ndim - 1)][None], size)
-
-
-def _over_steps(numbers: Sequence[Any]) -> Array:
-    """A number of each step, or arrays ``(..., 1, 1)``, as ``(..., steps)``."""
-    column = np.array(numbers, float)
-    if column.ndim > 1:
-        column = np.moveaxis(column, 0, -1)[..., 0, 0, :]
-    return np.ascontiguousarray(column)
