@@ -35,8 +35,12 @@ class HostSplitter:
 
 def splitter_for(cv: Any, estimator: Any, X: Any, y: Any) -> Any:
     """`cv` as it is, or a `HostSplitter` if X lies elsewhere and the splitter is scikit-learn's."""
-    is_number = cv is None or (isinstance(cv, int | np.integer) and cv > 1)
-    is_theirs = is_number or type(cv).__module__.startswith("sklearn.")
-    if not (is_theirs and lies_elsewhere(X)):
+    if not (is_theirs(cv) and lies_elsewhere(X)):
         return cv
     return HostSplitter(check_cv(cv, to_host(y), classifier=is_classifier(estimator)))
+
+
+def is_theirs(cv: Any) -> bool:
+    """Whether a splitter is one of scikit-learn's, or a number of folds."""
+    is_number = cv is None or (isinstance(cv, int | np.integer) and cv > 1)
+    return bool(is_number) or type(cv).__module__.startswith("sklearn.")
