@@ -50,7 +50,7 @@ def test_what_there_is_no_room_for_begins_later(capsys, monkeypatch):
 
 @pytest.mark.parametrize("y", [Y, Y % 2], ids=["ten classes", "two"])
 @pytest.mark.parametrize(("at_once", "stacks"), [(1, [1] * 14), (3, [3, 3, 1] * 2)])
-def test_no_more_are_compared_at_once_than_the_bound(y, at_once, stacks, monkeypatch):
+def test_no_more_are_compared_at_once_than_the_bound(y, at_once, stacks, own_runs, monkeypatch):
     """So that memory does not grow with the number of candidates times that of samples."""
     x, targets = map(pytest.importorskip("torch").asarray, (X, y))
     compared, unread_score = [], MLPClassifier._unread_score

@@ -32,7 +32,8 @@ def on_host(
     model, scoring = search.estimator, search.scoring
     is_ours = type(model) is MLPClassifier and not has_callbacks(model)
     by_accuracy = scoring is None or (isinstance(scoring, str) and scoring == "accuracy")
-    if not (is_ours and by_accuracy and is_theirs(search.cv) and is_array(y) and lies_elsewhere(X)):
+    are_there = all(is_array(array) and lies_elsewhere(array) for array in (X, y))
+    if not (is_ours and by_accuracy and is_theirs(search.cv) and are_there and y.ndim == 1):
         return None
     solvers, callbacks = ([model.get_params()[name], *_tried(grids, name)] for name in NAMES)
     if any(callbacks) or not all(isinstance(solver, str) for solver in solvers):
