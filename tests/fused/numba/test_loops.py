@@ -66,6 +66,7 @@ SIMD = {
     "square_sum": (dense.square_sum, (M,), ("mul", "add")),
     "add_scaled": (dense.add_scaled, (M, 0.1, M), ("mul", "add")),
     "matmul": (matmul.matmul, (*[0] * 11, V), ("mul", "add")),
+    "few_rows": (matmul.few_rows, (*[0] * 11, V), ("mul", "add")),
     "product_without_zeros": (zeros.product_without_zeros, (*[0] * 10, V), ("mul", "add")),
     "row_products": (
         sparse.row_products,

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from xpnet.fused.numba.compilation.compiler import compiled
+from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
 from xpnet.fused.numba.compilation.views import WHOLE
 from xpnet.fused.numba.registers import Vectors, registers_of
 from xpnet.types import Array
@@ -31,6 +31,8 @@ MOST, MOST_OF_FEW = 8, 6
 No more than a set of the cache has lines, mostly eight: where rows of A lie a power of two apart,
 all of a tile's belong to one set, and more would drive each other out.
 """
+WIDEST = 4
+"""Vectors of a tile of two rows: with fewer sums at a time, each would wait for the one before."""
 
 
 @compiled
@@ -64,26 +66,60 @@ def matmul(
     """
     size, most = like.itemsize, tile_rows(like)
     lanes = register_size(like) // size
+    whole = n // most * most
     i = j = 0
-    while i < n and j < m:
-        left, columns = n - i, m - j
+    while i < whole and j < m:
+        columns = m - j
         a, b, c = A + i * row * size, B + j * size, to_C + (i * row_C + j) * size
-        sums = a, row, column, b, row_B, k, adds, c, row_C, left, columns, like
+        sums = a, row, column, b, row_B, k, adds, c, row_C, most, columns, like
         if columns < lanes:
-            narrow_tile_of_4(*sums) if left < most else narrow_tile(*sums)
-        elif left < most:
-            tile_of_4(*sums) if columns < 2 * lanes else wide_tile_of_4(*sums)
+            narrow_tile(*sums)
         else:
             tile(*sums) if columns < 2 * lanes else wide_tile(*sums)
-        height = most if left >= most else 4
         width = lanes if columns < 2 * lanes else 2 * lanes
         # The larger matrix is read once, and the smaller, which may stay in the cache, more often.
         if n < m:
-            i += height
-            i, j = (i, j) if i < n else (0, j + width)
+            i += most
+            i, j = (i, j) if i < whole else (0, j + width)
         else:
             j += width
-            i, j = (i, j) if j < m else (i + height, 0)
+            i, j = (i, j) if j < m else (i + most, 0)
+    for i in range(whole, n, 4):
+        a, c = A + i * row * size, to_C + i * row_C * size
+        few_rows(a, row, column, B, row_B, k, adds, c, row_C, n - i, m, like)
+
+
+@compiled_inner
+def few_rows(
+    A: int,
+    row: int,
+    column: int,
+    B: int,
+    row_B: int,
+    k: int,
+    adds: int,
+    to_C: int,
+    row_C: int,
+    n: int,
+    m: int,
+    like: Array,
+) -> None:
+    """The same of the first four of n rows, or of all there are, too few for a whole tile."""
+    size = like.itemsize
+    lanes = register_size(like) // size
+    j = 0
+    while j < m:
+        columns = m - j
+        sums = A, row, column, B + j * size, row_B, k, adds, to_C + j * size, row_C, n, columns
+        if n <= 2 and columns >= WIDEST * lanes:
+            flat_tile(*sums, like)
+            j += WIDEST * lanes
+        elif columns >= 2 * lanes:
+            wide_tile_of_4(*sums, like)
+            j += 2 * lanes
+        else:
+            narrow_tile_of_4(*sums, like) if columns < lanes else tile_of_4(*sums, like)
+            j += lanes
 
 
 def _most(context: Any) -> int:
@@ -207,4 +243,5 @@ def _tile(
 wide_tile, wide_tile_of_4, tile, tile_of_4 = (
     _tile_of(rows, n) for n in (2, 1) for rows in (None, 4)
 )
+flat_tile = _tile_of(2, WIDEST)
 narrow_tile, narrow_tile_of_4 = (_tile_of(rows, 1, is_narrow=True) for rows in (None, 4))
