@@ -16,8 +16,10 @@ from numba import jit, typeof
 
 from xpnet.fused.numba import activations, cost, dense, dropout, updates
 from xpnet.fused.numba.compilation.compiler import Dispatcher
-from xpnet.fused.numba.network import batch, first_layer, gradients
+from xpnet.fused.numba.network import batch, gradients
 from xpnet.fused.numba.network import loop as training
+from xpnet.fused.numba.network.first_layer import joined
+from xpnet.fused.numba.network.first_layer import zeros as without_zeros
 from xpnet.fused.numba.products import matmul, sparse, zeros
 
 M = np.ones((8, 64), "float32")
@@ -138,7 +140,7 @@ def test_the_options_are_what_it_takes(name, options):
 
 def loops():
     """The name and the loop of every one that is compiled."""
-    network = batch, first_layer, gradients, training
+    network = batch, joined, without_zeros, gradients, training
     for room in (activations, cost, dense, dropout, matmul, *network, sparse, updates, zeros):
         for name, loop in vars(room).items():
             if isinstance(loop, Dispatcher) and loop.py_func.__module__ == room.__name__:
@@ -149,8 +151,8 @@ def test_every_loop_is_looked_at():
     looked_at = {loop.py_func.__name__ for loop, _, _ in SIMD.values()}
     # These call loops that are looked at, or only copy, or find places in memory.
     calling = {"cost_and_differences", "thin_cost_and_gradients", "forward", "backward", "train"}
-    calling |= {"layer_gradients", "few", "decayed", "gradients"}
-    calling |= {"turn", "turn_all", "products", "differences", "strip_width", "padded"}
+    calling |= {"layer_gradients", "weight_gradients", "few", "decayed", "gradients"}
+    calling |= {"copy_weights", "copy_all", "products", "differences", "strip_width", "padded"}
     calling |= {"width_of", "of_block", "sums_of", "by_blocks", "update_joined", "update_rows"}
     calling |= {"share_of", "rows_at_once", "part_of", "decay_of"}
     calling |= {"gathered", "weighted", "newest", "update", "updated", "place_of", "enter_cost"}

@@ -65,10 +65,10 @@ def gathered(row: Any, order: Array, m: int, before: int, place: int, like: Arra
         transpose = array_at(row.loops, np.int64, DECAY + 1)[TRANSPOSE]
         columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
         of_x = address_at(x, before * row.n_x)
-        if row.turn != 0:
+        if row.words != 0:
             words = row.words + (before // WORD * WORD * row.n_x + before % WORD) * like.itemsize
             call(transpose, of_x, row.n_x, words, WORD, m, row.n_x, like)
-        if row.turn == 0 or m <= FEW:
+        if row.words == 0 or m <= FEW:
             call(transpose, of_x, row.n_x, columns, m, m, row.n_x, like)
         columns += m * row.n_x * like.itemsize
         call(transpose, address_at(y, before * row.n_y), row.n_y, columns, m, m, row.n_y, like)
@@ -104,7 +104,7 @@ def gradients(
         columns = row.columns + place * (row.n_x + row.n_y) * like.itemsize
         Y = array_at(columns + m * row.n_x * like.itemsize, like, row.n_y, m)
         columns = array_at(columns, like, m * row.n_x)
-        if row.turn != 0 and m > FEW:
+        if row.copy_weights != 0 and m > FEW:
             call(row.first_Z, address_of_row(row), place, worker, m, work)
             columns = vector_at(columns, 0, 0)
         of_sample = 2 * row.units
@@ -140,7 +140,7 @@ def update(
     low, high = share_of(n_out, worker, workers)
     is_made = row.thin == 0 and loops[BACKWARD] != 0
     at_once = rows_at_once(n_in, like)
-    for start in range(low, low if layer == 0 and row.turn != 0 else high, at_once):
+    for start in range(low, low if layer == 0 and row.copy_weights != 0 else high, at_once):
         n = at_once if at_once < high - start else high - start
         begin = layout[layer, WEIGHTS] + start * n_in
         dW = array_at(place_of(row, begin, 0, worker, like), like, n, n_in)
@@ -182,7 +182,7 @@ def update_joined(
             place = place_of(row, begin, (k * units + unit - start) * n_x, worker, like)
             update_rows(row, i, 0, unit, array_at(place, like, count, n_x), share, like)
             if i + 1 < row.steps:
-                call(row.turn, address_of_row(row), unit, count, like)
+                call(row.copy_weights, address_of_row(row), unit, count, like)
 
 
 @compiled_inner

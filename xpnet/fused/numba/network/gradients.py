@@ -236,23 +236,34 @@ def layer_gradients(
     m : int
     to_dW : array, shape (n, n_in)
     """
-    n, n_in = to_dW.shape
     of_sample = len(across) // m
-    dZ = of_sample // 2 + kinds[layer, A] + first
-    width = BYTES // (MOST * x.itemsize)
+    dZ = address_at(across, of_sample // 2 + kinds[layer, A] + first)
+    A_prev, row = address_at(x, 0), to_dW.shape[1]
+    if layer > 0:
+        A_prev, row = address_at(across, kinds[layer - 1, A]), of_sample
+    weight_gradients(loops[MATMUL], dZ, of_sample, A_prev, row, m, to_dW)
+
+
+@compiled_inner
+def weight_gradients(
+    matmul: int, dZ: int, row_dZ: int, A_prev: int, row_A: int, m: int, to_dW: Array
+) -> None:
+    """``dW = dZ A_prevᵀ`` of matrices at those addresses, with a row for each of m samples.
+
+    `row_dZ` and `row_A` are the entries from one row to the next.
+    """
+    (n, n_in), size = to_dW.shape, to_dW.itemsize
+    width = BYTES // (MOST * size)
     # Few rows of dZ use each number of A too seldom for the cache to matter.
     width = width if n >= width // 2 else n_in
     for column in range(0, n_in, width):
         columns = width if width < n_in - column else n_in - column
         for before in range(0, m, MOST):
             k = MOST if m - before > MOST else m - before
-            A_prev, row = address_at(x, before * n_in + column), n_in
-            if layer > 0:
-                A_prev = address_at(across, before * of_sample + kinds[layer - 1, A] + column)
-                row = of_sample
-            factors = address_at(across, before * of_sample + dZ), 1, of_sample, A_prev, row
+            of_A = A_prev + (before * row_A + column) * size
+            factors = dZ + before * row_dZ * size, 1, row_dZ, of_A, row_A
             place = address_at(to_dW, column), n_in, n, columns
-            call(loops[MATMUL], *factors, k, min(before, 1), *place, to_dW)
+            call(matmul, *factors, k, min(before, 1), *place, to_dW)
 
 
 @compiled_inner

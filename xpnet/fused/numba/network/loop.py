@@ -32,7 +32,7 @@ from xpnet.fused.numba.network.batch import (
     update_joined,
     weighted,
 )
-from xpnet.fused.numba.network.first_layer import joined_of, room_of, turn_all
+from xpnet.fused.numba.network.first_layer import joined, zeros
 from xpnet.fused.numba.network.gradients import FEW
 from xpnet.fused.numba.network.loops import of_first_layer
 from xpnet.fused.numba.network.table import NOTHING, ROW, row_at
@@ -77,7 +77,7 @@ def train(rows: int, networks: int, like: Array, worker: int, workers: int) -> N
                     return
                 for layer in range(row.layers):
                     update(row, i, layer, m, length, share, worker, workers, like)
-            if first.turn != 0:
+            if first.copy_weights != 0:
                 update_joined(together, i, m, share, worker, workers, like)
             if workers > 1 and not wait_for(first.arrivals, (2 * i + 2) * workers, first.sleep):
                 return
@@ -110,9 +110,17 @@ def by_blocks(
         if gathers:
             following = vector_at(order, before, len(order) - before)
             gathered(row, following, n, before, place, like)
-        if multiplies and row.turn != 0 and n > FEW:
+        if multiplies and row.copy_weights != 0 and n > FEW:
             call(row.first_products, address_of_row(row), before, place, worker, n, like)
         gradients(row, i, before, length, place, worker, matrix_at(s, before, 1, n), like)
+
+
+@compiled
+def copy_all(rows: int, networks: int, like: Array) -> None:
+    """The second W of each of the networks that a table has, before their first step."""
+    for k in range(networks):
+        row = row_at(rows, k)
+        call(row.copy_weights, address_of_row(row), 0, row.first_units, like)
 
 
 _address = attrgetter("ctypes.data")
@@ -147,13 +155,13 @@ class Room:
     arrays : dict
     serial : int
         Another one each time that what was entered before holds no more.
-    is_turned : bool
-        Whether some rows that were entered have Wᵀ of their first layers.
+    has_copies : bool
+        Whether some rows that were entered have a second W of their first layers.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
-        self.serial, self.is_turned = 0, False
+        self.serial, self.has_copies = 0, False
 
     def enter(self, rows: Array, like: Array, workers: int) -> None:
         """Enter the memory that these rows need into them."""
@@ -161,8 +169,9 @@ class Room:
         size, longest, blocks, n_x, n_y, room, piece, units, first_units, has_zeros = sizes
         networks, dtype, double = len(rows), like.dtype, np.dtype(np.float64)
         rows["shared"] = is_shared = networks > 1
-        together = joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
-        rows["joined"] = joined = max(1, together)
+        without_zeros = zeros.joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
+        is_joined = joined.pays(networks, first_units, n_x, size) and not rows["thin"][0]
+        rows["joined"] = number = without_zeros or (networks if is_joined else 1)
         lengths = {"s": size * workers, "work": workers * longest * room}
         # Those that are joined have their gradients at the same time.
         of_each, doubles = {}, {"parts_of_cost": 2 * size, "squares": 2 * units}
@@ -173,32 +182,37 @@ class Room:
             lengths["pieces"] = workers * piece
             of_each = {"across": 2 * units * size, "biases": blocks * units}
         memory: list[Memory] = [(lengths, dtype, 1, np.empty)]
-        memory += [(of_each, dtype, joined, np.empty), (doubles, double, joined, np.empty)]
-        if together:
-            memory += self._without_zeros(
-                rows, dtype, size if joined > 1 else workers * longest, workers
-            )
+        memory += [(of_each, dtype, number, np.empty), (doubles, double, number, np.empty)]
+        if without_zeros or is_joined:
+            samples = size if number > 1 else workers * longest
+            memory += self._first_layer(rows, dtype, without_zeros > 0, samples, workers)
         for lengths, dtype, number, make in memory:
             for name, length in lengths.items():
                 rows[name] = self._array(name, number * length, dtype, make).ctypes.data
                 if number > 1:
                     rows[name] += np.arange(networks) % number * (length * dtype.itemsize)
 
-    def _without_zeros(self, rows: Array, dtype: Any, samples: int, workers: int) -> list[Memory]:
-        """Enter the loops of first layers that leave out zeros; the memory that these need."""
-        self.is_turned = True
-        for name, address in of_first_layer(dtype).items():
+    def _first_layer(
+        self, rows: Array, dtype: Any, without_zeros: bool, samples: int, workers: int
+    ) -> list[Memory]:
+        """Enter its loops where it leaves out zeros or is joined; the memory that these need."""
+        self.has_copies = True
+        for name, address in of_first_layer(dtype, without_zeros).items():
             rows[name] = address
-        joined, n, n_x, size = map(int, map(rows[0].__getitem__, OF_FIRST))
-        rows["unit"] = np.arange(len(rows)) % joined * n
-        lengths = room_of(n_x, joined * n, size, samples, workers, dtype)
+        number, n, n_x, size = map(int, map(rows[0].__getitem__, OF_FIRST))
+        rows["unit"] = np.arange(len(rows)) % number * n
+        lengths = (
+            zeros.room_of(n_x, number * n, size, samples, workers, dtype)
+            if without_zeros
+            else joined.room_of(n_x, number * n, samples)
+        )
         strips = {"strips": lengths.pop("strips")}
-        return [(strips, dtype, len(rows) // joined, aligned), (lengths, dtype, 1, aligned)]
+        return [(strips, dtype, len(rows) // number, aligned), (lengths, dtype, 1, aligned)]
 
     def train(self, rows: Array, like: Array, workers: int) -> None:
         """Train the networks of these rows, by so many workers that room was entered for."""
-        if self.is_turned and rows["turn"][0]:
-            turn_all(rows.ctypes.data, len(rows), like)
+        if self.has_copies and rows["copy_weights"][0]:
+            copy_all(rows.ctypes.data, len(rows), like)
         if workers == 1:
             train(rows.ctypes.data, len(rows), like, 0, 1)
             return

@@ -18,7 +18,7 @@ from xpnet.fused.numba.cost import OUTPUTS
 from xpnet.fused.numba.dense import row_sums
 from xpnet.fused.numba.dropout import masks_of
 from xpnet.fused.numba.gather import gather
-from xpnet.fused.numba.network import first_layer
+from xpnet.fused.numba.network.first_layer import joined, zeros
 from xpnet.fused.numba.network.gradients import (
     backward,
     cost_and_differences,
@@ -83,16 +83,18 @@ def of_gradients(thin: bool, dtype: Any) -> int:
 
 
 @cache
-def of_first_layer(dtype: Any) -> dict[str, int]:
-    """What a row has of a first layer that leaves out zeros: the addresses of its loops."""
-    vector = np.empty(1, dtype)
-    return {
-        "product": address_of(product_without_zeros, *[0] * 10, vector),
-        "turn": address_of(first_layer.turn, 0, 0, 0, vector),
-        "first_products": address_of(first_layer.products, 0, 0, 0, 0, 0, vector),
-        "first_Z": address_of(first_layer.forward, 0, 0, 0, 0, vector),
-        "first_dW": address_of(first_layer.gradients, 0, 0, 0, 0, 0, vector),
+def of_first_layer(dtype: Any, without_zeros: bool) -> dict[str, int]:
+    """The addresses of its loops that a row has, where it leaves out zeros or is joined."""
+    vector, loops = np.empty(1, dtype), zeros if without_zeros else joined
+    addresses = {
+        "copy_weights": address_of(loops.copy_weights, 0, 0, 0, vector),
+        "first_products": address_of(loops.products, 0, 0, 0, 0, 0, vector),
+        "first_Z": address_of(loops.forward, 0, 0, 0, 0, vector),
+        "first_dW": address_of(loops.gradients, 0, 0, 0, 0, 0, vector),
     }
+    if without_zeros:
+        addresses["product"] = address_of(product_without_zeros, *[0] * 10, vector)
+    return addresses
 
 
 @cache

@@ -24,7 +24,7 @@ from xpnet.fused import (
     are_same,
     loss_share,
 )
-from xpnet.fused.numba.network.first_layer import LEAST_SAMPLES, MOST_NUMBERS
+from xpnet.fused.numba.network.first_layer.zeros import LEAST_SAMPLES, MOST_NUMBERS
 from xpnet.fused.numba.network.gradients import BACKWARD
 from xpnet.fused.numba.network.loop import of_thread, row_of, table_of
 from xpnet.fused.numba.network.loops import masks_in_row, of_gather, of_update

@@ -12,7 +12,7 @@ ADDRESSES = (
     *("rates", "values", "keys", "drop", "divide", "theta", "grads"),
     *("first", "second", "costs", "x", "columns", "y", "s", "work", "across"),
     *("pieces", "biases", "parts_of_cost", "squares", "arrivals", "sleep"),
-    *("product", "turn", "first_products", "first_Z", "first_dW"),
+    *("product", "copy_weights", "first_products", "first_Z", "first_dW"),
     *("strips", "words", "products", "sums"),
 )
 SIZES = (
@@ -50,10 +50,11 @@ ROW = np.dtype(
 - parts_of_cost (2, blocks), squares (2, units): of an even step and an odd one, costs of
   blocks, and sums of the squares of weights;
 - arrivals, sleep: of `wait_for`;
-- zeros: whether the samples have many; product, turn, first_products, first_Z, first_dW: of
-  `product_without_zeros` and of the first layer's own loops where it leaves them out, else 0;
-  first_units: of that layer; joined: networks whose first layers have their products together, of
-  which this one's begins at `unit`; strips, words, products, sums: of `room_of`.
+- zeros: whether the samples have many; copy_weights, first_products, first_Z, first_dW: the first
+  layer's own loops where it leaves them out or is joined, and product, `product_without_zeros`, for
+  the former, else 0; first_units: of that layer; joined: networks whose first layers have their
+  products together, of which this one's begins at `unit`; strips, where W is a second time, words,
+  products, sums: of `room_of`.
 """
 
 NETWORKS = 8

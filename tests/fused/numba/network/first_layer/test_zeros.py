@@ -14,6 +14,7 @@ from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import rates
 from xpnet import MLPClassifier, Network, optim, stack, steps
 from xpnet.fused.numba.network import loop, run
+from xpnet.fused.numba.network.loops import of_first_layer
 from xpnet.fused.numba.products.blas import routine
 from xpnet.fused.numba.threads.team import Team
 
@@ -34,15 +35,21 @@ def samples(sizes=(200, 50, 3), m=130, share=0.2, dtype="float32", hidden="relu"
 
 @pytest.fixture
 def made():
-    """How often a run was given the loops that leave out zeros."""
-    with mock.patch.object(loop, "of_first_layer", side_effect=loop.of_first_layer) as loops:
-        yield loops
+    """Whether runs were given the loops that leave out zeros, each time they were given any."""
+    given = []
+
+    def noted(dtype, without_zeros):
+        given.append(without_zeros)
+        return of_first_layer(dtype, without_zeros)
+
+    with mock.patch.object(loop, "of_first_layer", noted):
+        yield given
 
 
 def equal_to_single_steps(made, *data, **settings):
     """Single steps multiply by zeros, too."""
     assert_the_same(*data, **{"batch_size": BATCH_SIZE, **settings})
-    assert made.called
+    assert any(made)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -82,7 +89,7 @@ def test_workers(workers, monkeypatch, made):
     monkeypatch.setattr(Team, "most", lambda *_: workers)
     monkeypatch.setattr(Team, "parts", lambda _, steps, m: [(slice(0, steps), workers)])
     assert_equal(trained(*data, batch_size=128), expected)
-    assert made.called
+    assert any(made)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -99,7 +106,7 @@ def test_networks_of_a_stack(n, networks, dtype, made, monkeypatch):
     data = net, stack([net.init(seed=seed, like=X) for seed in range(networks)]), X, Y
     rate, l2 = (rates(*(2.0 ** -np.arange(low, low + networks))).astype(dtype) for low in (2, 1))
     result = in_runs(data, optimizer=optim.momentum(rate), l2=l2, batch_size=BATCH_SIZE)
-    assert made.called
+    assert any(made)
     for k in range(networks):
         own = {"optimizer": optim.momentum(float(rate[k, 0, 0])), "l2": float(l2[k, 0, 0])}
         assert_as_alone(k, result, data, batch_size=BATCH_SIZE, **own)
@@ -111,7 +118,7 @@ def test_networks_of_a_stack_step_by_step(n, networks, made):
     net, _, X, Y = samples((300, n, 3))
     params = stack([net.init(seed=seed, like=X) for seed in range(networks)])
     *_, last = steps(net, params, [(X, Y)] * 4)
-    assert made.called
+    assert any(made)
     for k in range(networks):
         *_, alone = steps(net, of_member(k, params), [(X, Y)] * 4)
         assert_trees_close(of_member(k, last.params), alone.params, rtol=0, atol=0)
@@ -129,7 +136,7 @@ def test_fits_of_an_estimator(given, made, monkeypatch):
     settings = {"hidden_layer_sizes": (50,), "tol": 10, "n_iter_no_change": 3, "random_state": 0}
     settings |= given
     model = MLPClassifier(**settings).fit(X.T, Y.argmax(0))
-    assert made.called
+    assert any(made)
     monkeypatch.setattr(run, "has_many_zeros", lambda X: False)
     other = MLPClassifier(**settings).fit(X.T, Y.argmax(0))
     assert model.loss_curve_ == other.loss_curve_
@@ -150,7 +157,7 @@ def test_fits_of_an_estimator(given, made, monkeypatch):
 )
 def test_where_it_does_not_pay(sizes, share, batch_size, made):
     trained(*samples(sizes, share=share), batch_size=batch_size)
-    assert not made.called
+    assert not made
 
 
 def test_samples_of_all_parts_are_looked_at():

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.numba.compilation.address import call
-from xpnet.fused.numba.compilation.compiler import compiled, compiled_inner
-from xpnet.fused.numba.compilation.rows import address_of_row
+from xpnet.fused.numba.compilation.compiler import compiled_inner
 from xpnet.fused.numba.compilation.views import address_at, array_at
 from xpnet.fused.numba.memory import CACHE_LINE
 from xpnet.fused.numba.network.batch import part_of, place_of
+from xpnet.fused.numba.network.first_layer.joined import differences
 from xpnet.fused.numba.network.gradients import DECAY, MOST, TRANSPOSE
 from xpnet.fused.numba.network.places import WEIGHTS, A, Z, rows_of
 from xpnet.fused.numba.network.table import row_at
@@ -58,16 +58,8 @@ def room_of(n_in: int, n: int, size: int, samples: int, workers: int, dtype: Any
     }
 
 
-@compiled
-def turn_all(rows: int, networks: int, like: Array) -> None:
-    """Wᵀ of each of the networks that a table has, before their first step."""
-    for k in range(networks):
-        row = row_at(rows, k)
-        call(row.turn, address_of_row(row), 0, row.first_units, like)
-
-
 @compiled_inner
-def turn(address: int, first: int, n: int, like: Array) -> None:
+def copy_weights(address: int, first: int, n: int, like: Array) -> None:
     """So many rows of W, from `first` on, as columns of Wᵀ.
 
     Parameters
@@ -182,17 +174,6 @@ def gradients(address: int, start: int, n: int, m: int, worker: int, like: Array
             of_weights = begin_W + unit * row.n_x, column * row.n_x, worker, like
             place = place_of(row_at(address, k), *of_weights) + begin * size
             call(transpose, to + column * size, width, place, row.n_x, rows, count, like)
-
-
-@compiled_inner
-def differences(row: Any, unit: int, count: int, m: int, to: int, width: int, like: Array) -> None:
-    """So many columns of a network's dZ, from `unit` on, to an address, of so many a row."""
-    for i in range(m):
-        place = row.across + (i * 2 * row.units + row.units + unit) * like.itemsize
-        values = array_at(place, like, count)
-        own = array_at(to + i * width * like.itemsize, like, count)
-        for j in range(count):
-            own[j] = values[j]
 
 
 @compiled_inner
