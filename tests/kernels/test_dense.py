@@ -239,3 +239,17 @@ def test_a_sparse_input(form, dtype, rng):
         assert_trees_close(given, dense_backward(layer.dA, X, layer.W, decay), dtype)
     with pytest.raises(ValueError, match=r"A_prev \(20, 5\): expected \(n_out, n_in\)"):
         dense(layer.W[:, 1:], layer.b, columns)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_array])
+def test_a_sparse_input_of_a_stack(form, rng):
+    """Each network as it is alone, with a penalty of its own."""
+    layers = [random_layer(rng, n_in=20) for _ in range(3)]
+    X = layers[0].A_prev * (layers[0].A_prev > 0.5)
+    columns, decay = form(X.T).T, np.array([0.0, 0.3, 2.0]).reshape(3, 1, 1)
+    W, b, dZ = (np.stack([getattr(layer, name) for layer in layers]) for name in ("W", "b", "dA"))
+    Z, grads = dense(W, b, columns), dense_backward(dZ, columns, W, decay)
+    for k in range(3):
+        assert_trees_close(Z[k], dense(W[k], b[k], X), "float64")
+        alone = dense_backward(dZ[k], X, W[k], decay[k])
+        assert_trees_close((grads.W[k], grads.b[k]), tuple(alone), "float64")

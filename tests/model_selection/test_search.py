@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from joblib import effective_n_jobs, parallel_config
+from scipy import sparse
 from sklearn import model_selection as theirs
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -161,6 +162,23 @@ def test_grid_search_is_scikit_learns(model, grid, data, options, of_fit):
     assert Counter(warned) == Counter(expected_warned)
     assert found.best_params_ == expected.best_params_
     np.testing.assert_equal(found.predict(data[0]), expected.predict(data[0]))
+
+
+@pytest.mark.parametrize("fuses", ["1", "0"])
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array])
+def test_candidates_on_sparse_samples_are_a_stack(form, early, fuses, monkeypatch, capsys):
+    """They have no compiled run, and in a stack the rounding of one product for all."""
+    monkeypatch.setenv("XPNET_FUSED", fuses)
+    model = MLPClassifier(early_stopping=early, **LONG)
+    given, data = (model, RATES | {"alpha": [1e-5, 1.0]}), (form(X), Y)
+    found, _ = heard(lambda: ours.GridSearchCV(*given, cv=2, verbose=1).fit(*data))
+    assert "one after another" not in capsys.readouterr().out
+    expected, _ = heard(lambda: theirs.GridSearchCV(*given, cv=2).fit(*data))
+    assert_same_results(found.cv_results_, expected.cv_results_)
+    curves = (search.best_estimator_.loss_curve_ for search in (found, expected))
+    np.testing.assert_array_equal(*curves)
+    np.testing.assert_array_equal(found.predict(data[0]), expected.predict(data[0]))
 
 
 def in_two_rounds(module):

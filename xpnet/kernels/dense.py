@@ -43,7 +43,7 @@ def dense(W: Array, b: Array, A_prev: Array) -> Array:
     """``Z = W A_prev + b``."""
     xp = array_namespace(W) if is_sparse(A_prev) else array_namespace(W, A_prev)
     check_dense(xp, W, b, A_prev)
-    return (W @ A_prev if is_sparse(A_prev) else product(W, A_prev)) + b
+    return (sparse_product(W, A_prev) if is_sparse(A_prev) else product(W, A_prev)) + b
 
 
 def product(A: Array, B: Array) -> Array:
@@ -61,6 +61,13 @@ def product(A: Array, B: Array) -> Array:
     rows = xp.reshape(A, (*apart, math.prod(sharing), A.shape[-1]))
     C = xp.matmul(rows, xp.reshape(B, (*B.shape[: max(B.ndim - 2 - shared, 0)], *B.shape[-2:])))
     return xp.reshape(C, (*C.shape[:-2], *sharing, B.shape[-1]))
+
+
+def sparse_product(A: Array, S: Any) -> Array:
+    """``A S`` of a sparse S, which all networks of a stack share: their rows of one product."""
+    xp = array_namespace(A)
+    C = xp.reshape(A, (math.prod(A.shape[:-1]), A.shape[-1])) @ S
+    return xp.reshape(C, (*A.shape[:-1], S.shape[-1]))
 
 
 def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
@@ -83,7 +90,8 @@ def dense_looped(W: Array, b: Array, A_prev: Array) -> Array:
 def dense_backward(dZ: Array, A_prev: Array, W: Array, decay: float | Array | None) -> Dense:
     """``dW = dZ A_prevᵀ + decay W``, ``db = Σ_columns dZ``."""
     xp = array_namespace(dZ, W)
-    dW = dZ @ A_prev.T if is_sparse(A_prev) else product(dZ, xp.matrix_transpose(A_prev))
+    is_of_sparse = is_sparse(A_prev)
+    dW = sparse_product(dZ, A_prev.T) if is_of_sparse else product(dZ, xp.matrix_transpose(A_prev))
     db = xp.sum(dZ, axis=-1, keepdims=True)
     return Dense(dW if decay is None else dW + decay * W, db)
 

@@ -59,7 +59,7 @@ def test_those_that_begin_later_make_as_many_epochs_as_the_first_has_shown(
 
 def test_what_has_waited_for_threads_does_not_make_later_ones_short():
     _, (loop, *_), (batches, *_) = loops(np, "adam")
-    some = _Round([], nullcontext, nullcontext, nullcontext, ())
+    some = _Round([], nullcontext, dict, nullcontext, nullcontext, ())
     for seconds in (8.0, 1.0, 4.0):
         some._lengthen({0: (loop, [batches])}, seconds)
     assert list(some.shown.values()) == [(1.0, 16)]

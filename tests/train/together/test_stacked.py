@@ -79,6 +79,22 @@ def beside_and_alone(library, own, m=M, **options):
 
 
 @pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])
+def test_those_without_a_compiled_run_are_a_stack_beside_others(own, monkeypatch):
+    """Two of four have a run; the other two are enough where they share samples and their order."""
+    run = pytest.importorskip("xpnet.fused.numba.network.run")
+    found, with_run = run.program_of, []
+
+    def of_some(of_stack, step, net, params, X, optimizer):
+        number = len(with_run)
+        with_run.append(number < 2)
+        return found(of_stack, step, net, params, X, optimizer) if number < 2 else None
+
+    monkeypatch.setattr(run, "program_of", of_some)
+    assert beside_and_alone(np, own) == ([] if own == () else [2, 3])
+    assert with_run[:2] == [True, True]
+
+
+@pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])
 def test_what_is_their_own_leaves_them_a_stack(eager_xp, own, own_runs, monkeypatch):
     if eager_xp.name == "numpy":
         monkeypatch.setenv("XPNET_FUSED", "0")  # so that there is a stack, too

@@ -119,9 +119,9 @@ def fused_backward(empty: Empty) -> Callable[..., Any]:
         if not _fits_back(dA, layer, A_prev, W, mask) or not _scales(decay, W):
             return NotImplemented
         dZ, db = _through_activation(activation, dA, layer, mask, empty)
-        if is_sparse(A_prev):
+        if is_sparse(A_prev) and W.ndim == 2:
             return Dense(sparse_gradient(dZ, A_prev, W, decay, empty), db), None
-        dW = _product(dZ, A_prev.mT, empty)
+        dW = _product(dZ, A_prev.T if is_sparse(A_prev) else A_prev.mT, empty)
         if isinstance(decay, float):
             add_scaled(_rows(W), decay, _rows(dW))
         elif decay is not None:
@@ -157,10 +157,10 @@ def _through_activation(
 
 def _product(A: Array, B: Array, empty: Empty) -> Array:
     """``A B``; a stack times one shared matrix is a single product of all its rows."""
-    if is_sparse(B):
-        return sparse_product(A, B, empty)
     if B.ndim > 2:
         return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
+    if A.ndim == 2 and is_sparse(B):
+        return sparse_product(A, B, empty)
     if A.ndim == 2:
         C = empty((A.shape[0], B.shape[1]), A.dtype)
         if _is_thin(A, B):

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -73,6 +74,7 @@ def together(
     side_by_side = accelerator_for(like).side_by_side
     epochs: Epochs = {}
     at_once: dict[int, int] = {}  # epochs of a training in a stack
+    in_stacks = partial(_made_in_stacks, trainings, watch, stacks, limit, at_once)
     with nullcontext() if side_by_side is None else side_by_side() as make:
         while True:
             most = AT_ONCE if make else len(trainings)
@@ -86,10 +88,10 @@ def together(
             if make:
                 size = -(-min(AT_ONCE, len(epochs) + len(waiting)) // PARTS)
                 coming = chain(epochs.items(), begun if len(epochs) <= AT_ONCE // 2 else ())
-                epochs = round_side_by_side(trainings, coming, watch, make, on_alone, size)
+                given = watch, make, in_stacks, on_alone
+                epochs = round_side_by_side(trainings, coming, *given, size)
             else:
-                made = _made_in_stacks(trainings, epochs, watch, stacks, limit, at_once)
-                train(trainings, epochs, watch, made, on_alone)
+                train(trainings, epochs, watch, in_stacks(epochs), on_alone)
                 epochs = next_epochs(trainings, epochs, watch)
 
 
@@ -134,11 +136,11 @@ def _itemsize(loop: EpochLoop) -> int:
 
 def _made_in_stacks(
     trainings: Sequence[Rounds],
-    epochs: Epochs,
     watch: Watch,
     stacks: list[Stack],
     limit: float,
     at_once: dict[int, int],
+    epochs: Epochs,
 ) -> dict[int, PreparedRun]:
     """The epochs that can be made as those of stacks, which are kept from one round to the next.
 
@@ -196,14 +198,15 @@ def _alike(
     trainings: Sequence[Rounds], epochs: Epochs, watch: Watch, limit: float, at_once: dict[int, int]
 ) -> list[dict[int, Hyperparameters]]:
     """For each stack that there can be, the numbers of the steps of its trainings."""
-    loops = {id(batches.X): loop for loop, (batches,) in epochs.values()}
+    loops = {id(batches.X): loop for loop, (batches, *_) in epochs.values()}
     needed = sum(_bytes(loop) for loop, _ in epochs.values())
     has_room = needed + sum(map(_bytes_of_samples, loops.values())) <= limit
     known: dict[int, Hyperparameters] = {}
     of_round: dict[Any, Any] = {}
     forms: dict[int, tuple[Any, ...]] = {}
-    for k, (loop, (batches,)) in list(epochs.items()):
-        found = forms_of(loop, batches, copies=has_room)
+    for k, (loop, (batches, *others)) in list(epochs.items()):
+        # One that was trained by itself may have come to make some epochs at a time.
+        found = () if others else forms_of(loop, batches, copies=has_room)
         with watch(k):
             try:
                 count = max(1, min(at_once.get(k, 1), loop.surely()))

@@ -34,6 +34,7 @@ def round_side_by_side(
     coming: Iterable[tuple[int, Coming]],
     watch: Watch,
     make: SideBySide,
+    in_stacks: Callable[[Epochs], dict[int, PreparedRun]],
     on_alone: Callable[[int, str], object],
     size: int,
 ) -> Epochs:
@@ -43,7 +44,7 @@ def round_side_by_side(
     ends the round once those that were given are made. Garbage is left until then.
     """
     with deferred_signals() as noted, uncollected(), make() as submit:
-        some = _Round(trainings, watch, on_alone, submit, noted)
+        some = _Round(trainings, watch, in_stacks, on_alone, submit, noted)
         for part in _parts(coming, size):
             some.go_on(waits=False)
             some.begin(part)
@@ -66,11 +67,13 @@ class _Round:
         self,
         trainings: Sequence[Rounds],
         watch: Watch,
+        in_stacks: Callable[[Epochs], dict[int, PreparedRun]],
         on_alone: Callable[[int, str], object],
         submit: Callable[[Sequence[PreparedRun]], Callable[..., bool]],
         noted: Sequence[int],
     ) -> None:
-        self.trainings, self.watch, self.on_alone = trainings, watch, on_alone
+        self.trainings, self.watch = trainings, watch
+        self.in_stacks, self.on_alone = in_stacks, on_alone
         self.submit, self.noted = submit, noted  # the signals that came so far
         self.going: deque[Part] = deque()
         self.left: Epochs = {}  # until all runs are made
@@ -131,10 +134,13 @@ class _Round:
     def end(self) -> Epochs:
         """Do what is left, now that all runs are made; the next epochs of all."""
         left = self.left
+        others = {k: left.pop(k) for k in list(left) if k not in self.made}
+        in_stacks = self.in_stacks(others)
+        train(self.trainings, others, self.watch, in_stacks, self.on_alone)
         train(self.trainings, left, self.watch, self.made, self.on_alone)
         if left:
             self._lengthen(left, time.perf_counter() - self.began)
-        self.following |= next_epochs(self.trainings, left, self.watch)
+        self.following |= next_epochs(self.trainings, [*left, *others], self.watch)
         return dict(sorted(self.following.items()))
 
     def _lengthen(self, epochs: Epochs, seconds: float) -> None:

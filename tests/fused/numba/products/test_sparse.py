@@ -51,6 +51,32 @@ def test_there_and_back(way, order, form, dtype, n_out, activation, rng):
             assert back[0].W.flags.f_contiguous
 
 
+@BOTH
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n_out", [1, 5])
+def test_a_stack(way, form, n_out, rng):
+    """Networks share X, and have a penalty together or each their own."""
+    kernels = unyielding(NUMPY, way)
+    layers, columns = [], None
+    for _ in range(3):
+        given, X = few_numbers(rng, n_out, 30, "float64")
+        columns = columns if layers else form(X.T).T
+        layers.append(given)
+    W, b, dA = (np.stack([getattr(layer, name) for layer in layers]) for name in ("W", "b", "dA"))
+    layer, plain = (
+        record.dense_activation("tanh", W, b, A_prev)
+        for record, A_prev in ((kernels, columns), (VECTORIZED, columns.toarray()))
+    )
+    assert_alike(layer, plain, "float64")
+    for decay in (None, 0.2, np.array([0.0, 0.3, 2.0]).reshape(3, 1, 1)):
+        settings = {"decay": decay, "need_dA_prev": False}
+        back, expected = (
+            record.activation_dense_backward("tanh", dA, plain, A_prev, W, **settings)
+            for record, A_prev in ((kernels, columns), (VECTORIZED, columns.toarray()))
+        )
+        assert_alike(back, expected, "float64")
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_one_output_is_left_to_scipy(form, rng):
     given, X = few_numbers(rng, 1, 30, "float32")

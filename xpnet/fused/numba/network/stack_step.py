@@ -84,7 +84,8 @@ def _is_one_large_product(params: Params, X: Array) -> bool:
 
     One by `product`, whose bits do not depend on threads; NumPy's, of other arrays, may.
     """
-    stacked = are_dense(params) and X.ndim == 2 and params[0].W.ndim == 3
+    is_dense = are_dense(params) and isinstance(X, np.ndarray)
+    stacked = is_dense and X.ndim == 2 and params[0].W.ndim == 3
     return (
         stacked
         and is_for_product(X)
