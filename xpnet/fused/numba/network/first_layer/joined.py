@@ -28,9 +28,9 @@ LEAST_SAMPLES = 32
 """Samples of a batch from which on it pays to copy W at each step."""
 
 
-def pays(networks: int, n: int, n_in: int, size: int) -> bool:
-    """Whether it pays to have one product for so many networks of n units, in such batches."""
-    return networks > 1 and n_in >= INPUTS * n and size >= LEAST_SAMPLES
+def pays(n: int, n_in: int, size: int) -> bool:
+    """Whether it pays to have one product for some networks of n units, in batches of a size."""
+    return n_in >= INPUTS * n and size >= LEAST_SAMPLES
 
 
 def room_of(n_in: int, n: int, samples: int) -> dict[str, int]:
