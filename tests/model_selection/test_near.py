@@ -7,13 +7,15 @@ from unittest import mock
 import numpy as np
 import pytest
 from scipy.stats import uniform
+from sklearn import config_context
 from sklearn import model_selection as theirs
+from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
-from tests.model_selection.cases import RATES, SMALL, Unequal, X, Y
-from xpnet import MLPClassifier, optim
+from tests.model_selection.cases import RATES, SMALL, Unequal, X, Y, assert_same_results, heard
+from xpnet import MLPClassifier, MLPRegressor, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
 from xpnet.model_selection import near
@@ -71,8 +73,141 @@ def test_without_a_refit_there_is_no_best(asarray):
     assert not hasattr(search, "best_estimator_")
 
 
+def scaled(network, *steps, **options):
+    """A pipeline of steps and a network."""
+    names = [f"step{number}" for number in range(len(steps))]
+    return Pipeline([*zip(names, steps, strict=True), ("net", network)], **options)
+
+
+def written(asarray):
+    """What makes arrays that scikit-learn can write into: NumPy's for JAX's."""
+    return np.asarray if asarray.__module__.startswith("jax") else asarray
+
+
+def alike(found, expected):
+    """That arrays have the same numbers and dtypes, in whatever libraries."""
+    assert str(found.dtype).removeprefix("torch.") == str(expected.dtype).removeprefix("torch.")
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-4, atol=1e-5)
+
+
+NET_RATES = {f"net__{name}": values for name, values in RATES.items()}
+SCALERS = {
+    "standard": StandardScaler(),
+    "range": MinMaxScaler((-1, 1), clip=True),
+    "largest": MaxAbsScaler(),
+    "in place": StandardScaler(copy=False),
+    "skipped": "passthrough",
+}
+
+
+@pytest.mark.parametrize("scaler", SCALERS.values(), ids=SCALERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scalers_come_before_and_lie_where_x_does(asarray, scaler, dtype):
+    theirs_asarray = written(asarray)
+
+    def there(asarray):
+        return asarray(X.astype(dtype)), asarray(Y)
+
+    model = scaled(MLPClassifier(**SMALL), scaler)
+    with config_context(array_api_dispatch=True):
+        found, is_near = searched(ours.GridSearchCV(model, NET_RATES, cv=3), *there(asarray))
+        assert is_near
+        expected = theirs.GridSearchCV(model, NET_RATES, cv=3).fit(*there(theirs_asarray))
+        assert_same_results(found.cv_results_, expected.cv_results_)
+        given, theirs_given = there(asarray), there(theirs_asarray)
+        answers = found.predict_proba(given[0])
+        assert type(answers) is type(given[0])
+        alike(answers, expected.predict_proba(theirs_given[0]))
+        given, theirs_given = there(asarray), there(theirs_asarray)
+        assert found.score(*given) == expected.score(*theirs_given)
+    assert type(found.best_estimator_[-1].coefs_[0]) is type(given[0])
+    for name, value in getattr(expected.best_estimator_[0], "__dict__", {}).items():
+        if hasattr(value, "dtype"):
+            held = getattr(found.best_estimator_[0], name)
+            assert (type(held), held.device) == (type(given[0]), given[0].device), name
+            alike(held, value)
+
+
+def test_sums_have_the_dtype_of_x_where_jax_has_no_float64():
+    jax = pytest.importorskip("jax")
+    model = scaled(MLPClassifier(**SMALL), StandardScaler())
+    search = ours.GridSearchCV(model, NET_RATES, cv=2)
+    with jax.enable_x64(False), config_context(array_api_dispatch=True):
+        there = jax.numpy.asarray(X)
+        search.fit(there, jax.numpy.asarray(Y))
+        expected = theirs.GridSearchCV(model, NET_RATES, cv=2).fit(X, Y)
+        assert search.best_estimator_[0].mean_.dtype == there.dtype
+        alike(search.predict_proba(there), expected.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"step0": ["passthrough", None, MinMaxScaler()]},
+        {"step0__with_mean": [True, False], "net__alpha": [1e-4, 1.0]},
+    ],
+)
+def test_scalers_are_searched_too(asarray, steps):
+    model = scaled(MLPClassifier(**SMALL), StandardScaler())
+    with config_context(array_api_dispatch=True):
+        found, is_near = searched(ours.GridSearchCV(model, steps, cv=2), asarray(X), asarray(Y))
+    assert is_near
+    expected = theirs.GridSearchCV(model, steps, cv=2).fit(X, Y)
+    for name in ("split0_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(found.cv_results_[name], expected.cv_results_[name])
+
+
+TARGETS = {
+    "one": (Y / 3).astype(np.float32),
+    "two": np.stack([Y / 3, 3 * Y % 7], axis=1).astype(np.float32),
+    "column": (Y[:, None] / 3).astype(np.float32),
+    "double": Y / 3,
+    "whole": Y,
+}
+
+
+@pytest.mark.parametrize("targets", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("scoring", [None, "r2"])
+def test_a_regressor_after_scalers_that_cannot_write(targets, scoring):
+    asarray = pytest.importorskip("jax.numpy").asarray
+    model, options = scaled(MLPRegressor(**SMALL), StandardScaler()), {"cv": 3, "scoring": scoring}
+    with config_context(array_api_dispatch=True):
+        search = ours.GridSearchCV(model, NET_RATES, **options)
+        (found, is_near), warned = heard(lambda: searched(search, asarray(X), asarray(targets)))
+        search = theirs.GridSearchCV(model, NET_RATES, **options)
+        expected, expected_warned = heard(lambda: search.fit(X, targets))
+        assert is_near
+        assert warned == expected_warned
+        assert_same_results(found.cv_results_, expected.cv_results_)
+        answers = found.predict(asarray(X))
+        assert type(answers) is type(asarray(X))
+        alike(answers, expected.predict(X))
+        score = expected.score(X, targets)
+        assert found.score(asarray(X), asarray(targets)) == pytest.approx(score, rel=1e-4)
+
+
+def test_other_regressors_keep_the_bits_of_their_scores(asarray):
+    is_torch = asarray.__module__.startswith("torch")
+    model, given = MLPRegressor(**SMALL), (asarray(X), asarray(TARGETS["one"]))
+    cases = [(model, RATES), *([(scaled(model, StandardScaler()), NET_RATES)] if is_torch else [])]
+    with config_context(array_api_dispatch=True):
+        for made, grid in cases:
+            found, is_near = searched(ours.GridSearchCV(made, grid, cv=2), *given)
+            assert not is_near
+            expected = theirs.GridSearchCV(made, grid, cv=2).fit(*given)
+            assert_same_results(found.cv_results_, expected.cv_results_)
+
+
 class Derived(MLPClassifier):
     """May answer in its own way."""
+
+
+class DerivedScaler(StandardScaler):
+    """May scale in its own way."""
+
+
+class DerivedPipeline(Pipeline):
+    """May do more than others."""
 
 
 SEEN = {
@@ -94,6 +229,32 @@ def test_where_somebody_could_tell_it_is_made_as_it_is(model, grid, options):
     asarray = pytest.importorskip("torch").asarray
     search = ours.GridSearchCV(model, grid, **{"cv": 2} | options)
     assert near.on_host(search, [grid], asarray(X), asarray(Y)) is None
+
+
+NET = MLPClassifier(**SMALL)
+SEEN_BEFORE = {
+    "step": (scaled(NET, StandardScaler(), PCA()), NET_RATES),
+    "jax cannot": (scaled(NET, Normalizer()), NET_RATES),
+    "derived scaler": (scaled(NET, DerivedScaler()), NET_RATES),
+    "derived pipeline": (DerivedPipeline([("net", NET)]), NET_RATES),
+    "frames": (scaled(NET, StandardScaler().set_output(transform="pandas")), NET_RATES),
+    "memory": (scaled(NET, StandardScaler(), memory="folder"), NET_RATES),
+    "input": (scaled(NET, StandardScaler(), transform_input=["X_val"]), NET_RATES),
+    "optimiser": (scaled(NET, StandardScaler()), {"net__solver": [optim.adam(0.01)]}),
+    "another network": (scaled(NET, StandardScaler()), {"net": [Derived(**SMALL)]}),
+    "another step": (scaled(NET, StandardScaler()), {"step0": ["passthrough", PCA()]}),
+    "steps drawn": (scaled(NET, StandardScaler()), {"step0": uniform(0, 1)}),
+}
+
+
+@pytest.mark.parametrize(("model", "grid"), SEEN_BEFORE.values(), ids=SEEN_BEFORE)
+def test_what_comes_before_may_be_seen(model, grid):
+    asarray = pytest.importorskip("torch").asarray
+    search = ours.GridSearchCV(model, grid, cv=2)
+    with config_context(array_api_dispatch=True):
+        assert near.on_host(search, [grid], asarray(X), asarray(Y)) is None
+        known = ours.GridSearchCV(scaled(NET, StandardScaler()), NET_RATES, cv=2)
+        assert near.on_host(known, [NET_RATES], asarray(X), asarray(Y)) is not None
 
 
 def test_whole_numbers_and_distributions(asarray):

@@ -11,7 +11,9 @@ from sklearn import config_context
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.metrics._scorer import _Scorer as Scorer
+from sklearn.utils._array_api import _estimator_with_converted_arrays as with_arrays
 from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
@@ -29,9 +31,11 @@ __all__ = [
     "check_parameters",
     "checks_parameters",
     "checks_skipped",
+    "gives_arrays",
     "host_weights",
     "part_for",
     "task_of_fit",
+    "with_arrays",
 ]
 
 checks_parameters = _fit_context(prefer_skip_nested_validation=True)
@@ -109,6 +113,11 @@ def checks_skipped() -> AbstractContextManager[None]:
     """Context within a `fit`, whose parameters are checked: what it calls need not look again."""
     context: AbstractContextManager[None] = config_context(skip_parameter_validation=True)
     return context
+
+
+def gives_arrays(transformer: Any) -> bool:
+    """Whether what a transformer makes of arrays are arrays: nobody has asked for frames."""
+    return bool(_get_output_config("transform", transformer)["dense"] == "default")
 
 
 def task_of_fit(estimator: Any, rounds: int) -> Any:
