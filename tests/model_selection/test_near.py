@@ -227,8 +227,8 @@ SEEN = {
 @pytest.mark.parametrize(("model", "grid", "options"), SEEN.values(), ids=SEEN)
 def test_where_somebody_could_tell_it_is_made_as_it_is(model, grid, options):
     asarray = pytest.importorskip("torch").asarray
-    search = ours.GridSearchCV(model, grid, **{"cv": 2} | options)
-    assert near.on_host(search, [grid], asarray(X), asarray(Y)) is None
+    given = {"cv": 2, "grids": [grid]} | options
+    assert near.on_host(model, asarray(X), asarray(Y), **given) is None
 
 
 NET = MLPClassifier(**SMALL)
@@ -250,17 +250,16 @@ SEEN_BEFORE = {
 @pytest.mark.parametrize(("model", "grid"), SEEN_BEFORE.values(), ids=SEEN_BEFORE)
 def test_what_comes_before_may_be_seen(model, grid):
     asarray = pytest.importorskip("torch").asarray
-    search = ours.GridSearchCV(model, grid, cv=2)
+    given = asarray(X), asarray(Y)
     with config_context(array_api_dispatch=True):
-        assert near.on_host(search, [grid], asarray(X), asarray(Y)) is None
-        known = ours.GridSearchCV(scaled(NET, StandardScaler()), NET_RATES, cv=2)
-        assert near.on_host(known, [NET_RATES], asarray(X), asarray(Y)) is not None
+        assert near.on_host(model, *given, grids=[grid]) is None
+        known = scaled(NET, StandardScaler())
+        assert near.on_host(known, *given, grids=[NET_RATES]) is not None
 
 
 def test_whole_numbers_and_distributions(asarray):
-    search = ours.RandomizedSearchCV(MLPClassifier(**SMALL), {}, cv=2)
-    given = asarray(X), asarray(Y)
-    tried = {"alpha": uniform(0, 1)}
-    assert near.on_host(search, [tried], *given) is not None
-    assert near.on_host(search, [tried | {"solver": uniform(0, 1)}], *given) is None
-    assert near.on_host(search, [tried], asarray((16 * X).astype(np.int32)), given[1]) is None
+    given, tried = asarray(Y), {"alpha": uniform(0, 1)}
+    whole, drawn = asarray((16 * X).astype(np.int32)), tried | {"solver": uniform(0, 1)}
+    assert near.on_host(NET, asarray(X), given, grids=[tried]) is not None
+    assert near.on_host(NET, asarray(X), given, grids=[drawn]) is None
+    assert near.on_host(NET, whole, given, grids=[tried]) is None

@@ -1,7 +1,7 @@
-"""Searches over samples that NumPy can read where they lie: as over NumPy's own.
+"""Searches and validations on samples that NumPy can read where they lie: as on NumPy's own.
 
 On a processor PyTorch's and JAX's arrays are memory of the host. Where nobody can tell the
-difference, a search is made on NumPy's arrays of that memory: scikit-learn is sooner to take parts
+difference, fits are made on NumPy's arrays of that memory: scikit-learn is sooner to take parts
 of those, each fit is spared the way to the library's arrays and back, and scalers may write into
 what they make, which they cannot into JAX's arrays.
 """
@@ -37,35 +37,43 @@ FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def on_host(
-    search: Any, grids: Sequence[Mapping[str, Any]], X: Any, y: Any
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    scoring: Any = None,
+    cv: Any = None,
+    grids: Sequence[Mapping[str, Any]] = (),
+    tells_labels: bool = True,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """X and y as NumPy's arrays of the same memory; None where the search is made as it is.
+    """X and y as NumPy's arrays of the same memory; None where fits are made as they are.
 
-    It is one over an estimator of ours by its own score, alone or after scalers, with
-    scikit-learn's splitters, optimisers by name and no callbacks, of arrays that NumPy's runs
-    train. R², unlike a count of right labels, has other last bits there: a regressor is searched so
-    only where scalers come before it that cannot write into the library's arrays.
+    The model is an estimator of ours, alone or after scalers, and asked for its own score, with
+    scikit-learn's splitters, optimisers by name and no callbacks, on arrays that NumPy's runs
+    train. Unlike labels and how many are right, R² and probabilities have other last bits there:
+    what is asked for these goes there only with scalers that cannot write into the library's
+    arrays.
     """
-    model, scoring = search.estimator, search.scoring
     network = network_of(model)
     own = SCORES.get(type(network))
     by_own = scoring is None or (isinstance(scoring, str) and scoring == own)
     are_there = all(is_array(array) and lies_elsewhere(array) for array in (X, y))
-    if not (own and by_own and is_theirs(search.cv) and are_there):
+    if not (own and by_own and is_theirs(cv) and are_there):
         return None
     if not (_only_scales(model, grids) and _is_plain(model, grids)):
         return None
     near = backend.near(X), backend.near(y)
     if not all(type(array) is np.ndarray for array in near) or near[0].dtype not in FLOATS:
         return None
-    if type(network) is MLPClassifier:
-        is_same = y.ndim == 1  # scores of a column warn of it
-    else:
-        is_same = has_steps_before(model) and not near[0].flags.writeable
-    return near if is_same and accelerator_for(X).side_by_side is not None else None
+    if type(network) is MLPClassifier and y.ndim > 1:
+        return None  # scores of a column warn of it
+    is_same = type(network) is MLPClassifier and tells_labels
+    cannot_scale = has_steps_before(model) and not near[0].flags.writeable
+    is_near = (is_same or cannot_scale) and accelerator_for(X).side_by_side is not None
+    return near if is_near else None
 
 
-def beside(estimator: Any, X: Any) -> Any:
+def moved(estimator: Any, X: Any) -> Any:
     """A copy of a fitted estimator whose arrays lie where X does.
 
     Its dtypes are kept; sums in float64, where JAX has none, have that of X.

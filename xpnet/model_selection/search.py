@@ -19,7 +19,7 @@ from xpnet.estimators._solvers.callbacks import has_callbacks
 from xpnet.model_selection.fitting import fit_all, say, why_none, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, jobs_of_scores, seconds_of
-from xpnet.model_selection.near import beside, on_host
+from xpnet.model_selection.near import moved, on_host
 from xpnet.model_selection.scoring.scorers import for_all, lies_elsewhere
 from xpnet.model_selection.scoring.scores import asked_by
 from xpnet.model_selection.splits import splitter_for
@@ -57,10 +57,11 @@ class SideBySideMixin(DocumentedMixin, Base):
         search
             Itself.
         """
-        if not params and (near := on_host(self, self._grids(), X, y)):
+        of_search = {"scoring": self.scoring, "cv": self.cv, "grids": self._grids()}
+        if not params and (near := on_host(self.estimator, X, y, **of_search)):
             self.fit(*near)
             if best := vars(self).get("best_estimator_"):
-                self.__dict__["best_estimator_"] = beside(best, X)
+                self.__dict__["best_estimator_"] = moved(best, X)
             return self
         own = {name: value for name, value in params.items() if name != "groups"}
         reason = why_not(self.estimator, own)

@@ -15,9 +15,11 @@ from sklearn.utils import indexable
 
 from xpnet import backend
 from xpnet.estimators._devices import stand_in, to_host
+from xpnet.model_selection.elsewhere import beside
 from xpnet.model_selection.fitting import fit_all, say, why_all, why_not
 from xpnet.model_selection.folds import Data
 from xpnet.model_selection.handover import Dealer, Fit, jobs_of_scores, seconds_of
+from xpnet.model_selection.near import moved, on_host
 from xpnet.model_selection.scoring.scorers import for_all
 from xpnet.model_selection.scoring.scores import asked_by
 from xpnet.model_selection.splits import splitter_for
@@ -31,7 +33,10 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     has_scores = "scoring" in inspect.signature(function).parameters
 
     @functools.wraps(function)
-    def beside(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
+    def validated(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
+        if near := _near(estimator, X, y, options):
+            result = validated(estimator, *near, **options)
+            return _with_moved(result, X) if has_scores else _predictions(result, X)
         given, verbose = options.get("params") or {}, options.get("verbose", 0)
         searched = {options["param_name"]} if "param_name" in options else set()
         if has_scores:
@@ -49,7 +54,37 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
         with backend.on_device_of(stand_in(X)):
             return _trained(function, estimator, X, y, given, options)
 
-    return beside
+    return validated
+
+
+def _near(
+    estimator: Any, X: Any, y: Any, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """X and y as NumPy's arrays of the same memory, where nobody can tell the difference."""
+    if options.get("params") or options.get("groups") is not None:
+        return None
+    tried = {options["param_name"]: options.get("param_range")} if "param_name" in options else {}
+    return on_host(
+        estimator,
+        X,
+        y,
+        scoring=options.get("scoring"),
+        cv=options.get("cv"),
+        grids=[tried],
+        tells_labels=options.get("method", "predict") == "predict",
+    )
+
+
+def _with_moved(result: Any, X: Any) -> Any:
+    """Scores, and estimators, if there are any, beside X."""
+    if isinstance(result, dict) and "estimator" in result:
+        result["estimator"] = [moved(estimator, X) for estimator in result["estimator"]]
+    return result
+
+
+def _predictions(values: Any, X: Any) -> Any:
+    """Predictions for samples of X where scikit-learn has them."""
+    return beside(values, X) if get_config()["array_api_dispatch"] else values
 
 
 def _candidates(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
