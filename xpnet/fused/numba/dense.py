@@ -158,24 +158,33 @@ def _through_activation(
 def _product(A: Array, B: Array, empty: Empty) -> Array:
     """``A B``; a stack times one shared matrix is a single product of all its rows."""
     if B.ndim > 2:
-        return np.matmul(A, B, out=empty((*A.shape[:-1], B.shape[-1]), A.dtype))
+        C = empty((*A.shape[:-1], B.shape[-1]), A.dtype)
+        if A.shape[-2] * A.shape[-1] * B.shape[-1] <= ALONE:
+            return np.matmul(A, B, out=C)
+        for k in np.ndindex(C.shape[:-2]):  # each with as many threads as it has alone
+            _multiply(A[k], B[k], C[k])
+        return C
     if A.ndim == 2 and is_sparse(B):
         return sparse_product(A, B, empty)
     if A.ndim == 2:
-        C = empty((A.shape[0], B.shape[1]), A.dtype)
-        if _is_thin(A, B):
-            thin_product(routine(A.dtype) or 0, A, B.T, C)
-            return C
-        if are_many_with_zeros(A, B):
-            product_of_samples(A, B, C)
-            return C
-        if A.size * B.shape[1] > ALONE:
-            with chosen(A, B):
-                if multiply(A, B, C) is not NotImplemented:
-                    return C
-        return np.dot(A, B, out=C)
+        return _multiply(A, B, empty((A.shape[0], B.shape[1]), A.dtype))
     product = _product(_rows(A), B, empty)
     return product.reshape(*A.shape[:-1], B.shape[-1])
+
+
+def _multiply(A: Array, B: Array, to_C: Array) -> Array:
+    """``C = A B`` of two matrices."""
+    if _is_thin(A, B):
+        thin_product(routine(A.dtype) or 0, A, B.T, to_C)
+        return to_C
+    if are_many_with_zeros(A, B):
+        product_of_samples(A, B, to_C)
+        return to_C
+    if A.size * B.shape[1] > ALONE:
+        with chosen(A, B):
+            if multiply(A, B, to_C) is not NotImplemented:
+                return to_C
+    return np.dot(A, B, out=to_C)
 
 
 def _is_thin(A: Array, B: Array) -> bool:

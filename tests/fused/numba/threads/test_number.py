@@ -141,6 +141,25 @@ def test_other_products_follow_the_newest_trial_for_a_while(machine, monkeypatch
     assert seen == [1, 2]
 
 
+def test_large_products_of_a_stack_have_the_threads_that_each_has_alone(machine, monkeypatch, rng):
+    """NumPy's product of stacks leaves each to all threads, which wait for one another."""
+    seen, multiply = [], dense.multiply
+    monkeypatch.setattr(trial, "_newest", [True, math.inf])
+
+    def noted(A, B, to_C):
+        seen.append(machine.number())
+        return multiply(A, B, to_C)
+
+    monkeypatch.setattr(dense, "multiply", noted)
+    for n, expected in ((200, [1, 1, 1]), (20, [])):
+        A, B = rng.random((3, n, 300), "float32"), rng.random((3, 200, 300), "float32").mT
+        B = B if n == 200 else B[..., :20]
+        found = dense._product(A, B, np.empty)
+        assert seen == expected
+        seen.clear()
+        np.testing.assert_allclose(found, A.astype(float) @ B, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("agrees", "expected"), [(True, [1, 2]), (False, [2, 2])])
 def test_other_products_have_no_more_threads_than_cores(
     machine, monkeypatch, rng, agrees, expected
