@@ -207,11 +207,17 @@ def test_copies_of_samples_are_freed_before_others_are_made(unfused, monkeypatch
     assert not any(one() for one in made)
 
 
-@pytest.mark.parametrize("name", ["LARGE", "FEW"])
+MOST = {"stacked.LARGE": 26, "stacked.WIDE": 5 * (4 + 2), "rounds.FEW": 4}
+"""What lets `droppers` be a stack: parameters, activations of a batch, networks."""
+
+
+@pytest.mark.parametrize("name", ["", *MOST])
 def test_on_a_processor_they_are_no_stack_where_none_gains(name, unfused, monkeypatch):
-    monkeypatch.setattr("xpnet.train.together.stacked.LARGE", 25 if name == "LARGE" else 26)
-    monkeypatch.setattr("xpnet.train.together.rounds.FEW", 5 if name == "FEW" else 4)
-    assert beside_and_alone(np, ("order",)) == [0, 1, 2, 3]
+    for each, number in MOST.items():
+        beyond = 1 if "FEW" in each else -1
+        number += beyond if each == name else 0
+        monkeypatch.setattr(f"xpnet.train.together.{each}", number)
+    assert beside_and_alone(np, ("order",)) == ([0, 1, 2, 3] if name else [])
 
 
 def test_an_error_of_a_stack_is_that_of_its_members(unfused, monkeypatch):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from array_api_compat import array_namespace, is_array_api_obj, is_jax_array
+from array_api_compat import array_namespace, is_array_api_obj, is_jax_array, is_numpy_array
 
 from xpnet import backend
 from xpnet.network import stack, unstack
@@ -26,6 +26,10 @@ from xpnet.types import (
 
 LARGE = 40_000
 """Parameters of a network: on a processor, larger ones train as fast one after another."""
+
+WIDE = 2**16
+"""Activations of a batch: with more, NumPy's arrays of a stack leave the cache between two steps of
+a layer, and networks train faster one after another."""
 
 FEW = 4
 """Networks that share no order: on a processor, fewer train as fast one after another."""
@@ -89,7 +93,16 @@ def numbers_of(loop: EpochLoop, epochs: int, known: dict[Any, Any]) -> Hyperpara
 
 def is_large(loop: EpochLoop) -> bool:
     """Whether steps of its network take a processor so long that a stack gains nothing."""
-    return count(loop.params) > LARGE and backend.on_host(loop.params[0].W)
+    W = loop.params[0].W
+    if is_numpy_array(W) and _activations(loop) > WIDE:
+        return True
+    return count(loop.params) > LARGE and backend.on_host(W)
+
+
+def _activations(loop: EpochLoop) -> int:
+    """How many numbers the layers of its network make of a batch."""
+    run = loop.run
+    return -(-run.m // run.steps_per_epoch) * sum(run.net.sizes[1:])
 
 
 def _has_no_idle_time(X: Array) -> bool:
