@@ -128,9 +128,9 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
     epochs = [shuffled(X, Y, size, 0, epoch, None) for epoch in range(3)]
     net = Network(sizes, hidden=hidden, output="softmax")
     settings = [
-        Settings(optim.adam(10.0**-k), l2=0.1 * k, dropout=0.1 * k, seed=k) for k in range(4)
+        Settings(optim.adam(10.0**-k), l2=0.1 * k, dropout=0.1 * k, seed=k) for k in range(6)
     ]
-    starts = [net.init(k, like=X) for k in range(4)]
+    starts = [net.init(k, like=X) for k in range(6)]
     some, others = (
         [Trainer(net, *each, fixed=True) for each in zip(starts, settings, strict=True)]
         for _ in range(2)
@@ -138,7 +138,7 @@ def test_a_group_leaves_what_each_leaves_alone(hidden, sizes, m, size, monkeypat
     known = {}
     runs = [trainer.prepared(epochs, 3, known) for trainer in some]
     groups = trainings.groups_of([run.arguments for run in runs])
-    assert [len(group) for group in groups] == [2, 2]
+    assert [len(group) for group in groups] == [3, 3]
     with mock.patch.object(loop, "of_first_layer", side_effect=loop.of_first_layer) as joined:
         with trainings.side_by_side() as make, make() as submit:
             submit(runs)

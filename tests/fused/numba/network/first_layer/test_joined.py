@@ -65,9 +65,9 @@ def equal_to_each_alone(made, data, batch_size=BATCH_SIZE, **settings):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("networks", [2, 3, 11])
+@pytest.mark.parametrize("networks", [3, 4, 11])
 @pytest.mark.parametrize(
-    "sizes", [(200, 5, 3), (783, 18, 7, 3), (65, 1, 3), (1100, 32, 3)], ids=str
+    "sizes", [(200, 5, 3), (783, 18, 7, 3), (201, 1, 3), (1100, 31, 3)], ids=str
 )
 def test_sizes(sizes, networks, dtype, made):
     equal_to_each_alone(made, samples(sizes, networks, dtype=dtype))
@@ -123,8 +123,20 @@ def test_a_search(made, monkeypatch):
 
 @pytest.mark.parametrize(
     ("sizes", "networks", "batch_size"),
-    [((200, 7, 3), 3, 40), ((200, 5, 3), 1, 40), ((200, 5, 3), 3, 16), ((300, 3), 3, 40)],
-    ids=["many units", "one network", "small batches", "thin"],
+    [
+        *(
+            ((200, 7, 3), 3, 40),
+            ((1100, 33, 3), 3, 40),
+            ((784, 8, 3), 3, 40),
+            ((784, 16, 3), 8, 40),
+        ),
+        *(((199, 5, 3), 3, 40), ((200, 5, 3), 2, 40), ((200, 5, 3), 1, 40), ((200, 5, 3), 3, 16)),
+        ((300, 3), 3, 40),
+    ],
+    ids=[
+        *("many units", "filled tiles", "one whole tile", "whole tiles"),
+        *("few inputs", "two networks", "one network", "small batches", "thin"),
+    ],
 )
 def test_where_it_does_not_pay(sizes, networks, batch_size, made):
     data = samples(sizes, networks)

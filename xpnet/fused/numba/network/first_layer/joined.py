@@ -19,18 +19,28 @@ from xpnet.fused.numba.network.batch import part_of
 from xpnet.fused.numba.network.gradients import DECAY, MATMUL, weight_gradients
 from xpnet.fused.numba.network.places import WEIGHTS, A, Z, rows_of
 from xpnet.fused.numba.network.table import row_at
-from xpnet.fused.numba.products.matmul import SUMMED
+from xpnet.fused.numba.products.matmul import MOST, SUMMED
 from xpnet.types import Array
 
-INPUTS = 32
-"""Inputs for each unit from which on one product pays: samples are read from the cache once."""
+INPUTS, LEAST_INPUTS = 32, 200
+"""Inputs for each unit, and in all, from which on one product pays: samples are read from the cache
+once."""
+LEAST_NETWORKS = 3
+"""Networks whose products fill enough tiles to pay for the copies."""
 LEAST_SAMPLES = 32
 """Samples of a batch from which on it pays to copy W at each step."""
+FILLED = 32
+"""Units of so many tiles that those which are cut short matter no more."""
 
 
-def pays(n: int, n_in: int, size: int) -> bool:
-    """Whether it pays to have one product for some networks of n units, in batches of a size."""
-    return n_in >= INPUTS * n and size >= LEAST_SAMPLES
+def pays(networks: int, n: int, n_in: int, size: int) -> bool:
+    """Whether it pays to have one product for networks of n units, in batches of a size.
+
+    Units of a few whole tiles have nothing to gain.
+    """
+    is_cut_short = n < FILLED and n % MOST != 0
+    has_many_inputs = n_in >= max(LEAST_INPUTS, INPUTS * n)
+    return is_cut_short and has_many_inputs and networks >= LEAST_NETWORKS and size >= LEAST_SAMPLES
 
 
 def room_of(n_in: int, n: int, samples: int) -> dict[str, int]:
