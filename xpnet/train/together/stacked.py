@@ -101,8 +101,8 @@ def is_large(loop: EpochLoop) -> bool:
 
 def _activations(loop: EpochLoop) -> int:
     """How many numbers the layers of its network make of a batch."""
-    run = loop.run
-    return -(-run.m // run.steps_per_epoch) * sum(run.net.sizes[1:])
+    units: int = sum(loop.run.net.sizes[1:])
+    return -(-loop.run.m // loop.run.steps_per_epoch) * units
 
 
 def _has_no_idle_time(X: Array) -> bool:
