@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from contextlib import nullcontext
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -78,20 +79,39 @@ def beside_and_alone(library, own, m=M, **options):
     return list(told)
 
 
-@pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])
-def test_those_without_a_compiled_run_are_a_stack_beside_others(own, monkeypatch):
-    """Two of four have a run; the other two are enough where they share samples and their order."""
+@pytest.fixture
+def with_run(monkeypatch):
+    """The first two that ask for a compiled run have one; for each that asks, whether."""
     run = pytest.importorskip("xpnet.fused.numba.network.run")
-    found, with_run = run.program_of, []
+    found, told = run.program_of, []
 
     def of_some(of_stack, step, net, params, X, optimizer):
-        number = len(with_run)
-        with_run.append(number < 2)
-        return found(of_stack, step, net, params, X, optimizer) if number < 2 else None
+        told.append(len(told) < 2)
+        return found(of_stack, step, net, params, X, optimizer) if told[-1] else None
 
     monkeypatch.setattr(run, "program_of", of_some)
+    return told
+
+
+@pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])
+def test_those_without_a_compiled_run_are_a_stack_beside_others(own, with_run):
+    """Two of four have a run; the other two are enough where they share samples and their order."""
     assert beside_and_alone(np, own) == ([] if own == () else [2, 3])
     assert with_run[:2] == [True, True]
+
+
+def test_an_interrupted_stack_leaves_the_epochs_that_runs_beside_it_have_made(
+    with_run, monkeypatch
+):
+    monkeypatch.setattr(Stack, "train", Mock(side_effect=KeyboardInterrupt))
+    members = list(droppers(np, (), M))
+    with pytest.raises(KeyboardInterrupt):
+        together(
+            [loop.rounds(epochs) for loop, epochs in members],
+            members[0][1][0].X,
+            lambda k: nullcontext(),
+        )
+    assert [len(loop.history) for loop, _ in members] == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("own", [(), ("samples", "order")], ids=["rates", "samples"])

@@ -135,12 +135,13 @@ class _Round:
         """Do what is left, now that all runs are made; the next epochs of all."""
         left = self.left
         others = {k: left.pop(k) for k in list(left) if k not in self.made}
-        in_stacks = self.in_stacks(others)
-        train(self.trainings, others, self.watch, in_stacks, self.on_alone)
+        # First what is made: a Ctrl-C may come in what others take.
         train(self.trainings, left, self.watch, self.made, self.on_alone)
         if left:
             self._lengthen(left, time.perf_counter() - self.began)
-        self.following |= next_epochs(self.trainings, [*left, *others], self.watch)
+        self.following |= next_epochs(self.trainings, left, self.watch)
+        train(self.trainings, others, self.watch, self.in_stacks(others), self.on_alone)
+        self.following |= next_epochs(self.trainings, others, self.watch)
         return dict(sorted(self.following.items()))
 
     def _lengthen(self, epochs: Epochs, seconds: float) -> None:
