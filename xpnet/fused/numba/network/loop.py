@@ -170,7 +170,8 @@ class Room:
         networks, dtype, double = len(rows), like.dtype, np.dtype(np.float64)
         rows["shared"] = is_shared = networks > 1
         without_zeros = zeros.joined_of(networks, first_units, n_x, dtype) if has_zeros else 0
-        is_joined = not rows["thin"][0] and joined.pays(networks, first_units, n_x, size)
+        may_join = is_shared and not rows["thin"][0]
+        is_joined = may_join and joined.pays(networks, first_units, n_x, size)
         rows["joined"] = number = without_zeros or (networks if is_joined else 1)
         lengths = {"s": size * workers, "work": workers * longest * room}
         # Those that are joined have their gradients at the same time.
