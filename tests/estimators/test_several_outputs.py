@@ -33,6 +33,7 @@ def outputs(data: Any) -> np.ndarray:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_they_are_trained_in_runs(few, name, weighted):
+    pytest.importorskip("numba" if name == "numpy" else name)
     library = Library(name)
     X, Y = library.asarray(few.X, "float32"), library.asarray(outputs(few), "float32")
     s = np.linspace(0.1, 2, len(few.y), dtype="float32") if weighted else None
@@ -49,6 +50,7 @@ def test_they_are_trained_in_runs(few, name, weighted):
 
 @pytest.mark.parametrize("chosen", [np.s_[:, 1], np.s_[:, 1:]], ids=["column", "columns"])
 def test_so_are_those_of_targets_that_are_columns_of_a_table(few, chosen):
+    pytest.importorskip("numba")
     X, Y = few.X.astype(np.float32), outputs(few)[chosen]
     assert not Y.flags.c_contiguous
     with mock.patch.object(STEPS.Trainer, "step", refuse):
@@ -57,6 +59,7 @@ def test_so_are_those_of_targets_that_are_columns_of_a_table(few, chosen):
 
 
 def test_so_are_labels_by_columns(few):
+    pytest.importorskip("numba")
     labels = np.asfortranarray(outputs(few) > np.median(outputs(few), axis=0))
     with mock.patch.object(STEPS.Trainer, "step", refuse):
         model = MLPClassifier(**SETTINGS).fit(few.X, labels)

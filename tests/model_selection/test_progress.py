@@ -16,6 +16,7 @@ from tests.model_selection.cases import RATES, SMALL, X, Y
 from xpnet import Checkpoints, LogisticRegression, MLPClassifier
 from xpnet import model_selection as ours
 from xpnet.model_selection.progress import Progress
+from xpnet.network.defaults import accelerator_for
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
@@ -101,11 +102,14 @@ def test_verbose_says_which_trainings_are_not_made_beside_others(capsys):
 )
 def test_verbose_shows_how_far_it_is(early_stopping, best, capsys, monkeypatch):
     monkeypatch.setattr("xpnet.model_selection.progress.SECONDS", 0.0)
-    monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 0.0)  # a round is an epoch
+    for module in ("side_by_side", "rounds"):  # a round is an epoch
+        monkeypatch.setattr(f"xpnet.train.together.{module}.SECONDS", 0.0)
     monkeypatch.setattr("xpnet.train.together.side_by_side.ROUND", 0.0)
     model = MLPClassifier(early_stopping=early_stopping, **SMALL)
     ours.GridSearchCV(model, RATES, cv=2, verbose=1).fit(X, Y)
     lines = [line for line in capsys.readouterr().out.splitlines() if "go on" in line]
+    if accelerator_for(X).side_by_side is None:  # all have begun before the first round
+        assert lines.pop(0) == "4 of 4 trainings go on, no loss yet"
     assert len(lines) == SMALL["max_iter"]
     assert re.fullmatch(rf"4 of 4 trainings go on, {best} [0-9.]+, at most [0-9]+ s left", lines[0])
     assert lines[-1].startswith("0 of 4 trainings go on")

@@ -216,7 +216,7 @@ def test_randomized_search_is_scikit_learns():
     assert Counter(warned) == Counter(expected_warned)
 
 
-@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.filterwarnings("ignore:(Stochastic Optimizer|overflow|invalid value)")
 @pytest.mark.parametrize("error_score", [np.nan, "raise"])
 def test_a_candidate_that_diverges_leaves_the_others_as_they_are(error_score):
     model, grid = MLPClassifier(solver="sgd", **SMALL), {"learning_rate_init": [1e30, 1e-2]}

@@ -10,6 +10,7 @@ import pytest
 from tests.kernels.cases import assert_trees_close
 from xpnet import Network, optim
 from xpnet.data.batches import shuffled
+from xpnet.network.defaults import accelerator_for
 from xpnet.train.arguments import Settings
 from xpnet.train.epochs import EpochLoop
 from xpnet.train.together import together
@@ -69,7 +70,7 @@ def assert_as_alone(library, kind):
     for found, loop in zip(beside, alone, strict=True):
         expected = loop.fit(orders)
         assert_as(found.result, expected)
-        if library.name == "numpy":
+        if library.name == "numpy" and accelerator_for(X).side_by_side:  # a stack rounds otherwise
             assert_bits(found.result.params, expected.params)
 
 

@@ -21,6 +21,7 @@ from xpnet.types import Run
 
 def test_more_and_more_epochs_at_a_time_are_as_one_by_one(monkeypatch):
     """Not all at once, whatever time there is: it was measured of few epochs."""
+    pytest.importorskip("numba")
     monkeypatch.setattr("xpnet.train.together.side_by_side.SECONDS", 1e9)
     # The second begins after the first.
     assert at_once_and_as_alone(limit=1) == [[1, 16, 6]] * 2
