@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import typer
 
 import xpnet
 from tests.cli.conftest import SMALL
-from xpnet.cli.output import announced_compilation, flush, tolerate_lost_output
+from xpnet.cli.output import flush, tolerate_lost_output
 
 MODEL = "xpnet-flowers.safetensors"
 
@@ -100,15 +99,3 @@ def test_predictions_that_cannot_be_printed(run, flowers, model, monkeypatch, er
 
     monkeypatch.setattr("typer.echo", echo)
     assert run("predict", model, flowers())[::2] == result
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_compilation_is_announced_once_and_on_a_terminal_alone(terminal, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    logger = logging.getLogger("xpnet.fused.numba")
-    with announced_compilation():
-        logger.info("compiling gather")
-        logger.info("compiling train")
-    logger.info("compiling train")
-    line = "compiling the training loop for this machine, once\n"
-    assert capsys.readouterr().out == line * terminal

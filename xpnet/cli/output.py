@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -48,35 +47,6 @@ def flush(stream: IO[Any]) -> None:
     except OSError:
         _discard(stream)
         raise
-
-
-@contextmanager
-def announced_compilation() -> Iterator[None]:
-    """Say on a terminal that loops are compiled, when the first is: it takes seconds, once."""
-    if not sys.stdout.isatty():
-        yield
-        return
-    logger, announcing = logging.getLogger("xpnet.fused"), _Announcing()
-    level = logger.level
-    logger.addHandler(announcing)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(announcing)
-
-
-class _Announcing(logging.Handler):
-    """A handler that prints one line, at the first record."""
-
-    said = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not self.said:
-            self.said = True
-            sys.stdout.write("compiling the training loop for this machine, once\n")
-            sys.stdout.flush()
 
 
 @contextmanager

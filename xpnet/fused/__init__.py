@@ -50,6 +50,7 @@ __all__ = [
     "are_same",
     "is_known",
     "keeps_waiting",
+    "lacks_numba",
     "like",
     "loss_share",
     "or_else",
@@ -171,6 +172,13 @@ def accelerator_of(X: Array, xp: ModuleType) -> Accelerator:
     from xpnet.fused.host import in_host_memory
 
     return in_host_memory(own)
+
+
+def lacks_numba(X: Array, xp: ModuleType) -> bool:
+    """Whether NumPy's loops would train X, an array of `xp`, if only they could be compiled."""
+    host = accelerator(xp).host
+    is_read = _library(xp) == "numpy" or (host is not None and host.to_numpy(X) is not None)
+    return is_read and not find_spec(ACCELERATORS["numpy"])
 
 
 def _library(xp: ModuleType) -> str:

@@ -34,6 +34,7 @@ def brief(monkeypatch):
 def test_a_table_and_a_plot(run, tmp_path, monkeypatch, brief):
     """Also where it takes seconds to find a place for a legend."""
     pytest.importorskip("matplotlib")
+    pytest.importorskip("numba")
     seconds = SimpleNamespace(perf_counter=count(step=2.0).__next__)
     monkeypatch.setattr("matplotlib.legend.time", seconds)
     monkeypatch.setattr(bench, "UNITS", (2, 4))
@@ -78,6 +79,7 @@ def test_options_that_cannot_be_met(fails, options, message):
     ],
 )
 def test_variants_agree_and_are_timed(brief, compare, names, name, dtype):
+    pytest.importorskip("numba" if name == "numpy" else name)
     with use_backend(name, dtype=dtype):
         comparison = compare(2)
     assert comparison.units == 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet import backend
+from xpnet import backend, fused
 from xpnet.backend.libraries import adapter
 
 
@@ -77,6 +77,8 @@ def test_a_broken_library_that_is_not_chosen(run, monkeypatch):
     ],
 )
 def test_what_fuses_the_kernels(run, monkeypatch, backend, fused, words):
+    if "numba" in words:
+        pytest.importorskip("numba")
     monkeypatch.setenv("XPNET_BACKEND", backend)
     monkeypatch.setenv("XPNET_FUSED", fused)
     assert run("info").out.endswith(f"fused kernels     {words}\n")
@@ -91,9 +93,28 @@ def test_a_training_step_as_a_cuda_graph(run, monkeypatch):
     assert run("info").out.endswith(f"fused kernels     {words}\n")
 
 
-def test_numba_not_installed(run, monkeypatch):
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [
+        ("numpy", "none, as numba"),
+        ("torch", "by torch, runs of training steps, too, as numba"),
+        ("jax", "by jax, runs of training steps, too, as numba"),
+    ],
+)
+def test_numba_not_installed(run, monkeypatch, backend, words):
+    monkeypatch.setenv("XPNET_BACKEND", backend)
     monkeypatch.setitem(sys.modules, "numba", None)
-    words = "none, as numba is not installed: pip install 'xpnet[fast]'"
+    words = f"{words} is not installed: pip install 'xpnet[fast]'"
+    assert run("info").out.endswith(f"fused kernels     {words}\n")
+
+
+@pytest.mark.filterwarnings("ignore:numba is installed but does not load")
+def test_numba_that_does_not_load(run, monkeypatch):
+    """To install it once more does not help."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(fused, "_loaded", fused._loaded.__wrapped__)  # which remembers
+    monkeypatch.setitem(sys.modules, "xpnet.fused.numba", None)
+    words = "none, as numba does not load or may not compile"
     assert run("info").out.endswith(f"fused kernels     {words}\n")
 
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 LOADED_LATE = """
 import importlib.util, sys, threading
 from xpnet import cli, fit
@@ -48,6 +50,7 @@ def run_in(code, folder):
 
 def test_a_training_begins_before_all_that_draws_is_there(tmp_path):
     """And whether the BLAS may be given another number of threads does not depend on it."""
+    pytest.importorskip("numba")
     run = run_in(LOADED_LATE, tmp_path)
     assert (run.returncode, run.stderr) == (0, "False True\n")
     assert (tmp_path / "xpnet-digits.png").exists()

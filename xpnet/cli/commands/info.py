@@ -13,10 +13,11 @@ import numpy as np
 from typer import Argument
 
 from xpnet import available_backends, backend
+from xpnet.cli.compilation import NO_NUMBA
 from xpnet.cli.models.facts import model_facts, parameters_table
 from xpnet.cli.models.files import Model
 from xpnet.cli.options import describe_backend
-from xpnet.fused import ACCELERATORS, UNFUSED, accelerator, accelerator_of
+from xpnet.fused import ACCELERATORS, UNFUSED, accelerator, accelerator_of, lacks_numba
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,12 +98,15 @@ def _fused(chosen: backend.Backend) -> str:
         return "off, by XPNET_FUSED=0"
     if chosen.name not in ACCELERATORS:
         return f"none for {chosen.name}"
-    package = ACCELERATORS[chosen.name]
-    if accelerator(chosen.xp) is UNFUSED:
-        return f"none, as {package} is not installed: pip install 'xpnet[fast]'"
+    package, X = ACCELERATORS[chosen.name], backend.asarray([0.0])
+    found, lacks = accelerator(chosen.xp), lacks_numba(X, chosen.xp)
+    if found is UNFUSED:
+        return f"none, as {NO_NUMBA if lacks else f'{package} does not load or may not compile'}"
     graph = ", each training step as one CUDA graph" if backend.cuda_graph() else ""
-    is_on_host = accelerator_of(backend.asarray([0.0]), chosen.xp) is not accelerator(chosen.xp)
-    return f"by {package}{graph}{', runs of training steps by numba' if is_on_host else ''}"
+    if lacks:
+        return f"by {package}, runs of training steps, too, as {NO_NUMBA}"
+    runs = ", runs of training steps by numba" if accelerator_of(X, chosen.xp) is not found else ""
+    return f"by {package}{graph}{runs}"
 
 
 def _blas() -> Iterator[tuple[str, str]]:

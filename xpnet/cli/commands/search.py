@@ -20,7 +20,7 @@ from typer import Option
 from xpnet import data
 from xpnet.cli import options
 from xpnet.cli.commands.train import train_on
-from xpnet.cli.output import announced_compilation
+from xpnet.cli.compilation import announced_compilation
 from xpnet.cli.search.folds import folds_of
 from xpnet.cli.search.grid import SEARCHED, candidates_of, read_grid
 from xpnet.cli.search.results import Results

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from xpnet import DivergenceError, fit
+from xpnet.cli.compilation import announced_compilation
 from xpnet.cli.models import runs
 from xpnet.cli.models.files import ModelFile
 from xpnet.cli.models.saving import not_saved, save_before_divergence, save_result
-from xpnet.cli.output import FAILED, announced_compilation, print_error
+from xpnet.cli.output import FAILED, print_error
 from xpnet.cli.signals import Interrupted, StopOnSignal
 from xpnet.cli.training import networks
 from xpnet.cli.training.splits import Split

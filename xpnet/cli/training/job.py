@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xpnet import _ahead, data, use_backend, use_threads
 from xpnet.backend import Backend, fusing
 from xpnet.cli import options
+from xpnet.cli.compilation import say_where_none_can_be
 from xpnet.cli.output import tolerate_lost_output
 from xpnet.cli.training import networks
 from xpnet.cli.training.outputs import Files
@@ -42,6 +43,7 @@ def job_of(given: SimpleNamespace) -> Iterator[Job]:
         dataset = read_dataset(given)
         files = Files.of(dataset.name, given)
         files.check(given.source, given.config)
+        say_where_none_can_be(chosen)
         yield Job(given, dataset, split_of(given, dataset), files, chosen)
 
 
