@@ -7,10 +7,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn import model_selection as theirs
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.model_selection.cases import LONG, RATES, SMALL, Unequal, X, Y, failing, heard
-from xpnet import MLPClassifier, optim
+from xpnet import MLPClassifier, MLPRegressor, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
 
@@ -126,3 +129,19 @@ def test_what_a_search_predicts_stays_where_its_samples_are(library):
     assert type(found) is type(there[1])
     assert found.device == there[1].device
     np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("network", [MLPClassifier, MLPRegressor])
+def test_a_search_over_scalers_that_cannot_write_needs_no_numba(network, unfused):
+    asarray = pytest.importorskip("jax.numpy").asarray
+    model = make_pipeline(StandardScaler(), network(**SMALL))
+    grid = {f"{network.__name__.lower()}__alpha": [1e-4, 1.0]}
+    with config_context(array_api_dispatch=True):
+        found = ours.GridSearchCV(model, grid, cv=2).fit(asarray(X), asarray(Y))
+        answers = found.predict(asarray(X))
+    expected = theirs.GridSearchCV(model, grid, cv=2).fit(X, Y)
+    scores = (search.cv_results_["mean_test_score"] for search in (found, expected))
+    np.testing.assert_allclose(*scores, rtol=1e-5)
+    assert type(answers) is type(asarray(X))
+    np.testing.assert_allclose(np.asarray(answers), expected.predict(X), rtol=1e-4)

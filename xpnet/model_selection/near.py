@@ -50,9 +50,9 @@ def on_host(
 
     The model is an estimator of ours, alone or after scalers, and asked for its own score, with
     scikit-learn's splitters, optimisers by name and no callbacks, on arrays that NumPy's runs
-    train. Unlike labels and how many are right, R² and probabilities have other last bits there:
-    what is asked for these goes there only with scalers that cannot write into the library's
-    arrays.
+    train, or that scalers which come before cannot write into. Unlike labels and how many are
+    right, R² and probabilities have other last bits there: what is asked for these goes there in
+    the latter case alone.
     """
     network = network_of(model)
     own = SCORES.get(type(network))
@@ -67,10 +67,10 @@ def on_host(
         return None
     if type(network) is MLPClassifier and y.ndim > 1:
         return None  # scores of a column warn of it
+    if has_steps_before(model) and not near[0].flags.writeable:  # there is no other way
+        return near
     is_same = type(network) is MLPClassifier and tells_labels
-    cannot_scale = has_steps_before(model) and not near[0].flags.writeable
-    is_near = (is_same or cannot_scale) and accelerator_for(X).side_by_side is not None
-    return near if is_near else None
+    return near if is_same and accelerator_for(X).side_by_side is not None else None
 
 
 def moved(estimator: Any, X: Any) -> Any:
