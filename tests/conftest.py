@@ -90,6 +90,15 @@ def unfused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPNET_FUSED", "0")
 
 
+@pytest.fixture(params=["0", "1"], ids=["plain", "fused"])
+def plain_and_fused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test once with the plain kernels, and once with fused ones where they are available.
+
+    The first is what users without numba have on NumPy.
+    """
+    monkeypatch.setenv("XPNET_FUSED", request.param)
+
+
 @pytest.fixture
 def own_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each library's own runs of training steps, also of arrays in the host's memory."""

@@ -15,6 +15,7 @@ PAGES = {"coming-from-scikit-learn.md": 5, "search.md": 8}
 PAIRS = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.S | re.M)
 
 
+@pytest.mark.usefixtures("plain_and_fused")
 @pytest.mark.parametrize(("page", "blocks"), PAGES.items(), ids=PAGES)
 def test_each_block_prints_what_stands_under_it(page, blocks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

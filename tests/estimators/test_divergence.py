@@ -14,6 +14,7 @@ from xpnet.callbacks import Callback
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:(overflow|invalid value|divide):RuntimeWarning"),
+    pytest.mark.usefixtures("plain_and_fused"),
 ]
 
 X = np.random.default_rng(0).normal(size=(40, 3))

@@ -10,7 +10,10 @@ from sklearn import neural_network as theirs
 
 import xpnet
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("plain_and_fused"),
+]
 
 SETTINGS = {
     "adam": {},

@@ -31,6 +31,7 @@ ENSEMBLES = {
 }
 
 
+@pytest.mark.usefixtures("plain_and_fused")
 @pytest.mark.parametrize("options", ENSEMBLES.values(), ids=ENSEMBLES)
 @pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
 def test_the_ensemble_is_scikit_learns(kind, options):

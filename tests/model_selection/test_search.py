@@ -36,6 +36,8 @@ from xpnet import Checkpoints, LogisticRegression, MLPClassifier, MLPRegressor
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
 
+pytestmark = pytest.mark.usefixtures("plain_and_fused")
+
 CLASSIFY, REGRESS = (X, Y), (REAL_X, REAL_Y)
 
 
@@ -164,12 +166,10 @@ def test_grid_search_is_scikit_learns(model, grid, data, options, of_fit):
     np.testing.assert_equal(found.predict(data[0]), expected.predict(data[0]))
 
 
-@pytest.mark.parametrize("fuses", ["1", "0"])
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array])
-def test_candidates_on_sparse_samples_are_a_stack(form, early, fuses, monkeypatch, capsys):
+def test_candidates_on_sparse_samples_are_a_stack(form, early, capsys):
     """They have no compiled run, and in a stack the rounding of one product for all."""
-    monkeypatch.setenv("XPNET_FUSED", fuses)
     model = MLPClassifier(early_stopping=early, **LONG)
     given, data = (model, RATES | {"alpha": [1e-5, 1.0]}), (form(X), Y)
     found, _ = heard(lambda: ours.GridSearchCV(*given, cv=2, verbose=1).fit(*data))

@@ -48,6 +48,7 @@ CALLS = {
 }
 
 
+@pytest.mark.usefixtures("plain_and_fused")
 @pytest.mark.parametrize(("name", "model", "y", "options"), CALLS.values(), ids=CALLS)
 def test_the_result_is_scikit_learns(name, model, y, options):
     options = {"cv": theirs.KFold(2, shuffle=True, random_state=0)} | options

@@ -1,4 +1,4 @@
-"""The problem of `tests.train.cases`, with the plain kernels or with whatever is fastest."""
+"""The problem of `tests.train.cases`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,3 @@ def case():
 def stack():
     """Three networks, each with weights of the samples and a penalty of its own."""
     return random_case((3, 4, 2), output="softmax", m=M, stack=(3,), weighted=True, l2=0.3)
-
-
-@pytest.fixture(params=["0", "1"], ids=["plain", "fused"])
-def plain_and_fused(request, monkeypatch):
-    """A test once with the plain kernels, and once with fused ones where they are available."""
-    monkeypatch.setenv("XPNET_FUSED", request.param)
