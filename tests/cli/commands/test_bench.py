@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -86,6 +87,15 @@ def test_variants_agree_and_are_timed(brief, compare, names, name, dtype):
     assert list(comparison.seconds) == names
     first, second, third = comparison.seconds.values()
     assert list(comparison.speed_ups.values()) == pytest.approx([first / second, first / third])
+
+
+def test_why_there_is_none_fused_is_said(run, monkeypatch, brief):
+    monkeypatch.setattr(bench, "UNITS", (2,))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    result = run("bench", "--plot", "chart.png", "--backend", "numpy")
+    assert result.out.startswith("training loops are not compiled, which is slower: numba is not")
+    assert "fused" not in result.out
 
 
 def test_without_fused_kernels_there_is_a_variant_less(monkeypatch, brief):

@@ -21,6 +21,7 @@ from typer import Option
 from xpnet import LOOPED, VECTORIZED, Network, optim, stack, steps, use_backend, value_and_grad
 from xpnet import backend as arrays
 from xpnet.cli import options
+from xpnet.cli.compilation import say_where_none_can_be
 from xpnet.cli.files import PLOTS, by_suffix, check_writable
 from xpnet.fused import UNFUSED, accelerator
 from xpnet.types import Array, Kernels, Params, map_params
@@ -58,6 +59,7 @@ def bench(
     check_writable(plot=plot)
     with use_backend(backend, device=device, dtype=dtype) as chosen:
         options.check_eager(chosen)
+        say_where_none_can_be(chosen)
         groups = {
             "one network": compare_sizes(compare_kernels),
             f"{NETWORKS} networks": compare_sizes(compare_stack),
