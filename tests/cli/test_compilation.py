@@ -49,6 +49,7 @@ def test_a_compilation_is_announced_once_and_on_a_terminal_alone(terminal, on_a_
 def test_where_numba_is_missing_that_is_said(
     name, terminal, fused, is_said, on_a_terminal, monkeypatch, capsys
 ):
+    pytest.importorskip(name)
     on_a_terminal(terminal)
     monkeypatch.setenv("XPNET_FUSED", fused)
     monkeypatch.setitem(sys.modules, "numba", None)

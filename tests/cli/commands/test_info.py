@@ -102,6 +102,7 @@ def test_a_training_step_as_a_cuda_graph(run, monkeypatch):
     ],
 )
 def test_numba_not_installed(run, monkeypatch, backend, words):
+    pytest.importorskip(backend)
     monkeypatch.setenv("XPNET_BACKEND", backend)
     monkeypatch.setitem(sys.modules, "numba", None)
     words = f"{words} is not installed: pip install 'xpnet[fast]'"
