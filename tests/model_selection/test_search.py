@@ -235,6 +235,16 @@ def test_a_candidate_that_diverges_leaves_the_others_as_they_are(error_score):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_a_warning_of_numpy_in_a_stack_is_an_error_of_what_overflows_alone():
+    model = MLPRegressor(activation="identity", solver="sgd", **SMALL)
+    search = ours.GridSearchCV(model, {"learning_rate_init": [1e3, 1e-4, 1e-5]}, cv=2)
+    scores = search.fit(sparse.csr_matrix(X), Y / 9).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(np.isnan(scores), [True, False, False])
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize(
     ("model", "grid"), [(MLPClassifier(**SMALL), RATES), (LogisticRegression(), {"C": [1.0]})]
 )

@@ -6,7 +6,7 @@ import copy
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -168,7 +168,14 @@ def train_all(
     progress = Progress([network_of(fit.estimator) for fit in fits], verbose > 0)
     watch, began = [fit.watched for fit in fits], time.perf_counter()
     alone: dict[int, str] = {}
-    with backend.on_device_of(like), checks_skipped(), warnings_noted(), draws_shared() as held:
+    of_stacks: list[Callable[[], object]] = []  # warnings of several fits at once
+    with (
+        backend.on_device_of(like),
+        checks_skipped(),
+        warnings_noted(),
+        noted(of_stacks),
+        draws_shared() as held,
+    ):
 
         def on_round(going: Sequence[int], waiting: int) -> None:
             held.clear()  # all that have begun have theirs
@@ -180,10 +187,24 @@ def train_all(
             on_round=on_round,
             on_alone=alone.setdefault,
         )
+    _tell(of_stacks, fits)
     for reason, count in sorted(Counter(alone.values()).items()):
         say(verbose, f"{count} of {len(fits)} trainings were made one after another: {reason}")
     for fit in fits:
         fit.seconds["fit_time"] = (time.perf_counter() - began) / len(fits)
+
+
+def _tell(warnings: Sequence[Callable[[], object]], fits: Sequence[Fit]) -> None:
+    """Let a fit that failed give these warnings; if none did, give them now.
+
+    As errors they would end all fits else, and what overflows fails by itself.
+    """
+    failed = next((fit for fit in fits if fit.error is not None), None)
+    if failed is not None:
+        failed.said[:0] = warnings
+        return
+    for give in warnings:
+        give()
 
 
 def say(verbose: Any, text: str) -> None:
