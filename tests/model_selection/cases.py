@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.pipeline import Pipeline
 
 from xpnet import optim
 from xpnet.model_selection import fitting
@@ -22,6 +23,16 @@ LONG = {**SMALL, "max_iter": 12}
 SHORT = {**SMALL, "max_iter": 1}
 RATES = {"learning_rate_init": [1e-3, 3e-2]}
 FOLDS = 4
+
+
+TARGETS = {
+    "one": (Y / 3).astype(np.float32),
+    "two": np.stack([Y / 3, 3 * Y % 7], axis=1).astype(np.float32),
+    "column": (Y[:, None] / 3).astype(np.float32),
+    "double": Y / 3,
+    "whole": Y,
+}
+"""Of regressors, beside X."""
 
 
 def failing(rate):
@@ -72,6 +83,18 @@ def assert_same_results(ours, theirs):
     for name, values in theirs.items():
         if not name.endswith("_time"):
             np.testing.assert_equal(np.asarray(ours[name]), np.asarray(values), name)
+
+
+def alike(found, expected):
+    """That arrays have the same numbers and dtypes, in whatever libraries."""
+    assert str(found.dtype).removeprefix("torch.") == str(expected.dtype).removeprefix("torch.")
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-4, atol=1e-5)
+
+
+def scaled(network, *steps, **options):
+    """A pipeline of steps and a network."""
+    names = [f"step{number}" for number in range(len(steps))]
+    return Pipeline([*zip(names, steps, strict=True), ("net", network)], **options)
 
 
 class Centred(TransformerMixin, BaseEstimator):

@@ -14,7 +14,18 @@ from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
-from tests.model_selection.cases import RATES, SMALL, Unequal, X, Y, assert_same_results, heard
+from tests.model_selection.cases import (
+    RATES,
+    SMALL,
+    TARGETS,
+    Unequal,
+    X,
+    Y,
+    alike,
+    assert_same_results,
+    heard,
+    scaled,
+)
 from xpnet import MLPClassifier, MLPRegressor, optim
 from xpnet import model_selection as ours
 from xpnet.callbacks import Callback
@@ -73,21 +84,9 @@ def test_without_a_refit_there_is_no_best(asarray):
     assert not hasattr(search, "best_estimator_")
 
 
-def scaled(network, *steps, **options):
-    """A pipeline of steps and a network."""
-    names = [f"step{number}" for number in range(len(steps))]
-    return Pipeline([*zip(names, steps, strict=True), ("net", network)], **options)
-
-
 def written(asarray):
     """What makes arrays that scikit-learn can write into: NumPy's for JAX's."""
     return np.asarray if asarray.__module__.startswith("jax") else asarray
-
-
-def alike(found, expected):
-    """That arrays have the same numbers and dtypes, in whatever libraries."""
-    assert str(found.dtype).removeprefix("torch.") == str(expected.dtype).removeprefix("torch.")
-    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-4, atol=1e-5)
 
 
 NET_RATES = {f"net__{name}": values for name, values in RATES.items()}
@@ -155,15 +154,6 @@ def test_scalers_are_searched_too(asarray, steps):
     expected = theirs.GridSearchCV(model, steps, cv=2).fit(X, Y)
     for name in ("split0_test_score", "split1_test_score"):
         np.testing.assert_array_equal(found.cv_results_[name], expected.cv_results_[name])
-
-
-TARGETS = {
-    "one": (Y / 3).astype(np.float32),
-    "two": np.stack([Y / 3, 3 * Y % 7], axis=1).astype(np.float32),
-    "column": (Y[:, None] / 3).astype(np.float32),
-    "double": Y / 3,
-    "whole": Y,
-}
 
 
 @pytest.mark.parametrize("targets", TARGETS.values(), ids=TARGETS)

@@ -10,8 +10,7 @@ from sklearn import config_context
 from sklearn import model_selection as theirs
 from sklearn.preprocessing import StandardScaler
 
-from tests.model_selection.cases import SMALL, X, Y
-from tests.model_selection.test_near import TARGETS, alike, scaled
+from tests.model_selection.cases import SMALL, TARGETS, X, Y, alike, scaled
 from xpnet import MLPClassifier, MLPRegressor, optim
 from xpnet import model_selection as ours
 from xpnet.model_selection import near
