@@ -45,6 +45,7 @@ def run_in(code, folder):
         text=True,
         cwd=folder,
         env=os.environ | {"XPNET_FUSED": "0"},
+        timeout=100,
     )
 
 
@@ -94,3 +95,35 @@ def test_why_nothing_can_be_drawn_is_said(tmp_path):
     assert run.returncode != 0
     assert "axes are broken" in run.stderr
     assert (tmp_path / "xpnet-digits.safetensors").exists()
+
+
+STUCK = """
+import importlib.util, sys, threading
+from xpnet import cli
+from xpnet.cli.models import fitting
+from xpnet.cli.results import loading
+
+class Stuck:
+    def find_spec(self, name, path=None, target=None):
+        if name != "matplotlib.axes":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        spec.loader.exec_module = lambda module: threading.Event().wait()
+        return spec
+
+def interrupted(*args, **settings):
+    raise KeyboardInterrupt
+
+loading.LONGEST = 0.1
+sys.meta_path.insert(0, Stuck())
+fitting.fit = interrupted
+sys.exit(cli.main(["train", "digits", "--epochs", "2", "--hidden", "32"]))
+"""
+
+
+def test_an_import_that_never_ends_does_not_keep_the_program(tmp_path):
+    """A signal within an import may leave Python's lock of imports held."""
+    run = run_in(STUCK, tmp_path)
+    assert run.returncode == 130
+    assert "interrupted" in run.stderr

@@ -6,17 +6,24 @@ to other threads most of the time.
 
 from __future__ import annotations
 
+import atexit
 from contextlib import suppress
 from threading import Thread
+
+LONGEST = 5.0
+"""Seconds for which the program waits at its end for what is half loaded."""
 
 
 def load_plots() -> Thread:
     """Begin to import `xpnet.cli.results.plots`; join what is returned before you import it.
 
-    Python gives whoever waits for an import that fails a module with half of its names.
+    Python gives whoever waits for an import that fails a module with half of its names. A signal
+    that comes within an import of the main thread may leave Python's lock of imports held, and the
+    thread waits for ever: then the program ends without it.
     """
-    thread = Thread(target=_load)
+    thread = Thread(target=_load, daemon=True)
     thread.start()
+    atexit.register(thread.join, LONGEST)
     return thread
 
 
