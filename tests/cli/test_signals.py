@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
+from importlib import import_module
 
 import pytest
 
@@ -66,3 +69,25 @@ def test_in_another_thread_handlers_stay():
     thread.join()
     assert handlers == [signal.default_int_handler]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_within_code_of_imports_comes_again_after_it(monkeypatch):
+    """An error there may leave a lock of Python's held."""
+    seen = []
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            frame = sys._getframe(1)
+            seen.append(frame.f_code.co_filename)
+            signal.getsignal(signal.SIGINT)(signal.SIGINT, frame)
+
+    def import_and_wait():
+        with pytest.raises(ModuleNotFoundError):
+            import_module("not_there_at_all")
+        time.sleep(60)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(KeyboardInterrupt) as raised, handled(RaiseOnSignal()):
+        import_and_wait()
+    assert seen[0].startswith("<frozen importlib")
+    assert raised.value.number == signal.SIGINT

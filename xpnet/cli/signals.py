@@ -22,6 +22,12 @@ SIGNALS = tuple(
 _PAUSE = 1.0
 """Seconds."""
 
+_SOON = 0.002
+"""Seconds after which a signal comes again that came at a wrong moment."""
+
+_IMPORTS = "<frozen importlib"
+"""How the names of the files of Python's own code of imports begin."""
+
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
 
@@ -117,16 +123,32 @@ class StopOnSignal:
 def handled(handler: _Handler, *, restore: bool = True) -> Iterator[None]:
     """Call `handler` at each signal within the block, unless it is ignored, as under nohup.
 
-    Afterwards the former handlers are restored, unless the process ends with the block.
+    It is called outside of Python's own code of imports alone: an error there may leave locks held,
+    and other threads, such as one that loads what draws, would wait for ever. Afterwards the former
+    handlers are restored, unless the process ends with the block.
     """
     former = {number: signal.getsignal(number) for number in SIGNALS}
     active = {n: old for n, old in former.items() if old not in (signal.SIG_IGN, None)}
     try:
-        _set(dict.fromkeys(active, handler))
+        _set(dict.fromkeys(active, _outside_of_imports(handler)))
         yield
     finally:
         if restore:
             _set(active)
+
+
+def _outside_of_imports(handler: _Handler) -> _Handler:
+    """`handler`, which has a signal come again soon if it comes within code of imports."""
+
+    def handle(number: int, frame: FrameType | None) -> Any:
+        if frame is None or not frame.f_code.co_filename.startswith(_IMPORTS):
+            return handler(number, frame)
+        again = threading.Timer(_SOON, signal.raise_signal, (number,))
+        again.daemon = True
+        again.start()
+        return None
+
+    return handle
 
 
 @contextmanager
