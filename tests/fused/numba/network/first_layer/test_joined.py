@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from unittest import mock
-
 import numpy as np
 import pytest
 
@@ -11,9 +9,7 @@ from tests.fused.numba.network.test_stacks import assert_as_alone, in_runs, limi
 from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import rates
 from xpnet import MLPClassifier, Network, optim, stack, steps
-from xpnet.fused.numba.network import loop
 from xpnet.fused.numba.network.first_layer import joined
-from xpnet.fused.numba.network.loops import of_first_layer
 from xpnet.fused.numba.products.blas import routine
 from xpnet.model_selection import GridSearchCV
 
@@ -37,19 +33,6 @@ def samples(sizes=(200, 5, 3), networks=3, m=130, dtype="float32", hidden="relu"
 def one_thread(monkeypatch):
     """So that all networks are one group."""
     limit_threads(monkeypatch, 1)
-
-
-@pytest.fixture
-def made():
-    """For each run that was given loops of a first layer, whether they leave out zeros."""
-    given = []
-
-    def noted(dtype, without_zeros):
-        given.append(without_zeros)
-        return of_first_layer(dtype, without_zeros)
-
-    with mock.patch.object(loop, "of_first_layer", noted):
-        yield given
 
 
 def equal_to_each_alone(made, data, batch_size=BATCH_SIZE, **settings):

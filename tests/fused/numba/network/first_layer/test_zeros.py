@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from unittest import mock
-
 import numpy as np
 import pytest
 
@@ -13,8 +11,7 @@ from tests.fused.numba.products.test_zeros import with_zeros
 from tests.kernels.cases import assert_trees_close, of_member
 from tests.train.cases import rates
 from xpnet import MLPClassifier, Network, optim, stack, steps
-from xpnet.fused.numba.network import loop, run
-from xpnet.fused.numba.network.loops import of_first_layer
+from xpnet.fused.numba.network import run
 from xpnet.fused.numba.products.blas import routine
 from xpnet.fused.numba.threads.team import Team
 
@@ -31,19 +28,6 @@ def samples(sizes=(200, 50, 3), m=130, share=0.2, dtype="float32", hidden="relu"
     Y = np.eye(sizes[-1], dtype=dtype)[rng.integers(sizes[-1], size=m)].T
     net = Network(sizes, hidden=hidden, output="softmax")
     return net, net.init(seed=1, dtype=dtype), X, Y
-
-
-@pytest.fixture
-def made():
-    """Whether runs were given the loops that leave out zeros, each time they were given any."""
-    given = []
-
-    def noted(dtype, without_zeros):
-        given.append(without_zeros)
-        return of_first_layer(dtype, without_zeros)
-
-    with mock.patch.object(loop, "of_first_layer", noted):
-        yield given
 
 
 def equal_to_single_steps(made, *data, **settings):
