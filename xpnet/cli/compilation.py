@@ -1,4 +1,4 @@
-"""What a terminal is told of compiled loops: that they are being made, or that none can be."""
+"""Lines on a terminal about compiled loops: that they are being made, or that none can be."""
 
 from __future__ import annotations
 
