@@ -1,4 +1,4 @@
-"""Arrays of other libraries in bagging: their rows and features, and what members say of them."""
+"""Arrays of other libraries in bagging and validation: rows, features, and what models say."""
 
 from __future__ import annotations
 

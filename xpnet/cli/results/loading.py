@@ -17,9 +17,9 @@ LONGEST = 5.0
 def load_plots() -> Thread:
     """Begin to import `xpnet.cli.results.plots`; join what is returned before you import it.
 
-    Python gives whoever waits for an import that fails a module with half of its names. A signal
-    that comes within an import of the main thread may leave Python's lock of imports held, and the
-    thread waits for ever: then the program ends without it.
+    Python gives whoever waits for an import that fails a module with half of its names. Where the
+    import never ends, as when another thread's was interrupted with Python's lock of imports held,
+    the program ends without it.
     """
     thread = Thread(target=_load, daemon=True)
     thread.start()
